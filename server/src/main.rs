@@ -1,0 +1,2 @@
+//! reef
+fn main() {}
