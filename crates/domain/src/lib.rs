@@ -1,1 +1,25 @@
-//! reef-domain.
+//! What Reef is about, without any I/O: states and transitions, validation, wire types.
+//!
+//! The crate compiles for the browser too, which validates and draws with the very same code.
+
+pub mod address;
+pub mod assistant;
+#[cfg(feature = "callback-url")]
+pub mod callback_url;
+pub mod catalog;
+pub mod choice;
+pub mod error;
+pub mod failure;
+pub mod ids;
+pub mod input;
+pub mod json;
+pub mod state;
+pub mod text;
+pub mod timestamp;
+pub mod wire;
+
+pub use assistant::Assistant;
+pub use error::{ErrorCode, Issue};
+pub use failure::FailureCode;
+pub use state::State;
+pub use timestamp::Timestamp;

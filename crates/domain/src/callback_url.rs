@@ -1,0 +1,125 @@
+//! Where customers may have callbacks sent.
+
+use url::{Host, Url};
+
+use crate::address::is_global;
+use crate::error::Issue;
+
+/// The longest callback URL, in characters.
+pub const MAX: usize = 2048;
+
+/// Checks a callback URL as the contract has it and gives it as written.
+///
+/// Names are checked again when they resolve: this is the check that needs no network.
+///
+/// # Errors
+/// An [`Issue`] for `path` with the one rule that was broken.
+pub fn check(path: &str, text: &str) -> Result<String, Issue> {
+    let issue = |message: &str| Err(Issue::new(path, "invalid_url", message));
+    if text.chars().count() > MAX {
+        return Err(Issue::new(path, "too_long", format!("A callback URL has at most {MAX} characters.")));
+    }
+    // The URL parser drops tabs and line breaks and trims spaces; what we store must be what was checked.
+    if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
+        return issue("A callback URL has no spaces, backslashes or control characters.");
+    }
+    let Ok(url) = Url::parse(text) else {
+        return issue("This is not a URL.");
+    };
+    if url.scheme() != "https" {
+        return issue("A callback URL begins with https://.");
+    }
+    // `https://@host` has empty user info that the parser forgets.
+    let authority =
+        text.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or("");
+    if authority.contains('@') {
+        return issue("A callback URL has no user name or password.");
+    }
+    if url.fragment().is_some() {
+        return issue("A callback URL has no fragment.");
+    }
+    match url.host() {
+        Some(Host::Domain(name)) if is_public_name(name) => Ok(text.to_owned()),
+        Some(Host::Ipv4(ip)) if is_global(ip.into()) && !authority.contains(&format!("{ip}.")) => {
+            Ok(text.to_owned())
+        }
+        Some(Host::Ipv6(ip)) if is_global(ip.into()) => Ok(text.to_owned()),
+        _ => issue("A callback URL's host must be reachable from the public internet."),
+    }
+}
+
+fn is_public_name(name: &str) -> bool {
+    const LOCAL: [&str; 4] = [".localhost", ".local", ".internal", ".home.arpa"];
+    !name.is_empty()
+        && name.len() <= 253
+        && name.contains('.')
+        && name.split('.').all(|label| !label.is_empty() && label.len() <= 63)
+        && !LOCAL.iter().any(|suffix| name.ends_with(suffix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table() {
+        let good = [
+            "https://example.com/hook",
+            "https://example.com:8443/a?b=c",
+            "https://EXAMPLE.com",
+            "https://hooks.suite.test/walk",
+            "https://8.8.8.8/x",
+            "https://[2606:4700:4700::1111]/",
+            "https://bücher.example/x",
+        ];
+        for text in good {
+            assert_eq!(check("callbackUrl", text).as_deref(), Ok(text));
+        }
+        let long = format!("https://example.com/{}", "x".repeat(MAX));
+        let bad = [
+            "",
+            "example.com",
+            "http://example.com",
+            "ftp://example.com",
+            "https://",
+            "https:///x",
+            "https://user@example.com",
+            "https://user:pw@example.com",
+            "https://@example.com",
+            "https://example.com/#x",
+            "https://example.com/#",
+            "https://localhost/x",
+            "https://LOCALHOST",
+            "https://a.localhost",
+            "https://printer.local",
+            "https://db.internal",
+            "https://intranet/x",
+            "https://example.com./x",
+            "https://localhost./x",
+            "https://127.0.0.1./x",
+            "https://127.0.0.1",
+            "https://127.1",
+            "https://2130706433",
+            "https://0x7f000001",
+            "https://0177.0.0.1",
+            "https://0x7f.1",
+            "https://%31%32%37.0.0.1",
+            "https://１２７.0.0.1",
+            "https://10.1.2.3",
+            "https://169.254.169.254/latest",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[64:ff9b::7f00:1]/",
+            "https://[2002:7f00:1::]/",
+            "https://[fd00::1]/",
+            "https://exa mple.com",
+            "https://example.com/\n",
+            " https://example.com",
+            "https:\\\\example.com",
+            long.as_str(),
+        ];
+        for text in bad {
+            assert!(check("callbackUrl", text).is_err(), "{text:.60} must be refused");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Which provider, model and key a request means for an assistant of a given mode.
+
+use crate::assistant::Config;
+use crate::catalog;
+use crate::error::Issue;
+use crate::input::{ActivateInput, UpdateInput};
+use crate::text;
+use crate::wire::{ApiMode, Provider};
+
+/// A provider and a model that go together, and the key when one was brought.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The provider.
+    pub provider: Option<Provider>,
+    /// The model.
+    pub model_id: Option<String>,
+    /// A new model key.
+    pub model_api_key: Option<String>,
+}
+
+/// What an activation chooses.
+///
+/// # Errors
+/// Every [`Issue`] that makes the payload inconsistent with the mode (`INVALID_INPUT`).
+pub fn of_activation(mode: ApiMode, input: &ActivateInput) -> Result<Choice, Vec<Issue>> {
+    if mode == ApiMode::Managed {
+        catalog::model_of(mode, Provider::Openrouter, &input.model_id).map_err(|issue| vec![issue])?;
+        let model_id = Some(input.model_id.clone());
+        return Ok(Choice { provider: Some(Provider::Openrouter), model_id, model_api_key: None });
+    }
+    let mut issues = Vec::new();
+    let missing = |path, message: &str| Issue::new(path, "required", message);
+    let provider = match input.model_provider.as_deref() {
+        None | Some("") => Err(missing("modelProvider", "A provider is required with your own model key.")),
+        Some(text) => catalog::provider(text),
+    };
+    let key = match input.model_api_key.as_deref() {
+        None => Err(missing("modelApiKey", "Your model key is required.")),
+        Some(text) => text::model_key("modelApiKey", text),
+    };
+    let provider = provider.map_err(|issue| issues.push(issue)).ok();
+    if let Some(provider) = provider {
+        issues.extend(catalog::model_of(mode, provider, &input.model_id).err());
+    }
+    let model_api_key = key.map_err(|issue| issues.push(issue)).ok();
+    if issues.is_empty() {
+        Ok(Choice { provider, model_id: Some(input.model_id.clone()), model_api_key })
+    } else {
+        Err(issues)
+    }
+}
+
+/// What a PATCH chooses, given what is there.
+///
+/// # Errors
+/// Every [`Issue`] that makes the change inconsistent with the mode or with what is there
+/// (`INVALID_INPUT`).
+pub fn of_update(mode: ApiMode, now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> {
+    match mode {
+        ApiMode::Managed => managed_update(now, input),
+        ApiMode::Byok => byok_update(now, input),
+    }
+}
+
+fn managed_update(now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> {
+    let mut issues = Vec::new();
+    if input.model_provider.as_deref().is_some_and(|text| text != Provider::Openrouter.as_str()) {
+        issues.push(Issue::new("modelProvider", "not_allowed", "Managed assistants use openrouter."));
+    }
+    if let Some(model_id) = &input.model_id {
+        issues.extend(catalog::model_of(ApiMode::Managed, Provider::Openrouter, model_id).err());
+    }
+    if input.model_api_key.is_some() {
+        issues.push(Issue::new(
+            "modelApiKey",
+            "not_allowed",
+            "Managed assistants bring their own model key.",
+        ));
+    }
+    if !issues.is_empty() {
+        return Err(issues);
+    }
+    let model_id = input.model_id.clone().or_else(|| now.model_id.clone());
+    Ok(Choice { provider: Some(Provider::Openrouter), model_id, model_api_key: None })
+}
+
+fn byok_update(now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> {
+    let mut issues = Vec::new();
+    let asked = input.model_provider.as_deref().map(catalog::provider).transpose();
+    let asked = asked.map_err(|issue| issues.push(issue)).ok().flatten();
+    let key = input.model_api_key.as_deref().map(|text| text::model_key("modelApiKey", text)).transpose();
+    let model_api_key = key.map_err(|issue| issues.push(issue)).ok().flatten();
+    let provider = asked.or(now.provider);
+    let model_id = input.model_id.clone().or_else(|| now.model_id.clone());
+    if issues.is_empty() && (asked.is_some() || input.model_id.is_some()) {
+        match (provider, &model_id) {
+            (None, _) => {
+                issues.push(Issue::new("modelProvider", "required", "Name the model's provider too."))
+            }
+            (_, None) => issues.push(Issue::new("modelId", "required", "Name a model of this provider too.")),
+            (Some(provider), Some(model_id)) => {
+                issues.extend(catalog::model_of(ApiMode::Byok, provider, model_id).err());
+            }
+        }
+        if now.provider.is_some() && provider != now.provider && input.model_api_key.is_none() {
+            issues.push(Issue::new("modelApiKey", "required", "Another provider needs its own model key."));
+        }
+    }
+    if issues.is_empty() { Ok(Choice { provider, model_id, model_api_key }) } else { Err(issues) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on_anthropic() -> Config {
+        Config {
+            provider: Some(Provider::Anthropic),
+            model_id: Some("claude-sonnet-5".into()),
+            ..Config::default()
+        }
+    }
+
+    fn patch(provider: Option<&str>, model: Option<&str>, key: Option<&str>) -> UpdateInput {
+        UpdateInput {
+            model_provider: provider.map(str::to_owned),
+            model_id: model.map(str::to_owned),
+            model_api_key: key.map(str::to_owned),
+            ..UpdateInput::default()
+        }
+    }
+
+    fn paths(result: Result<Choice, Vec<Issue>>) -> Vec<String> {
+        result.err().unwrap_or_default().into_iter().map(|issue| issue.path).collect()
+    }
+
+    #[test]
+    fn byok_update_rules() {
+        let now = on_anthropic();
+        let none: [&str; 0] = [];
+        let cases: [(UpdateInput, &[&str]); 9] = [
+            (patch(None, Some("claude-opus-5"), None), &none),
+            (patch(None, Some("gpt-5.5"), None), &["modelId"]),
+            (patch(Some("anthropic"), None, None), &none),
+            (patch(Some("openai"), None, Some("k")), &["modelId"]),
+            (patch(Some("openai"), Some("gpt-5.5"), None), &["modelApiKey"]),
+            (patch(Some("openai"), Some("gpt-5.5"), Some("k")), &none),
+            (patch(Some("nobody"), Some("gpt-5.5"), Some("k")), &["modelProvider"]),
+            (patch(None, None, Some("k")), &none),
+            (patch(None, None, Some("")), &["modelApiKey"]),
+        ];
+        for (input, expected) in cases {
+            let label = format!("{:?} {:?}", input.model_provider, input.model_id);
+            assert_eq!(paths(of_update(ApiMode::Byok, &now, &input)), expected, "{label}");
+        }
+        let unset = Config::default();
+        assert_eq!(
+            paths(of_update(ApiMode::Byok, &unset, &patch(None, Some("gpt-5.5"), None))),
+            ["modelProvider"]
+        );
+        assert!(of_update(ApiMode::Byok, &unset, &patch(Some("openai"), Some("gpt-5.5"), None)).is_ok());
+    }
+
+    #[test]
+    fn managed_update_rules() {
+        let now = Config { provider: Some(Provider::Openrouter), ..Config::default() };
+        let bad = patch(Some("anthropic"), Some("nope"), Some("k"));
+        assert_eq!(
+            paths(of_update(ApiMode::Managed, &now, &bad)),
+            ["modelProvider", "modelId", "modelApiKey"]
+        );
+        assert!(
+            of_update(ApiMode::Managed, &now, &patch(Some("openrouter"), Some("openrouter/auto"), None))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn activation_rules() {
+        let input = ActivateInput {
+            name: "x".into(),
+            model_provider: None,
+            model_id: "claude-sonnet-5".into(),
+            telegram_bot_token: "1:a".into(),
+            model_api_key: None,
+            callback_url: None,
+        };
+        assert_eq!(paths(of_activation(ApiMode::Byok, &input)), ["modelProvider", "modelApiKey"]);
+        let managed =
+            of_activation(ApiMode::Managed, &ActivateInput { model_api_key: Some(" ".into()), ..input });
+        assert!(managed.is_ok_and(|choice| choice.model_api_key.is_none()));
+    }
+}
