@@ -1,1 +1,37 @@
-//! reef-store.
+//! The only place with SQL: one text for SQLite and PostgreSQL.
+//!
+//! [`Store::begin`] opens a transaction for writing, [`Store::read`] one for looking; every function is a
+//! method of [`Tx`], so what belongs together is committed together. No outside call is ever awaited
+//! while a [`Tx`] is open.
+
+mod accounts;
+mod assistants;
+mod bots;
+mod chats;
+mod connect;
+mod deliveries;
+mod error;
+mod events;
+mod jobs;
+mod keys;
+mod polar;
+mod sessions;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tx;
+mod workers;
+
+pub use accounts::UserRow;
+pub use assistants::Secrets;
+pub use bots::{NewUpdate, UpdateRow};
+pub use chats::TurnRow;
+pub use connect::Store;
+pub use deliveries::{Attempt, DeliveryRow, DeliveryState};
+pub use error::StoreError;
+pub use events::{EventKind, EventRow};
+pub use jobs::{JobRow, NewJob};
+pub use keys::{ApiKeyRow, KeyLookup};
+pub use polar::InboxRow;
+pub use sessions::SessionRow;
+pub use tx::Tx;
+pub use workers::WorkerRow;

@@ -1,0 +1,97 @@
+//! What was said: an assistant's memory of its chats. It outlives stops and redeployments.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use sqlx::FromRow;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_all};
+
+/// Something that was said.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct TurnRow {
+    /// `user` or `assistant`.
+    pub role: String,
+    /// The words.
+    pub content: String,
+}
+
+impl Tx {
+    /// Adds to a chat's memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn append_turn(
+        &mut self,
+        assistant: AssistantId,
+        chat: i64,
+        turn: &TurnRow,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "insert into chat_turns (assistant_id, chat_id, position, role, content, created_at)
+             values ($1, $2, (select coalesce(max(position), 0) + 1 from chat_turns
+                              where assistant_id = $1 and chat_id = $2), $3, $4, $5)",
+            assistant,
+            chat,
+            &turn.role,
+            &turn.content,
+            now,
+        );
+        Ok(())
+    }
+
+    /// The last `limit` things said in a chat, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn recent_turns(
+        &mut self,
+        assistant: AssistantId,
+        chat: i64,
+        limit: i64,
+    ) -> Result<Vec<TurnRow>, StoreError> {
+        let mut turns: Vec<TurnRow> = fetch_all!(
+            self,
+            TurnRow,
+            "select role, content from chat_turns where assistant_id = $1 and chat_id = $2
+             order by position desc limit $3",
+            assistant,
+            chat,
+            limit,
+        );
+        turns.reverse();
+        Ok(turns)
+    }
+
+    /// Forgets a chat.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn forget_chat(&mut self, assistant: AssistantId, chat: i64) -> Result<(), StoreError> {
+        execute!(self, "delete from chat_turns where assistant_id = $1 and chat_id = $2", assistant, chat);
+        Ok(())
+    }
+
+    /// Forgets all but the last `keep` things said in a chat.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn trim_chat(
+        &mut self,
+        assistant: AssistantId,
+        chat: i64,
+        keep: i64,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "delete from chat_turns where assistant_id = $1 and chat_id = $2
+               and position <= (select max(position) from chat_turns where assistant_id = $1 and chat_id = $2) - $3",
+            assistant,
+            chat,
+            keep,
+        );
+        Ok(())
+    }
+}

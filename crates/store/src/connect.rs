@@ -1,0 +1,138 @@
+//! Opening the database and bringing its tables up to date.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+
+use crate::error::StoreError;
+use crate::tx::Tx;
+
+/// How long a connection is waited for before a request is refused.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Readers of one SQLite file; they never wait for the writer.
+const SQLITE_READERS: u32 = 8;
+/// Connections to PostgreSQL from one process.
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// The database, cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// A file: one writer at a time, readers beside it.
+    Sqlite {
+        /// One connection: SQLite has one writer, and waiting here is fairer than its busy handler.
+        write: SqlitePool,
+        /// For looking.
+        read: SqlitePool,
+    },
+    /// A server.
+    Postgres(PgPool),
+}
+
+impl Store {
+    /// Connects to `url` (`sqlite://path` or `postgres://…`), creating the SQLite file when absent.
+    ///
+    /// # Errors
+    /// [`StoreError::UnsupportedUrl`] for another scheme, [`StoreError::Folder`] and
+    /// [`StoreError::Database`] when it can't be opened.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("sqlite:") {
+            let options = SqliteConnectOptions::from_str(url)?
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .busy_timeout(BUSY_TIMEOUT)
+                .journal_mode(SqliteJournalMode::Wal)
+                // With WAL this survives the process's death; only a power cut may lose the last commits.
+                .synchronous(SqliteSynchronous::Normal);
+            if let Some(folder) =
+                options.get_filename().parent().filter(|folder| !folder.as_os_str().is_empty())
+            {
+                std::fs::create_dir_all(folder).map_err(StoreError::Folder)?;
+            }
+            let pool = |connections| {
+                SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
+            };
+            let write = pool(1).connect_with(options.clone()).await?;
+            let read = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
+            Ok(Self::Sqlite { write, read })
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::connect_postgres(PgConnectOptions::from_str(url)?, POSTGRES_CONNECTIONS).await
+        } else {
+            Err(StoreError::UnsupportedUrl)
+        }
+    }
+
+    pub(crate) async fn connect_postgres(
+        options: PgConnectOptions,
+        connections: u32,
+    ) -> Result<Self, StoreError> {
+        let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        Ok(Self::Postgres(pool.connect_with(options).await?))
+    }
+
+    /// Applies the migrations that are not there yet; they are part of the binary.
+    ///
+    /// # Errors
+    /// [`StoreError::Migration`] when one fails or the database is newer than this binary.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { write, .. } => sqlx::migrate!("../../migrations/sqlite").run(write).await?,
+            Self::Postgres(pool) => sqlx::migrate!("../../migrations/postgres").run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// A transaction for writing. SQLite's takes the write lock at once, so it can't fail half-way.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when none can be had in time.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// A transaction for looking only.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when none can be had in time.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Whether this process is the only one on the database, as with a SQLite file.
+    #[must_use]
+    pub const fn is_single_process(&self) -> bool {
+        matches!(self, Self::Sqlite { .. })
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// Asks the database something trivial.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it does not answer.
+    pub async fn ping(&mut self) -> Result<(), StoreError> {
+        crate::tx::execute!(self, "select 1");
+        Ok(())
+    }
+}

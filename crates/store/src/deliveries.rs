@@ -1,0 +1,195 @@
+//! Callbacks to customers: what was to be sent where, and how it went.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::{AssistantId, DeliveryId, UserId};
+use sqlx::FromRow;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_all, fetch_optional};
+
+/// How a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Still being tried.
+    Pending,
+    /// Answered with 2xx.
+    Delivered,
+    /// Given up.
+    Failed,
+}
+
+impl DeliveryState {
+    const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Failed];
+
+    /// As stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One callback, over all its tries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// The `webhook-id` of all tries.
+    pub id: DeliveryId,
+    /// About which assistant.
+    pub assistant_id: AssistantId,
+    /// Whose secret signs it.
+    pub user_id: UserId,
+    /// Which event of the assistant.
+    pub sequence: i64,
+    /// Where to; as stored when the event was made.
+    pub url: String,
+    /// The exact body.
+    pub payload: String,
+    /// How it stands.
+    pub state: DeliveryState,
+    /// Tries so far.
+    pub attempts: i64,
+    /// HTTP status of the last try that got one.
+    pub last_status: Option<i64>,
+    /// What went wrong in the last try, in our words.
+    pub last_error: Option<String>,
+    /// When the event was made.
+    pub created_at: Timestamp,
+    /// When it was delivered or given up.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// What came of one try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// How the delivery stands after it.
+    pub state: DeliveryState,
+    /// HTTP status, when there was one.
+    pub status: Option<i64>,
+    /// What went wrong, in our words.
+    pub error: Option<String>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: DeliveryId,
+    assistant_id: AssistantId,
+    user_id: UserId,
+    sequence: i64,
+    url: String,
+    payload: String,
+    state: String,
+    attempts: i64,
+    last_status: Option<i64>,
+    last_error: Option<String>,
+    created_at: Timestamp,
+    finished_at: Option<Timestamp>,
+}
+
+impl TryFrom<Row> for DeliveryRow {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let state = DeliveryState::ALL.into_iter().find(|state| state.as_str() == row.state);
+        Ok(Self {
+            state: state.ok_or_else(|| StoreError::corrupt("deliveries", row.id))?,
+            id: row.id,
+            assistant_id: row.assistant_id,
+            user_id: row.user_id,
+            sequence: row.sequence,
+            url: row.url,
+            payload: row.payload,
+            attempts: row.attempts,
+            last_status: row.last_status,
+            last_error: row.last_error,
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+        })
+    }
+}
+
+impl Tx {
+    /// Adds a delivery that has not been tried.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn insert_delivery(&mut self, row: &DeliveryRow) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "insert into deliveries (id, assistant_id, user_id, sequence, url, payload, state, attempts, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            row.id,
+            row.assistant_id,
+            row.user_id,
+            row.sequence,
+            &row.url,
+            &row.payload,
+            row.state.as_str(),
+            row.attempts,
+            row.created_at,
+        );
+        Ok(())
+    }
+
+    /// One delivery.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn delivery(&mut self, id: DeliveryId) -> Result<Option<DeliveryRow>, StoreError> {
+        let row: Option<Row> = fetch_optional!(self, Row, "select * from deliveries where id = $1", id);
+        row.map(DeliveryRow::try_from).transpose()
+    }
+
+    /// Notes what came of a try.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn record_attempt(
+        &mut self,
+        id: DeliveryId,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let finished = (attempt.state != DeliveryState::Pending).then_some(now);
+        execute!(
+            self,
+            "update deliveries set state = $2, attempts = attempts + 1, last_status = $3, last_error = $4,
+                    finished_at = $5 where id = $1",
+            id,
+            attempt.state.as_str(),
+            attempt.status,
+            &attempt.error,
+            finished,
+        );
+        Ok(())
+    }
+
+    /// An assistant's newest deliveries, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn deliveries_of(
+        &mut self,
+        assistant: AssistantId,
+        limit: i64,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        let rows: Vec<Row> = fetch_all!(
+            self,
+            Row,
+            "select * from deliveries where assistant_id = $1 order by created_at desc, id desc limit $2",
+            assistant,
+            limit,
+        );
+        rows.into_iter().map(DeliveryRow::try_from).collect()
+    }
+
+    /// Forgets deliveries finished before `before`; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn prune_deliveries(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(execute!(self, "delete from deliveries where finished_at < $1", before))
+    }
+}

@@ -1,0 +1,153 @@
+//! An assistant's timeline.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::{AssistantId, EventId, UserId};
+use reef_domain::wire::Status;
+use sqlx::FromRow;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_all};
+
+/// What kind of event it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The status changed.
+    StatusChanged,
+    /// The assistant was deleted.
+    Deleted,
+}
+
+impl EventKind {
+    /// As stored, and as the callback's `type` names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::StatusChanged => "assistant.status_changed",
+            Self::Deleted => "assistant.deleted",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::StatusChanged, Self::Deleted].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// Its id.
+    pub id: EventId,
+    /// Of which assistant.
+    pub assistant_id: AssistantId,
+    /// Whose.
+    pub user_id: UserId,
+    /// Grows by one per event of an assistant.
+    pub sequence: i64,
+    /// What happened.
+    pub kind: EventKind,
+    /// The status after it.
+    pub status: Status,
+    /// The status before it.
+    pub previous_status: Option<Status>,
+    /// What there was to say.
+    pub status_message: Option<String>,
+    /// Where the worker was.
+    pub worker_url: Option<String>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: EventId,
+    assistant_id: AssistantId,
+    user_id: UserId,
+    sequence: i64,
+    kind: String,
+    status: String,
+    previous_status: Option<String>,
+    status_message: Option<String>,
+    worker_url: Option<String>,
+    created_at: Timestamp,
+}
+
+impl TryFrom<Row> for EventRow {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let corrupt = || StoreError::corrupt("events", row.id);
+        Ok(Self {
+            kind: EventKind::parse(&row.kind).ok_or_else(corrupt)?,
+            status: Status::parse(&row.status).ok_or_else(corrupt)?,
+            previous_status: row
+                .previous_status
+                .as_deref()
+                .map(|text| Status::parse(text).ok_or_else(corrupt))
+                .transpose()?,
+            id: row.id,
+            assistant_id: row.assistant_id,
+            user_id: row.user_id,
+            sequence: row.sequence,
+            status_message: row.status_message,
+            worker_url: row.worker_url,
+            created_at: row.created_at,
+        })
+    }
+}
+
+impl Tx {
+    /// Adds an entry; its sequence must be new for the assistant.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], also when the sequence is taken.
+    pub async fn insert_event(&mut self, event: &EventRow) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "insert into events (id, assistant_id, user_id, sequence, kind, status, previous_status,
+                                 status_message, worker_url, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            event.id,
+            event.assistant_id,
+            event.user_id,
+            event.sequence,
+            event.kind.as_str(),
+            event.status.as_str(),
+            event.previous_status.map(Status::as_str),
+            &event.status_message,
+            &event.worker_url,
+            event.created_at,
+        );
+        Ok(())
+    }
+
+    /// The newest `limit` entries, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn events_of(
+        &mut self,
+        assistant: AssistantId,
+        limit: i64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let rows: Vec<Row> = fetch_all!(
+            self,
+            Row,
+            "select * from events where assistant_id = $1 order by sequence desc limit $2",
+            assistant,
+            limit,
+        );
+        rows.into_iter().map(EventRow::try_from).collect()
+    }
+
+    /// Forgets the timelines of assistants deleted before `before`; gives how many entries.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn prune_events(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(execute!(
+            self,
+            "delete from events where assistant_id in (select assistant_id from tombstones where deleted_at < $1)",
+            before,
+        ))
+    }
+}

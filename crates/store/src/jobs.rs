@@ -1,0 +1,231 @@
+//! The queue of durable work, in the same database as what the work is about.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::JobId;
+use serde_json::Value;
+use sqlx::FromRow;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, dialect, execute, fetch_all, fetch_optional};
+
+/// Work to be done after the transaction it is enqueued in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// Which kind of work.
+    pub kind: &'static str,
+    /// At most one job has this key; asking again while it runs makes it run once more.
+    pub dedup_key: Option<String>,
+    /// Ids only.
+    pub payload: Value,
+    /// Not before.
+    pub run_at: Timestamp,
+}
+
+/// Work that has been claimed.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct JobRow {
+    /// Its id.
+    pub id: JobId,
+    /// Which kind of work.
+    pub kind: String,
+    /// Ids only.
+    pub payload: Json<Value>,
+    /// How often it was claimed, this time included.
+    pub attempts: i64,
+    /// How often it had been asked for when it was claimed.
+    pub wakes: i64,
+    /// When it was enqueued.
+    pub created_at: Timestamp,
+}
+
+impl Tx {
+    /// Enqueues a job. With a dedup key that is there already, the job there runs at the earlier of the
+    /// two times, and once more if it is running now.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn enqueue(&mut self, job: &NewJob, now: Timestamp) -> Result<(), StoreError> {
+        const SQLITE: &str =
+            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at)
+             values ($1, $2, $3, $4, $5, 0, 0, $6)
+             on conflict (dedup_key) do update set run_at = min(jobs.run_at, excluded.run_at),
+                    wakes = jobs.wakes + 1, dead_at = null";
+        const POSTGRES: &str =
+            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at)
+             values ($1, $2, $3, $4, $5, 0, 0, $6)
+             on conflict (dedup_key) do update set run_at = least(jobs.run_at, excluded.run_at),
+                    wakes = jobs.wakes + 1, dead_at = null";
+        let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
+        execute!(self, sql, job.id, job.kind, &job.dedup_key, Json(&job.payload), job.run_at, now);
+        Ok(())
+    }
+
+    /// Leases up to `limit` due jobs of a kind to the holder of `token` until `until`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn claim_jobs(
+        &mut self,
+        kind: &str,
+        token: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        const SQLITE: &str = "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1
+             where id in (select id from jobs where kind = $1 and dead_at is null and run_at <= $3
+                          and (lease_until is null or lease_until <= $3) order by run_at, id limit $5)
+             returning id, kind, payload, attempts, wakes, created_at";
+        const POSTGRES: &str = "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1
+             where id in (select id from jobs where kind = $1 and dead_at is null and run_at <= $3
+                          and (lease_until is null or lease_until <= $3) order by run_at, id limit $5
+                          for update skip locked)
+             returning id, kind, payload, attempts, wakes, created_at";
+        let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
+        Ok(fetch_all!(self, JobRow, sql, kind, token, now, until, limit))
+    }
+
+    /// When the next job that nobody holds is due: `(kind, moment)` for each kind.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn next_jobs(&mut self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        Ok(fetch_all!(
+            self,
+            (String, Timestamp),
+            "select kind, min(case when lease_until > $1 then lease_until else run_at end)
+             from jobs where dead_at is null group by kind",
+            now,
+        ))
+    }
+
+    /// Keeps a lease alive; `false` when somebody else holds the job now.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn extend_lease(
+        &mut self,
+        id: JobId,
+        token: Uuid,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let kept = execute!(
+            self,
+            "update jobs set lease_until = $3 where id = $1 and lease_token = $2",
+            id,
+            token,
+            until
+        );
+        Ok(kept == 1)
+    }
+
+    /// Ends a job that is done. If it was asked for again meanwhile, it is freed to run once more.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn finish_job(&mut self, id: JobId, token: Uuid, wakes: i64) -> Result<(), StoreError> {
+        let gone = execute!(
+            self,
+            "delete from jobs where id = $1 and lease_token = $2 and wakes = $3",
+            id,
+            token,
+            wakes
+        );
+        if gone == 0 {
+            execute!(
+                self,
+                "update jobs set lease_token = null, lease_until = null, attempts = 0
+                 where id = $1 and lease_token = $2",
+                id,
+                token,
+            );
+        }
+        Ok(())
+    }
+
+    /// Frees a job to run again at `run_at`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn retry_job(
+        &mut self,
+        id: JobId,
+        token: Uuid,
+        run_at: Timestamp,
+        error: Option<&str>,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update jobs set lease_token = null, lease_until = null, run_at = $3, last_error = $4
+             where id = $1 and lease_token = $2",
+            id,
+            token,
+            run_at,
+            error,
+        );
+        Ok(())
+    }
+
+    /// Frees a job as it was, without counting the attempt: this process stops.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn hand_back_job(&mut self, id: JobId, token: Uuid) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update jobs set lease_token = null, lease_until = null, attempts = attempts - 1
+             where id = $1 and lease_token = $2",
+            id,
+            token,
+        );
+        Ok(())
+    }
+
+    /// Gives a job up; it stays visible.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn bury_job(
+        &mut self,
+        id: JobId,
+        token: Uuid,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update jobs set lease_token = null, lease_until = null, dead_at = $3, last_error = $4
+             where id = $1 and lease_token = $2",
+            id,
+            token,
+            now,
+            error,
+        );
+        Ok(())
+    }
+
+    /// Frees every lease: for the only process on a database, at its start.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn free_all_leases(&mut self) -> Result<u64, StoreError> {
+        Ok(execute!(
+            self,
+            "update jobs set lease_token = null, lease_until = null where lease_token is not null"
+        ))
+    }
+
+    /// How many jobs wait or run, and how many were given up.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn count_jobs(&mut self) -> Result<(i64, i64), StoreError> {
+        let row: Option<(i64, i64)> =
+            fetch_optional!(self, (i64, i64), "select count(*) - count(dead_at), count(dead_at) from jobs",);
+        Ok(row.unwrap_or_default())
+    }
+}

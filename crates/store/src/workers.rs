@@ -1,0 +1,161 @@
+//! What the embedded worker host should be running.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_all, fetch_optional};
+
+/// A worker that should be running.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct WorkerRow {
+    /// The assistant's name for life.
+    pub worker_name: String,
+    /// Whose memory it uses.
+    pub assistant_id: AssistantId,
+    /// The run that started it.
+    pub generation: i64,
+    /// Its settings, sealed.
+    pub settings: Vec<u8>,
+    /// Fetches its updates itself instead of being sent them.
+    pub polling: bool,
+    /// The next update to fetch.
+    pub poll_offset: i64,
+    /// When it was started.
+    pub started_at: Timestamp,
+}
+
+/// The columns of [`WorkerRow`].
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select worker_name, assistant_id, generation, settings, polling, poll_offset, started_at from workers ",
+            $rest
+        )
+    };
+}
+
+impl Tx {
+    /// Starts or replaces a worker; `false` when one of a newer run is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn put_worker(&mut self, w: &WorkerRow) -> Result<bool, StoreError> {
+        let put = execute!(
+            self,
+            "insert into workers (worker_name, assistant_id, generation, settings, polling, poll_offset, started_at)
+             values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict (worker_name) do update set generation = excluded.generation, settings = excluded.settings,
+                    polling = excluded.polling, poll_offset = excluded.poll_offset, started_at = excluded.started_at,
+                    poll_lease = null, poll_token = null
+             where workers.generation <= excluded.generation",
+            &w.worker_name,
+            w.assistant_id,
+            w.generation,
+            &w.settings,
+            w.polling,
+            w.poll_offset,
+            w.started_at,
+        );
+        Ok(put == 1)
+    }
+
+    /// The worker with this name.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn worker(&mut self, name: &str) -> Result<Option<WorkerRow>, StoreError> {
+        Ok(fetch_optional!(self, WorkerRow, select!("where worker_name = $1"), name))
+    }
+
+    /// The worker of this assistant.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn worker_of(&mut self, assistant: AssistantId) -> Result<Option<WorkerRow>, StoreError> {
+        Ok(fetch_optional!(self, WorkerRow, select!("where assistant_id = $1"), assistant))
+    }
+
+    /// Removes a worker unless a run newer than `generation` has replaced it; `true` when it was there.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn delete_worker(&mut self, name: &str, generation: i64) -> Result<bool, StoreError> {
+        let gone = execute!(
+            self,
+            "delete from workers where worker_name = $1 and generation <= $2",
+            name,
+            generation
+        );
+        Ok(gone == 1)
+    }
+
+    /// Polling workers that nobody polls for.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn unpolled_workers(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<WorkerRow>, StoreError> {
+        Ok(fetch_all!(
+            self,
+            WorkerRow,
+            select!(
+                "where polling and (poll_lease is null or poll_lease <= $1) order by worker_name limit $2"
+            ),
+            now,
+            limit,
+        ))
+    }
+
+    /// Takes or keeps the right to poll for a worker until `until`; `false` when another holds it, or the
+    /// worker is of another run.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn lease_polling(
+        &mut self,
+        name: &str,
+        generation: i64,
+        token: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let leased = execute!(
+            self,
+            "update workers set poll_lease = $5, poll_token = $3
+             where worker_name = $1 and generation = $2 and polling
+               and (poll_token = $3 or poll_lease is null or poll_lease <= $4)",
+            name,
+            generation,
+            token,
+            now,
+            until,
+        );
+        Ok(leased == 1)
+    }
+
+    /// Notes up to where updates have been fetched.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_poll_offset(
+        &mut self,
+        name: &str,
+        generation: i64,
+        offset: i64,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update workers set poll_offset = $3 where worker_name = $1 and generation = $2",
+            name,
+            generation,
+            offset,
+        );
+        Ok(())
+    }
+}
