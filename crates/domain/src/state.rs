@@ -255,6 +255,12 @@ impl State {
         }
     }
 
+    /// Whether a worker runs or is being brought up.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self, Self::Deploying { .. } | Self::Active { .. })
+    }
+
     /// True from purchase to activation, false ever after.
     #[must_use]
     pub const fn is_prebuy(&self) -> bool {

@@ -35,7 +35,7 @@ impl StoreError {
     }
 
     /// The row that cannot be.
-    pub(crate) fn corrupt(table: &'static str, id: impl ToString) -> Self {
+    pub(crate) fn corrupt(table: &'static str, id: impl std::fmt::Display) -> Self {
         Self::Corrupt { table, id: id.to_string() }
     }
 }

@@ -1,0 +1,243 @@
+//! API keys: shown once, kept as a hash, with a checksum so that a typo is known without a look-up.
+
+use std::time::Duration;
+
+use reef_domain::ids::{ApiKeyId, UserId};
+use reef_domain::{Issue, Timestamp, text};
+use reef_store::ApiKeyRow;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::caller::{Caller, Via};
+use crate::error::Error;
+use crate::services::Services;
+
+/// How every key begins; never to change, secret scanners know it.
+pub const PREFIX: &str = "reef_live_";
+/// Live keys a user may have.
+pub const KEYS_MAX: i64 = 50;
+const RANDOM_HEX: usize = 40;
+const CHECKSUM_HEX: usize = 8;
+/// What of a key is shown in lists: the prefix and four characters.
+const SHOWN: usize = PREFIX.len() + 4;
+/// How old a key's last use may be before it is written again.
+const TOUCH_AFTER: Duration = Duration::from_secs(60);
+/// The longest life a key may be given.
+const EXPIRES_IN_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// What a new key is to be.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    /// What its owner calls it.
+    pub name: String,
+    /// May look.
+    pub read: bool,
+    /// May change.
+    pub write: bool,
+    /// After how long it ends by itself.
+    pub expires_in: Option<Duration>,
+}
+
+/// A key as its owner sees it listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// What its owner calls it.
+    pub name: String,
+    /// The part of it that may be shown.
+    pub prefix: String,
+    /// May look.
+    pub read: bool,
+    /// May change.
+    pub write: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl From<ApiKeyRow> for ApiKey {
+    fn from(row: ApiKeyRow) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            prefix: row.prefix,
+            read: row.can_read,
+            write: row.can_write,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+        }
+    }
+}
+
+fn checksum(random: &str) -> String {
+    format!("{:08x}", crc32fast::hash(format!("{PREFIX}{random}").as_bytes()))
+}
+
+/// Whether a text can be a key at all: prefix, length, alphabet and checksum.
+fn is_well_formed(key: &str) -> bool {
+    let Some(rest) = key.strip_prefix(PREFIX) else { return false };
+    rest.len() == RANDOM_HEX + CHECKSUM_HEX
+        && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        && checksum(&rest[..RANDOM_HEX]) == rest[RANDOM_HEX..]
+}
+
+fn hash(key: &str) -> Vec<u8> {
+    Sha256::digest(key.as_bytes()).to_vec()
+}
+
+impl Services {
+    /// Makes a key; the only time it is seen.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a bad name, no scope, a bad expiry, or one live key too many;
+    /// [`Error::Forbidden`] when a key asks: a key can't make a key.
+    pub async fn create_api_key(
+        &self,
+        caller: &Caller,
+        new: &NewApiKey,
+    ) -> Result<(ApiKey, SecretString), Error> {
+        only_people(caller)?;
+        let mut issues = Vec::new();
+        let name = text::name("name", &new.name).map_err(|issue| issues.push(issue)).unwrap_or_default();
+        if !new.read && !new.write {
+            issues.push(Issue::new("scopes", "required", "A key needs at least one scope."));
+        }
+        if new.expires_in.is_some_and(|life| life.is_zero() || life > EXPIRES_IN_MAX) {
+            issues.push(Issue::new(
+                "expiresIn",
+                "invalid_value",
+                "A key lives from one second to ten years.",
+            ));
+        }
+        if !issues.is_empty() {
+            return Err(Error::InvalidRequest(issues));
+        }
+        let random = self.random_hex::<{ RANDOM_HEX / 2 }>();
+        let key = format!("{PREFIX}{random}{}", checksum(&random));
+        let now = self.now();
+        let row = ApiKeyRow {
+            id: ApiKeyId::new(self.new_uuid()),
+            user_id: caller.user_id,
+            name,
+            hash: hash(&key),
+            prefix: key[..SHOWN].to_owned(),
+            can_read: new.read,
+            can_write: new.write,
+            created_at: now,
+            expires_at: new.expires_in.map(|life| now.plus(life)),
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let mut tx = self.store().begin().await?;
+        if tx.count_live_api_keys(caller.user_id, now).await? >= KEYS_MAX {
+            return Err(Error::invalid_field(
+                "",
+                "too_many_keys",
+                "You have 50 live keys; revoke one first.",
+            ));
+        }
+        tx.insert_api_key(&row).await?;
+        tx.commit().await?;
+        Ok((row.into(), SecretString::from(key)))
+    }
+
+    /// The caller's keys that are not revoked, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when a key asks.
+    pub async fn api_keys(&self, caller: &Caller) -> Result<Vec<ApiKey>, Error> {
+        only_people(caller)?;
+        let mut tx = self.store().read().await?;
+        Ok(tx.api_keys_of(caller.user_id).await?.into_iter().map(ApiKey::from).collect())
+    }
+
+    /// Revokes one of the caller's keys; it is dead at once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such live key; [`Error::Forbidden`] when a key asks.
+    pub async fn revoke_api_key(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+        only_people(caller)?;
+        let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
+        let mut tx = self.store().begin().await?;
+        if !tx.revoke_api_key(caller.user_id, id, self.now()).await? {
+            return Err(Error::NotFound);
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Revokes the key itself, whoever holds it: for the operator's command line.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is not a live key.
+    pub async fn revoke_api_key_itself(&self, key: &SecretString) -> Result<(), Error> {
+        let Some(row) = self.look_up(key).await? else { return Err(Error::NotFound) };
+        self.revoke_api_key(&Caller::session(row.user_id), &row.id.to_string()).await
+    }
+
+    /// Who holds this key.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] for anything that is not a live key.
+    pub async fn authenticate(&self, key: &SecretString) -> Result<Caller, Error> {
+        let row = self.look_up(key).await?.ok_or(Error::Unauthorized)?;
+        let now = self.now();
+        if row.last_used_at.is_none_or(|last| now.since(last) >= TOUCH_AFTER) {
+            let mut tx = self.store().begin().await?;
+            tx.touch_api_key(row.id, now).await?;
+            tx.commit().await?;
+        }
+        Ok(Caller {
+            user_id: row.user_id,
+            via: Via::Key { id: row.id, read: row.can_read, write: row.can_write },
+        })
+    }
+
+    async fn look_up(&self, key: &SecretString) -> Result<Option<ApiKeyRow>, Error> {
+        let key = key.expose_secret();
+        if !is_well_formed(key) {
+            return Ok(None);
+        }
+        let mut tx = self.store().read().await?;
+        Ok(tx.live_api_key(&hash(key), self.now()).await?)
+    }
+
+    /// A caller for an account that the operator speaks for.
+    #[must_use]
+    pub const fn on_behalf_of(user: UserId) -> Caller {
+        Caller::session(user)
+    }
+}
+
+const fn only_people(caller: &Caller) -> Result<(), Error> {
+    match caller.via {
+        Via::Session => Ok(()),
+        Via::Key { .. } => Err(Error::Forbidden { needed: reef_domain::wire::Scope::Write }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_is_known_without_a_look_up() {
+        let random = "0123456789abcdef0123456789abcdef01234567";
+        let key = format!("{PREFIX}{random}{}", checksum(random));
+        assert!(is_well_formed(&key));
+        for bad in [
+            key.replace("reef_live_0", "reef_live_1"),
+            key.to_uppercase(),
+            format!("{key} "),
+            key[..50].to_owned(),
+            String::new(),
+        ] {
+            assert!(!is_well_formed(&bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Activating a purchased slot.
+
+use reef_domain::choice;
+use reef_domain::input::{ActivateInput, Parsed};
+use reef_domain::state::Event;
+use reef_domain::wire::{AssistantRecord, Scope};
+use reef_domain::{Assistant, Issue};
+
+use super::secrets::bot_fingerprint;
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::jobs::Job;
+use crate::services::Services;
+use crate::work::Work;
+
+const INCONSISTENT: &str = "Activation payload is inconsistent with deployment mode";
+const NOT_PURCHASED: &str = "Deployment must be in purchased prebuy state to activate";
+
+impl Services {
+    /// Configures a purchased slot and starts its first deployment. The body's own issues are told only to
+    /// whom the slot belongs.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`] and
+    /// [`Error::InvalidState`], in this order.
+    pub async fn activate(
+        &self,
+        caller: &Caller,
+        id: &str,
+        input: Parsed<ActivateInput>,
+    ) -> Result<AssistantRecord, Error> {
+        let found = self.find(caller, Scope::Write, id).await?;
+        let input = input.map_err(Error::InvalidRequest)?;
+        let invalid = |issues| Error::InvalidInput { message: INCONSISTENT, issues };
+        let choice = choice::of_activation(found.mode, &input).map_err(invalid)?;
+
+        let mut work = self.work().await?;
+        let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        self.free_bot(&mut work, &before, &input.telegram_bot_token).await.map_err(|error| match error {
+            Error::InvalidInput { issues, .. } => invalid(issues),
+            other => other,
+        })?;
+        let mut after = before.clone();
+        let event = Event::Activate {
+            worker_name: format!("openclaw-{}", self.random_hex::<4>()),
+            deadline: work.now.plus(self.config().deploy_timeout),
+        };
+        after.apply(event).map_err(|refusal| Error::not_now(refusal, NOT_PURCHASED))?;
+        after.config.name = Some(input.name);
+        after.config.provider = choice.provider;
+        after.config.model_id = choice.model_id;
+        after.config.callback_url = input.callback_url;
+        let secrets =
+            self.seal_secrets(before.id, Some(&input.telegram_bot_token), choice.model_api_key.as_deref())?;
+        let after = work.save(&before, after).await?;
+        work.tx.set_secrets(after.id, &secrets).await?;
+        self.start_run(&mut work, &after).await?;
+        work.commit().await?;
+        Ok(after.record())
+    }
+
+    /// Passes when no other assistant of the owner that is not stopped uses this bot.
+    pub(super) async fn free_bot(
+        &self,
+        work: &mut Work<'_>,
+        a: &Assistant,
+        token: &str,
+    ) -> Result<(), Error> {
+        if work.tx.bot_is_taken(&bot_fingerprint(token), a.id, Some(a.user_id)).await? {
+            let issue = Issue::new(
+                "telegramBotToken",
+                "in_use",
+                "Another of your assistants uses this bot; stop it first.",
+            );
+            return Err(Error::InvalidInput { message: "The bot is in use", issues: vec![issue] });
+        }
+        Ok(())
+    }
+
+    /// Enqueues the deployment run that the state now waits for.
+    pub(super) async fn start_run(&self, work: &mut Work<'_>, a: &Assistant) -> Result<(), Error> {
+        let Some(run) = a.state.run() else { return Ok(()) };
+        work.enqueue(Job::Deploy { assistant_id: a.id, generation: run.generation }).await
+    }
+}

@@ -1,0 +1,57 @@
+//! Deleting: the worker is gone first, then everything else; the subscription never blocks it.
+
+use reef_domain::wire::{PaymentStatus, Scope};
+use reef_store::EventKind;
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::jobs::Job;
+use crate::services::Services;
+
+const NOT_REMOVED: &str = "Failed to delete deployed worker before deleting assistant";
+/// How often a deletion starts over because another change came between.
+const TRIES: usize = 3;
+
+impl Services {
+    /// Deletes an assistant in any status: its secrets and memory are destroyed at once, its subscription
+    /// is revoked by a job that does not give up, and a payment that comes later is given back.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`], and [`Error::WorkerDeleteFailed`] with nothing deleted when
+    /// the worker may still be there.
+    pub async fn delete(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+        let mut found = self.find(caller, Scope::Write, id).await?;
+        for _ in 0..TRIES {
+            if let Err(error) = self.remove_worker_of(&found).await? {
+                tracing::warn!(assistant_id = %found.id, error = %error, "the worker could not be removed before deleting");
+                return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
+            }
+            let mut work = self.work().await?;
+            let mut last = self.owned_locked(&mut work.tx, caller, found.id).await?;
+            // A deployment that came between has a worker of its own.
+            if last.state.run() != found.state.run() {
+                found = last;
+                continue;
+            }
+            let secrets = work.tx.secrets(last.id).await?;
+            last.sequence += 1;
+            let status = last.state.status();
+            work.tell(&last, EventKind::Deleted, Some(status)).await?;
+            work.tx.delete_assistant(last.id, last.user_id, work.now).await?;
+            if let (Some(subscription_id), true) =
+                (last.payment.subscription_id.clone(), last.payment.status != PaymentStatus::Canceled)
+            {
+                work.enqueue(Job::RevokeSubscription { subscription_id }).await?;
+            }
+            if let Some(hash) = secrets.managed_key_hash {
+                work.enqueue(Job::DeleteManagedKey { hash }).await?;
+            }
+            work.enqueue(Job::Forget { assistant_id: last.id }).await?;
+            work.changed(&last);
+            work.commit().await?;
+            tracing::info!(assistant_id = %last.id, "assistant deleted");
+            return Ok(());
+        }
+        Err(Error::WorkerDeleteFailed { message: NOT_REMOVED })
+    }
+}

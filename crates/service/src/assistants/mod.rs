@@ -1,0 +1,16 @@
+//! Assistants: one file a use case.
+
+mod activate;
+mod delete;
+mod purchase;
+mod redeploy;
+mod removal;
+mod secrets;
+mod stop;
+mod update;
+mod view;
+
+pub(crate) use removal::worker_ref;
+
+pub use purchase::Purchased;
+pub use view::{Details, UNPAID_SHOWN_FOR};

@@ -1,0 +1,87 @@
+//! Buying a slot.
+
+use std::time::Duration;
+
+use reef_domain::Assistant;
+use reef_domain::ids::AssistantId;
+use reef_domain::input::Parsed;
+use reef_domain::wire::{ApiMode, Scope};
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::ports::{Checkout, NewCheckout, PaymentError};
+use crate::services::Services;
+use crate::work::Work;
+
+/// Unpaid slots a user may have ordered within [`UNPAID_WINDOW`].
+const UNPAID_MAX: i64 = 10;
+/// How long an unpaid slot counts.
+const UNPAID_WINDOW: Duration = Duration::from_secs(3600);
+
+/// A slot, and where it can be paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purchased {
+    /// The slot's id.
+    pub id: AssistantId,
+    /// The page to pay on.
+    pub checkout_url: String,
+}
+
+impl Services {
+    /// Orders a slot: the row first, then the checkout with the row's id in it.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::InvalidRequest`], [`Error::PaymentNotConfigured`],
+    /// [`Error::RateLimited`] with 10 young unpaid slots, and [`Error::PaymentProviderUnavailable`] when no
+    /// checkout could be made; the slot is gone again then.
+    pub async fn purchase(&self, caller: &Caller, mode: Parsed<ApiMode>) -> Result<Purchased, Error> {
+        caller.require(Scope::Write)?;
+        let mode = mode.map_err(Error::InvalidRequest)?;
+        let product = self.config().product(mode).ok_or(Error::PaymentNotConfigured)?.to_owned();
+        let id = self.order_slot(caller, mode).await?;
+        let page = format!("{}/assistants/{id}", self.config().public_url);
+        let new = NewCheckout {
+            assistant_id: id,
+            user_id: caller.user_id,
+            product,
+            success_url: format!("{page}?checkout_id={{CHECKOUT_ID}}"),
+            return_url: page,
+        };
+        match self.ports().payments.create_checkout(&new).await {
+            Ok(Checkout { id: checkout, url }) => {
+                let mut tx = self.store().begin().await?;
+                tx.set_checkout(id, &checkout, &url).await?;
+                tx.commit().await?;
+                Ok(Purchased { id, checkout_url: url })
+            }
+            Err(error) => {
+                self.void_slot(caller, id, &error).await?;
+                Err(Error::PaymentProviderUnavailable)
+            }
+        }
+    }
+
+    async fn order_slot(&self, caller: &Caller, mode: ApiMode) -> Result<AssistantId, Error> {
+        let id = AssistantId::new(self.new_uuid());
+        let Work { mut tx, now, .. } = self.work().await?;
+        if tx.count_unpaid(caller.user_id, now.minus(UNPAID_WINDOW)).await? >= UNPAID_MAX {
+            return Err(Error::RateLimited {
+                message: "Too many unpaid slots; pay or delete one, or wait",
+                retry_after_seconds: UNPAID_WINDOW.as_secs(),
+            });
+        }
+        tx.insert_assistant(&Assistant::ordered(id, caller.user_id, mode, now)).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Takes an order back whose checkout could not be made. Its id is kept: should the checkout exist
+    /// after all and be paid, the payment is given back.
+    async fn void_slot(&self, caller: &Caller, id: AssistantId, error: &PaymentError) -> Result<(), Error> {
+        tracing::warn!(assistant_id = %id, error = %error, "no checkout could be made, the slot is voided");
+        let mut tx = self.store().begin().await?;
+        tx.delete_assistant(id, caller.user_id, self.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

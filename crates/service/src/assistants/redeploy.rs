@@ -1,0 +1,43 @@
+//! A fresh deployment of what is configured now.
+
+use reef_domain::input::{CallbackChange, Parsed};
+use reef_domain::state::Event;
+use reef_domain::wire::{AssistantRecord, Scope};
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::services::Services;
+
+const NOT_REDEPLOYABLE: &str = "Deployment can only be redeployed when status is active, failed, or stopped";
+
+impl Services {
+    /// Starts a fresh deployment. The body's own issues are told only to whom the assistant belongs.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`] and [`Error::InvalidState`] (also
+    /// when the slot is not paid any more), in this order.
+    pub async fn redeploy(
+        &self,
+        caller: &Caller,
+        id: &str,
+        callback: Parsed<CallbackChange>,
+    ) -> Result<AssistantRecord, Error> {
+        let found = self.find(caller, Scope::Write, id).await?;
+        let callback = callback.map_err(Error::InvalidRequest)?;
+
+        let mut work = self.work().await?;
+        let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        let mut after = before.clone();
+        let event = Event::Redeploy { deadline: work.now.plus(self.config().deploy_timeout) };
+        after.apply(event).map_err(|refusal| Error::not_now(refusal, NOT_REDEPLOYABLE))?;
+        match callback {
+            CallbackChange::Keep => {}
+            CallbackChange::Replace(url) => after.config.callback_url = Some(url),
+            CallbackChange::Clear => after.config.callback_url = None,
+        }
+        let after = work.save(&before, after).await?;
+        self.start_run(&mut work, &after).await?;
+        work.commit().await?;
+        Ok(after.record())
+    }
+}

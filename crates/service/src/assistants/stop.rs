@@ -1,0 +1,52 @@
+//! Stopping: the worker is gone first, then the status says so.
+
+use reef_domain::Assistant;
+use reef_domain::assistant::NotNow;
+use reef_domain::state::{Event, State};
+use reef_domain::wire::{AssistantRecord, Scope};
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::services::Services;
+
+const NOT_STOPPABLE: &str = "Deployment can only be stopped after it was activated";
+const NOT_REMOVED: &str = "Failed to delete deployed worker before stopping";
+/// How often a stop starts over because another change came between.
+const TRIES: usize = 3;
+
+impl Services {
+    /// Stops an assistant. On a stopped one it changes nothing. Billing goes on.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidState`] before activation, and
+    /// [`Error::WorkerDeleteFailed`] with everything as it was when the worker may still be there.
+    pub async fn stop(&self, caller: &Caller, id: &str) -> Result<AssistantRecord, Error> {
+        let mut found = self.find(caller, Scope::Write, id).await?;
+        for _ in 0..TRIES {
+            stopped(&found)?;
+            if matches!(found.state, State::Stopped { .. }) {
+                return Ok(found.record());
+            }
+            if let Err(error) = self.remove_worker_of(&found).await? {
+                tracing::warn!(assistant_id = %found.id, error = %error, "the worker could not be removed before stopping");
+                return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
+            }
+            let mut work = self.work().await?;
+            let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
+            // A redeployment that came between has a worker of its own.
+            if before.state.run() == found.state.run() {
+                let after = work.save(&before, stopped(&before)?).await?;
+                work.commit().await?;
+                return Ok(after.record());
+            }
+            found = before;
+        }
+        Err(Error::WorkerDeleteFailed { message: NOT_REMOVED })
+    }
+}
+
+fn stopped(a: &Assistant) -> Result<Assistant, Error> {
+    let mut after = a.clone();
+    after.apply(Event::Stop).map_err(|refusal: NotNow| Error::not_now(refusal, NOT_STOPPABLE))?;
+    Ok(after)
+}

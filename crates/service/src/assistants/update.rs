@@ -1,0 +1,53 @@
+//! Changing the configuration: never a deployment, never another status.
+
+use reef_domain::choice;
+use reef_domain::input::{Parsed, UpdateInput};
+use reef_domain::state::Event;
+use reef_domain::wire::{AssistantRecord, Scope};
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::services::Services;
+
+const INVALID: &str = "Model provider/model combination is invalid";
+const NOT_EDITABLE: &str = "Deployment can only be updated when status is purchased, stopped, or failed";
+
+impl Services {
+    /// Changes the given fields, all or none. The body's own issues are told only to whom the assistant
+    /// belongs.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`] and
+    /// [`Error::InvalidState`], in this order.
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        id: &str,
+        input: Parsed<UpdateInput>,
+    ) -> Result<AssistantRecord, Error> {
+        let found = self.find(caller, Scope::Write, id).await?;
+        let input = input.map_err(Error::InvalidRequest)?;
+
+        let mut work = self.work().await?;
+        let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        let invalid = |issues| Error::InvalidInput { message: INVALID, issues };
+        let choice = choice::of_update(before.mode, &before.config, &input).map_err(invalid)?;
+        if let Some(token) = &input.telegram_bot_token {
+            self.free_bot(&mut work, &before, token).await?;
+        }
+        let mut after = before.clone();
+        after.apply(Event::Patch).map_err(|refusal| Error::not_now(refusal, NOT_EDITABLE))?;
+        after.config.name = input.name.or(after.config.name);
+        after.config.provider = choice.provider;
+        after.config.model_id = choice.model_id;
+        let secrets = self.seal_secrets(
+            before.id,
+            input.telegram_bot_token.as_deref(),
+            choice.model_api_key.as_deref(),
+        )?;
+        let after = work.save(&before, after).await?;
+        work.tx.set_secrets(after.id, &secrets).await?;
+        work.commit().await?;
+        Ok(after.record())
+    }
+}

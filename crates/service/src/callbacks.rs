@@ -1,0 +1,136 @@
+//! Telling customers' servers: the body, the signature and the schedule of Standard Webhooks.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reef_domain::Timestamp;
+use reef_domain::ids::UserId;
+use reef_store::{EventRow, UserRow};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use standardwebhooks::Webhook;
+
+use crate::error::Error;
+use crate::services::Services;
+use crate::vault::Place;
+
+/// How long after a failed try the next one comes (Standard Webhooks' recommendation).
+pub const RETRY_AFTER: [Duration; 9] = [
+    Duration::from_secs(5),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(30 * 60),
+    Duration::from_secs(2 * 3600),
+    Duration::from_secs(5 * 3600),
+    Duration::from_secs(10 * 3600),
+    Duration::from_secs(14 * 3600),
+    Duration::from_secs(20 * 3600),
+    Duration::from_secs(24 * 3600),
+];
+
+/// How long the secret before a rotation still signs beside the new one.
+pub const PREVIOUS_SECRET_SIGNS: Duration = Duration::from_secs(24 * 3600);
+
+const PREFIX: &str = "whsec_";
+const SECRET_BYTES: usize = 32;
+const COLUMN: &str = "users.callback_secret";
+
+/// The exact body of an event's callback.
+#[must_use]
+pub fn payload(event: &EventRow) -> String {
+    json!({
+        "type": event.kind.as_str(),
+        "timestamp": event.created_at,
+        "data": {
+            "id": event.assistant_id.to_string(),
+            "status": event.status,
+            "statusMessage": event.status_message,
+            "workerUrl": event.worker_url,
+            "previousStatus": event.previous_status,
+            "sequence": event.sequence,
+        },
+    })
+    .to_string()
+}
+
+/// Signs a body with one secret or, during a rotation, two: `v1,… v1,…`.
+///
+/// # Errors
+/// [`Error::Internal`] when a stored secret is not one.
+pub fn sign(secrets: &[SecretString], id: &str, timestamp: i64, body: &str) -> Result<String, Error> {
+    let signatures = secrets.iter().map(|secret| {
+        let webhook = Webhook::new(secret.expose_secret()).map_err(Error::internal)?;
+        webhook.sign(id, timestamp, body.as_bytes()).map_err(Error::internal)
+    });
+    Ok(signatures.collect::<Result<Vec<_>, _>>()?.join(" "))
+}
+
+impl Services {
+    /// A new signing secret, sealed for its account.
+    pub(crate) fn new_callback_secret(&self, user: UserId) -> Result<Vec<u8>, Error> {
+        let mut bytes = [0; SECRET_BYTES];
+        self.ports().entropy.fill(&mut bytes);
+        // Standard, padded base64: every verifier accepts it.
+        let secret = format!("{PREFIX}{}", BASE64_STANDARD.encode(bytes));
+        let place = Place { column: COLUMN, row: &user };
+        self.vault().seal(&secret, place, &*self.ports().entropy).map_err(Error::internal)
+    }
+
+    /// The secrets that sign an account's callbacks now, the current one first.
+    pub(crate) fn callback_secrets(
+        &self,
+        user: &UserRow,
+        now: Timestamp,
+    ) -> Result<Vec<SecretString>, Error> {
+        let open = |sealed: &[u8]| {
+            self.vault().open(sealed, Place { column: COLUMN, row: &user.id }).map_err(Error::internal)
+        };
+        let mut secrets = vec![open(&user.callback_secret)?];
+        if let (Some(previous), Some(rotated)) =
+            (&user.callback_secret_previous, user.callback_secret_rotated)
+            && now.since(rotated) < PREVIOUS_SECRET_SIGNS
+        {
+            secrets.push(open(previous)?);
+        }
+        Ok(secrets)
+    }
+
+    /// The account's current signing secret, in the form verifiers take.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such account.
+    pub async fn callback_secret(&self, user: UserId) -> Result<SecretString, Error> {
+        let mut tx = self.store().read().await?;
+        let user = tx.user(user).await?.ok_or(Error::NotFound)?;
+        let mut secrets = self.callback_secrets(&user, self.now())?;
+        Ok(secrets.swap_remove(0))
+    }
+
+    /// Gives the account a new signing secret; the one before it signs beside it for 24 h.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such account.
+    pub async fn rotate_callback_secret(&self, user: UserId) -> Result<SecretString, Error> {
+        let sealed = self.new_callback_secret(user)?;
+        let mut tx = self.store().begin().await?;
+        tx.user(user).await?.ok_or(Error::NotFound)?;
+        tx.rotate_callback_secret(user, &sealed, self.now()).await?;
+        tx.commit().await?;
+        self.callback_secret(user).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_the_specs_test_vector() {
+        let secret = SecretString::from("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+        let body = r#"{"email":"test@example.com","username":"test_user"}"#;
+        let signed =
+            sign(&[secret.clone(), secret], "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body).unwrap();
+        let one = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
+        assert_eq!(signed, format!("{one} {one}"));
+    }
+}

@@ -1,0 +1,52 @@
+//! Who asks.
+
+use reef_domain::ids::{ApiKeyId, UserId};
+use reef_domain::wire::Scope;
+
+use crate::error::Error;
+
+/// How the caller has shown who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// Signed in to the dashboard.
+    Session,
+    /// With an API key.
+    Key {
+        /// Which.
+        id: ApiKeyId,
+        /// May look.
+        read: bool,
+        /// May change.
+        write: bool,
+    },
+}
+
+/// An account, and how it was proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Whose things may be seen and changed.
+    pub user_id: UserId,
+    /// How that is known.
+    pub via: Via,
+}
+
+impl Caller {
+    /// A person in the dashboard.
+    #[must_use]
+    pub const fn session(user_id: UserId) -> Self {
+        Self { user_id, via: Via::Session }
+    }
+
+    /// Passes when the caller may do things of this scope.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when the key lacks it.
+    pub const fn require(&self, scope: Scope) -> Result<(), Error> {
+        let allowed = match (self.via, scope) {
+            (Via::Session, _) => true,
+            (Via::Key { read, .. }, Scope::Read) => read,
+            (Via::Key { write, .. }, Scope::Write) => write,
+        };
+        if allowed { Ok(()) } else { Err(Error::Forbidden { needed: scope }) }
+    }
+}

@@ -1,0 +1,159 @@
+//! The one error type of the service layer, free of any transport.
+//!
+//! What a client may see is in [`Error::code`], [`Error::message`] and [`Error::details`]; what went wrong
+//! inside is the source of [`Error::Internal`], which is logged once, where the error is answered.
+
+use std::error::Error as StdError;
+
+use reef_domain::assistant::NotNow;
+use reef_domain::wire::{Scope, Status};
+use reef_domain::{ErrorCode, Issue};
+use reef_store::StoreError;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+/// Why a use case was not carried out.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Nobody known asks.
+    #[error("API key required or invalid API key")]
+    Unauthorized,
+    /// E-mail and password do not belong together.
+    #[error("The e-mail address or the password is not right")]
+    WrongCredentials,
+    /// The key may not do this.
+    #[error("This API key does not have the {needed} scope")]
+    Forbidden {
+        /// What it lacks.
+        needed: Scope,
+    },
+    /// It does not exist, or is somebody else's: the caller can't tell.
+    #[error("Deployment not found")]
+    NotFound,
+    /// The body's form is wrong.
+    #[error("Invalid request body")]
+    InvalidRequest(Vec<Issue>),
+    /// The body makes no sense for this assistant.
+    #[error("{message}")]
+    InvalidInput {
+        /// What kind of nonsense.
+        message: &'static str,
+        /// All of it.
+        issues: Vec<Issue>,
+    },
+    /// The operator has not set up payments for this mode.
+    #[error("Payment system not configured")]
+    PaymentNotConfigured,
+    /// The payment provider did not make a checkout.
+    #[error("Unexpected server error")]
+    PaymentProviderUnavailable,
+    /// Not in this state.
+    #[error("{message}")]
+    InvalidState {
+        /// What would have to be so.
+        message: &'static str,
+        /// How it is.
+        current: Status,
+        /// How it would have to be.
+        allowed: &'static [Status],
+    },
+    /// Too much.
+    #[error("{message}")]
+    RateLimited {
+        /// Of what.
+        message: &'static str,
+        /// When it can be tried again.
+        retry_after_seconds: u64,
+    },
+    /// The worker host did not confirm that the worker is gone.
+    #[error("{message}")]
+    WorkerDeleteFailed {
+        /// Before what.
+        message: &'static str,
+    },
+    /// Something inside.
+    #[error("Unexpected server error")]
+    Internal(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl Error {
+    /// Wraps something that went wrong inside.
+    pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// One wrong field.
+    #[must_use]
+    pub fn invalid_field(path: &str, code: &str, message: &str) -> Self {
+        Self::InvalidRequest(vec![Issue::new(path, code, message)])
+    }
+
+    /// The refusal of a transition, in the words of the use case.
+    #[must_use]
+    pub fn not_now(refusal: NotNow, message: &'static str) -> Self {
+        match refusal {
+            NotNow::State(invalid) => {
+                Self::InvalidState { message, current: invalid.from, allowed: invalid.allowed }
+            }
+            NotNow::Unpaid { from, allowed } => Self::InvalidState {
+                message: "The subscription of this deployment is not active; buy a new slot",
+                current: from,
+                allowed,
+            },
+        }
+    }
+
+    /// The stable code a client matches on.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unauthorized | Self::WrongCredentials => ErrorCode::Unauthorized,
+            Self::Forbidden { .. } => ErrorCode::Forbidden,
+            Self::NotFound => ErrorCode::NotFound,
+            Self::InvalidRequest(_) => ErrorCode::InvalidRequest,
+            Self::InvalidInput { .. } => ErrorCode::InvalidInput,
+            Self::PaymentNotConfigured => ErrorCode::PaymentNotConfigured,
+            Self::InvalidState { .. } => ErrorCode::InvalidState,
+            Self::RateLimited { .. } => ErrorCode::RateLimited,
+            Self::WorkerDeleteFailed { .. } => ErrorCode::WorkerDeleteFailed,
+            Self::PaymentProviderUnavailable | Self::Internal(_) => ErrorCode::InternalError,
+        }
+    }
+
+    /// The sentence a client may show.
+    #[must_use]
+    pub fn message(&self) -> String {
+        self.to_string()
+    }
+
+    /// What is wrong with which field, if anything is.
+    #[must_use]
+    pub fn issues(&self) -> &[Issue] {
+        match self {
+            Self::InvalidRequest(issues) | Self::InvalidInput { issues, .. } => issues,
+            _ => &[],
+        }
+    }
+
+    /// The `details` object, when there is something to add.
+    #[must_use]
+    pub fn details(&self) -> Option<Value> {
+        match self {
+            Self::InvalidRequest(issues) | Self::InvalidInput { issues, .. } => {
+                Some(json!({ "issues": issues }))
+            }
+            Self::InvalidState { current, allowed, .. } => {
+                Some(json!({ "currentStatus": current, "allowedStatuses": allowed }))
+            }
+            Self::PaymentProviderUnavailable => Some(json!({ "reason": "payment_provider_unavailable" })),
+            Self::Forbidden { needed } => Some(json!({ "requiredScope": needed })),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::internal(error)
+    }
+}

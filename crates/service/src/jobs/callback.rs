@@ -1,0 +1,78 @@
+//! One try of one callback.
+
+use std::time::Duration;
+
+use reef_domain::Timestamp;
+use reef_domain::ids::DeliveryId;
+use reef_store::{Attempt, DeliveryRow, DeliveryState};
+
+use super::JobError;
+use crate::callbacks::{RETRY_AFTER, sign};
+use crate::ports::{Outgoing, SendError};
+use crate::services::Services;
+
+/// The answer with which a receiver wants no more tries (Standard Webhooks).
+const GONE: u16 = 410;
+/// How much longer than the schedule says a wait may be, in percent.
+const JITTER_PERCENT: u64 = 10;
+
+impl Services {
+    /// Tries a delivery once and notes what came of it.
+    pub(super) async fn deliver_callback(&self, id: DeliveryId) -> Result<(), JobError> {
+        let (delivery, user) = {
+            let mut tx = self.store().read().await?;
+            let Some(delivery) = tx.delivery(id).await? else { return Ok(()) };
+            if delivery.state != DeliveryState::Pending {
+                return Ok(());
+            }
+            // Whose account is gone has nobody to tell.
+            let Some(user) = tx.user(delivery.user_id).await? else { return Ok(()) };
+            (delivery, user)
+        };
+        let now = self.now();
+        let secrets = self.callback_secrets(&user, now)?;
+        let outgoing = Outgoing {
+            url: delivery.url.clone(),
+            id: id.to_string(),
+            timestamp: now.unix_seconds(),
+            signature: sign(&secrets, &id.to_string(), now.unix_seconds(), &delivery.payload)?,
+            body: delivery.payload.clone(),
+        };
+        let answer = self.ports().callbacks.send(&outgoing).await;
+        let (attempt, again) = judge(&delivery, &answer);
+        let now = self.now();
+        let mut tx = self.store().begin().await?;
+        tx.record_attempt(id, &attempt, now).await?;
+        tx.commit().await?;
+        match again {
+            None => Ok(()),
+            Some(wait) => Err(JobError::RetryAt(self.later(now, wait), attempt.error.unwrap_or_default())),
+        }
+    }
+
+    /// `now` and a wait with jitter: never shorter than asked.
+    fn later(&self, now: Timestamp, wait: Duration) -> Timestamp {
+        let mut byte = [0];
+        self.ports().entropy.fill(&mut byte);
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let extra = wait_ms.saturating_mul(JITTER_PERCENT) / 100 * u64::from(byte[0]) / 255;
+        now.plus(wait).plus(Duration::from_millis(extra))
+    }
+}
+
+/// What an answer means, and after how long to try again.
+fn judge(delivery: &DeliveryRow, answer: &Result<u16, SendError>) -> (Attempt, Option<Duration>) {
+    let status = answer.as_ref().ok().copied();
+    let error = match answer {
+        Ok(200..=299) => None,
+        Ok(status) => Some(format!("answered {status}")),
+        Err(error) => Some(error.to_string()),
+    };
+    let wait = usize::try_from(delivery.attempts).ok().and_then(|tried| RETRY_AFTER.get(tried)).copied();
+    let (state, again) = match (status, wait) {
+        (Some(200..=299), _) => (DeliveryState::Delivered, None),
+        (Some(GONE), _) | (_, None) => (DeliveryState::Failed, None),
+        (_, Some(wait)) => (DeliveryState::Pending, Some(wait)),
+    };
+    (Attempt { state, status: status.map(i64::from), error }, again)
+}

@@ -1,0 +1,115 @@
+//! What is looked after by the clock: idempotent, from what is, not from what happened.
+
+use std::time::Duration;
+
+use reef_domain::FailureCode;
+use reef_domain::state::Event;
+use reef_domain::wire::Status;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::assistants::worker_ref;
+use crate::error::Error;
+use crate::services::Services;
+
+/// How often deployments over their deadline are looked for.
+const OVERDUE_EVERY: Duration = Duration::from_secs(1);
+/// How often the worker host is asked which workers are missing.
+const MISSING_EVERY: Duration = Duration::from_secs(15);
+/// How often old rows are forgotten.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+/// Deployments looked at in one go.
+const BATCH: i64 = 100;
+/// Active assistants whose workers are looked for in one go.
+const WORKERS_AT_ONCE: i64 = 20_000;
+/// How long finished deliveries and webhooks stay visible.
+const LOG_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a bot's update is remembered, so that a repeat is known. Telegram repeats for a day.
+const UPDATES_KEPT_FOR: Duration = Duration::from_secs(2 * 24 * 3600);
+/// How long the timeline of a deleted assistant is kept.
+const TIMELINE_KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
+
+impl Services {
+    /// Looks after everything until `stop`.
+    pub async fn maintain(&self, stop: CancellationToken) {
+        let every = |period| {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let (mut overdue, mut missing, mut prune) =
+            (every(OVERDUE_EVERY), every(MISSING_EVERY), every(PRUNE_EVERY));
+        loop {
+            let done = tokio::select! {
+                () = stop.cancelled() => return,
+                _ = overdue.tick() => self.fail_overdue_deployments().await,
+                _ = missing.tick() => self.fail_missing_workers().await,
+                _ = prune.tick() => self.prune().await,
+            };
+            if let Err(error) = done {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "maintenance failed and is tried again"
+                );
+            }
+        }
+    }
+
+    /// Ends deployments that are over their deadline although no job ends them.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn fail_overdue_deployments(&self) -> Result<(), Error> {
+        // The run ends itself at its deadline; this is for runs that died. They get a moment.
+        let late = self.now().minus(Duration::from_secs(15));
+        let overdue = {
+            let mut tx = self.store().read().await?;
+            tx.overdue_deployments(late, BATCH).await?
+        };
+        for a in overdue {
+            let Some(run) = a.state.run() else { continue };
+            let event =
+                Event::DeployFailed { generation: run.generation, failure: FailureCode::DeployTimeout };
+            if self.end_run(a.id, event).await? {
+                tracing::warn!(assistant_id = %a.id, "a deployment was over its deadline");
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails active assistants whose worker has disappeared from its host.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn fail_missing_workers(&self) -> Result<(), Error> {
+        let active = {
+            let mut tx = self.store().read().await?;
+            tx.assistants_in(Status::Active, WORKERS_AT_ONCE).await?
+        };
+        let workers: Vec<_> = active.iter().filter_map(|a| Some(worker_ref(a, a.state.run()?))).collect();
+        for gone in self.ports().workers.missing(&workers).await.map_err(Error::internal)? {
+            let event = Event::WorkerVanished { generation: gone.generation };
+            if self.end_run(gone.assistant_id, event).await? {
+                tracing::warn!(assistant_id = %gone.assistant_id, "a worker has vanished");
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what has been kept long enough.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn prune(&self) -> Result<(), Error> {
+        let now = self.now();
+        let mut tx = self.store().begin().await?;
+        let sessions = tx.prune_sessions(now).await?;
+        let deliveries = tx.prune_deliveries(now.minus(LOG_KEPT_FOR)).await?;
+        let webhooks = tx.prune_polar(now.minus(LOG_KEPT_FOR)).await?;
+        let updates = tx.prune_updates(now.minus(UPDATES_KEPT_FOR)).await?;
+        let events = tx.prune_events(now.minus(TIMELINE_KEPT_FOR)).await?;
+        tx.commit().await?;
+        tracing::debug!(sessions, deliveries, webhooks, updates, events, "old rows forgotten");
+        Ok(())
+    }
+}

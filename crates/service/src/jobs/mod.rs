@@ -1,0 +1,175 @@
+//! Durable work: enqueued in the transaction it follows from, done at least once, visible when given up.
+//!
+//! A job carries ids only and looks everything else up when it runs, so it is idempotent: it brings about
+//! what should be so, whatever it was when it was enqueued.
+
+mod callback;
+mod deploy;
+mod maintenance;
+mod removal;
+mod runner;
+
+use std::time::Duration;
+
+use reef_domain::Timestamp;
+use reef_domain::ids::{AssistantId, DeliveryId, JobId};
+use reef_store::{NewJob, StoreError};
+use serde::{Deserialize, Serialize};
+
+pub use runner::Runner;
+
+use crate::error::Error;
+use crate::services::Services;
+
+/// What there is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Job {
+    /// Bring a deployment run to its end.
+    Deploy {
+        /// Of which assistant.
+        assistant_id: AssistantId,
+        /// Which run; an older one than the current only cleans up after itself.
+        generation: i64,
+    },
+    /// Make sure that a worker is gone, whose assistant was stopped without waiting for it.
+    RemoveWorker {
+        /// Of which assistant.
+        assistant_id: AssistantId,
+        /// Which worker.
+        worker_name: String,
+        /// Of which run, or an older one.
+        generation: i64,
+    },
+    /// Try to deliver a callback.
+    Callback {
+        /// Which.
+        delivery_id: DeliveryId,
+    },
+    /// Work off Polar's webhooks.
+    Polar {},
+    /// End a subscription at Polar.
+    RevokeSubscription {
+        /// Which.
+        subscription_id: String,
+    },
+    /// End a managed assistant's model key.
+    DeleteManagedKey {
+        /// OpenRouter's name for it.
+        hash: String,
+    },
+    /// Have the worker host destroy what a deleted assistant remembered.
+    Forget {
+        /// Which.
+        assistant_id: AssistantId,
+    },
+}
+
+/// Why a job has not been done.
+#[derive(Debug)]
+pub enum JobError {
+    /// Try again after a while.
+    Retry(Box<dyn std::error::Error + Send + Sync>),
+    /// Try again at this moment: the job knows better.
+    RetryAt(Timestamp, String),
+    /// Never again; it stays visible.
+    Fail(String),
+}
+
+impl From<StoreError> for JobError {
+    fn from(error: StoreError) -> Self {
+        Self::Retry(error.into())
+    }
+}
+
+impl From<Error> for JobError {
+    fn from(error: Error) -> Self {
+        Self::Retry(error.into())
+    }
+}
+
+impl Job {
+    /// Every kind, with how many of it run at once in one process.
+    pub(crate) const LANES: [(&'static str, usize); 7] = [
+        ("deploy", 32),
+        ("remove_worker", 8),
+        ("callback", 32),
+        // One: webhooks are worked off in order.
+        ("polar", 1),
+        ("revoke_subscription", 4),
+        ("delete_managed_key", 2),
+        ("forget", 4),
+    ];
+
+    /// The job's kind, as stored.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Deploy { .. } => "deploy",
+            Self::RemoveWorker { .. } => "remove_worker",
+            Self::Callback { .. } => "callback",
+            Self::Polar {} => "polar",
+            Self::RevokeSubscription { .. } => "revoke_subscription",
+            Self::DeleteManagedKey { .. } => "delete_managed_key",
+            Self::Forget { .. } => "forget",
+        }
+    }
+
+    fn dedup_key(&self) -> String {
+        match self {
+            Self::Deploy { assistant_id, generation } => format!("deploy:{assistant_id}:{generation}"),
+            Self::RemoveWorker { worker_name, generation, .. } => {
+                format!("remove_worker:{worker_name}:{generation}")
+            }
+            Self::Callback { delivery_id } => format!("callback:{delivery_id}"),
+            Self::Polar {} => "polar".to_owned(),
+            Self::RevokeSubscription { subscription_id } => format!("revoke_subscription:{subscription_id}"),
+            Self::DeleteManagedKey { hash } => format!("delete_managed_key:{hash}"),
+            Self::Forget { assistant_id } => format!("forget:{assistant_id}"),
+        }
+    }
+
+    /// The row to enqueue.
+    pub(crate) fn row(&self, id: JobId, run_at: Timestamp) -> Result<NewJob, Error> {
+        let payload = serde_json::to_value(self).map_err(Error::internal)?;
+        Ok(NewJob { id, kind: self.kind(), dedup_key: Some(self.dedup_key()), payload, run_at })
+    }
+
+    /// After how many tries the job is given up; `None` for what must happen, however long it takes.
+    const fn tries_max(&self) -> Option<i64> {
+        match self {
+            Self::Forget { .. } => Some(20),
+            // A callback's own schedule ends it, its deadline a deployment; the others concern money.
+            _ => None,
+        }
+    }
+
+    /// How long to wait after the `attempts`-th failure, before jitter.
+    fn back_off(&self, attempts: i64) -> Duration {
+        let (first, ceiling) = match self {
+            Self::Deploy { .. } | Self::Polar {} => (Duration::from_millis(500), Duration::from_secs(30)),
+            _ => (Duration::from_secs(2), Duration::from_secs(3600)),
+        };
+        let doublings = u32::try_from(attempts.clamp(1, 20) - 1).unwrap_or(0);
+        first.saturating_mul(1 << doublings).min(ceiling)
+    }
+
+    /// Does it.
+    pub(crate) async fn run(&self, services: &Services) -> Result<(), JobError> {
+        match self {
+            Self::Deploy { assistant_id, generation } => {
+                services.run_deployment(*assistant_id, *generation).await
+            }
+            Self::RemoveWorker { assistant_id, worker_name, generation } => {
+                services.remove_stopped_worker(*assistant_id, worker_name, *generation).await
+            }
+            Self::Callback { delivery_id } => services.deliver_callback(*delivery_id).await,
+            Self::Polar {} => services.work_off_polar().await,
+            Self::RevokeSubscription { subscription_id } => {
+                services.revoke_subscription(subscription_id).await
+            }
+            Self::DeleteManagedKey { hash } => services.delete_managed_key(hash).await,
+            Self::Forget { assistant_id } => services.forget_assistant(*assistant_id).await,
+        }
+    }
+}

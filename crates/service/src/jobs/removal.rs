@@ -1,0 +1,52 @@
+//! Taking away what must not go on: workers, subscriptions, keys, memories.
+
+use reef_domain::ids::AssistantId;
+
+use super::JobError;
+use crate::ports::{PaymentError, WorkerRef};
+use crate::services::Services;
+
+impl Services {
+    /// Removes the worker of a stopped run. Its bot is only touched while no newer run may be using it.
+    pub(super) async fn remove_stopped_worker(
+        &self,
+        assistant_id: AssistantId,
+        worker_name: &str,
+        generation: i64,
+    ) -> Result<(), JobError> {
+        let (assistant, secrets) = {
+            let mut tx = self.store().read().await?;
+            (tx.assistant(assistant_id).await?, tx.secrets(assistant_id).await?)
+        };
+        let is_idle = assistant.is_some_and(|a| !a.state.is_running());
+        let token = if is_idle { self.open_bot_token(assistant_id, &secrets)? } else { None };
+        let worker = WorkerRef { assistant_id, worker_name: worker_name.to_owned(), generation };
+        self.remove_worker(&worker, token.as_ref()).await.map_err(|error| JobError::Retry(error.into()))
+    }
+
+    /// Ends a subscription at the payment provider; what is over already is success.
+    pub(super) async fn revoke_subscription(&self, id: &str) -> Result<(), JobError> {
+        match self.ports().payments.revoke_subscription(id).await {
+            Ok(()) => {
+                tracing::info!(subscription_id = id, "subscription revoked");
+                Ok(())
+            }
+            Err(error @ (PaymentError::Unavailable(_) | PaymentError::Refused { .. })) => {
+                Err(JobError::Retry(error.into()))
+            }
+        }
+    }
+
+    /// Ends a managed model key.
+    pub(super) async fn delete_managed_key(&self, hash: &str) -> Result<(), JobError> {
+        let Some(keys) = &self.ports().managed_keys else {
+            return Err(JobError::Retry("no management key is configured".into()));
+        };
+        keys.delete(hash).await.map_err(|error| JobError::Retry(error.into()))
+    }
+
+    /// Destroys what a deleted assistant remembered at its worker host.
+    pub(super) async fn forget_assistant(&self, id: AssistantId) -> Result<(), JobError> {
+        self.ports().workers.forget(id).await.map_err(|error| JobError::Retry(error.into()))
+    }
+}

@@ -1,0 +1,252 @@
+//! Runs jobs: claimed under a lease, a few of each kind at once, woken by a signal and by the clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reef_domain::Timestamp;
+use reef_domain::ids::JobId;
+use reef_store::JobRow;
+use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use super::{Job, JobError};
+use crate::error::Error;
+use crate::services::Services;
+
+/// How long a claimed job is left alone when its holder has died.
+const LEASE: Duration = Duration::from_secs(10);
+/// How often a holder says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+/// The longest wait between two looks, for what other processes have enqueued.
+const POLL: Duration = Duration::from_secs(1);
+/// How long running jobs may go on when the process is to stop; then they are handed back.
+const GRACE: Duration = Duration::from_secs(10);
+/// Most jobs of a kind claimed in one go.
+const CLAIM_MAX: usize = 16;
+
+struct Lane {
+    kind: &'static str,
+    permits: Arc<Semaphore>,
+}
+
+/// Runs jobs until it is told to stop.
+pub struct Runner {
+    services: Services,
+    /// Who holds the leases: this runner.
+    token: Uuid,
+    lanes: Vec<Lane>,
+    running: TaskTracker,
+    abort: CancellationToken,
+}
+
+impl Runner {
+    /// A runner with a token of its own.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        let token = services.new_uuid();
+        let lanes =
+            Job::LANES.map(|(kind, at_once)| Lane { kind, permits: Arc::new(Semaphore::new(at_once)) });
+        Self {
+            services,
+            token,
+            lanes: lanes.into(),
+            running: TaskTracker::new(),
+            abort: CancellationToken::new(),
+        }
+    }
+
+    /// Runs jobs until `stop`; then lets running ones end for 10 s and hands the rest back.
+    pub async fn run(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let wait = match self.start_due().await {
+                Ok(next) => next.map_or(POLL, |next| next.since(self.services.now()).min(POLL)),
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "jobs could not be claimed");
+                    POLL
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.services.hub().woken() => {}
+                () = sleep(self.jittered(wait)) => {}
+            }
+        }
+        self.running.close();
+        if timeout(GRACE, self.running.wait()).await.is_err() {
+            self.abort.cancel();
+            self.running.wait().await;
+        }
+    }
+
+    /// Runs everything that is due, one after the other, and what becomes due by it: for tests.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the queue can't be read or written.
+    pub async fn run_due(&self) -> Result<usize, Error> {
+        let mut done = 0;
+        loop {
+            let mut claimed = Vec::new();
+            for lane in &self.lanes {
+                claimed.extend(self.claim(lane.kind, 1).await?);
+            }
+            if claimed.is_empty() {
+                return Ok(done);
+            }
+            for row in claimed {
+                run_one(&self.services, self.token, row, &self.abort).await;
+                done += 1;
+            }
+        }
+    }
+
+    fn jittered(&self, wait: Duration) -> Duration {
+        let mut byte = [0];
+        self.services.ports().entropy.fill(&mut byte);
+        wait + Duration::from_millis(u64::from(byte[0]) % 50 * u64::from(wait >= POLL))
+    }
+
+    /// Claims and starts what is due, and says when to look again.
+    async fn start_due(&self) -> Result<Option<Timestamp>, Error> {
+        let now = self.services.now();
+        let next = {
+            let mut tx = self.services.store().read().await?;
+            tx.next_jobs(now).await?
+        };
+        for lane in &self.lanes {
+            let is_due = next.iter().any(|(kind, at)| kind == lane.kind && *at <= now);
+            let free = lane.permits.available_permits().min(CLAIM_MAX);
+            if !is_due || free == 0 {
+                continue;
+            }
+            for row in self.claim(lane.kind, free).await? {
+                let Ok(permit) = Arc::clone(&lane.permits).acquire_owned().await else { continue };
+                let (services, token, abort) = (self.services.clone(), self.token, self.abort.clone());
+                self.running.spawn(async move {
+                    run_one(&services, token, row, &abort).await;
+                    drop(permit);
+                    services.hub().wake();
+                });
+            }
+        }
+        Ok(next.into_iter().map(|(_, at)| at).filter(|at| *at > now).min())
+    }
+
+    async fn claim(&self, kind: &str, limit: usize) -> Result<Vec<JobRow>, Error> {
+        let now = self.services.now();
+        let mut tx = self.services.store().begin().await?;
+        let limit = i64::try_from(limit).map_err(Error::internal)?;
+        let rows = tx.claim_jobs(kind, self.token, now, now.plus(LEASE), limit).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+}
+
+/// Runs a claimed job under its lease and settles what came of it.
+async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &CancellationToken) {
+    let span = tracing::info_span!("job", job_id = %row.id, kind = row.kind, attempt = row.attempts);
+    async {
+        let job = match serde_json::from_value::<Job>(row.payload.0.clone()) {
+            Ok(job) => job,
+            Err(error) => {
+                return settle(services, token, &row, None, Err(JobError::Fail(error.to_string()))).await;
+            }
+        };
+        // A panic is the job's failure, not the runner's.
+        let (own, copy) = (services.clone(), job.clone());
+        let mut task = tokio::spawn(async move { copy.run(&own).await }.in_current_span());
+        let ended = tokio::select! {
+            ended = &mut task => Some(ended),
+            () = keep_lease(services, row.id, token) => None,
+            () = abort.cancelled() => None,
+        };
+        match ended {
+            Some(Ok(result)) => settle(services, token, &row, Some(&job), result).await,
+            Some(Err(panic)) => {
+                settle(services, token, &row, Some(&job), Err(JobError::Retry(panic.into()))).await
+            }
+            None => {
+                task.abort();
+                tracing::info!("job handed back");
+                let handed_back = async {
+                    let mut tx = services.store().begin().await?;
+                    tx.hand_back_job(row.id, token).await?;
+                    tx.commit().await
+                };
+                log_failure(handed_back.await);
+            }
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+/// Ends when the lease is lost: somebody else has the job then.
+async fn keep_lease(services: &Services, id: JobId, token: Uuid) {
+    let mut beat = interval(HEARTBEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat.tick().await;
+    loop {
+        beat.tick().await;
+        let kept = async {
+            let mut tx = services.store().begin().await?;
+            let kept = tx.extend_lease(id, token, services.now().plus(LEASE)).await?;
+            tx.commit().await?;
+            Ok::<_, reef_store::StoreError>(kept)
+        };
+        match kept.await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // The database may be back before the lease is over.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be kept alive")
+            }
+        }
+    }
+}
+
+async fn settle(
+    services: &Services,
+    token: Uuid,
+    row: &JobRow,
+    job: Option<&Job>,
+    result: Result<(), JobError>,
+) {
+    let now = services.now();
+    let settled = async {
+        let mut tx = services.store().begin().await?;
+        match result {
+            Ok(()) => tx.finish_job(row.id, token, row.wakes).await?,
+            Err(JobError::RetryAt(at, why)) => tx.retry_job(row.id, token, at, Some(&why)).await?,
+            Err(JobError::Fail(why)) => {
+                tracing::error!(why, "job given up");
+                tx.bury_job(row.id, token, &why, now).await?;
+            }
+            Err(JobError::Retry(error)) => {
+                let why = error.to_string();
+                match job {
+                    Some(job) if job.tries_max().is_none_or(|max| row.attempts < max) => {
+                        tracing::warn!(error = &*error as &dyn std::error::Error, "job will be tried again");
+                        tx.retry_job(row.id, token, now.plus(job.back_off(row.attempts)), Some(&why)).await?;
+                    }
+                    _ => {
+                        tracing::error!(error = &*error as &dyn std::error::Error, "job given up");
+                        tx.bury_job(row.id, token, &why, now).await?;
+                    }
+                }
+            }
+        }
+        tx.commit().await
+    };
+    log_failure(settled.await);
+}
+
+/// A job that could not be settled runs again when its lease is over.
+fn log_failure(result: Result<(), reef_store::StoreError>) {
+    if let Err(error) = result {
+        tracing::error!(error = &error as &dyn std::error::Error, "a job could not be settled");
+    }
+}

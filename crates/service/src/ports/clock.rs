@@ -1,0 +1,23 @@
+//! What time it is.
+
+use std::time::SystemTime;
+
+use reef_domain::Timestamp;
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// Now, at millisecond precision.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the machine's clock is read")]
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}

@@ -1,0 +1,42 @@
+//! What the service layer needs from outside, each a trait because a second implementation exists.
+
+mod callbacks;
+mod clock;
+mod entropy;
+mod managed_keys;
+mod models;
+mod payments;
+mod telegram;
+mod workers;
+
+use std::sync::Arc;
+
+pub use callbacks::{CallbackSender, Outgoing, SendError};
+pub use clock::{Clock, SystemClock};
+pub use entropy::{Entropy, SystemEntropy};
+pub use managed_keys::{ManagedKey, ManagedKeyError, ManagedKeys};
+pub use models::{ModelCheckError, ModelProviders};
+pub use payments::{Checkout, NewCheckout, PaymentError, Payments, Subscription};
+pub use telegram::{BotIdentity, Telegram, TelegramError};
+pub use workers::{HostError, Started, WorkerHost, WorkerRef, WorkerSpec};
+
+/// The outside world.
+#[derive(Clone)]
+pub struct Ports {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Who takes the money.
+    pub payments: Arc<dyn Payments>,
+    /// Where workers run.
+    pub workers: Arc<dyn WorkerHost>,
+    /// Bots.
+    pub telegram: Arc<dyn Telegram>,
+    /// Model providers.
+    pub models: Arc<dyn ModelProviders>,
+    /// Model keys of managed assistants; absent when the operator has none to give.
+    pub managed_keys: Option<Arc<dyn ManagedKeys>>,
+    /// Customers' callback receivers.
+    pub callbacks: Arc<dyn CallbackSender>,
+}

@@ -1,0 +1,32 @@
+//! Model providers, as far as checking a key needs them.
+
+use async_trait::async_trait;
+use reef_domain::wire::Provider;
+use secrecy::SecretString;
+use thiserror::Error;
+
+/// A key and a model do not go together.
+#[derive(Debug, Error)]
+pub enum ModelCheckError {
+    /// The provider refuses the key.
+    #[error("the provider refused the key")]
+    KeyRejected,
+    /// The provider does not offer the model to this key.
+    #[error("the provider does not offer the model")]
+    ModelUnavailable,
+    /// It did not answer, or not understandably; trying again may help.
+    #[error("provider unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// Checks keys and models with their providers.
+#[async_trait]
+pub trait ModelProviders: Send + Sync {
+    /// Passes when the provider accepts the key and offers the model to it. Costs nothing.
+    async fn check(
+        &self,
+        provider: Provider,
+        model_id: &str,
+        key: &SecretString,
+    ) -> Result<(), ModelCheckError>;
+}

@@ -1,0 +1,127 @@
+//! The service layer's one object.
+
+use std::sync::Arc;
+
+use reef_domain::Assistant;
+use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::Scope;
+use reef_store::{Store, Tx};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::caller::Caller;
+use crate::config::Config;
+use crate::error::Error;
+use crate::hub::Hub;
+use crate::ports::Ports;
+use crate::vault::Vault;
+
+/// Passwords hashed at once: each takes 19 MiB and most of a core.
+const HASHES_AT_ONCE: usize = 2;
+
+/// All use cases. Cheap to clone; concrete, because server functions can't be generic.
+#[derive(Clone)]
+pub struct Services {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    config: Config,
+    vault: Arc<Vault>,
+    ports: Ports,
+    hub: Hub,
+    hashing: Semaphore,
+}
+
+impl Services {
+    /// Puts the service layer together.
+    #[must_use]
+    pub fn new(store: Store, config: Config, vault: Arc<Vault>, ports: Ports) -> Self {
+        let hashing = Semaphore::new(HASHES_AT_ONCE);
+        Self { inner: Arc::new(Inner { store, config, vault, ports, hub: Hub::default(), hashing }) }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The operator's decisions.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Secrets at rest.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.inner.vault
+    }
+
+    /// The outside world.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        &self.inner.ports
+    }
+
+    /// Who is told of changes.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.inner.hub
+    }
+
+    pub(crate) fn hashing(&self) -> &Semaphore {
+        &self.inner.hashing
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.ports.clock.now()
+    }
+
+    /// A new id: version 7, of the injected time and randomness.
+    #[must_use]
+    pub fn new_uuid(&self) -> Uuid {
+        let mut random = [0; 10];
+        self.inner.ports.entropy.fill(&mut random);
+        let ms = u64::try_from(self.now().unix_ms()).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid()
+    }
+
+    /// Random bytes as lower-case hex.
+    #[must_use]
+    pub(crate) fn random_hex<const BYTES: usize>(&self) -> String {
+        let mut random = [0; BYTES];
+        self.inner.ports.entropy.fill(&mut random);
+        crate::vault::hex(&random)
+    }
+
+    /// The caller's assistant. What is not theirs does not exist.
+    pub(crate) async fn owned(&self, tx: &mut Tx, caller: &Caller, id: &str) -> Result<Assistant, Error> {
+        let id = AssistantId::parse(id).ok_or(Error::NotFound)?;
+        let found = tx.assistant(id).await?;
+        found.filter(|assistant| assistant.user_id == caller.user_id).ok_or(Error::NotFound)
+    }
+
+    /// As [`Self::owned`], locked until the transaction ends.
+    pub(crate) async fn owned_locked(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        id: AssistantId,
+    ) -> Result<Assistant, Error> {
+        let found = tx.lock_assistant(id).await?;
+        found.filter(|assistant| assistant.user_id == caller.user_id).ok_or(Error::NotFound)
+    }
+
+    /// The scope check, then the caller's assistant, in a transaction of its own.
+    pub(crate) async fn find(&self, caller: &Caller, scope: Scope, id: &str) -> Result<Assistant, Error> {
+        caller.require(scope)?;
+        let mut tx = self.store().read().await?;
+        self.owned(&mut tx, caller, id).await
+    }
+}

@@ -1,0 +1,187 @@
+//! Secrets at rest: sealed with XChaCha20-Poly1305, each bound to the row it belongs to.
+//!
+//! A sealed value is `1 | key id (4) | nonce (24) | ciphertext and tag`. The key id tells which
+//! `SECRET_KEY` sealed it, so that the key can be rotated: the first key seals, all of them open.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::ports::Entropy;
+
+const VERSION: u8 = 1;
+const KEY_ID: usize = 4;
+const NONCE: usize = 24;
+/// The length of a key in bytes.
+pub const KEY_LENGTH: usize = 32;
+
+/// A sealed value can't be opened, or a key is not a key. Says nothing of either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum VaultError {
+    /// Not 32 bytes of base64.
+    #[error("a secret key is 32 bytes in base64")]
+    BadKey,
+    /// Sealed with a key that is not there, for another row, or damaged.
+    #[error("a sealed value cannot be opened")]
+    CannotOpen,
+    /// The value can't be sealed.
+    #[error("a value cannot be sealed")]
+    CannotSeal,
+}
+
+struct Key {
+    id: [u8; KEY_ID],
+    bytes: [u8; KEY_LENGTH],
+}
+
+/// Seals and opens secrets.
+pub struct Vault {
+    keys: Vec<Key>,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Vault({} keys)", self.keys.len())
+    }
+}
+
+/// What a sealed value belongs to: it can't be opened as anything else.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// Table and column.
+    pub column: &'static str,
+    /// The row's id.
+    pub row: &'a dyn std::fmt::Display,
+}
+
+impl Place<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        format!("{}/{}", self.column, self.row).into_bytes()
+    }
+}
+
+impl Vault {
+    /// Reads keys, 32 bytes of base64 each, separated by commas: the first seals, all open.
+    ///
+    /// # Errors
+    /// [`VaultError::BadKey`].
+    pub fn new(keys: &SecretString) -> Result<Self, VaultError> {
+        let keys = keys.expose_secret().split(',').map(|text| {
+            let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|_| VaultError::BadKey)?;
+            let bytes: [u8; KEY_LENGTH] = bytes.try_into().map_err(|_| VaultError::BadKey)?;
+            let hash = Sha256::digest(bytes);
+            let mut id = [0; KEY_ID];
+            id.copy_from_slice(&hash[..KEY_ID]);
+            Ok(Key { id, bytes })
+        });
+        Ok(Self { keys: keys.collect::<Result<_, _>>()? })
+    }
+
+    /// Seals a secret for its place.
+    ///
+    /// # Errors
+    /// [`VaultError::CannotSeal`], which only a value of many gigabytes can cause.
+    pub fn seal(&self, secret: &str, place: Place<'_>, entropy: &dyn Entropy) -> Result<Vec<u8>, VaultError> {
+        let key = self.keys.first().ok_or(VaultError::CannotSeal)?;
+        let mut nonce = [0; NONCE];
+        entropy.fill(&mut nonce);
+        let cipher = XChaCha20Poly1305::new(&key.bytes.into());
+        let payload = Payload { msg: secret.as_bytes(), aad: &place.bytes() };
+        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::CannotSeal)?;
+        Ok([&[VERSION][..], &key.id, &nonce, &sealed].concat())
+    }
+
+    /// Opens what [`Self::seal`] made for the same place.
+    ///
+    /// # Errors
+    /// [`VaultError::CannotOpen`].
+    pub fn open(&self, sealed: &[u8], place: Place<'_>) -> Result<SecretString, VaultError> {
+        let (version, rest) = sealed.split_first().ok_or(VaultError::CannotOpen)?;
+        let (id, rest) = rest.split_at_checked(KEY_ID).ok_or(VaultError::CannotOpen)?;
+        let (nonce, text) = rest.split_at_checked(NONCE).ok_or(VaultError::CannotOpen)?;
+        let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| VaultError::CannotOpen)?;
+        let key =
+            self.keys.iter().find(|key| *version == VERSION && key.id == id).ok_or(VaultError::CannotOpen)?;
+        let cipher = XChaCha20Poly1305::new(&key.bytes.into());
+        let opened = cipher
+            .decrypt(&XNonce::from(nonce), Payload { msg: text, aad: &place.bytes() })
+            .map_err(|_| VaultError::CannotOpen)?;
+        String::from_utf8(opened).map(SecretString::from).map_err(|_| VaultError::CannotOpen)
+    }
+
+    /// A secret that follows from the first key, a purpose and a value: the same each time it is asked for.
+    #[must_use]
+    pub fn derive(&self, purpose: &str, value: &str) -> String {
+        let key = self.keys.first().map_or([0; KEY_LENGTH], |key| key.bytes);
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
+        mac.update(purpose.as_bytes());
+        mac.update(&[0]);
+        mac.update(value.as_bytes());
+        hex(&mac.finalize().into_bytes())
+    }
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 of a secret, with a word for what it is a hash of: equal secrets are known without the key.
+#[must_use]
+pub fn fingerprint(purpose: &str, secret: &str) -> Vec<u8> {
+    Sha256::new().chain_update(purpose).chain_update([0]).chain_update(secret).finalize().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::SystemEntropy;
+
+    fn key(fill: u8) -> String {
+        BASE64_STANDARD.encode([fill; KEY_LENGTH])
+    }
+
+    fn vault(keys: &str) -> Vault {
+        Vault::new(&SecretString::from(keys)).unwrap()
+    }
+
+    const PLACE: Place<'static> = Place { column: "assistants.bot_token", row: &"row-1" };
+
+    #[test]
+    fn opens_only_in_its_place() {
+        let vault = vault(&key(1));
+        let sealed = vault.seal("hush", PLACE, &SystemEntropy).unwrap();
+        assert!(!sealed.windows(4).any(|window| window == b"hush"));
+        assert_eq!(vault.open(&sealed, PLACE).unwrap().expose_secret(), "hush");
+        for elsewhere in [Place { row: &"row-2", ..PLACE }, Place { column: "assistants.model_key", ..PLACE }]
+        {
+            assert_eq!(vault.open(&sealed, elsewhere).err(), Some(VaultError::CannotOpen));
+        }
+        for cut in [0, 1, 5, 29, sealed.len() - 1] {
+            assert!(vault.open(&sealed[..cut], PLACE).is_err());
+        }
+    }
+
+    #[test]
+    fn keys_rotate() {
+        let sealed = vault(&key(1)).seal("hush", PLACE, &SystemEntropy).unwrap();
+        let rotated = vault(&format!("{}, {}", key(2), key(1)));
+        assert_eq!(rotated.open(&sealed, PLACE).unwrap().expose_secret(), "hush");
+        assert!(vault(&key(2)).open(&sealed, PLACE).is_err());
+        let again = rotated.seal("hush", PLACE, &SystemEntropy).unwrap();
+        assert!(vault(&key(2)).open(&again, PLACE).is_ok());
+    }
+
+    #[test]
+    fn keys_are_32_bytes() {
+        for bad in ["", "x", "AAAA", &format!("{},", key(1))] {
+            assert_eq!(Vault::new(&SecretString::from(bad)).err(), Some(VaultError::BadKey), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A unit of work: one conditional update, its event, its callbacks and its jobs, in one transaction;
+//! then, and only then, the news.
+
+use reef_domain::ids::{DeliveryId, EventId, JobId};
+use reef_domain::wire::Status;
+use reef_domain::{Assistant, Timestamp};
+use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow, Tx};
+use thiserror::Error as ThisError;
+
+use crate::callbacks;
+use crate::error::Error;
+use crate::hub::Changed;
+use crate::jobs::Job;
+use crate::services::Services;
+
+/// A row was changed by somebody else although it was locked.
+#[derive(Debug, ThisError)]
+#[error("assistant {0} was changed by somebody else")]
+struct LostUpdate(String);
+
+/// An open transaction and what is to be told after it.
+pub(crate) struct Work<'a> {
+    services: &'a Services,
+    /// The transaction.
+    pub tx: Tx,
+    /// The moment all of it happens at.
+    pub now: Timestamp,
+    changed: Vec<Changed>,
+    jobs: bool,
+}
+
+impl Services {
+    /// Begins a unit of work.
+    pub(crate) async fn work(&self) -> Result<Work<'_>, Error> {
+        let tx = self.store().begin().await?;
+        Ok(Work { services: self, tx, now: self.now(), changed: Vec::new(), jobs: false })
+    }
+}
+
+impl Work<'_> {
+    /// Writes `after` over `before`: the row, and if the status changed, the event and its callback.
+    pub async fn save(&mut self, before: &Assistant, mut after: Assistant) -> Result<Assistant, Error> {
+        if before.record() != after.record() {
+            after.updated_at = self.now;
+            self.changed.push(Changed { user_id: after.user_id, assistant_id: after.id });
+        }
+        let previous = before.state.status();
+        let is_news = previous != after.state.status();
+        after.sequence += i64::from(is_news);
+        if !self.tx.update_assistant(&mut after).await? {
+            return Err(Error::internal(LostUpdate(after.id.to_string())));
+        }
+        if is_news {
+            self.tell(&after, EventKind::StatusChanged, Some(previous)).await?;
+        }
+        Ok(after)
+    }
+
+    /// Adds the event at the assistant's sequence, and its callback if the owner wants one.
+    pub async fn tell(
+        &mut self,
+        a: &Assistant,
+        kind: EventKind,
+        previous: Option<Status>,
+    ) -> Result<(), Error> {
+        let event = EventRow {
+            id: EventId::new(self.services.new_uuid()),
+            assistant_id: a.id,
+            user_id: a.user_id,
+            sequence: a.sequence,
+            kind,
+            status: a.state.status(),
+            previous_status: previous,
+            status_message: a.state.failure().map(|failure| failure.to_string()),
+            // What is deleted has no worker any more.
+            worker_url: a.state.worker_url().filter(|_| kind == EventKind::StatusChanged).map(str::to_owned),
+            created_at: self.now,
+        };
+        self.tx.insert_event(&event).await?;
+        // A slot that was never activated has nobody to tell.
+        if let (Some(url), false) = (&a.config.callback_url, a.state.is_prebuy()) {
+            let delivery_id = DeliveryId::new(self.services.new_uuid());
+            let delivery = DeliveryRow {
+                id: delivery_id,
+                assistant_id: a.id,
+                user_id: a.user_id,
+                sequence: event.sequence,
+                url: url.clone(),
+                payload: callbacks::payload(&event),
+                state: DeliveryState::Pending,
+                attempts: 0,
+                last_status: None,
+                last_error: None,
+                created_at: self.now,
+                finished_at: None,
+            };
+            self.tx.insert_delivery(&delivery).await?;
+            self.enqueue(Job::Callback { delivery_id }).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that an assistant has changed in a way that [`Self::save`] does not see.
+    pub fn changed(&mut self, a: &Assistant) {
+        self.changed.push(Changed { user_id: a.user_id, assistant_id: a.id });
+    }
+
+    /// Enqueues a job to run as soon as this is committed.
+    pub async fn enqueue(&mut self, job: Job) -> Result<(), Error> {
+        let row = job.row(JobId::new(self.services.new_uuid()), self.now)?;
+        self.tx.enqueue(&row, self.now).await?;
+        self.jobs = true;
+        Ok(())
+    }
+
+    /// Makes it last, then tells the news.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.tx.commit().await?;
+        for change in self.changed {
+            self.services.hub().changed(change);
+        }
+        if self.jobs {
+            self.services.hub().wake();
+        }
+        Ok(())
+    }
+}
