@@ -149,15 +149,18 @@ create table workers (
 create table bot_updates (
     id           uuid primary key,
     assistant_id uuid not null,
+    bot_id       bigint not null,           -- update_id means something within one bot only
     update_id    bigint not null,
     chat_id      bigint not null,
     body         text not null,
-    answer       jsonb,
+    answer       text,
     sent_parts   bigint not null,
     attempts     bigint not null,
+    lease_token  uuid,                      -- who works on it
+    lease_until  timestamptz,               -- until when; without a holder: not to be tried before
     received_at  timestamptz not null,
     done_at      timestamptz,
-    unique (assistant_id, update_id)
+    unique (assistant_id, bot_id, update_id)
 );
 create index bot_updates_open on bot_updates (assistant_id, chat_id, update_id) where done_at is null;
 

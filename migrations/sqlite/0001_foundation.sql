@@ -151,15 +151,18 @@ create table workers (
 create table bot_updates (
     id           blob primary key,
     assistant_id blob not null,
+    bot_id       integer not null,           -- update_id means something within one bot only
     update_id    integer not null,
     chat_id      integer not null,
     body         text not null,
     answer       text,
     sent_parts   integer not null,
     attempts     integer not null,
+    lease_token  blob,                       -- who works on it
+    lease_until  integer,                    -- until when; without a holder: not to be tried before
     received_at  integer not null,
     done_at      integer,
-    unique (assistant_id, update_id)
+    unique (assistant_id, bot_id, update_id)
 ) strict;
 create index bot_updates_open on bot_updates (assistant_id, chat_id, update_id) where done_at is null;
 

@@ -158,6 +158,14 @@ pub fn update(body: Map<String, Value>) -> Parsed<UpdateInput> {
     fields.finish(Some(input))
 }
 
+/// Reads a body where none is expected: an absent one and `{}` are fine.
+///
+/// # Errors
+/// An [`Issue`] for every key.
+pub fn nothing(body: Map<String, Value>) -> Parsed<()> {
+    Fields::of(body).finish(Some(()))
+}
+
 /// Reads a redeploy; an absent body is an empty one.
 ///
 /// # Errors

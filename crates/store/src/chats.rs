@@ -74,6 +74,15 @@ impl Tx {
         Ok(())
     }
 
+    /// Forgets every chat of an assistant.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn forget_chats(&mut self, assistant: AssistantId) -> Result<(), StoreError> {
+        execute!(self, "delete from chat_turns where assistant_id = $1", assistant);
+        Ok(())
+    }
+
     /// Forgets all but the last `keep` things said in a chat.
     ///
     /// # Errors

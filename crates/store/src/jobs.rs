@@ -36,7 +36,7 @@ pub struct JobRow {
     pub payload: Json<Value>,
     /// How often it was claimed, this time included.
     pub attempts: i64,
-    /// How often it had been asked for when it was claimed.
+    /// How often it has been asked for since it was claimed; [`Tx::finish_job`] takes it as it was then.
     pub wakes: i64,
     /// When it was enqueued.
     pub created_at: Timestamp,
@@ -44,7 +44,7 @@ pub struct JobRow {
 
 impl Tx {
     /// Enqueues a job. With a dedup key that is there already, the job there runs at the earlier of the
-    /// two times, and once more if it is running now.
+    /// two times, and once more if it is running now; if it was given up, it starts afresh.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -53,12 +53,14 @@ impl Tx {
             "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at)
              values ($1, $2, $3, $4, $5, 0, 0, $6)
              on conflict (dedup_key) do update set run_at = min(jobs.run_at, excluded.run_at),
-                    wakes = jobs.wakes + 1, dead_at = null";
+                    wakes = jobs.wakes + 1, dead_at = null,
+                    attempts = case when jobs.dead_at is null then jobs.attempts else 0 end";
         const POSTGRES: &str =
             "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at)
              values ($1, $2, $3, $4, $5, 0, 0, $6)
              on conflict (dedup_key) do update set run_at = least(jobs.run_at, excluded.run_at),
-                    wakes = jobs.wakes + 1, dead_at = null";
+                    wakes = jobs.wakes + 1, dead_at = null,
+                    attempts = case when jobs.dead_at is null then jobs.attempts else 0 end";
         let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
         execute!(self, sql, job.id, job.kind, &job.dedup_key, Json(&job.payload), job.run_at, now);
         Ok(())
@@ -76,14 +78,18 @@ impl Tx {
         until: Timestamp,
         limit: i64,
     ) -> Result<Vec<JobRow>, StoreError> {
-        const SQLITE: &str = "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1
+        const SQLITE: &str =
+            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, wakes = 0
              where id in (select id from jobs where kind = $1 and dead_at is null and run_at <= $3
                           and (lease_until is null or lease_until <= $3) order by run_at, id limit $5)
              returning id, kind, payload, attempts, wakes, created_at";
-        const POSTGRES: &str = "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1
-             where id in (select id from jobs where kind = $1 and dead_at is null and run_at <= $3
-                          and (lease_until is null or lease_until <= $3) order by run_at, id limit $5
-                          for update skip locked)
+        // An array is made once. The planner may run an `in (select …)` once a row, each time skipping what it
+        // has locked already: more than `limit` would be claimed.
+        const POSTGRES: &str =
+            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, wakes = 0
+             where id = any (array(select id from jobs where kind = $1 and dead_at is null and run_at <= $3
+                                   and (lease_until is null or lease_until <= $3) order by run_at, id limit $5
+                                   for update skip locked))
              returning id, kind, payload, attempts, wakes, created_at";
         let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
         Ok(fetch_all!(self, JobRow, sql, kind, token, now, until, limit))
@@ -147,7 +153,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Frees a job to run again at `run_at`.
+    /// Frees a job to run again at `run_at`, or at once if it was asked for again meanwhile.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -160,7 +166,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "update jobs set lease_token = null, lease_until = null, run_at = $3, last_error = $4
+            "update jobs set lease_token = null, lease_until = null, last_error = $4,
+                    run_at = case when wakes > 0 then run_at else $3 end
              where id = $1 and lease_token = $2",
             id,
             token,
@@ -185,7 +192,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives a job up; it stays visible.
+    /// Gives a job up; it stays visible. If it was asked for again meanwhile, it starts afresh instead.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -198,7 +205,9 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "update jobs set lease_token = null, lease_until = null, dead_at = $3, last_error = $4
+            "update jobs set lease_token = null, lease_until = null, last_error = $4,
+                    dead_at = case when wakes > 0 then null else $3 end,
+                    attempts = case when wakes > 0 then 0 else attempts end
              where id = $1 and lease_token = $2",
             id,
             token,

@@ -3,10 +3,11 @@
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
 use sqlx::FromRow;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::tx::{Tx, execute, fetch_all, fetch_optional};
+use crate::tx::{Tx, dialect, execute, fetch_all, fetch_optional};
 
 /// A worker that should be running.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -139,7 +140,35 @@ impl Tx {
         Ok(leased == 1)
     }
 
-    /// Notes up to where updates have been fetched.
+    /// Frees a worker for others to poll for, if `token` holds it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn release_polling(&mut self, name: &str, token: Uuid) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update workers set poll_lease = null, poll_token = null where worker_name = $1 and poll_token = $2",
+            name,
+            token,
+        );
+        Ok(())
+    }
+
+    /// Frees every worker that is not polled by `token`'s holder: for the only process on a database, at its start.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn free_polling_leases(&mut self, token: Uuid) -> Result<u64, StoreError> {
+        Ok(execute!(
+            self,
+            "update workers set poll_lease = null, poll_token = null
+             where poll_token is not null and poll_token <> $1",
+            token,
+        ))
+    }
+
+    /// Notes up to where updates have been fetched; `false` when somebody else polls now, or the worker is of
+    /// another run.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -147,15 +176,30 @@ impl Tx {
         &mut self,
         name: &str,
         generation: i64,
+        token: Uuid,
         offset: i64,
-    ) -> Result<(), StoreError> {
-        execute!(
+    ) -> Result<bool, StoreError> {
+        let noted = execute!(
             self,
-            "update workers set poll_offset = $3 where worker_name = $1 and generation = $2",
+            "update workers set poll_offset = $4 where worker_name = $1 and generation = $2 and poll_token = $3",
             name,
             generation,
+            token,
             offset,
         );
-        Ok(())
+        Ok(noted == 1)
+    }
+
+    /// The runs of those of the named workers that are there.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn worker_generations(&mut self, names: &[&str]) -> Result<Vec<(String, i64)>, StoreError> {
+        const SQLITE: &str = "select worker_name, generation from workers
+             where worker_name in (select value from json_each($1))";
+        const POSTGRES: &str = "select worker_name, generation from workers
+             where worker_name in (select jsonb_array_elements_text($1::jsonb))";
+        let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
+        Ok(fetch_all!(self, (String, i64), sql, Json(names)))
     }
 }

@@ -1,0 +1,79 @@
+//! What a message wants of the assistant.
+
+use crate::settings::Settings;
+use crate::telegram::Message;
+
+/// The bot's menu, for [`crate::telegram::Bot::set_my_commands`].
+pub const MENU: [(&str, &str); 3] =
+    [("start", "Say hello"), ("help", "What I can do"), ("reset", "Forget our conversation and begin anew")];
+
+/// What to do about a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Intent<'a> {
+    /// `/start`.
+    Start,
+    /// `/help`.
+    Help,
+    /// `/reset`.
+    Reset,
+    /// A command that does not exist.
+    UnknownCommand,
+    /// Something that is not text.
+    NotText,
+    /// Words for the model.
+    Ask(&'a str),
+}
+
+/// Reads what a message wants; `None` if it is not for the assistant. Messages of bots and channels are never
+/// answered, and in groups only what is meant for this bot: commands, mentions, and replies to its own messages.
+pub(crate) fn intent<'a>(settings: &Settings, message: &'a Message) -> Option<Intent<'a>> {
+    if message.from.as_ref().is_none_or(|from| from.is_bot) || message.chat.kind == "channel" {
+        return None;
+    }
+    let text = message.text.as_deref().map(str::trim).unwrap_or_default();
+    if let Some(command) = text.strip_prefix('/') {
+        return command_intent(settings, message, command);
+    }
+    if !message.chat.is_private() && !is_meant(settings, message) {
+        return None;
+    }
+    match text {
+        "" => message.has_attachment().then_some(Intent::NotText),
+        _ => Some(Intent::Ask(text)),
+    }
+}
+
+/// `command` is what follows the slash: `reset@my_bot now`.
+fn command_intent(settings: &Settings, message: &Message, command: &str) -> Option<Intent<'static>> {
+    let word = command.split_whitespace().next().unwrap_or_default();
+    let (name, bot) = match word.split_once('@') {
+        Some((name, bot)) => (name, Some(bot)),
+        None => (word, None),
+    };
+    let is_ours = bot.is_some_and(|bot| bot.eq_ignore_ascii_case(&settings.bot_username));
+    if bot.is_some() && !is_ours {
+        return None;
+    }
+    match name.to_ascii_lowercase().as_str() {
+        "start" => Some(Intent::Start),
+        "help" => Some(Intent::Help),
+        "reset" => Some(Intent::Reset),
+        // In a group it may be another bot's.
+        _ if message.chat.is_private() || is_ours => Some(Intent::UnknownCommand),
+        _ => None,
+    }
+}
+
+fn is_meant(settings: &Settings, message: &Message) -> bool {
+    let bot_id = settings.bot_id();
+    let replied = message.reply_to_message.as_ref().and_then(|replied| replied.from.as_ref());
+    let is_reply = bot_id.is_some() && replied.map(|from| from.id) == bot_id;
+    is_reply
+        || message.entities.iter().any(|entity| match entity.kind.as_str() {
+            "mention" => message.marked(entity).is_some_and(|name| {
+                name.strip_prefix('@').is_some_and(|name| name.eq_ignore_ascii_case(&settings.bot_username))
+            }),
+            "text_mention" => bot_id.is_some() && entity.user.as_ref().map(|user| user.id) == bot_id,
+            _ => false,
+        })
+}

@@ -1,0 +1,122 @@
+//! Cuts an answer into messages that Telegram takes.
+
+use crate::memory::{Part, Style};
+
+/// The longest message Telegram takes, in UTF-16 units (Bot API, `sendMessage`: 1–4096 after entity parsing).
+pub const MESSAGE_UNITS_MAX: usize = 4096;
+
+/// Cuts Markdown `text` into parts of at most [`MESSAGE_UNITS_MAX`] UTF-16 units: between paragraphs if it can, else
+/// between lines, else between words, else anywhere between two characters. Blank parts are left out; nothing but
+/// white space at the cuts is lost. It cuts the source, not what is rendered from it, so no tag is ever open at an
+/// end; a code block that goes over a cut is remembered in the next part's [`Style`].
+pub fn split(text: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut rest = text.trim_end();
+    let mut in_code = false;
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(cut(rest));
+        let style = if in_code { Style::MarkdownInCode } else { Style::Markdown };
+        if !piece.trim().is_empty() {
+            parts.push(Part { text: piece.trim_end().to_owned(), style });
+        }
+        in_code ^= piece.lines().filter(|line| is_fence(line)).count() % 2 == 1;
+        // Only the line ends at the cut go: the indentation of what follows may be code's.
+        rest = after.trim_start_matches(['\n', '\r']);
+    }
+    parts
+}
+
+/// Whether a line opens or closes a code block; "```x```" on one line does not.
+pub(crate) fn is_fence(line: &str) -> bool {
+    let text = line.trim_start();
+    text.starts_with("```") && !text.trim_start_matches('`').contains('`')
+}
+
+/// How many bytes of `text` the next part takes: never 0.
+fn cut(text: &str) -> usize {
+    let mut units = 0;
+    let Some((end, _)) = text.char_indices().find(|(_, character)| {
+        units += character.len_utf16();
+        units > MESSAGE_UNITS_MAX
+    }) else {
+        return text.len();
+    };
+    // A nicer place is worth at most half a message.
+    let nicest = ["\n\n", "\n", " "].iter().find_map(|separator| {
+        let at_end = text[end..].starts_with(separator).then_some(end);
+        at_end.or_else(|| text[..end].rfind(separator)).filter(|at| *at >= end / 2)
+    });
+    nicest.unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::markdown::render;
+
+    fn bare(text: &str) -> String {
+        text.chars().filter(|character| !character.is_whitespace()).collect()
+    }
+
+    fn units(text: &str) -> usize {
+        text.encode_utf16().count()
+    }
+
+    #[test]
+    fn a_short_answer_is_one_part() {
+        assert_eq!(split("hello"), [Part { text: "hello".into(), style: Style::Markdown }]);
+        assert_eq!(split(" \n "), []);
+    }
+
+    #[test]
+    fn it_cuts_between_paragraphs_before_lines_before_words() {
+        let paragraphs = format!("{}\n\n{}", "word ".repeat(500).trim(), "line\n".repeat(500));
+        assert!(split(&paragraphs)[0].text.ends_with("word"));
+        let lines = "some words\n".repeat(800);
+        assert!(split(&lines).iter().all(|part| part.text.ends_with("some words")));
+        let words = "some words ".repeat(800);
+        assert!(split(&words).iter().all(|part| part.text.ends_with("some") || part.text.ends_with("words")));
+    }
+
+    #[test]
+    fn a_code_block_goes_on_in_the_next_part() {
+        let text = format!("```rust\n{}```\nafter", "    let x = 1;\n".repeat(400));
+        let parts = split(&text);
+        assert_eq!(parts[0].style, Style::Markdown);
+        assert_eq!(parts[1].style, Style::MarkdownInCode);
+        assert!(parts[1].text.starts_with("    let"), "the indentation is kept");
+        assert!(render(&parts[1].text, true).starts_with("<pre>    let"));
+    }
+
+    #[test]
+    fn a_pair_of_surrogates_is_never_cut() {
+        let parts = split(&format!("a{}", "😀".repeat(4096)));
+        assert_eq!(parts.len(), 3);
+        assert_eq!(units(&parts[0].text), 4095);
+    }
+
+    proptest! {
+        #[test]
+        fn all_text_is_kept_and_every_part_fits(
+            pieces in prop::collection::vec((0usize..7, 1usize..2500), 1..12),
+        ) {
+            let fill = ["word ", "x", "😀", "line\n", "\n\n", "```\n", "**b** `c` "];
+            let text: String = pieces.iter().map(|(kind, n)| fill[*kind].repeat(*n)).collect();
+            let parts = split(&text);
+            let joined: String = parts.iter().map(|part| part.text.as_str()).collect();
+            prop_assert_eq!(bare(&joined), bare(&text));
+            for part in &parts {
+                prop_assert!(!part.text.trim().is_empty());
+                prop_assert!(units(&part.text) <= MESSAGE_UNITS_MAX);
+            }
+        }
+
+        #[test]
+        fn any_text_at_all_is_kept(text in "\\PC{0,6000}") {
+            let joined: String = split(&text).iter().map(|part| part.text.as_str()).collect();
+            prop_assert_eq!(bare(&joined), bare(&text));
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Reads the Bot API's answers.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::host::HttpResponse;
+
+/// A bot as `getMe` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct BotUser {
+    /// Its id, the number before the token's colon.
+    pub id: i64,
+    /// Its name.
+    pub first_name: String,
+    /// Its user name without `@`; every bot has one.
+    pub username: String,
+}
+
+/// How a bot's webhook is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WebhookInfo {
+    /// Where updates go; empty if there is no webhook.
+    pub url: String,
+    /// Updates that wait to be delivered.
+    pub pending_update_count: u64,
+    /// When a delivery failed last, in unix seconds.
+    pub last_error_date: Option<i64>,
+    /// Why. Telegram's own words about our address: it holds no token.
+    pub last_error_message: Option<String>,
+}
+
+/// Why Telegram did not do what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TelegramError {
+    /// The token is wrong or revoked (401).
+    #[error("Telegram refused the bot token")]
+    Unauthorized,
+    /// The token is malformed, or there is no such method (404).
+    #[error("Telegram does not know this bot")]
+    NotFound,
+    /// Another `setWebhook` or `getUpdates` is under way, or `getUpdates` meets a webhook (409).
+    #[error("the bot is in use elsewhere")]
+    Conflict,
+    /// Too many requests (429).
+    #[error("Telegram asks to wait {retry_after_s} s")]
+    RateLimited {
+        /// When to come back, in seconds.
+        retry_after_s: u64,
+    },
+    /// The request makes no sense to Telegram (400 and the like).
+    #[error("Telegram refused the request")]
+    BadRequest {
+        /// The text's formatting was the reason.
+        cant_parse_entities: bool,
+    },
+    /// The bot may not write there: it was blocked, or removed from the group (403).
+    #[error("the bot may not write to this chat")]
+    Blocked,
+    /// Telegram itself failed, with this status.
+    #[error("Telegram failed with status {0}")]
+    Server(u16),
+    /// The answer is not the Bot API's.
+    #[error("the answer is not the Bot API's")]
+    Malformed,
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    ok: bool,
+    result: Option<T>,
+    error_code: Option<u16>,
+    #[serde(default)]
+    description: String,
+    parameters: Option<Parameters>,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    retry_after: Option<u64>,
+}
+
+/// Reads the result out of an answer.
+///
+/// # Errors
+/// [`TelegramError`], by `error_code`, or by the HTTP status when the body is not the Bot API's.
+pub fn read_reply<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, TelegramError> {
+    let Ok(envelope) = serde_json::from_slice::<Envelope<T>>(&response.body) else {
+        // A proxy on the way answers in its own words.
+        return Err(match response.status {
+            429 => TelegramError::RateLimited { retry_after_s: response.retry_after_s.unwrap_or(1) },
+            status if status >= 500 => TelegramError::Server(status),
+            _ => TelegramError::Malformed,
+        });
+    };
+    if envelope.ok {
+        return envelope.result.ok_or(TelegramError::Malformed);
+    }
+    let told = envelope.parameters.and_then(|parameters| parameters.retry_after);
+    Err(match envelope.error_code.unwrap_or(response.status) {
+        401 => TelegramError::Unauthorized,
+        403 => TelegramError::Blocked,
+        404 => TelegramError::NotFound,
+        409 => TelegramError::Conflict,
+        429 => TelegramError::RateLimited { retry_after_s: told.or(response.retry_after_s).unwrap_or(1) },
+        status if status >= 500 => TelegramError::Server(status),
+        _ => TelegramError::BadRequest {
+            cant_parse_entities: envelope.description.to_lowercase().contains("can't parse entities"),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(status: u16, body: &str) -> Result<bool, TelegramError> {
+        read_reply(&HttpResponse { status, retry_after_s: None, body: body.into() })
+    }
+
+    #[test]
+    fn every_kind_of_answer_is_told_apart() {
+        let cases = [
+            (
+                401,
+                r#"{"ok":false,"error_code":401,"description":"Unauthorized"}"#,
+                TelegramError::Unauthorized,
+            ),
+            (404, r#"{"ok":false,"error_code":404,"description":"Not Found"}"#, TelegramError::NotFound),
+            (
+                409,
+                r#"{"ok":false,"error_code":409,"description":"Conflict: terminated"}"#,
+                TelegramError::Conflict,
+            ),
+            (
+                403,
+                r#"{"ok":false,"error_code":403,"description":"Forbidden: bot was blocked by the user"}"#,
+                TelegramError::Blocked,
+            ),
+            (
+                429,
+                r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 7","parameters":{"retry_after":7}}"#,
+                TelegramError::RateLimited { retry_after_s: 7 },
+            ),
+            (
+                400,
+                r#"{"ok":false,"error_code":400,"description":"Bad Request: can't parse entities: unclosed"}"#,
+                TelegramError::BadRequest { cant_parse_entities: true },
+            ),
+            (
+                400,
+                r#"{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}"#,
+                TelegramError::BadRequest { cant_parse_entities: false },
+            ),
+            (
+                500,
+                r#"{"ok":false,"error_code":500,"description":"Internal Server Error"}"#,
+                TelegramError::Server(500),
+            ),
+            (502, "<html>bad gateway</html>", TelegramError::Server(502)),
+            (200, "<html>captive portal</html>", TelegramError::Malformed),
+            (200, r#"{"ok":true}"#, TelegramError::Malformed),
+        ];
+        for (status, body, error) in cases {
+            assert_eq!(read(status, body), Err(error), "{body}");
+        }
+        assert_eq!(read(200, r#"{"ok":true,"result":true,"description":"Webhook was set"}"#), Ok(true));
+    }
+}

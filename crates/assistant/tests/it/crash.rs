@@ -1,0 +1,65 @@
+//! Killed after any call and run again: the person gets the whole reply, and the model is not asked again for what it
+//! has answered.
+
+use crate::fake::{FakeHost, answer, says};
+
+/// Kills the turn after each of its calls in turn and runs it again; hands every such story to `judge`, with the call
+/// that was the last. Returns how many calls the turn makes.
+async fn at_every_point(text: &str, reply: &str, judge: impl Fn(&FakeHost, &str)) -> usize {
+    for point in 1.. {
+        let host = FakeHost::new().model_answers([answer(reply), answer(reply)]);
+        host.turn(&says(1, "/start")).await.unwrap();
+        let ended = host.killed_turn(&says(2, text), point).await;
+        if ended {
+            return point - 1;
+        }
+        host.turn(&says(2, text)).await.unwrap();
+        host.turn(&says(2, text)).await.unwrap();
+        judge(&host, &format!("killed after call {point}"));
+    }
+    unreachable!("a turn ends")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_parts_arrives_whole() {
+    let paragraphs: Vec<_> = ["a", "b", "c"].map(|letter| letter.repeat(3_000)).into();
+    let points = at_every_point("long", &paragraphs.join("\n\n"), |host, point| {
+        let mut sent = host.sent().split_off(1);
+        let all = sent.len();
+        // What Telegram took just before the kill comes twice; nothing else does, and the order holds.
+        sent.dedup();
+        assert_eq!(sent, paragraphs, "{point}");
+        assert!(all <= paragraphs.len() + 1, "{point}");
+        assert_eq!(host.remembered(7).len(), 2, "{point}");
+        assert!(host.calls("model").len() <= 2, "{point}");
+    })
+    .await;
+    // saved_reply, recent_turns, typing, model, save_reply, and for each part: send and note.
+    assert_eq!(points, 5 + 2 * paragraphs.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_model_is_not_asked_again_once_its_answer_is_saved() {
+    for point in 1..=7 {
+        let host = FakeHost::new();
+        host.killed_turn(&says(1, "hi"), point).await;
+        host.turn(&says(1, "hi")).await.unwrap();
+        // The model is asked by the fourth call at the latest; the fifth saves.
+        let asked = host.calls("model").len();
+        assert!(if point >= 5 { asked == 1 } else { asked <= 2 }, "killed after call {point}: {asked}");
+        let twice = usize::from(point == 6);
+        assert_eq!(host.sent().len(), 1 + twice, "killed after call {point}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_is_carried_out_once() {
+    let points = at_every_point("/reset", "unused", |host, point| {
+        let mut sent = host.sent().split_off(1);
+        sent.dedup();
+        assert_eq!(sent.len(), 1, "{point}");
+        assert!(host.calls("model").is_empty(), "{point}");
+    })
+    .await;
+    assert_eq!(points, 4);
+}

@@ -1,0 +1,269 @@
+//! A host in memory: Telegram and the model answer from scripts, time is tokio's paused clock, and the process can be
+//! killed after any call.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use reef_assistant::telegram::{Update, parse_update};
+use reef_assistant::{
+    Host, HttpError, HttpRequest, HttpResponse, MemoryChange, MemoryError, Provider, Reply, Settings, Turn,
+    TurnError, TurnOutcome, run_turn,
+};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+/// 2026-11-23, a Monday.
+const STARTED_UNIX_MS: i64 = 1_795_392_000_000;
+
+pub fn settings() -> Settings {
+    Settings {
+        name: "Ada".into(),
+        bot_token: "123456:AAsecret".into(),
+        bot_username: "ada_bot".into(),
+        telegram_url: "https://telegram.test".into(),
+        provider: Provider::Anthropic,
+        provider_url: "https://model.test".into(),
+        model_id: "claude-opus-5".into(),
+        api_key: "sk-ant-secret".into(),
+    }
+}
+
+/// A private text message.
+pub fn says(update_id: i64, text: &str) -> Update {
+    message(update_id, json!({"text": text}))
+}
+
+/// A message with these fields put over a plain private one.
+pub fn message(update_id: i64, fields: Value) -> Update {
+    let mut message = json!({
+        "message_id": update_id * 10,
+        "date": 1_795_392_000,
+        "from": {"id": 7, "is_bot": false, "first_name": "Bob"},
+        "chat": {"id": 7, "type": "private", "first_name": "Bob"},
+    });
+    for (key, value) in fields.as_object().expect("an object") {
+        message[key] = value.clone();
+    }
+    let body = json!({"update_id": update_id, "message": message});
+    parse_update(body.to_string().as_bytes()).expect("an update")
+}
+
+pub fn answer(text: &str) -> Scripted {
+    let body = json!({"type": "message", "role": "assistant", "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn"});
+    respond(200, body)
+}
+
+pub fn respond(status: u16, body: Value) -> Scripted {
+    let response = HttpResponse { status, retry_after_s: None, body: body.to_string().into_bytes() };
+    Scripted { after: Duration::ZERO, outcome: Ok(response) }
+}
+
+pub fn fail(error: HttpError) -> Scripted {
+    Scripted { after: Duration::ZERO, outcome: Err(error) }
+}
+
+/// How the outside answers one request.
+pub struct Scripted {
+    after: Duration,
+    outcome: Result<HttpResponse, HttpError>,
+}
+
+impl Scripted {
+    pub fn after_s(self, seconds: u64) -> Self {
+        Self { after: Duration::from_secs(seconds), ..self }
+    }
+
+    pub fn retry_after_s(mut self, seconds: u64) -> Self {
+        self.outcome.as_mut().expect("a response").retry_after_s = Some(seconds);
+        self
+    }
+}
+
+/// What came out: when, which Telegram method or `model`, and the body.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub at: Duration,
+    pub what: String,
+    pub body: Value,
+}
+
+#[derive(Default)]
+struct World {
+    calls: Vec<Call>,
+    /// What the model answers; then "ok" forever.
+    model: VecDeque<Scripted>,
+    /// What `sendMessage` answers; then success forever.
+    send: VecDeque<Scripted>,
+    turns: HashMap<i64, Vec<Turn>>,
+    replies: HashMap<i64, Reply>,
+    memory_fails: bool,
+    host_calls: usize,
+    crash_after: Option<usize>,
+}
+
+pub struct FakeHost {
+    world: Mutex<World>,
+    started: Instant,
+    crashed: Notify,
+}
+
+impl FakeHost {
+    pub fn new() -> Self {
+        Self { world: Mutex::default(), started: Instant::now(), crashed: Notify::new() }
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().expect("no test panics with the lock")
+    }
+
+    pub fn model_answers(self, script: impl IntoIterator<Item = Scripted>) -> Self {
+        self.world().model.extend(script);
+        self
+    }
+
+    pub fn telegram_answers(self, script: impl IntoIterator<Item = Scripted>) -> Self {
+        self.world().send.extend(script);
+        self
+    }
+
+    pub fn memory_fails(&self, fails: bool) {
+        self.world().memory_fails = fails;
+    }
+
+    /// Runs a turn to its end.
+    pub async fn turn(&self, update: &Update) -> Result<TurnOutcome, TurnError> {
+        run_turn(self, &settings(), update).await
+    }
+
+    /// Runs a turn and kills it after that many calls of the host; `true` if it ended before.
+    pub async fn killed_turn(&self, update: &Update, host_calls: usize) -> bool {
+        {
+            let mut world = self.world();
+            (world.host_calls, world.crash_after) = (0, Some(host_calls));
+        }
+        let ended = tokio::select! {
+            ended = self.turn(update) => { ended.expect("nothing but the kill is wrong"); true }
+            () = self.crashed.notified() => false,
+        };
+        self.world().crash_after = None;
+        ended
+    }
+
+    pub fn calls(&self, what: &str) -> Vec<Call> {
+        self.world().calls.iter().filter(|call| call.what == what).cloned().collect()
+    }
+
+    /// The texts of all `sendMessage` calls.
+    pub fn sent(&self) -> Vec<String> {
+        let text = |call: &Call| call.body["text"].as_str().expect("a text").to_owned();
+        self.calls("sendMessage").iter().map(text).collect()
+    }
+
+    pub fn remembered(&self, chat_id: i64) -> Vec<Turn> {
+        self.world().turns.get(&chat_id).cloned().unwrap_or_default()
+    }
+
+    /// What every call goes through after it has had its effect.
+    async fn survive(&self) {
+        let dies = {
+            let mut world = self.world();
+            world.host_calls += 1;
+            world.crash_after == Some(world.host_calls)
+        };
+        if dies {
+            self.crashed.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn memory<T>(&self, work: impl FnOnce(&mut World) -> T) -> Result<T, MemoryError> {
+        let done = {
+            let mut world = self.world();
+            if world.memory_fails {
+                return Err(MemoryError("disk full".into()));
+            }
+            work(&mut world)
+        };
+        self.survive().await;
+        Ok(done)
+    }
+}
+
+impl Host for FakeHost {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (base, path) = request.url.split_at(request.url.find(".test/").expect("a test URL") + 6);
+        let is_model = base.contains("model");
+        let what = if is_model { "model" } else { path.rsplit('/').next().expect("a method") };
+        let scripted = {
+            let mut world = self.world();
+            let body = serde_json::from_slice(&request.body).expect("JSON");
+            world.calls.push(Call { at: self.started.elapsed(), what: what.to_owned(), body });
+            match what {
+                "model" => world.model.pop_front().unwrap_or_else(|| answer("ok")),
+                "sendMessage" => world.send.pop_front().unwrap_or_else(succeed),
+                _ => succeed(),
+            }
+        };
+        sleep(scripted.after).await;
+        self.survive().await;
+        scripted.outcome
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        sleep(wait).await;
+    }
+
+    fn now_unix_ms(&self) -> i64 {
+        STARTED_UNIX_MS + i64::try_from(self.started.elapsed().as_millis()).expect("a short test")
+    }
+
+    async fn recent_turns(&self, chat_id: i64, limit: usize) -> Result<Vec<Turn>, MemoryError> {
+        self.memory(|world| {
+            let turns = world.turns.entry(chat_id).or_default();
+            turns[turns.len().saturating_sub(limit)..].to_vec()
+        })
+        .await
+    }
+
+    async fn saved_reply(&self, update_id: i64) -> Result<Option<Reply>, MemoryError> {
+        self.memory(|world| world.replies.get(&update_id).cloned()).await
+    }
+
+    async fn save_reply(
+        &self,
+        update_id: i64,
+        reply: &Reply,
+        change: &MemoryChange,
+    ) -> Result<(), MemoryError> {
+        self.memory(|world| {
+            if world.replies.contains_key(&update_id) {
+                return;
+            }
+            world.replies.insert(update_id, reply.clone());
+            match change {
+                MemoryChange::Keep => {}
+                MemoryChange::Append { chat_id, turns } => {
+                    world.turns.entry(*chat_id).or_default().extend(turns.iter().cloned());
+                }
+                MemoryChange::Forget { chat_id } => {
+                    world.turns.remove(chat_id);
+                }
+            }
+        })
+        .await
+    }
+
+    async fn mark_sent(&self, update_id: i64, part_index: usize) -> Result<(), MemoryError> {
+        self.memory(|world| {
+            world.replies.get_mut(&update_id).expect("a saved reply").sent = part_index + 1;
+        })
+        .await
+    }
+}
+
+fn succeed() -> Scripted {
+    respond(200, json!({"ok": true, "result": true}))
+}

@@ -1,0 +1,178 @@
+//! What each provider is asked, and how its answers are read.
+
+use reef_assistant::model::{Answer, ModelError, chat_request, read_answer};
+use reef_assistant::{HttpRequest, HttpResponse, Method, Provider, Settings, Turn};
+use serde_json::{Value, json};
+
+use crate::fake;
+
+fn asked(provider: Provider, model_id: &str) -> (HttpRequest, Value) {
+    let settings = Settings {
+        provider,
+        provider_url: provider.default_url().into(),
+        model_id: model_id.into(),
+        api_key: "k3y".into(),
+        ..fake::settings()
+    };
+    let turns = [Turn::user("q1"), Turn::assistant("a1"), Turn::user("q2")];
+    let request = chat_request(&settings, "be kind", &turns);
+    assert_eq!(request.method, Method::Post);
+    let body = serde_json::from_slice(&request.body).unwrap();
+    (request, body)
+}
+
+fn read(provider: Provider, status: u16, body: &Value) -> Result<Answer, ModelError> {
+    let body = body.to_string().into_bytes();
+    read_answer(provider, &HttpResponse { status, retry_after_s: None, body })
+}
+
+fn said(text: &str, is_cut: bool) -> Result<Answer, ModelError> {
+    Ok(Answer { text: text.into(), is_cut })
+}
+
+#[test]
+fn anthropic_is_asked_by_its_rules() {
+    let (request, body) = asked(Provider::Anthropic, "claude-opus-5");
+    assert_eq!(request.url, "https://api.anthropic.com/v1/messages");
+    assert!(request.headers.contains(&("x-api-key", "k3y".into())));
+    assert!(request.headers.contains(&("anthropic-version", "2026-10-21".into())));
+    let expected = json!({"model": "claude-opus-5", "max_tokens": 8192, "system": "be kind", "messages": [
+        {"role": "user", "content": "q1"}, {"role": "assistant", "content": "a1"}, {"role": "user", "content": "q2"}]});
+    assert_eq!(body, expected);
+}
+
+#[test]
+fn openai_and_openrouter_are_asked_by_theirs() {
+    let messages = json!([{"role": "system", "content": "be kind"}, {"role": "user", "content": "q1"},
+        {"role": "assistant", "content": "a1"}, {"role": "user", "content": "q2"}]);
+    let (request, body) = asked(Provider::OpenAi, "gpt-5.5");
+    assert_eq!(request.url, "https://api.openai.com/v1/chat/completions");
+    assert!(request.headers.contains(&("authorization", "Bearer k3y".into())));
+    assert_eq!(body, json!({"model": "gpt-5.5", "messages": messages, "max_completion_tokens": 8192}));
+
+    let (request, body) = asked(Provider::OpenRouter, "openai/gpt-5.5");
+    assert_eq!(request.url, "https://openrouter.ai/api/v1/chat/completions");
+    assert!(request.headers.contains(&("authorization", "Bearer k3y".into())));
+    assert_eq!(body, json!({"model": "openai/gpt-5.5", "messages": messages, "max_tokens": 8192}));
+}
+
+#[test]
+fn google_is_asked_by_its_own() {
+    let (request, body) = asked(Provider::Google, "models/gemini-3.5-flash");
+    let path = "/v1beta/models/gemini-3.5-flash:generateContent";
+    assert_eq!(request.url, format!("https://generativelanguage.googleapis.com{path}"));
+    assert!(request.headers.contains(&("x-goog-api-key", "k3y".into())));
+    let expected = json!({
+        "systemInstruction": {"parts": [{"text": "be kind"}]},
+        "contents": [{"role": "user", "parts": [{"text": "q1"}]}, {"role": "model", "parts": [{"text": "a1"}]},
+            {"role": "user", "parts": [{"text": "q2"}]}],
+        "generationConfig": {"maxOutputTokens": 8192},
+    });
+    assert_eq!(body, expected);
+    let (request, _) = asked(Provider::Google, "x/../y?z");
+    assert!(request.url.contains("/models/x%2F..%2Fy%3Fz:"), "an id cannot change the path: {}", request.url);
+}
+
+#[test]
+fn answers_are_read() {
+    let anthropic = json!({"id": "msg_1", "type": "message", "role": "assistant", "usage": {"output_tokens": 3},
+        "content": [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": " hi "}],
+        "stop_reason": "end_turn"});
+    assert_eq!(read(Provider::Anthropic, 200, &anthropic), said("hi", false));
+    let choice = |message: Value, finish: &str| json!({"choices": [{"index": 0, "message": message, "finish_reason": finish}]});
+    for provider in [Provider::OpenAi, Provider::OpenRouter] {
+        let message = json!({"role": "assistant", "content": "hi", "refusal": null});
+        assert_eq!(read(provider, 200, &choice(message.clone(), "stop")), said("hi", false));
+        assert_eq!(read(provider, 200, &choice(message, "length")), said("hi", true));
+        let refusal = json!({"role": "assistant", "content": null, "refusal": "I cannot"});
+        assert_eq!(read(provider, 200, &choice(refusal, "stop")), Err(ModelError::Refused));
+        let empty = json!({"role": "assistant", "content": ""});
+        assert_eq!(read(provider, 200, &choice(empty.clone(), "length")), Err(ModelError::Empty));
+        assert_eq!(read(provider, 200, &choice(empty, "content_filter")), Err(ModelError::Refused));
+        assert_eq!(read(provider, 200, &json!({"choices": []})), Err(ModelError::Empty));
+    }
+    let google = |parts: Value, finish: &str| json!({"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": finish}]});
+    let parts = json!([{"text": "hm", "thought": true}, {"text": "hi"}]);
+    assert_eq!(read(Provider::Google, 200, &google(parts.clone(), "STOP")), said("hi", false));
+    assert_eq!(read(Provider::Google, 200, &google(parts, "MAX_TOKENS")), said("hi", true));
+    assert_eq!(read(Provider::Google, 200, &google(json!([]), "SAFETY")), Err(ModelError::Refused));
+    let blocked = json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}});
+    assert_eq!(read(Provider::Google, 200, &blocked), Err(ModelError::Refused));
+}
+
+#[test]
+fn an_endless_answer_is_cut() {
+    let body = json!({"content": [{"type": "text", "text": "é".repeat(100_000)}], "stop_reason": "end_turn"});
+    let answer = read(Provider::Anthropic, 200, &body).unwrap();
+    assert_eq!((answer.text.chars().count(), answer.is_cut), (60_000, true));
+}
+
+#[test]
+fn openai_errors_are_told_apart() {
+    let error = |code: Value, kind: &str| json!({"error": {"message": "m", "type": kind, "param": null, "code": code}});
+    for (status, body, reason) in [
+        (401, error(json!("invalid_api_key"), "invalid_request_error"), ModelError::KeyRejected),
+        (403, error(json!("model_not_found"), "invalid_request_error"), ModelError::ModelNotFound),
+        (404, error(json!("model_not_found"), "invalid_request_error"), ModelError::ModelNotFound),
+        (429, error(json!("insufficient_quota"), "insufficient_quota"), ModelError::OutOfCredit),
+        (
+            429,
+            error(json!("rate_limit_exceeded"), "requests"),
+            ModelError::RateLimited { retry_after_s: None },
+        ),
+        (400, error(json!("context_length_exceeded"), "invalid_request_error"), ModelError::ContextTooLong),
+        (400, error(Value::Null, "invalid_request_error"), ModelError::Invalid),
+        (500, error(Value::Null, "server_error"), ModelError::Unavailable),
+        (503, error(Value::Null, "server_error"), ModelError::Overloaded),
+    ] {
+        assert_eq!(read(Provider::OpenAi, status, &body), Err(reason), "{body}");
+    }
+}
+
+#[test]
+fn openrouter_errors_are_told_apart_also_within_a_success() {
+    let error =
+        |code: u16, metadata: Value| json!({"error": {"code": code, "message": "m", "metadata": metadata}});
+    for (code, metadata, reason) in [
+        (401, json!({"error_type": "authentication"}), ModelError::KeyRejected),
+        (402, json!({"error_type": "payment_required"}), ModelError::OutOfCredit),
+        (403, json!({"reasons": ["violence"]}), ModelError::Refused),
+        (403, json!({"error_type": "permission_denied"}), ModelError::KeyRejected),
+        (404, Value::Null, ModelError::ModelNotFound),
+        (400, json!({"error_type": "context_length_exceeded"}), ModelError::ContextTooLong),
+        (408, Value::Null, ModelError::Unavailable),
+        (429, Value::Null, ModelError::RateLimited { retry_after_s: None }),
+        (502, Value::Null, ModelError::Unavailable),
+        (524, Value::Null, ModelError::Unavailable),
+        (529, json!({"error_type": "provider_overloaded"}), ModelError::Overloaded),
+    ] {
+        let body = error(code, metadata);
+        assert_eq!(read(Provider::OpenRouter, code, &body), Err(reason), "{body}");
+        assert_eq!(read(Provider::OpenRouter, 200, &body), Err(reason), "within a success: {body}");
+    }
+    let choice = json!({"choices": [{"finish_reason": "error", "error": {"code": 429, "message": "m"}, "message": null}]});
+    let limited = Err(ModelError::RateLimited { retry_after_s: None });
+    assert_eq!(read(Provider::OpenRouter, 200, &choice), limited);
+    let unknown = json!({"error": {"code": 400, "message": "foo/bar is not a valid model ID"}});
+    assert_eq!(read(Provider::OpenRouter, 400, &unknown), Err(ModelError::ModelNotFound));
+}
+
+#[test]
+fn google_errors_are_told_apart() {
+    let error = |code: u16, status: &str, details: Value| json!({"error": {"code": code, "message": "m", "status": status, "details": details}});
+    let bad_key = json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]);
+    let wait = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3.2s"}]);
+    for (code, status, details, reason) in [
+        (400, "INVALID_ARGUMENT", bad_key, ModelError::KeyRejected),
+        (400, "INVALID_ARGUMENT", Value::Null, ModelError::Invalid),
+        (403, "PERMISSION_DENIED", Value::Null, ModelError::KeyRejected),
+        (404, "NOT_FOUND", Value::Null, ModelError::ModelNotFound),
+        (429, "RESOURCE_EXHAUSTED", wait, ModelError::RateLimited { retry_after_s: Some(4) }),
+        (503, "UNAVAILABLE", Value::Null, ModelError::Overloaded),
+    ] {
+        let body = error(code, status, details);
+        assert_eq!(read(Provider::Google, code, &body), Err(reason), "{body}");
+    }
+    let html = HttpResponse { status: 502, retry_after_s: None, body: b"<html>".to_vec() };
+    assert_eq!(read_answer(Provider::Google, &html), Err(ModelError::Unavailable));
+}

@@ -1,0 +1,175 @@
+//! What a person in a private chat sees.
+
+use reef_assistant::telegram::{TelegramError, Update};
+use reef_assistant::{HttpError, Turn, TurnError, TurnOutcome, run_turn};
+use serde_json::json;
+
+use crate::fake::{FakeHost, answer, fail, message, respond, says, settings};
+
+const ANSWERED: Result<TurnOutcome, TurnError> = Ok(TurnOutcome::Answered { model_error: None });
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_answered_and_remembered() {
+    let host = FakeHost::new().model_answers([answer("Hello **Bob**, 1 < 2."), answer("Bob.")]);
+    assert_eq!(host.turn(&says(1, "I am Bob.")).await, ANSWERED);
+    assert_eq!(host.turn(&says(2, "Who am I?")).await, ANSWERED);
+
+    let sent = host.calls("sendMessage");
+    assert_eq!(sent[0].body["text"], "Hello <b>Bob</b>, 1 &lt; 2.");
+    assert_eq!(sent[0].body["parse_mode"], "HTML");
+    assert_eq!(sent[0].body["chat_id"], 7);
+    assert!(sent[0].body.get("reply_parameters").is_none());
+
+    let asked = &host.calls("model")[1].body;
+    let expected = json!([
+        {"role": "user", "content": "I am Bob."},
+        {"role": "assistant", "content": "Hello **Bob**, 1 < 2."},
+        {"role": "user", "content": "Who am I?"},
+    ]);
+    assert_eq!(asked["messages"], expected);
+    let system = asked["system"].as_str().unwrap();
+    assert!(system.contains("You are Ada") && system.contains("Monday, 23 November 2026"), "{system}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_typing_sign_shows_at_once_and_every_four_seconds() {
+    let host = FakeHost::new().model_answers([answer("done").after_s(9)]);
+    assert_eq!(host.turn(&says(1, "think")).await, ANSWERED);
+    let signs = host.calls("sendChatAction");
+    let at: Vec<_> = signs.iter().map(|call| call.at.as_secs()).collect();
+    assert_eq!(at, [0, 4, 8]);
+    assert_eq!(signs[0].body, json!({"chat_id": 7, "action": "typing"}));
+    assert_eq!(host.calls("sendMessage")[0].at.as_secs(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_are_answered_without_the_model() {
+    let host = FakeHost::new();
+    for (id, text) in
+        ["/start", "/help", "/HELP@Ada_Bot please", "/start payload", "/unknown"].iter().enumerate()
+    {
+        assert_eq!(host.turn(&says(id as i64, text)).await, ANSWERED, "{text}");
+    }
+    let sent = host.sent();
+    assert!(sent[0].contains("I am Ada"), "{sent:?}");
+    assert!(sent[1].contains("/reset") && sent[1] == sent[2]);
+    assert_eq!(sent[3], sent[0]);
+    assert!(sent[4].contains("/help"));
+    assert!(host.calls("model").is_empty() && host.calls("sendChatAction").is_empty());
+    assert!(host.calls("sendMessage").iter().all(|call| call.body.get("parse_mode").is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reset_forgets_this_chat_alone() {
+    let host = FakeHost::new();
+    let elsewhere = message(1, json!({"text": "hi", "chat": {"id": 8, "type": "private"}}));
+    for update in [&elsewhere, &says(2, "my name is Bob"), &says(3, "/reset"), &says(4, "who am I?")] {
+        assert_eq!(host.turn(update).await, ANSWERED);
+    }
+    let messages = &host.calls("model")[2].body["messages"];
+    assert_eq!(*messages, json!([{"role": "user", "content": "who am I?"}]));
+    assert_eq!(host.remembered(8).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_answer_comes_in_order_in_several_messages() {
+    let text = (0..900).map(|n| format!("sentence {n}.")).collect::<Vec<_>>().join("\n\n");
+    let host = FakeHost::new().model_answers([answer(&text)]);
+    assert_eq!(host.turn(&says(1, "long")).await, ANSWERED);
+    let sent = host.sent();
+    assert!(sent.len() > 1 && sent.iter().all(|part| part.encode_utf16().count() <= 4096));
+    assert_eq!(sent.join("\n\n"), text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_answer_says_so() {
+    let cut = json!({"content": [{"type": "text", "text": "Once upon"}], "stop_reason": "max_tokens"});
+    let host = FakeHost::new().model_answers([respond(200, cut)]);
+    assert_eq!(host.turn(&says(1, "tell me a story")).await, ANSWERED);
+    assert!(host.sent()[0].contains("length limit"));
+    assert_eq!(host.remembered(7)[1], Turn::assistant("Once upon"), "the remark is not the model's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn formatting_that_telegram_refuses_is_sent_again_as_plain_text() {
+    let refused = respond(
+        400,
+        json!({"ok": false, "error_code": 400, "description": "Bad Request: can't parse entities: x"}),
+    );
+    let host = FakeHost::new().model_answers([answer("**a** <b>")]).telegram_answers([refused]);
+    assert_eq!(host.turn(&says(1, "hi")).await, ANSWERED);
+    assert_eq!(host.sent(), ["<b>a</b> &lt;b&gt;", "**a** <b>"]);
+    assert!(host.calls("sendMessage")[1].body.get("parse_mode").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_text_gets_a_kind_line_and_notices_get_none() {
+    let host = FakeHost::new();
+    for kind in ["photo", "voice", "sticker", "document"] {
+        assert_eq!(host.turn(&message(1, json!({kind: {}, "caption": "look"}))).await, ANSWERED);
+    }
+    assert!(host.sent()[0].contains("only read text"));
+    let ignored = Ok(TurnOutcome::Ignored);
+    assert_eq!(host.turn(&message(9, json!({"pinned_message": {}}))).await, ignored);
+    let bot = json!({"text": "hi", "from": {"id": 9, "is_bot": true, "first_name": "Eve"}});
+    assert_eq!(host.turn(&message(10, bot)).await, ignored);
+    let channel = json!({"text": "hi", "chat": {"id": -1, "type": "channel"}});
+    assert_eq!(host.turn(&message(11, channel)).await, ignored);
+    assert_eq!(host.turn(&Update { update_id: 12, message: None }).await, ignored);
+    assert!(host.calls("model").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn telegrams_wish_to_wait_is_granted_up_to_a_minute() {
+    let flood = |seconds: u64| {
+        let parameters = json!({"retry_after": seconds});
+        respond(
+            429,
+            json!({"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": parameters}),
+        )
+    };
+    let host = FakeHost::new().telegram_answers([flood(20), flood(30)]);
+    assert_eq!(host.turn(&says(1, "/help")).await, ANSWERED);
+    let at: Vec<_> = host.calls("sendMessage").iter().map(|call| call.at.as_secs()).collect();
+    assert_eq!(at, [0, 20, 50]);
+
+    let host = FakeHost::new().telegram_answers([flood(600)]);
+    let error = host.turn(&says(1, "hi")).await.unwrap_err();
+    assert!(error.is_retryable());
+    assert_eq!(error.retry_after_s(), Some(600));
+    assert_eq!(host.turn(&says(1, "hi")).await, ANSWERED, "the host runs it again");
+    assert_eq!(host.calls("model").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn telegrams_failures_are_tried_three_times() {
+    let host = FakeHost::new().telegram_answers([fail(HttpError::Connect), respond(502, json!("proxy"))]);
+    assert_eq!(host.turn(&says(1, "/help")).await, ANSWERED);
+
+    let host = FakeHost::new().telegram_answers((0..3).map(|_| fail(HttpError::Timeout)));
+    assert_eq!(host.turn(&says(1, "/help")).await, Err(TurnError::Http(HttpError::Timeout)));
+    assert_eq!(host.calls("sendMessage").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_bot_ends_quietly_and_a_revoked_token_is_told_to_the_host() {
+    let refusal = |code: u16| respond(code, json!({"ok": false, "error_code": code, "description": "no"}));
+    let host = FakeHost::new().telegram_answers([refusal(403)]);
+    let blocked = Ok(TurnOutcome::Undeliverable(TelegramError::Blocked));
+    assert_eq!(host.turn(&says(1, "hi")).await, blocked);
+    assert_eq!(host.calls("sendMessage").len(), 1);
+
+    let host = FakeHost::new().telegram_answers([refusal(401)]);
+    let error = host.turn(&says(1, "hi")).await.unwrap_err();
+    assert_eq!(error, TurnError::Telegram(TelegramError::Unauthorized));
+    assert!(!error.is_retryable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_native_turn_can_move_between_threads() {
+    let turn = tokio::spawn(async {
+        let host = FakeHost::new();
+        run_turn(&host, &settings(), &says(1, "hi")).await
+    });
+    assert_eq!(turn.await.unwrap(), ANSWERED);
+}

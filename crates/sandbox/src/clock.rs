@@ -1,0 +1,88 @@
+//! Time and chance. The sandbox stands for the outside world, so it has its own of both.
+
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use uuid::Uuid;
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Milliseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "the outside world does not run on Reef's clock")]
+pub(crate) fn now_ms() -> i64 {
+    i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000)
+        .expect("milliseconds since 1970 fit an i64 for the next 292 million years")
+}
+
+/// `2026-02-13T12:03:21.456Z`.
+pub(crate) fn rfc3339(ms: i64) -> String {
+    let t = moment(ms);
+    let (hour, minute, second, millisecond) = t.time().as_hms_milli();
+    format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z", t.date())
+}
+
+/// Reads what [`rfc3339`] wrote; `None` for anything else.
+pub(crate) fn parse_rfc3339(text: &str) -> Option<i64> {
+    let t = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    i64::try_from(t.unix_timestamp_nanos() / 1_000_000).ok()
+}
+
+/// The same day of the next month, or its last day where there is no such day.
+pub(crate) fn month_after(ms: i64) -> i64 {
+    let t = moment(ms);
+    let month = t.month().next();
+    let year = t.year() + i32::from(month == time::Month::January);
+    let day = t.day().min(month.length(year));
+    let date = time::Date::from_calendar_date(year, month, day).expect("the day was fitted to the month");
+    ms + i64::try_from((date - t.date()).whole_milliseconds()).expect("a month fits")
+}
+
+fn moment(ms: i64) -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH + Duration::milliseconds(ms)
+}
+
+/// A random UUID, as the vendors make their ids.
+pub(crate) fn new_id() -> String {
+    let mut bytes = [0; 16];
+    fill(&mut bytes);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
+/// Whether `id` could have come from [`new_id`].
+pub(crate) fn is_uuid(id: &str) -> bool {
+    Uuid::try_parse(id).is_ok()
+}
+
+/// `length` random letters and digits.
+pub(crate) fn random_base62(length: usize) -> String {
+    let mut bytes = vec![0; length];
+    fill(&mut bytes);
+    bytes.iter().map(|byte| char::from(BASE62[usize::from(*byte) % BASE62.len()])).collect()
+}
+
+/// `length` random hexadecimal digits.
+pub(crate) fn random_hex(length: usize) -> String {
+    let mut bytes = vec![0; length];
+    fill(&mut bytes);
+    bytes.iter().map(|byte| char::from(b"0123456789abcdef"[usize::from(*byte) % 16])).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the outside world rolls its own dice")]
+fn fill(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the operating system has randomness");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_later() {
+        let at = |text| parse_rfc3339(text).unwrap();
+        for (from, to) in [
+            ("2026-01-31T10:00:00.500Z", "2026-02-28T10:00:00.500Z"),
+            ("2026-12-15T00:00:00.000Z", "2027-01-15T00:00:00.000Z"),
+            ("2028-01-30T23:59:59.999Z", "2028-02-29T23:59:59.999Z"),
+        ] {
+            assert_eq!(rfc3339(month_after(at(from))), to);
+        }
+    }
+}

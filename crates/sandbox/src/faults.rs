@@ -1,0 +1,243 @@
+//! Failures to order: the next matching vendor calls answer as they are told.
+
+use std::{future::Future, io, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::{FromRow, SqliteConnection};
+
+use crate::{
+    World,
+    requests::Vendor,
+    web::{Answer, refuse},
+};
+
+const FAULTS_MAX: usize = 100;
+const DELAY_MS_MAX: u64 = 600_000;
+/// What a fault that says nothing else answers.
+const STATUS_DEFAULT: u16 = 500;
+
+/// Marks the answer of a call whose connection is closed without one.
+#[derive(Clone, Copy)]
+pub(crate) struct Dropped;
+
+pub(crate) fn routes() -> Router<World> {
+    Router::new().route("/sandbox/faults", get(list).put(replace))
+}
+
+/// One entry of the list as it is given; what is left out may also be `null`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Order {
+    method: Option<String>,
+    path: String,
+    status: Option<u16>,
+    delay_ms: Option<u64>,
+    drop: Option<bool>,
+    times: Option<u32>,
+}
+
+/// A failure to come, as it is shown.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Fault {
+    /// Any method when `None`.
+    method: Option<String>,
+    /// A glob: `*` stands for any characters, `?` for one.
+    path: String,
+    /// The status to answer; without it the call goes on, after the delay.
+    status: Option<u16>,
+    delay_ms: u64,
+    /// Close the connection without an answer.
+    drop: bool,
+    /// For how many more calls.
+    times: u32,
+}
+
+#[derive(FromRow)]
+struct Row {
+    seq: i64,
+    method: Option<String>,
+    path: String,
+    status: Option<u16>,
+    delay_ms: i64,
+    dropped: bool,
+    times: u32,
+}
+
+impl From<Row> for Fault {
+    fn from(row: Row) -> Self {
+        Self {
+            method: row.method,
+            path: row.path,
+            status: row.status,
+            delay_ms: u64::try_from(row.delay_ms).unwrap_or(0),
+            drop: row.dropped,
+            times: row.times,
+        }
+    }
+}
+
+async fn all(conn: &mut SqliteConnection) -> sqlx::Result<Vec<Row>> {
+    sqlx::query_as("select seq, method, path, status, delay_ms, dropped, times from faults order by seq")
+        .fetch_all(conn)
+        .await
+}
+
+/// `GET /sandbox/faults`: what is still to come, `times` counted down.
+async fn list(State(world): State<World>) -> Answer {
+    let mut conn = world.db.acquire().await?;
+    let faults: Vec<Fault> = all(&mut conn).await?.into_iter().map(Fault::from).collect();
+    Ok(Json(json!({"data": faults})).into_response())
+}
+
+/// `PUT /sandbox/faults`: the whole list anew.
+async fn replace(State(world): State<World>, raw: Bytes) -> Answer {
+    let orders: Vec<Order> = serde_json::from_slice(&raw)
+        .map_err(|error| refuse(400, &format!("not a list of faults: {error}")))?;
+    if orders.len() > FAULTS_MAX {
+        return Err(refuse(400, "at most 100 faults"));
+    }
+    let faults: Result<Vec<Fault>, &str> = orders.into_iter().map(check).collect();
+    let faults = faults.map_err(|problem| refuse(400, problem))?;
+    let mut tx = world.db.begin().await?;
+    sqlx::query("delete from faults").execute(&mut *tx).await?;
+    for fault in &faults {
+        sqlx::query(
+            "insert into faults (method, path, status, delay_ms, dropped, times) values ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(&fault.method)
+        .bind(&fault.path)
+        .bind(fault.status)
+        .bind(i64::try_from(fault.delay_ms).unwrap_or(i64::MAX))
+        .bind(fault.drop)
+        .bind(fault.times)
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(Json(json!({"data": faults})).into_response())
+}
+
+fn check(order: Order) -> Result<Fault, &'static str> {
+    let Order { method, path, mut status, delay_ms, drop, times } = order;
+    let (delay_ms, drop, times) = (delay_ms.unwrap_or(0), drop.unwrap_or(false), times.unwrap_or(1));
+    if path.is_empty() {
+        return Err("path is a glob, such as /telegram/*/setWebhook");
+    }
+    if status.is_some_and(|status| !(200..=599).contains(&status)) {
+        return Err("status is between 200 and 599");
+    }
+    if delay_ms > DELAY_MS_MAX {
+        return Err("delayMs is at most 600000");
+    }
+    if times == 0 {
+        return Err("times is at least 1");
+    }
+    if status.is_none() && delay_ms == 0 && !drop {
+        status = Some(STATUS_DEFAULT);
+    }
+    Ok(Fault { method, path, status, delay_ms, drop, times })
+}
+
+/// The first fault that matches a call, counted down. Nobody comes between: there is one connection.
+pub(crate) async fn next_for(world: &World, method: &str, path: &str) -> sqlx::Result<Option<Fault>> {
+    let mut conn = world.db.acquire().await?;
+    let Some(hit) = all(&mut conn).await?.into_iter().find(|row| matches(row, method, path)) else {
+        return Ok(None);
+    };
+    if hit.times > 1 {
+        sqlx::query("update faults set times = times - 1 where seq = $1")
+            .bind(hit.seq)
+            .execute(&mut *conn)
+            .await?;
+    } else {
+        sqlx::query("delete from faults where seq = $1").bind(hit.seq).execute(&mut *conn).await?;
+    }
+    Ok(Some(hit.into()))
+}
+
+/// The glob may be written for the whole path, for what follows `/sandbox`, or as the vendor's own path; a slash at
+/// the end makes no difference.
+fn matches(row: &Row, method: &str, path: &str) -> bool {
+    if row.method.as_deref().is_some_and(|wanted| wanted != "*" && !wanted.eq_ignore_ascii_case(method)) {
+        return false;
+    }
+    let inside = path.strip_prefix("/sandbox").unwrap_or(path);
+    let own = inside.get(1..).and_then(|rest| rest.find('/')).map_or(inside, |slash| &inside[slash + 1..]);
+    [path, inside, own].iter().any(|path| {
+        glob(row.path.as_bytes(), path.as_bytes())
+            || glob(row.path.as_bytes(), path.trim_end_matches('/').as_bytes())
+    })
+}
+
+/// `*` matches any run of bytes, `?` any one byte.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if pattern.get(p) == Some(&b'*') {
+            star = Some((p + 1, t));
+            p += 1;
+        } else if pattern.get(p).is_some_and(|wanted| *wanted == b'?' || *wanted == text[t]) {
+            (p, t) = (p + 1, t + 1);
+        } else if let Some((after, from)) = star {
+            (p, t) = (after, from + 1);
+            star = Some((after, from + 1));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|rest| *rest == b'*')
+}
+
+/// Answers as the fault says.
+pub(crate) async fn play<F>(fault: Fault, vendor: Vendor, go_on: impl FnOnce() -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+    if fault.drop {
+        return hang_up();
+    }
+    match fault.status {
+        None => go_on().await,
+        Some(status) => vendor.error(status, "A fault that was ordered").into_response(),
+    }
+}
+
+/// A body that fails before its first byte: the server closes the connection with nothing written.
+fn hang_up() -> Response {
+    let broken =
+        futures::stream::once(async { Err::<Bytes, _>(io::Error::other("a fault that was ordered")) });
+    let mut response = Body::from_stream(broken).into_response();
+    response.extensions_mut().insert(Dropped);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        for (pattern, text, expected) in [
+            ("/telegram/*/setWebhook", "/telegram/bot1:x/setWebhook", true),
+            ("/telegram/*/setWebhook", "/telegram/bot1:x/setWebhookInfo", false),
+            ("*", "/anything/at/all", true),
+            ("/v1/checkouts/?", "/v1/checkouts/1", true),
+            ("/v1/checkouts/?", "/v1/checkouts/", false),
+            ("/polar/**", "/polar/v1/orders/", true),
+            ("", "/x", false),
+        ] {
+            assert_eq!(glob(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+        }
+    }
+}

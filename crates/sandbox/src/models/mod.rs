@@ -1,0 +1,34 @@
+//! The model providers: a small scripted model behind four vendors' wire formats.
+
+pub(crate) mod anthropic;
+pub(crate) mod google;
+mod key;
+mod keys;
+pub(crate) mod openai;
+pub(crate) mod openrouter;
+mod script;
+mod sse;
+
+use axum::{Router, routing::get, routing::post};
+
+use crate::World;
+
+/// Every provider's routes.
+pub(crate) fn routes() -> Router<World> {
+    Router::new()
+        .route("/sandbox/anthropic/v1/messages", post(anthropic::messages))
+        .route("/sandbox/anthropic/v1/models", get(anthropic::models))
+        .route("/sandbox/anthropic/v1/models/{*id}", get(anthropic::model))
+        .route(
+            "/sandbox/anthropic/{*rest}",
+            axum::routing::any(|| async { anthropic::error(404, "Not found") }),
+        )
+        .route("/sandbox/openai/v1/chat/completions", post(openai::chat))
+        .route("/sandbox/openai/v1/models", get(openai::models))
+        .route("/sandbox/openai/v1/models/{*id}", get(openai::model))
+        .route("/sandbox/openai/{*rest}", axum::routing::any(|| async { openai::error(404, "Invalid URL") }))
+        .route("/sandbox/google/v1beta/models", get(google::models))
+        .route("/sandbox/google/v1beta/models/{*rest}", get(google::model).post(google::generate))
+        .route("/sandbox/google/{*rest}", axum::routing::any(|| async { google::error(404, "Not Found") }))
+        .merge(openrouter::routes())
+}

@@ -1,0 +1,328 @@
+//! OpenAI: `/v1/chat/completions` and `/v1/models`. OpenRouter speaks the same chat, so its shapes are made here.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::Path,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    key::{KeyKind, is_unknown_model},
+    script::{self, LIMIT_RETRY_AFTER_S, Role, Scripted, Turn},
+    sse,
+};
+use crate::{
+    clock::{now_ms, random_base62},
+    web::{Answer, Refusal, bearer},
+};
+
+const KNOWN_FIELDS: [&str; 31] = [
+    "model",
+    "messages",
+    "max_completion_tokens",
+    "max_tokens",
+    "stream",
+    "stream_options",
+    "temperature",
+    "top_p",
+    "n",
+    "stop",
+    "user",
+    "metadata",
+    "store",
+    "seed",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "reasoning_effort",
+    "verbosity",
+    "service_tier",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "presence_penalty",
+    "frequency_penalty",
+    "modalities",
+    "prediction",
+    "safety_identifier",
+    "prompt_cache_key",
+    "web_search_options",
+];
+const MODELS: [&str; 3] = ["gpt-5.5", "gpt-6-astra", "gpt-5-mini"];
+
+/// `{"error": {"message", "type", "param", "code"}}`.
+pub(crate) fn error(status: u16, message: &str) -> Refusal {
+    let (kind, code) = match status {
+        401 => ("invalid_request_error", Some("invalid_api_key")),
+        429 => ("requests", Some("rate_limit_exceeded")),
+        500.. => ("server_error", None),
+        _ => ("invalid_request_error", None),
+    };
+    coded(status, kind, message, None, code)
+}
+
+fn coded(status: u16, kind: &str, message: &str, param: Option<&str>, code: Option<&str>) -> Refusal {
+    Refusal::new(status, json!({"error": {"message": message, "type": kind, "param": param, "code": code}}))
+}
+
+fn invalid(param: &str, message: &str, code: &str) -> Refusal {
+    coded(400, "invalid_request_error", message, Some(param), Some(code))
+}
+
+fn admit(headers: &HeaderMap) -> Answer<KeyKind> {
+    let Some(key) = bearer(headers) else {
+        return Err(coded(
+            401,
+            "invalid_request_error",
+            "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
+            None,
+            None,
+        ));
+    };
+    match KeyKind::of(key) {
+        KeyKind::Refused => Err(error(
+            401,
+            "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.",
+        )),
+        kind => Ok(kind),
+    }
+}
+
+fn no_such_model(id: &str) -> Refusal {
+    coded(
+        404,
+        "invalid_request_error",
+        &format!("The model `{id}` does not exist or you do not have access to it."),
+        None,
+        Some("model_not_found"),
+    )
+}
+
+/// `POST /v1/chat/completions`.
+pub(super) async fn chat(headers: HeaderMap, raw: Bytes) -> Answer {
+    let key = admit(&headers)?;
+    let body: Map<String, Value> = serde_json::from_slice(&raw)
+        .map_err(|_| error(400, "We could not parse the JSON body of your request."))?;
+    if let Some(name) = body.keys().find(|name| !KNOWN_FIELDS.contains(&name.as_str())) {
+        return Err(invalid(name, &format!("Unknown parameter: '{name}'."), "unknown_parameter"));
+    }
+    let conversation = turns(&body)?;
+    let model = body["model"].as_str().unwrap_or_default().to_owned();
+    if is_unknown_model(&model) {
+        return Err(no_such_model(&model));
+    }
+    check_reasoning(&model, &body)?;
+    if key == KeyKind::Broke {
+        return Err(coded(
+            429,
+            "insufficient_quota",
+            "You exceeded your current quota, please check your plan and billing details.",
+            None,
+            Some("insufficient_quota"),
+        ));
+    }
+    let text = match script::next(&conversation).await {
+        Scripted::Says(text) => text,
+        Scripted::Fails => {
+            return Err(error(
+                500,
+                "The server had an error while processing your request. Sorry about that!",
+            ));
+        }
+        Scripted::Overloaded => {
+            return Err(error(503, "The engine is currently overloaded, please try again later"));
+        }
+        Scripted::Limited => {
+            return Err(error(429, "Rate limit reached for requests. Please try again later.")
+                .retry_after(LIMIT_RETRY_AFTER_S));
+        }
+    };
+    let usage = usage(&conversation, &text);
+    Ok(answer(&body, Completion { model, text, usage, comment: None }))
+}
+
+/// Reasoning models take no `max_tokens` and no sampling.
+fn check_reasoning(model: &str, body: &Map<String, Value>) -> Answer<()> {
+    if !["gpt-5", "gpt-6", "o1", "o3", "o4"].iter().any(|family| model.starts_with(family)) {
+        return Ok(());
+    }
+    if body.contains_key("max_tokens") {
+        return Err(invalid(
+            "max_tokens",
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            "unsupported_parameter",
+        ));
+    }
+    for name in ["temperature", "top_p"] {
+        if body.get(name).is_some_and(|value| value.as_f64() != Some(1.0)) {
+            let message = format!(
+                "Unsupported value: '{name}' does not support this value with this model. Only the default (1) value is supported."
+            );
+            return Err(invalid(name, &message, "unsupported_value"));
+        }
+    }
+    Ok(())
+}
+
+/// The messages of a chat, checked.
+pub(super) fn turns(body: &Map<String, Value>) -> Answer<Vec<Turn>> {
+    if body.get("model").and_then(Value::as_str).is_none_or(str::is_empty) {
+        return Err(coded(400, "invalid_request_error", "you must provide a model parameter", None, None));
+    }
+    if body.get("stream").is_some_and(|stream| !stream.is_boolean() && !stream.is_null()) {
+        return Err(invalid("stream", "Invalid type for 'stream': expected a boolean.", "invalid_type"));
+    }
+    for name in ["max_completion_tokens", "max_tokens"] {
+        if body
+            .get(name)
+            .is_some_and(|count| !count.is_null() && count.as_i64().is_none_or(|count| count < 1))
+        {
+            return Err(invalid(
+                name,
+                &format!("Invalid '{name}': integer below minimum value."),
+                "integer_below_min_value",
+            ));
+        }
+    }
+    let messages = match body.get("messages").map(Value::as_array) {
+        None => {
+            return Err(invalid(
+                "messages",
+                "Missing required parameter: 'messages'.",
+                "missing_required_parameter",
+            ));
+        }
+        Some(None) => {
+            return Err(invalid(
+                "messages",
+                "Invalid type for 'messages': expected an array of objects.",
+                "invalid_type",
+            ));
+        }
+        Some(Some(messages)) if messages.is_empty() => {
+            return Err(invalid(
+                "messages",
+                "Invalid 'messages': empty array. Expected an array with minimum length 1.",
+                "empty_array",
+            ));
+        }
+        Some(Some(messages)) => messages,
+    };
+    let mut turns = Vec::with_capacity(messages.len());
+    for (index, message) in messages.iter().enumerate() {
+        let param = format!("messages[{index}].content");
+        let text = content(&message["content"]).ok_or_else(|| {
+            invalid(
+                &param,
+                &format!("Invalid value for '{param}': expected a non-empty string."),
+                "invalid_value",
+            )
+        })?;
+        match message["role"].as_str() {
+            Some("user") => turns.push(Turn { role: Role::User, text }),
+            Some("assistant") => turns.push(Turn { role: Role::Assistant, text }),
+            Some("system" | "developer") => {}
+            _ => {
+                let param = format!("messages[{index}].role");
+                return Err(invalid(
+                    &param,
+                    &format!(
+                        "Invalid value for '{param}'. Supported values are: 'system', 'assistant', 'user' and 'developer'."
+                    ),
+                    "invalid_value",
+                ));
+            }
+        }
+    }
+    Ok(turns)
+}
+
+fn content(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => {
+            let texts: Option<Vec<&str>> =
+                parts.iter().map(|part| part["text"].as_str().filter(|_| part["type"] == "text")).collect();
+            texts?.join("\n")
+        }
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// What the model said, before it is put into the wire's shape.
+pub(super) struct Completion {
+    pub model: String,
+    pub text: String,
+    pub usage: Value,
+    /// An SSE comment to begin a stream with, which clients must skip.
+    pub comment: Option<&'static str>,
+}
+
+pub(super) fn usage(conversation: &[Turn], text: &str) -> Value {
+    let (prompt, completion) = (script::prompt_tokens(conversation), script::tokens(text));
+    json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion})
+}
+
+/// The answer, whole or as a stream.
+pub(super) fn answer(body: &Map<String, Value>, said: Completion) -> Response {
+    let limit = ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body.get(*name)?.as_i64());
+    let (text, was_cut) = script::cut(said.text, limit);
+    let finish_reason = if was_cut { "length" } else { "stop" };
+    let (id, created) = (format!("chatcmpl-{}", random_base62(24)), now_ms() / 1000);
+    if body.get("stream") != Some(&json!(true)) {
+        return Json(json!({
+            "id": id, "object": "chat.completion", "created": created, "model": said.model,
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": text, "refusal": null},
+                "logprobs": null, "finish_reason": finish_reason}],
+            "usage": said.usage,
+        }))
+        .into_response();
+    }
+    let event = |choices: Value, usage: &Value| {
+        let chunk = json!({"id": id, "object": "chat.completion.chunk", "created": created, "model": said.model,
+            "choices": choices, "usage": usage});
+        format!("data: {chunk}\n\n")
+    };
+    let delta =
+        |delta: Value, finish: Option<&str>| json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
+    let mut events: Vec<String> =
+        said.comment.map(|comment| format!(": {comment}\n\n")).into_iter().collect();
+    events.push(event(delta(json!({"role": "assistant", "content": ""}), None), &Value::Null));
+    events.extend(
+        script::pieces(&text)
+            .into_iter()
+            .map(|piece| event(delta(json!({"content": piece}), None), &Value::Null)),
+    );
+    events.push(event(delta(json!({}), Some(finish_reason)), &Value::Null));
+    let wants_usage = body.get("stream_options").is_some_and(|options| options["include_usage"] == true);
+    if wants_usage || said.comment.is_some() {
+        events.push(event(json!([]), &said.usage));
+    }
+    events.push("data: [DONE]\n\n".to_owned());
+    sse::respond(events)
+}
+
+fn model_info(id: &str) -> Value {
+    json!({"id": id, "object": "model", "created": 1_767_225_600, "owned_by": "openai"})
+}
+
+/// `GET /v1/models`.
+pub(super) async fn models(headers: HeaderMap) -> Answer {
+    admit(&headers)?;
+    let data: Vec<Value> = MODELS.iter().map(|id| model_info(id)).collect();
+    Ok(Json(json!({"object": "list", "data": data})).into_response())
+}
+
+/// `GET /v1/models/{id}`.
+pub(super) async fn model(headers: HeaderMap, Path(id): Path<String>) -> Answer {
+    admit(&headers)?;
+    if is_unknown_model(&id) {
+        return Err(no_such_model(&id));
+    }
+    Ok(Json(model_info(&id)).into_response())
+}

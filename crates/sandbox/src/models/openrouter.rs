@@ -1,0 +1,189 @@
+//! OpenRouter: chat with its own errors and counted cost, `/models`, `/key`, `/credits`.
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State,
+    http::HeaderMap,
+    response::IntoResponse,
+    routing::{any, get, post},
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    key::{KeyKind, is_unknown_model},
+    keys::{self, Key},
+    openai::{self, Completion},
+    script::{self, LIMIT_RETRY_AFTER_S, Scripted},
+};
+use crate::{
+    World,
+    clock::now_ms,
+    web::{Answer, Refusal, bearer},
+};
+
+/// USD per token.
+const PROMPT_USD: f64 = 0.000_003;
+const COMPLETION_USD: f64 = 0.000_015;
+/// What the one account was filled up with.
+const ACCOUNT_CREDITS_USD: f64 = 10_000.0;
+const MODELS: [&str; 4] =
+    ["openrouter/auto", "anthropic/claude-sonnet-5", "openai/gpt-5.5", "google/gemini-3.5-flash"];
+
+pub(super) fn routes() -> Router<World> {
+    Router::new()
+        .route("/sandbox/openrouter/api/v1/chat/completions", post(chat))
+        .route("/sandbox/openrouter/api/v1/models", get(models))
+        .route("/sandbox/openrouter/api/v1/models/{author}/{slug}/endpoints", get(endpoints))
+        .route("/sandbox/openrouter/api/v1/key", get(key))
+        .route("/sandbox/openrouter/api/v1/credits", get(credits))
+        .route("/sandbox/openrouter/api/v1/keys", get(keys::list).post(keys::create))
+        .route(
+            "/sandbox/openrouter/api/v1/keys/{hash}",
+            get(keys::read).patch(keys::update).delete(keys::delete),
+        )
+        .route("/sandbox/openrouter/{*rest}", any(|| async { error(404, "Not Found") }))
+}
+
+/// `{"error": {"code", "message", "metadata": {"error_type"}}}`.
+pub(crate) fn error(status: u16, message: &str) -> Refusal {
+    let kind = match status {
+        401 => "authentication",
+        402 => "payment_required",
+        403 => "permission_denied",
+        404 => "not_found",
+        429 => "rate_limit_exceeded",
+        503 | 529 => "provider_overloaded",
+        500.. => "provider_unavailable",
+        _ => "invalid_request",
+    };
+    Refusal::new(
+        status,
+        json!({"error": {"code": status, "message": message, "metadata": {"error_type": kind}}}),
+    )
+}
+
+/// Who calls: a key made here is known, any other well-formed one is good.
+pub(super) enum Caller {
+    /// Made with `POST /keys`.
+    Made(Box<Key>),
+    /// Somebody's own.
+    Own(KeyKind),
+    /// Only for `/keys` and `/credits`.
+    Management,
+}
+
+pub(super) async fn caller(world: &World, headers: &HeaderMap) -> Answer<Caller> {
+    let Some(secret) = bearer(headers) else { return Err(error(401, "No auth credentials found")) };
+    if KeyKind::of(secret) == KeyKind::Refused {
+        return Err(error(401, "User not found."));
+    }
+    if secret.contains("management") || secret.contains("mgmt") || secret.contains("provisioning") {
+        return Ok(Caller::Management);
+    }
+    match keys::by_secret(world, secret).await? {
+        None => Ok(Caller::Own(KeyKind::of(secret))),
+        Some(key) if key.is_live(now_ms()) => Ok(Caller::Made(Box::new(key))),
+        Some(_) => Err(error(401, "User not found.")),
+    }
+}
+
+/// `POST /chat/completions`.
+async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Answer {
+    let caller = caller(&world, &headers).await?;
+    let body: Map<String, Value> =
+        serde_json::from_slice(&raw).map_err(|_| error(400, "The request body is not valid JSON"))?;
+    let conversation = openai::turns(&body).map_err(|refusal| {
+        error(refusal.status, refusal.body["error"]["message"].as_str().unwrap_or("Invalid request"))
+    })?;
+    let model = body["model"].as_str().unwrap_or_default().to_owned();
+    if is_unknown_model(&model) {
+        return Err(error(400, &format!("{model} is not a valid model ID")));
+    }
+    match &caller {
+        Caller::Management => return Err(error(403, "Management keys cannot be used to call completions")),
+        Caller::Own(KeyKind::Broke) => return Err(out_of_credit("openrouter_credits")),
+        Caller::Made(key) if key.limit_remaining().is_some_and(|left| left <= 0.0) => {
+            return Err(out_of_credit("openrouter_key_limit"));
+        }
+        _ => {}
+    }
+    let text = match script::next(&conversation).await {
+        Scripted::Says(text) => text,
+        Scripted::Fails => return Err(error(500, "Internal Server Error")),
+        Scripted::Overloaded => return Err(error(503, "Provider is overloaded, please try again later")),
+        Scripted::Limited => return Err(error(429, "Rate limit exceeded").retry_after(LIMIT_RETRY_AFTER_S)),
+    };
+    let mut usage = openai::usage(&conversation, &text);
+    let cost = usage["prompt_tokens"].as_f64().unwrap_or(0.0) * PROMPT_USD
+        + usage["completion_tokens"].as_f64().unwrap_or(0.0) * COMPLETION_USD;
+    usage["cost"] = json!(cost);
+    usage["is_byok"] = json!(false);
+    if let Caller::Made(key) = &caller {
+        keys::spend(&world, &key.hash, cost).await?;
+    }
+    Ok(openai::answer(&body, Completion { model, text, usage, comment: Some("OPENROUTER PROCESSING") }))
+}
+
+fn out_of_credit(source: &str) -> Refusal {
+    let mut refusal = error(
+        402,
+        "This request requires more credits, or fewer max_tokens. To increase, visit https://openrouter.ai/settings/credits",
+    );
+    refusal.body["error"]["metadata"]["limit_source"] = json!(source);
+    refusal
+}
+
+fn model_info(id: &str) -> Value {
+    json!({
+        "id": id, "canonical_slug": id, "name": id, "created": 1_767_225_600, "description": "The scripted model",
+        "context_length": 200_000,
+        "architecture": {"input_modalities": ["text"], "output_modalities": ["text"], "tokenizer": "Other", "modality": "text->text"},
+        "pricing": {"prompt": PROMPT_USD.to_string(), "completion": COMPLETION_USD.to_string()},
+        "top_provider": {"context_length": 200_000, "max_completion_tokens": 64_000, "is_moderated": false},
+        "supported_parameters": ["max_tokens", "temperature", "tools"],
+    })
+}
+
+/// `GET /models`: public.
+async fn models() -> impl IntoResponse {
+    Json(json!({"data": MODELS.map(model_info)}))
+}
+
+/// `GET /models/{author}/{slug}/endpoints`: public, like the list.
+async fn endpoints(axum::extract::Path((author, slug)): axum::extract::Path<(String, String)>) -> Answer {
+    let id = format!("{author}/{slug}");
+    if is_unknown_model(&id) {
+        return Err(error(404, "Model not found"));
+    }
+    let mut data = model_info(&id);
+    data["endpoints"] = json!([{"name": "Sandbox", "provider_name": "Sandbox", "context_length": 200_000}]);
+    Ok(Json(json!({"data": data})).into_response())
+}
+
+/// `GET /key`: what the caller's key may do.
+async fn key(State(world): State<World>, headers: HeaderMap) -> Answer {
+    let data = match caller(&world, &headers).await? {
+        Caller::Made(key) => {
+            let mut data = key.json();
+            data["is_free_tier"] = json!(false);
+            data["is_management_key"] = json!(false);
+            data
+        }
+        other => json!({
+            "label": "sk-or-v1-***", "limit": null, "limit_remaining": null, "limit_reset": null, "usage": 0,
+            "usage_daily": 0, "usage_weekly": 0, "usage_monthly": 0, "is_free_tier": false,
+            "is_management_key": matches!(other, Caller::Management), "expires_at": null,
+        }),
+    };
+    Ok(Json(json!({"data": data})).into_response())
+}
+
+/// `GET /credits`.
+async fn credits(State(world): State<World>, headers: HeaderMap) -> Answer {
+    keys::admit(&world, &headers).await?;
+    let used: f64 = sqlx::query_scalar("select coalesce(sum(usd), 0.0) from openrouter_usage")
+        .fetch_one(&world.db)
+        .await?;
+    Ok(Json(json!({"data": {"total_credits": ACCOUNT_CREDITS_USD, "total_usage": used}})).into_response())
+}

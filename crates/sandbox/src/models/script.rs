@@ -1,0 +1,163 @@
+//! The scripted model: small, but it reads the conversation that it is sent, so that memory can be tested.
+
+use std::time::Duration;
+
+/// How long the model thinks about `slow`.
+const SLOW: Duration = Duration::from_secs(5);
+/// Roughly how long the answer to `long` is.
+const LONG_CHARS: usize = 9_000;
+/// Characters per token, roughly.
+const TOKEN_CHARS: usize = 4;
+/// Tokens of one streamed piece, roughly.
+const PIECE_CHARS: usize = 40;
+
+/// Who said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    User,
+    Assistant,
+}
+
+/// One turn of the conversation as it was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Turn {
+    pub role: Role,
+    pub text: String,
+}
+
+/// What the model does.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Scripted {
+    Says(String),
+    /// The vendor's internal error.
+    Fails,
+    /// The vendor has too much to do.
+    Overloaded,
+    /// Too many requests from this key.
+    Limited,
+}
+
+/// Seconds to wait, said with [`Scripted::Limited`].
+pub(super) const LIMIT_RETRY_AFTER_S: u32 = 2;
+
+/// The next answer in a conversation. The first word of the last turn can ask for a special one.
+pub(super) async fn next(conversation: &[Turn]) -> Scripted {
+    let last = conversation.iter().rfind(|turn| turn.role == Role::User).map_or("", |turn| turn.text.trim());
+    let first_word =
+        last.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_ascii_lowercase();
+    match first_word.as_str() {
+        "fail" => Scripted::Fails,
+        "overloaded" => Scripted::Overloaded,
+        "limit" => Scripted::Limited,
+        "long" => Scripted::Says(long()),
+        "markdown" => Scripted::Says(BROKEN_MARKDOWN.to_owned()),
+        "slow" => {
+            tokio::time::sleep(SLOW).await;
+            Scripted::Says(format!("That took a while. You said: {last}"))
+        }
+        _ => Scripted::Says(answer(conversation, last)),
+    }
+}
+
+/// Formatting that no strict parser takes: an unbalanced star, half a tag, an open code fence.
+const BROKEN_MARKDOWN: &str = "Here is *bold without an end, a <b tag, snake_case_words, [a link](without an end and **half\n\n\
+     ```rust\nlet x = \"<i>unclosed</i>\" & 1;\n\nThat is all.";
+
+fn answer(conversation: &[Turn], last: &str) -> String {
+    let asked = last.to_lowercase();
+    if asked.contains("what is my name") || asked.contains("what's my name") {
+        return match name_in(conversation) {
+            Some(name) => format!("Your name is {name}."),
+            None => "I don't know your name yet. Tell me: my name is …".to_owned(),
+        };
+    }
+    match name_said(last) {
+        Some(name) => format!("Nice to meet you, {name}. You said: {last}"),
+        None => format!("You said: {last}"),
+    }
+}
+
+/// The name that was said last.
+fn name_in(conversation: &[Turn]) -> Option<String> {
+    conversation.iter().rev().filter(|turn| turn.role == Role::User).find_map(|turn| name_said(&turn.text))
+}
+
+fn name_said(text: &str) -> Option<String> {
+    const BEFORE: &str = "my name is ";
+    // Lower-casing ASCII only keeps every byte where it is.
+    let at = text.to_ascii_lowercase().find(BEFORE)? + BEFORE.len();
+    let name: String = text[at..]
+        .trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || matches!(c, '-' | '\''))
+        .collect();
+    (!name.is_empty()).then_some(name)
+}
+
+fn long() -> String {
+    let mut text = String::with_capacity(LONG_CHARS + 400);
+    let mut paragraph = 0;
+    while text.len() < LONG_CHARS {
+        paragraph += 1;
+        text.push_str(&format!("Paragraph {paragraph}. "));
+        for sentence in 1..=6 {
+            text.push_str(&format!(
+                "This is sentence {sentence} of a long answer about the sea, its tides and its reefs. "
+            ));
+        }
+        text.truncate(text.trim_end().len());
+        text.push_str("\n\n");
+    }
+    text.push_str("That is the end of the long answer.");
+    text
+}
+
+/// Roughly the tokens of a text, at least one.
+pub(super) fn tokens(text: &str) -> i64 {
+    i64::try_from(text.chars().count().div_ceil(TOKEN_CHARS).max(1)).unwrap_or(i64::MAX)
+}
+
+/// The tokens of a whole conversation.
+pub(super) fn prompt_tokens(conversation: &[Turn]) -> i64 {
+    conversation.iter().map(|turn| tokens(&turn.text) + 4).sum()
+}
+
+/// Cuts an answer to the tokens that the caller allows; whether anything was cut.
+pub(super) fn cut(text: String, tokens_max: Option<i64>) -> (String, bool) {
+    let Some(chars_max) =
+        tokens_max.and_then(|max| usize::try_from(max).ok()).map(|max| max.saturating_mul(TOKEN_CHARS))
+    else {
+        return (text, false);
+    };
+    match text.char_indices().nth(chars_max) {
+        Some((at, _)) => (text[..at].to_owned(), true),
+        None => (text, false),
+    }
+}
+
+/// An answer in the pieces in which it is streamed.
+pub(super) fn pieces(text: &str) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    characters.chunks(PIECE_CHARS).map(|piece| piece.iter().collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(text: &str) -> Turn {
+        Turn { role: Role::User, text: text.to_owned() }
+    }
+
+    #[tokio::test]
+    async fn it_remembers_what_it_is_sent() {
+        let says = |text: &str| Scripted::Says(text.to_owned());
+        let known = [user("Hi, My Name Is Zoë-Ann."), user("what is my name?")];
+        assert_eq!(next(&known).await, says("Your name is Zoë-Ann."));
+        assert!(matches!(next(&known[1..]).await, Scripted::Says(text) if text.contains("don't know")));
+        assert_eq!(next(&[user("hello")]).await, says("You said: hello"));
+        assert_eq!(next(&[user("Fail, please")]).await, Scripted::Fails);
+        let Scripted::Says(long) = next(&[user("long")]).await else { panic!("long answers") };
+        assert!((9_000..10_000).contains(&long.len()) && long.contains("\n\n"));
+    }
+}

@@ -1,0 +1,17 @@
+//! Server-sent events, as the vendors stream their answers.
+
+use std::convert::Infallible;
+
+use axum::{
+    body::{Body, Bytes},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use futures::stream;
+
+/// Streams events that are already written out, one chunk each.
+pub(super) fn respond(events: Vec<String>) -> Response {
+    let chunks = events.into_iter().map(|event| Ok::<_, Infallible>(Bytes::from(event)));
+    ([(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")], Body::from_stream(stream::iter(chunks)))
+        .into_response()
+}

@@ -1,0 +1,121 @@
+//! `/v1/checkouts/`.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value};
+use sqlx::SqliteConnection;
+use url::Url;
+
+use super::{
+    events::Stage,
+    lifecycle::{customer_of, set},
+    not_found,
+    objects::{self, Filterable, Kind, Object},
+    shapes, validate,
+};
+use crate::{
+    World,
+    clock::{now_ms, parse_rfc3339},
+    web::Answer,
+};
+
+const FILTERS: [Filterable; 5] = [
+    ("external_customer_id", "$.external_customer_id"),
+    ("customer_id", "$.customer_id"),
+    ("product_id", "$.product_id"),
+    ("status", "$.status"),
+    ("query", "$.customer_email"),
+];
+/// Checkouts expired in one go.
+const EXPIRE_MAX: i64 = 500;
+
+/// `POST /v1/checkouts/`: 201 and an open checkout.
+pub(super) async fn create(State(world): State<World>, raw: Bytes) -> Answer {
+    let body = validate::object(&raw)?;
+    validate::checkout(&body)?;
+    let mut tx = world.db.begin().await?;
+    let customer = customer_of(&mut tx, &Value::Object(body.clone())).await?;
+    let doc =
+        shapes::checkout(&body, &world.public_url, customer.as_ref().map(|customer| &customer.doc), now_ms());
+    let checkout = Object {
+        id: doc["id"].as_str().unwrap_or_default().to_owned(),
+        webhook_url: webhook_url(&world, &body),
+        doc,
+    };
+    objects::insert(&mut tx, Kind::Checkout, &checkout).await?;
+    let mut stage = Stage::new(&checkout.webhook_url);
+    stage.says("checkout.created", &checkout.doc);
+    stage.publish(&mut tx).await?;
+    tx.commit().await?;
+    world.polar_events.notify_one();
+    Ok((StatusCode::CREATED, Json(checkout.doc)).into_response())
+}
+
+/// The default endpoint: where the buyer will be sent back to is where Reef is.
+fn webhook_url(world: &World, body: &Map<String, Value>) -> String {
+    if let Some(url) = &world.polar_webhook_url {
+        return url.clone();
+    }
+    let origin = body
+        .get("success_url")
+        .and_then(Value::as_str)
+        .and_then(|url| Url::parse(url).ok())
+        .map_or_else(|| world.public_url.clone(), |url| url.origin().ascii_serialization());
+    format!("{origin}/webhooks/polar")
+}
+
+/// `GET /v1/checkouts/{id}`.
+pub(super) async fn read(State(world): State<World>, Path(id): Path<String>) -> Answer {
+    validate::id(&id)?;
+    let mut conn = world.db.acquire().await?;
+    let checkout = objects::get(&mut conn, Kind::Checkout, &id).await?.ok_or_else(not_found)?;
+    Ok(Json(checkout.doc).into_response())
+}
+
+/// `GET /v1/checkouts/`.
+pub(super) async fn list(State(world): State<World>, RawQuery(query): RawQuery) -> Answer<Response> {
+    let mut conn = world.db.acquire().await?;
+    let page = objects::page(&mut conn, Kind::Checkout, &FILTERS, query.as_deref()).await?;
+    Ok(Json(page).into_response())
+}
+
+/// Whether an open checkout's time is over.
+pub(super) fn is_over(checkout: &Object) -> bool {
+    checkout.text("status") == "open"
+        && parse_rfc3339(checkout.text("expires_at")).is_none_or(|at| at <= now_ms())
+}
+
+/// Lets an open checkout expire.
+pub(super) async fn expire(conn: &mut SqliteConnection, checkout: &mut Object) -> Answer<()> {
+    set(&mut checkout.doc, serde_json::json!({"status": "expired"}));
+    objects::save(conn, checkout).await?;
+    let mut stage = Stage::new(&checkout.webhook_url);
+    stage.says("checkout.updated", &checkout.doc);
+    stage.says("checkout.expired", &checkout.doc);
+    stage.publish(conn).await
+}
+
+/// Expires the checkouts whose day is over.
+pub(crate) async fn expire_due(world: &World) -> anyhow::Result<()> {
+    let mut tx = world.db.begin().await?;
+    let due: Vec<Object> = sqlx::query_as(
+        "select id, webhook_url, doc from polar_objects
+         where kind = 'checkout' and json_extract(doc, '$.status') = 'open' and json_extract(doc, '$.expires_at') <= $1
+         order by seq limit $2",
+    )
+    .bind(crate::clock::rfc3339(now_ms()))
+    .bind(EXPIRE_MAX)
+    .fetch_all(&mut *tx)
+    .await?;
+    for mut checkout in due {
+        expire(&mut tx, &mut checkout).await.map_err(|refusal| anyhow::anyhow!("{}", refusal.body))?;
+    }
+    tx.commit().await?;
+    world.polar_events.notify_one();
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! Webhooks: an event is written with the change that it tells of, then delivered signed, in order, again and again.
+
+use std::time::Duration;
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use serde_json::{Map, Value, json};
+use sqlx::{FromRow, SqliteConnection};
+use standardwebhooks::Webhook;
+use tokio::sync::Notify;
+
+use super::objects::{self, Kind, Object};
+use crate::{
+    World,
+    clock::{new_id, now_ms, rfc3339},
+    courier::{Outcome, Parcel, Queue},
+    web::Answer,
+};
+
+/// After so many tries an event is given up.
+const ATTEMPTS_MAX: u32 = 10;
+/// The wait after the first failure; it doubles with each.
+const BACK_OFF_MS: i64 = 2_000;
+/// Polar's own ceiling is 20 minutes: here, whoever restarted Reef is waiting.
+const BACK_OFF_MS_MAX: i64 = 20_000;
+/// Deliveries that are done with and still shown.
+const DONE_MAX: i64 = 20_000;
+/// More endpoints than anyone needs.
+pub(super) const ENDPOINTS_MAX: i64 = 100;
+
+/// Events that belong together, in the order in which they are said.
+pub(super) struct Stage {
+    webhook_url: String,
+    said: Vec<(String, Value)>,
+}
+
+impl Stage {
+    /// `webhook_url` is where the default endpoint is.
+    pub fn new(webhook_url: &str) -> Self {
+        Self { webhook_url: webhook_url.to_owned(), said: Vec::new() }
+    }
+
+    /// Adds an event with `data` as it is now.
+    pub fn says(&mut self, event: &str, data: &Value) {
+        self.said.push((event.to_owned(), data.clone()));
+    }
+
+    /// Queues the events for every endpoint that wants them. They leave once the transaction is committed, which the
+    /// caller signals with `world.polar_events`.
+    pub async fn publish(self, conn: &mut SqliteConnection) -> Answer<()> {
+        let endpoints = objects::find(conn, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
+        let listed = endpoints.iter().any(|endpoint| endpoint.text("url") == self.webhook_url);
+        for (event, data) in &self.said {
+            let body = json!({"type": event, "timestamp": rfc3339(now_ms()), "data": data}).to_string();
+            if !listed {
+                queue(conn, None, &self.webhook_url, event, &body).await?;
+            }
+            for endpoint in endpoints.iter().filter(|endpoint| wants(endpoint, event)) {
+                queue(conn, Some(&endpoint.id), endpoint.text("url"), event, &body).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wants(endpoint: &Object, event: &str) -> bool {
+    endpoint.doc["enabled"] == true
+        && endpoint.doc["events"].as_array().is_some_and(|events| events.iter().any(|wanted| wanted == event))
+}
+
+async fn queue(
+    conn: &mut SqliteConnection,
+    endpoint_id: Option<&str>,
+    url: &str,
+    event: &str,
+    body: &str,
+) -> sqlx::Result<()> {
+    let now = now_ms();
+    sqlx::query(
+        "insert into polar_deliveries (event_id, endpoint_id, url, type, body, state, next_at, created_at)
+         values ($1, $2, $3, $4, $5, 'pending', $6, $6)",
+    )
+    .bind(new_id())
+    .bind(endpoint_id)
+    .bind(url)
+    .bind(event)
+    .bind(body)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// After a start: what was put off comes soon, with all its tries before it.
+pub(crate) async fn hurry(world: &World, due_at: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "update polar_deliveries set attempts = 0, next_at = min(next_at, $1) where state = 'pending'",
+    )
+    .bind(due_at)
+    .execute(&world.db)
+    .await?;
+    Ok(())
+}
+
+/// Drops the oldest of very many deliveries that are done with.
+pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
+    sqlx::query(
+        "delete from polar_deliveries
+         where state <> 'pending' and seq <= (select max(seq) from polar_deliveries) - $1",
+    )
+    .bind(DONE_MAX)
+    .execute(&world.db)
+    .await?;
+    Ok(())
+}
+
+/// The queue of webhooks. A lane is a URL: an event waits until the ones before it are delivered or given up (Polar
+/// itself waits at most a minute).
+#[derive(Clone)]
+pub(crate) struct Webhooks(pub World);
+
+#[derive(FromRow)]
+struct Waiting {
+    seq: i64,
+    event_id: String,
+    endpoint_id: Option<String>,
+    url: String,
+    body: String,
+    next_at: i64,
+}
+
+impl Queue for Webhooks {
+    type Key = i64;
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    async fn heads(&self) -> Result<Vec<Parcel<i64>>, sqlx::Error> {
+        // SQLite takes the other columns from the row that has the minimum.
+        let waiting: Vec<Waiting> = sqlx::query_as(
+            "select min(seq) as seq, event_id, endpoint_id, url, body, next_at
+             from polar_deliveries where state = 'pending' group by url order by next_at limit 1000",
+        )
+        .fetch_all(&self.0.db)
+        .await?;
+        let mut parcels = Vec::with_capacity(waiting.len());
+        for event in waiting {
+            let headers = self.headers(&event).await?;
+            parcels.push(Parcel {
+                lane: event.url.clone(),
+                key: event.seq,
+                due_at: event.next_at,
+                url: event.url,
+                headers,
+                body: event.body,
+            });
+        }
+        Ok(parcels)
+    }
+
+    async fn record(&self, seq: i64, outcome: Outcome) -> Result<(), sqlx::Error> {
+        let (status, error) = match outcome {
+            Outcome::Delivered(status, _) => (Some(status), None),
+            Outcome::Failed(status, error) => (status, Some(error)),
+        };
+        sqlx::query(
+            "update polar_deliveries set attempts = attempts + 1, last_status = $2, last_error = $3,
+               state = case when $3 is null then 'delivered' when attempts + 1 >= $4 then 'failed' else 'pending' end,
+               next_at = $5 + min($6, $7 << min(attempts, 16))
+             where seq = $1",
+        )
+        .bind(seq)
+        .bind(status)
+        .bind(error)
+        .bind(ATTEMPTS_MAX)
+        .bind(now_ms())
+        .bind(BACK_OFF_MS_MAX)
+        .bind(BACK_OFF_MS)
+        .execute(&self.0.db)
+        .await?;
+        Ok(())
+    }
+
+    fn signal(&self) -> &Notify {
+        &self.0.polar_events
+    }
+}
+
+impl Webhooks {
+    /// Signed at every try: the timestamp is the attempt's.
+    async fn headers(&self, event: &Waiting) -> Result<HeaderMap, sqlx::Error> {
+        let key = match &event.endpoint_id {
+            None => self.0.polar_webhook_secret.clone().into_bytes(),
+            Some(id) => {
+                let mut conn = self.0.db.acquire().await?;
+                objects::get(&mut conn, Kind::Endpoint, id)
+                    .await?
+                    .map(|endpoint| key_of(&endpoint))
+                    .unwrap_or_default()
+            }
+        };
+        let seconds = now_ms() / 1000;
+        let signature = Webhook::from_bytes(key)
+            .and_then(|key| key.sign(&event.event_id, seconds, event.body.as_bytes()))
+            .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, HeaderValue::from_static("polar.sh webhooks"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in [
+            ("webhook-id", event.event_id.clone()),
+            ("webhook-timestamp", seconds.to_string()),
+            ("webhook-signature", signature),
+        ] {
+            let value =
+                HeaderValue::from_str(&value).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        Ok(headers)
+    }
+}
+
+/// Polar's original scheme takes the secret's own bytes as the key; the standard one what is encoded in it, and Polar's
+/// secrets need a lenient eye there.
+fn key_of(endpoint: &Object) -> Vec<u8> {
+    let secret = endpoint.text("secret");
+    if endpoint.doc["uses_standard_webhook_signature"] != true {
+        return secret.as_bytes().to_vec();
+    }
+    let lenient = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let encoded = secret.strip_prefix("whsec_").unwrap_or(secret);
+    GeneralPurpose::new(&alphabet::STANDARD, lenient).decode(encoded).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The two signatures that Polar's own libraries make for this event.
+    #[test]
+    fn both_schemes_sign_as_polar_does() {
+        let body = br#"{"type":"order.paid","timestamp":"2026-01-01T00:00:00Z","data":{"id":"00000000-0000-4000-8000-000000000000"}}"#;
+        for (standard, signature) in [
+            (false, "v1,jBfrjn6H9N+5ow2pV1/Yb6SjRV7IafgN8QedbtZdC08="),
+            (true, "v1,fWLLqWyuh1XB5y916i8n+MdOk5sXILOeBCGpAN155jo="),
+        ] {
+            let endpoint = Object {
+                id: String::new(),
+                webhook_url: String::new(),
+                doc: json!({"secret": "whsec_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK",
+                    "uses_standard_webhook_signature": standard}),
+            };
+            let key = Webhook::from_bytes(key_of(&endpoint)).unwrap();
+            assert_eq!(
+                key.sign("6f1d2c3b-0000-4000-8000-000000000001", 1_767_225_600, body).unwrap(),
+                signature
+            );
+        }
+    }
+}

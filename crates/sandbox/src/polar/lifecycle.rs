@@ -1,0 +1,258 @@
+//! What happens to a subscription in real life, with the events in Polar's own order.
+
+use serde_json::{Value, json};
+use sqlx::SqliteConnection;
+
+use super::{
+    error,
+    events::Stage,
+    objects::{self, Kind, Object},
+    shapes,
+};
+use crate::{
+    clock::{month_after, now_ms, parse_rfc3339, rfc3339},
+    web::Answer,
+};
+
+/// Something that can happen to a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happening {
+    /// The renewal's payment failed.
+    PastDue,
+    /// It ends now.
+    Revoke,
+    /// The period is over: it is paid again, or it ends if it was canceled. When past due, the payment went through.
+    Renew,
+    /// The last paid order is given back in full.
+    Refund,
+    /// It is to end with its period.
+    Cancel,
+    /// It is not to end after all.
+    Uncancel,
+}
+
+impl Happening {
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "past_due" => Self::PastDue,
+            "revoke" => Self::Revoke,
+            "renew" => Self::Renew,
+            "refund" => Self::Refund,
+            "cancel" => Self::Cancel,
+            "uncancel" => Self::Uncancel,
+            _ => return None,
+        })
+    }
+}
+
+/// A paid checkout: customer (the first time), subscription and order.
+pub(super) async fn pay(conn: &mut SqliteConnection, checkout: &mut Object) -> Answer<()> {
+    let now = now_ms();
+    let mut stage = Stage::new(&checkout.webhook_url);
+    let customer = match customer_of(conn, &checkout.doc).await? {
+        Some(known) => known,
+        None => {
+            let doc = shapes::customer(&checkout.doc, now);
+            let new = Object { id: id_of(&doc), webhook_url: checkout.webhook_url.clone(), doc };
+            objects::insert(conn, Kind::Customer, &new).await?;
+            stage.says("customer.created", &new.doc);
+            new
+        }
+    };
+    set(
+        &mut checkout.doc,
+        json!({"customer_id": customer.id, "customer_email": customer.doc["email"], "status": "confirmed"}),
+    );
+    stage.says("checkout.updated", &checkout.doc);
+    set(&mut checkout.doc, json!({"status": "succeeded"}));
+    stage.says("checkout.updated", &checkout.doc);
+    objects::save(conn, checkout).await?;
+
+    let doc = shapes::subscription(&checkout.doc, &customer.doc, now);
+    let subscription = Object { id: id_of(&doc), webhook_url: checkout.webhook_url.clone(), doc };
+    let doc = shapes::order(&subscription.doc, Some(&checkout.id), now);
+    let mut order = Object { id: id_of(&doc), webhook_url: checkout.webhook_url.clone(), doc };
+    stage.says("order.created", &order.doc);
+    stage.says("subscription.created", &subscription.doc);
+    stage.says("subscription.updated", &subscription.doc);
+    stage.says("subscription.active", &subscription.doc);
+    collect(&mut order, &mut stage);
+    objects::insert(conn, Kind::Subscription, &subscription).await?;
+    objects::insert(conn, Kind::Order, &order).await?;
+    stage.publish(conn).await
+}
+
+/// Lets `happening` happen to `subscription`.
+pub(super) async fn happen(
+    conn: &mut SqliteConnection,
+    subscription: &mut Object,
+    happening: Happening,
+) -> Answer<()> {
+    if happening != Happening::Refund && !subscription.doc["ended_at"].is_null() {
+        return Err(error(
+            403,
+            "AlreadyCanceledSubscription",
+            "This subscription is already canceled or will be at the end of the period.",
+        ));
+    }
+    let mut stage = Stage::new(&subscription.webhook_url);
+    let scheduled_to_end = subscription.doc["cancel_at_period_end"] == true;
+    match happening {
+        Happening::Revoke => end(
+            subscription,
+            &mut stage,
+            &["subscription.updated", "subscription.canceled", "subscription.revoked"],
+        ),
+        Happening::Renew if scheduled_to_end => {
+            end(subscription, &mut stage, &["subscription.updated", "subscription.revoked"]);
+        }
+        Happening::Renew => renew(conn, subscription, &mut stage).await?,
+        Happening::PastDue => past_due(conn, subscription, &mut stage).await?,
+        Happening::Refund => refund(conn, subscription, &mut stage).await?,
+        Happening::Cancel if scheduled_to_end => {
+            return Err(error(
+                403,
+                "AlreadyCanceledSubscription",
+                "This subscription is already canceled or will be at the end of the period.",
+            ));
+        }
+        Happening::Cancel => {
+            let ends_at = subscription.doc["current_period_end"].clone();
+            set(
+                &mut subscription.doc,
+                json!({"cancel_at_period_end": true, "canceled_at": rfc3339(now_ms()), "ends_at": ends_at}),
+            );
+            stage.says("subscription.updated", &subscription.doc);
+            stage.says("subscription.canceled", &subscription.doc);
+        }
+        Happening::Uncancel if !scheduled_to_end => {
+            return Err(error(
+                400,
+                "BadRequest",
+                "This subscription is not set to cancel at the end of the period.",
+            ));
+        }
+        Happening::Uncancel => {
+            set(
+                &mut subscription.doc,
+                json!({"cancel_at_period_end": false, "canceled_at": null, "ends_at": null,
+                "customer_cancellation_reason": null, "customer_cancellation_comment": null}),
+            );
+            stage.says("subscription.updated", &subscription.doc);
+            stage.says("subscription.uncanceled", &subscription.doc);
+        }
+    }
+    objects::save(conn, subscription).await?;
+    stage.publish(conn).await
+}
+
+fn end(subscription: &mut Object, stage: &mut Stage, events: &[&str]) {
+    let now = rfc3339(now_ms());
+    let canceled_at = if subscription.doc["canceled_at"].is_null() {
+        json!(now)
+    } else {
+        subscription.doc["canceled_at"].clone()
+    };
+    set(
+        &mut subscription.doc,
+        json!({"status": "canceled", "canceled_at": canceled_at, "ends_at": now, "ended_at": now}),
+    );
+    for event in events {
+        stage.says(event, &subscription.doc);
+    }
+}
+
+async fn renew(conn: &mut SqliteConnection, subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
+    // Past due: the period has moved already, only the payment was missing.
+    if subscription.text("status") == "past_due" {
+        if let Some(mut order) = objects::last_order(conn, &subscription.id, "pending").await? {
+            collect(&mut order, stage);
+            objects::save(conn, &order).await?;
+        }
+        set(&mut subscription.doc, json!({"status": "active", "past_due_at": null}));
+        stage.says("subscription.updated", &subscription.doc);
+        stage.says("subscription.active", &subscription.doc);
+        return Ok(());
+    }
+    let mut order = cycle(subscription, stage);
+    collect(&mut order, stage);
+    objects::insert(conn, Kind::Order, &order).await?;
+    Ok(())
+}
+
+async fn past_due(conn: &mut SqliteConnection, subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
+    if subscription.text("status") != "past_due" {
+        let order = cycle(subscription, stage);
+        objects::insert(conn, Kind::Order, &order).await?;
+        set(&mut subscription.doc, json!({"status": "past_due", "past_due_at": rfc3339(now_ms())}));
+    }
+    stage.says("subscription.updated", &subscription.doc);
+    stage.says("subscription.past_due", &subscription.doc);
+    Ok(())
+}
+
+/// The next period begins, whether or not it will be paid.
+fn cycle(subscription: &mut Object, stage: &mut Stage) -> Object {
+    let now = now_ms();
+    let start = parse_rfc3339(subscription.text("current_period_end")).unwrap_or(now);
+    set(
+        &mut subscription.doc,
+        json!({"current_period_start": rfc3339(start), "current_period_end": rfc3339(month_after(start))}),
+    );
+    let doc = shapes::order(&subscription.doc, None, now);
+    stage.says("subscription.cycled", &subscription.doc);
+    stage.says("subscription.updated", &subscription.doc);
+    stage.says("order.created", &doc);
+    Object { id: id_of(&doc), webhook_url: subscription.webhook_url.clone(), doc }
+}
+
+/// The money of an order has come.
+fn collect(order: &mut Object, stage: &mut Stage) {
+    set(&mut order.doc, json!({"status": "paid", "paid": true, "due_amount": 0}));
+    stage.says("order.updated", &order.doc);
+    stage.says("order.paid", &order.doc);
+}
+
+async fn refund(conn: &mut SqliteConnection, subscription: &Object, stage: &mut Stage) -> Answer<()> {
+    let Some(mut order) = objects::last_order(conn, &subscription.id, "paid").await? else {
+        return Err(error(403, "RefundedAlready", "Order is already fully refunded."));
+    };
+    stage.says("refund.created", &shapes::refund(&order.doc, now_ms()));
+    let amount = order.doc["total_amount"].clone();
+    set(&mut order.doc, json!({"status": "refunded", "refunded_amount": amount, "refundable_amount": 0}));
+    stage.says("order.updated", &order.doc);
+    stage.says("order.refunded", &order.doc);
+    objects::save(conn, &order).await?;
+    Ok(())
+}
+
+/// The customer that a checkout (or the body of one) means: by id, by external id, by e-mail.
+pub(super) async fn customer_of(
+    conn: &mut SqliteConnection,
+    checkout: &Value,
+) -> sqlx::Result<Option<Object>> {
+    if let Some(id) = checkout["customer_id"].as_str() {
+        return objects::get(conn, Kind::Customer, id).await;
+    }
+    if let Some(id) = checkout["external_customer_id"].as_str()
+        && let Some(customer) = objects::customer_by_external_id(conn, id).await?
+    {
+        return Ok(Some(customer));
+    }
+    match checkout["customer_email"].as_str() {
+        Some(email) => objects::customer_by_email(conn, email).await,
+        None => Ok(None),
+    }
+}
+
+/// Changes fields, and says when.
+pub(super) fn set(doc: &mut Value, changes: Value) {
+    if let (Some(fields), Value::Object(changes)) = (doc.as_object_mut(), changes) {
+        fields.extend(changes);
+        fields.insert("modified_at".to_owned(), json!(rfc3339(now_ms())));
+    }
+}
+
+pub(super) fn id_of(doc: &Value) -> String {
+    doc["id"].as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,116 @@
+//! Polar: checkouts, subscriptions, orders and signed webhooks, as its API of version 2026-10 has them.
+//!
+//! The sandbox's organization allows several subscriptions per customer, and knows every product id that it is asked
+//! for. Wire facts: Polar's OpenAPI document and its own server's source.
+
+mod checkouts;
+mod events;
+mod lifecycle;
+mod objects;
+mod pages;
+mod shapes;
+mod subscriptions;
+mod validate;
+mod webhooks;
+
+pub(crate) use checkouts::expire_due as expire_checkouts;
+pub(crate) use events::{Webhooks, forget_old, hurry};
+
+use axum::{
+    Router,
+    extract::{OriginalUri, Request},
+    http::{HeaderName, HeaderValue, Uri, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Redirect, Response},
+    routing::{any, get, patch, post},
+};
+use serde_json::json;
+
+use crate::{
+    World,
+    web::{Refusal, bearer, header_text},
+};
+
+/// The versions that the `Polar-Version` header may name.
+const VERSIONS: [&str; 3] = ["2026-04", "2026-10", "2027-01"];
+const VERSION_DEFAULT: &str = "2026-10";
+const VERSION_HEADER: HeaderName = HeaderName::from_static("polar-version");
+
+/// The vendor's own API.
+pub(crate) fn api_routes() -> Router<World> {
+    Router::new()
+        .route("/sandbox/polar/v1/checkouts/", get(checkouts::list).post(checkouts::create))
+        .route("/sandbox/polar/v1/checkouts/{id}", get(checkouts::read))
+        .route("/sandbox/polar/v1/subscriptions/", get(subscriptions::list))
+        .route(
+            "/sandbox/polar/v1/subscriptions/{id}",
+            get(subscriptions::read).patch(subscriptions::update).delete(subscriptions::revoke),
+        )
+        .route("/sandbox/polar/v1/orders/", get(subscriptions::list_orders))
+        .route("/sandbox/polar/v1/orders/{id}", get(subscriptions::read_order))
+        .route("/sandbox/polar/v1/webhooks/endpoints", get(webhooks::list).post(webhooks::create))
+        .route(
+            "/sandbox/polar/v1/webhooks/endpoints/{id}",
+            patch(webhooks::update).get(webhooks::read).delete(webhooks::delete),
+        )
+        .route("/sandbox/polar/v1/{*rest}", any(unknown_path))
+        .method_not_allowed_fallback(|| async { error(405, "MethodNotAllowed", "Method Not Allowed") })
+        .route_layer(from_fn(gate))
+}
+
+/// What people see and press.
+pub(crate) fn page_routes() -> Router<World> {
+    Router::new()
+        .route("/sandbox/polar/", get(pages::overview))
+        .route("/sandbox/polar/checkout/{client_secret}", get(pages::checkout))
+        .route("/sandbox/polar/checkout/{client_secret}/pay", post(pages::pay))
+        .route("/sandbox/polar/checkout/{client_secret}/decline", post(pages::decline))
+        .route("/sandbox/polar/checkout/{client_secret}/expire", post(pages::expire))
+        .route("/sandbox/polar/subscriptions/{id}/{happening}", post(pages::happen))
+}
+
+/// `{"error": "<ClassName>", "detail": "<text>"}`.
+fn error(status: u16, class: &str, detail: &str) -> Refusal {
+    Refusal::new(status, json!({"error": class, "detail": detail}))
+}
+
+fn not_found() -> Refusal {
+    error(404, "ResourceNotFound", "Not found")
+}
+
+/// The version first, then the token: as Polar's own server does.
+async fn gate(request: Request, next: Next) -> Response {
+    let version = match header_text(request.headers(), VERSION_HEADER.as_str()) {
+        None => VERSION_DEFAULT,
+        Some(asked) => match VERSIONS.iter().find(|version| **version == asked) {
+            Some(version) => version,
+            None => return Refusal::new(404, json!({"detail": "Not Found"})).into_response(),
+        },
+    };
+    let mut response = match bearer(request.headers()) {
+        Some(token) if !token.contains("refused") => next.run(request).await,
+        _ => {
+            let mut response = error(401, "Unauthorized", "Unauthorized").into_response();
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+    };
+    response.headers_mut().insert(VERSION_HEADER, HeaderValue::from_static(version));
+    response
+}
+
+/// Collections have a trailing slash; without it Polar redirects.
+async fn unknown_path(OriginalUri(uri): OriginalUri) -> Response {
+    const COLLECTIONS: [&str; 3] = ["/v1/checkouts", "/v1/subscriptions", "/v1/orders"];
+    if COLLECTIONS.iter().any(|path| uri.path().strip_prefix("/sandbox/polar") == Some(*path)) {
+        return Redirect::temporary(&with_slash(&uri)).into_response();
+    }
+    Refusal::new(404, json!({"detail": "Not Found"})).into_response()
+}
+
+fn with_slash(uri: &Uri) -> String {
+    match uri.query() {
+        Some(query) => format!("{}/?{query}", uri.path()),
+        None => format!("{}/", uri.path()),
+    }
+}

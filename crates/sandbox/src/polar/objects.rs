@@ -1,0 +1,238 @@
+//! Polar's objects at rest: each one the JSON that goes over the wire.
+
+use serde_json::{Map, Value, json};
+use sqlx::{FromRow, SqliteConnection, types::Json};
+
+use super::validate::{Issues, Place};
+use crate::web::{Answer, pairs};
+
+/// What kinds of object there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Checkout,
+    Customer,
+    Subscription,
+    Order,
+    Endpoint,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Checkout => "checkout",
+            Self::Customer => "customer",
+            Self::Subscription => "subscription",
+            Self::Order => "order",
+            Self::Endpoint => "endpoint",
+        }
+    }
+}
+
+/// One object.
+#[derive(FromRow)]
+pub(super) struct Object {
+    pub id: String,
+    /// Where the default webhook endpoint is for all that follows from this object.
+    pub webhook_url: String,
+    #[sqlx(json)]
+    pub doc: Value,
+}
+
+impl Object {
+    /// A text field of the document, `""` when absent or of another type.
+    pub fn text(&self, field: &str) -> &str {
+        self.doc[field].as_str().unwrap_or_default()
+    }
+}
+
+/// Keeps a new object; a checkout is found by its client secret too.
+pub(super) async fn insert(conn: &mut SqliteConnection, kind: Kind, object: &Object) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into polar_objects (kind, id, client_secret, webhook_url, doc) values ($1, $2, $3, $4, $5)",
+    )
+    .bind(kind.name())
+    .bind(&object.id)
+    .bind(object.doc["client_secret"].as_str())
+    .bind(&object.webhook_url)
+    .bind(Json(&object.doc))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes a changed document back.
+pub(super) async fn save(conn: &mut SqliteConnection, object: &Object) -> sqlx::Result<()> {
+    sqlx::query("update polar_objects set doc = $2 where id = $1")
+        .bind(&object.id)
+        .bind(Json(&object.doc))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn delete(conn: &mut SqliteConnection, kind: Kind, id: &str) -> sqlx::Result<bool> {
+    let gone = sqlx::query("delete from polar_objects where kind = $1 and id = $2")
+        .bind(kind.name())
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(gone.rows_affected() == 1)
+}
+
+pub(super) async fn get(conn: &mut SqliteConnection, kind: Kind, id: &str) -> sqlx::Result<Option<Object>> {
+    sqlx::query_as("select id, webhook_url, doc from polar_objects where kind = $1 and id = $2")
+        .bind(kind.name())
+        .bind(id)
+        .fetch_optional(conn)
+        .await
+}
+
+pub(super) async fn checkout_by_secret(
+    conn: &mut SqliteConnection,
+    client_secret: &str,
+) -> sqlx::Result<Option<Object>> {
+    sqlx::query_as("select id, webhook_url, doc from polar_objects where client_secret = $1")
+        .bind(client_secret)
+        .fetch_optional(conn)
+        .await
+}
+
+/// The customer with this id at the merchant's.
+pub(super) async fn customer_by_external_id(
+    conn: &mut SqliteConnection,
+    id: &str,
+) -> sqlx::Result<Option<Object>> {
+    sqlx::query_as(
+        "select id, webhook_url, doc from polar_objects
+         where kind = 'customer' and json_extract(doc, '$.external_id') = $1 limit 1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await
+}
+
+/// The customer with this address.
+pub(super) async fn customer_by_email(
+    conn: &mut SqliteConnection,
+    email: &str,
+) -> sqlx::Result<Option<Object>> {
+    sqlx::query_as(
+        "select id, webhook_url, doc from polar_objects
+         where kind = 'customer' and json_extract(doc, '$.email') = $1 limit 1",
+    )
+    .bind(email)
+    .fetch_optional(conn)
+    .await
+}
+
+/// The newest order of a subscription that has this status.
+pub(super) async fn last_order(
+    conn: &mut SqliteConnection,
+    subscription_id: &str,
+    status: &str,
+) -> sqlx::Result<Option<Object>> {
+    sqlx::query_as(
+        "select id, webhook_url, doc from polar_objects
+         where kind = 'order' and json_extract(doc, '$.subscription_id') = $1 and json_extract(doc, '$.status') = $2
+         order by seq desc limit 1",
+    )
+    .bind(subscription_id)
+    .bind(status)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Objects whose fields have the values asked for, newest first.
+///
+/// `filter` maps a JSON path to the list of values that will do.
+pub(super) async fn find(
+    conn: &mut SqliteConnection,
+    kind: Kind,
+    filter: &Map<String, Value>,
+    limit: i64,
+    offset: i64,
+) -> sqlx::Result<Vec<Object>> {
+    sqlx::query_as(
+        "select id, webhook_url, doc from polar_objects where kind = $1 and not exists (
+           select 1 from json_each($2) wanted where not exists (
+             select 1 from json_each(wanted.value) choice
+             where cast(coalesce(json_extract(doc, wanted.key), '') as text) = choice.value))
+         order by seq desc limit $3 offset $4",
+    )
+    .bind(kind.name())
+    .bind(Json(filter))
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(conn)
+    .await
+}
+
+async fn count(conn: &mut SqliteConnection, kind: Kind, filter: &Map<String, Value>) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select count(*) from polar_objects where kind = $1 and not exists (
+           select 1 from json_each($2) wanted where not exists (
+             select 1 from json_each(wanted.value) choice
+             where cast(coalesce(json_extract(doc, wanted.key), '') as text) = choice.value))",
+    )
+    .bind(kind.name())
+    .bind(Json(filter))
+    .fetch_one(conn)
+    .await
+}
+
+/// A filter that Polar's lists know: the query's key and the field it looks at.
+pub(super) type Filterable = (&'static str, &'static str);
+
+/// Answers a list call: `?page=&limit=`, the filters that the list knows, and `metadata[key]=value`.
+pub(super) async fn page(
+    conn: &mut SqliteConnection,
+    kind: Kind,
+    known: &[Filterable],
+    query: Option<&str>,
+) -> Answer<Value> {
+    let mut issues = Issues::default();
+    let (mut page, mut limit) = (1, 10);
+    let mut filter = Map::new();
+    for (key, value) in pairs(query.unwrap_or_default().as_bytes()) {
+        let metadata = key.strip_prefix("metadata[").and_then(|rest| rest.strip_suffix(']'));
+        if key == "page" || key == "limit" {
+            match value.parse::<i64>() {
+                Ok(number @ 1..=1_000_000) if key == "page" => page = number,
+                Ok(number @ 1..) if key == "limit" => limit = number.min(100),
+                _ => issues.add(
+                    Place::Query,
+                    &[&key],
+                    "Input should be a valid integer greater than 0",
+                    "greater_than",
+                ),
+            }
+        } else if let Some(name) = metadata {
+            if name.is_empty() || name.contains(['"', '\\']) {
+                issues.add(Place::Query, &[&key], "Invalid metadata filter", "value_error");
+            } else {
+                want(&mut filter, format!("$.metadata.\"{name}\""), value);
+            }
+        } else if let Some((_, path)) = known.iter().find(|(name, _)| *name == key) {
+            want(&mut filter, (*path).to_owned(), value);
+        }
+    }
+    issues.check()?;
+    let total = count(conn, kind, &filter).await?;
+    let found = find(conn, kind, &filter, limit, (page - 1) * limit).await?;
+    let items: Vec<Value> = found.into_iter().map(|object| object.doc).collect();
+    let pages = (total + limit - 1) / limit;
+    Ok(json!({"items": items, "pagination": {"total_count": total, "max_page": pages}}))
+}
+
+/// A filter given twice means either; booleans are 0 and 1 to SQLite.
+fn want(filter: &mut Map<String, Value>, path: String, value: String) {
+    let value = match value.as_str() {
+        "true" => "1".to_owned(),
+        "false" => "0".to_owned(),
+        _ => value,
+    };
+    match filter.entry(path).or_insert_with(|| json!([])) {
+        Value::Array(choices) => choices.push(Value::String(value)),
+        _ => unreachable!("filters are lists"),
+    }
+}

@@ -1,0 +1,152 @@
+//! `/v1/subscriptions/` and `/v1/orders/`.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, RawQuery, State},
+    response::IntoResponse,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    error,
+    lifecycle::{self, Happening},
+    not_found,
+    objects::{self, Filterable, Kind},
+    validate::{self, Issues, Place},
+};
+use crate::{World, web::Answer};
+
+const FILTERS: [Filterable; 7] = [
+    ("customer_id", "$.customer_id"),
+    ("external_customer_id", "$.customer.external_id"),
+    ("product_id", "$.product_id"),
+    ("status", "$.status"),
+    ("checkout_id", "$.checkout_id"),
+    ("cancel_at_period_end", "$.cancel_at_period_end"),
+    ("discount_id", "$.discount_id"),
+];
+const ORDER_FILTERS: [Filterable; 7] = [
+    ("customer_id", "$.customer_id"),
+    ("external_customer_id", "$.customer.external_id"),
+    ("product_id", "$.product_id"),
+    ("status", "$.status"),
+    ("checkout_id", "$.checkout_id"),
+    ("subscription_id", "$.subscription_id"),
+    ("billing_reason", "$.billing_reason"),
+];
+const REASONS: [&str; 8] = [
+    "customer_service",
+    "low_quality",
+    "missing_features",
+    "switched_service",
+    "too_complex",
+    "too_expensive",
+    "unused",
+    "other",
+];
+
+/// `GET /v1/subscriptions/`.
+pub(super) async fn list(State(world): State<World>, RawQuery(query): RawQuery) -> Answer {
+    let mut conn = world.db.acquire().await?;
+    Ok(Json(objects::page(&mut conn, Kind::Subscription, &FILTERS, query.as_deref()).await?).into_response())
+}
+
+/// `GET /v1/subscriptions/{id}`.
+pub(super) async fn read(State(world): State<World>, Path(id): Path<String>) -> Answer {
+    read_one(&world, Kind::Subscription, &id).await
+}
+
+/// `GET /v1/orders/`.
+pub(super) async fn list_orders(State(world): State<World>, RawQuery(query): RawQuery) -> Answer {
+    let mut conn = world.db.acquire().await?;
+    Ok(Json(objects::page(&mut conn, Kind::Order, &ORDER_FILTERS, query.as_deref()).await?).into_response())
+}
+
+/// `GET /v1/orders/{id}`.
+pub(super) async fn read_order(State(world): State<World>, Path(id): Path<String>) -> Answer {
+    read_one(&world, Kind::Order, &id).await
+}
+
+async fn read_one(world: &World, kind: Kind, id: &str) -> Answer {
+    validate::id(id)?;
+    let mut conn = world.db.acquire().await?;
+    let object = objects::get(&mut conn, kind, id).await?.ok_or_else(not_found)?;
+    Ok(Json(object.doc).into_response())
+}
+
+/// `DELETE /v1/subscriptions/{id}`: it ends now; the second time is a 403.
+pub(super) async fn revoke(State(world): State<World>, Path(id): Path<String>) -> Answer {
+    validate::id(&id)?;
+    Ok(Json(happen(&world, &id, Happening::Revoke, Map::new()).await?).into_response())
+}
+
+/// `PATCH /v1/subscriptions/{id}`: `{"cancel_at_period_end": …}`, `{"revoke": true}` or `{"metadata": {…}}`.
+pub(super) async fn update(State(world): State<World>, Path(id): Path<String>, raw: Bytes) -> Answer {
+    validate::id(&id)?;
+    let body = validate::object(&raw)?;
+    let mut issues = Issues::default();
+    validate::metadata(&body, "metadata", &mut issues);
+    let reason = body.get("customer_cancellation_reason").unwrap_or(&Value::Null);
+    if !reason.is_null() && !REASONS.iter().any(|known| reason == known) {
+        issues.add(Place::Body, &["customer_cancellation_reason"], "Input should be a known reason", "enum");
+    }
+    let happening = match (body.get("cancel_at_period_end"), body.get("revoke")) {
+        (Some(Value::Bool(true)), None) => Some(Happening::Cancel),
+        (Some(Value::Bool(false)), None) => Some(Happening::Uncancel),
+        (None, Some(Value::Bool(true))) => Some(Happening::Revoke),
+        (None, None) if body.contains_key("metadata") => None,
+        _ => {
+            issues.add(
+                Place::Body,
+                &["SubscriptionUpdate"],
+                "Input should be one of the known updates",
+                "union",
+            );
+            None
+        }
+    };
+    issues.check()?;
+    let kept = ["customer_cancellation_reason", "customer_cancellation_comment", "metadata"];
+    let changes: Map<String, Value> =
+        kept.iter().filter_map(|name| Some(((*name).to_owned(), body.get(*name)?.clone()))).collect();
+    let doc = match happening {
+        Some(happening) => happen(&world, &id, happening, changes).await?,
+        None => change(&world, &id, changes).await?,
+    };
+    Ok(Json(doc).into_response())
+}
+
+/// Lets something happen to a subscription, with `changes` made to it first.
+pub(super) async fn happen(
+    world: &World,
+    id: &str,
+    happening: Happening,
+    changes: Map<String, Value>,
+) -> Answer<Value> {
+    let mut tx = world.db.begin().await?;
+    let mut subscription = objects::get(&mut tx, Kind::Subscription, id).await?.ok_or_else(not_found)?;
+    if !changes.is_empty() {
+        lifecycle::set(&mut subscription.doc, Value::Object(changes));
+    }
+    lifecycle::happen(&mut tx, &mut subscription, happening).await?;
+    tx.commit().await?;
+    world.polar_events.notify_one();
+    Ok(subscription.doc)
+}
+
+async fn change(world: &World, id: &str, changes: Map<String, Value>) -> Answer<Value> {
+    let mut tx = world.db.begin().await?;
+    let mut subscription = objects::get(&mut tx, Kind::Subscription, id).await?.ok_or_else(not_found)?;
+    if !subscription.doc["ended_at"].is_null() {
+        return Err(error(403, "AlreadyCanceledSubscription", "This subscription is already canceled."));
+    }
+    lifecycle::set(&mut subscription.doc, json!(changes));
+    objects::save(&mut tx, &subscription).await?;
+    let mut stage = super::events::Stage::new(&subscription.webhook_url);
+    stage.says("subscription.updated", &subscription.doc);
+    stage.publish(&mut tx).await?;
+    tx.commit().await?;
+    world.polar_events.notify_one();
+    Ok(subscription.doc)
+}

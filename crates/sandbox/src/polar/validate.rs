@@ -1,0 +1,217 @@
+//! Polar's 422: every issue at once, each with its place.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::{
+    clock::is_uuid,
+    web::{Answer, Refusal},
+};
+
+/// Where an issue's `loc` begins.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    Body,
+    Query,
+    Path,
+}
+
+/// The issues found so far.
+#[derive(Default)]
+pub(super) struct Issues(Vec<Value>);
+
+impl Issues {
+    pub fn add(&mut self, place: Place, path: &[&str], message: &str, kind: &str) {
+        let place = match place {
+            Place::Body => "body",
+            Place::Query => "query",
+            Place::Path => "path",
+        };
+        let steps =
+            path.iter().map(|step| step.parse::<usize>().map_or_else(|_| json!(step), |index| json!(index)));
+        let loc: Vec<Value> = std::iter::once(json!(place)).chain(steps).collect();
+        self.0.push(json!({"loc": loc, "msg": message, "type": kind}));
+    }
+
+    fn body(&mut self, path: &[&str], message: &str, kind: &str) {
+        self.add(Place::Body, path, message, kind);
+    }
+
+    /// The 422, if there is anything to say.
+    pub fn check(self) -> Answer<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::new(422, json!({"error": "RequestValidationError", "detail": self.0})))
+    }
+}
+
+/// The body as an object.
+pub(super) fn object(raw: &[u8]) -> Answer<Map<String, Value>> {
+    let mut issues = Issues::default();
+    match serde_json::from_slice(raw) {
+        Ok(Value::Object(map)) => return Ok(map),
+        Ok(_) => issues.body(&[], "Input should be a valid dictionary or object", "model_attributes_type"),
+        Err(error) => issues.body(&[&error.column().to_string()], "JSON decode error", "json_invalid"),
+    }
+    Err(issues.check().expect_err("one issue was added"))
+}
+
+/// An id in the path.
+pub(super) fn id(id: &str) -> Answer<()> {
+    let mut issues = Issues::default();
+    if !is_uuid(id) {
+        issues.add(Place::Path, &["id"], "Input should be a valid UUID", "uuid_parsing");
+    }
+    issues.check()
+}
+
+/// The body of `POST /v1/checkouts/`. Keys that Polar does not know are ignored, as there.
+pub(super) fn checkout(body: &Map<String, Value>) -> Answer<()> {
+    let mut issues = Issues::default();
+    products(body, &mut issues);
+    metadata(body, "metadata", &mut issues);
+    metadata(body, "customer_metadata", &mut issues);
+    for name in [
+        "external_customer_id",
+        "customer_name",
+        "customer_billing_name",
+        "locale",
+        "discount_id",
+        "customer_tax_id",
+    ] {
+        string(body, name, 256, &mut issues);
+    }
+    for name in ["allow_discount_codes", "allow_trial", "require_billing_address", "is_business_customer"] {
+        if body.get(name).is_some_and(|value| !value.is_boolean()) {
+            issues.body(&[name], "Input should be a valid boolean", "bool_type");
+        }
+    }
+    for name in ["success_url", "return_url"] {
+        web_url(body, name, &mut issues);
+    }
+    for name in ["customer_id", "subscription_id"] {
+        present(body, name, |value| {
+            if !value.as_str().is_some_and(is_uuid) {
+                issues.body(&[name], "Input should be a valid UUID", "uuid_parsing");
+            }
+        });
+    }
+    present(body, "customer_ip_address", |value| {
+        if value.as_str().is_none_or(|text| text.parse::<IpAddr>().is_err()) {
+            issues.body(
+                &["customer_ip_address"],
+                "value is not a valid IPv4 or IPv6 address",
+                "ip_any_address",
+            );
+        }
+    });
+    present(body, "customer_email", |value| {
+        if !value.as_str().is_some_and(deliverable) {
+            issues.body(&["customer_email"], "value is not a valid email address", "value_error");
+        }
+    });
+    present(body, "currency", |value| {
+        if value.as_str().is_none_or(|text| text.len() != 3 || !text.bytes().all(|c| c.is_ascii_lowercase()))
+        {
+            issues.body(&["currency"], "Input should be a supported currency", "enum");
+        }
+    });
+    issues.check()
+}
+
+/// Calls `check` with the value of an optional field that is there and not null.
+fn present(body: &Map<String, Value>, name: &str, check: impl FnOnce(&Value)) {
+    if let Some(value) = body.get(name).filter(|value| !value.is_null()) {
+        check(value);
+    }
+}
+
+fn products(body: &Map<String, Value>, issues: &mut Issues) {
+    match body.get("products") {
+        None => issues.body(&["products"], "Field required", "missing"),
+        Some(Value::Array(products)) if products.is_empty() => {
+            issues.body(
+                &["products"],
+                "List should have at least 1 item after validation, not 0",
+                "too_short",
+            );
+        }
+        Some(Value::Array(products)) => {
+            for (index, product) in products.iter().enumerate() {
+                if product.as_str().is_none_or(|id| id.trim().is_empty()) {
+                    issues.body(&["products", &index.to_string()], "Product does not exist.", "value_error");
+                }
+            }
+        }
+        Some(_) => issues.body(&["products"], "Input should be a valid list", "list_type"),
+    }
+}
+
+fn string(body: &Map<String, Value>, name: &str, length_max: usize, issues: &mut Issues) {
+    present(body, name, |value| match value.as_str() {
+        None => issues.body(&[name], "Input should be a valid string", "string_type"),
+        Some(text) if text.chars().count() > length_max => {
+            issues.body(
+                &[name],
+                &format!("String should have at most {length_max} characters"),
+                "string_too_long",
+            );
+        }
+        Some(_) => {}
+    });
+}
+
+/// At most 50 keys of 1 to 40 characters; a value is a text of 1 to 500 characters, a number or a boolean.
+pub(super) fn metadata(body: &Map<String, Value>, name: &str, issues: &mut Issues) {
+    let Some(value) = body.get(name) else { return };
+    let Some(map) = value.as_object() else {
+        issues.body(&[name], "Input should be a valid dictionary", "dict_type");
+        return;
+    };
+    if map.len() > 50 {
+        issues.body(&[name], "Dictionary should have at most 50 items after validation", "too_long");
+    }
+    for (key, value) in map {
+        if key.is_empty() || key.chars().count() > 40 {
+            issues.body(&[name, key, "[key]"], "String should have at most 40 characters", "string_too_long");
+        }
+        match value {
+            Value::String(text) if (1..=500).contains(&text.chars().count()) => {}
+            Value::String(_) => {
+                issues.body(&[name, key, "str"], "String should have 1 to 500 characters", "string_too_long");
+            }
+            Value::Number(_) | Value::Bool(_) => {}
+            _ => issues.body(&[name, key, "str"], "Input should be a valid string", "string_type"),
+        }
+    }
+}
+
+fn web_url(body: &Map<String, Value>, name: &str, issues: &mut Issues) {
+    present(body, name, |value| {
+        let url = value.as_str().filter(|text| text.len() <= 2083).and_then(|text| Url::parse(text).ok());
+        if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+            issues.body(&[name], "Input should be a valid URL", "url_parsing");
+        }
+    });
+}
+
+/// Polar asks the DNS whether an address can receive mail: names made for examples and tests cannot.
+fn deliverable(address: &str) -> bool {
+    let Some((local, domain)) = address.rsplit_once('@') else { return false };
+    let domain = domain.to_ascii_lowercase();
+    let labels: Vec<&str> = domain.split('.').collect();
+    let well_formed = labels.len() >= 2
+        && labels
+            .iter()
+            .all(|label| !label.is_empty() && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'));
+    let reserved = matches!(
+        labels.last().copied(),
+        Some("test" | "example" | "invalid" | "local" | "localhost" | "onion" | "arpa" | "internal")
+    ) || ["example.com", "example.net", "example.org"].iter().any(|name| domain == *name);
+    let local_fine =
+        !local.is_empty() && local.len() <= 64 && !local.contains(|c: char| c.is_whitespace() || c == '@');
+    local_fine && well_formed && !reserved
+}

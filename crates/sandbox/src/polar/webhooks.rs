@@ -1,0 +1,168 @@
+//! `/v1/webhooks/endpoints`: who else is told, beside the default endpoint.
+
+use std::net::IpAddr;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use serde_json::{Map, Value, json};
+use url::{Host, Url};
+
+use super::{
+    error,
+    events::ENDPOINTS_MAX,
+    lifecycle, not_found,
+    objects::{self, Kind, Object},
+    shapes::ORGANIZATION_ID,
+    validate::{self, Issues, Place},
+};
+use crate::{
+    World,
+    clock::{new_id, now_ms, random_base62, rfc3339},
+    web::Answer,
+};
+
+const EVENTS: [&str; 24] = [
+    "checkout.created",
+    "checkout.updated",
+    "checkout.expired",
+    "customer.created",
+    "customer.updated",
+    "customer.deleted",
+    "customer.state_changed",
+    "order.created",
+    "order.updated",
+    "order.paid",
+    "order.refunded",
+    "subscription.created",
+    "subscription.updated",
+    "subscription.active",
+    "subscription.canceled",
+    "subscription.uncanceled",
+    "subscription.cycled",
+    "subscription.revoked",
+    "subscription.past_due",
+    "subscription.paused",
+    "subscription.resumed",
+    "subscription.migrated",
+    "refund.created",
+    "refund.updated",
+];
+
+/// `GET /v1/webhooks/endpoints`.
+pub(super) async fn list(State(world): State<World>, RawQuery(query): RawQuery) -> Answer {
+    let mut conn = world.db.acquire().await?;
+    Ok(Json(objects::page(&mut conn, Kind::Endpoint, &[], query.as_deref()).await?).into_response())
+}
+
+/// `GET /v1/webhooks/endpoints/{id}`.
+pub(super) async fn read(State(world): State<World>, Path(id): Path<String>) -> Answer {
+    validate::id(&id)?;
+    let mut conn = world.db.acquire().await?;
+    let endpoint = objects::get(&mut conn, Kind::Endpoint, &id).await?.ok_or_else(not_found)?;
+    Ok(Json(endpoint.doc).into_response())
+}
+
+/// `POST /v1/webhooks/endpoints`: 201, with the secret that Polar makes.
+pub(super) async fn create(State(world): State<World>, raw: Bytes) -> Answer {
+    let body = validate::object(&raw)?;
+    let mut issues = Issues::default();
+    for name in ["url", "format", "events"] {
+        if !body.contains_key(name) {
+            issues.add(Place::Body, &[name], "Field required", "missing");
+        }
+    }
+    check(&body, &mut issues);
+    issues.check()?;
+    let given = |name: &str, default: Value| body.get(name).cloned().unwrap_or(default);
+    let doc = json!({
+        "created_at": rfc3339(now_ms()), "modified_at": null, "id": new_id(), "url": body["url"],
+        "name": given("name", Value::Null), "format": body["format"], "secret": format!("whsec_{}", random_base62(43)),
+        "organization_id": ORGANIZATION_ID, "events": body["events"], "enabled": true,
+        "api_version": given("api_version", json!("2026-10")),
+        "uses_standard_webhook_signature": given("uses_standard_webhook_signature", json!(false)),
+    });
+    let endpoint = Object { id: lifecycle::id_of(&doc), webhook_url: String::new(), doc };
+    let mut tx = world.db.begin().await?;
+    let known = objects::find(&mut tx, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
+    if i64::try_from(known.len()).is_ok_and(|known| known >= ENDPOINTS_MAX) {
+        return Err(error(403, "NotPermitted", "There are too many endpoints."));
+    }
+    objects::insert(&mut tx, Kind::Endpoint, &endpoint).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(endpoint.doc)).into_response())
+}
+
+/// `PATCH /v1/webhooks/endpoints/{id}`.
+pub(super) async fn update(State(world): State<World>, Path(id): Path<String>, raw: Bytes) -> Answer {
+    validate::id(&id)?;
+    let mut body = validate::object(&raw)?;
+    body.retain(|name, value| {
+        !value.is_null()
+            && ["url", "name", "format", "events", "enabled", "api_version"].contains(&name.as_str())
+    });
+    let mut issues = Issues::default();
+    check(&body, &mut issues);
+    issues.check()?;
+    let mut tx = world.db.begin().await?;
+    let mut endpoint = objects::get(&mut tx, Kind::Endpoint, &id).await?.ok_or_else(not_found)?;
+    lifecycle::set(&mut endpoint.doc, Value::Object(body));
+    objects::save(&mut tx, &endpoint).await?;
+    tx.commit().await?;
+    Ok(Json(endpoint.doc).into_response())
+}
+
+/// `DELETE /v1/webhooks/endpoints/{id}`: 204; what was still to be delivered to it is dropped.
+pub(super) async fn delete(State(world): State<World>, Path(id): Path<String>) -> Answer {
+    validate::id(&id)?;
+    let mut tx = world.db.begin().await?;
+    if !objects::delete(&mut tx, Kind::Endpoint, &id).await? {
+        return Err(not_found());
+    }
+    sqlx::query("delete from polar_deliveries where endpoint_id = $1 and state = 'pending'")
+        .bind(&id)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn check(body: &Map<String, Value>, issues: &mut Issues) {
+    if body.get("url").is_some_and(|url| !url.as_str().is_some_and(is_receiver)) {
+        issues.add(Place::Body, &["url"], "URL must be HTTPS.", "value_error");
+    }
+    if body.get("format").is_some_and(|format| format != "raw" && format != "discord" && format != "slack") {
+        issues.add(Place::Body, &["format"], "Input should be 'raw', 'discord' or 'slack'", "enum");
+    }
+    if body
+        .get("events")
+        .is_some_and(|events| !events.as_array().is_some_and(|events| events.iter().all(is_event)))
+    {
+        issues.add(Place::Body, &["events"], "Input should be a list of known events", "enum");
+    }
+    for name in ["enabled", "uses_standard_webhook_signature"] {
+        if body.get(name).is_some_and(|value| !value.is_boolean()) {
+            issues.add(Place::Body, &[name], "Input should be a valid boolean", "bool_type");
+        }
+    }
+}
+
+fn is_event(event: &Value) -> bool {
+    EVENTS.iter().any(|known| event == known)
+}
+
+/// Polar wants HTTPS and a public host. Here Reef is on this machine, so loopback will do.
+fn is_receiver(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        None => return false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && loopback)
+}

@@ -1,0 +1,257 @@
+//! What Reef asked of the vendors: every call goes through here, is written down with its secrets masked, and fails
+//! when a fault says so.
+
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    extract::{Query, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sqlx::FromRow;
+
+use crate::{
+    BODY_BYTES_MAX, World,
+    clock::{now_ms, rfc3339},
+    faults,
+    models::{anthropic, google, openai, openrouter},
+    telegram,
+    web::{Answer, Refusal, refuse},
+};
+
+/// Calls that are kept.
+const KEPT_MAX: i64 = 1_000;
+/// So many calls come between two sweeps of the log.
+const SWEEP_EVERY: i64 = 50;
+/// Of a body more than this is not kept.
+const BODY_CHARS_MAX: usize = 16 * 1024;
+
+pub(crate) fn routes() -> Router<World> {
+    Router::new().route("/sandbox/requests", get(list))
+}
+
+/// Whose API a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Vendor {
+    Polar,
+    Telegram,
+    Anthropic,
+    OpenAi,
+    Google,
+    OpenRouter,
+}
+
+impl Vendor {
+    const ALL: [Self; 6] =
+        [Self::Polar, Self::Telegram, Self::Anthropic, Self::OpenAi, Self::Google, Self::OpenRouter];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Polar => "polar",
+            Self::Telegram => "telegram",
+            Self::Anthropic => "anthropic",
+            Self::OpenAi => "openai",
+            Self::Google => "google",
+            Self::OpenRouter => "openrouter",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|vendor| vendor.name() == name)
+    }
+
+    /// The vendor of a path `/sandbox/{vendor}/…`.
+    fn of(path: &str) -> Option<Self> {
+        Self::named(path.strip_prefix("/sandbox/")?.split('/').next()?)
+    }
+
+    /// An error as this vendor words it.
+    pub fn error(self, status: u16, message: &str) -> Refusal {
+        let refusal = match self {
+            Self::Polar => Refusal::new(status, json!({"error": "PolarError", "detail": message})),
+            Self::Telegram => telegram::error(status, message),
+            Self::Anthropic => anthropic::error(status, message),
+            Self::OpenAi => openai::error(status, message),
+            Self::Google => google::error(status, message),
+            Self::OpenRouter => openrouter::error(status, message),
+        };
+        if status == 429 && refusal.retry_after.is_none() { refusal.retry_after(1) } else { refusal }
+    }
+}
+
+/// The layer around every vendor call.
+pub(crate) async fn record(State(world): State<World>, request: Request, next: Next) -> Answer {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let Some(vendor) = Vendor::of(&path) else {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    };
+    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+        return Err(vendor.error(413, "Request Entity Too Large"));
+    };
+    let seq = begin(&world, vendor, parts.method.as_str(), &path, &body).await?;
+    let response = match faults::next_for(&world, parts.method.as_str(), &path).await? {
+        Some(fault) => {
+            faults::play(fault, vendor, || next.run(Request::from_parts(parts, Body::from(body)))).await
+        }
+        None => next.run(Request::from_parts(parts, Body::from(body))).await,
+    };
+    sqlx::query("update requests set status = $2 where seq = $1")
+        .bind(seq)
+        .bind(
+            response.extensions().get::<faults::Dropped>().map_or(Some(response.status().as_u16()), |_| None),
+        )
+        .execute(&world.db)
+        .await?;
+    Ok(response)
+}
+
+/// Written down before it is answered: a call that is never answered is there, with `status: null`.
+async fn begin(world: &World, vendor: Vendor, method: &str, path: &str, body: &[u8]) -> sqlx::Result<i64> {
+    let seq: i64 = sqlx::query_scalar(
+        "insert into requests (vendor, method, path, body, at) values ($1, $2, $3, $4, $5) returning seq",
+    )
+    .bind(vendor.name())
+    .bind(method)
+    .bind(mask(path))
+    .bind(masked_body(body).to_string())
+    .bind(now_ms())
+    .fetch_one(&world.db)
+    .await?;
+    if seq % SWEEP_EVERY == 0 {
+        sqlx::query("delete from requests where seq <= $1").bind(seq - KEPT_MAX).execute(&world.db).await?;
+    }
+    Ok(seq)
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    vendor: Option<String>,
+}
+
+#[derive(FromRow)]
+struct Call {
+    vendor: String,
+    method: String,
+    path: String,
+    #[sqlx(json)]
+    body: Value,
+    status: Option<u16>,
+    at: i64,
+}
+
+/// `GET /sandbox/requests?vendor=`: oldest first.
+async fn list(State(world): State<World>, Query(filter): Query<Filter>) -> Answer<Response> {
+    if filter.vendor.as_deref().is_some_and(|name| Vendor::named(name).is_none()) {
+        return Err(refuse(400, "vendor is one of polar, telegram, anthropic, openai, google, openrouter"));
+    }
+    let calls: Vec<Call> = sqlx::query_as(
+        "select vendor, method, path, body, status, at from requests
+         where seq > (select coalesce(max(seq), 0) from requests) - $2 and ($1 is null or vendor = $1) order by seq",
+    )
+    .bind(filter.vendor)
+    .bind(KEPT_MAX)
+    .fetch_all(&world.db)
+    .await?;
+    let data: Vec<Value> = calls
+        .into_iter()
+        .map(|call| {
+            json!({"vendor": call.vendor, "method": call.method, "path": call.path, "body": call.body,
+                "status": call.status, "at": rfc3339(call.at)})
+        })
+        .collect();
+    Ok(Json(json!({"data": data})).into_response())
+}
+
+/// A JSON body as JSON, another as text, none as null; never a secret.
+fn masked_body(body: &[u8]) -> Value {
+    if body.is_empty() {
+        return Value::Null;
+    }
+    let mut value = serde_json::from_slice(body).unwrap_or_else(|_| {
+        Value::String(String::from_utf8_lossy(body).chars().take(BODY_CHARS_MAX).collect())
+    });
+    mask_value(&mut value);
+    value
+}
+
+fn mask_value(value: &mut Value) {
+    const SECRET_KEYS: [&str; 7] =
+        ["secret_token", "secret", "key", "api_key", "apiKey", "authorization", "token"];
+    match value {
+        Value::String(text) => *text = mask(text),
+        Value::Array(items) => items.iter_mut().for_each(mask_value),
+        Value::Object(fields) => {
+            for (name, value) in fields.iter_mut() {
+                if SECRET_KEYS.contains(&name.as_str()) && value.is_string() {
+                    *value = json!("***");
+                } else {
+                    mask_value(value);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Masks whatever looks like a key or a bot token, wherever it stands in a text.
+fn mask(text: &str) -> String {
+    const PREFIXES: [&str; 4] = ["sk-", "whsec_", "polar_oat_", "AIza"];
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '+' | '/' | '=');
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c| !word(c)).unwrap_or(rest.len());
+        let (token, after) = rest.split_at(end);
+        masked.push_str(&mask_word(token, &PREFIXES));
+        let next = after.find(word).unwrap_or(after.len());
+        masked.push_str(&after[..next]);
+        rest = &after[next..];
+    }
+    masked
+}
+
+fn mask_word(word: &str, prefixes: &[&str]) -> String {
+    // "task-1" is no key: a key begins a word, or follows a sign.
+    let begins = |at: usize| at == 0 || !word.as_bytes()[at - 1].is_ascii_alphanumeric();
+    let found =
+        prefixes.iter().filter_map(|prefix| Some((word.find(prefix).filter(|at| begins(*at))?, *prefix)));
+    if let Some((at, prefix)) = found.min() {
+        return format!("{}{prefix}***", &word[..at]);
+    }
+    // A bot token: digits, a colon, then what is to be hidden, up to the next step of a path.
+    let Some(colon) = word.find(':') else { return word.to_owned() };
+    let digits = word[..colon].bytes().rev().take_while(u8::is_ascii_digit).count();
+    let secret = word[colon + 1..].find('/').unwrap_or(word.len() - colon - 1);
+    if digits >= 6 && secret >= 10 {
+        return format!("{}:***{}", &word[..colon], &word[colon + 1 + secret..]);
+    }
+    word.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        for (text, masked) in [
+            (
+                "/sandbox/telegram/bot123456:okAbCdEfGhIjKlMnOp/setWebhook",
+                "/sandbox/telegram/bot123456:***/setWebhook",
+            ),
+            ("my key is sk-ant-0123456789, keep it", "my key is sk-***, keep it"),
+            ("whsec_abc+/=def.", "whsec_***."),
+            ("task-force key=sk-1", "task-force key=sk-***"),
+            ("https://example.com:8443/a?b=c at 10:30", "https://example.com:8443/a?b=c at 10:30"),
+            ("hello ünicode polar_oat_x1_y2!", "hello ünicode polar_oat_***!"),
+        ] {
+            assert_eq!(mask(text), masked);
+        }
+        let body = masked_body(br#"{"secret_token":"s","url":"http://h","list":[{"key":"k","n":1}]}"#);
+        assert_eq!(body, json!({"secret_token": "***", "url": "http://h", "list": [{"key": "***", "n": 1}]}));
+    }
+}

@@ -1,0 +1,135 @@
+//! Bots: what the token says, what is kept about them.
+
+use serde_json::{Value, json};
+use sqlx::{FromRow, SqliteConnection};
+
+use super::error;
+use crate::{clock::now_ms, web::Answer};
+
+/// A bot as it is kept.
+#[derive(FromRow)]
+pub(super) struct Bot {
+    pub id: i64,
+    pub webhook_url: Option<String>,
+    pub secret_token: Option<String>,
+    #[sqlx(json)]
+    pub allowed_updates: Value,
+    pub max_connections: i64,
+    pub last_error_at: Option<i64>,
+    pub last_error: Option<String>,
+    #[sqlx(json)]
+    pub commands: Value,
+}
+
+/// How a token's secret part makes a bot behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Magic {
+    None,
+    /// Refused by every call.
+    Revoked,
+    /// `setWebhook` answers 409.
+    Conflict,
+    /// `setWebhook` never answers.
+    Stuck,
+    /// `deleteWebhook` answers 500.
+    Stubborn,
+}
+
+/// The bot's id and its magic, from `123456:secret`; malformed tokens get Telegram's answers.
+pub(super) fn parse_token(token: &str) -> Answer<(i64, Magic)> {
+    let Some((digits, secret)) = token.split_once(':') else { return Err(error(404, "Not Found")) };
+    let well_formed = (6..=16).contains(&digits.len())
+        && digits.bytes().all(|c| c.is_ascii_digit())
+        && !digits.starts_with('0')
+        && (20..=80).contains(&secret.len())
+        && secret.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
+    let id = digits.parse::<i64>().ok().filter(|id| *id < 1 << 54);
+    let (true, Some(id)) = (well_formed, id) else {
+        return Err(error(401, "Unauthorized: invalid token specified"));
+    };
+    let magic = [
+        ("revoked", Magic::Revoked),
+        ("conflict", Magic::Conflict),
+        ("stuck", Magic::Stuck),
+        ("stubborn", Magic::Stubborn),
+    ];
+    Ok((
+        id,
+        magic.iter().find(|(prefix, _)| secret.starts_with(prefix)).map_or(Magic::None, |(_, magic)| *magic),
+    ))
+}
+
+/// The bot with this id, which appears now if it is new.
+pub(super) async fn appear(conn: &mut SqliteConnection, id: i64) -> sqlx::Result<Bot> {
+    if let Some(bot) = find(conn, id).await? {
+        return Ok(bot);
+    }
+    // Telegram begins to number a bot's updates anywhere.
+    sqlx::query("insert into telegram_bots (id, next_update) values ($1, $2) on conflict (id) do nothing")
+        .bind(id)
+        .bind(100_000_000 + now_ms() % 100_000_000)
+        .execute(&mut *conn)
+        .await?;
+    find(conn, id).await?.ok_or(sqlx::Error::RowNotFound)
+}
+
+pub(super) async fn find(conn: &mut SqliteConnection, id: i64) -> sqlx::Result<Option<Bot>> {
+    sqlx::query_as(
+        "select id, webhook_url, secret_token, allowed_updates, max_connections, last_error_at, last_error, commands
+         from telegram_bots where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await
+}
+
+impl Bot {
+    /// Always the same for an id.
+    pub fn first_name(&self) -> String {
+        const NAMES: [&str; 8] =
+            ["Coral", "Pearl", "Kelp", "Urchin", "Marlin", "Anemone", "Nautilus", "Wrasse"];
+        let index = usize::try_from(self.id).unwrap_or(0) % NAMES.len();
+        format!("{} {}", NAMES[index], self.id % 1000)
+    }
+
+    /// Ends in `bot`, as all bots' names do.
+    pub fn username(&self) -> String {
+        format!("reef_{}_bot", self.id)
+    }
+
+    /// The `User` object of `getMe`.
+    pub fn me(&self) -> Value {
+        json!({
+            "id": self.id, "is_bot": true, "first_name": self.first_name(), "username": self.username(),
+            "can_join_groups": true, "can_read_all_group_messages": false, "supports_inline_queries": false,
+            "can_connect_to_business": false, "has_main_web_app": false,
+        })
+    }
+
+    /// The short form inside a message.
+    pub fn user(&self) -> Value {
+        json!({"id": self.id, "is_bot": true, "first_name": self.first_name(), "username": self.username()})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens() {
+        let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let parse = |token: &str| parse_token(token).map_err(|refusal| refusal.status);
+        assert_eq!(parse(&format!("123456:ok{secret}")), Ok((123_456, Magic::None)));
+        assert_eq!(parse(&format!("123456:stuck{secret}")), Ok((123_456, Magic::Stuck)));
+        assert_eq!(parse(&format!("123456{secret}")), Err(404));
+        for bad in [
+            format!("023456:{secret}"),
+            format!("12:{secret}"),
+            "123456:short".into(),
+            format!("123456:{secret}!"),
+        ] {
+            assert_eq!(parse(&bad), Err(401), "{bad}");
+        }
+    }
+}

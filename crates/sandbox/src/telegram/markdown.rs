@@ -1,0 +1,197 @@
+//! `parse_mode` MarkdownV2 and the older Markdown.
+
+use super::entities::{Parsed, entity};
+
+/// These must be escaped wherever they are not markup.
+const RESERVED: &str = "_*[]()~`>#+-=|{}.!";
+
+struct Open {
+    mark: &'static str,
+    kind: &'static str,
+    from: usize,
+    at: usize,
+}
+
+/// The marks of version 2, longest first.
+const MARKS: [(&str, &str); 6] = [
+    ("__", "underline"),
+    ("||", "spoiler"),
+    ("*", "bold"),
+    ("_", "italic"),
+    ("~", "strikethrough"),
+    ("[", "text_link"),
+];
+
+/// Parses MarkdownV2; the error is the end of Telegram's sentence `can't parse entities: …`.
+pub(super) fn version_2(source: &str) -> Result<Parsed, String> {
+    let mut parsed = Parsed { text: String::with_capacity(source.len()), entities: Vec::new() };
+    let mut open: Vec<Open> = Vec::new();
+    let mut at = 0;
+    while let Some(c) = source[at..].chars().next() {
+        let rest = &source[at..];
+        let line_start = at == 0 || source[..at].ends_with('\n');
+        if c == '\\'
+            && rest[1..].chars().next().is_some_and(|next| next.is_ascii() && !next.is_ascii_control())
+        {
+            parsed.text.push_str(&rest[1..2]);
+            at += 2;
+        } else if c == '`' {
+            at = code(source, at, &mut parsed, true)?;
+        } else if c == '>' && line_start {
+            at += 1;
+        } else if c == ']' && open.last().is_some_and(|last| last.mark == "[") {
+            at = link(source, at, &mut open, &mut parsed)?;
+        } else if let Some((mark, kind)) = MARKS.iter().copied().find(|(mark, _)| rest.starts_with(mark)) {
+            let closes = mark != "[" && open.last().is_some_and(|last| last.mark == mark);
+            match open.pop_if(|_| closes) {
+                Some(last) => parsed.entities.extend(entity(last.kind, &parsed.text, last.from, None)),
+                None => open.push(Open { mark, kind, from: parsed.text.len(), at }),
+            }
+            at += mark.len();
+        } else if RESERVED.contains(c) {
+            return Err(format!("Character '{c}' is reserved and must be escaped with the preceding '\\'"));
+        } else {
+            parsed.text.push(c);
+            at += c.len_utf8();
+        }
+    }
+    match open.last() {
+        Some(last) => Err(unclosed(last.kind, last.at)),
+        None => Ok(parsed),
+    }
+}
+
+fn unclosed(kind: &str, at: usize) -> String {
+    let name = match kind {
+        "bold" => "Bold",
+        "italic" => "Italic",
+        "underline" => "Underline",
+        "strikethrough" => "Strikethrough",
+        "spoiler" => "Spoiler",
+        "code" => "Code",
+        "pre" => "Pre",
+        _ => "TextUrl",
+    };
+    format!("Can't find end of {name} entity at byte offset {at}")
+}
+
+/// `` `code` `` or ```` ```language … ``` ````; inside, only a backslash before `` ` `` and `\` means anything.
+fn code(source: &str, at: usize, parsed: &mut Parsed, escapes: bool) -> Result<usize, String> {
+    let (mark, kind) = if source[at..].starts_with("```") { ("```", "pre") } else { ("`", "code") };
+    let from = parsed.text.len();
+    let mut here = at + mark.len();
+    let mut language = None;
+    if let Some((first, _)) = source[here..].split_once('\n').filter(|_| kind == "pre") {
+        if !first.is_empty() && first.chars().all(|c| c.is_alphanumeric() || "+-#_".contains(c)) {
+            language = Some(("language", first.to_owned()));
+        }
+        if language.is_some() || first.is_empty() {
+            here += first.len() + 1;
+        }
+    }
+    loop {
+        let rest = &source[here..];
+        let Some(c) = rest.chars().next() else { return Err(unclosed(kind, at)) };
+        if rest.starts_with(mark) {
+            parsed.entities.extend(entity(kind, &parsed.text, from, language));
+            return Ok(here + mark.len());
+        }
+        let escaped = escapes && c == '\\' && rest[1..].starts_with(['`', '\\']);
+        if escaped {
+            here += 1;
+        }
+        let c = source[here..].chars().next().unwrap_or(c);
+        parsed.text.push(c);
+        here += c.len_utf8();
+    }
+}
+
+/// At the `]` of `[text](url)`.
+fn link(source: &str, at: usize, open: &mut Vec<Open>, parsed: &mut Parsed) -> Result<usize, String> {
+    let Some(last) = open.pop() else { return Err("Unexpected end of a link".to_owned()) };
+    let Some(rest) = source[at + 1..].strip_prefix('(') else { return Ok(at + 1) };
+    let mut url = String::new();
+    let mut characters = rest.char_indices();
+    while let Some((index, c)) = characters.next() {
+        match c {
+            ')' => {
+                parsed.entities.extend(entity("text_link", &parsed.text, last.from, Some(("url", url))));
+                return Ok(at + 2 + index + 1);
+            }
+            '\\' => url.extend(characters.next().map(|(_, escaped)| escaped)),
+            _ => url.push(c),
+        }
+    }
+    Err(format!("Can't find end of a URL at byte offset {}", at + 1))
+}
+
+/// Parses the older Markdown: `*bold*`, `_italic_`, code and links, no nesting.
+pub(super) fn legacy(source: &str) -> Result<Parsed, String> {
+    let mut parsed = Parsed { text: String::with_capacity(source.len()), entities: Vec::new() };
+    let mut at = 0;
+    while let Some(c) = source[at..].chars().next() {
+        match c {
+            '\\' if source[at + 1..].starts_with(['_', '*', '`', '[']) => {
+                parsed.text.push_str(&source[at + 1..at + 2]);
+                at += 2;
+            }
+            '`' => at = code(source, at, &mut parsed, false)?,
+            '*' | '_' => {
+                let kind = if c == '*' { "bold" } else { "italic" };
+                let Some(length) = source[at + 1..].find(c) else {
+                    return Err(format!("Can't find end of the entity starting at byte offset {at}"));
+                };
+                let from = parsed.text.len();
+                parsed.text.push_str(&source[at + 1..at + 1 + length]);
+                parsed.entities.extend(entity(kind, &parsed.text, from, None));
+                at += length + 2;
+            }
+            '[' => {
+                let Some(length) = source[at..].find(']') else {
+                    return Err(format!("Can't find end of the entity starting at byte offset {at}"));
+                };
+                let mut open = vec![Open { mark: "[", kind: "text_link", from: parsed.text.len(), at }];
+                parsed.text.push_str(&source[at + 1..at + length]);
+                at = link(source, at + length, &mut open, &mut parsed)?;
+            }
+            _ => {
+                parsed.text.push(c);
+                at += c.len_utf8();
+            }
+        }
+    }
+    Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn version_2_as_telegram_reads_it() {
+        let parsed = version_2("*bold _both_* __u__ \\. `a*b` [l](https://x.y/\\)) ||s||\n>quoted").unwrap();
+        assert_eq!(parsed.text, "bold both u . a*b l s\nquoted");
+        let kinds: Vec<&str> = parsed.entities.iter().filter_map(|e| e["type"].as_str()).collect();
+        assert_eq!(kinds, ["italic", "bold", "underline", "code", "text_link", "spoiler"]);
+        assert_eq!(
+            parsed.entities[4],
+            json!({"type": "text_link", "offset": 18, "length": 1, "url": "https://x.y/)"})
+        );
+        for broken in ["*b", "a.b", "1 - 2", "`c", "```rust\nx", "[l](x", "*a _b* c_", "!"] {
+            assert!(version_2(broken).is_err(), "{broken}");
+        }
+        let block = version_2("```rust\nlet x = 1.0;\n```").unwrap();
+        assert_eq!(block.text, "let x = 1.0;\n");
+        assert_eq!(block.entities[0]["language"], "rust");
+    }
+
+    #[test]
+    fn legacy_as_telegram_reads_it() {
+        assert_eq!(legacy("*b* a.b \\_ [l](u)").unwrap().text, "b a.b _ l");
+        for broken in ["*b", "snake_case", "`c", "[l"] {
+            assert!(legacy(broken).is_err(), "{broken}");
+        }
+    }
+}

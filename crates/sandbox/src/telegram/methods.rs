@@ -1,0 +1,301 @@
+//! `/bot<token>/<method>`: reads the parameters wherever they are, and finds the method.
+
+use std::{collections::HashSet, net::IpAddr, time::Duration};
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, RawQuery, State},
+    http::HeaderMap,
+    response::IntoResponse,
+};
+use serde_json::{Map, Value, json};
+use sqlx::types::Json as SqlJson;
+use url::{Host, Url};
+
+use super::{
+    bad_request,
+    bots::{self, Bot, Magic, parse_token},
+    error, send, updates,
+};
+use crate::{
+    World,
+    web::{Answer, is_json, pairs},
+};
+
+/// How long a `stuck` bot keeps its caller waiting.
+const STUCK: Duration = Duration::from_secs(600);
+const COMMANDS_MAX: usize = 100;
+
+/// What a call came with.
+pub(super) type Params = Map<String, Value>;
+
+/// What a method answers: the result, and sometimes a word about it.
+pub(super) struct Done {
+    pub result: Value,
+    pub description: Option<&'static str>,
+}
+
+impl Done {
+    pub fn plain(result: impl Into<Value>) -> Self {
+        Self { result: result.into(), description: None }
+    }
+}
+
+/// Any method, GET or POST; its name in any case.
+pub(super) async fn call(
+    State(world): State<World>,
+    Path((bot, method)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let token = bot.strip_prefix("bot").ok_or_else(|| error(404, "Not Found"))?;
+    let (id, magic) = parse_token(token)?;
+    if magic == Magic::Revoked {
+        return Err(error(401, "Unauthorized"));
+    }
+    let params = params(query.as_deref(), &headers, &body)?;
+    let done = run(&world, id, magic, &method, &params).await?;
+    let mut answer = json!({"ok": true, "result": done.result});
+    if let Some(description) = done.description {
+        answer["description"] = json!(description);
+    }
+    Ok(Json(answer).into_response())
+}
+
+fn params(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Answer<Params> {
+    let text =
+        |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, value)| (name, Value::String(value)));
+    let mut params: Params = text(pairs(query.unwrap_or_default().as_bytes())).collect();
+    if body.is_empty() {
+        return Ok(params);
+    }
+    if is_json(headers) {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => params.extend(fields),
+            _ => return Err(bad_request("object expected as a JSON body")),
+        }
+    } else {
+        params.extend(text(pairs(body)));
+    }
+    Ok(params)
+}
+
+async fn run(world: &World, id: i64, magic: Magic, method: &str, params: &Params) -> Answer<Done> {
+    let mut conn = world.db.acquire().await?;
+    let bot = bots::appear(&mut conn, id).await?;
+    drop(conn);
+    match method.to_ascii_lowercase().as_str() {
+        "getme" => Ok(Done::plain(bot.me())),
+        "setwebhook" => match magic {
+            Magic::Conflict => Err(error(409, "Conflict: terminated by other setWebhook")),
+            Magic::Stuck => {
+                let _ = tokio::time::timeout(STUCK, world.stop.cancelled()).await;
+                Err(error(500, "Internal Server Error: request timed out"))
+            }
+            _ => set_webhook(world, &bot, params).await,
+        },
+        "deletewebhook" if magic == Magic::Stubborn => Err(error(500, "Internal Server Error")),
+        "deletewebhook" => delete_webhook(world, &bot, params).await,
+        "getwebhookinfo" => webhook_info(world, &bot).await,
+        "getupdates" => updates::get_updates(world, &bot, params).await,
+        "sendmessage" => send::send_message(world, &bot, params).await,
+        "sendchataction" => send::send_chat_action(world, &bot, params).await,
+        "setmycommands" => set_my_commands(world, &bot, params).await,
+        "getmycommands" => Ok(Done::plain(bot.commands)),
+        _ => Err(error(404, "Not Found: method not found")),
+    }
+}
+
+/// Runs the method call that a webhook's answer may be: its result is told to nobody.
+pub(super) async fn run_reply(world: &World, id: i64, mut params: Params) {
+    let Some(Value::String(method)) = params.shift_remove("method") else { return };
+    let lower = method.to_ascii_lowercase();
+    if lower.starts_with("get") || lower.ends_with("webhook") {
+        return;
+    }
+    if let Err(refusal) = Box::pin(run(world, id, Magic::None, &method, &params)).await {
+        tracing::info!(
+            bot = id,
+            method,
+            status = refusal.status,
+            "a webhook answered with a call that failed"
+        );
+    }
+}
+
+async fn set_webhook(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
+    let url = text(params, "url").unwrap_or_default();
+    if url.is_empty() {
+        return delete_webhook(world, bot, params).await;
+    }
+    check_webhook_url(&url)?;
+    let secret = text(params, "secret_token").filter(|secret| !secret.is_empty());
+    if let Some(secret) = &secret {
+        let fine = secret.len() <= 256
+            && secret.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
+        if !fine {
+            return Err(bad_request("secret token contains unallowed characters"));
+        }
+    }
+    let connections = match params.get("max_connections") {
+        None => bot.max_connections,
+        Some(_) => integer(params, "max_connections")
+            .filter(|count| (1..=100).contains(count))
+            .ok_or_else(|| bad_request("max_connections must be between 1 and 100"))?,
+    };
+    // Left out, it stays as it was.
+    let allowed = match params.get("allowed_updates") {
+        None => bot.allowed_updates.clone(),
+        Some(list) => strings(list).ok_or_else(|| bad_request("can't parse allowed updates JSON object"))?,
+    };
+    let unchanged = bot.webhook_url.as_ref() == Some(&url)
+        && bot.secret_token == secret
+        && bot.allowed_updates == allowed
+        && bot.max_connections == connections;
+    let mut tx = world.db.begin().await?;
+    sqlx::query(
+        "update telegram_bots set webhook_url = $2, secret_token = $3, allowed_updates = $4, max_connections = $5,
+           last_error_at = null, last_error = null where id = $1",
+    )
+    .bind(bot.id)
+    .bind(url)
+    .bind(secret)
+    .bind(SqlJson(allowed))
+    .bind(connections)
+    .execute(&mut *tx)
+    .await?;
+    updates::webhook_changed(&mut tx, bot.id, flag(params, "drop_pending_updates")).await?;
+    tx.commit().await?;
+    world.telegram_updates.notify_one();
+    world.telegram_polls.wake(bot.id);
+    let description = if unchanged { "Webhook is already set" } else { "Webhook was set" };
+    Ok(Done { result: json!(true), description: Some(description) })
+}
+
+/// Telegram wants HTTPS on one of four ports. Here Reef is on this machine, so plain HTTP to loopback will do.
+fn check_webhook_url(url: &str) -> Answer<()> {
+    let refuse = |why: &str| Err(bad_request(&format!("bad webhook: {why}")));
+    let Ok(url) = Url::parse(url) else { return refuse("invalid webhook URL specified") };
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        None => return refuse("invalid webhook URL specified"),
+    };
+    match url.scheme() {
+        "http" if loopback => Ok(()),
+        "https" if loopback => refuse("IP address 127.0.0.1 is reserved"),
+        "https" if matches!(url.port_or_known_default(), Some(80 | 88 | 443 | 8443)) => Ok(()),
+        "https" => refuse("Webhook can be set up only on ports 80, 88, 443 or 8443"),
+        _ => refuse("An HTTPS URL must be provided for webhook"),
+    }
+}
+
+async fn delete_webhook(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
+    let mut tx = world.db.begin().await?;
+    sqlx::query(
+        "update telegram_bots set webhook_url = null, secret_token = null, last_error_at = null, last_error = null
+         where id = $1",
+    )
+    .bind(bot.id)
+    .execute(&mut *tx)
+    .await?;
+    updates::webhook_changed(&mut tx, bot.id, flag(params, "drop_pending_updates")).await?;
+    tx.commit().await?;
+    world.telegram_polls.wake(bot.id);
+    let description =
+        if bot.webhook_url.is_some() { "Webhook was deleted" } else { "Webhook is already deleted" };
+    Ok(Done { result: json!(true), description: Some(description) })
+}
+
+async fn webhook_info(world: &World, bot: &Bot) -> Answer<Done> {
+    let pending: i64 = sqlx::query_scalar("select count(*) from telegram_updates where bot_id = $1")
+        .bind(bot.id)
+        .fetch_one(&world.db)
+        .await?;
+    let mut info = json!({
+        "url": bot.webhook_url.as_deref().unwrap_or_default(), "has_custom_certificate": false,
+        "pending_update_count": pending,
+    });
+    if bot.webhook_url.is_some() {
+        info["max_connections"] = json!(bot.max_connections);
+        info["ip_address"] = json!("127.0.0.1");
+    }
+    if let (Some(at), Some(error)) = (bot.last_error_at, &bot.last_error) {
+        info["last_error_date"] = json!(at / 1000);
+        info["last_error_message"] = json!(error);
+    }
+    if bot.allowed_updates.as_array().is_some_and(|list| !list.is_empty()) {
+        info["allowed_updates"] = bot.allowed_updates.clone();
+    }
+    Ok(Done::plain(info))
+}
+
+async fn set_my_commands(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
+    let list = match params.get("commands") {
+        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or(Value::Null),
+        Some(list) => list.clone(),
+        None => Value::Null,
+    };
+    let Some(commands) = list.as_array() else { return Err(bad_request("can't parse commands JSON object")) };
+    let mut seen = HashSet::new();
+    for command in commands {
+        let name = command["command"].as_str().unwrap_or_default().trim_start_matches('/');
+        let name_fine = (1..=32).contains(&name.len())
+            && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
+        if !name_fine || !seen.insert(name) {
+            return Err(bad_request("BOT_COMMAND_INVALID"));
+        }
+        let description = command["description"].as_str().unwrap_or_default().chars().count();
+        if !(1..=256).contains(&description) {
+            return Err(bad_request("BOT_COMMAND_DESCRIPTION_INVALID"));
+        }
+    }
+    if commands.len() > COMMANDS_MAX {
+        return Err(bad_request("BOT_COMMANDS_TOO_MUCH"));
+    }
+    sqlx::query("update telegram_bots set commands = $2 where id = $1")
+        .bind(bot.id)
+        .bind(SqlJson(commands))
+        .execute(&world.db)
+        .await?;
+    Ok(Done::plain(true))
+}
+
+/// A parameter as text; numbers are text in a form, and the other way round.
+pub(super) fn text(params: &Params, name: &str) -> Option<String> {
+    match params.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A whole number, also when written as text.
+pub(super) fn integer(params: &Params, name: &str) -> Option<i64> {
+    match params.get(name)? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+fn flag(params: &Params, name: &str) -> bool {
+    match params.get(name) {
+        Some(Value::Bool(flag)) => *flag,
+        Some(Value::String(text)) => matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "1"),
+        Some(Value::Number(number)) => number.as_i64() == Some(1),
+        _ => false,
+    }
+}
+
+/// A list of texts, also when it is JSON inside a text.
+pub(super) fn strings(value: &Value) -> Option<Value> {
+    let list = match value {
+        Value::String(text) => serde_json::from_str(text).ok()?,
+        other => other.clone(),
+    };
+    list.as_array()?.iter().all(Value::is_string).then_some(list)
+}

@@ -1,0 +1,54 @@
+//! Telegram's Bot API, and a chat page for each bot.
+//!
+//! Every well-formed token is a good bot, which appears when it is first used. Wire facts: the Bot API server's own
+//! source and its published types.
+
+mod bots;
+mod entities;
+mod markdown;
+mod methods;
+mod pages;
+mod polls;
+mod send;
+mod updates;
+
+pub(crate) use polls::Polls;
+pub(crate) use updates::{Updates, forget_old, hurry};
+
+use axum::{
+    Router,
+    routing::{any, get, post},
+};
+use serde_json::json;
+
+use crate::{World, web::Refusal};
+
+/// The vendor's own API.
+pub(crate) fn api_routes() -> Router<World> {
+    Router::new()
+        .route("/sandbox/telegram/{bot}/{method}", any(methods::call))
+        .route("/sandbox/telegram/{bot}", any(|| async { error(404, "Not Found") }))
+        .route("/sandbox/telegram/{bot}/{method}/{*rest}", any(|| async { error(404, "Not Found") }))
+}
+
+/// What people see, and what tests use.
+pub(crate) fn page_routes() -> Router<World> {
+    Router::new()
+        .route("/sandbox/telegram/", get(pages::list))
+        .route("/sandbox/telegram/bots/{bot_id}", get(pages::chat))
+        .route("/sandbox/telegram/bots/{bot_id}/messages", post(pages::say).get(pages::messages))
+}
+
+/// `{"ok": false, "error_code": …, "description": …}`.
+pub(crate) fn error(status: u16, description: &str) -> Refusal {
+    if status == 429 {
+        let body = json!({"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 1",
+            "parameters": {"retry_after": 1}});
+        return Refusal::new(429, body).retry_after(1);
+    }
+    Refusal::new(status, json!({"ok": false, "error_code": status, "description": description}))
+}
+
+fn bad_request(what: &str) -> Refusal {
+    error(400, &format!("Bad Request: {what}"))
+}

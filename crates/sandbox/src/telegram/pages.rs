@@ -1,0 +1,238 @@
+//! The bots, a chat with each, and the same for tests.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, Query, State},
+    http::HeaderMap,
+    response::{IntoResponse, Redirect},
+};
+use maud::{PreEscaped, html};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{
+    bots::{self, Bot},
+    entities::units,
+    send::TEXT_UNITS_MAX,
+    updates,
+};
+use crate::{
+    World,
+    clock::{now_ms, rfc3339},
+    page::page,
+    web::{Answer, field, is_json, refuse},
+};
+
+/// Messages of a chat that are shown.
+const SHOWN_MAX: i64 = 1_000;
+const BOTS_MAX: i64 = 500;
+
+/// Looks for news every second; without JavaScript there is a link that does it.
+const REFRESH: &str = "
+const list = document.querySelector('.chat'), typing = document.querySelector('#typing');
+let shown = list.children.length;
+async function look() {
+  try {
+    const answer = await (await fetch(list.dataset.from)).json();
+    typing.hidden = !answer.typing;
+    if (answer.data.length !== shown) {
+      shown = answer.data.length;
+      list.replaceChildren(...answer.data.map((message) => {
+        const item = document.createElement('li');
+        item.className = message.from;
+        item.textContent = message.text;
+        return item;
+      }));
+    }
+  } catch { /* The sandbox is restarting: the next look will do. */ }
+  setTimeout(look, 1000);
+}
+setTimeout(look, 1000);
+";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Chat {
+    chat_id: Option<i64>,
+}
+
+#[derive(FromRow)]
+struct Message {
+    message_id: i64,
+    sender: String,
+    text: String,
+    #[sqlx(json)]
+    entities: Value,
+    at: i64,
+}
+
+/// `GET /sandbox/telegram/`.
+pub(super) async fn list(State(world): State<World>) -> Answer {
+    let bots: Vec<(i64, Option<String>, i64)> = sqlx::query_as(
+        "select id, webhook_url, (select count(*) from telegram_updates where bot_id = telegram_bots.id)
+         from telegram_bots order by rowid desc limit $1",
+    )
+    .bind(BOTS_MAX)
+    .fetch_all(&world.db)
+    .await?;
+    Ok(page(
+        200,
+        "Bots",
+        &html! {
+            p { "A bot appears here when its token is first used. Any token will do: six or more digits, a colon, twenty or "
+                "more letters and digits." }
+            @if bots.is_empty() { p { "None yet." } }
+            ul {
+                @for (id, webhook, waiting) in &bots {
+                    li {
+                        a href={ "/sandbox/telegram/bots/" (id) } { "Bot " (id) }
+                        @if webhook.is_some() { ", with a webhook" } @else { ", without a webhook" }
+                        @if *waiting > 0 { ", " (waiting) " waiting" }
+                    }
+                }
+            }
+        },
+    ))
+}
+
+async fn known(conn: &mut SqliteConnection, bot_id: &str) -> Answer<Bot> {
+    let unknown = || refuse(404, "this bot has never been seen: a bot appears when its token is first used");
+    let id: i64 = bot_id.parse().map_err(|_| unknown())?;
+    bots::find(conn, id).await?.ok_or_else(unknown)
+}
+
+async fn conversation(
+    conn: &mut SqliteConnection,
+    bot: &Bot,
+    chat_id: i64,
+) -> sqlx::Result<(Vec<Message>, bool)> {
+    let mut messages: Vec<Message> = sqlx::query_as(
+        "select message_id, sender, text, entities, at from telegram_messages
+         where bot_id = $1 and chat_id = $2 order by seq desc limit $3",
+    )
+    .bind(bot.id)
+    .bind(chat_id)
+    .bind(SHOWN_MAX)
+    .fetch_all(&mut *conn)
+    .await?;
+    messages.reverse();
+    let typing: bool = sqlx::query_scalar(
+        "select exists (select 1 from telegram_typing where bot_id = $1 and chat_id = $2 and until > $3)",
+    )
+    .bind(bot.id)
+    .bind(chat_id)
+    .bind(now_ms())
+    .fetch_one(conn)
+    .await?;
+    Ok((messages, typing))
+}
+
+/// `GET …/bots/{botId}/messages?chatId=1`: `{"data": […], "typing": …}`, oldest first.
+pub(super) async fn messages(
+    State(world): State<World>,
+    Path(bot_id): Path<String>,
+    Query(chat): Query<Chat>,
+) -> Answer {
+    let mut conn = world.db.acquire().await?;
+    let bot = known(&mut conn, &bot_id).await?;
+    let chat_id = chat.chat_id.unwrap_or(1);
+    let (messages, typing) = conversation(&mut conn, &bot, chat_id).await?;
+    let data: Vec<Value> = messages
+        .into_iter()
+        .map(|message| {
+            json!({"from": message.sender, "text": message.text, "entities": message.entities,
+                "messageId": message.message_id, "chatId": chat_id, "at": rfc3339(message.at)})
+        })
+        .collect();
+    Ok(Json(json!({"data": data, "typing": typing})).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Say {
+    chat_id: i64,
+    text: String,
+}
+
+/// `POST …/bots/{botId}/messages`: says something to the bot, as JSON `{"chatId": 1, "text": "hello"}` or by the page's
+/// form.
+pub(super) async fn say(
+    State(world): State<World>,
+    Path(bot_id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    // `curl -d` says that its JSON is a form.
+    let by_program = is_json(&headers) || body.trim_ascii_start().starts_with(b"{");
+    let said = if by_program {
+        serde_json::from_slice(&body).map_err(|error| refuse(400, &format!("not a message: {error}")))?
+    } else {
+        let chat_id = field(&body, "chatId").and_then(|id| id.trim().parse().ok());
+        let (Some(chat_id), Some(text)) = (chat_id, field(&body, "text")) else {
+            return Err(refuse(400, "a message has a chatId, a whole number, and a text"));
+        };
+        Say { chat_id, text }
+    };
+    let text = said.text.trim();
+    if said.chat_id == 0 || said.chat_id.unsigned_abs() >= 1 << 52 {
+        return Err(refuse(400, "chatId is a whole number, positive for a person, negative for a group"));
+    }
+    if text.is_empty() || units(text) > TEXT_UNITS_MAX {
+        return Err(refuse(400, "text has 1 to 4096 UTF-16 units"));
+    }
+    let mut tx = world.db.begin().await?;
+    let bot = known(&mut tx, &bot_id).await?;
+    let message_id = updates::say(&mut tx, &bot, said.chat_id, text).await?;
+    tx.commit().await?;
+    world.telegram_updates.notify_one();
+    world.telegram_polls.wake(bot.id);
+    if by_program {
+        return Ok(Json(json!({"data": {"messageId": message_id}})).into_response());
+    }
+    Ok(Redirect::to(&format!("/sandbox/telegram/bots/{}?chatId={}", bot.id, said.chat_id)).into_response())
+}
+
+/// `GET …/bots/{botId}?chatId=1`: the chat.
+pub(super) async fn chat(
+    State(world): State<World>,
+    Path(bot_id): Path<String>,
+    Query(chat): Query<Chat>,
+) -> Answer {
+    let mut conn = world.db.acquire().await?;
+    let Ok(bot) = known(&mut conn, &bot_id).await else {
+        return Ok(page(
+            404,
+            "No such bot",
+            &html! {
+                p.error { "This bot has never been seen: a bot appears when its token is first used." }
+            },
+        ));
+    };
+    let chat_id = chat.chat_id.unwrap_or(1);
+    let (messages, typing) = conversation(&mut conn, &bot, chat_id).await?;
+    let here = format!("/sandbox/telegram/bots/{}", bot.id);
+    Ok(page(
+        200,
+        &bot.first_name(),
+        &html! {
+            p { "@" (bot.username()) ", you are person " (chat_id) ". "
+                a href={ (here) "?chatId=" (chat_id) } { "Refresh" } " · "
+                a href={ (here) "?chatId=" (chat_id.saturating_add(1)) } { "Be someone else" } }
+            @if let Some(error) = &bot.last_error { p.error { "The last delivery failed: " (error) } }
+            @if bot.webhook_url.is_none() { p { "No webhook is set: messages wait until the bot fetches them." } }
+            ul.chat aria-live="polite" data-from={ (here) "/messages?chatId=" (chat_id) } {
+                @for message in &messages { li class=(message.sender) { (message.text) } }
+            }
+            p #typing role="status" hidden[!typing] { (bot.first_name()) " is typing…" }
+            form method="post" action={ (here) "/messages" } style="display: block" {
+                input type="hidden" name="chatId" value=(chat_id);
+                label for="text" { "Message" }
+                input #text name="text" maxlength=(TEXT_UNITS_MAX) autocomplete="off" required autofocus;
+                p { button.main type="submit" { "Send" } }
+            }
+            script { (PreEscaped(REFRESH)) }
+        },
+    ))
+}

@@ -1,0 +1,139 @@
+//! `sendMessage` and `sendChatAction`.
+
+use serde_json::{Value, json};
+use sqlx::{SqliteConnection, types::Json as SqlJson};
+
+use super::{
+    bad_request,
+    bots::Bot,
+    entities::{self, Parsed},
+    markdown,
+    methods::{Done, Params, integer, text},
+};
+use crate::{World, clock::now_ms, web::Answer};
+
+/// In UTF-16 units, after the entities were parsed.
+pub(super) const TEXT_UNITS_MAX: usize = 4096;
+/// Telegram shows an action for five seconds.
+const ACTION_MS: i64 = 5_000;
+const ACTIONS: [&str; 11] = [
+    "typing",
+    "upload_photo",
+    "record_video",
+    "upload_video",
+    "record_voice",
+    "upload_voice",
+    "upload_document",
+    "choose_sticker",
+    "find_location",
+    "record_video_note",
+    "upload_video_note",
+];
+
+/// The text is judged first, then the chat, as the Bot API server does.
+pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
+    let Some(raw) = text(params, "text") else { return Err(bad_request("message text is empty")) };
+    let parsed = parse(&raw, params)?.trimmed();
+    if parsed.text.is_empty() {
+        return Err(bad_request("message text is empty"));
+    }
+    if parsed.text.encode_utf16().count() > TEXT_UNITS_MAX {
+        return Err(bad_request("message is too long"));
+    }
+    let mut tx = world.db.begin().await?;
+    let chat_id = chat_of(&mut tx, bot, params).await?;
+    let now = now_ms();
+    let message_id = next_message_id(&mut tx, bot.id).await?;
+    sqlx::query(
+        "insert into telegram_messages (bot_id, chat_id, message_id, sender, text, entities, at)
+         values ($1, $2, $3, 'bot', $4, $5, $6)",
+    )
+    .bind(bot.id)
+    .bind(chat_id)
+    .bind(message_id)
+    .bind(&parsed.text)
+    .bind(SqlJson(&parsed.entities))
+    .bind(now)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("delete from telegram_typing where bot_id = $1 and chat_id = $2")
+        .bind(bot.id)
+        .bind(chat_id)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    let mut message = json!({
+        "message_id": message_id, "from": bot.user(), "chat": chat(chat_id), "date": now / 1000, "text": parsed.text,
+    });
+    if !parsed.entities.is_empty() {
+        message["entities"] = Value::Array(parsed.entities);
+    }
+    Ok(Done::plain(message))
+}
+
+fn parse(raw: &str, params: &Params) -> Answer<Parsed> {
+    let mode = text(params, "parse_mode").unwrap_or_default().to_ascii_lowercase();
+    let parsed = match mode.as_str() {
+        "" => Ok(Parsed::plain(raw)),
+        "html" => entities::html(raw),
+        "markdownv2" => markdown::version_2(raw),
+        "markdown" => markdown::legacy(raw),
+        _ => return Err(bad_request("unsupported parse_mode")),
+    };
+    parsed.map_err(|why| bad_request(&format!("can't parse entities: {why}")))
+}
+
+pub(super) async fn send_chat_action(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
+    let action = text(params, "action").unwrap_or_default();
+    if !ACTIONS.contains(&action.as_str()) {
+        return Err(bad_request("wrong parameter action in request"));
+    }
+    let mut tx = world.db.begin().await?;
+    let chat_id = chat_of(&mut tx, bot, params).await?;
+    sqlx::query(
+        "insert into telegram_typing (bot_id, chat_id, until) values ($1, $2, $3)
+         on conflict (bot_id, chat_id) do update set until = excluded.until",
+    )
+    .bind(bot.id)
+    .bind(chat_id)
+    .bind(now_ms() + ACTION_MS)
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(Done::plain(true))
+}
+
+/// A bot can write only to those who wrote to it first.
+async fn chat_of(conn: &mut SqliteConnection, bot: &Bot, params: &Params) -> Answer<i64> {
+    if text(params, "chat_id").is_none_or(|id| id.trim().is_empty()) {
+        return Err(bad_request("chat_id is empty"));
+    }
+    let chat_id = integer(params, "chat_id").ok_or_else(|| bad_request("chat not found"))?;
+    let known: bool = sqlx::query_scalar(
+        "select exists (select 1 from telegram_messages where bot_id = $1 and chat_id = $2)",
+    )
+    .bind(bot.id)
+    .bind(chat_id)
+    .fetch_one(conn)
+    .await?;
+    if known { Ok(chat_id) } else { Err(bad_request("chat not found")) }
+}
+
+/// Message ids grow by one per bot.
+pub(super) async fn next_message_id(conn: &mut SqliteConnection, bot_id: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "update telegram_bots set next_message = next_message + 1 where id = $1 returning next_message - 1",
+    )
+    .bind(bot_id)
+    .fetch_one(conn)
+    .await
+}
+
+/// The `Chat` object: a positive id is a person, a negative one a group.
+pub(super) fn chat(chat_id: i64) -> Value {
+    if chat_id > 0 {
+        json!({"id": chat_id, "first_name": format!("Person {chat_id}"), "type": "private"})
+    } else {
+        json!({"id": chat_id, "title": format!("Group {}", -chat_id), "type": "group"})
+    }
+}

@@ -1,0 +1,312 @@
+//! Updates: written down with the message, then delivered to the webhook or fetched by `getUpdates`.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use sqlx::{FromRow, SqliteConnection, types::Json as SqlJson};
+use tokio::{sync::Notify, time::Instant};
+
+use super::{
+    bots::{self, Bot},
+    error,
+    methods::{self, Done, Params, integer, strings},
+    send::{chat, next_message_id},
+};
+use crate::{
+    World,
+    clock::now_ms,
+    courier::{Outcome, Parcel, Queue},
+    web::Answer,
+};
+
+/// The wait after the first failure; it doubles with each, up to the second. Telegram's own ceiling is a minute or two.
+const BACK_OFF_MS: i64 = 1_000;
+const BACK_OFF_MS_MAX: i64 = 10_000;
+/// Telegram forgets an update after a day.
+const UPDATE_TTL_MS: i64 = 24 * 60 * 60 * 1000;
+/// Messages kept over all chats.
+const MESSAGES_MAX: i64 = 200_000;
+const POLL_S_MAX: i64 = 50;
+
+/// Someone says something to the bot: a message, and an update if the bot wants such. Answers the message's id.
+pub(super) async fn say(
+    conn: &mut SqliteConnection,
+    bot: &Bot,
+    chat_id: i64,
+    text: &str,
+) -> sqlx::Result<i64> {
+    let now = now_ms();
+    let message_id = next_message_id(conn, bot.id).await?;
+    let entities = command_entity(text);
+    sqlx::query(
+        "insert into telegram_messages (bot_id, chat_id, message_id, sender, text, entities, at)
+         values ($1, $2, $3, 'user', $4, $5, $6)",
+    )
+    .bind(bot.id)
+    .bind(chat_id)
+    .bind(message_id)
+    .bind(text)
+    .bind(SqlJson(&entities))
+    .bind(now)
+    .execute(&mut *conn)
+    .await?;
+    if !wants_messages(&bot.allowed_updates) {
+        return Ok(message_id);
+    }
+    let update_id: i64 = sqlx::query_scalar(
+        "update telegram_bots set next_update = next_update + 1 where id = $1 returning next_update - 1",
+    )
+    .bind(bot.id)
+    .fetch_one(&mut *conn)
+    .await?;
+    let person = chat_id.abs();
+    let mut message = json!({
+        "message_id": message_id,
+        "from": {"id": person, "is_bot": false, "first_name": format!("Person {person}"), "language_code": "en"},
+        "chat": chat(chat_id), "date": now / 1000, "text": text,
+    });
+    if !entities.is_empty() {
+        message["entities"] = Value::Array(entities);
+    }
+    sqlx::query(
+        "insert into telegram_updates (bot_id, update_id, chat_id, body, next_at, created_at)
+         values ($1, $2, $3, $4, $5, $5)",
+    )
+    .bind(bot.id)
+    .bind(update_id)
+    .bind(chat_id)
+    .bind(json!({"update_id": update_id, "message": message}).to_string())
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(message_id)
+}
+
+/// `/start` and the like at the beginning of a text.
+fn command_entity(text: &str) -> Vec<Value> {
+    let word = text.split(char::is_whitespace).next().unwrap_or_default();
+    let is_command = word.len() > 1
+        && word.starts_with('/')
+        && word[1..].bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'@');
+    if is_command {
+        vec![json!({"type": "bot_command", "offset": 0, "length": word.len()})]
+    } else {
+        Vec::new()
+    }
+}
+
+/// An empty list means all the usual kinds.
+fn wants_messages(allowed: &Value) -> bool {
+    allowed.as_array().is_none_or(|kinds| kinds.is_empty() || kinds.iter().any(|kind| kind == "message"))
+}
+
+/// A new webhook gets at once what is waiting, or nothing of it.
+pub(super) async fn webhook_changed(
+    conn: &mut SqliteConnection,
+    bot_id: i64,
+    drop_pending: bool,
+) -> sqlx::Result<()> {
+    if drop_pending {
+        sqlx::query("delete from telegram_updates where bot_id = $1").bind(bot_id).execute(conn).await?;
+    } else {
+        sqlx::query("update telegram_updates set attempts = 0, next_at = $2 where bot_id = $1")
+            .bind(bot_id)
+            .bind(now_ms())
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// After a start: what was put off comes soon.
+pub(crate) async fn hurry(world: &World, due_at: i64) -> sqlx::Result<()> {
+    sqlx::query("update telegram_updates set attempts = 0, next_at = min(next_at, $1)")
+        .bind(due_at)
+        .execute(&world.db)
+        .await?;
+    Ok(())
+}
+
+/// Drops what nobody fetched for a day, and the oldest of very many messages.
+pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
+    sqlx::query("delete from telegram_messages where seq <= (select max(seq) from telegram_messages) - $1")
+        .bind(MESSAGES_MAX)
+        .execute(&world.db)
+        .await?;
+    sqlx::query("delete from telegram_updates where created_at < $1")
+        .bind(now_ms() - UPDATE_TTL_MS)
+        .execute(&world.db)
+        .await?;
+    Ok(())
+}
+
+/// `getUpdates`: an offset confirms all before it; waits up to `timeout` seconds for something to come.
+pub(super) async fn get_updates(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
+    let limit = integer(params, "limit").filter(|limit| (1..=100).contains(limit)).unwrap_or(100);
+    let timeout = integer(params, "timeout").unwrap_or(0).clamp(0, POLL_S_MAX);
+    let deadline = Instant::now() + Duration::from_secs(timeout.unsigned_abs());
+    if let Some(allowed) = params.get("allowed_updates").and_then(strings) {
+        sqlx::query("update telegram_bots set allowed_updates = $2 where id = $1")
+            .bind(bot.id)
+            .bind(SqlJson(allowed))
+            .execute(&world.db)
+            .await?;
+    }
+    let (number, mut signals) = world.telegram_polls.begin(bot.id);
+    let mut offset = integer(params, "offset").unwrap_or(0);
+    loop {
+        if signals.borrow_and_update().polls != number {
+            return Err(error(
+                409,
+                "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+            ));
+        }
+        let found = fetch(world, bot.id, &mut offset, limit).await?;
+        let over = Instant::now() >= deadline || world.stop.is_cancelled();
+        if !found.is_empty() || over {
+            return Ok(Done::plain(found));
+        }
+        // Time-out and signal end the wait alike: both lead to another look.
+        tokio::select! {
+            _ = tokio::time::timeout_at(deadline, signals.changed()) => {}
+            () = world.stop.cancelled() => {}
+        }
+    }
+}
+
+async fn fetch(world: &World, bot_id: i64, offset: &mut i64, limit: i64) -> Answer<Vec<Value>> {
+    let mut tx = world.db.begin().await?;
+    let bot = bots::appear(&mut tx, bot_id).await?;
+    if bot.webhook_url.is_some() {
+        return Err(error(
+            409,
+            "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+        ));
+    }
+    if *offset < 0 {
+        // The last so many; what is before them is forgotten.
+        let first: Option<i64> = sqlx::query_scalar(
+            "select update_id from telegram_updates where bot_id = $1 order by update_id desc limit 1 offset $2",
+        )
+        .bind(bot_id)
+        .bind(offset.saturating_neg() - 1)
+        .fetch_optional(&mut *tx)
+        .await?;
+        *offset = first.unwrap_or(0);
+    }
+    sqlx::query("delete from telegram_updates where bot_id = $1 and update_id < $2")
+        .bind(bot_id)
+        .bind(*offset)
+        .execute(&mut *tx)
+        .await?;
+    let bodies: Vec<SqlJson<Value>> =
+        sqlx::query_scalar("select body from telegram_updates where bot_id = $1 order by update_id limit $2")
+            .bind(bot_id)
+            .bind(limit)
+            .fetch_all(&mut *tx)
+            .await?;
+    tx.commit().await?;
+    Ok(bodies.into_iter().map(|body| body.0).collect())
+}
+
+/// The queue of updates for webhooks. A lane is a chat of a bot.
+#[derive(Clone)]
+pub(crate) struct Updates(pub World);
+
+/// Which update.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UpdateKey {
+    bot_id: i64,
+    update_id: i64,
+}
+
+#[derive(FromRow)]
+struct Waiting {
+    bot_id: i64,
+    chat_id: i64,
+    update_id: i64,
+    body: String,
+    next_at: i64,
+    webhook_url: String,
+    secret_token: Option<String>,
+}
+
+impl Queue for Updates {
+    type Key = UpdateKey;
+    const TIMEOUT: Duration = Duration::from_secs(60);
+
+    async fn heads(&self) -> Result<Vec<Parcel<UpdateKey>>, sqlx::Error> {
+        // SQLite takes the other columns from the row that has the minimum.
+        let waiting: Vec<Waiting> = sqlx::query_as(
+            "select u.bot_id, u.chat_id, min(u.update_id) as update_id, u.body, u.next_at, b.webhook_url, b.secret_token
+             from telegram_updates u join telegram_bots b on b.id = u.bot_id
+             where b.webhook_url is not null group by u.bot_id, u.chat_id order by u.next_at limit 1000",
+        )
+        .fetch_all(&self.0.db)
+        .await?;
+        Ok(waiting.into_iter().map(parcel).collect())
+    }
+
+    async fn record(&self, key: UpdateKey, outcome: Outcome) -> Result<(), sqlx::Error> {
+        match outcome {
+            Outcome::Delivered(_, answer) => {
+                sqlx::query("delete from telegram_updates where bot_id = $1 and update_id = $2")
+                    .bind(key.bot_id)
+                    .bind(key.update_id)
+                    .execute(&self.0.db)
+                    .await?;
+                if let Ok(Value::Object(params)) = serde_json::from_slice(&answer) {
+                    methods::run_reply(&self.0, key.bot_id, params).await;
+                }
+            }
+            Outcome::Failed(_, why) => self.failed(key, &why).await?,
+        }
+        Ok(())
+    }
+
+    fn signal(&self) -> &Notify {
+        &self.0.telegram_updates
+    }
+}
+
+impl Updates {
+    async fn failed(&self, key: UpdateKey, why: &str) -> Result<(), sqlx::Error> {
+        let now = now_ms();
+        let mut tx = self.0.db.begin().await?;
+        sqlx::query(
+            "update telegram_updates set attempts = attempts + 1, next_at = $3 + min($4, $5 << min(attempts, 16))
+             where bot_id = $1 and update_id = $2",
+        )
+        .bind(key.bot_id)
+        .bind(key.update_id)
+        .bind(now)
+        .bind(BACK_OFF_MS_MAX)
+        .bind(BACK_OFF_MS)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("update telegram_bots set last_error_at = $2, last_error = $3 where id = $1")
+            .bind(key.bot_id)
+            .bind(now)
+            .bind(why)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await
+    }
+}
+
+fn parcel(update: Waiting) -> Parcel<UpdateKey> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(Ok(secret)) = update.secret_token.as_deref().map(HeaderValue::from_str) {
+        headers.insert(HeaderName::from_static("x-telegram-bot-api-secret-token"), secret);
+    }
+    Parcel {
+        lane: format!("{}:{}", update.bot_id, update.chat_id),
+        key: UpdateKey { bot_id: update.bot_id, update_id: update.update_id },
+        due_at: update.next_at,
+        url: update.webhook_url,
+        headers,
+        body: update.body,
+    }
+}

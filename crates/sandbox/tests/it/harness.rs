@@ -1,0 +1,178 @@
+//! A sandbox on a port of its own, a client, and a receiver for what the sandbox sends.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+use reef_sandbox::{DEFAULT_POLAR_WEBHOOK_SECRET, Options, Sandbox};
+use reqwest::{Client, RequestBuilder, Response, header::HeaderMap};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// A running sandbox, its file in a folder that outlives it.
+pub struct World {
+    pub base: String,
+    pub http: Client,
+    pub folder: Arc<TempDir>,
+    sandbox: Sandbox,
+    server: JoinHandle<()>,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap())).await
+    }
+
+    pub async fn start_in(folder: Arc<TempDir>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let options = Options {
+            database: folder.path().join("world").join("sandbox.db"),
+            public_url: base.clone(),
+            polar_webhook_secret: DEFAULT_POLAR_WEBHOOK_SECRET.to_owned(),
+            polar_webhook_url: None,
+        };
+        let sandbox = reef_sandbox::open(options).await.unwrap();
+        let router = sandbox.router();
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { base, http: client(), folder, sandbox, server }
+    }
+
+    /// Stops this one and starts another on the same file, at another port.
+    pub async fn restart(self) -> Self {
+        let folder = Arc::clone(&self.folder);
+        self.server.abort();
+        self.sandbox.close().await;
+        drop(self);
+        Self::start_in(folder).await
+    }
+
+    pub fn drain(&self) {
+        self.sandbox.drain();
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.base))
+    }
+
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.base))
+    }
+
+    pub fn put(&self, path: &str) -> RequestBuilder {
+        self.http.put(format!("{}{path}", self.base))
+    }
+
+    pub fn patch(&self, path: &str) -> RequestBuilder {
+        self.http.patch(format!("{}{path}", self.base))
+    }
+
+    pub fn delete(&self, path: &str) -> RequestBuilder {
+        self.http.delete(format!("{}{path}", self.base))
+    }
+}
+
+/// Loopback only: no proxy, no redirects, no endless waits.
+fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(20))
+        .build()
+        .unwrap()
+}
+
+/// Sends, and wants this status; answers the JSON body, `null` if it is none.
+pub async fn expect(status: u16, request: RequestBuilder) -> Value {
+    let answer = request.send().await.unwrap();
+    let (got, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+    assert_eq!(got, status, "{text}");
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+pub async fn send(request: RequestBuilder) -> Response {
+    request.send().await.unwrap()
+}
+
+/// One delivery as it arrived.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Hit {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+type Shared = Arc<Mutex<(Vec<Hit>, VecDeque<(u16, String)>)>>;
+
+/// Takes every POST; answers from a list, then 200.
+#[derive(Clone)]
+pub struct Receiver {
+    pub url: String,
+    shared: Shared,
+}
+
+impl Receiver {
+    pub async fn start() -> Self {
+        let shared = Shared::default();
+        let router = Router::new().route("/{*path}", post(receive)).with_state(Arc::clone(&shared));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, shared }
+    }
+
+    pub fn answers(&self, status: u16, body: &str) {
+        self.shared.lock().unwrap().1.push_back((status, body.to_owned()));
+    }
+
+    pub fn hits(&self) -> Vec<Hit> {
+        self.shared.lock().unwrap().0.clone()
+    }
+
+    /// Waits until so many deliveries have arrived.
+    pub async fn wait_for(&self, count: usize) -> Vec<Hit> {
+        until(|| async {
+            let hits = self.hits();
+            (hits.len() >= count).then_some(hits)
+        })
+        .await
+    }
+}
+
+async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+    let delay = serde_json::from_slice::<Value>(&body)
+        .ok()
+        .and_then(|body| body["message"]["text"].as_str().map(|text| text.starts_with("wait")));
+    let answer = {
+        let mut shared = shared.lock().unwrap();
+        shared.0.push(Hit { headers, body });
+        shared.1.pop_front()
+    };
+    if delay == Some(true) {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    let (status, body) = answer.unwrap_or((200, String::new()));
+    (StatusCode::from_u16(status).unwrap(), body)
+}
+
+/// Looks again and again until there is something, for at most 15 seconds.
+pub async fn until<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
+    for _ in 0..750 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it did not come");
+}

@@ -1,0 +1,8 @@
+//! The sandbox as its users meet it: over HTTP.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod harness;
+mod models;
+mod polar;
+mod switches;
+mod telegram;

@@ -1,0 +1,224 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use reef_domain::Timestamp;
+use reef_domain::ids::JobId;
+use reef_store::testing::TestStore;
+use reef_store::{NewJob, Store, on_both_databases};
+
+use crate::jobs::{claim, job};
+use crate::support::{NOW, at, raw, raw_rows, uuid};
+
+async fn enqueue(store: &Store, jobs: &[NewJob]) {
+    let mut tx = store.begin().await.expect("a transaction");
+    for job in jobs {
+        tx.enqueue(job, NOW).await.expect("a job");
+    }
+    tx.commit().await.expect("a commit");
+}
+
+/// Claims in steps of three, each its own transaction, until there is nothing left.
+async fn claim_all(store: Store) -> Vec<JobId> {
+    let mut mine = Vec::new();
+    loop {
+        let mut tx = store.begin().await.expect("a transaction");
+        let rows = tx.claim_jobs("deploy", uuid(), NOW, at(1000), 3).await.expect("a claim");
+        tx.commit().await.expect("a commit");
+        assert!(rows.len() <= 3);
+        if rows.is_empty() {
+            return mine;
+        }
+        mine.extend(rows.into_iter().map(|row| row.id));
+    }
+}
+
+on_both_databases! {
+    async fn claimers_at_once_never_get_the_same_job_and_leave_none(db: TestStore) {
+        let jobs: Vec<_> = (0..90).map(|_| job("deploy", None)).collect();
+        enqueue(&db.store, &jobs).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..4 {
+            tasks.spawn(claim_all(db.store.clone()));
+        }
+        let claimed: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+        assert_eq!(claimed.len(), jobs.len());
+        assert_eq!(claimed.into_iter().collect::<HashSet<_>>(), jobs.iter().map(|job| job.id).collect());
+    }
+
+    async fn a_leased_job_is_left_alone_until_its_lease_lapses(db: TestStore) {
+        let (ours, theirs) = (uuid(), uuid());
+        enqueue(&db.store, &[job("deploy", None)]).await;
+        let mut tx = db.store.begin().await.unwrap();
+        let first = claim(&mut tx, ours, NOW).await.unwrap();
+        assert_eq!(claim(&mut tx, theirs, at(99)).await, None);
+        let second = claim(&mut tx, theirs, at(100)).await.unwrap();
+        assert_eq!((second.id, second.attempts), (first.id, 2));
+    }
+
+    async fn an_extended_lease_lasts_longer(db: TestStore) {
+        let (ours, theirs) = (uuid(), uuid());
+        enqueue(&db.store, &[job("deploy", None)]).await;
+        let mut tx = db.store.begin().await.unwrap();
+        let row = claim(&mut tx, ours, NOW).await.unwrap();
+        assert!(!tx.extend_lease(row.id, theirs, at(500)).await.unwrap());
+        assert!(tx.extend_lease(row.id, ours, at(200)).await.unwrap());
+        assert_eq!(claim(&mut tx, theirs, at(199)).await, None);
+        assert!(claim(&mut tx, theirs, at(200)).await.is_some());
+        assert!(!tx.extend_lease(row.id, ours, at(900)).await.unwrap());
+        assert!(!tx.extend_lease(JobId::new(uuid()), ours, at(900)).await.unwrap());
+    }
+
+    async fn whoever_lost_its_lease_can_no_longer_end_the_job(db: TestStore) {
+        let (ours, theirs) = (uuid(), uuid());
+        enqueue(&db.store, &[job("deploy", None)]).await;
+        let mut tx = db.store.begin().await.unwrap();
+        claim(&mut tx, ours, NOW).await.unwrap();
+        let row = claim(&mut tx, theirs, at(100)).await.unwrap();
+        tx.finish_job(row.id, ours, row.wakes).await.unwrap();
+        tx.retry_job(row.id, ours, at(0), None).await.unwrap();
+        tx.hand_back_job(row.id, ours).await.unwrap();
+        tx.bury_job(row.id, ours, "late", at(101)).await.unwrap();
+        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+        assert_eq!(claim(&mut tx, uuid(), at(150)).await, None);
+        // The new holder can.
+        tx.finish_job(row.id, theirs, row.wakes).await.unwrap();
+        assert_eq!(tx.count_jobs().await.unwrap(), (0, 0));
+    }
+
+    async fn a_job_that_is_tried_again_waits_until_then_and_counts_on(db: TestStore) {
+        let token = uuid();
+        enqueue(&db.store, &[job("deploy", None)]).await;
+        let mut tx = db.store.begin().await.unwrap();
+        let row = claim(&mut tx, token, NOW).await.unwrap();
+        tx.retry_job(row.id, token, at(10), Some("answered 503")).await.unwrap();
+        assert_eq!(claim(&mut tx, token, at(9)).await, None);
+        assert_eq!(claim(&mut tx, token, at(10)).await.map(|row| row.attempts), Some(2));
+        tx.commit().await.unwrap();
+        let errors = raw_rows!(db, (Option<String>,), "select last_error from jobs");
+        assert_eq!(errors, [(Some("answered 503".to_owned()),)]);
+    }
+
+    async fn a_job_handed_back_is_as_if_it_had_not_been_begun(db: TestStore) {
+        let token = uuid();
+        enqueue(&db.store, &[job("deploy", None)]).await;
+        let mut tx = db.store.begin().await.unwrap();
+        for _ in 0..3 {
+            let row = claim(&mut tx, token, NOW).await.unwrap();
+            assert_eq!(row.attempts, 1);
+            tx.hand_back_job(row.id, token).await.unwrap();
+        }
+        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+    }
+
+    async fn a_buried_job_stays_visible_and_is_never_claimed(db: TestStore) {
+        let token = uuid();
+        enqueue(&db.store, &[job("deploy", None), job("callback", None)]).await;
+        let mut tx = db.store.begin().await.unwrap();
+        let row = claim(&mut tx, token, NOW).await.unwrap();
+        tx.bury_job(row.id, token, "hopeless", at(5)).await.unwrap();
+        assert_eq!(tx.count_jobs().await.unwrap(), (1, 1));
+        assert_eq!(claim(&mut tx, token, at(1_000_000)).await, None);
+        assert_eq!(tx.next_jobs(NOW).await.unwrap(), [("callback".to_owned(), NOW)]);
+        tx.commit().await.unwrap();
+        let dead = raw_rows!(
+            db,
+            (JobId, Option<Timestamp>, Option<String>),
+            "select id, dead_at, last_error from jobs where kind = 'deploy'",
+        );
+        assert_eq!(dead, [(row.id, Some(at(5)), Some("hopeless".to_owned()))]);
+    }
+
+    async fn the_next_moment_of_each_kind_is_known(db: TestStore) {
+        let later = |kind, ms| NewJob { run_at: at(ms), ..job(kind, None) };
+        let mut tx = db.store.begin().await.unwrap();
+        assert_eq!(tx.next_jobs(NOW).await.unwrap(), []);
+        tx.commit().await.unwrap();
+        enqueue(&db.store, &[later("deploy", 5), later("deploy", 0), later("callback", 70)]).await;
+        let mut tx = db.store.begin().await.unwrap();
+        for (claimed, now, expected) in [(false, 0, 0), (true, 0, 5)] {
+            if claimed {
+                assert!(claim(&mut tx, uuid(), NOW).await.is_some());
+            }
+            let mut next = tx.next_jobs(at(now)).await.unwrap();
+            next.sort();
+            assert_eq!(next, [("callback".to_owned(), at(70)), ("deploy".to_owned(), at(expected))]);
+        }
+        // Both leased: the end of the first lease counts; a lapsed one makes its job due again.
+        assert!(claim(&mut tx, uuid(), at(6)).await.is_some());
+        let deploy = |next: Vec<(String, Timestamp)>| next.into_iter().find(|(kind, _)| kind == "deploy");
+        assert_eq!(deploy(tx.next_jobs(at(7)).await.unwrap()).unwrap().1, at(100));
+        assert_eq!(deploy(tx.next_jobs(at(100)).await.unwrap()).unwrap().1, NOW);
+    }
+
+    async fn a_process_that_is_alone_frees_what_the_one_before_it_held(db: TestStore) {
+        enqueue(&db.store, &[job("deploy", None), job("deploy", None), job("deploy", None)]).await;
+        let mut tx = db.store.begin().await.unwrap();
+        assert_eq!(tx.claim_jobs("deploy", uuid(), NOW, at(1_000_000), 2).await.unwrap().len(), 2);
+        assert_eq!(tx.free_all_leases().await.unwrap(), 2);
+        assert_eq!(tx.free_all_leases().await.unwrap(), 0);
+        assert_eq!(tx.claim_jobs("deploy", uuid(), NOW, at(100), 10).await.unwrap().len(), 3);
+    }
+
+    async fn asking_again_while_the_run_ends_loses_nothing(db: TestStore) {
+        for round in 0..10 {
+            let token = uuid();
+            enqueue(&db.store, &[job("deploy", Some("d:1"))]).await;
+            let mut tx = db.store.begin().await.unwrap();
+            let row = claim(&mut tx, token, NOW).await.unwrap();
+            tx.commit().await.unwrap();
+            let (store, asking) = (db.store.clone(), job("deploy", Some("d:1")));
+            let ask = tokio::spawn(async move { enqueue(&store, &[asking]).await });
+            let store = db.store.clone();
+            let end = tokio::spawn(async move {
+                let mut tx = store.begin().await.unwrap();
+                tx.finish_job(row.id, token, row.wakes).await.unwrap();
+                tx.commit().await.unwrap();
+            });
+            ask.await.unwrap();
+            end.await.unwrap();
+            // Whichever was first, exactly one run is still to come.
+            let mut tx = db.store.begin().await.unwrap();
+            assert_eq!(tx.count_jobs().await.unwrap(), (1, 0), "round {round}");
+            let again = claim(&mut tx, token, NOW).await.unwrap();
+            tx.finish_job(again.id, token, again.wakes).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+}
+
+/// SQLite has one writer: there, a second claimer waits in `begin`.
+#[tokio::test]
+async fn on_postgres_a_second_claimer_does_not_wait_for_the_first_ones_transaction() {
+    let db = TestStore::postgres().await;
+    enqueue(&db.store, &[job("deploy", None), job("deploy", None)]).await;
+    let mut first = db.store.begin().await.unwrap();
+    let mut second = db.store.begin().await.unwrap();
+    let ours = claim(&mut first, uuid(), NOW).await.unwrap();
+    let theirs = tokio::time::timeout(Duration::from_secs(5), claim(&mut second, uuid(), NOW));
+    let theirs = theirs.await.expect("no waiting").unwrap();
+    assert_ne!(ours.id, theirs.id);
+    assert_eq!(claim(&mut second, uuid(), NOW).await, None);
+    // A claim that is rolled back has not happened.
+    drop(first);
+    let mut third = db.store.begin().await.unwrap();
+    let again = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            if let Some(row) = claim(&mut third, uuid(), NOW).await {
+                return row;
+            }
+        }
+    });
+    assert_eq!(again.await.expect("freed").id, ours.id);
+}
+
+/// With old statistics the planner takes the table for one row, and joins it in the simplest way.
+#[tokio::test]
+async fn on_postgres_a_claim_keeps_to_its_limit_whatever_the_planner_believes() {
+    let db = TestStore::postgres().await;
+    enqueue(&db.store, &[job("deploy", None)]).await;
+    raw!(db, "analyze jobs");
+    let more: Vec<_> = (0..20).map(|_| job("deploy", None)).collect();
+    enqueue(&db.store, &more).await;
+    let mut tx = db.store.begin().await.unwrap();
+    assert_eq!(tx.claim_jobs("deploy", uuid(), NOW, at(100), 1).await.unwrap().len(), 1);
+}

@@ -1,0 +1,193 @@
+use reef_domain::Timestamp;
+use reef_domain::ids::JobId;
+use reef_store::{JobRow, NewJob, Tx, on_both_databases};
+use serde_json::json;
+
+use crate::support::{NOW, at, uuid};
+
+/// A job that is not stored, due at [`NOW`].
+pub fn job(kind: &'static str, dedup_key: Option<&str>) -> NewJob {
+    NewJob {
+        id: JobId::new(uuid()),
+        kind,
+        dedup_key: dedup_key.map(str::to_owned),
+        payload: json!({"assistant": "a1"}),
+        run_at: NOW,
+    }
+}
+
+/// Claims one job of the kind `deploy`, leased for 100 ms.
+pub async fn claim(tx: &mut Tx, token: uuid::Uuid, now: Timestamp) -> Option<JobRow> {
+    let until = Timestamp::from_unix_ms(now.unix_ms() + 100);
+    let mut claimed = tx.claim_jobs("deploy", token, now, until, 1).await.expect("a claim");
+    assert!(claimed.len() <= 1, "{claimed:?}");
+    claimed.pop()
+}
+
+on_both_databases! {
+    async fn a_job_is_claimed_as_it_was_enqueued(db: TestStore) {
+        let new = NewJob { payload: json!({"b": [1, null], "a": "Ünï 🪸"}), ..job("deploy", Some("d:1")) };
+        let mut tx = db.store.begin().await.unwrap();
+        tx.enqueue(&new, at(-5)).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = db.store.begin().await.unwrap();
+        let claimed = claim(&mut tx, uuid(), NOW).await.unwrap();
+        assert_eq!((claimed.id, claimed.kind.as_str()), (new.id, "deploy"));
+        assert_eq!(claimed.payload.0, new.payload);
+        assert_eq!((claimed.attempts, claimed.wakes, claimed.created_at), (1, 0, at(-5)));
+    }
+
+    async fn a_job_of_a_transaction_that_failed_was_never_there(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        tx.enqueue(&job("deploy", None), NOW).await.unwrap();
+        drop(tx);
+        let mut tx = db.store.begin().await.unwrap();
+        assert_eq!(tx.count_jobs().await.unwrap(), (0, 0));
+        assert_eq!(claim(&mut tx, uuid(), NOW).await, None);
+    }
+
+    async fn a_taken_job_id_is_a_unique_violation(db: TestStore) {
+        let new = job("deploy", None);
+        let mut tx = db.store.begin().await.unwrap();
+        tx.enqueue(&new, NOW).await.unwrap();
+        assert!(tx.enqueue(&new, NOW).await.unwrap_err().is_unique_violation());
+    }
+
+    async fn no_job_runs_before_its_time(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        tx.enqueue(&job("deploy", None), NOW).await.unwrap();
+        assert_eq!(claim(&mut tx, uuid(), at(-1)).await, None);
+        assert!(claim(&mut tx, uuid(), NOW).await.is_some());
+    }
+
+    async fn kinds_are_claimed_apart(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        tx.enqueue(&job("callback", None), NOW).await.unwrap();
+        assert_eq!(claim(&mut tx, uuid(), NOW).await, None);
+        assert_eq!(tx.claim_jobs("callback", uuid(), NOW, at(1), 5).await.unwrap().len(), 1);
+    }
+
+    async fn jobs_are_claimed_in_the_order_they_are_due(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let mut jobs = Vec::new();
+        for run_at in [-1, -30, -20, -20, -10, 1] {
+            let new = NewJob { run_at: at(run_at), ..job("deploy", None) };
+            tx.enqueue(&new, NOW).await.unwrap();
+            jobs.push(new);
+        }
+        jobs.sort_by_key(|job| (job.run_at, job.id));
+        let mut claimed = Vec::new();
+        while let Some(row) = claim(&mut tx, uuid(), NOW).await {
+            claimed.push(row.id);
+        }
+        let due: Vec<_> = jobs.iter().filter(|job| job.run_at <= NOW).map(|job| job.id).collect();
+        assert_eq!(claimed, due);
+    }
+
+    async fn a_claim_takes_the_longest_due_and_no_more_than_its_limit(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let mut expected = Vec::new();
+        for late in 0..20 {
+            let new = NewJob { run_at: at(-late), ..job("deploy", None) };
+            tx.enqueue(&new, NOW).await.unwrap();
+            expected.insert(0, new.id);
+        }
+        for limit in [3_i64, 0, 7] {
+            let claimed = tx.claim_jobs("deploy", uuid(), NOW, at(100), limit).await.unwrap();
+            let mut ids: Vec<_> = claimed.iter().map(|row| row.id).collect();
+            let mut due: Vec<_> = expected.drain(..usize::try_from(limit).unwrap()).collect();
+            ids.sort();
+            due.sort();
+            assert_eq!(ids, due, "limit {limit}");
+        }
+    }
+
+    async fn jobs_without_a_dedup_key_are_all_kept(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        for new in [job("deploy", None), job("deploy", None), job("deploy", Some("a")), job("deploy", Some("b"))] {
+            tx.enqueue(&new, NOW).await.unwrap();
+        }
+        assert_eq!(tx.count_jobs().await.unwrap(), (4, 0));
+    }
+
+    async fn a_job_asked_for_twice_runs_once_at_the_earlier_time(db: TestStore) {
+        for (first, second) in [(0, -50), (-50, 0)] {
+            let mut tx = db.store.begin().await.unwrap();
+            let original = NewJob { run_at: at(first), ..job("deploy", Some("d:1")) };
+            tx.enqueue(&original, NOW).await.unwrap();
+            let again = NewJob { run_at: at(second), ..job("deploy", Some("d:1")) };
+            tx.enqueue(&again, NOW).await.unwrap();
+            assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+            assert_eq!(claim(&mut tx, uuid(), at(-51)).await, None);
+            let claimed = claim(&mut tx, uuid(), at(-50)).await.unwrap();
+            assert_eq!(claimed.id, original.id);
+        }
+    }
+
+    async fn a_job_asked_for_while_it_runs_runs_once_more(db: TestStore) {
+        let token = uuid();
+        let mut tx = db.store.begin().await.unwrap();
+        tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
+        let running = claim(&mut tx, token, NOW).await.unwrap();
+        tx.enqueue(&job("deploy", Some("d:1")), at(10)).await.unwrap();
+        // Not beside the one that runs.
+        assert_eq!(claim(&mut tx, uuid(), at(20)).await, None);
+        tx.finish_job(running.id, token, running.wakes).await.unwrap();
+        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+        let again = claim(&mut tx, token, at(20)).await.unwrap();
+        assert_eq!((again.id, again.attempts), (running.id, 1));
+        tx.finish_job(again.id, token, again.wakes).await.unwrap();
+        assert_eq!(tx.count_jobs().await.unwrap(), (0, 0));
+    }
+
+    async fn a_job_asked_for_while_its_run_fails_does_not_wait_for_the_back_off(db: TestStore) {
+        let token = uuid();
+        let mut tx = db.store.begin().await.unwrap();
+        tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
+        let running = claim(&mut tx, token, NOW).await.unwrap();
+        tx.enqueue(&NewJob { run_at: at(30), ..job("deploy", Some("d:1")) }, at(10)).await.unwrap();
+        tx.retry_job(running.id, token, at(10_000), Some("no answer")).await.unwrap();
+        let again = claim(&mut tx, token, at(30)).await.unwrap();
+        // Once: the next failure backs off again.
+        tx.retry_job(again.id, token, at(10_000), None).await.unwrap();
+        assert_eq!(claim(&mut tx, token, at(9_999)).await, None);
+    }
+
+    async fn a_job_asked_for_while_its_run_gives_up_is_not_lost(db: TestStore) {
+        let token = uuid();
+        let mut tx = db.store.begin().await.unwrap();
+        tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
+        let running = claim(&mut tx, token, NOW).await.unwrap();
+        tx.enqueue(&job("deploy", Some("d:1")), at(10)).await.unwrap();
+        tx.bury_job(running.id, token, "hopeless", at(20)).await.unwrap();
+        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+        assert_eq!(claim(&mut tx, uuid(), at(20)).await.map(|row| row.attempts), Some(1));
+    }
+
+    async fn a_job_that_was_given_up_starts_afresh_when_it_is_asked_for_again(db: TestStore) {
+        let token = uuid();
+        let mut tx = db.store.begin().await.unwrap();
+        tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
+        for _ in 0..3 {
+            let running = claim(&mut tx, token, NOW).await.unwrap();
+            tx.retry_job(running.id, token, NOW, None).await.unwrap();
+        }
+        let last = claim(&mut tx, token, NOW).await.unwrap();
+        tx.bury_job(last.id, token, "hopeless", NOW).await.unwrap();
+        assert_eq!(tx.count_jobs().await.unwrap(), (0, 1));
+        tx.enqueue(&job("deploy", Some("d:1")), at(10)).await.unwrap();
+        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+        let fresh = claim(&mut tx, token, at(10)).await.unwrap();
+        assert_eq!((fresh.id, fresh.attempts), (last.id, 1));
+    }
+
+    async fn asking_again_during_the_back_off_does_not_forget_the_attempts(db: TestStore) {
+        let token = uuid();
+        let mut tx = db.store.begin().await.unwrap();
+        tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
+        let running = claim(&mut tx, token, NOW).await.unwrap();
+        tx.retry_job(running.id, token, at(10_000), None).await.unwrap();
+        tx.enqueue(&NewJob { run_at: at(5), ..job("deploy", Some("d:1")) }, at(5)).await.unwrap();
+        assert_eq!(claim(&mut tx, token, at(5)).await.map(|row| row.attempts), Some(2));
+    }
+}

@@ -1,0 +1,90 @@
+use reef_domain::State;
+use reef_domain::ids::UserId;
+use reef_domain::wire::Status;
+use reef_store::on_both_databases;
+
+use crate::support::{NOW, add_assistant, add_slot, add_user, at, run, uuid};
+
+const HOUR: i64 = 3_600_000;
+
+on_both_databases! {
+    async fn a_user_sees_only_their_own_assistants_newest_first(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        let old = add_assistant(&mut tx, user, State::Purchased, at(-10)).await;
+        let first = add_assistant(&mut tx, user, State::Purchased, NOW).await;
+        let second = add_assistant(&mut tx, user, State::Stopped { run: run(2), reason: None }, NOW).await;
+        add_assistant(&mut tx, other, State::Purchased, NOW).await;
+        assert_eq!(tx.assistants_of(user, at(-HOUR)).await.unwrap(), [second, first, old]);
+        assert_eq!(tx.assistants_of(UserId::new(uuid()), at(-HOUR)).await.unwrap(), []);
+    }
+
+    async fn an_unpaid_slot_is_listed_up_to_exactly_its_hour(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let slot = add_slot(&mut tx, user).await;
+        let paid = add_assistant(&mut tx, user, State::Purchased, at(-9 * HOUR)).await;
+        assert_eq!(tx.assistants_of(user, NOW).await.unwrap(), [slot.clone(), paid.clone()]);
+        assert_eq!(tx.assistants_of(user, at(1)).await.unwrap(), [paid]);
+        assert_eq!(tx.assistant(slot.id).await.unwrap(), Some(slot));
+    }
+
+    async fn only_a_users_young_unpaid_slots_are_counted(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        for created in [-HOUR - 1, -HOUR, -HOUR + 1, 0] {
+            add_assistant(&mut tx, user, State::PendingPayment, at(created)).await;
+        }
+        add_assistant(&mut tx, user, State::Purchased, NOW).await;
+        add_slot(&mut tx, other).await;
+        assert_eq!(tx.count_unpaid(user, at(-HOUR)).await.unwrap(), 2);
+        assert_eq!(tx.count_unpaid(other, at(-HOUR)).await.unwrap(), 1);
+        assert_eq!(tx.count_unpaid(UserId::new(uuid()), at(-HOUR)).await.unwrap(), 0);
+    }
+
+    async fn an_assistant_is_found_by_its_subscription(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        add_slot(&mut tx, user).await;
+        let mut paid = add_assistant(&mut tx, user, State::Purchased, NOW).await;
+        paid.payment.subscription_id = Some("sub_1".to_owned());
+        assert!(tx.update_assistant(&mut paid).await.unwrap());
+        assert_eq!(tx.assistant_by_subscription("sub_1").await.unwrap(), Some(paid));
+        assert_eq!(tx.assistant_by_subscription("sub_2").await.unwrap(), None);
+        assert_eq!(tx.assistant_by_subscription("").await.unwrap(), None);
+    }
+
+    async fn a_status_is_walked_oldest_change_first_up_to_the_limit(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let mut expected = Vec::new();
+        for updated in [30, 10, 20, 10] {
+            let mut slot = add_assistant(&mut tx, user, State::Purchased, NOW).await;
+            slot.updated_at = at(updated);
+            assert!(tx.update_assistant(&mut slot).await.unwrap());
+            expected.push(slot);
+        }
+        add_slot(&mut tx, user).await;
+        expected.sort_by_key(|slot| (slot.updated_at, slot.id));
+        assert_eq!(tx.assistants_in(Status::Purchased, 10).await.unwrap(), expected);
+        assert_eq!(tx.assistants_in(Status::Purchased, 2).await.unwrap(), expected[..2]);
+        assert_eq!(tx.assistants_in(Status::Active, 10).await.unwrap(), []);
+    }
+
+    async fn deployments_are_overdue_from_their_deadline_on(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let mut by_deadline = Vec::new();
+        for deadline in [5, -5, 0] {
+            let state = State::Deploying { run: run(1), deadline: at(deadline) };
+            by_deadline.push((deadline, add_assistant(&mut tx, user, state, NOW).await));
+        }
+        add_assistant(&mut tx, user, State::Stopped { run: run(1), reason: None }, NOW).await;
+        by_deadline.sort_by_key(|(deadline, _)| *deadline);
+        let all: Vec<_> = by_deadline.into_iter().map(|(_, assistant)| assistant).collect();
+        assert_eq!(tx.overdue_deployments(at(-6), 10).await.unwrap(), []);
+        assert_eq!(tx.overdue_deployments(NOW, 10).await.unwrap(), all[..2]);
+        assert_eq!(tx.overdue_deployments(NOW, 1).await.unwrap(), all[..1]);
+        assert_eq!(tx.overdue_deployments(at(5), 10).await.unwrap(), all);
+    }
+}

@@ -1,0 +1,24 @@
+//! The store on both databases: every function, and what must be refused.
+
+mod support;
+
+mod accounts;
+mod assistants;
+mod bot_leases;
+mod bots;
+mod chats;
+mod corrupt;
+mod database;
+mod deletion;
+mod deliveries;
+mod events;
+mod job_leases;
+mod jobs;
+mod keys;
+mod listings;
+mod migrations;
+mod polar;
+mod secrets;
+mod sessions;
+mod walks;
+mod workers;

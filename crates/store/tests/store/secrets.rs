@@ -1,0 +1,110 @@
+use reef_domain::ids::AssistantId;
+use reef_domain::{FailureCode, State};
+use reef_store::{Secrets, on_both_databases};
+
+use crate::support::{NOW, add_assistant, add_slot, add_user, at, run, uuid};
+
+fn all_secrets() -> Secrets {
+    Secrets {
+        bot_token: Some(vec![0, 255, 1]),
+        bot_fingerprint: Some(vec![7; 32]),
+        model_key: Some(vec![9]),
+        managed_key_hash: Some("or-hash".to_owned()),
+    }
+}
+
+fn fingerprint(bytes: &[u8]) -> Secrets {
+    Secrets { bot_fingerprint: Some(bytes.to_vec()), ..Secrets::default() }
+}
+
+on_both_databases! {
+    async fn secrets_are_read_as_they_were_written_and_are_of_one_assistant(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (slot, other) = (add_slot(&mut tx, user).await, add_slot(&mut tx, user).await);
+        assert_eq!(tx.secrets(slot.id).await.unwrap(), Secrets::default());
+        tx.set_secrets(slot.id, &all_secrets()).await.unwrap();
+        assert_eq!(tx.secrets(slot.id).await.unwrap(), all_secrets());
+        assert_eq!(tx.secrets(other.id).await.unwrap(), Secrets::default());
+        assert_eq!(tx.secrets(AssistantId::new(uuid())).await.unwrap(), Secrets::default());
+    }
+
+    async fn secrets_that_are_not_given_stay(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let slot = add_slot(&mut tx, user).await;
+        tx.set_secrets(slot.id, &all_secrets()).await.unwrap();
+        tx.set_secrets(slot.id, &Secrets::default()).await.unwrap();
+        assert_eq!(tx.secrets(slot.id).await.unwrap(), all_secrets());
+        for one in [
+            Secrets { bot_token: Some(vec![1]), ..Secrets::default() },
+            Secrets { bot_fingerprint: Some(vec![2]), ..Secrets::default() },
+            Secrets { model_key: Some(vec![3]), ..Secrets::default() },
+            Secrets { managed_key_hash: Some("new".to_owned()), ..Secrets::default() },
+        ] {
+            let before = tx.secrets(slot.id).await.unwrap();
+            tx.set_secrets(slot.id, &one).await.unwrap();
+            let expected = Secrets {
+                bot_token: one.bot_token.or(before.bot_token),
+                bot_fingerprint: one.bot_fingerprint.or(before.bot_fingerprint),
+                model_key: one.model_key.or(before.model_key),
+                managed_key_hash: one.managed_key_hash.or(before.managed_key_hash),
+            };
+            assert_eq!(tx.secrets(slot.id).await.unwrap(), expected);
+        }
+    }
+
+    async fn neither_secrets_nor_a_checkout_count_as_a_new_version(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let mut slot = add_slot(&mut tx, user).await;
+        tx.set_secrets(slot.id, &all_secrets()).await.unwrap();
+        tx.set_checkout(slot.id, "co_1", "https://polar.sh/c/1").await.unwrap();
+        assert_eq!(tx.assistant(slot.id).await.unwrap().as_ref(), Some(&slot));
+        // And a write of the assistant leaves both alone.
+        assert!(tx.update_assistant(&mut slot).await.unwrap());
+        assert_eq!(tx.secrets(slot.id).await.unwrap(), all_secrets());
+        assert_eq!(tx.checkout_url(slot.id).await.unwrap().as_deref(), Some("https://polar.sh/c/1"));
+    }
+
+    async fn a_checkout_is_known_once_it_is_made(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (slot, other) = (add_slot(&mut tx, user).await, add_slot(&mut tx, user).await);
+        assert_eq!(tx.checkout_url(slot.id).await.unwrap(), None);
+        tx.set_checkout(slot.id, "co_1", "https://polar.sh/c/1").await.unwrap();
+        tx.set_checkout(slot.id, "co_2", "https://polar.sh/c/2").await.unwrap();
+        assert_eq!(tx.checkout_url(slot.id).await.unwrap().as_deref(), Some("https://polar.sh/c/2"));
+        assert_eq!(tx.checkout_url(other.id).await.unwrap(), None);
+        assert_eq!(tx.checkout_url(AssistantId::new(uuid())).await.unwrap(), None);
+    }
+
+    async fn an_owners_bot_is_taken_by_any_other_assistant_that_is_not_stopped(db: TestStore) {
+        let states = [
+            (State::Purchased, true),
+            (State::Deploying { run: run(1), deadline: at(1) }, true),
+            (State::Active { run: run(1), worker_url: "https://w".to_owned() }, true),
+            (State::Failed { run: run(1), failure: FailureCode::DeployTimeout }, true),
+            (State::Stopped { run: run(1), reason: None }, false),
+        ];
+        let mut tx = db.store.begin().await.unwrap();
+        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        let asking = add_assistant(&mut tx, user, State::Purchased, NOW).await;
+        for (number, (state, taken)) in (0_u8..).zip(states) {
+            let holder = add_assistant(&mut tx, user, state, NOW).await;
+            let bot = [number; 32];
+            tx.set_secrets(holder.id, &fingerprint(&bot)).await.unwrap();
+            let status = holder.state.status();
+            let answer = tx.bot_is_taken(&bot, asking.id, Some(user)).await.unwrap();
+            assert_eq!(answer, taken, "{status}");
+            // Not against itself, not by another owner's assistant, not with another bot.
+            assert!(!tx.bot_is_taken(&bot, holder.id, Some(user)).await.unwrap(), "{status}");
+            assert!(!tx.bot_is_taken(&bot, asking.id, Some(other)).await.unwrap(), "{status}");
+            assert!(!tx.bot_is_taken(&[99; 32], asking.id, Some(user)).await.unwrap(), "{status}");
+            // Of anybody, only a running one counts.
+            let running = tx.bot_is_taken(&bot, asking.id, None).await.unwrap();
+            assert_eq!(running, status == reef_domain::wire::Status::Active, "{status}");
+            assert!(!tx.bot_is_taken(&bot, holder.id, None).await.unwrap(), "{status}");
+        }
+    }
+}

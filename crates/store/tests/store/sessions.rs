@@ -1,0 +1,111 @@
+use reef_domain::Timestamp;
+use reef_domain::ids::UserId;
+use reef_store::{SessionRow, on_both_databases};
+
+use crate::support::{NOW, add_user, at, raw, raw_rows, uuid};
+
+fn session(id: &str, user_id: Option<UserId>, expires_at: Timestamp) -> SessionRow {
+    SessionRow {
+        id: id.to_owned(),
+        user_id,
+        data: r#"{"a":1}"#.to_owned(),
+        address: Some("192.0.2.7".to_owned()),
+        agent: Some("Firefox".to_owned()),
+        created_at: NOW,
+        expires_at,
+    }
+}
+
+on_both_databases! {
+    async fn a_session_is_read_as_it_was_written(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        assert!(tx.insert_session(&session("s1", Some(user), at(1000))).await.unwrap());
+        tx.commit().await.unwrap();
+        let mut tx = db.store.read().await.unwrap();
+        let found = tx.session("s1", NOW).await.unwrap().unwrap();
+        assert_eq!((found.id.as_str(), found.user_id), ("s1", Some(user)));
+        assert_eq!(found.data, r#"{"a":1}"#);
+        assert_eq!(found.address.as_deref(), Some("192.0.2.7"));
+        assert_eq!(found.agent.as_deref(), Some("Firefox"));
+        assert_eq!((found.created_at, found.expires_at), (NOW, at(1000)));
+        assert!(tx.session("s2", NOW).await.unwrap().is_none());
+    }
+
+    async fn a_session_ends_at_its_expiry_to_the_millisecond(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        tx.insert_session(&session("s1", None, at(1000))).await.unwrap();
+        assert!(tx.session("s1", at(999)).await.unwrap().is_some());
+        assert!(tx.session("s1", at(1000)).await.unwrap().is_none());
+        assert!(tx.session("s1", at(1001)).await.unwrap().is_none());
+    }
+
+    async fn a_taken_session_id_is_refused_and_the_session_there_stays(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        assert!(tx.insert_session(&session("s1", None, at(1000))).await.unwrap());
+        let mut intruder = session("s1", None, at(5000));
+        intruder.data = "stolen".to_owned();
+        assert!(!tx.insert_session(&intruder).await.unwrap());
+        let found = tx.session("s1", NOW).await.unwrap().unwrap();
+        assert_eq!((found.data.as_str(), found.expires_at), (r#"{"a":1}"#, at(1000)));
+    }
+
+    async fn saving_replaces_everything_but_when_it_was_opened(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        tx.save_session(&session("s1", None, at(1000))).await.unwrap();
+        let mut later = session("s1", Some(user), at(2000));
+        later.data = r#"{"b":2}"#.to_owned();
+        later.address = None;
+        later.agent = Some("Chrome".to_owned());
+        later.created_at = at(500);
+        tx.save_session(&later).await.unwrap();
+        let found = tx.session("s1", at(1500)).await.unwrap().unwrap();
+        assert_eq!((found.user_id, found.data.as_str()), (Some(user), r#"{"b":2}"#));
+        assert_eq!((found.address, found.agent.as_deref()), (None, Some("Chrome")));
+        assert_eq!((found.created_at, found.expires_at), (NOW, at(2000)));
+    }
+
+    async fn a_session_of_nobody_known_is_refused(db: TestStore) {
+        let stranger = Some(UserId::new(uuid()));
+        let mut tx = db.store.begin().await.unwrap();
+        let refused = tx.insert_session(&session("s1", stranger, at(1000))).await.unwrap_err();
+        assert!(!refused.is_unique_violation());
+        drop(tx);
+        let mut tx = db.store.begin().await.unwrap();
+        assert!(tx.save_session(&session("s1", stranger, at(1000))).await.is_err());
+    }
+
+    async fn an_ended_session_is_gone_and_ending_it_again_is_no_error(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        tx.insert_session(&session("s1", None, at(1000))).await.unwrap();
+        tx.insert_session(&session("s2", None, at(1000))).await.unwrap();
+        tx.delete_session("s1").await.unwrap();
+        tx.delete_session("s1").await.unwrap();
+        assert!(tx.session("s1", NOW).await.unwrap().is_none());
+        assert!(tx.session("s2", NOW).await.unwrap().is_some());
+    }
+
+    async fn pruning_forgets_exactly_the_sessions_that_have_ended(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        for (id, expiry) in [("past", -1), ("now", 0), ("soon", 1)] {
+            tx.insert_session(&session(id, None, at(expiry))).await.unwrap();
+        }
+        assert_eq!(tx.prune_sessions(NOW).await.unwrap(), 2);
+        assert_eq!(tx.prune_sessions(NOW).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        let left = raw_rows!(db, (String,), "select id from sessions");
+        assert_eq!(left, [("soon".to_owned(),)]);
+    }
+
+    async fn the_sessions_of_a_deleted_account_go_with_it(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        tx.insert_session(&session("s1", Some(user), at(1000))).await.unwrap();
+        tx.insert_session(&session("s2", None, at(1000))).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(raw!(db, "delete from users where id = $1", user), 1);
+        let left = raw_rows!(db, (String,), "select id from sessions");
+        assert_eq!(left, [("s2".to_owned(),)]);
+    }
+}

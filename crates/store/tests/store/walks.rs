@@ -1,0 +1,126 @@
+//! Random lives of assistants: whatever the state machine makes of one is read back as it was saved.
+
+use reef_domain::ids::{AssistantId, UserId};
+use reef_domain::state::Event;
+use reef_domain::wire::{ApiMode, PaymentStatus, Provider};
+use reef_domain::{Assistant, FailureCode, Timestamp};
+use reef_store::{Store, on_both_databases};
+
+use crate::support::{NOW, add_user, at, uuid, worker_name};
+
+const WALKS: u64 = 24;
+const STEPS: u32 = 30;
+
+/// A small generator with a seed, so that a failure can be walked again (Steele's SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(end).expect("a small number")).expect("below `end`")
+    }
+
+    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())]
+    }
+
+    fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        (self.below(3) > 0).then(|| make(self))
+    }
+
+    fn moment(&mut self) -> Timestamp {
+        // Any millisecond from 1970 to 2100.
+        Timestamp::from_unix_ms(i64::try_from(self.next() % 4_102_444_800_000).expect("below 2^63"))
+    }
+
+    fn text(&mut self) -> String {
+        let chars = ['a', 'Z', '0', ' ', '\'', '"', '\\', '%', '_', '\n', 'é', '漢', '🪸', '\u{202e}'];
+        (0..self.below(20)).map(|_| self.one_of(&chars)).collect()
+    }
+}
+
+fn event(random: &mut Random, assistant: &Assistant) -> Event {
+    let current = assistant.state.run().map_or(0, |run| run.generation);
+    // Mostly of the current run, so that walks get somewhere.
+    let generation = if random.below(5) == 0 { current - 1 } else { current };
+    match random.below(10) {
+        0 | 1 => Event::PaymentConfirmed,
+        2 => Event::Activate { worker_name: worker_name(), deadline: random.moment() },
+        3 => Event::Patch,
+        4 | 5 => Event::WorkerReady { generation, worker_url: format!("https://w/{}", random.text()) },
+        6 => Event::DeployFailed { generation, failure: random.one_of(&FailureCode::ALL) },
+        7 => Event::WorkerVanished { generation },
+        8 => Event::Redeploy { deadline: random.moment() },
+        _ if random.below(2) == 0 => Event::Stop,
+        _ => Event::SubscriptionRevoked,
+    }
+}
+
+/// What else changes with an event: anything that can be stored.
+fn disturb(random: &mut Random, assistant: &mut Assistant) {
+    assistant.payment.status = match random.below(8) {
+        0 => random.one_of(PaymentStatus::ALL),
+        _ => PaymentStatus::Paid,
+    };
+    assistant.payment.subscription_id = random.maybe(Random::text);
+    assistant.payment.current_period_end = random.maybe(Random::moment);
+    assistant.payment.canceled_at = random.maybe(Random::moment);
+    assistant.config.name = random.maybe(Random::text);
+    assistant.config.provider = random.maybe(|random| random.one_of(Provider::ALL));
+    assistant.config.model_id = random.maybe(Random::text);
+    assistant.config.callback_url = random.maybe(Random::text);
+    assistant.sequence += 1;
+    assistant.updated_at = random.moment();
+}
+
+/// One life; gives in how many steps something was saved.
+async fn walk(store: &Store, user: UserId, seed: u64) -> u32 {
+    let random = &mut Random(seed);
+    let mode = random.one_of(ApiMode::ALL);
+    let mut assistant = Assistant::ordered(AssistantId::new(uuid()), user, mode, at(seed.cast_signed()));
+    let mut tx = store.begin().await.expect("a transaction");
+    tx.insert_assistant(&assistant).await.expect("an assistant");
+    tx.commit().await.expect("a commit");
+    let mut saved = 0;
+    for step in 0..STEPS {
+        let mut tx = store.begin().await.expect("a transaction");
+        let read = tx.lock_assistant(assistant.id).await.expect("a readable row").expect("a row");
+        assert_eq!(read, assistant, "seed {seed}, step {step}");
+        let event = event(random, &assistant);
+        let mut next = read;
+        if next.apply(event).is_ok() {
+            disturb(random, &mut next);
+            assert!(tx.update_assistant(&mut next).await.expect("an update"), "seed {seed}, step {step}");
+            tx.commit().await.expect("a commit");
+            saved += 1;
+            assert_eq!(next.version, i64::from(saved));
+            assistant = next;
+        }
+    }
+    let mut tx = store.read().await.expect("a transaction");
+    assert_eq!(tx.assistant(assistant.id).await.expect("a readable row"), Some(assistant), "seed {seed}");
+    saved
+}
+
+on_both_databases! {
+    async fn a_random_life_is_read_back_as_it_was_saved(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        tx.commit().await.unwrap();
+        let mut saved = 0;
+        for seed in 0..WALKS {
+            saved += walk(&db.store, user, seed).await;
+        }
+        // The walks are about something: a good part of their steps were possible.
+        assert!(saved > u32::try_from(WALKS).unwrap() * STEPS / 5, "{saved}");
+        let all = db.store.read().await.unwrap().assistants_of(user, NOW).await.unwrap();
+        assert_eq!(u64::try_from(all.len()).unwrap(), WALKS);
+    }
+}
