@@ -1,2 +1,72 @@
-//! Tasks.
-fn main() {}
+//! `cargo xtask …`: every task of this repository, with what each needs installed on the way.
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
+
+mod counts;
+mod dist;
+mod postgres;
+mod project;
+mod run;
+mod serve;
+mod site;
+mod style;
+mod system;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Reef's tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the site and the server, then run `reef serve` with the arguments given.
+    Serve {
+        /// Handed to `reef serve`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Everything that must hold: format, lints, licences, tests on both databases, size, browser tests.
+    Test,
+    /// The inner loop: tests of domain, store and service on both databases.
+    Unit {
+        /// Handed to the test runner: a filter, for example.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Build only the site, into target/site.
+    Site,
+    /// Build target/dist/reef: one file, site and migrations inside.
+    Dist,
+    /// The browser tests alone, against a fresh target/dist/reef.
+    End2end {
+        /// Handed to Playwright.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Serve { args } => serve::serve(&args),
+        Task::Test => return test::test(),
+        Task::Unit { args } => test::unit(&args),
+        Task::Site => site::build(),
+        Task::Dist => dist::dist().map(|path| run::say(&format!("built {}", path.display()))),
+        Task::End2end { args } => test::end2end(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

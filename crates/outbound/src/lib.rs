@@ -1,1 +1,23 @@
-//! reef-outbound.
+//! The outside world over HTTP: adapters of the service layer's ports.
+//!
+//! All of them send through [`Http`], which is built in one place, with time-outs, limits and without redirects.
+//! Callbacks have a client of their own, which reaches publicly routable addresses only.
+
+mod callbacks;
+mod guard;
+mod http;
+mod models;
+mod openrouter;
+mod overrides;
+mod polar;
+mod telegram;
+#[cfg(test)]
+mod tests;
+
+pub use callbacks::Callbacks;
+pub use http::{Http, SetupError};
+pub use models::{ProviderUrls, Providers, assistant_provider};
+pub use openrouter::OpenRouterKeys;
+pub use overrides::Overrides;
+pub use polar::Polar;
+pub use telegram::TelegramApi;

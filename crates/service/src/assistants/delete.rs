@@ -1,5 +1,6 @@
 //! Deleting: the worker is gone first, then everything else; the subscription never blocks it.
 
+use reef_domain::input::Parsed;
 use reef_domain::wire::{PaymentStatus, Scope};
 use reef_store::EventKind;
 
@@ -17,10 +18,11 @@ impl Services {
     /// is revoked by a job that does not give up, and a payment that comes later is given back.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], [`Error::NotFound`], and [`Error::WorkerDeleteFailed`] with nothing deleted when
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], and [`Error::WorkerDeleteFailed`] with nothing deleted when
     /// the worker may still be there.
-    pub async fn delete(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+    pub async fn delete(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<(), Error> {
         let mut found = self.find(caller, Scope::Write, id).await?;
+        body.map_err(Error::InvalidRequest)?;
         for _ in 0..TRIES {
             if let Err(error) = self.remove_worker_of(&found).await? {
                 tracing::warn!(assistant_id = %found.id, error = %error, "the worker could not be removed before deleting");

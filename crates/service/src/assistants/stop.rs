@@ -2,6 +2,7 @@
 
 use reef_domain::Assistant;
 use reef_domain::assistant::NotNow;
+use reef_domain::input::Parsed;
 use reef_domain::state::{Event, State};
 use reef_domain::wire::{AssistantRecord, Scope};
 
@@ -18,10 +19,11 @@ impl Services {
     /// Stops an assistant. On a stopped one it changes nothing. Billing goes on.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidState`] before activation, and
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidState`] before activation, and
     /// [`Error::WorkerDeleteFailed`] with everything as it was when the worker may still be there.
-    pub async fn stop(&self, caller: &Caller, id: &str) -> Result<AssistantRecord, Error> {
+    pub async fn stop(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<AssistantRecord, Error> {
         let mut found = self.find(caller, Scope::Write, id).await?;
+        body.map_err(Error::InvalidRequest)?;
         for _ in 0..TRIES {
             stopped(&found)?;
             if matches!(found.state, State::Stopped { .. }) {

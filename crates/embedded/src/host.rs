@@ -1,0 +1,150 @@
+//! The port: starting, looking after, removing and forgetting workers.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reef_assistant::telegram::{Bot, read_reply};
+use reef_assistant::{HttpRequest, MENU};
+use reef_domain::ids::AssistantId;
+use reef_service::ports::{HostError, Started, WorkerHost, WorkerRef, WorkerSpec};
+use reef_store::{StoreError, WorkerRow};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::Delivery;
+use crate::embedded::Embedded;
+use crate::sealed;
+
+/// How long the bot's menu may take to be set.
+const MENU_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[async_trait]
+impl WorkerHost for Embedded {
+    async fn start(&self, spec: &WorkerSpec) -> Result<Started, HostError> {
+        let inner = &self.inner;
+        let settings = sealed::seal(&inner.vault, &*inner.entropy, spec).map_err(|error| failed(&error))?;
+        let row = WorkerRow {
+            worker_name: spec.worker.worker_name.clone(),
+            assistant_id: spec.worker.assistant_id,
+            generation: spec.worker.generation,
+            settings,
+            polling: inner.config.delivery == Delivery::Polling,
+            poll_offset: 0,
+            started_at: inner.clock.now(),
+        };
+        if !self.put(&row, spec.bot_id).await.map_err(|error| failed(&error))? {
+            return Err(HostError("a worker of a newer run is there".to_owned()));
+        }
+        self.halt_turns(&spec.worker);
+        self.set_menu(spec.bot_token.clone());
+        // What waited is answered, and a polling worker polls, at once.
+        inner.look.notify_one();
+        let worker_url = format!("{}/workers/{}", inner.config.public_url, row.worker_name);
+        let webhook_url = (!row.polling).then(|| format!("{worker_url}/telegram"));
+        Ok(Started { worker_url, webhook_url })
+    }
+
+    async fn health(&self, worker: &WorkerRef) -> Result<(), HostError> {
+        let found = async { self.inner.store.read().await?.worker(&worker.worker_name).await };
+        match found.await.map_err(|error| failed(&error))? {
+            Some(row) if row.generation == worker.generation => {
+                sealed::open(&self.inner.vault, &self.inner.config, &row).map_err(|error| failed(&error))?;
+                Ok(())
+            }
+            Some(_) => Err(HostError("the worker is of another run".to_owned())),
+            None => Err(HostError("the worker is not there".to_owned())),
+        }
+    }
+
+    async fn remove(&self, worker: &WorkerRef) -> Result<(), HostError> {
+        let removed = async {
+            let mut tx = self.inner.store.begin().await?;
+            let is_removed = tx.delete_worker(&worker.worker_name, worker.generation).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(is_removed)
+        };
+        if removed.await.map_err(|error| failed(&error))? {
+            self.halt_turns(worker);
+        }
+        Ok(())
+    }
+
+    async fn missing(&self, workers: &[WorkerRef]) -> Result<Vec<WorkerRef>, HostError> {
+        let names: Vec<_> = workers.iter().map(|worker| worker.worker_name.as_str()).collect();
+        let found = async { self.inner.store.read().await?.worker_generations(&names).await };
+        let there: HashMap<_, _> = found.await.map_err(|error| failed(&error))?.into_iter().collect();
+        let is_there = |worker: &WorkerRef| there.get(&worker.worker_name) == Some(&worker.generation);
+        Ok(workers.iter().filter(|worker| !is_there(worker)).cloned().collect())
+    }
+
+    async fn forget(&self, assistant: AssistantId) -> Result<(), HostError> {
+        let gone = self.destroy(assistant).await.map_err(|error| failed(&error))?;
+        if let Some(worker) = gone {
+            self.inner.polls.cancel(&worker.worker_name);
+        }
+        self.inner.chats.cancel(assistant);
+        Ok(())
+    }
+}
+
+impl Embedded {
+    /// Writes a worker's row; `false` when a newer run's is there.
+    async fn put(&self, row: &WorkerRow, bot_id: i64) -> Result<bool, StoreError> {
+        let mut tx = self.inner.store.begin().await?;
+        if !tx.put_worker(row).await? {
+            return Ok(false);
+        }
+        let dropped = tx.drop_updates_of_other_bots(row.assistant_id, bot_id, row.started_at).await?;
+        tx.commit().await?;
+        if dropped > 0 {
+            let assistant = row.assistant_id;
+            tracing::info!(%assistant, dropped, "what waits for an earlier bot is not answered");
+        }
+        Ok(true)
+    }
+
+    /// Stops what an older run does in this process; other replicas notice when they renew a lease.
+    fn halt_turns(&self, worker: &WorkerRef) {
+        self.inner.polls.cancel(&worker.worker_name);
+        self.inner.chats.cancel(worker.assistant_id);
+    }
+
+    async fn destroy(&self, assistant: AssistantId) -> Result<Option<WorkerRow>, StoreError> {
+        let mut tx = self.inner.store.begin().await?;
+        let worker = tx.worker_of(assistant).await?;
+        if let Some(worker) = &worker {
+            tx.delete_worker(&worker.worker_name, worker.generation).await?;
+        }
+        tx.forget_updates(assistant).await?;
+        tx.forget_chats(assistant).await?;
+        tx.commit().await?;
+        Ok(worker)
+    }
+
+    /// Sets the bot's menu, beside the start: a bot without one answers just as well.
+    fn set_menu(&self, token: SecretString) {
+        let this = self.clone();
+        self.inner.tasks.spawn(async move {
+            let bot = Bot::new(&this.inner.config.telegram_url, token.expose_secret());
+            let timeout_ms = u64::try_from(MENU_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+            let request = HttpRequest { timeout_ms, ..bot.set_my_commands(&MENU) };
+            let set = tokio::select! {
+                () = this.inner.closing.cancelled() => return,
+                set = this.inner.transport.send(request) => set,
+            };
+            let outcome = match set {
+                Ok(answer) => read_reply::<bool>(&answer).map(drop).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(reason) = outcome {
+                tracing::warn!(reason, "a bot's menu could not be set");
+            }
+        });
+    }
+}
+
+/// Logs the whole chain; the service layer gets the outermost words.
+fn failed(error: &(dyn std::error::Error + 'static)) -> HostError {
+    tracing::error!(error, "the embedded worker host failed");
+    HostError(error.to_string())
+}

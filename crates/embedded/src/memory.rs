@@ -1,0 +1,135 @@
+//! What a turn reaches of the world: HTTP, time, and its assistant's memory in the database.
+
+use std::time::Duration;
+
+use reef_assistant::{
+    Host, HttpError, HttpRequest, HttpResponse, MEMORY_TURNS_MAX, MemoryChange, MemoryError, Reply, Role,
+    Turn,
+};
+use reef_store::{StoreError, TurnRow, Tx, UpdateRow};
+
+use crate::embedded::Embedded;
+
+/// The host of one turn. Its writes are refused once somebody else holds the update, so that a process which was
+/// slow to notice does not remember or note anything twice.
+pub(crate) struct TurnHost<'a> {
+    pub embedded: &'a Embedded,
+    pub row: &'a UpdateRow,
+}
+
+impl Host for TurnHost<'_> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.embedded.inner.transport.send(request).await
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        tokio::time::sleep(wait).await;
+    }
+
+    fn now_unix_ms(&self) -> i64 {
+        self.embedded.inner.clock.now().unix_ms()
+    }
+
+    async fn recent_turns(&self, chat_id: i64, limit: usize) -> Result<Vec<Turn>, MemoryError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let read = async {
+            self.embedded.inner.store.read().await?.recent_turns(self.row.assistant_id, chat_id, limit).await
+        };
+        read.await.map_err(|error| failed(&error))?.into_iter().map(turn_of).collect()
+    }
+
+    async fn saved_reply(&self, _update_id: i64) -> Result<Option<Reply>, MemoryError> {
+        // The row was read when it was claimed, and nobody else writes to it since.
+        let Some(answer) = self.row.answer.as_ref().filter(|_| false) else { return Ok(None) };
+        let reply: Reply = serde_json::from_str(answer).map_err(|_| not_understood())?;
+        let sent = usize::try_from(self.row.sent_parts).map_err(|_| not_understood())?;
+        Ok(Some(Reply { sent, ..reply }))
+    }
+
+    async fn save_reply(
+        &self,
+        _update_id: i64,
+        reply: &Reply,
+        change: &MemoryChange,
+    ) -> Result<(), MemoryError> {
+        let answer = serde_json::to_string(reply).map_err(|_| not_understood())?;
+        let is_saved = self.save(&answer, change).await.map_err(|error| failed(&error))?;
+        if is_saved { Ok(()) } else { Err(lost()) }
+    }
+
+    async fn mark_sent(&self, _update_id: i64, part_index: usize) -> Result<(), MemoryError> {
+        let sent = i64::try_from(part_index + 1).map_err(|_| not_understood())?;
+        let noted = async {
+            let mut tx = self.embedded.inner.store.begin().await?;
+            let is_noted = tx.set_sent_parts(self.row.id, self.embedded.inner.token, sent).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(is_noted)
+        };
+        if noted.await.map_err(|error| failed(&error))? { Ok(()) } else { Err(lost()) }
+    }
+}
+
+impl TurnHost<'_> {
+    /// Keeps the answer and what it changes in the memory, both or neither; `false` when the turn is somebody else's.
+    async fn save(&self, answer: &str, change: &MemoryChange) -> Result<bool, StoreError> {
+        let inner = &self.embedded.inner;
+        let mut tx = inner.store.begin().await?;
+        if !tx.save_answer(self.row.id, inner.token, answer).await? {
+            return Ok(false);
+        }
+        self.apply(&mut tx, change).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn apply(&self, tx: &mut Tx, change: &MemoryChange) -> Result<(), StoreError> {
+        let assistant = self.row.assistant_id;
+        match change {
+            MemoryChange::Keep => Ok(()),
+            MemoryChange::Forget { chat_id } => tx.forget_chat(assistant, *chat_id).await,
+            MemoryChange::Append { chat_id, turns } => {
+                let now = self.embedded.inner.clock.now();
+                for turn in turns {
+                    tx.append_turn(assistant, *chat_id, &row_of(turn), now).await?;
+                }
+                // Nothing older is ever read again.
+                tx.trim_chat(assistant, *chat_id, i64::try_from(MEMORY_TURNS_MAX).unwrap_or(i64::MAX)).await
+            }
+        }
+    }
+}
+
+const USER: &str = "user";
+const ASSISTANT: &str = "assistant";
+
+fn row_of(turn: &Turn) -> TurnRow {
+    let role = match turn.role {
+        Role::User => USER,
+        Role::Assistant => ASSISTANT,
+    };
+    // PostgreSQL keeps no NUL in a text, and nobody misses one.
+    TurnRow { role: role.to_owned(), content: turn.text.replace('\0', "") }
+}
+
+fn turn_of(row: TurnRow) -> Result<Turn, MemoryError> {
+    let role = match row.role.as_str() {
+        USER => Role::User,
+        ASSISTANT => Role::Assistant,
+        _ => return Err(not_understood()),
+    };
+    Ok(Turn { role, text: row.content })
+}
+
+/// The database's reason goes to the log here: a turn's error has no source.
+fn failed(error: &StoreError) -> MemoryError {
+    tracing::error!(error = error as &dyn std::error::Error, "an assistant's memory failed");
+    MemoryError(error.to_string())
+}
+
+fn not_understood() -> MemoryError {
+    MemoryError("what is kept is not understood".to_owned())
+}
+
+fn lost() -> MemoryError {
+    MemoryError("somebody else goes on with the turn".to_owned())
+}

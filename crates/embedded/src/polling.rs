@@ -1,0 +1,248 @@
+//! Long polling, where Telegram cannot reach this process: one task per worker, under a lease.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use reef_assistant::telegram::{Bot, TelegramError, parse_update, read_reply};
+use reef_assistant::{HttpRequest, Settings};
+use reef_store::{StoreError, WorkerRow};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::embedded::Embedded;
+use crate::receive::WAITING_MAX;
+use crate::sealed;
+
+/// How long Telegram holds an answer back until there is an update.
+const WAIT_S: u64 = 25;
+
+/// For how long a process that is gone holds up a worker: longer than a poll may take.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How many workers one look takes up, so that thousands do not begin in the same instant.
+const SWEEP_WORKERS: i64 = 50;
+
+/// A hundred updates of the largest size.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Between two polls, in case the server answers without waiting.
+const PACE: Duration = Duration::from_millis(500);
+
+/// The longest wait after failures.
+const BACK_OFF_MAX: Duration = Duration::from_secs(60);
+
+/// When a refused token is tried again: only its owner can help, by a redeployment.
+const REFUSED_WAIT: Duration = Duration::from_secs(600);
+
+/// The polls of this process, by worker.
+#[derive(Debug, Default)]
+pub(crate) struct Polls(Mutex<HashMap<String, CancellationToken>>);
+
+impl Polls {
+    // A map of plain values stays whole whatever panics beside it.
+    fn running(&self) -> MutexGuard<'_, HashMap<String, CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the poll of a worker, in the middle of its waiting.
+    pub fn cancel(&self, worker_name: &str) {
+        if let Some(cancel) = self.running().get(worker_name) {
+            cancel.cancel();
+        }
+    }
+
+    /// `None` when this process polls for it already.
+    fn begin(&self, worker_name: &str, closing: &CancellationToken) -> Option<CancellationToken> {
+        let mut running = self.running();
+        if running.contains_key(worker_name) {
+            return None;
+        }
+        let cancel = closing.child_token();
+        running.insert(worker_name.to_owned(), cancel.clone());
+        Some(cancel)
+    }
+}
+
+/// Takes a poll off the list, also when it panics.
+struct Polling {
+    embedded: Embedded,
+    worker_name: String,
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        self.embedded.inner.polls.running().remove(&self.worker_name);
+        // A newer run may wait for it.
+        self.embedded.inner.look.notify_one();
+    }
+}
+
+/// What to do after a poll.
+enum Next {
+    /// Poll on, after this long.
+    After(Duration),
+    /// It failed; wait longer each time.
+    Failed,
+    /// The worker is gone, of another run, or somebody else's.
+    End,
+    /// The token is refused: leave it alone for a while.
+    Park,
+}
+
+impl Embedded {
+    /// Begins to poll for workers that nobody polls for.
+    pub(crate) async fn take_up_polling(&self) -> Result<(), StoreError> {
+        let now = self.inner.clock.now();
+        let workers = self.inner.store.read().await?.unpolled_workers(now, SWEEP_WORKERS).await?;
+        for worker in workers {
+            if let Some(cancel) = self.inner.polls.begin(&worker.worker_name, &self.inner.closing) {
+                let polling = Polling { embedded: self.clone(), worker_name: worker.worker_name.clone() };
+                self.inner.tasks.spawn(async move { polling.embedded.poll(&worker, &cancel).await });
+            }
+        }
+        Ok(())
+    }
+
+    /// Polls for a worker's run until it ends.
+    async fn poll(&self, worker: &WorkerRow, cancel: &CancellationToken) {
+        let mut failures = 0;
+        let next = loop {
+            let polled = tokio::select! {
+                () = cancel.cancelled() => break Next::End,
+                polled = self.poll_once(worker) => polled,
+            };
+            let wait = match polled {
+                Ok(Next::After(wait)) => {
+                    failures = 0;
+                    wait
+                }
+                Ok(Next::Failed) => {
+                    failures += 1;
+                    back_off(failures)
+                }
+                Ok(next) => break next,
+                Err(error) => {
+                    let (name, error) = (&worker.worker_name, &error as &dyn std::error::Error);
+                    tracing::error!(name, error, "what a poll brought cannot be kept");
+                    failures += 1;
+                    back_off(failures)
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => break Next::End,
+                () = tokio::time::sleep(wait) => {}
+            }
+        };
+        if let Err(error) = self.end_polling(worker, &next).await {
+            let (name, error) = (&worker.worker_name, &error as &dyn std::error::Error);
+            tracing::warn!(name, error, "a poll's lease has to run out");
+        }
+    }
+
+    async fn end_polling(&self, worker: &WorkerRow, next: &Next) -> Result<(), StoreError> {
+        let (now, token) = (self.inner.clock.now(), self.inner.token);
+        let mut tx = self.inner.store.begin().await?;
+        if matches!(next, Next::Park) {
+            let until = now.plus(REFUSED_WAIT);
+            tx.lease_polling(&worker.worker_name, worker.generation, token, now, until).await?;
+        } else {
+            tx.release_polling(&worker.worker_name, token).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn poll_once(&self, worker: &WorkerRow) -> Result<Next, StoreError> {
+        let began = Instant::now();
+        let name = &worker.worker_name;
+        let Some(worker) = self.lease_poll(worker).await? else { return Ok(Next::End) };
+        let opened = match sealed::open(&self.inner.vault, &self.inner.config, &worker) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::error!(name, %error, "a worker's settings cannot be opened");
+                return Ok(Next::Park);
+            }
+        };
+        if self.inner.store.read().await?.count_open_updates(worker.assistant_id).await? >= WAITING_MAX {
+            return Ok(Next::Failed);
+        }
+        match self.fetch(&worker, &opened.settings).await {
+            Ok(updates) if updates.is_empty() => Ok(Next::After(PACE.saturating_sub(began.elapsed()))),
+            Ok(updates) => self.keep_polled(&worker, opened.bot_id, &updates).await,
+            Err(next) => Ok(next),
+        }
+    }
+
+    /// Asks Telegram for what came since the last poll, waiting for the first.
+    async fn fetch(&self, worker: &WorkerRow, settings: &Settings) -> Result<Vec<Value>, Next> {
+        let name = &worker.worker_name;
+        let offset = (worker.poll_offset != 0).then_some(worker.poll_offset);
+        let request = Bot::new(&settings.telegram_url, &settings.bot_token).get_updates(offset, WAIT_S);
+        let request = HttpRequest { response_bytes_max: ANSWER_BYTES_MAX, ..request };
+        let answer = self.inner.transport.send(request).await.map_err(|error| {
+            tracing::warn!(name, %error, "a poll failed");
+            Next::Failed
+        })?;
+        read_reply(&answer).map_err(|error| match error {
+            TelegramError::Unauthorized | TelegramError::NotFound => {
+                tracing::warn!(name, "Telegram refuses the bot token; the poll ends");
+                Next::Park
+            }
+            TelegramError::RateLimited { retry_after_s } => {
+                Next::After(Duration::from_secs(retry_after_s).min(BACK_OFF_MAX))
+            }
+            error => {
+                tracing::warn!(name, %error, "a poll failed");
+                Next::Failed
+            }
+        })
+    }
+
+    /// Takes or keeps the right to poll, and gives the worker as it is now; `None` when there is nothing to poll for
+    /// any more.
+    async fn lease_poll(&self, worker: &WorkerRow) -> Result<Option<WorkerRow>, StoreError> {
+        let (name, now) = (&worker.worker_name, self.inner.clock.now());
+        let mut tx = self.inner.store.begin().await?;
+        if !tx.lease_polling(name, worker.generation, self.inner.token, now, now.plus(LEASE)).await? {
+            return Ok(None);
+        }
+        let current = tx.worker(name).await?;
+        tx.commit().await?;
+        Ok(current)
+    }
+
+    /// Keeps what a poll brought, and only then lets Telegram forget it: the offset of the next poll confirms.
+    async fn keep_polled(
+        &self,
+        worker: &WorkerRow,
+        bot_id: i64,
+        updates: &[Value],
+    ) -> Result<Next, StoreError> {
+        let mut tx = self.inner.store.begin().await?;
+        let (mut chats, mut offset) = (Vec::new(), worker.poll_offset);
+        for value in updates {
+            let body = value.to_string();
+            let Ok(update) = parse_update(body.as_bytes()) else {
+                tracing::warn!(name = worker.worker_name, "a poll brought something that is not an update");
+                continue;
+            };
+            offset = offset.max(update.update_id.saturating_add(1));
+            chats.extend(self.take_in(&mut tx, worker, bot_id, &update, &body).await?);
+        }
+        let (name, token) = (&worker.worker_name, self.inner.token);
+        if !tx.set_poll_offset(name, worker.generation, token, offset).await? {
+            // Whoever polls now fetches them again.
+            return Ok(Next::End);
+        }
+        tx.commit().await?;
+        for chat in chats {
+            self.wake(chat);
+        }
+        Ok(Next::After(Duration::ZERO))
+    }
+}
+
+/// 1 s, 2 s, 4 s … up to a ceiling.
+fn back_off(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(BACK_OFF_MAX)
+}

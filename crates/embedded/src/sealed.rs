@@ -1,0 +1,85 @@
+//! A worker's settings as they are kept: sealed, with everything secret inside.
+
+use reef_assistant::Settings;
+use reef_domain::wire::Provider;
+use reef_outbound::assistant_provider;
+use reef_service::ports::{Entropy, WorkerSpec};
+use reef_service::vault::{Place, Vault, VaultError};
+use reef_store::WorkerRow;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::config::Config;
+
+/// Where sealed settings belong; the row is the worker's name.
+const COLUMN: &str = "workers.settings";
+
+/// The settings of a row cannot be read or written.
+#[derive(Debug, Error)]
+pub(crate) enum SealError {
+    /// They are not this row's, or the key is gone.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// They are of another shape. The parser's own words could quote a secret.
+    #[error("the settings of a worker are not understood")]
+    Shape,
+}
+
+/// What is sealed. URLs are not: they are the operator's and may change between restarts.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    name: String,
+    bot_token: String,
+    bot_id: i64,
+    bot_username: String,
+    webhook_secret: String,
+    provider: Provider,
+    model_id: String,
+    model_key: String,
+}
+
+/// A worker's settings, opened. That takes microseconds, less than the row's read: nothing is cached.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// What the assistant's code needs.
+    pub settings: Settings,
+    /// Which bot it answers as.
+    pub bot_id: i64,
+    /// What Telegram proves itself with.
+    pub webhook_secret: SecretString,
+}
+
+/// Seals what a worker is started with.
+pub(crate) fn seal(vault: &Vault, entropy: &dyn Entropy, spec: &WorkerSpec) -> Result<Vec<u8>, SealError> {
+    let kept = Kept {
+        name: spec.name.clone(),
+        bot_token: spec.bot_token.expose_secret().to_owned(),
+        bot_id: spec.bot_id,
+        bot_username: spec.bot_username.clone(),
+        webhook_secret: spec.webhook_secret.expose_secret().to_owned(),
+        provider: spec.provider,
+        model_id: spec.model_id.clone(),
+        model_key: spec.model_key.expose_secret().to_owned(),
+    };
+    let text = SecretString::from(serde_json::to_string(&kept).map_err(|_| SealError::Shape)?);
+    let place = Place { column: COLUMN, row: &spec.worker.worker_name };
+    Ok(vault.seal(text.expose_secret(), place, entropy)?)
+}
+
+/// Opens a row's settings.
+pub(crate) fn open(vault: &Vault, config: &Config, worker: &WorkerRow) -> Result<Opened, SealError> {
+    let text = vault.open(&worker.settings, Place { column: COLUMN, row: &worker.worker_name })?;
+    let kept: Kept = serde_json::from_str(text.expose_secret()).map_err(|_| SealError::Shape)?;
+    let settings = Settings {
+        name: kept.name,
+        bot_token: kept.bot_token,
+        bot_username: kept.bot_username,
+        telegram_url: config.telegram_url.clone(),
+        provider: assistant_provider(kept.provider),
+        provider_url: config.provider_urls.of(kept.provider).to_owned(),
+        model_id: kept.model_id,
+        api_key: kept.model_key,
+    };
+    Ok(Opened { settings, bot_id: kept.bot_id, webhook_secret: kept.webhook_secret.into() })
+}

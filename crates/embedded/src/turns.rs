@@ -1,0 +1,213 @@
+//! Works a chat off, one turn at a time, under a lease.
+
+use std::time::Duration;
+
+use reef_assistant::telegram::parse_update;
+use reef_assistant::{TurnError, TurnOutcome, run_turn};
+use reef_store::{StoreError, UpdateRow, WorkerRow};
+
+use crate::chats::Seat;
+use crate::embedded::Embedded;
+use crate::memory::TurnHost;
+use crate::sealed;
+
+/// For how long a process that is gone holds up a chat.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// How often the lease is kept alive while a turn goes on.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a turn may take: a model's two minutes, tried again, and the sending of many parts.
+const TURN_MAX: Duration = Duration::from_secs(300);
+
+/// How often a turn is begun before its update is given up: with the waits between, over some 14 minutes.
+const ATTEMPTS_MAX: i64 = 10;
+
+/// The longest wait before a turn is begun again, unless Telegram asks for a longer one.
+const WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// The longest wait that Telegram may ask for.
+const ASKED_WAIT_MAX: Duration = Duration::from_secs(3600);
+
+/// What has waited longer is not answered. Telegram itself keeps an update no longer than this.
+const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// How a turn ended.
+enum End {
+    /// The update is done with.
+    Done,
+    /// The worker was removed or replaced, the lease was lost, or the process stops: somebody else goes on.
+    Stopped,
+    /// It failed, and may succeed later.
+    Failed {
+        /// How long Telegram asked to wait.
+        asked_wait: Option<Duration>,
+    },
+    /// Telegram does not know the bot any more: nothing of it will ever be answered.
+    TokenRejected,
+}
+
+impl Embedded {
+    /// Works off what waits in a chat, until nothing does, others need the seat, or there is an end to it.
+    pub(crate) async fn work_off(&self, mut seat: Seat) {
+        let (assistant, chat) = seat.key;
+        loop {
+            match self.work_one_off(&seat).await {
+                Ok(true) if self.has_to_go(&seat) => break,
+                Ok(true) => {}
+                Ok(false) if seat.leave() => break,
+                Ok(false) => {}
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(%assistant, chat, error, "how a turn ended cannot be written down");
+                    // The chat's next turn is for the next regular look, not at once.
+                    return;
+                }
+            }
+        }
+        let has_to_go = self.has_to_go(&seat);
+        drop(seat);
+        if has_to_go {
+            self.inner.look.notify_one();
+        }
+    }
+
+    /// Whether a seat is to be given up although there may be more to do.
+    fn has_to_go(&self, seat: &Seat) -> bool {
+        seat.cancel.is_cancelled() || self.inner.closing.is_cancelled() || self.inner.chats.is_crowded()
+    }
+
+    /// Runs the turn of the oldest waiting update of a chat; `false` when there is none to run now.
+    async fn work_one_off(&self, seat: &Seat) -> Result<bool, StoreError> {
+        let inner = &self.inner;
+        let (assistant, chat) = seat.key;
+        let now = inner.clock.now();
+        let mut tx = inner.store.begin().await?;
+        let Some(worker) = tx.worker_of(assistant).await? else { return Ok(false) };
+        let until = now.plus(LEASE);
+        let Some(row) = tx.claim_update(assistant, chat, inner.token, now, until).await? else {
+            return Ok(false);
+        };
+        tx.commit().await?;
+        let end = self.turn(&worker, &row, seat).await;
+        self.settle(&row, end).await?;
+        Ok(true)
+    }
+
+    async fn turn(&self, worker: &WorkerRow, row: &UpdateRow, seat: &Seat) -> End {
+        let inner = &self.inner;
+        let (assistant, update_id) = (row.assistant_id, row.update_id);
+        if inner.clock.now().since(row.received_at) > STALE_AFTER {
+            tracing::info!(%assistant, update_id, "an update has waited too long and is not answered");
+            return End::Done;
+        }
+        let opened = match sealed::open(&inner.vault, &inner.config, worker) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::error!(%assistant, %error, "a worker's settings cannot be opened");
+                return End::Failed { asked_wait: None };
+            }
+        };
+        // An update of another bot was taken in while the assistant was given this one.
+        let update = parse_update(row.body.as_bytes()).ok().filter(|_| row.bot_id == opened.bot_id);
+        let Some(update) = update else { return End::Done };
+        let host = TurnHost { embedded: self, row };
+        let turn = tokio::time::timeout(TURN_MAX, run_turn(&host, &opened.settings, &update));
+        tokio::select! {
+            () = seat.cancel.cancelled() => End::Stopped,
+            () = self.hold(row, worker.generation) => End::Stopped,
+            ended = turn => ended.map_or_else(
+                |_| {
+                    tracing::warn!(%assistant, update_id, "a turn took too long");
+                    End::Failed { asked_wait: None }
+                },
+                |ended| end_of(row, ended),
+            ),
+        }
+    }
+
+    /// Keeps the lease of a turn alive; returns when it is lost, or the worker is of another run.
+    async fn hold(&self, row: &UpdateRow, generation: i64) {
+        loop {
+            tokio::time::sleep(RENEW_EVERY).await;
+            let until = self.inner.clock.now().plus(LEASE);
+            let renewed = async {
+                let mut tx = self.inner.store.begin().await?;
+                let is_ours = tx.renew_update(row.id, self.inner.token, generation, until).await?;
+                tx.commit().await?;
+                Ok::<_, StoreError>(is_ours)
+            };
+            match renewed.await {
+                Ok(true) => {}
+                Ok(false) => return,
+                // The turn's own writes say the same, and are refused if somebody else has it meanwhile.
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "a turn's lease cannot be renewed");
+                }
+            }
+        }
+    }
+
+    /// Writes down how a turn ended.
+    async fn settle(&self, row: &UpdateRow, end: End) -> Result<(), StoreError> {
+        let (now, token) = (self.inner.clock.now(), self.inner.token);
+        let (assistant, update_id, attempts) = (row.assistant_id, row.update_id, row.attempts);
+        let mut tx = self.inner.store.begin().await?;
+        match end {
+            End::Done => tx.finish_update(row.id, token, now).await?,
+            End::Stopped => tx.hand_back_update(row.id, token).await?,
+            End::Failed { .. } if attempts >= ATTEMPTS_MAX => {
+                tracing::error!(%assistant, update_id, attempts, "an update is given up");
+                tx.finish_update(row.id, token, now).await?;
+            }
+            End::Failed { asked_wait } => {
+                let wait = asked_wait.unwrap_or_default().min(ASKED_WAIT_MAX).max(wait_after(attempts));
+                tx.rest_update(row.id, token, now.plus(wait)).await?;
+            }
+            End::TokenRejected => {
+                let dropped = tx.drop_updates_of_bot(assistant, row.bot_id, now).await?;
+                tracing::warn!(%assistant, dropped, "Telegram refuses the bot token; what waits is not answered");
+            }
+        }
+        tx.commit().await
+    }
+}
+
+/// 2 s, 4 s, 8 s … after the first, second, third attempt.
+fn wait_after(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(1, 16)).unwrap_or(16);
+    Duration::from_secs(1 << doublings).min(WAIT_MAX)
+}
+
+fn end_of(row: &UpdateRow, ended: Result<TurnOutcome, TurnError>) -> End {
+    let (assistant, update) = (row.assistant_id, row.update_id);
+    match ended {
+        Ok(TurnOutcome::Ignored | TurnOutcome::Answered { model_error: None }) => End::Done,
+        Ok(TurnOutcome::Answered { model_error: Some(error) }) => {
+            tracing::warn!(%assistant, update, %error, "an answer was an apology");
+            End::Done
+        }
+        Ok(TurnOutcome::Undeliverable(reason)) => {
+            tracing::info!(%assistant, update, %reason, "an answer cannot be delivered");
+            End::Done
+        }
+        Err(error) if error.is_retryable() => {
+            tracing::warn!(%assistant, update, %error, attempts = row.attempts, "a turn failed");
+            End::Failed { asked_wait: error.retry_after_s().map(Duration::from_secs) }
+        }
+        Err(_) => End::TokenRejected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_ceiling() {
+        let waits: Vec<_> =
+            [1, 2, 3, 8, 9, 10, i64::MAX].map(|attempts| wait_after(attempts).as_secs()).into();
+        assert_eq!(waits, [2, 4, 8, 256, 300, 300, 300]);
+    }
+}

@@ -1,0 +1,101 @@
+//! A host with a worker in it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::Provider;
+use reef_embedded::{Config, Delivery, Embedded, Received};
+use reef_outbound::{Http, ProviderUrls};
+use reef_service::ports::{SystemClock, SystemEntropy, WorkerRef, WorkerSpec};
+use reef_service::vault::Vault;
+use reef_store::Store;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::World;
+
+pub const NAME: &str = "openclaw-00000001";
+pub const SECRET: &str = "hook-secret";
+pub const TOKEN: &str = "1001:AAfirst";
+
+/// The test's assistant.
+pub fn assistant() -> AssistantId {
+    AssistantId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap()
+}
+
+pub fn worker(generation: i64) -> WorkerRef {
+    WorkerRef { assistant_id: assistant(), worker_name: NAME.to_owned(), generation }
+}
+
+pub fn spec(generation: i64, token: &str) -> WorkerSpec {
+    WorkerSpec {
+        worker: worker(generation),
+        name: "Coral".to_owned(),
+        bot_token: token.into(),
+        webhook_secret: SECRET.into(),
+        bot_id: token.split_once(':').unwrap().0.parse().unwrap(),
+        bot_username: "coral_bot".to_owned(),
+        provider: Provider::Openai,
+        model_id: "gpt".to_owned(),
+        model_key: "sk-model-secret".into(),
+    }
+}
+
+/// A host, not running yet.
+pub fn host(store: &Store, world: &World, delivery: Delivery) -> Embedded {
+    let key = BASE64_STANDARD.encode([7; 32]);
+    let config = Config {
+        public_url: "https://reef.test".to_owned(),
+        telegram_url: format!("{}/telegram", world.url),
+        provider_urls: ProviderUrls { openai: format!("{}/openai/v1", world.url), ..ProviderUrls::default() },
+        delivery,
+        drain: Duration::from_millis(200),
+    };
+    Embedded::new(
+        store.clone(),
+        Arc::new(Vault::new(&key.into()).unwrap()),
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+        Http::new().unwrap(),
+        config,
+    )
+}
+
+/// A running host.
+pub struct Running {
+    pub host: Embedded,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+pub fn run(store: &Store, world: &World, delivery: Delivery) -> Running {
+    let (host, stop) = (host(store, world, delivery), CancellationToken::new());
+    let (runner, token) = (host.clone(), stop.clone());
+    let task = tokio::spawn(async move { runner.run(token).await });
+    Running { host, stop, task }
+}
+
+impl Running {
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+/// A message in a private chat.
+pub fn message(update_id: i64, chat: i64, text: &str) -> Value {
+    json!({"update_id": update_id, "message": {
+        "message_id": update_id, "date": 1_767_225_600, "text": text,
+        "from": {"id": chat, "is_bot": false, "first_name": "Ann"},
+        "chat": {"id": chat, "type": "private"},
+    }})
+}
+
+/// Sends it as Telegram does.
+pub async fn tell(host: &Embedded, update_id: i64, chat: i64, text: &str) -> Received {
+    host.receive(NAME, Some(SECRET), message(update_id, chat, text).to_string().as_bytes()).await
+}

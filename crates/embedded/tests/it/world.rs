@@ -1,0 +1,202 @@
+//! Telegram and a model (in OpenAI's format) on loopback.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// A message of a bot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub token: String,
+    pub chat: i64,
+    pub text: String,
+}
+
+#[derive(Default)]
+struct Facts {
+    said: Vec<Said>,
+    /// The last question of each time the model was asked.
+    asked: Vec<String>,
+    /// Questions that the model does not answer, for now.
+    stuck: HashSet<String>,
+    /// Whether `sendMessage` never answers.
+    is_mute: bool,
+    /// How many of the next `sendMessage` fail with a 500.
+    failing: usize,
+    revoked: HashSet<String>,
+    /// What waits for `getUpdates`, by token.
+    waiting: HashMap<String, Vec<Value>>,
+    /// The offset of every `getUpdates`, with its token.
+    polls: Vec<(String, Option<i64>)>,
+    menus: usize,
+}
+
+#[derive(Clone)]
+pub struct World {
+    pub url: String,
+    facts: Arc<Mutex<Facts>>,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let world = Self { url, facts: Arc::default() };
+        let app = Router::new()
+            .route("/telegram/{bot}/{method}", post(telegram))
+            .route("/openai/v1/chat/completions", post(model))
+            .with_state(world.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        world
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap()
+    }
+
+    /// What bots have said, oldest first.
+    pub fn said(&self) -> Vec<Said> {
+        self.facts().said.clone()
+    }
+
+    /// The texts said in a chat, oldest first.
+    pub fn texts(&self, chat: i64) -> Vec<String> {
+        self.said().into_iter().filter(|said| said.chat == chat).map(|said| said.text).collect()
+    }
+
+    pub fn asked(&self) -> Vec<String> {
+        self.facts().asked.clone()
+    }
+
+    pub fn stick(&self, question: &str) {
+        self.facts().stuck.insert(question.to_owned());
+    }
+
+    pub fn unstick(&self, question: &str) {
+        self.facts().stuck.remove(question);
+    }
+
+    pub fn mute(&self, is_mute: bool) {
+        self.facts().is_mute = is_mute;
+    }
+
+    pub fn fail_sending(&self, times: usize) {
+        self.facts().failing = times;
+    }
+
+    pub fn revoke(&self, token: &str) {
+        self.facts().revoked.insert(token.to_owned());
+    }
+
+    pub fn offer(&self, token: &str, update: Value) {
+        self.facts().waiting.entry(token.to_owned()).or_default().push(update);
+    }
+
+    pub fn polls(&self) -> Vec<(String, Option<i64>)> {
+        self.facts().polls.clone()
+    }
+
+    pub fn menus(&self) -> usize {
+        self.facts().menus
+    }
+}
+
+/// Waits until something holds; fails the test after 20 s.
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..2_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never came to be: {what}");
+}
+
+fn ok(result: impl Into<Value>) -> Response {
+    axum::Json(json!({"ok": true, "result": result.into()})).into_response()
+}
+
+fn error(status: u16) -> Response {
+    let body = json!({"ok": false, "error_code": status, "description": "no"});
+    (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
+}
+
+async fn telegram(
+    State(world): State<World>,
+    Path((bot, method)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let token = bot.strip_prefix("bot").unwrap().to_owned();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    if world.facts().revoked.contains(&token) {
+        return error(401);
+    }
+    match method.as_str() {
+        "sendMessage" => send_message(&world, token, &body).await,
+        "getUpdates" => get_updates(&world, token, &body).await,
+        "setMyCommands" => {
+            world.facts().menus += 1;
+            ok(true)
+        }
+        "sendChatAction" => ok(true),
+        _ => error(404),
+    }
+}
+
+async fn send_message(world: &World, token: String, body: &Value) -> Response {
+    if world.facts().is_mute {
+        std::future::pending::<()>().await;
+    }
+    let mut facts = world.facts();
+    if facts.failing > 0 {
+        facts.failing -= 1;
+        return error(500);
+    }
+    let text = body["text"].as_str().unwrap().to_owned();
+    facts.said.push(Said { token, chat: body["chat_id"].as_i64().unwrap(), text });
+    ok(json!({"message_id": 1}))
+}
+
+async fn get_updates(world: &World, token: String, body: &Value) -> Response {
+    let offset = body["offset"].as_i64();
+    world.facts().polls.push((token.clone(), offset));
+    // As Telegram does, but no longer than a test has time for.
+    for _ in 0..200 {
+        {
+            let mut facts = world.facts();
+            let waiting = facts.waiting.entry(token.clone()).or_default();
+            waiting.retain(|update| update["update_id"].as_i64() >= offset);
+            if !waiting.is_empty() {
+                return ok(waiting.clone());
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    ok(json!([]))
+}
+
+async fn model(State(world): State<World>, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let messages = body["messages"].as_array().unwrap();
+    let question = messages.last().unwrap()["content"].as_str().unwrap().to_owned();
+    // Told apart by how much of the conversation it was shown.
+    let earlier = messages.iter().filter(|message| message["role"] == "user").count() - 1;
+    world.facts().asked.push(question.clone());
+    while world.facts().stuck.contains(&question) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let text = format!("{question} after {earlier}");
+    axum::Json(
+        json!({"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}),
+    )
+    .into_response()
+}

@@ -1,0 +1,106 @@
+//! Sends callbacks to receivers that customers name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reef_service::ports::{CallbackSender, Outgoing, SendError};
+use reqwest::dns::Resolve;
+use reqwest::header::{CONTENT_TYPE, HOST};
+use reqwest::{Client, Response};
+use url::{Position, Url};
+
+use crate::guard::{Guarded, SystemResolver, check_literal, was_refused};
+use crate::http::{Http, SetupError, build};
+use crate::overrides::Overrides;
+
+/// How long a receiver may take, from the connection to the end of its answer.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How much of an answer is read, so that a receiver is not cut off while it writes; nobody looks at it.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Sends callbacks over https to publicly routable addresses, and past that guard where the operator says so.
+#[derive(Clone, Debug)]
+pub struct Callbacks {
+    guarded: Client,
+    trusted: Http,
+    overrides: Overrides,
+    timeout: Duration,
+}
+
+impl Callbacks {
+    /// A sender; `http` is what overridden callbacks go through.
+    ///
+    /// # Errors
+    /// [`SetupError`] when TLS cannot be set up.
+    pub fn new(http: Http, overrides: Overrides) -> Result<Self, SetupError> {
+        Self::with_resolver(http, overrides, Arc::new(SystemResolver), TIMEOUT)
+    }
+
+    /// As [`Self::new`], with another resolver behind the guard and another time-out.
+    pub(crate) fn with_resolver(
+        http: Http,
+        overrides: Overrides,
+        resolver: Arc<dyn Resolve>,
+        timeout: Duration,
+    ) -> Result<Self, SetupError> {
+        let resolver = Arc::new(Guarded(resolver));
+        // No idle connections: thousands of receivers hear of something once in a while.
+        let guarded = build(|builder| {
+            let builder = builder.https_only(true).pool_max_idle_per_host(0);
+            Ok(builder.dns_resolver(Arc::clone(&resolver)))
+        })?;
+        Ok(Self { guarded, trusted: http, overrides, timeout })
+    }
+
+    async fn post(&self, outgoing: &Outgoing) -> Result<u16, SendError> {
+        let url = Url::parse(&outgoing.url).map_err(|_| SendError::Connection)?;
+        let request = if let Some(target) = self.overrides.target(&url) {
+            let host = &url[Position::BeforeHost..Position::AfterPort];
+            self.trusted.client().post(target).header(HOST, host)
+        } else {
+            check_literal(&url).map_err(|_| SendError::AddressRefused)?;
+            self.guarded.post(url)
+        };
+        let sent = request
+            .timeout(self.timeout)
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-id", &outgoing.id)
+            .header("webhook-timestamp", outgoing.timestamp)
+            .header("webhook-signature", &outgoing.signature)
+            .body(outgoing.body.clone())
+            .send()
+            .await;
+        let response = sent.map_err(|error| {
+            if was_refused(&error) {
+                SendError::AddressRefused
+            } else if error.is_timeout() {
+                SendError::Timeout
+            } else {
+                SendError::Connection
+            }
+        })?;
+        let status = response.status().as_u16();
+        drain(response).await;
+        Ok(status)
+    }
+}
+
+/// Reads the answer's body and throws it away. The status was the answer: how the rest ends changes nothing.
+async fn drain(mut response: Response) {
+    let mut read = 0;
+    while let Ok(Some(bytes)) = response.chunk().await {
+        read += bytes.len();
+        if read > ANSWER_BYTES_MAX {
+            return;
+        }
+    }
+}
+
+#[async_trait]
+impl CallbackSender for Callbacks {
+    async fn send(&self, outgoing: &Outgoing) -> Result<u16, SendError> {
+        self.post(outgoing).await
+    }
+}

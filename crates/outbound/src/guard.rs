@@ -1,0 +1,131 @@
+//! The address guard: the customer names the receiver, so only publicly routable addresses are connected to.
+
+use std::error::Error;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use reef_domain::address::is_global;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use thiserror::Error;
+use url::{Host, Url};
+
+/// An address that may not be reached.
+#[derive(Clone, Copy, Debug, Error)]
+#[error("the address is not publicly routable")]
+pub(crate) struct NotGlobal;
+
+/// The machine's resolver.
+pub(crate) struct SystemResolver;
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            // Port 0: the client puts the URL's in its place.
+            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Gives what another resolver finds, if every address of it is publicly routable. The client connects to these very
+/// addresses, so a name that is bound to another one a moment later gains nothing.
+pub(crate) struct Guarded(pub(crate) Arc<dyn Resolve>);
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> Resolving {
+        let resolving = self.0.resolve(name);
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = resolving.await?.collect();
+            if found.is_empty() {
+                return Err(io::Error::from(io::ErrorKind::NotFound).into());
+            }
+            if !found.iter().all(|address| is_global(address.ip())) {
+                return Err(NotGlobal.into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Refuses a URL that names an address which is not publicly routable: a resolver is never asked about those.
+pub(crate) fn check_literal(url: &Url) -> Result<(), NotGlobal> {
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => IpAddr::V4(address),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address),
+        Some(Host::Domain(_)) => return Ok(()),
+        None => return Err(NotGlobal),
+    };
+    if is_global(address) { Ok(()) } else { Err(NotGlobal) }
+}
+
+/// Whether it was the guard that made a request fail.
+pub(crate) fn was_refused(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(error) = cause {
+        if error.is::<NotGlobal>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed(Vec<IpAddr>);
+
+    impl Resolve for Fixed {
+        fn resolve(&self, _: Name) -> Resolving {
+            let found: Vec<_> = self.0.iter().map(|ip| SocketAddr::new(*ip, 0)).collect();
+            Box::pin(async move { Ok(Box::new(found.into_iter()) as Addrs) })
+        }
+    }
+
+    #[tokio::test]
+    async fn one_bad_address_among_many_is_enough() {
+        let cases: [(&[&str], bool); 7] = [
+            (&["93.184.216.34"], true),
+            (&["93.184.216.34", "2606:4700:4700::1111"], true),
+            (&["93.184.216.34", "127.0.0.1"], false),
+            (&["2606:4700:4700::1111", "::1", "93.184.216.34"], false),
+            (&["169.254.169.254"], false),
+            (&["::ffff:10.0.0.1"], false),
+            (&[], false),
+        ];
+        for (found, passes) in cases {
+            let addresses: Vec<IpAddr> = found.iter().map(|text| text.parse().unwrap()).collect();
+            let guarded = Guarded(Arc::new(Fixed(addresses.clone())));
+            let given = guarded.resolve("hooks.example.com".parse().unwrap()).await;
+            assert_eq!(given.is_ok(), passes, "{found:?}");
+            if let Ok(given) = given {
+                assert_eq!(given.map(|address| address.ip()).collect::<Vec<_>>(), addresses);
+            }
+        }
+    }
+
+    #[test]
+    fn literals_are_checked_in_any_notation() {
+        let refused = [
+            "https://127.0.0.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://0177.0.0.1/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[::ffff:7f00:1]/",
+            "https://[64:ff9b::7f00:1]/",
+            "https://[2002:7f00:1::]/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://１２７.0.0.1/",
+        ];
+        for url in refused {
+            assert!(check_literal(&Url::parse(url).unwrap()).is_err(), "{url}");
+        }
+        for url in ["https://93.184.216.34/", "https://[2606:4700:4700::1111]/", "https://example.com/"] {
+            assert!(check_literal(&Url::parse(url).unwrap()).is_ok(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The one place where HTTP clients are built, and where whole answers are read.
+
+use std::error::Error;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reef_assistant::{HttpError, HttpRequest, HttpResponse, Method};
+use reqwest::header::RETRY_AFTER;
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response};
+use thiserror::Error;
+
+/// How long a connection may take to be made, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Shorter than what common servers keep idle connections, so that none is used while its server closes it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How much of a vendor's answer is read.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// The client cannot be built.
+#[derive(Debug, Error)]
+#[error("the HTTP client cannot be set up")]
+pub struct SetupError(#[source] reqwest::Error);
+
+/// The client for vendors; cheap to clone, with one pool of connections behind all clones.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: Client,
+}
+
+impl Http {
+    /// Builds the client: TLS by rustls with ring, no redirects, no proxy from the environment.
+    ///
+    /// # Errors
+    /// [`SetupError`] when TLS cannot be set up.
+    pub fn new() -> Result<Self, SetupError> {
+        build(Ok).map(|client| Self { client })
+    }
+
+    /// The client itself, to begin a request with.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends an assistant's request, within the time and size it names. Any status is an answer.
+    ///
+    /// # Errors
+    /// [`HttpError`] when there is no complete answer.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let mut builder = self.client.request(method, request.url).body(request.body);
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
+        exchange(builder, Duration::from_millis(request.timeout_ms), request.response_bytes_max).await
+    }
+
+    /// Sends a vendor's request and reads the answer, both within `timeout`.
+    pub(crate) async fn vendor(
+        &self,
+        request: RequestBuilder,
+        timeout: Duration,
+    ) -> Result<HttpResponse, HttpError> {
+        exchange(request, timeout, ANSWER_BYTES_MAX).await
+    }
+}
+
+/// Builds a client with what all have in common and `adjust`ments.
+pub(crate) fn build(
+    adjust: impl Fn(ClientBuilder) -> Result<ClientBuilder, reqwest::Error>,
+) -> Result<Client, SetupError> {
+    // Fails when it is installed already, by another client or the database's: then there is nothing to do.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let common = || {
+        let builder = Client::builder()
+            .user_agent(concat!("reef/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .redirect(Policy::none())
+            .no_proxy();
+        adjust(builder)
+    };
+    let with_system_roots = common().and_then(ClientBuilder::build);
+    let client = with_system_roots.or_else(|reason| {
+        tracing::warn!(
+            reason = reason.source().map(ToString::to_string),
+            "the system's root certificates cannot be used; the built-in ones are"
+        );
+        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+        let roots = roots.map(|root| Certificate::from_der(root)).collect::<Result<Vec<_>, _>>()?;
+        common()?.tls_certs_only(roots).build()
+    });
+    client.map_err(SetupError)
+}
+
+async fn exchange(
+    request: RequestBuilder,
+    timeout: Duration,
+    bytes_max: usize,
+) -> Result<HttpResponse, HttpError> {
+    let mut response = request.timeout(timeout).send().await.map_err(|error| reason(&error))?;
+    let retry_after_s = retry_after_s(&response);
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while let Some(bytes) = response.chunk().await.map_err(|error| reason(&error))? {
+        if body.len() + bytes.len() > bytes_max {
+            return Err(HttpError::TooLarge);
+        }
+        body.extend_from_slice(&bytes);
+    }
+    Ok(HttpResponse { status, retry_after_s, body })
+}
+
+/// The reason without the client's own words, which name the URL and with it, at Telegram, the token.
+fn reason(error: &reqwest::Error) -> HttpError {
+    if error.is_timeout() { HttpError::Timeout } else { HttpError::Connect }
+}
+
+fn retry_after_s(response: &Response) -> Option<u64> {
+    response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// All but RFC 3986's unreserved characters.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A vendor's id as one segment of a URL's path.
+pub(crate) fn segment(id: &str) -> String {
+    utf8_percent_encode(id, SEGMENT).to_string()
+}

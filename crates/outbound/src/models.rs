@@ -1,0 +1,106 @@
+//! The checks of a deployment with the model providers.
+
+use async_trait::async_trait;
+use reef_assistant::model::{
+    ModelError, key_check_request, model_check_request, read_key_check, read_model_check,
+};
+use reef_assistant::{HttpRequest, HttpResponse, Provider as AssistantProvider};
+use reef_domain::wire::Provider;
+use reef_service::ports::{ModelCheckError, ModelProviders};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::http::Http;
+
+/// Where the providers are, without trailing slashes; Anthropic's and Google's without their version, OpenAI's and
+/// OpenRouter's with it, as those vendors write their base URLs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderUrls {
+    /// Anthropic: `https://api.anthropic.com`.
+    pub anthropic: String,
+    /// OpenAI: `https://api.openai.com/v1`.
+    pub openai: String,
+    /// Google: `https://generativelanguage.googleapis.com`.
+    pub google: String,
+    /// OpenRouter: `https://openrouter.ai/api/v1`.
+    pub openrouter: String,
+}
+
+impl Default for ProviderUrls {
+    /// The providers' own.
+    fn default() -> Self {
+        Self {
+            anthropic: AssistantProvider::Anthropic.default_url().to_owned(),
+            openai: AssistantProvider::OpenAi.default_url().to_owned(),
+            google: AssistantProvider::Google.default_url().to_owned(),
+            openrouter: AssistantProvider::OpenRouter.default_url().to_owned(),
+        }
+    }
+}
+
+impl ProviderUrls {
+    /// Where that provider is.
+    #[must_use]
+    pub fn of(&self, provider: Provider) -> &str {
+        match provider {
+            Provider::Anthropic => &self.anthropic,
+            Provider::Openai => &self.openai,
+            Provider::Google => &self.google,
+            Provider::Openrouter => &self.openrouter,
+        }
+    }
+}
+
+/// The API's provider as the assistant's code names it.
+#[must_use]
+pub const fn assistant_provider(provider: Provider) -> AssistantProvider {
+    match provider {
+        Provider::Anthropic => AssistantProvider::Anthropic,
+        Provider::Openai => AssistantProvider::OpenAi,
+        Provider::Google => AssistantProvider::Google,
+        Provider::Openrouter => AssistantProvider::OpenRouter,
+    }
+}
+
+/// The four model providers.
+#[derive(Clone, Debug)]
+pub struct Providers {
+    http: Http,
+    urls: ProviderUrls,
+}
+
+impl Providers {
+    /// The providers at these URLs.
+    #[must_use]
+    pub fn new(http: Http, urls: ProviderUrls) -> Self {
+        Self { http, urls }
+    }
+
+    async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, ModelCheckError> {
+        self.http.send(request).await.map_err(|error| ModelCheckError::Unavailable(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl ModelProviders for Providers {
+    async fn check(
+        &self,
+        provider: Provider,
+        model_id: &str,
+        key: &SecretString,
+    ) -> Result<(), ModelCheckError> {
+        let (url, key) = (self.urls.of(provider), key.expose_secret());
+        let provider = assistant_provider(provider);
+        let answer = self.ask(key_check_request(provider, url, key)).await?;
+        read_key_check(provider, &answer).map_err(check_error)?;
+        let answer = self.ask(model_check_request(provider, url, key, model_id)).await?;
+        read_model_check(provider, model_id, &answer).map_err(check_error)
+    }
+}
+
+fn check_error(error: ModelError) -> ModelCheckError {
+    match error {
+        ModelError::KeyRejected => ModelCheckError::KeyRejected,
+        ModelError::ModelNotFound => ModelCheckError::ModelUnavailable,
+        error => ModelCheckError::Unavailable(error.to_string()),
+    }
+}

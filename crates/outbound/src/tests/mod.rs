@@ -1,0 +1,8 @@
+//! The adapters against stubs on loopback.
+
+mod callbacks;
+mod models;
+mod openrouter;
+mod polar;
+mod stub;
+mod telegram;

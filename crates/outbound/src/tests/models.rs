@@ -1,0 +1,54 @@
+use reef_domain::wire::Provider;
+use reef_service::ports::{ModelCheckError, ModelProviders};
+use serde_json::json;
+
+use super::stub::{Answer, Stub, answer};
+use crate::{Http, ProviderUrls, Providers};
+
+async fn check(provider: Provider, answers: Vec<Answer>) -> (Result<(), ModelCheckError>, Vec<String>) {
+    let stub = Stub::start(answers).await;
+    let at = |path: &str| format!("{}/{path}", stub.url);
+    let urls =
+        ProviderUrls { anthropic: at("a"), openai: at("o/v1"), google: at("g"), openrouter: at("r/v1") };
+    let providers = Providers::new(Http::new().unwrap(), urls);
+    let checked = providers.check(provider, "model-1", &"sk-secret".into()).await;
+    (checked, stub.sent().iter().map(super::stub::Sent::line).collect())
+}
+
+#[tokio::test]
+async fn each_provider_is_asked_at_its_own_address_for_the_key_then_the_model() {
+    let list = json!({"data": [{"id": "model-1"}]});
+    for (provider, bodies, paths) in [
+        (Provider::Anthropic, [list.clone(), json!({})], ["/a/v1/models?limit=1", "/a/v1/models/model-1"]),
+        (Provider::Openai, [list.clone(), json!({})], ["/o/v1/models", "/o/v1/models/model-1"]),
+        (
+            Provider::Google,
+            [json!({"models": []}), json!({})],
+            ["/g/v1beta/models?pageSize=1", "/g/v1beta/models/model-1"],
+        ),
+        (Provider::Openrouter, [json!({"data": {}}), list.clone()], ["/r/v1/key", "/r/v1/models"]),
+    ] {
+        let (checked, sent) = check(provider, bodies.map(|body| answer(200, body)).into()).await;
+        checked.unwrap();
+        assert_eq!(sent, paths.map(|path| format!("GET {path}")), "{provider}");
+    }
+}
+
+#[tokio::test]
+async fn key_model_and_outage_are_told_apart() {
+    let good = || answer(200, json!({"data": []}));
+    let error = |status, kind| {
+        answer(status, json!({"type": "error", "error": {"type": kind, "message": "sk-secret"}}))
+    };
+    for (answers, expected) in [
+        (vec![error(401, "authentication_error")], "KeyRejected"),
+        (vec![good(), error(404, "not_found_error")], "ModelUnavailable"),
+        (vec![error(529, "overloaded_error")], "Unavailable"),
+        (vec![good(), error(429, "rate_limit_error")], "Unavailable"),
+        (vec![answer(200, "<html>")], "Unavailable"),
+    ] {
+        let (checked, _) = check(Provider::Anthropic, answers).await;
+        let shown = format!("{:?}", checked.unwrap_err());
+        assert!(shown.starts_with(expected) && !shown.contains("secret"), "{shown}, not {expected}");
+    }
+}

@@ -1,0 +1,74 @@
+use reef_service::ports::{BotIdentity, Telegram, TelegramError};
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::stub::{Stub, answer, nobody};
+use crate::{Http, TelegramApi};
+
+fn telegram(url: &str) -> TelegramApi {
+    TelegramApi::new(Http::new().unwrap(), url.to_owned())
+}
+
+fn token() -> SecretString {
+    "123456:AAsecret".into()
+}
+
+#[tokio::test]
+async fn the_three_calls_of_a_deployment() {
+    let me = json!({"id": 123_456, "is_bot": true, "first_name": "Reefy", "username": "reefy_bot"});
+    let stub = Stub::start([
+        answer(200, json!({"ok": true, "result": me})),
+        answer(200, json!({"ok": true, "result": true})),
+        answer(200, json!({"ok": true, "result": true})),
+    ])
+    .await;
+    let telegram = telegram(&stub.url);
+    let bot = BotIdentity { id: 123_456, username: "reefy_bot".into(), name: "Reefy".into() };
+    assert_eq!(telegram.get_me(&token()).await.unwrap(), bot);
+    telegram.set_webhook(&token(), "https://reef.test/workers/w/telegram", "s3cret").await.unwrap();
+    telegram.delete_webhook(&token()).await.unwrap();
+    let sent = stub.sent();
+    let paths: Vec<_> = sent.iter().map(super::stub::Sent::line).collect();
+    assert_eq!(
+        paths,
+        ["getMe", "setWebhook", "deleteWebhook"].map(|method| format!("POST /bot123456:AAsecret/{method}"))
+    );
+    assert_eq!(sent[1].json()["url"], "https://reef.test/workers/w/telegram");
+    assert_eq!(sent[1].json()["secret_token"], "s3cret");
+    assert_eq!(sent[2].json()["drop_pending_updates"], false);
+}
+
+#[tokio::test]
+async fn errors_say_what_to_do() {
+    let body = |code: u16| json!({"ok": false, "error_code": code, "description": "x", "parameters": {"retry_after": 9}});
+    for (status, expected) in [
+        (401, "TokenRejected"),
+        (404, "TokenRejected"),
+        (409, "Conflict"),
+        (429, "RateLimited { seconds: 9 }"),
+        (400, "Unavailable"),
+        (502, "Unavailable"),
+    ] {
+        let stub = Stub::start([answer(status, body(status))]).await;
+        let error = telegram(&stub.url).get_me(&token()).await.unwrap_err();
+        let shown = format!("{error:?}");
+        assert!(shown.starts_with(expected), "{status}: {shown}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+    let url = nobody().await;
+    let error = telegram(&url).get_me(&token()).await.unwrap_err();
+    assert!(
+        matches!(&error, TelegramError::Unavailable(text) if text == "the connection failed"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_would_change_the_path_is_never_sent() {
+    let stub = Stub::start([]).await;
+    for token in ["1:a/../../x", "1:a?b", "1:a#b", "1:a%2F", "1:ключ", ""] {
+        let error = telegram(&stub.url).get_me(&token.into()).await.unwrap_err();
+        assert!(matches!(error, TelegramError::TokenRejected), "{token}");
+    }
+    assert!(stub.sent().is_empty());
+}

@@ -1,0 +1,35 @@
+import { expect, live, test } from "../support/test.ts";
+
+test("the start page is drawn by the server and comes alive", async ({ page, javaScriptEnabled }) => {
+  await page.goto("/");
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  await expect(page).toHaveTitle(/Reef/);
+  await live(page, javaScriptEnabled);
+});
+
+test.describe("a page that does not exist", () => {
+  test.use({ expectedComplaints: ["404 (Not Found)"] });
+
+  test("says so, with the status and a way back", async ({ page, javaScriptEnabled }) => {
+    const answer = await page.goto("/no/such/page");
+    expect(answer?.status()).toBe(404);
+    await live(page, javaScriptEnabled);
+    await page.getByRole("link", { name: "start page" }).click();
+    await expect(page).toHaveURL("/");
+  });
+});
+
+test("what a page loads is small, hashed and kept for ever", async ({ page, javaScriptEnabled }) => {
+  const loaded = new Map<string, Record<string, string>>();
+  page.on("response", (response) => loaded.set(new URL(response.url()).pathname, response.headers()));
+  await page.goto("/");
+  await live(page, javaScriptEnabled);
+  const files = [...loaded].filter(([path]) => path.startsWith("/pkg/"));
+  expect(files.map(([path]) => path.replace(/.*\./, "")).sort()).toEqual(
+    javaScriptEnabled ? ["css", "js", "wasm"] : ["css"],
+  );
+  for (const [path, headers] of files) {
+    expect(headers["cache-control"], path).toBe("public, max-age=31536000, immutable");
+    expect(headers["content-encoding"], path).toBe("br");
+  }
+});

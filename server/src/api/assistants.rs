@@ -1,0 +1,258 @@
+//! The nine endpoints of the reference.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use reef_domain::wire::{AssistantStatus, Status};
+use reef_domain::{callback_url, input};
+use reef_service::Services;
+
+use super::ApiError;
+use super::auth::KeyHolder;
+use super::body::{JsonBody, NoBody};
+use super::schema::{
+    ActivateRequest, AssistantListResponse, AssistantResponse, ErrorResponse, PurchaseRequest,
+    PurchaseResponse, PurchaseResult, RedeployRequest, StatusResponse, Success, SuccessResponse,
+    UpdateRequest,
+};
+
+/// Seconds after which a deployment under way is worth another look.
+const POLL_AFTER: HeaderValue = HeaderValue::from_static("2");
+
+/// Purchase assistant slot
+///
+/// Creates a prebuy deployment slot and returns a Polar checkout URL. Complete the checkout before calling activate.
+#[utoipa::path(
+    post, path = "/api/v1/assistants/purchase", operation_id = "purchaseAssistant", tag = "Assistants",
+    request_body = PurchaseRequest,
+    responses(
+        (status = 201, description = "Checkout session created.", body = PurchaseResponse),
+        (status = 400, description = "`INVALID_REQUEST`: body is missing required keys or includes unknown keys.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
+        (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: ten unpaid slots younger than an hour.", body = ErrorResponse),
+        (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: product IDs are missing from server environment configuration. `INTERNAL_ERROR`: unhandled internal exception, or no checkout could be made.", body = ErrorResponse),
+    )
+)]
+pub async fn purchase(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    body: JsonBody,
+) -> Result<(StatusCode, Json<PurchaseResponse>), ApiError> {
+    let bought = services.purchase(&caller, body.parse(input::purchase)).await?;
+    let data = PurchaseResult { deployment_id: bought.id.to_string(), checkout_url: bought.checkout_url };
+    Ok((StatusCode::CREATED, Json(PurchaseResponse { data })))
+}
+
+/// Activate assistant
+///
+/// Configures a purchased prebuy slot and starts deployment: the status becomes `deploying`. Only valid after a
+/// successful checkout payment.
+#[utoipa::path(
+    post, path = "/api/v1/assistants/{deploymentId}/activate", operation_id = "activateAssistant", tag = "Assistants",
+    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    request_body = ActivateRequest,
+    responses(
+        (status = 200, description = "Activation accepted; deployment begins.", body = AssistantResponse),
+        (status = 400, description = "`INVALID_REQUEST`: body fails schema validation. `INVALID_INPUT`: activation payload is inconsistent with deployment mode.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 409, description = "`INVALID_STATE`: slot is not currently `purchased` with `isPrebuy=true`.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn activate(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path(id): Path<String>,
+    body: JsonBody,
+) -> Result<Json<AssistantResponse>, ApiError> {
+    let input = body.parse(|body| input::activate(body, callback_url::check));
+    Ok(Json(AssistantResponse { data: services.activate(&caller, &id, input).await? }))
+}
+
+/// Get assistant status
+///
+/// Returns lightweight deployment state for polling, until status becomes `active` or `failed`.
+#[utoipa::path(
+    get, path = "/api/v1/assistants/{deploymentId}/status", operation_id = "getAssistantStatus", tag = "Assistants",
+    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    responses(
+        (status = 200, description = "Current deployment status returned. `Retry-After` says when to look again while `deploying`.", body = StatusResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn status(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let data = AssistantStatus::from(&services.assistant(&caller, &id).await?);
+    let is_deploying = data.status == Status::Deploying;
+    let mut response = Json(StatusResponse { data }).into_response();
+    if is_deploying {
+        response.headers_mut().insert(header::RETRY_AFTER, POLL_AFTER);
+    }
+    Ok(response)
+}
+
+/// List assistants
+///
+/// Returns all assistants owned by the authenticated user, newest first. Stale pending-payment deployments older than
+/// one hour are excluded.
+#[utoipa::path(
+    get, path = "/api/v1/assistants", operation_id = "listAssistants", tag = "Assistants",
+    responses(
+        (status = 200, description = "Assistants list returned.", body = AssistantListResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
+        (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn list(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+) -> Result<Json<AssistantListResponse>, ApiError> {
+    Ok(Json(AssistantListResponse { data: services.list_assistants(&caller).await? }))
+}
+
+/// Get assistant
+///
+/// Fetches a single assistant deployment record by ID.
+#[utoipa::path(
+    get, path = "/api/v1/assistants/{deploymentId}", operation_id = "getAssistant", tag = "Assistants",
+    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    responses(
+        (status = 200, description = "Assistant details returned.", body = AssistantResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn get(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path(id): Path<String>,
+) -> Result<Json<AssistantResponse>, ApiError> {
+    Ok(Json(AssistantResponse { data: services.assistant(&caller, &id).await? }))
+}
+
+/// Update assistant config
+///
+/// Updates mutable assistant configuration fields, all of them or none; never starts a deployment. Managed deployments
+/// enforce modelProvider=openrouter and reject modelApiKey updates.
+#[utoipa::path(
+    patch, path = "/api/v1/assistants/{deploymentId}", operation_id = "updateAssistant", tag = "Assistants",
+    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    request_body = UpdateRequest,
+    responses(
+        (status = 200, description = "Assistant updated.", body = AssistantResponse),
+        (status = 400, description = "`INVALID_REQUEST`: body fails schema validation (including empty body with no update fields). `INVALID_INPUT`: provided provider/model values are not allowed for deployment mode.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 409, description = "`INVALID_STATE`: patch is attempted while deployment is not editable.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn update(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path(id): Path<String>,
+    body: JsonBody,
+) -> Result<Json<AssistantResponse>, ApiError> {
+    Ok(Json(AssistantResponse { data: services.update(&caller, &id, body.parse(input::update)).await? }))
+}
+
+/// Redeploy assistant
+///
+/// Starts a fresh deployment for an active/failed/stopped assistant.
+#[utoipa::path(
+    post, path = "/api/v1/assistants/{deploymentId}/redeploy", operation_id = "redeployAssistant", tag = "Assistants",
+    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    request_body = Option<RedeployRequest>,
+    responses(
+        (status = 200, description = "Redeploy accepted; status moves to deploying.", body = AssistantResponse),
+        (status = 400, description = "`INVALID_REQUEST`: body fails schema validation.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 409, description = "`INVALID_STATE`: current status is outside allowed redeploy states, or the slot is not paid.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn redeploy(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path(id): Path<String>,
+    body: JsonBody,
+) -> Result<Json<AssistantResponse>, ApiError> {
+    let change = body.parse(|body| input::redeploy(body, callback_url::check));
+    Ok(Json(AssistantResponse { data: services.redeploy(&caller, &id, change).await? }))
+}
+
+/// Stop assistant
+///
+/// Stops a deployment and deletes the current worker. Billing goes on.
+#[utoipa::path(
+    post, path = "/api/v1/assistants/{deploymentId}/stop", operation_id = "stopAssistant", tag = "Assistants",
+    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    responses(
+        (status = 200, description = "Assistant stopped.", body = AssistantResponse),
+        (status = 400, description = "`INVALID_REQUEST`: there is a body that says something.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 409, description = "`INVALID_STATE`: the slot was never activated.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 502, description = "`WORKER_DELETE_FAILED`: worker deletion failed with a non-404 upstream response; nothing has changed.", body = ErrorResponse),
+    )
+)]
+pub async fn stop(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path(id): Path<String>,
+    NoBody(body): NoBody,
+) -> Result<Json<AssistantResponse>, ApiError> {
+    Ok(Json(AssistantResponse { data: services.stop(&caller, &id, body).await? }))
+}
+
+/// Delete assistant
+///
+/// Deletes an assistant deployment: its worker and its secrets at once, its subscription as soon as Polar confirms.
+#[utoipa::path(
+    delete, path = "/api/v1/assistants/{deploymentId}", operation_id = "deleteAssistant", tag = "Assistants",
+    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    responses(
+        (status = 200, description = "Assistant deleted.", body = SuccessResponse),
+        (status = 400, description = "`INVALID_REQUEST`: there is a body that says something.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 502, description = "`WORKER_DELETE_FAILED`: worker deletion failed with a non-404 upstream response; nothing is deleted.", body = ErrorResponse),
+    )
+)]
+pub async fn delete(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path(id): Path<String>,
+    NoBody(body): NoBody,
+) -> Result<Json<SuccessResponse>, ApiError> {
+    services.delete(&caller, &id, body).await?;
+    Ok(Json(SuccessResponse { data: Success { success: true } }))
+}

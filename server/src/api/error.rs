@@ -1,0 +1,66 @@
+//! The one mapping of errors to HTTP.
+
+use std::error::Error as _;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use reef_domain::ErrorCode;
+use reef_service::Error;
+use serde_json::{Value, json};
+
+/// An error as the client gets it: `{"error": {"code", "message", "details"?}}`.
+#[derive(Debug)]
+pub struct ApiError {
+    code: ErrorCode,
+    status: StatusCode,
+    message: String,
+    details: Option<Value>,
+    retry_after_seconds: Option<u64>,
+}
+
+impl ApiError {
+    /// An error that needs no details.
+    #[must_use]
+    pub fn plain(code: ErrorCode, message: &str) -> Self {
+        let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { code, status, message: message.to_owned(), details: None, retry_after_seconds: None }
+    }
+
+    /// The body was longer than what is read.
+    #[must_use]
+    pub fn body_too_large(limit: usize) -> Self {
+        let message = format!("The body has more than {} KiB", limit / 1024);
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..Self::plain(ErrorCode::InvalidRequest, &message) }
+    }
+}
+
+impl From<Error> for ApiError {
+    /// What went wrong inside is logged here, once, in the span of the request; the client gets a sentence.
+    fn from(error: Error) -> Self {
+        if let Error::Internal(source) = &error {
+            tracing::error!(error = &**source as &dyn std::error::Error, "request failed");
+        } else if error.source().is_some() {
+            tracing::warn!(error = &error as &dyn std::error::Error, "request refused");
+        }
+        let retry_after_seconds = match &error {
+            Error::RateLimited { retry_after_seconds, .. } => Some(*retry_after_seconds),
+            _ => None,
+        };
+        Self { details: error.details(), retry_after_seconds, ..Self::plain(error.code(), &error.message()) }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut error = json!({ "code": self.code, "message": self.message });
+        if let (Some(details), Some(fields)) = (self.details, error.as_object_mut()) {
+            fields.insert("details".to_owned(), details);
+        }
+        let mut response = (self.status, Json(json!({ "error": error }))).into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

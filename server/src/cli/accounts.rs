@@ -1,0 +1,112 @@
+//! Accounts, keys and secrets on the command line.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use reef_domain::ids::UserId;
+use reef_service::api_keys::NewApiKey;
+use reef_service::{Caller, Error, Services};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{KeyCommand, UserCommand, first_line, print};
+use crate::compose::App;
+
+/// Reads a length of time such as `90s`, `15m`, `12h` or `30d`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a length of time such as 12h or 30d");
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 24 * 3600,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// A service error in a sentence, with what is wrong with which field.
+fn told(error: &Error) -> anyhow::Error {
+    let issues: Vec<_> = error.issues().iter().map(|issue| issue.message.clone()).collect();
+    if issues.is_empty() {
+        let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+        anyhow!("{error}{cause}")
+    } else {
+        anyhow!("{}", issues.join(" "))
+    }
+}
+
+async fn account(services: &Services, email: &str) -> anyhow::Result<UserId> {
+    let found = services.account_by_email(email).await.map_err(|error| told(&error))?;
+    Ok(found.with_context(|| format!("there is no account with the address {email}"))?.id)
+}
+
+/// A password for who brings none.
+fn generated_password() -> SecretString {
+    use reef_service::ports::{Entropy as _, SystemEntropy};
+    let mut bytes = [0; 16];
+    SystemEntropy.fill(&mut bytes);
+    SecretString::from(reef_service::vault::hex(&bytes))
+}
+
+/// `reef user …`
+pub(super) async fn user(app: &App, command: UserCommand) -> anyhow::Result<()> {
+    let UserCommand::Create { email, password_stdin } = command;
+    let password = if password_stdin { first_line()? } else { generated_password() };
+    let account = app.services.create_user(&email, &password).await.map_err(|error| told(&error))?;
+    print(&account.id.to_string())?;
+    if password_stdin { Ok(()) } else { print(password.expose_secret()) }
+}
+
+/// `reef key …`
+pub(super) async fn key(app: &App, command: KeyCommand) -> anyhow::Result<()> {
+    let services = &app.services;
+    match command {
+        KeyCommand::Create { email, name, scopes, expires_in } => {
+            let caller = Caller::session(account(services, &email).await?);
+            let has = |scope: &str| scopes.is_empty() || scopes.iter().any(|given| given == scope);
+            let new = NewApiKey { name, read: has("read"), write: has("write"), expires_in };
+            let (_, key) = services.create_api_key(&caller, &new).await.map_err(|error| told(&error))?;
+            print(key.expose_secret())
+        }
+        KeyCommand::Revoke { email: Some(email), id: Some(id), .. } => {
+            let caller = Caller::session(account(services, &email).await?);
+            match services.revoke_api_key(&caller, &id).await {
+                Err(Error::NotFound) => bail!("there is no such live key"),
+                other => other.map_err(|error| told(&error)),
+            }
+        }
+        KeyCommand::Revoke { .. } => match services.revoke_api_key_itself(&first_line()?).await {
+            Err(Error::NotFound) => bail!("this is not a live key"),
+            other => other.map_err(|error| told(&error)),
+        },
+    }
+}
+
+/// `reef callback-secret`
+pub(super) async fn callback_secret(app: &App, email: &str, rotate: bool) -> anyhow::Result<()> {
+    let services = &app.services;
+    let user = account(services, email).await?;
+    let secret = if rotate {
+        services.rotate_callback_secret(user).await
+    } else {
+        services.callback_secret(user).await
+    };
+    print(secret.map_err(|error| told(&error))?.expose_secret())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time() {
+        assert_eq!(duration("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        for bad in ["", "d", "30", "30 d", "-1d", "1w", "99999999999999999999d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `reef doctor`: is everything that is configured there, and does it accept us?
+
+use anyhow::bail;
+use reef_domain::wire::Provider;
+use reef_service::Services;
+use reef_service::ports::{ModelCheckError, TelegramError};
+use secrecy::SecretString;
+
+use super::print;
+use crate::compose::{self, Reached};
+use crate::config::Config;
+
+/// A subscription that nobody has: being told so proves that Polar answers and accepts the token.
+const NO_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000000";
+/// A token of no bot: being refused proves that Telegram answers.
+const NO_BOT: &str = "123456789:reef_doctor_is_no_bot_0000000000000";
+
+/// Checks everything, prints a line each, and fails when a line does.
+pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
+    let mut wrong = 0;
+    let mut line = |what: &str, result: Result<String, String>| {
+        let text = match result {
+            Ok(word) => format!("ok    {what}: {word}"),
+            Err(problem) => {
+                wrong += 1;
+                format!("wrong {what}: {problem}")
+            }
+        };
+        print(&text)
+    };
+    let store = match compose::open_store(config).await {
+        Ok(store) => store,
+        Err(error) => {
+            line("database", Err(format!("{error:#}")))?;
+            bail!("the database comes first");
+        }
+    };
+    line("database", Ok("opened and up to date".to_owned()))?;
+    let app = compose::app(config, store, Reached::at(config, config.bind_addr))?;
+    if config.sandbox {
+        line(
+            "sandbox",
+            Ok(format!("on; it is in the serving process, at {}/sandbox/", app.reached.own_url)),
+        )?;
+    }
+    line("polar", polar(&app.services, config).await)?;
+    line("telegram", telegram(&app.services).await)?;
+    for provider in [Provider::Anthropic, Provider::Openai, Provider::Google, Provider::Openrouter] {
+        line(provider.as_str(), model_provider(&app.services, provider).await)?;
+    }
+    match wrong {
+        0 => Ok(()),
+        1 => bail!("one thing is wrong"),
+        _ => bail!("{wrong} things are wrong"),
+    }
+}
+
+async fn polar(services: &Services, config: &Config) -> Result<String, String> {
+    let own = services.config();
+    if !own.payments_configured {
+        return Err("POLAR_ACCESS_TOKEN is not set: nothing can be bought".to_owned());
+    }
+    let answer = services.ports().payments.subscription(NO_SUBSCRIPTION).await;
+    answer.map_err(|error| error.to_string())?;
+    let missing: Vec<_> = [
+        ("POLAR_PRODUCT_ID_BYOK", own.product_byok.is_none()),
+        ("POLAR_PRODUCT_ID_MANAGED", own.product_managed.is_none()),
+        ("POLAR_WEBHOOK_SECRET", own.polar_webhook_secret.is_none()),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_missing)| is_missing.then_some(name))
+    .collect();
+    if missing.is_empty() {
+        let play = if config.sandbox && config.polar.access_token.is_none() {
+            "play money"
+        } else {
+            "accepts the token"
+        };
+        Ok(play.to_owned())
+    } else {
+        Err(format!("accepts the token, but {} is not set", missing.join(" and ")))
+    }
+}
+
+async fn telegram(services: &Services) -> Result<String, String> {
+    match services.ports().telegram.get_me(&SecretString::from(NO_BOT)).await {
+        Ok(_) | Err(TelegramError::TokenRejected) => Ok("answers".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+async fn model_provider(services: &Services, provider: Provider) -> Result<String, String> {
+    let no_key = SecretString::from("reef-doctor-refused-key");
+    match services.ports().models.check(provider, "no-model", &no_key).await {
+        Ok(()) | Err(ModelCheckError::KeyRejected | ModelCheckError::ModelUnavailable) => {
+            Ok("answers".to_owned())
+        }
+        Err(error @ ModelCheckError::Unavailable(_)) => Err(error.to_string()),
+    }
+}

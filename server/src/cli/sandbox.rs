@@ -1,0 +1,54 @@
+//! `reef sandbox`: the outside world as a process of its own, so that Reef can be killed while it goes on.
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{SandboxArgs, print};
+use crate::config::Config;
+
+/// Serves the sandbox until SIGTERM or Ctrl-C.
+pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(args.bind)
+        .await
+        .with_context(|| format!("--bind: {} cannot be bound", args.bind))?;
+    let url =
+        args.public_url.unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap_or(args.bind)));
+    let url = url.trim_end_matches('/').to_owned();
+    let secret = config.polar.webhook_secret.clone();
+    let options = reef_sandbox::Options {
+        database: args.database,
+        public_url: url.clone(),
+        polar_webhook_secret: secret.unwrap_or_else(|| reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET.to_owned()),
+        polar_webhook_url: args.webhook_url,
+    };
+    let polar_webhook_secret = options.polar_webhook_secret.clone();
+    let sandbox = reef_sandbox::open(options).await.context("the sandbox cannot be opened")?;
+    print(&environment(&url, &polar_webhook_secret))?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    axum::serve(listener, sandbox.router())
+        .with_graceful_shutdown(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await?;
+    sandbox.close().await;
+    Ok(())
+}
+
+/// What a Reef that is to live in this world needs in its environment.
+fn environment(url: &str, secret: &str) -> String {
+    let urls = reef_sandbox::vendor_urls(url);
+    format!(
+        "# The sandbox is at {url}/sandbox/. A Reef that lives in it needs:\n\
+         SANDBOX=false\nPOLAR_ACCESS_TOKEN=sandbox\nPOLAR_WEBHOOK_SECRET={secret}\n\
+         POLAR_PRODUCT_ID_BYOK=sandbox-byok\nPOLAR_PRODUCT_ID_MANAGED=sandbox-managed\n\
+         OPENROUTER_MANAGEMENT_KEY=sandbox\nPOLAR_API_URL={}\nTELEGRAM_API_URL={}\nANTHROPIC_API_URL={}\n\
+         OPENAI_API_URL={}\nGOOGLE_API_URL={}\nOPENROUTER_API_URL={}\n\
+         CALLBACK_OVERRIDES=callbacks.sandbox.test={url}/sandbox/callbacks",
+        urls.polar, urls.telegram, urls.anthropic, urls.openai, urls.google, urls.openrouter
+    )
+}

@@ -1,0 +1,212 @@
+//! Puts the parts together: which adapter stands behind which port, and where its vendor is.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reef_embedded::{Delivery, Embedded};
+use reef_outbound::{Callbacks, Http, OpenRouterKeys, Polar, ProviderUrls, Providers, TelegramApi};
+use reef_sandbox::VendorUrls;
+use reef_service::Services;
+use reef_service::ports::{Entropy, ManagedKeys, Ports, SystemClock, SystemEntropy};
+use reef_service::vault::{KEY_LENGTH, Vault};
+use reef_store::Store;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::Config;
+
+/// How long turns may go on when the process stops.
+const TURNS_DRAIN: Duration = Duration::from_secs(10);
+/// Host of callback URLs that arrive in the sandbox.
+const SANDBOX_CALLBACKS_HOST: &str = "callbacks.sandbox.test";
+
+/// Where this process is reached.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// By customers, without a trailing slash.
+    pub public_url: String,
+    /// By itself, over loopback.
+    pub own_url: String,
+}
+
+impl Reached {
+    /// From the configuration and the address that was bound.
+    #[must_use]
+    pub fn at(config: &Config, bound: SocketAddr) -> Self {
+        let own = if bound.ip().is_unspecified() {
+            SocketAddr::from(([127, 0, 0, 1], bound.port()))
+        } else {
+            bound
+        };
+        let own_url = format!("http://{own}");
+        Self { public_url: config.public_url.clone().unwrap_or_else(|| own_url.clone()), own_url }
+    }
+}
+
+/// The service layer and the worker host behind it.
+#[derive(Clone)]
+pub struct App {
+    /// All use cases.
+    pub services: Services,
+    /// The worker host.
+    pub workers: Embedded,
+    /// Where this process is reached.
+    pub reached: Reached,
+}
+
+/// Opens the database and brings it up to date.
+///
+/// # Errors
+/// When it can't be opened or migrated.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let store =
+        Store::connect(&config.database_url).await.context("DATABASE_URL: the database cannot be opened")?;
+    store.migrate().await.context("the database cannot be brought up to date")?;
+    Ok(store)
+}
+
+/// Puts the parts together.
+///
+/// # Errors
+/// When the secret key or a client can't be made.
+pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<App> {
+    let vault = Arc::new(vault(config)?);
+    let sandbox = config.sandbox.then(|| reef_sandbox::vendor_urls(&reached.own_url));
+    let url = |configured: &Option<String>, of: fn(&VendorUrls) -> &String, vendor: &str| {
+        configured
+            .clone()
+            .or_else(|| sandbox.as_ref().map(|urls| of(urls).clone()))
+            .unwrap_or_else(|| vendor.to_owned())
+    };
+    let telegram_url = url(&config.telegram_api_url, |urls| &urls.telegram, "https://api.telegram.org");
+    let openrouter_url =
+        url(&config.openrouter_api_url, |urls| &urls.openrouter, "https://openrouter.ai/api/v1");
+    let providers = ProviderUrls {
+        anthropic: url(&config.anthropic_api_url, |urls| &urls.anthropic, "https://api.anthropic.com"),
+        openai: url(&config.openai_api_url, |urls| &urls.openai, "https://api.openai.com/v1"),
+        google: url(&config.google_api_url, |urls| &urls.google, "https://generativelanguage.googleapis.com"),
+        openrouter: openrouter_url.clone(),
+    };
+    let http = Http::new().context("the HTTP client cannot be made")?;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let sandbox_secret = || config.sandbox.then(|| SecretString::from("sandbox"));
+    let workers = Embedded::new(
+        store.clone(),
+        Arc::clone(&vault),
+        clock.clone(),
+        entropy.clone(),
+        http.clone(),
+        reef_embedded::Config {
+            public_url: reached.public_url.clone(),
+            delivery: delivery(&reached.public_url, &telegram_url),
+            telegram_url: telegram_url.clone(),
+            provider_urls: providers.clone(),
+            drain: TURNS_DRAIN,
+        },
+    );
+    let mut overrides = config.callback_overrides.clone();
+    if config.sandbox {
+        let base = format!("{}/sandbox/callbacks", reached.own_url);
+        overrides.add(SANDBOX_CALLBACKS_HOST, &base).map_err(anyhow::Error::msg)?;
+    }
+    let management_key = config.openrouter_management_key.clone().or_else(sandbox_secret);
+    let managed_keys = management_key.map(|key| -> Arc<dyn ManagedKeys> {
+        Arc::new(OpenRouterKeys::new(http.clone(), openrouter_url.clone(), key))
+    });
+    let token = config.polar.access_token.clone().or_else(sandbox_secret);
+    let polar_url = url(&config.polar.api_url, |urls| &urls.polar, "https://api.polar.sh");
+    let ports = Ports {
+        clock,
+        entropy,
+        payments: Arc::new(Polar::new(http.clone(), polar_url, token.unwrap_or_default())),
+        workers: Arc::new(workers.clone()),
+        telegram: Arc::new(TelegramApi::new(http.clone(), telegram_url)),
+        models: Arc::new(Providers::new(http.clone(), providers)),
+        managed_keys,
+        callbacks: Arc::new(Callbacks::new(http, overrides).context("the callback client cannot be made")?),
+    };
+    let services = Services::new(store, service_config(config, &reached), vault, ports);
+    Ok(App { services, workers, reached })
+}
+
+/// Telegram delivers to https, and to loopback when it is itself on loopback (the sandbox, or a Bot API
+/// server of one's own). Anywhere else the worker has to fetch.
+fn delivery(public_url: &str, telegram_url: &str) -> Delivery {
+    let is_local = url::Url::parse(telegram_url).is_ok_and(|url| match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    });
+    if public_url.starts_with("https://") || is_local { Delivery::Webhook } else { Delivery::Polling }
+}
+
+fn service_config(config: &Config, reached: &Reached) -> reef_service::Config {
+    let polar = &config.polar;
+    // Play money needs no set-up. Who brings a token of their own brings the products too.
+    let play = config.sandbox
+        && polar.access_token.is_none()
+        && polar.product_byok.is_none()
+        && polar.product_managed.is_none();
+    let product = |configured: &Option<String>, sandbox: &str| {
+        configured.clone().or_else(|| play.then(|| sandbox.to_owned()))
+    };
+    let sandbox_secret = || config.sandbox.then(|| reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET.to_owned());
+    reef_service::Config {
+        public_url: reached.public_url.clone(),
+        product_byok: product(&polar.product_byok, "sandbox-byok"),
+        product_managed: product(&polar.product_managed, "sandbox-managed"),
+        payments_configured: polar.access_token.is_some() || config.sandbox,
+        polar_webhook_secret: polar.webhook_secret.clone().or_else(sandbox_secret),
+        deploy_timeout: config.deploy_timeout,
+        signups_open: config.signups_open,
+        managed_credit_usd: config.managed_credit_usd,
+    }
+}
+
+/// The configured key, or the one in `data/secret.key`, made at the first start.
+fn vault(config: &Config) -> anyhow::Result<Vault> {
+    let key = match &config.secret_key {
+        Some(key) => key.clone(),
+        None => key_file(&config.data_folder().join("secret.key"))?,
+    };
+    Vault::new(&key).context("SECRET_KEY")
+}
+
+fn key_file(path: &Path) -> anyhow::Result<SecretString> {
+    let read = || fs::read_to_string(path).map(|text| SecretString::from(text.trim().to_owned()));
+    match read() {
+        Ok(key) => return Ok(key),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
+    let mut bytes = [0; KEY_LENGTH];
+    SystemEntropy.fill(&mut bytes);
+    let key = SecretString::from(BASE64_STANDARD.encode(bytes));
+    // Written whole under another name first, so that two processes starting at once agree on one key.
+    let mut suffix = [0; 8];
+    SystemEntropy.fill(&mut suffix);
+    let draft = path.with_extension(format!("key.{:016x}", u64::from_be_bytes(suffix)));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    file.write_all(format!("{}\n", key.expose_secret()).as_bytes())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Ok(()) => Ok(key),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            read().context("secret.key cannot be read")
+        }
+        Err(error) => Err(error).with_context(|| format!("{} cannot be made", path.display())),
+    }
+}

@@ -1,0 +1,297 @@
+//! Configuration: environment variables, each with a default that makes a bare start work.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use reef_outbound::Overrides;
+use secrecy::SecretString;
+use thiserror::Error;
+use url::Url;
+
+/// A variable that can't be used. Names it, and never shows a secret's value.
+#[derive(Debug, Error)]
+#[error("{name}: {problem}")]
+pub struct ConfigError {
+    name: &'static str,
+    problem: String,
+}
+
+fn wrong(name: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError { name, problem: problem.into() }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Payments at Polar, as configured.
+#[derive(Clone, Debug)]
+pub struct PolarConfig {
+    /// The organization's access token.
+    pub access_token: Option<SecretString>,
+    /// What its webhooks are signed with.
+    pub webhook_secret: Option<String>,
+    /// The product of slots with the customer's own key.
+    pub product_byok: Option<String>,
+    /// The product of managed slots.
+    pub product_managed: Option<String>,
+    /// Where its API is, when not in the sandbox or at Polar.
+    pub api_url: Option<String>,
+}
+
+/// Everything that is configured. Vendor URLs are `None` where the default holds: the vendor's own, or the
+/// sandbox's while it is on.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `BIND_ADDR`
+    pub bind_addr: SocketAddr,
+    /// `PUBLIC_URL`; `None` means `http://` and the bound address.
+    pub public_url: Option<String>,
+    /// `DATABASE_URL`
+    pub database_url: String,
+    /// `SECRET_KEY`; `None` means the file beside the database.
+    pub secret_key: Option<SecretString>,
+    /// `ASSISTANTS_API_V1_ENABLED`
+    pub api_v1_enabled: bool,
+    /// `SANDBOX`
+    pub sandbox: bool,
+    /// `POLAR_*`
+    pub polar: PolarConfig,
+    /// `TELEGRAM_API_URL`
+    pub telegram_api_url: Option<String>,
+    /// `OPENROUTER_MANAGEMENT_KEY`
+    pub openrouter_management_key: Option<SecretString>,
+    /// `OPENROUTER_API_URL`
+    pub openrouter_api_url: Option<String>,
+    /// `MANAGED_CREDIT_USD`
+    pub managed_credit_usd: f64,
+    /// `ANTHROPIC_API_URL`
+    pub anthropic_api_url: Option<String>,
+    /// `OPENAI_API_URL`
+    pub openai_api_url: Option<String>,
+    /// `GOOGLE_API_URL`
+    pub google_api_url: Option<String>,
+    /// `CALLBACK_OVERRIDES`
+    pub callback_overrides: Overrides,
+    /// `DEPLOY_TIMEOUT_SECS`
+    pub deploy_timeout: Duration,
+    /// `SIGNUPS`
+    pub signups_open: bool,
+    /// `LOG_FORMAT`
+    pub log_format: LogFormat,
+    /// `RUST_LOG`
+    pub log_filter: String,
+}
+
+/// Variables by name; a blank one counts as absent.
+struct Vars(HashMap<String, String>);
+
+impl Vars {
+    fn get(&self, name: &'static str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    fn text(&self, name: &'static str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    fn secret(&self, name: &'static str) -> Option<SecretString> {
+        self.get(name).map(SecretString::from)
+    }
+
+    fn parse<T: FromStr>(&self, name: &'static str, default: T, what: &str) -> Result<T, ConfigError> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| wrong(name, format!("{text:?} is not {what}"))),
+        }
+    }
+
+    fn flag(&self, name: &'static str, default: bool) -> Result<bool, ConfigError> {
+        self.parse(name, default, "true or false")
+    }
+
+    fn choice<T: Copy>(
+        &self,
+        name: &'static str,
+        default: T,
+        choices: &[(&str, T)],
+    ) -> Result<T, ConfigError> {
+        let Some(text) = self.get(name) else { return Ok(default) };
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        found.ok_or_else(|| wrong(name, format!("{text:?} is not one of {}", names.join(", "))))
+    }
+
+    /// An http(s) URL without query or fragment, given back without a trailing slash.
+    fn url(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let url = Url::parse(text).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+        });
+        match url {
+            Some(_) => Ok(Some(text.trim_end_matches('/').to_owned())),
+            None => Err(wrong(name, format!("{text:?} is not an http:// or https:// URL"))),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the first variable that can't be used.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_vars(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
+    }
+
+    /// Reads the given variables.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the first variable that can't be used.
+    pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let vars = Vars(vars.into_iter().collect());
+        let database_url = vars.text("DATABASE_URL").unwrap_or_else(|| "sqlite://data/reef.db".to_owned());
+        let is_postgres =
+            database_url.starts_with("postgres://") || database_url.starts_with("postgresql://");
+        if !is_postgres && !database_url.starts_with("sqlite:") {
+            return Err(wrong("DATABASE_URL", "must begin with sqlite:// or postgres://"));
+        }
+        let secret_key = vars.secret("SECRET_KEY");
+        if let Some(key) = &secret_key {
+            reef_service::vault::Vault::new(key).map_err(|error| wrong("SECRET_KEY", error.to_string()))?;
+        } else if is_postgres {
+            return Err(wrong(
+                "SECRET_KEY",
+                "is required with PostgreSQL: 32 random bytes in base64, for example from `openssl rand -base64 32`",
+            ));
+        }
+        let bind_addr: SocketAddr = vars.parse(
+            "BIND_ADDR",
+            SocketAddr::from(([127, 0, 0, 1], 3000)),
+            "an address such as 127.0.0.1:3000",
+        )?;
+        let access_token = vars.secret("POLAR_ACCESS_TOKEN");
+        let sandbox = vars.flag("SANDBOX", access_token.is_none())?;
+        if sandbox && !bind_addr.ip().is_loopback() && !vars.flag("SANDBOX_ALLOW_REMOTE", false)? {
+            return Err(wrong(
+                "BIND_ADDR",
+                "the sandbox is on and lets anybody pay with play money, so it binds to loopback only; set SANDBOX=false, or SANDBOX_ALLOW_REMOTE=true if you mean it",
+            ));
+        }
+        vars.choice("WORKER_HOST", (), &[("embedded", ())])?;
+        let overrides = vars.get("CALLBACK_OVERRIDES").unwrap_or_default();
+        let managed_credit_usd = vars.parse("MANAGED_CREDIT_USD", 5.0_f64, "an amount in US dollars")?;
+        if !managed_credit_usd.is_finite() || managed_credit_usd < 0.0 {
+            return Err(wrong("MANAGED_CREDIT_USD", "must not be negative"));
+        }
+        let deploy_timeout = vars.parse("DEPLOY_TIMEOUT_SECS", 300_u64, "a whole number of seconds")?;
+        if !(1..=3600).contains(&deploy_timeout) {
+            return Err(wrong("DEPLOY_TIMEOUT_SECS", "must be from 1 to 3600"));
+        }
+        Ok(Self {
+            bind_addr,
+            public_url: vars.url("PUBLIC_URL")?,
+            database_url,
+            secret_key,
+            api_v1_enabled: vars.flag("ASSISTANTS_API_V1_ENABLED", true)?,
+            sandbox,
+            polar: PolarConfig {
+                access_token,
+                webhook_secret: vars.text("POLAR_WEBHOOK_SECRET"),
+                product_byok: vars.text("POLAR_PRODUCT_ID_BYOK"),
+                product_managed: vars.text("POLAR_PRODUCT_ID_MANAGED"),
+                api_url: vars.url("POLAR_API_URL")?,
+            },
+            telegram_api_url: vars.url("TELEGRAM_API_URL")?,
+            openrouter_management_key: vars.secret("OPENROUTER_MANAGEMENT_KEY"),
+            openrouter_api_url: vars.url("OPENROUTER_API_URL")?,
+            managed_credit_usd,
+            anthropic_api_url: vars.url("ANTHROPIC_API_URL")?,
+            openai_api_url: vars.url("OPENAI_API_URL")?,
+            google_api_url: vars.url("GOOGLE_API_URL")?,
+            callback_overrides: Overrides::parse(overrides)
+                .map_err(|problem| wrong("CALLBACK_OVERRIDES", problem))?,
+            deploy_timeout: Duration::from_secs(deploy_timeout),
+            signups_open: vars.choice("SIGNUPS", true, &[("open", true), ("closed", false)])?,
+            log_format: vars.choice(
+                "LOG_FORMAT",
+                LogFormat::Text,
+                &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+            )?,
+            log_filter: vars.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+
+    /// The folder for files beside the database: its own folder on SQLite, else `data`.
+    #[must_use]
+    pub fn data_folder(&self) -> PathBuf {
+        let path = self.database_url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//"));
+        let file = path.map(|path| path.split('?').next().unwrap_or(path));
+        match file.and_then(|file| Path::new(file).parent()) {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("data"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_vars(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn a_bare_start_works_in_the_sandbox() {
+        let bare = config(&[]).unwrap();
+        assert!(bare.sandbox && bare.api_v1_enabled && bare.signups_open);
+        assert_eq!(bare.data_folder(), Path::new("data"));
+        assert!(!config(&[("POLAR_ACCESS_TOKEN", "polar_oat_x")]).unwrap().sandbox);
+        assert!(config(&[("POLAR_ACCESS_TOKEN", " ")]).unwrap().sandbox);
+    }
+
+    #[test]
+    fn an_invalid_variable_is_named() {
+        let cases = [
+            ("BIND_ADDR", "localhost"),
+            ("PUBLIC_URL", "reef.example"),
+            ("PUBLIC_URL", "https://reef.example/?x"),
+            ("DATABASE_URL", "mysql://x"),
+            ("DATABASE_URL", "postgres://x"),
+            ("SECRET_KEY", "short"),
+            ("ASSISTANTS_API_V1_ENABLED", "yes"),
+            ("SANDBOX", "1"),
+            ("BIND_ADDR", "0.0.0.0:3000"),
+            ("WORKER_HOST", "moon"),
+            ("POLAR_API_URL", "ftp://x"),
+            ("CALLBACK_OVERRIDES", "nonsense"),
+            ("MANAGED_CREDIT_USD", "-1"),
+            ("DEPLOY_TIMEOUT_SECS", "0"),
+            ("SIGNUPS", "maybe"),
+            ("LOG_FORMAT", "xml"),
+        ];
+        for (name, value) in cases {
+            let error = config(&[(name, value)]).unwrap_err().to_string();
+            let named = if (name, value) == ("DATABASE_URL", "postgres://x") { "SECRET_KEY" } else { name };
+            assert!(error.starts_with(&format!("{named}: ")), "{error}");
+            assert!(!error.contains('\n') && (name != "SECRET_KEY" || !error.contains(value)), "{error}");
+        }
+        assert!(config(&[("BIND_ADDR", "0.0.0.0:3000"), ("SANDBOX_ALLOW_REMOTE", "true")]).is_ok());
+    }
+}

@@ -1,0 +1,41 @@
+//! Headers that tell browsers what pages may do.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+/// For everything: no sniffing, no framing, no referrer to other sites.
+pub async fn headers(request: Request, next: Next) -> Response {
+    let is_sandbox = request.uri().path().starts_with("/sandbox/");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut add = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    add(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    add(header::X_FRAME_OPTIONS, "DENY");
+    add(header::REFERRER_POLICY, "same-origin");
+    add(HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
+    add(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    if is_sandbox {
+        add(header::CONTENT_SECURITY_POLICY, SANDBOX_POLICY);
+    } else {
+        // What is no page of ours needs nothing.
+        add(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    }
+    response
+}
+
+/// The sandbox's pages are plain and carry their style and script inside.
+const SANDBOX_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; \
+                              img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
+
+/// The policy of our pages: scripts only with this answer's nonce. Forms may lead to the checkout.
+pub fn page_policy(nonce: &str) -> String {
+    format!(
+        "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
+         img-src 'self' data:; connect-src 'self'; form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'; \
+         object-src 'none'"
+    )
+}

@@ -1,0 +1,152 @@
+//! Live status for the dashboard: full snapshots over server-sent events. A client
+//! that missed ten is right after one.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures::Stream;
+use reef_app::session::caller_of;
+use reef_domain::ids::{AssistantId, UserId};
+use reef_service::hub::Changed;
+use reef_service::{Caller, Error, Services};
+use serde::Serialize;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tower_sessions::Session;
+
+/// How often a silent stream says that it lives, so that proxies keep it open.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a stream looks by itself, for changes that other processes made.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What the streams need.
+#[derive(Clone)]
+pub struct Live {
+    /// Where snapshots come from.
+    pub services: Services,
+    /// Ends every stream when the process stops.
+    pub stop: CancellationToken,
+}
+
+/// `/live/assistants` and `/live/assistants/{id}`, for people who are signed in.
+pub fn router(live: Live) -> Router {
+    Router::new()
+        .route("/live/assistants", get(list))
+        .route("/live/assistants/{id}", get(one))
+        .with_state(live)
+}
+
+/// What a stream shows.
+#[derive(Clone)]
+enum Subject {
+    All,
+    One(String),
+}
+
+async fn list(State(live): State<Live>, session: Session) -> Response {
+    stream(live, session, Subject::All).await
+}
+
+async fn one(State(live): State<Live>, session: Session, Path(id): Path<String>) -> Response {
+    stream(live, session, Subject::One(id)).await
+}
+
+async fn stream(live: Live, session: Session, subject: Subject) -> Response {
+    let Ok(Some(caller)) = caller_of(&session).await else { return StatusCode::UNAUTHORIZED.into_response() };
+    // 404 now is kinder than a stream that ends at once.
+    if matches!(snapshot(&live.services, &caller, &subject).await, Err(Error::NotFound)) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let changes = live.services.hub().listen();
+    let viewer = Viewer { live, caller, subject, changes, last: None, is_over: false };
+    Sse::new(viewer.events()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+}
+
+/// A snapshot and its text.
+async fn snapshot(services: &Services, caller: &Caller, subject: &Subject) -> Result<String, Error> {
+    fn text(value: &impl Serialize) -> Result<String, Error> {
+        serde_json::to_string(value).map_err(Error::internal)
+    }
+    match subject {
+        Subject::All => text(&services.list_assistants(caller).await?),
+        Subject::One(id) => text(&services.assistant(caller, id).await?),
+    }
+}
+
+struct Viewer {
+    live: Live,
+    caller: Caller,
+    subject: Subject,
+    changes: Receiver<Changed>,
+    last: Option<String>,
+    is_over: bool,
+}
+
+impl Viewer {
+    /// The snapshot now, then each one that differs from the last.
+    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        futures::stream::unfold(self, |mut viewer| async move {
+            let event = viewer.next().await?;
+            Some((Ok(event), viewer))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        if self.is_over {
+            return None;
+        }
+        let stop = self.live.stop.clone();
+        loop {
+            if self.last.is_some() {
+                tokio::select! {
+                    () = stop.cancelled() => return None,
+                    () = self.something_changed() => {}
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                }
+            }
+            match snapshot(&self.live.services, &self.caller, &self.subject).await {
+                Ok(text) if self.last.as_ref() == Some(&text) => {}
+                Ok(text) => {
+                    self.last = Some(text.clone());
+                    return Some(Event::default().id(self.live.services.now().to_string()).data(text));
+                }
+                Err(Error::NotFound) => {
+                    self.is_over = true;
+                    return Some(Event::default().event("gone").data("{}"));
+                }
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "a live stream ends");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Waits for a change that may concern this stream.
+    async fn something_changed(&mut self) {
+        loop {
+            match self.changes.recv().await {
+                Ok(change) if concerns(&change, self.caller.user_id, &self.subject) => return,
+                Ok(_) => {}
+                // Too far behind to know: look.
+                Err(RecvError::Lagged(_)) => return,
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+}
+
+fn concerns(change: &Changed, user: UserId, subject: &Subject) -> bool {
+    change.user_id == user
+        && match subject {
+            Subject::All => true,
+            Subject::One(id) => AssistantId::parse(id) == Some(change.assistant_id),
+        }
+}

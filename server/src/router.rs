@@ -1,0 +1,104 @@
+//! Every route, each behind the layers it needs.
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderValue;
+use axum::{Router, middleware};
+use leptos::config::LeptosOptions;
+use leptos::prelude::{provide_context, use_context};
+use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list};
+use reef_app::{App as Pages, SiteInfo, shell};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_sessions::cookie::SameSite;
+use tower_sessions::cookie::time::Duration;
+use tower_sessions::{Expiry, SessionManagerLayer};
+
+use crate::compose::App;
+use crate::http::{csrf, panic, request, security};
+use crate::live::Live;
+use crate::sessions::Sessions;
+use crate::site::Site;
+use crate::{api, live, metrics, webhooks, workers};
+
+/// How long a session lives after it was last written.
+const SESSION_DAYS: i64 = 30;
+/// The longest form a page may send, in bytes.
+const FORM_MAX: usize = 64 * 1024;
+
+/// What the routes are made of.
+pub struct Parts {
+    /// The service layer and the worker host.
+    pub app: App,
+    /// The browser's files.
+    pub site: Site,
+    /// The outside world, when it is in this process.
+    pub sandbox: Option<Router>,
+    /// Whether `/api/v1` is on.
+    pub api_v1_enabled: bool,
+    /// Ends open streams when the process stops.
+    pub stop: CancellationToken,
+}
+
+/// Every route.
+#[must_use]
+pub fn router(parts: Parts) -> Router {
+    let Parts { app, site, sandbox, api_v1_enabled, stop } = parts;
+    let services = app.services.clone();
+    let api = api::router(services.clone(), api_v1_enabled).layer(CatchPanicLayer::custom(panic::in_api));
+    let mut all = Router::new()
+        .merge(pages(&app, &site, sandbox.is_some(), stop))
+        .merge(api)
+        .merge(webhooks::router(services.clone()))
+        .merge(workers::router(app.workers.clone()))
+        .merge(metrics::router(services.clone()))
+        .merge(site.router());
+    if let Some(sandbox) = sandbox {
+        all = all.merge(sandbox);
+    }
+    all.layer(middleware::from_fn(security::headers))
+        .layer(middleware::from_fn_with_state(services, request::identify))
+}
+
+/// The site: pages, server functions and live streams, behind sessions and the CSRF check.
+fn pages(app: &App, site: &Site, is_sandbox: bool, stop: CancellationToken) -> Router {
+    let services = app.services.clone();
+    let assets = site.assets();
+    let context = {
+        let services = services.clone();
+        move || {
+            provide_context(services.clone());
+            provide_context(SiteInfo { sandbox: is_sandbox });
+            set_policy();
+        }
+    };
+    let document = move || shell(assets.clone());
+    let options = LeptosOptions::builder().output_name("reef").build();
+    let is_https = app.reached.public_url.starts_with("https://");
+    let sessions = SessionManagerLayer::new(Sessions(services.clone()))
+        .with_name(if is_https { "__Host-reef" } else { "reef" })
+        .with_secure(is_https)
+        .with_http_only(true)
+        // `Strict` would log the buyer out on the way back from the checkout.
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnInactivity(Duration::days(SESSION_DAYS)));
+    Router::new()
+        .leptos_routes_with_context(&options, generate_route_list(Pages), context.clone(), document.clone())
+        .fallback(leptos_axum::render_app_async_with_context(context, document))
+        .with_state(options)
+        .merge(live::router(Live { services, stop }))
+        .layer(DefaultBodyLimit::max(FORM_MAX))
+        .layer(sessions)
+        .layer(middleware::from_fn_with_state(app.reached.public_url.clone(), csrf::protect))
+        .layer(CatchPanicLayer::custom(panic::on_site))
+}
+
+/// The page's content security policy carries this answer's nonce, so it is set while it is drawn.
+fn set_policy() {
+    let nonce = leptos::nonce::use_nonce();
+    if let (Some(nonce), Some(options)) = (nonce, use_context::<ResponseOptions>())
+        && let Ok(policy) = HeaderValue::from_str(&security::page_policy(&nonce))
+    {
+        options.insert_header(axum::http::header::CONTENT_SECURITY_POLICY, policy);
+    }
+}

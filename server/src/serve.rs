@@ -1,0 +1,138 @@
+//! Starting, and stopping without losing anything.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use reef_sandbox::Sandbox;
+use reef_service::Services;
+use reef_service::jobs::Runner;
+
+use crate::compose::{self, Reached};
+use crate::config::Config;
+use crate::router::{Parts, router};
+use crate::site::Site;
+
+/// How long open requests and jobs may take to end after a signal. Orchestrators kill after 30 s.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// Serves until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When the database, the address or the sandbox can't be had.
+pub async fn serve(config: &Config) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+    let listener = TcpListener::bind(config.bind_addr)
+        .await
+        .with_context(|| format!("BIND_ADDR: {} cannot be bound", config.bind_addr))?;
+    serve_on(config, listener, stop).await
+}
+
+/// Serves on a listener until `stop`.
+///
+/// # Errors
+/// When the database or the sandbox can't be had.
+pub async fn serve_on(config: &Config, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    let reached = Reached::at(config, listener.local_addr()?);
+    let store = compose::open_store(config).await?;
+    let app = compose::app(config, store.clone(), reached.clone())?;
+    let sandbox = if config.sandbox { Some(open_sandbox(config, &reached).await?) } else { None };
+    free_leases(&app.services).await?;
+    let parts = Parts {
+        app: app.clone(),
+        site: Site::load().context("the site cannot be loaded")?,
+        sandbox: sandbox.as_ref().map(Sandbox::router),
+        api_v1_enabled: config.api_v1_enabled,
+        stop: stop.clone(),
+    };
+    let routes = router(parts);
+
+    // Jobs call workers and the sandbox over HTTP, so they stop first, while this process still answers.
+    let background = TaskTracker::new();
+    let runner = Runner::new(app.services.clone());
+    background.spawn({
+        let stop = stop.clone();
+        async move { runner.run(stop).await }
+    });
+    background.spawn({
+        let (services, stop) = (app.services.clone(), stop.clone());
+        async move { services.maintain(stop).await }
+    });
+    background.spawn({
+        let (workers, stop) = (app.workers.clone(), stop.clone());
+        async move { workers.run(stop).await }
+    });
+    background.close();
+
+    tracing::info!(address = %listener.local_addr()?, public_url = reached.public_url, sandbox = config.sandbox, "reef serves");
+    let closing = CancellationToken::new();
+    let server = axum::serve(listener, routes).with_graceful_shutdown(closing.clone().cancelled_owned());
+    let server = tokio::spawn(async move { server.await });
+
+    stop.cancelled().await;
+    tracing::info!("stopping: no new work, what runs may end");
+    if let Some(sandbox) = &sandbox {
+        // Calls that the sandbox holds open would hold up everything else.
+        sandbox.drain();
+    }
+    let drained = tokio::time::timeout(DRAIN, async {
+        background.wait().await;
+        closing.cancel();
+        server.await
+    });
+    match drained.await {
+        Ok(ended) => ended.context("the server ended badly")?.context("the server ended badly")?,
+        Err(_) => tracing::warn!("not everything ended in time; what is left is taken up at the next start"),
+    }
+    if let Some(sandbox) = sandbox {
+        sandbox.close().await;
+    }
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn open_sandbox(config: &Config, reached: &Reached) -> anyhow::Result<Sandbox> {
+    let options = reef_sandbox::Options {
+        database: config.data_folder().join("sandbox.db"),
+        public_url: reached.public_url.clone(),
+        polar_webhook_secret: config
+            .polar
+            .webhook_secret
+            .clone()
+            .unwrap_or_else(|| reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET.to_owned()),
+        polar_webhook_url: Some(format!("{}/webhooks/polar", reached.own_url)),
+    };
+    reef_sandbox::open(options).await.context("the sandbox cannot be opened")
+}
+
+/// On a database of our own, whoever held a lease is dead: its work goes on at once.
+async fn free_leases(services: &Services) -> anyhow::Result<()> {
+    if services.store().is_single_process() {
+        let mut tx = services.store().begin().await?;
+        let freed = tx.free_all_leases().await?;
+        tx.commit().await?;
+        if freed > 0 {
+            tracing::info!(freed, "work of a process that died is taken up");
+        }
+    }
+    Ok(())
+}
+
+fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}

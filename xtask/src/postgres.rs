@@ -1,0 +1,131 @@
+//! A PostgreSQL of our own for the tests: in a temporary folder, on a free port, gone afterwards.
+
+use std::env;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::run::{command, output_of, say};
+use crate::system;
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// The database that the tests use; a server that was started for them ends when this is dropped.
+pub struct Postgres {
+    /// What tests read as `TEST_DATABASE_URL`.
+    pub url: String,
+    server: Option<(Child, TempDir)>,
+}
+
+/// Takes the server that `TEST_DATABASE_URL` names, or starts one. PostgreSQL refuses to run as root, so root hands it
+/// to the user `postgres`. It does not sync to disk: nothing in it is worth a power cut.
+pub fn start() -> Result<Postgres> {
+    if let Ok(url) = env::var("TEST_DATABASE_URL") {
+        say("using the PostgreSQL of TEST_DATABASE_URL");
+        return Ok(Postgres { url, server: None });
+    }
+    let bin = system::postgres_bin()?;
+    say(&format!("starting a private PostgreSQL from {}", bin.display()));
+    let user = if system::is_root() { Some(unprivileged()?) } else { None };
+    let folder =
+        tempfile::Builder::new().prefix("reef-postgres-").tempdir().context("making a temporary folder")?;
+    if let Some((user, group)) = user {
+        chown(folder.path(), Some(user), Some(group)).context("handing the folder over")?;
+    }
+    let program = |name: &str, args: &[&str]| {
+        let mut command = command(bin.join(name), args);
+        command.current_dir(folder.path()).env("LC_ALL", "C");
+        if let Some((user, group)) = user {
+            command.uid(user).gid(group);
+        }
+        command
+    };
+    let initdb =
+        ["--pgdata=data", "--username=reef", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"];
+    let made = program("initdb", &initdb).output().context("starting initdb")?;
+    if !made.status.success() {
+        bail!("initdb failed: {}", String::from_utf8_lossy(&made.stderr).trim());
+    }
+    let port = free_port()?;
+    let log = folder.path().join("log");
+    let server = serve(&mut program("postgres", &["-D", "data", "-k", ".", "-F"]), port, &log)?;
+    let mut postgres = Postgres {
+        url: format!("postgres://reef@127.0.0.1:{port}/postgres"),
+        server: Some((server, folder)),
+    };
+    postgres.wait_until_ready(&log)?;
+    Ok(postgres)
+}
+
+fn serve(postgres: &mut Command, port: u16, log: &Path) -> Result<Child> {
+    let log = File::create(log).context("creating PostgreSQL's log")?;
+    let port = port.to_string();
+    postgres
+        .args(["-h", "127.0.0.1", "-p", &port])
+        .args(["-c", "max_connections=300", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"])
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .context("starting postgres")
+}
+
+/// The user and group ids of `postgres`, or of `nobody`.
+fn unprivileged() -> Result<(u32, u32)> {
+    for name in ["postgres", "nobody"] {
+        let id = |flag| output_of("id", &[flag, name]).and_then(|id| id.parse().ok());
+        if let (Some(user), Some(group)) = (id("-u"), id("-g")) {
+            return Ok((user, group));
+        }
+    }
+    bail!("PostgreSQL cannot run as root, and there is neither a user postgres nor nobody")
+}
+
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("looking for a free port")?;
+    Ok(listener.local_addr().context("reading the free port")?.port())
+}
+
+impl Postgres {
+    fn wait_until_ready(&mut self, log: &Path) -> Result<()> {
+        let Some((server, _)) = &mut self.server else { return Ok(()) };
+        let started = Instant::now();
+        while started.elapsed() < START_LIMIT {
+            let text = fs::read_to_string(log).context("reading PostgreSQL's log")?;
+            if text.contains("ready to accept connections") {
+                return Ok(());
+            }
+            if let Some(status) = server.try_wait().context("asking after postgres")? {
+                bail!("postgres ended at once ({status}): {}", text.trim());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        bail!("postgres was not ready within {} s", START_LIMIT.as_secs())
+    }
+}
+
+impl Drop for Postgres {
+    /// SIGINT is PostgreSQL's fast shutdown: it ends open connections and its own helpers.
+    fn drop(&mut self) {
+        let Some((server, _folder)) = &mut self.server else { return };
+        let asked = output_of("kill", &["-INT", &server.id().to_string()]).is_some();
+        let started = Instant::now();
+        while asked && started.elapsed() < STOP_LIMIT {
+            if !matches!(server.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        if let Err(error) = server.kill().and_then(|()| server.wait()) {
+            say(&format!("could not stop PostgreSQL: {error}"));
+        }
+    }
+}

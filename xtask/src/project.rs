@@ -1,0 +1,40 @@
+//! Where things are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the root")
+}
+
+/// Where cargo puts what it builds: often `target`, elsewhere with `CARGO_TARGET_DIR` or a user's cargo configuration.
+pub fn cargo_target() -> Result<PathBuf> {
+    let output = Command::new("cargo")
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .current_dir(root())
+        .output()
+        .context("running cargo metadata")?;
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("reading cargo metadata's answer")?;
+    let path = metadata["target_directory"].as_str().context("cargo metadata names no target_directory")?;
+    Ok(PathBuf::from(path))
+}
+
+/// The built site: what the server reads in development, and what goes into the distributed binary.
+pub fn site() -> PathBuf {
+    root().join("target/site")
+}
+
+/// Tools of exact versions that are not on PATH, kept between clones.
+pub fn tools() -> Result<PathBuf> {
+    let cache = match env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()) {
+        Some(path) => PathBuf::from(path),
+        None => PathBuf::from(env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?)
+            .join(".cache"),
+    };
+    Ok(cache.join("reef/tools"))
+}

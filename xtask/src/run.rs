@@ -1,0 +1,90 @@
+//! Running commands: each is announced, and a failure names it.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+use crate::counts::Counts;
+use crate::project;
+
+/// Tells the person what is going on. On standard error: standard output belongs to what is run.
+pub fn say(what: &str) {
+    eprintln!("xtask: {what}");
+}
+
+/// A command in the repository's root.
+pub fn command(program: impl AsRef<OsStr>, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(project::root()).stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end, its output shown. A status other than 0 is an error.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("starting `{}`", describe(command)))?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", describe(command));
+    }
+    Ok(())
+}
+
+/// Runs a test runner with its output shown, and adds up what it reports. Failed tests are in the counts and an error.
+pub fn run_counting(command: &mut Command, counts: &mut Counts) -> Result<()> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting `{}`", describe(command)))?;
+    let stdout = child.stdout.take().expect("piped above");
+    let stderr = child.stderr.take().expect("piped above");
+    let other = thread::spawn(move || pass_on(stderr, std::io::stderr()));
+    let mine = pass_on(stdout, std::io::stdout());
+    let status = child.wait().context("waiting for the tests")?;
+    counts.add(mine);
+    counts.add(other.join().expect("the copying thread does not panic"));
+    if !status.success() {
+        bail!("`{}` failed ({status})", describe(command));
+    }
+    Ok(())
+}
+
+/// Copies line by line, counting. A terminal that has gone away does not stop the tests.
+fn pass_on(from: impl Read, mut to: impl Write) -> Counts {
+    let mut counts = Counts::default();
+    let mut reader = BufReader::new(from);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        let _ = to.write_all(&line);
+        counts.add(Counts::of_line(&String::from_utf8_lossy(&line)));
+        line.clear();
+    }
+    counts
+}
+
+/// The command's standard output, trimmed; `None` when it cannot be started or fails.
+pub fn output_of(program: impl AsRef<OsStr>, args: &[&str]) -> Option<String> {
+    let output = command(program, args).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Looks a program up on PATH.
+pub fn find(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+/// PATH with folders put before it.
+pub fn path_with(folders: &[&Path]) -> Result<std::ffi::OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let all = folders.iter().map(|folder| folder.to_path_buf()).chain(env::split_paths(&path));
+    env::join_paths(all).context("putting PATH together")
+}
+
+fn describe(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}

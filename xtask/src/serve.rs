@@ -1,0 +1,27 @@
+//! `cargo xtask serve`.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{command, run, say};
+use crate::{project, site};
+
+/// Builds the site and the server, then becomes `reef serve`, so that signals reach it as they would in production.
+pub fn serve(args: &[String]) -> Result<()> {
+    site::build()?;
+    say("building the server");
+    run(&mut command("cargo", &["build", "--package", "reef-server"]))?;
+    let reef = project::cargo_target()?.join("debug/reef");
+    if !reef.is_file() {
+        bail!("cargo built no {}", reef.display());
+    }
+    let error = Command::new(&reef)
+        .arg("serve")
+        .args(args)
+        .env("REEF_SITE_DIR", project::site())
+        .current_dir(project::root())
+        .exec();
+    Err(error).with_context(|| format!("starting {}", reef.display()))
+}

@@ -1,0 +1,169 @@
+//! The site: what the browser downloads, built into `target/site`.
+//!
+//! trunk compiles frontend/ and hashes the names; here the result is compressed, listed in `manifest.json` for the
+//! server's shell, and put in place in one move.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{command, path_with, run, say};
+use crate::{project, style, tools};
+
+/// Whatever the site is made of; nothing else can change it.
+const INPUTS: [&str; 13] = [
+    "app/Cargo.toml",
+    "app/src",
+    "crates/domain/Cargo.toml",
+    "crates/domain/src",
+    "frontend/Cargo.toml",
+    "frontend/compress.mjs",
+    "frontend/index.html",
+    "frontend/package-lock.json",
+    "frontend/public",
+    "frontend/src",
+    "style",
+    "Cargo.lock",
+    "Trunk.toml",
+];
+
+/// wasm, JavaScript and CSS after brotli, in bytes: what a first visit may cost.
+const BUDGET: u64 = 300 * 1024;
+
+/// Builds the site, unless nothing it is made of has changed since the last time.
+pub fn build() -> Result<()> {
+    let fingerprint = fingerprint()?;
+    let stamp = project::root().join("target/site.fingerprint");
+    if project::site().join("manifest.json").is_file()
+        && fs::read_to_string(&stamp).is_ok_and(|built| built == fingerprint)
+    {
+        say("the site is up to date");
+        return Ok(());
+    }
+    let started = Instant::now();
+    let path = tools::for_site()?;
+    say("building the site");
+    style::bundle()?;
+    // trunk is told to stay offline, and tells cargo the same.
+    run(&mut command("cargo", &["fetch", "--quiet"]))?;
+    let folders: Vec<&Path> = path.iter().map(PathBuf::as_path).collect();
+    run(command("trunk", &["build"]).env("PATH", path_with(&folders)?).env("NO_COLOR", "true"))?;
+    assemble()?;
+    fs::write(&stamp, fingerprint).context("noting what the site was built from")?;
+    say(&format!(
+        "built the site in {:.1} s: {} KB to download",
+        started.elapsed().as_secs_f32(),
+        download()? / 1024
+    ));
+    Ok(())
+}
+
+/// Fails when the site has outgrown its budget.
+pub fn check_size() -> Result<()> {
+    let size = download()?;
+    if size > BUDGET {
+        bail!("the site is {} KB after brotli; the budget is {} KB", size.div_ceil(1024), BUDGET / 1024);
+    }
+    say(&format!("the site is {} KB after brotli, of {} KB", size.div_ceil(1024), BUDGET / 1024));
+    Ok(())
+}
+
+/// Puts trunk's output and frontend/public together beside the old site, then swaps them.
+fn assemble() -> Result<()> {
+    let root = project::root();
+    let new = root.join("target/site.new");
+    remove(&new)?;
+    copy_folder(&root.join("target/trunk"), &new.join("pkg"))?;
+    // Trunk's page names the files; ours is drawn by the server.
+    fs::remove_file(new.join("pkg/index.html")).context("trunk wrote no index.html")?;
+    copy_folder(&root.join("frontend/public"), &new)?;
+    write_manifest(&new)?;
+    let folder = new.to_str().context("the repository's path is not UTF-8")?;
+    run(&mut command("node", &["frontend/compress.mjs", folder]))?;
+    remove(&project::site())?;
+    fs::rename(&new, project::site()).context("putting the new site in place")
+}
+
+/// The names that the server's shell links to.
+fn write_manifest(site: &Path) -> Result<()> {
+    let names: Vec<String> = files(&site.join("pkg"))?
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
+        .collect();
+    let one = |ending: &str| -> Result<&String> {
+        let mut matching = names.iter().filter(|name| name.ends_with(ending));
+        match (matching.next(), matching.next()) {
+            (Some(name), None) => Ok(name),
+            _ => bail!("trunk should have made exactly one {ending} file, but made: {}", names.join(", ")),
+        }
+    };
+    let manifest = serde_json::json!({ "js": one(".js")?, "wasm": one(".wasm")?, "css": one(".css")? });
+    fs::write(site.join("manifest.json"), format!("{manifest:#}\n")).context("writing manifest.json")
+}
+
+fn download() -> Result<u64> {
+    let mut sum = 0;
+    for path in files(&project::site().join("pkg"))? {
+        if path.extension().is_some_and(|ending| ending == "br") {
+            sum += fs::metadata(&path).with_context(|| format!("measuring {}", path.display()))?.len();
+        }
+    }
+    Ok(sum)
+}
+
+/// Changes when an input's name or content does. Only ever compared with one made by the same tool.
+fn fingerprint() -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    let manifest = fs::read_to_string(project::root().join("Cargo.toml")).context("reading Cargo.toml")?;
+    // Of the root manifest only the profile matters: versions are in the lock file.
+    manifest.split("[profile.wasm]").nth(1).hash(&mut hasher);
+    // How it is built counts as well, the tools' versions among it.
+    [include_str!("site.rs"), include_str!("style.rs"), include_str!("tools.rs")].hash(&mut hasher);
+    for input in INPUTS {
+        for path in files(&project::root().join(input))? {
+            path.hash(&mut hasher);
+            fs::read(&path).with_context(|| format!("reading {}", path.display()))?.hash(&mut hasher);
+        }
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+/// Every file below a folder, in a fixed order; a file is its own only one.
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut entries = fs::read_dir(path)
+        .and_then(|entries| {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
+        })
+        .with_context(|| format!("reading the folder {}", path.display()))?;
+    entries.sort();
+    let mut found = Vec::new();
+    for entry in entries {
+        found.extend(files(&entry)?);
+    }
+    Ok(found)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    for file in files(from)? {
+        let target = to.join(file.strip_prefix(from).expect("it was found below"));
+        fs::create_dir_all(target.parent().expect("a file has a folder"))
+            .context("creating a folder of the site")?;
+        fs::copy(&file, &target).with_context(|| format!("copying {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,64 @@
+//! What the operating system must bring: PostgreSQL and Chromium, through apt-get where we may.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{command, find, output_of, run, say};
+
+/// The folder with PostgreSQL's `initdb` and `postgres`; installs the package when there is none.
+pub fn postgres_bin() -> Result<PathBuf> {
+    if let Some(folder) = find_postgres() {
+        return Ok(folder);
+    }
+    install("postgresql", "PostgreSQL 15 or newer (or set TEST_DATABASE_URL)")?;
+    find_postgres().context("PostgreSQL was installed, but there is no initdb in /usr/lib/postgresql/*/bin")
+}
+
+/// A Chromium: `CHROMIUM` if set, else one on PATH; installs the package when there is none.
+pub fn chromium() -> Result<PathBuf> {
+    if let Some(path) = env::var_os("CHROMIUM").filter(|path| !path.is_empty()) {
+        return Ok(PathBuf::from(path));
+    }
+    let on_path = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(find);
+    if let Some(path) = on_path() {
+        return Ok(path);
+    }
+    install("chromium", "Chromium (or set CHROMIUM to its path)")?;
+    on_path().context("Chromium was installed, but is not on PATH")
+}
+
+/// True when we are root.
+pub fn is_root() -> bool {
+    output_of("id", &["-u"]).as_deref() == Some("0")
+}
+
+/// PATH first, then Debian's folders, the newest version first.
+fn find_postgres() -> Option<PathBuf> {
+    if let (Some(_), Some(postgres)) = (find("initdb"), find("postgres")) {
+        return postgres.parent().map(PathBuf::from);
+    }
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(Result::ok);
+    let mut versions: Vec<(u32, PathBuf)> = versions
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter(|(_, bin)| bin.join("initdb").is_file() && bin.join("postgres").is_file())
+        .collect();
+    versions.sort();
+    versions.pop().map(|(_, bin)| bin)
+}
+
+fn install(package: &str, what: &str) -> Result<()> {
+    let sudo: &[&str] = match (find("apt-get"), is_root(), output_of("sudo", &["-n", "true"])) {
+        (Some(_), true, _) => &["env"],
+        (Some(_), false, Some(_)) => &["sudo", "-n", "env"],
+        _ => bail!("{what} is missing and cannot be installed from here: install it, then run this again"),
+    };
+    say(&format!("installing {package} with apt-get"));
+    for words in [&["update", "-q"][..], &["install", "-q", "-y", "--no-install-recommends", package]] {
+        let arguments = [&sudo[1..], &["DEBIAN_FRONTEND=noninteractive", "apt-get"], words].concat();
+        run(&mut command(sudo[0], &arguments))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `cargo xtask test`, `unit` and `end2end`.
+
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::counts::Counts;
+use crate::postgres::{self, Postgres};
+use crate::run::{command, find, run, run_counting, say};
+use crate::{dist, project, site, system, tools};
+
+/// All but the browser's crate, which is built for wasm32 alone: its features must not meet the server's.
+const HOST: [&str; 3] = ["--workspace", "--exclude", "reef-frontend"];
+
+/// Everything, in order, until the first failure; a table of what it took; last the number of tests.
+pub fn test() -> ExitCode {
+    let mut suite = Suite::default();
+    let done = all(&mut suite);
+    suite.report(done.err().as_ref())
+}
+
+/// The inner loop's tests, on both databases. The arguments go to the test runner.
+pub fn unit(args: &[String]) -> Result<()> {
+    let database = postgres::start()?;
+    let packages = ["--package", "reef-domain", "--package", "reef-store", "--package", "reef-service"];
+    run(rust_tests(&packages, &database).args(args))
+}
+
+/// The browser tests against a fresh `target/dist/reef`. The arguments go to Playwright.
+pub fn end2end(args: &[String]) -> Result<()> {
+    run(playwright()?.args(args))
+}
+
+fn all(suite: &mut Suite) -> Result<()> {
+    suite.step("formatting", |_| run(&mut command("cargo", &["fmt", "--all", "--check"])))?;
+    suite.step("lints, server", |_| lint(&[&HOST[..], &["--all-targets"]].concat()))?;
+    suite.step("lints, browser", |_| {
+        tools::wasm_target()?;
+        // The site's profile: the macros that this compiles for the host serve the site's build too.
+        lint(&["--package", "reef-frontend", "--target", "wasm32-unknown-unknown", "--profile", "wasm"])
+    })?;
+    suite.step("licences and sources", |_| licences())?;
+    suite.step("tests on SQLite and PostgreSQL", |counts| {
+        run_counting(&mut rust_tests(&HOST, &postgres::start()?), counts)
+    })?;
+    suite.step("examples in the documentation", |counts| {
+        run_counting(&mut command("cargo", &[&["test", "--quiet", "--doc"], &HOST[..]].concat()), counts)
+    })?;
+    suite.step("site", |_| site::build())?;
+    suite.step("size of the site", |_| site::check_size())?;
+    suite.step("distributed binary", |_| dist::dist().map(drop))?;
+    suite.step("browser tests", |counts| run_counting(&mut playwright()?, counts))
+}
+
+fn lint(what: &[&str]) -> Result<()> {
+    run(&mut command("cargo", &[&["clippy"], what, &["--", "-D", "warnings"]].concat()))
+}
+
+fn licences() -> Result<()> {
+    run(&mut command(tools::cargo_deny()?, &["check", "licenses", "bans", "sources"]))
+}
+
+/// nextest where it is installed, else cargo's own runner: the tests are the same.
+fn rust_tests(packages: &[&str], database: &Postgres) -> Command {
+    let runner: &[&str] = match find("cargo-nextest") {
+        Some(_) => &["nextest", "run", "--no-fail-fast"],
+        None => &["test", "--no-fail-fast", "--lib", "--bins", "--tests"],
+    };
+    let mut command = command("cargo", &[runner, packages].concat());
+    command.env("TEST_DATABASE_URL", &database.url);
+    command
+}
+
+fn playwright() -> Result<Command> {
+    let chromium = system::chromium()?;
+    let reef = dist::dist()?;
+    let modules = tools::npm("end2end")?;
+    let mut command = command(modules.join(".bin/playwright"), &["test"]);
+    command
+        .current_dir(project::root().join("end2end"))
+        .env("CHROMIUM", chromium)
+        .env("REEF_BIN", reef)
+        .env("NO_COLOR", "1");
+    Ok(command)
+}
+
+/// What has been done so far.
+#[derive(Default)]
+struct Suite {
+    counts: Counts,
+    steps: Vec<(&'static str, Duration)>,
+}
+
+impl Suite {
+    fn step(&mut self, name: &'static str, work: impl FnOnce(&mut Counts) -> Result<()>) -> Result<()> {
+        say(&format!("== {name}"));
+        let started = Instant::now();
+        let before = self.counts;
+        let done = work(&mut self.counts);
+        if done.is_err() && self.counts.failed == before.failed {
+            // A step that is no test run counts as one failure: "0 failed" must mean that all is well.
+            self.counts.failed += 1;
+        }
+        self.steps.push((name, started.elapsed()));
+        done
+    }
+
+    fn report(&self, failure: Option<&anyhow::Error>) -> ExitCode {
+        println!();
+        for (name, time) in &self.steps {
+            println!("{:>7.1} s  {name}", time.as_secs_f32());
+        }
+        let total: Duration = self.steps.iter().map(|(_, time)| *time).sum();
+        println!("{:>7.1} s  in all", total.as_secs_f32());
+        if let Some(error) = failure {
+            println!("stopped: {error:#}");
+        }
+        println!("{} passed, {} failed", self.counts.passed, self.counts.failed);
+        if failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}

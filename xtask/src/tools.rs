@@ -1,0 +1,117 @@
+//! The tools that build and check, each at an exact version: taken from PATH, or from our cache, or installed there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::project;
+use crate::run::{command, find, output_of, run, say};
+
+/// The newest trunk that builds with this toolchain: 0.22 needs Rust 1.96.
+const TRUNK: &str = "0.21.14";
+
+/// Checks licences and sources; its rules are in deny.toml.
+const CARGO_DENY: &str = "0.20.2";
+
+/// As published, these optimise for minutes what runs for seconds.
+const FAST_BUILD: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256"),
+];
+
+/// Makes sure of everything that builds the site. Returns the folders that must come first on PATH.
+pub fn for_site() -> Result<Vec<PathBuf>> {
+    wasm_target()?;
+    let bindgen = locked_version("wasm-bindgen")?;
+    let trunk = cargo_tool("trunk", "trunk", TRUNK, &["--no-default-features", "--features", "rustls"])?;
+    // Without `--locked`: the lock file it is published with does not resolve.
+    let bindgen = cargo_tool("wasm-bindgen", "wasm-bindgen-cli", &bindgen, &[])?;
+    let binaryen = npm("frontend")?.join(".bin");
+    Ok([trunk, bindgen].into_iter().flatten().chain([binaryen]).collect())
+}
+
+/// Where cargo-deny is, after installing it if need be.
+pub fn cargo_deny() -> Result<PathBuf> {
+    let folder = cargo_tool("cargo-deny", "cargo-deny", CARGO_DENY, &["--no-default-features"])?;
+    Ok(folder.unwrap_or_default().join("cargo-deny"))
+}
+
+/// Installs what `folder/package-lock.json` says, unless it is there. Returns the `node_modules` folder.
+pub fn npm(folder: &str) -> Result<PathBuf> {
+    let folder = project::root().join(folder);
+    let modules = folder.join("node_modules");
+    let stamp = modules.join(".reef-installed");
+    let wanted = fs::read_to_string(folder.join("package-lock.json"))
+        .with_context(|| format!("reading {}/package-lock.json", folder.display()))?;
+    if find("npm").is_none() {
+        bail!("npm is missing: install Node.js 20 or newer");
+    }
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(modules);
+    }
+    say(&format!("npm ci in {}", folder.display()));
+    run(command("npm", &["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+    fs::write(&stamp, wanted).context("noting what npm installed")?;
+    Ok(modules)
+}
+
+/// Adds the target that the browser runs, when it is missing.
+pub fn wasm_target() -> Result<()> {
+    let Some(sysroot) = output_of("rustc", &["--print", "sysroot"]) else {
+        bail!("rustc is missing: install Rust from https://rustup.rs")
+    };
+    if Path::new(&sysroot).join("lib/rustlib/wasm32-unknown-unknown").is_dir() {
+        return Ok(());
+    }
+    if find("rustup").is_none() {
+        bail!("the Rust target wasm32-unknown-unknown is missing, and there is no rustup to add it with");
+    }
+    say("adding the Rust target wasm32-unknown-unknown");
+    run(&mut command("rustup", &["target", "add", "wasm32-unknown-unknown"]))
+}
+
+/// `None` when PATH has the tool at that version; else the folder it is in, after installing it there if need be.
+fn cargo_tool(binary: &str, package: &str, version: &str, options: &[&str]) -> Result<Option<PathBuf>> {
+    let is_right = |program: &Path| {
+        output_of(program, &["--version"]).is_some_and(|answer| answer.split(' ').any(|word| word == version))
+    };
+    if is_right(Path::new(binary)) {
+        return Ok(None);
+    }
+    let home = project::tools()?.join(format!("{binary}-{version}"));
+    let folder = home.join("bin");
+    if is_right(&folder.join(binary)) {
+        return Ok(Some(folder));
+    }
+    say(&format!("installing {package} {version} into {} (a few minutes, once)", home.display()));
+    let home = home.to_str().context("the cache folder's name is not UTF-8")?;
+    let install = ["install", package, "--version", version, "--root", home, "--force"];
+    run(command("cargo", &[&install[..], options].concat())
+        .envs(FAST_BUILD)
+        // A temporary folder: the tool's own build must not fill the workspace's.
+        .env_remove("CARGO_TARGET_DIR"))?;
+    Ok(Some(folder))
+}
+
+/// The version that Cargo.lock holds of a package.
+fn locked_version(package: &str) -> Result<String> {
+    let lock = fs::read_to_string(project::root().join("Cargo.lock")).context("reading Cargo.lock")?;
+    version_in(&lock, package).with_context(|| format!("Cargo.lock has no {package}"))
+}
+
+fn version_in(lock: &str, package: &str) -> Option<String> {
+    let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{package}\""));
+    Some(lines.nth(1)?.strip_prefix("version = \"")?.strip_suffix('"')?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_locked_version_is_that_of_the_very_package() {
+        let lock = "[[package]]\nname = \"a-b\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"a\"\nversion = \"2.0.1\"\n";
+        assert_eq!(super::version_in(lock, "a").as_deref(), Some("2.0.1"));
+        assert_eq!(super::version_in(lock, "c"), None);
+    }
+}
