@@ -112,7 +112,8 @@ pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<Ap
         },
     );
     let mut overrides = config.callback_overrides.clone();
-    if config.sandbox {
+    // What the operator says of that host goes first.
+    if config.sandbox && !overrides.has(SANDBOX_CALLBACKS_HOST) {
         let base = format!("{}/sandbox/callbacks", reached.own_url);
         overrides.add(SANDBOX_CALLBACKS_HOST, &base).map_err(anyhow::Error::msg)?;
     }

@@ -40,7 +40,6 @@ pub struct Parts {
 }
 
 /// Every route.
-#[must_use]
 pub fn router(parts: Parts) -> Router {
     let Parts { app, site, sandbox, api_v1_enabled, stop } = parts;
     let services = app.services.clone();

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -11,6 +11,8 @@ use serde_json::json;
 
 /// The longest update taken in; Telegram's texts have at most 4,096 characters.
 const BODY_MAX: usize = 256 * 1024;
+/// When Telegram is asked to come back.
+const RETRY_SOON: [(HeaderName, &str); 1] = [(header::RETRY_AFTER, "5")];
 const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 
 /// `/workers/{workerName}`: the worker's health, and Telegram's webhook.
@@ -41,8 +43,15 @@ async fn telegram(
     Path(worker): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
+) -> Response {
     let secret = headers.get(SECRET_HEADER).and_then(|value| value.to_str().ok());
     let received = workers.receive(&worker, secret, &body).await;
-    StatusCode::from_u16(received.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    let status = StatusCode::from_u16(received.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match status {
+        // Telegram takes our word for when to come back; else it doubles its own delay.
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            (status, RETRY_SOON).into_response()
+        }
+        _ => status.into_response(),
+    }
 }

@@ -95,7 +95,7 @@ fn byok_update(now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> 
     if issues.is_empty() && (asked.is_some() || input.model_id.is_some()) {
         match (provider, &model_id) {
             (None, _) => {
-                issues.push(Issue::new("modelProvider", "required", "Name the model's provider too."))
+                issues.push(Issue::new("modelProvider", "required", "Name the model's provider too."));
             }
             (_, None) => issues.push(Issue::new("modelId", "required", "Name a model of this provider too.")),
             (Some(provider), Some(model_id)) => {

@@ -40,7 +40,7 @@ impl Host for TurnHost<'_> {
 
     async fn saved_reply(&self, _update_id: i64) -> Result<Option<Reply>, MemoryError> {
         // The row was read when it was claimed, and nobody else writes to it since.
-        let Some(answer) = self.row.answer.as_ref().filter(|_| false) else { return Ok(None) };
+        let Some(answer) = &self.row.answer else { return Ok(None) };
         let reply: Reply = serde_json::from_str(answer).map_err(|_| not_understood())?;
         let sent = usize::try_from(self.row.sent_parts).map_err(|_| not_understood())?;
         Ok(Some(Reply { sent, ..reply }))

@@ -47,6 +47,12 @@ impl Overrides {
         }
     }
 
+    /// Whether callbacks to `host` go elsewhere.
+    #[must_use]
+    pub fn has(&self, host: &str) -> bool {
+        self.0.contains_key(host)
+    }
+
     /// Where a callback to `url` goes instead; `None` if its host is not overridden.
     pub(crate) fn target(&self, url: &Url) -> Option<Url> {
         let base = self.0.get(&url.host()?.to_string())?;

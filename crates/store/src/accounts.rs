@@ -5,7 +5,7 @@ use reef_domain::ids::UserId;
 use sqlx::FromRow;
 
 use crate::error::StoreError;
-use crate::tx::{Tx, execute, fetch_optional};
+use crate::tx::{Tx, dialect, execute, fetch_optional};
 
 /// An account.
 #[derive(Clone, Debug, FromRow)]
@@ -59,6 +59,22 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn user(&mut self, id: UserId) -> Result<Option<UserRow>, StoreError> {
         Ok(fetch_optional!(self, UserRow, "select * from users where id = $1", id))
+    }
+
+    /// Makes whatever else locks this account wait until the transaction ends, so that what is counted for it
+    /// stays so.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn lock_user(&mut self, id: UserId) -> Result<(), StoreError> {
+        // SQLite's writers hold the whole database already. Rows that refer to the account are not held up.
+        let sql = dialect!(
+            self,
+            sqlite: "select id from users where id = $1",
+            postgres: "select id from users where id = $1 for no key update",
+        );
+        let _: Option<(UserId,)> = fetch_optional!(self, (UserId,), sql, id);
+        Ok(())
     }
 
     /// Replaces the callbacks' signing secret; the one before it is kept beside.

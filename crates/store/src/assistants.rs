@@ -157,6 +157,18 @@ fn all(rows: Vec<Row>) -> Result<Vec<Assistant>, StoreError> {
     rows.into_iter().map(Assistant::try_from).collect()
 }
 
+/// Those that can be read: what looks after everybody must not stop at one that is broken.
+fn sound(rows: Vec<Row>) -> Vec<Assistant> {
+    let read = rows.into_iter().map(Assistant::try_from);
+    read.filter_map(|row| {
+        row.inspect_err(|error| {
+            tracing::error!(error = error as &dyn std::error::Error, "an assistant is passed over");
+        })
+        .ok()
+    })
+    .collect()
+}
+
 impl Tx {
     /// Adds an assistant.
     ///
@@ -266,36 +278,36 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// Assistants in a status, oldest change first: what reconcilers walk.
+    /// Assistants in a status, oldest change first: what reconcilers walk. A corrupt row is logged and left out.
     ///
     /// # Errors
-    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    /// [`StoreError::Database`].
     pub async fn assistants_in(&mut self, status: Status, limit: i64) -> Result<Vec<Assistant>, StoreError> {
-        all(fetch_all!(
+        Ok(sound(fetch_all!(
             self,
             Row,
             select!("where status = $1 order by updated_at, id limit $2"),
             status.as_str(),
             limit
-        ))
+        )))
     }
 
-    /// Deployments that should have ended by `now`.
+    /// Deployments that should have ended by `now`. A corrupt row is logged and left out.
     ///
     /// # Errors
-    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    /// [`StoreError::Database`].
     pub async fn overdue_deployments(
         &mut self,
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Assistant>, StoreError> {
-        all(fetch_all!(
+        Ok(sound(fetch_all!(
             self,
             Row,
             select!("where status = 'deploying' and deadline <= $1 order by deadline limit $2"),
             now,
             limit,
-        ))
+        )))
     }
 
     /// Whether another assistant holds the same bot: of the same owner and not stopped, or of anybody and
@@ -327,6 +339,26 @@ impl Tx {
                 besides,
             ),
         };
+        Ok(row.is_some_and(|(count,)| count > 0))
+    }
+
+    /// Whether another assistant, of anybody, runs or is being brought up as this bot.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn bot_runs_elsewhere(
+        &mut self,
+        fingerprint: &[u8],
+        besides: AssistantId,
+    ) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> = fetch_optional!(
+            self,
+            (i64,),
+            "select count(*) from assistants
+             where bot_fingerprint = $1 and id <> $2 and status in ('active', 'deploying')",
+            fingerprint,
+            besides,
+        );
         Ok(row.is_some_and(|(count,)| count > 0))
     }
 

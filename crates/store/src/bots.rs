@@ -329,11 +329,17 @@ impl Tx {
     }
 
     /// Forgets updates worked off before `before`, and those that have waited since before then for a worker that
-    /// was stopped; gives how many.
+    /// was stopped; gives how many. What came long ago and was worked off lately is still known, and what somebody
+    /// works on is left to them.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn prune_updates(&mut self, before: Timestamp) -> Result<u64, StoreError> {
-        Ok(execute!(self, "delete from bot_updates where done_at < $1 or received_at < $1", before))
+        Ok(execute!(
+            self,
+            "delete from bot_updates where done_at < $1
+                or (done_at is null and received_at < $1 and (lease_until is null or lease_until < $1))",
+            before
+        ))
     }
 }

@@ -36,8 +36,6 @@ pub struct JobRow {
     pub payload: Json<Value>,
     /// How often it was claimed, this time included.
     pub attempts: i64,
-    /// How often it has been asked for since it was claimed; [`Tx::finish_job`] takes it as it was then.
-    pub wakes: i64,
     /// When it was enqueued.
     pub created_at: Timestamp,
 }
@@ -82,7 +80,7 @@ impl Tx {
             "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, wakes = 0
              where id in (select id from jobs where kind = $1 and dead_at is null and run_at <= $3
                           and (lease_until is null or lease_until <= $3) order by run_at, id limit $5)
-             returning id, kind, payload, attempts, wakes, created_at";
+             returning id, kind, payload, attempts, created_at";
         // An array is made once. The planner may run an `in (select …)` once a row, each time skipping what it
         // has locked already: more than `limit` would be claimed.
         const POSTGRES: &str =
@@ -90,7 +88,7 @@ impl Tx {
              where id = any (array(select id from jobs where kind = $1 and dead_at is null and run_at <= $3
                                    and (lease_until is null or lease_until <= $3) order by run_at, id limit $5
                                    for update skip locked))
-             returning id, kind, payload, attempts, wakes, created_at";
+             returning id, kind, payload, attempts, created_at";
         let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
         Ok(fetch_all!(self, JobRow, sql, kind, token, now, until, limit))
     }
@@ -133,14 +131,9 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn finish_job(&mut self, id: JobId, token: Uuid, wakes: i64) -> Result<(), StoreError> {
-        let gone = execute!(
-            self,
-            "delete from jobs where id = $1 and lease_token = $2 and wakes = $3",
-            id,
-            token,
-            wakes
-        );
+    pub async fn finish_job(&mut self, id: JobId, token: Uuid) -> Result<(), StoreError> {
+        let gone =
+            execute!(self, "delete from jobs where id = $1 and lease_token = $2 and wakes = 0", id, token);
         if gone == 0 {
             execute!(
                 self,

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 
-use crate::Store;
+use crate::{Store, StoreError};
 
 /// A database of a test's own, gone with it.
 #[derive(Debug)]
@@ -15,6 +15,40 @@ pub struct TestStore {
     /// The store, migrated.
     pub store: Store,
     folder: Option<TempDir>,
+    schema: Option<Schema>,
+}
+
+/// A schema that goes with its test.
+#[derive(Debug)]
+struct Schema {
+    name: String,
+    options: PgConnectOptions,
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        let (name, options) = (std::mem::take(&mut self.name), self.options.clone());
+        // Dropping can't await, and the test's own runtime may be ending: a thread with a runtime of its own.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(drop_schema(&name, options)).map_err(std::io::Error::other)
+        });
+        // A schema that stays behind fails no test; the next run has names of its own.
+        if !matches!(dropped.join(), Ok(Ok(()))) {
+            tracing::warn!("a test's schema could not be dropped");
+        }
+    }
+}
+
+async fn drop_schema(name: &str, options: PgConnectOptions) -> Result<(), StoreError> {
+    // A transaction that the test has left open must not hold its end up.
+    let admin = Store::connect_postgres(options.options([("lock_timeout", "2s")]), 1).await?;
+    if let Store::Postgres(pool) = &admin {
+        // The name is made of hex digits below.
+        sqlx::query(AssertSqlSafe(format!("drop schema {name} cascade"))).execute(pool).await?;
+    }
+    admin.close().await;
+    Ok(())
 }
 
 impl TestStore {
@@ -27,7 +61,7 @@ impl TestStore {
         let url = format!("sqlite://{}", folder.path().join("reef.db").display());
         let store = Store::connect(&url).await.expect("a SQLite file");
         store.migrate().await.expect("migrations");
-        Self { store, folder: Some(folder) }
+        Self { store, folder: Some(folder), schema: None }
     }
 
     /// On the PostgreSQL that `TEST_DATABASE_URL` names, in a schema of its own.
@@ -51,11 +85,17 @@ impl TestStore {
                 .expect("a schema");
         }
         admin.close().await;
-        let store = Store::connect_postgres(options.options([("search_path", schema)]), 4)
-            .await
-            .expect("PostgreSQL answers");
+        let schema = Schema { name: schema, options };
+        let in_it = schema.options.clone().options([("search_path", &schema.name)]);
+        let store = Store::connect_postgres(in_it, 4).await.expect("PostgreSQL answers");
         store.migrate().await.expect("migrations");
-        Self { store, folder: None }
+        Self { store, folder: None, schema: Some(schema) }
+    }
+
+    /// The schema on PostgreSQL.
+    #[must_use]
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_ref().map(|schema| schema.name.as_str())
     }
 
     /// The SQLite file, for tests that look at its bytes.

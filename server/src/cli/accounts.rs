@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use reef_domain::ids::UserId;
-use reef_service::api_keys::NewApiKey;
+use reef_service::api_keys::{ApiKey, NewApiKey};
 use reef_service::{Caller, Error, Services};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{KeyCommand, UserCommand, first_line, print};
+use super::{KeyCommand, RevokeArgs, UserCommand, first_line, print};
 use crate::compose::App;
 
 /// Reads a length of time such as `90s`, `15m`, `12h` or `30d`.
@@ -71,18 +71,34 @@ pub(super) async fn key(app: &App, command: KeyCommand) -> anyhow::Result<()> {
             let (_, key) = services.create_api_key(&caller, &new).await.map_err(|error| told(&error))?;
             print(key.expose_secret())
         }
-        KeyCommand::Revoke { email: Some(email), id: Some(id), .. } => {
-            let caller = Caller::session(account(services, &email).await?);
-            match services.revoke_api_key(&caller, &id).await {
-                Err(Error::NotFound) => bail!("there is no such live key"),
-                other => other.map_err(|error| told(&error)),
-            }
-        }
-        KeyCommand::Revoke { .. } => match services.revoke_api_key_itself(&first_line()?).await {
+        KeyCommand::Revoke(args) => revoke(services, args).await,
+    }
+}
+
+/// `reef key revoke`
+async fn revoke(services: &Services, args: RevokeArgs) -> anyhow::Result<()> {
+    let Some(email) = args.email else {
+        let key = args.key.map_or_else(first_line, |key| Ok(SecretString::from(key)))?;
+        return match services.revoke_api_key_itself(&key).await {
             Err(Error::NotFound) => bail!("this is not a live key"),
             other => other.map_err(|error| told(&error)),
-        },
+        };
+    };
+    let caller = Caller::session(account(services, &email).await?);
+    let keys = services.api_keys(&caller).await.map_err(|error| told(&error))?;
+    let is_meant = |key: &&ApiKey| match (&args.id, &args.name) {
+        (Some(id), _) => key.id.to_string() == *id,
+        (None, Some(name)) => key.name == *name,
+        (None, None) => false,
+    };
+    let meant: Vec<_> = keys.iter().filter(is_meant).collect();
+    if meant.is_empty() {
+        bail!("{email} has no such live key; name it with --name or --id");
     }
+    for key in meant {
+        services.revoke_api_key(&caller, &key.id.to_string()).await.map_err(|error| told(&error))?;
+    }
+    Ok(())
 }
 
 /// `reef callback-secret`

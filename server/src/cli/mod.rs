@@ -85,17 +85,27 @@ enum KeyCommand {
         expires_in: Option<std::time::Duration>,
     },
     /// Revoke an API key; it is dead at once.
-    Revoke {
-        /// The account whose key it is; goes with --id.
-        #[arg(long, requires = "id")]
-        email: Option<String>,
-        /// The key's id.
-        #[arg(long, requires = "email", conflicts_with = "key_stdin")]
-        id: Option<String>,
-        /// Read the key itself from the first line of standard input.
-        #[arg(long, required_unless_present = "id")]
-        key_stdin: bool,
-    },
+    Revoke(RevokeArgs),
+}
+
+/// Which key to revoke: itself, or an account's by name or id.
+#[derive(Debug, clap::Args)]
+struct RevokeArgs {
+    /// The key itself. Better give it with --key-stdin: shells keep what is typed.
+    #[arg(conflicts_with_all = ["key_stdin", "email"])]
+    key: Option<String>,
+    /// Read the key itself from the first line of standard input.
+    #[arg(long, conflicts_with = "email")]
+    key_stdin: bool,
+    /// The account whose key it is; goes with --name or --id.
+    #[arg(long, required_unless_present_any = ["key", "key_stdin"])]
+    email: Option<String>,
+    /// Every key of the account that is called so.
+    #[arg(long, requires = "email")]
+    name: Option<String>,
+    /// The account's key with this id.
+    #[arg(long, requires = "email", conflicts_with = "name")]
+    id: Option<String>,
 }
 
 /// Where the sandbox is and whom it tells.

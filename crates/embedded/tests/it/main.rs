@@ -1,5 +1,10 @@
 //! The embedded worker host, on both databases, with Telegram and a model on loopback.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, outside the functions where clippy.toml allows it"
+)]
+
 mod host;
 mod polling;
 mod restart;

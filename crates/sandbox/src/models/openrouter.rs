@@ -27,8 +27,25 @@ const PROMPT_USD: f64 = 0.000_003;
 const COMPLETION_USD: f64 = 0.000_015;
 /// What the one account was filled up with.
 const ACCOUNT_CREDITS_USD: f64 = 10_000.0;
-const MODELS: [&str; 4] =
-    ["openrouter/auto", "anthropic/claude-sonnet-5", "openai/gpt-5.5", "google/gemini-3.5-flash"];
+const MODELS: [&str; 17] = [
+    "openrouter/auto",
+    "anthropic/claude-sonnet-5.5",
+    "anthropic/claude-opus-5.5",
+    "anthropic/claude-haiku-5.5",
+    "anthropic/claude-opus-5",
+    "anthropic/claude-sonnet-5",
+    "anthropic/claude-sonnet-4.5",
+    "anthropic/claude-haiku-4.5",
+    "openai/gpt-5.5",
+    "openai/gpt-6-astra",
+    "openai/gpt-5",
+    "openai/gpt-5-mini",
+    "openai/gpt-4o",
+    "openai/gpt-4o-mini",
+    "google/gemini-3.5-flash",
+    "google/gemini-3.5-pro",
+    "google/gemini-2.5-flash",
+];
 
 pub(super) fn routes() -> Router<World> {
     Router::new()

@@ -222,7 +222,7 @@ impl Deployment<'_> {
                     return Err(Halt::Failed(FailureCode::ModelUnavailable));
                 }
                 Err(error @ ModelCheckError::Unavailable(_)) => {
-                    self.wait_and_see("model provider", &error).await?
+                    self.wait_and_see("model provider", &error).await?;
                 }
             }
         }

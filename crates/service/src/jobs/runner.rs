@@ -166,7 +166,7 @@ async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &Cancella
         match ended {
             Some(Ok(result)) => settle(services, token, &row, Some(&job), result).await,
             Some(Err(panic)) => {
-                settle(services, token, &row, Some(&job), Err(JobError::Retry(panic.into()))).await
+                settle(services, token, &row, Some(&job), Err(JobError::Retry(panic.into()))).await;
             }
             None => {
                 task.abort();
@@ -202,7 +202,7 @@ async fn keep_lease(services: &Services, id: JobId, token: Uuid) {
             Ok(false) => return,
             // The database may be back before the lease is over.
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be kept alive")
+                tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be kept alive");
             }
         }
     }
@@ -219,7 +219,7 @@ async fn settle(
     let settled = async {
         let mut tx = services.store().begin().await?;
         match result {
-            Ok(()) => tx.finish_job(row.id, token, row.wakes).await?,
+            Ok(()) => tx.finish_job(row.id, token).await?,
             Err(JobError::RetryAt(at, why)) => tx.retry_job(row.id, token, at, Some(&why)).await?,
             Err(JobError::Fail(why)) => {
                 tracing::error!(why, "job given up");

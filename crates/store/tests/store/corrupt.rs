@@ -101,10 +101,22 @@ on_both_databases! {
         assert_corrupt(tx.lock_assistant(id).await, "assistants", id);
         assert_corrupt(tx.assistant_by_subscription("sub_1").await, "assistants", id);
         assert_corrupt(tx.assistants_of(user, Timestamp::from_unix_ms(0)).await, "assistants", id);
-        assert_corrupt(tx.assistants_in(Status::Deploying, 10).await, "assistants", id);
-        assert_corrupt(tx.overdue_deployments(at(1), 10).await, "assistants", id);
         // The rows beside it are fine.
         assert_eq!(tx.assistant(sound.id).await.unwrap(), Some(sound));
+    }
+
+    async fn what_looks_after_everybody_passes_a_corrupt_row_over(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let deploying = || State::Deploying { run: run(1), deadline: NOW };
+        let broken = add_assistant(&mut tx, user, deploying(), NOW).await;
+        let sound = add_assistant(&mut tx, user, deploying(), NOW).await;
+        tx.commit().await.unwrap();
+        assert_eq!(raw!(db, "update assistants set generation = null where id = $1", broken.id), 1);
+
+        let mut tx = db.store.begin().await.unwrap();
+        assert_eq!(tx.assistants_in(Status::Deploying, 10).await.unwrap(), [sound.clone()]);
+        assert_eq!(tx.overdue_deployments(at(1), 10).await.unwrap(), [sound]);
     }
 
     async fn an_error_names_the_table_and_the_row_and_nothing_of_its_content(db: TestStore) {

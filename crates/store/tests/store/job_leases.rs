@@ -74,14 +74,14 @@ on_both_databases! {
         let mut tx = db.store.begin().await.unwrap();
         claim(&mut tx, ours, NOW).await.unwrap();
         let row = claim(&mut tx, theirs, at(100)).await.unwrap();
-        tx.finish_job(row.id, ours, row.wakes).await.unwrap();
+        tx.finish_job(row.id, ours).await.unwrap();
         tx.retry_job(row.id, ours, at(0), None).await.unwrap();
         tx.hand_back_job(row.id, ours).await.unwrap();
         tx.bury_job(row.id, ours, "late", at(101)).await.unwrap();
         assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
         assert_eq!(claim(&mut tx, uuid(), at(150)).await, None);
         // The new holder can.
-        tx.finish_job(row.id, theirs, row.wakes).await.unwrap();
+        tx.finish_job(row.id, theirs).await.unwrap();
         assert_eq!(tx.count_jobs().await.unwrap(), (0, 0));
     }
 
@@ -171,7 +171,7 @@ on_both_databases! {
             let store = db.store.clone();
             let end = tokio::spawn(async move {
                 let mut tx = store.begin().await.unwrap();
-                tx.finish_job(row.id, token, row.wakes).await.unwrap();
+                tx.finish_job(row.id, token).await.unwrap();
                 tx.commit().await.unwrap();
             });
             ask.await.unwrap();
@@ -180,7 +180,7 @@ on_both_databases! {
             let mut tx = db.store.begin().await.unwrap();
             assert_eq!(tx.count_jobs().await.unwrap(), (1, 0), "round {round}");
             let again = claim(&mut tx, token, NOW).await.unwrap();
-            tx.finish_job(again.id, token, again.wakes).await.unwrap();
+            tx.finish_job(again.id, token).await.unwrap();
             tx.commit().await.unwrap();
         }
     }

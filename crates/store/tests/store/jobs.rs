@@ -34,7 +34,7 @@ on_both_databases! {
         let claimed = claim(&mut tx, uuid(), NOW).await.unwrap();
         assert_eq!((claimed.id, claimed.kind.as_str()), (new.id, "deploy"));
         assert_eq!(claimed.payload.0, new.payload);
-        assert_eq!((claimed.attempts, claimed.wakes, claimed.created_at), (1, 0, at(-5)));
+        assert_eq!((claimed.attempts, claimed.created_at), (1, at(-5)));
     }
 
     async fn a_job_of_a_transaction_that_failed_was_never_there(db: TestStore) {
@@ -132,11 +132,11 @@ on_both_databases! {
         tx.enqueue(&job("deploy", Some("d:1")), at(10)).await.unwrap();
         // Not beside the one that runs.
         assert_eq!(claim(&mut tx, uuid(), at(20)).await, None);
-        tx.finish_job(running.id, token, running.wakes).await.unwrap();
+        tx.finish_job(running.id, token).await.unwrap();
         assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
         let again = claim(&mut tx, token, at(20)).await.unwrap();
         assert_eq!((again.id, again.attempts), (running.id, 1));
-        tx.finish_job(again.id, token, again.wakes).await.unwrap();
+        tx.finish_job(again.id, token).await.unwrap();
         assert_eq!(tx.count_jobs().await.unwrap(), (0, 0));
     }
 

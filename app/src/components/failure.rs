@@ -1,0 +1,55 @@
+//! What a page shows when it cannot show what it is for.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_location;
+use leptos_router::location::Url;
+use reef_domain::ErrorCode;
+
+use crate::error::AppError;
+use crate::pages::not_found::NotFoundPage;
+
+/// The page for an error: nobody signed in goes to sign in and comes back; what does not exist is a 404; anything
+/// else is told, with a way back.
+#[component]
+pub fn Failure(error: AppError) -> impl IntoView {
+    match error.code {
+        ErrorCode::Unauthorized => view! { <ToSignIn/> }.into_any(),
+        ErrorCode::NotFound => view! { <NotFoundPage/> }.into_any(),
+        _ => view! { <Broken error/> }.into_any(),
+    }
+}
+
+/// Leads to the sign-in page, which leads back here.
+#[component]
+fn ToSignIn() -> impl IntoView {
+    let path = use_location().pathname.get_untracked();
+    let to = format!("/signin?next={}", Url::escape(&path));
+    #[cfg(feature = "ssr")]
+    crate::server::redirect_page(&to);
+    #[cfg(not(feature = "ssr"))]
+    leptos_router::hooks::use_navigate()(
+        &to,
+        leptos_router::NavigateOptions { replace: true, ..Default::default() },
+    );
+    view! {
+        <h1>"Sign in first"</h1>
+        <p><a href=to>"Sign in"</a></p>
+    }
+}
+
+#[component]
+fn Broken(error: AppError) -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        let status = axum::http::StatusCode::from_u16(error.code.http_status());
+        response.set_status(status.unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR));
+    }
+    let again = use_location().pathname.get_untracked();
+    view! {
+        <Title text="Something went wrong"/>
+        <h1>"Something went wrong"</h1>
+        <p role="alert">{error.message}</p>
+        <p><a href=again rel="external">"Try again"</a> " · " <a href="/">"To the start page"</a></p>
+    }
+}

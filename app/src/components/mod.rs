@@ -1,0 +1,10 @@
+//! The pieces that pages are made of.
+
+pub mod copy;
+pub mod failure;
+pub mod field;
+pub mod form;
+pub mod frame;
+pub mod model;
+pub mod notice;
+pub mod small;

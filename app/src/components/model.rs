@@ -1,0 +1,114 @@
+//! Choosing a model: one list, grouped by provider, so that no pair that does not go together can be sent.
+
+use std::collections::HashSet;
+
+use leptos::prelude::*;
+use reef_domain::catalog::{self, Model};
+use reef_domain::wire::{ApiMode, AssistantRecord, Provider};
+
+use crate::components::form::Form;
+use crate::text;
+
+/// The model field. Its value is `provider:model`, or the model alone in managed mode, where Reef has the key.
+#[component]
+pub fn ModelField(
+    /// The form it belongs to.
+    form: Form,
+    /// What is chosen now.
+    record: AssistantRecord,
+) -> impl IntoView {
+    let id = form.id("model");
+    let issue_id = format!("{id}-issue");
+    let issue = form.issue(&["modelId", "modelProvider"]);
+    let mode = record.api_mode;
+    let current = record.model_id.map(|model| match (mode, record.model_provider) {
+        (ApiMode::Byok, Some(provider)) => value_of(mode, provider, &model),
+        _ => model,
+    });
+    let chosen = form.kept("model").filter(|kept| !kept.is_empty()).or(current).unwrap_or_default();
+    let groups = groups(mode, &chosen);
+    // What the catalog does not have any more can still be kept.
+    let known = groups.iter().any(|(_, models)| models.iter().any(|(value, _)| *value == chosen));
+    let unknown = (!known && !chosen.is_empty())
+        .then(|| view! { <option value=chosen.clone() selected>{chosen.clone()}</option> });
+    let option = |(value, name): (String, &'static str)| {
+        let selected = value == chosen;
+        view! { <option value=value selected=selected>{name}</option> }
+    };
+    let group = |(provider, models): (Provider, Vec<(String, &'static str)>)| {
+        view! {
+            <optgroup label=text::provider(provider)>{models.into_iter().map(option).collect_view()}</optgroup>
+        }
+    };
+    view! {
+        <div class="field">
+            <label for=id.clone()>"Model"</label>
+            <select
+                id=id
+                name="model"
+                required
+                aria-invalid=move || issue.get().map(|_| "true")
+                aria-describedby=issue_id.clone()
+            >
+                <option value="">"Choose a model"</option>
+                {unknown}
+                {groups.into_iter().map(group).collect_view()}
+            </select>
+            <p class="issue" id=issue_id>{move || issue.get()}</p>
+        </div>
+    }
+}
+
+fn value_of(mode: ApiMode, provider: Provider, model: &str) -> String {
+    match mode {
+        ApiMode::Byok => format!("{provider}:{model}"),
+        ApiMode::Managed => model.to_owned(),
+    }
+}
+
+/// The catalog by provider: field value and name. In managed mode a model that goes by two ids is listed once.
+fn groups(mode: ApiMode, chosen: &str) -> Vec<(Provider, Vec<(String, &'static str)>)> {
+    let mut seen = HashSet::new();
+    let mut is_shown = |model: &Model| match mode {
+        ApiMode::Byok => true,
+        ApiMode::Managed => seen.insert(model.openrouter_id) || model.id == chosen,
+    };
+    // Managed assistants run on OpenRouter: its own names first, so that they are the ones listed.
+    let (mut first, rest): (Vec<Provider>, Vec<Provider>) = Provider::ALL
+        .iter()
+        .partition(|provider| mode == ApiMode::Managed && **provider == Provider::Openrouter);
+    first.extend(rest);
+    let models = |provider| {
+        let shown = catalog::of(provider).filter(|model| is_shown(model));
+        (provider, shown.map(|model| (value_of(mode, provider, model.id), model.name)).collect::<Vec<_>>())
+    };
+    first.into_iter().map(models).filter(|(_, models)| !models.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_can_be_chosen_once() {
+        let byok: Vec<String> = groups(ApiMode::Byok, "")
+            .into_iter()
+            .flat_map(|(_, models)| models)
+            .map(|(value, _)| value)
+            .collect();
+        assert_eq!(byok.len(), catalog::MODELS.len());
+        assert!(byok.contains(&"anthropic:claude-sonnet-5".to_owned()));
+
+        let managed: Vec<String> = groups(ApiMode::Managed, "")
+            .into_iter()
+            .flat_map(|(_, models)| models)
+            .map(|(value, _)| value)
+            .collect();
+        let served: HashSet<_> = managed.iter().map(|id| catalog::openrouter_id(id)).collect();
+        assert_eq!(served.len(), managed.len(), "{managed:?}");
+        assert!(managed.contains(&"openrouter/auto".to_owned()));
+        // The id that an assistant was given by the API stays choosable.
+        let kept = groups(ApiMode::Managed, "claude-sonnet-5");
+        assert!(kept.iter().any(|(_, models)| models.iter().any(|(value, _)| value == "claude-sonnet-5")));
+    }
+}

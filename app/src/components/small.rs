@@ -1,0 +1,30 @@
+//! Times, states: small things shown everywhere.
+
+use leptos::prelude::*;
+use reef_domain::Timestamp;
+use reef_domain::wire::Status;
+
+use crate::text;
+
+/// A moment, to the minute, in UTC: the same words on the server and in every browser.
+#[component]
+pub fn When(at: Timestamp) -> impl IntoView {
+    let exact = at.to_string();
+    let shown = format!("{} {} UTC", &exact[..10], &exact[11..16]);
+    view! { <time datetime=exact>{shown}</time> }
+}
+
+/// A moment that may not be there.
+#[component]
+pub fn WhenOr(at: Option<Timestamp>, or: &'static str) -> impl IntoView {
+    match at {
+        Some(at) => view! { <When at/> }.into_any(),
+        None => or.into_any(),
+    }
+}
+
+/// A status, in words; its colour says the same.
+#[component]
+pub fn StatusBadge(status: Status) -> impl IntoView {
+    view! { <span class=format!("badge {status}")>{text::status(status)}</span> }
+}

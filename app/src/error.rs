@@ -1,0 +1,87 @@
+//! What a page can be told instead of what it asked for.
+
+use reef_domain::{ErrorCode, Issue};
+use serde::{Deserialize, Serialize};
+use server_fn::codec::JsonEncoding;
+use server_fn::error::{FromServerFnError, ServerFnErrorErr};
+
+/// Shown when something inside went wrong; what it was is in the log.
+const INTERNAL: &str = "Something went wrong on our side. Try again in a moment.";
+
+/// Why a server function did not do it, in words for people, with what the form needs to be shown again.
+///
+/// Without JavaScript it travels in the query of the page that the form was on: nothing in it may be secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppError {
+    /// What kind of error.
+    pub code: ErrorCode,
+    /// One sentence.
+    pub message: String,
+    /// What is wrong with which field, as the API names fields.
+    pub issues: Vec<Issue>,
+    /// What was typed into the fields that are not secret: name and value.
+    pub values: Vec<(String, String)>,
+}
+
+impl AppError {
+    /// An error without fields.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), issues: Vec::new(), values: Vec::new() }
+    }
+}
+
+impl FromServerFnError for AppError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Request(_) => Self::new(
+                ErrorCode::InternalError,
+                "Reef cannot be reached. Check the connection and try again.",
+            ),
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
+                #[cfg(feature = "ssr")]
+                crate::server::set_status(ErrorCode::InvalidRequest);
+                Self::new(ErrorCode::InvalidRequest, "The form is not complete. Load the page again.")
+            }
+            _ => Self::new(ErrorCode::InternalError, INTERNAL),
+        }
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl From<reef_service::Error> for AppError {
+    /// The one place where the service layer's errors become words on a page. What went wrong inside is logged here,
+    /// once, and not told.
+    fn from(error: reef_service::Error) -> Self {
+        use reef_service::Error;
+        let message = match &error {
+            Error::Unauthorized => "Sign in to do this.".to_owned(),
+            Error::NotFound => "This does not exist, or not any more.".to_owned(),
+            Error::InvalidRequest(_) | Error::InvalidInput { .. } => {
+                "This does not fit yet. See what is marked.".to_owned()
+            }
+            Error::PaymentNotConfigured => "Payments are not set up here for this kind of slot.".to_owned(),
+            Error::PaymentProviderUnavailable => {
+                "The payment provider does not answer; nothing was ordered. Try again in a moment.".to_owned()
+            }
+            Error::InvalidState { current, allowed, .. } if allowed.contains(current) => {
+                "The subscription of this assistant is not active. Buy a new slot.".to_owned()
+            }
+            Error::InvalidState { current, .. } => {
+                format!("This is not possible while the assistant is {}.", crate::text::status(*current))
+            }
+            Error::WorkerDeleteFailed { .. } => {
+                "The worker could not be removed, so nothing has changed. Try again in a moment.".to_owned()
+            }
+            Error::WrongCredentials | Error::Forbidden { .. } | Error::RateLimited { .. } => {
+                format!("{}.", error.message())
+            }
+            Error::Internal(source) => {
+                tracing::error!(error = &**source as &dyn std::error::Error, "a page could not be served");
+                INTERNAL.to_owned()
+            }
+        };
+        Self { code: error.code(), message, issues: error.issues().to_vec(), values: Vec::new() }
+    }
+}

@@ -1,0 +1,110 @@
+//! Forms become the bodies that the API takes, so that both faces are checked by the very same rules.
+
+use reef_domain::wire::{AssistantRecord, Provider};
+use serde_json::{Map, Value};
+
+/// The fields that were filled in; an empty one is one that was left out.
+pub(super) fn filled(fields: &[(&str, &str)]) -> Map<String, Value> {
+    let filled = fields.iter().filter(|(_, value)| !value.is_empty());
+    filled.map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect()
+}
+
+/// What the model field says: `provider:model`, or a model alone in managed mode.
+pub(super) fn model_choice(value: &str) -> (&str, &str) {
+    match value.split_once(':') {
+        Some((provider, model)) if Provider::parse(provider).is_some() => (provider, model),
+        _ => ("", value),
+    }
+}
+
+/// The body of an update: what differs from what there is. A secret that was left empty stays as it was.
+pub(super) fn changes(
+    now: &AssistantRecord,
+    name: &str,
+    model: &str,
+    secrets: &[(&str, &str)],
+) -> Map<String, Value> {
+    let mut body = filled(secrets);
+    let (provider, model_id) = model_choice(model);
+    if name.trim() != now.name {
+        body.insert("name".to_owned(), name.into());
+    }
+    if !provider.is_empty() && now.model_provider.map(Provider::as_str) != Some(provider) {
+        body.insert("modelProvider".to_owned(), provider.into());
+    }
+    if !model_id.is_empty() && now.model_id.as_deref() != Some(model_id) {
+        body.insert("modelId".to_owned(), model_id.into());
+    }
+    body
+}
+
+/// The body of a redeployment: the callback URL when it differs, `null` when it was emptied.
+pub(super) fn callback_change(now: &AssistantRecord, callback_url: &str) -> Map<String, Value> {
+    let callback_url = callback_url.trim();
+    let asked = if callback_url.is_empty() { None } else { Some(callback_url) };
+    if asked == now.user_callback_url.as_deref() {
+        return Map::new();
+    }
+    Map::from_iter([("callbackUrl".to_owned(), asked.map_or(Value::Null, Value::from))])
+}
+
+#[cfg(test)]
+mod tests {
+    use reef_domain::Timestamp;
+    use reef_domain::wire::{ApiMode, ChannelType, PaymentStatus, Status};
+    use serde_json::json;
+
+    use super::*;
+
+    fn record() -> AssistantRecord {
+        AssistantRecord {
+            id: "1".into(),
+            user_id: "2".into(),
+            organization_id: None,
+            name: "Ann".into(),
+            model_provider: Some(Provider::Anthropic),
+            model_id: Some("claude-sonnet-5".into()),
+            channel_type: ChannelType::Telegram,
+            api_mode: ApiMode::Byok,
+            worker_name: None,
+            worker_url: None,
+            status: Status::Stopped,
+            status_message: None,
+            payment_status: PaymentStatus::Paid,
+            polar_subscription_id: None,
+            current_period_end: None,
+            canceled_at: None,
+            is_prebuy: false,
+            user_callback_url: Some("https://a.example/x".into()),
+            created_at: Timestamp::from_unix_ms(0),
+            updated_at: Timestamp::from_unix_ms(0),
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_changed() {
+        let changed = |name, model, key| {
+            Value::from(changes(&record(), name, model, &[("telegramBotToken", ""), ("modelApiKey", key)]))
+        };
+        assert_eq!(changed(" Ann ", "anthropic:claude-sonnet-5", ""), json!({}));
+        assert_eq!(
+            changed("", "anthropic:claude-opus-5", ""),
+            json!({"name": "", "modelId": "claude-opus-5"})
+        );
+        assert_eq!(
+            changed("Ann", "openai:gpt-5.5", "k"),
+            json!({"modelApiKey": "k", "modelProvider": "openai", "modelId": "gpt-5.5"})
+        );
+        assert_eq!(changed("Ann", "openrouter/auto", ""), json!({"modelId": "openrouter/auto"}));
+    }
+
+    #[test]
+    fn a_callback_url_is_kept_replaced_or_cleared() {
+        let change = |text| Value::from(callback_change(&record(), text));
+        assert_eq!(change(" https://a.example/x "), json!({}));
+        assert_eq!(change("https://b.example"), json!({"callbackUrl": "https://b.example"}));
+        assert_eq!(change(""), json!({"callbackUrl": null}));
+        let none = AssistantRecord { user_callback_url: None, ..record() };
+        assert_eq!(Value::from(callback_change(&none, "")), json!({}));
+    }
+}

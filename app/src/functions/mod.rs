@@ -1,0 +1,11 @@
+//! Server functions, one file an area: the request's context, one call of the service layer, the answer.
+//!
+//! Each has a fixed address below `/_fn`, which a plain form posts to just as well as a script.
+
+pub mod account;
+pub mod assistants;
+#[cfg(feature = "ssr")]
+mod body;
+#[cfg(feature = "ssr")]
+mod flash;
+pub mod keys;

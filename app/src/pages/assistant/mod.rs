@@ -1,0 +1,142 @@
+//! `/assistants/{id}`: one assistant, by the state it is in.
+
+mod actions;
+mod activate;
+mod edit;
+mod facts;
+mod payment;
+mod state;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+use reef_domain::wire::{AssistantRecord, Status};
+use server_fn::ServerFn;
+
+use crate::components::failure::Failure;
+use crate::components::notice::Done;
+use crate::error::AppError;
+use crate::functions::assistants::{Details, Happened, load_assistant};
+use crate::live::{Connection, listen};
+
+/// What the page knows of its assistant, and learns while it is open.
+#[derive(Clone, Copy)]
+struct Live {
+    record: RwSignal<AssistantRecord>,
+    timeline: RwSignal<Vec<Happened>>,
+    gone: RwSignal<bool>,
+    /// Grows when a form was accepted: forms are drawn afresh then, without what was typed.
+    accepted: RwSignal<usize>,
+}
+
+impl Live {
+    fn new(details: Details) -> Self {
+        Self {
+            record: RwSignal::new(details.record),
+            timeline: RwSignal::new(details.timeline),
+            gone: RwSignal::new(false),
+            accepted: RwSignal::new(0),
+        }
+    }
+
+    /// Takes what an action gave: the stream may have told more already.
+    fn take_answers_of<S>(self, action: ServerAction<S>)
+    where
+        S: ServerFn<Output = AssistantRecord, Error = AppError> + Clone + Send + Sync + 'static,
+    {
+        Effect::new(move || {
+            if let Some(Ok(answer)) = action.value().get() {
+                if answer.updated_at > self.record.read_untracked().updated_at {
+                    self.record.set(answer);
+                }
+                self.accepted.update(|count| *count += 1);
+            }
+        });
+    }
+
+    /// Asks for the timeline again whenever the status has changed. Only in the browser.
+    fn follow_timeline(self) {
+        let status = Memo::new(move |_| self.record.read().status);
+        Effect::new(move |before: Option<Status>| {
+            let now = status.get();
+            if before.is_some_and(|before| before != now) {
+                let id = self.record.read_untracked().id.clone();
+                spawn_local(async move {
+                    // An error changes nothing: the page still shows what it knew.
+                    if let Ok(details) = load_assistant(id).await {
+                        self.timeline.try_set(details.timeline);
+                    }
+                });
+            }
+            now
+        });
+    }
+}
+
+/// The page.
+#[component]
+pub(crate) fn AssistantPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.read().get("id").unwrap_or_default());
+    let details = Resource::new(move || id.get(), load_assistant);
+    view! {
+        <Suspense fallback=|| view! { <p>"Loading…"</p> }>
+            {move || Suspend::new(async move {
+                match details.await {
+                    Ok(details) => view! { <Assistant details/> }.into_any(),
+                    Err(error) => view! { <Failure error/> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Assistant(details: Details) -> impl IntoView {
+    let checkout_url = details.checkout_url.clone();
+    let live = Live::new(details);
+    let Live { record, gone, .. } = live;
+    let path = format!("/live/assistants/{}", record.read_untracked().id);
+    let lost = listen(path, move |snapshot| record.set(snapshot), move || gone.set(true));
+    live.follow_timeline();
+    let name = move || record.read().name.clone();
+    view! {
+        <Title text=name/>
+        <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
+        <h1>{name}</h1>
+        <Done/>
+        <Connection lost/>
+        {move || if gone.get() {
+            view! { <p class="notice" role="status">"This assistant has been deleted."</p> }.into_any()
+        } else {
+            let checkout_url = checkout_url.clone();
+            view! { <Present live checkout_url/> }.into_any()
+        }}
+    }
+}
+
+#[component]
+fn Present(live: Live, checkout_url: Option<String>) -> impl IntoView {
+    let Live { record, accepted, .. } = live;
+    // What is being typed stays while nothing changes what the forms are for.
+    let stage = Memo::new(move |_| (record.read().status, record.read().payment_status, accepted.get()));
+    let stage = move || {
+        let (status, _, _) = stage.get();
+        match status {
+            Status::PendingPayment => {
+                view! { <payment::Payment checkout_url=checkout_url.clone()/> }.into_any()
+            }
+            Status::Purchased => view! { <activate::Activation live/> }.into_any(),
+            Status::Failed | Status::Stopped => view! { <edit::Edit live/> }.into_any(),
+            Status::Deploying | Status::Active => ().into_any(),
+        }
+    };
+    view! {
+        <state::State record/>
+        {stage}
+        <actions::Actions live/>
+        <facts::Facts record/>
+        <facts::Timeline timeline=live.timeline/>
+    }
+}

@@ -1,0 +1,68 @@
+//! The HTML document around the pages. Only the server draws it; the browser hydrates `<body>`.
+
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_meta::MetaTags;
+use serde::Deserialize;
+
+use crate::App;
+
+/// The built site's file names, as `manifest.json` in the site folder lists them. Each carries a hash of its content.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Assets {
+    /// The JavaScript module beside the WebAssembly, relative to `/pkg/`.
+    pub js: String,
+    /// The WebAssembly, relative to `/pkg/`.
+    pub wasm: String,
+    /// The style sheet, relative to `/pkg/`.
+    pub css: String,
+}
+
+/// The whole document for one request.
+///
+/// Without `assets` (the site was never built) the page is plain HTML, and works: every flow does without JavaScript.
+pub fn shell(assets: Option<Assets>) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                {assets.map(|assets| asset_tags(&assets))}
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// The style sheet and the hydration script.
+///
+/// Ours instead of Leptos' `HydrationScripts`, which wants cargo-leptos' file names and makes a browser without
+/// scripts download the WebAssembly all the same.
+fn asset_tags(assets: &Assets) -> impl IntoView + use<> {
+    let css = format!("/pkg/{}", assets.css);
+    view! {
+        <link rel="stylesheet" href=css/>
+        // The nonce of this answer is all that the content security policy lets run inline.
+        <script type="module" r#async="" nonce=use_nonce()>{hydration_script(assets)}</script>
+    }
+}
+
+/// Both downloads start at once, hydration only with the whole document. `<html data-live>` says that clicks reach
+/// WebAssembly from now on: style may differ by it, and tests wait for it.
+fn hydration_script(assets: &Assets) -> String {
+    let Assets { js, wasm, .. } = assets;
+    format!(
+        r#"const wasm = fetch("/pkg/{wasm}");
+const {{ default: init, hydrate }} = await import("/pkg/{js}");
+await init({{ module_or_path: wasm }});
+if (document.readyState === "loading") await new Promise((parsed) => addEventListener("DOMContentLoaded", parsed));
+hydrate();
+document.documentElement.dataset.live = "";"#
+    )
+}

@@ -1,0 +1,176 @@
+//! A client that knows which status it expects, and checks on every answer what holds for all of them.
+
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+/// Where the assistants are.
+pub const ASSISTANTS: &str = "/api/v1/assistants";
+
+/// Every code there is, with its status (a 413 is an `INVALID_REQUEST` too).
+const CODES: [(&str, u16); 15] = [
+    ("API_DISABLED", 404),
+    ("UNAUTHORIZED", 401),
+    ("RATE_LIMITED", 429),
+    ("FORBIDDEN", 403),
+    ("NOT_FOUND", 404),
+    ("METHOD_NOT_ALLOWED", 405),
+    ("INVALID_REQUEST", 400),
+    ("INVALID_REQUEST", 413),
+    ("INVALID_INPUT", 400),
+    ("PAYMENT_NOT_CONFIGURED", 500),
+    ("INVALID_STATE", 409),
+    ("IDEMPOTENCY_KEY_REUSED", 422),
+    ("REQUEST_IN_PROGRESS", 409),
+    ("WORKER_DELETE_FAILED", 502),
+    ("INTERNAL_ERROR", 500),
+];
+
+/// Plain HTTP to loopback; redirects are answers.
+pub fn http_client() -> reqwest::Client {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        // No certificate is needed, and none is looked for.
+        .tls_certs_only([])
+        .build()
+        .expect("a client")
+}
+
+/// Someone with or without a key.
+#[derive(Clone)]
+pub struct Client {
+    pub http: reqwest::Client,
+    base: String,
+    key: Option<String>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+/// What is sent along.
+pub enum Body {
+    None,
+    Json(Value),
+    Raw(&'static str),
+}
+
+impl Client {
+    pub fn new(http: reqwest::Client, base: String, key: Option<String>) -> Self {
+        Self { http, base, key }
+    }
+
+    pub fn with_key(self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self }
+    }
+
+    pub fn key(&self) -> &str {
+        self.key.as_deref().expect("a key")
+    }
+
+    /// A request to a full path, with the key.
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.key {
+            Some(key) => request.header("X-API-Key", key),
+            None => request,
+        }
+    }
+
+    /// Sends to a full path below `/api` and checks what holds for every answer there.
+    pub async fn call(&self, method: &str, path: &str, body: Body) -> Answer {
+        let request = self.request(method, path);
+        let request = match body {
+            Body::None => request,
+            Body::Json(value) => request.json(&value),
+            Body::Raw(text) => request.header(CONTENT_TYPE, "application/json").body(text),
+        };
+        Answer::of(request).await
+    }
+
+    /// `GET` below the assistants' path: the data.
+    pub async fn get(&self, path: &str) -> Value {
+        self.call("GET", &format!("{ASSISTANTS}{path}"), Body::None).await.data(200)
+    }
+
+    /// Any method below the assistants' path, with a body unless it is null: the data of a 200.
+    pub async fn ok(&self, method: &str, path: &str, body: Value) -> Value {
+        self.send(method, path, body).await.data(200)
+    }
+
+    /// Any method below the assistants' path, with a body unless it is null: the error.
+    pub async fn fails(&self, status: u16, code: &str, method: &str, path: &str, body: Value) -> Value {
+        self.send(method, path, body).await.error(status, code)
+    }
+
+    /// Any method below the assistants' path, with a body unless it is null.
+    pub async fn send(&self, method: &str, path: &str, body: Value) -> Answer {
+        let body = if body.is_null() { Body::None } else { Body::Json(body) };
+        self.call(method, &format!("{ASSISTANTS}{path}"), body).await
+    }
+
+    /// Any method below the assistants' path, with these very bytes as JSON.
+    pub async fn send_raw(&self, method: &str, path: &str, bytes: impl Into<Vec<u8>>) -> Answer {
+        let request = self.request(method, &format!("{ASSISTANTS}{path}"));
+        Answer::of(request.header(CONTENT_TYPE, "application/json").body(bytes.into())).await
+    }
+}
+
+impl Answer {
+    /// Sends and reads, and checks what holds for every answer below `/api`.
+    pub async fn of(request: RequestBuilder) -> Self {
+        let answer = request.send().await.expect("an answer");
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let answer = Self { status, headers, text: answer.text().await.expect("a whole answer in UTF-8") };
+        answer.check();
+        answer
+    }
+
+    fn check(&self) {
+        assert_eq!(self.header(CONTENT_TYPE.as_str()), Some("application/json"), "{self:?}");
+        assert_eq!(self.header(CACHE_CONTROL.as_str()), Some("no-store"), "{self:?}");
+        assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "{self:?}");
+        let body = self.json();
+        let keys: Vec<_> = body.as_object().expect("an object").keys().map(String::as_str).collect();
+        if self.status < 300 {
+            assert!(keys == ["data"] || keys.first() == Some(&"openapi"), "{self:?}");
+            return;
+        }
+        assert_eq!(keys, ["error"], "{self:?}");
+        let error = body["error"].as_object().expect("an object");
+        let keys: Vec<_> = error.keys().map(String::as_str).collect();
+        assert!(keys == ["code", "message"] || keys == ["code", "message", "details"], "{self:?}");
+        let code = error["code"].as_str().expect("a code");
+        assert!(CODES.contains(&(code, self.status)), "{self:?}");
+        assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()), "{self:?}");
+        assert!(error.get("details").is_none_or(Value::is_object), "{self:?}");
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("ASCII"))
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    /// The data, when the status is this one.
+    pub fn data(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        self.json()["data"].clone()
+    }
+
+    /// The error, when status and code are these.
+    pub fn error(&self, status: u16, code: &str) -> Value {
+        let error = self.json()["error"].clone();
+        assert_eq!((json!(self.status), &error["code"]), (json!(status), &json!(code)), "{self:?}");
+        error
+    }
+}

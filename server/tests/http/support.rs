@@ -1,0 +1,278 @@
+//! A real server in this process with a database of its own, and what tests ask of it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reef_domain::Timestamp;
+use reef_domain::ids::{AssistantId, UserId};
+use reef_server::compose::{self, Reached};
+use reef_server::config::Config;
+use reef_server::serve::serve_on;
+use reef_service::api_keys::NewApiKey;
+use reef_service::{Caller, Services};
+use reef_store::{EventRow, Store};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Client, http_client};
+use crate::customer::Customer;
+use crate::postgres::TestDatabase;
+
+/// How long anything that happens by itself may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Which database a server runs on.
+#[derive(Clone, Copy)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// Expands one body into `sqlite::…` and `postgres::…`. The body gets an [`App`].
+macro_rules! on_both_databases {
+    ($(async fn $name:ident($app:ident) $body:block)+) => {
+        mod sqlite {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let $app = App::on($crate::support::Database::Sqlite, &[]).await;
+                $body
+            })+
+        }
+        mod postgres {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let $app = App::on($crate::support::Database::Postgres, &[]).await;
+                $body
+            })+
+        }
+    };
+}
+pub(crate) use on_both_databases;
+
+/// A server that answers, and the service layer beside it on the same database.
+pub struct App {
+    pub address: SocketAddr,
+    pub services: Services,
+    pub http: reqwest::Client,
+    stop: CancellationToken,
+    _database: Option<TestDatabase>,
+    _folder: TempDir,
+}
+
+impl App {
+    /// On SQLite, as it starts on a bare machine.
+    pub async fn start() -> Self {
+        Self::on(Database::Sqlite, &[]).await
+    }
+
+    /// On SQLite with these variables.
+    pub async fn with(vars: &[(&str, &str)]) -> Self {
+        Self::on(Database::Sqlite, vars).await
+    }
+
+    /// On a fresh database, with these variables.
+    pub async fn on(database: Database, vars: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = format!("sqlite://{}", folder.path().join("reef.db").display());
+        let database = match database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(TestDatabase::create().await),
+        };
+        let url = database.as_ref().map_or(file, |database| database.url.clone());
+        // What lies beside the database (the sandbox's file) needs a folder of the test's own on PostgreSQL too.
+        std::env::set_current_dir(folder.path()).expect("the folder is there");
+        let mut all = vec![
+            ("DATABASE_URL".to_owned(), url),
+            ("SECRET_KEY".to_owned(), "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".to_owned()),
+            ("SANDBOX".to_owned(), "true".to_owned()),
+        ];
+        all.extend(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let config = Config::from_vars(all).expect("a configuration");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let store = compose::open_store(&config).await.expect("a database");
+        let beside = compose::app(&config, store, Reached::at(&config, address)).expect("a service layer");
+        let stop = CancellationToken::new();
+        tokio::spawn({
+            let stop = stop.clone();
+            async move { serve_on(&config, listener, stop).await.expect("the server runs") }
+        });
+        let http = http_client();
+        let app =
+            Self { address, services: beside.services, http, stop, _database: database, _folder: folder };
+        eventually("the server to be ready", async || {
+            app.http.get(app.url("/readyz")).send().await.ok().filter(|answer| answer.status() == 200)
+        })
+        .await;
+        app
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A client without any key.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.http.clone(), format!("http://{}", self.address), None)
+    }
+
+    /// A new account, and a client with a key that may do everything.
+    pub async fn customer(&self) -> Customer<'_> {
+        let user = self.user().await;
+        let (client, _) = self.key(user, "read write", None).await;
+        Customer { app: self, user, client }
+    }
+
+    /// A new account.
+    pub async fn user(&self) -> UserId {
+        let email = format!("u{}@example.com", self.services.new_uuid());
+        let password = SecretString::from("correct horse battery staple 9");
+        self.services.create_user(&email, &password).await.expect("an account").id
+    }
+
+    /// A client with a new key of the account, and the key's id.
+    pub async fn key(&self, user: UserId, scopes: &str, expires_in: Option<Duration>) -> (Client, String) {
+        let new = NewApiKey {
+            name: "test".to_owned(),
+            read: scopes.contains("read"),
+            write: scopes.contains("write"),
+            expires_in,
+        };
+        let made = self.services.create_api_key(&Caller::session(user), &new).await;
+        let (key, secret) = made.expect("a key");
+        (self.anonymous().with_key(secret.expose_secret()), key.id.to_string())
+    }
+
+    /// A client whose key was revoked.
+    pub async fn revoked(&self, user: UserId) -> Client {
+        let (client, id) = self.key(user, "read write", None).await;
+        self.services.revoke_api_key(&Caller::session(user), &id).await.expect("revoked");
+        client
+    }
+
+    /// A client whose key has expired.
+    pub async fn expired(&self, user: UserId) -> Client {
+        let (client, _) = self.key(user, "read write", Some(Duration::from_millis(1))).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        client
+    }
+
+    /// Orders failures of the next vendor calls.
+    pub async fn faults(&self, faults: Value) {
+        let answer = self.http.put(self.url("/sandbox/faults")).json(&faults).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{faults}");
+    }
+
+    /// What Reef asked of a vendor, as `(method, path, status)`, oldest first.
+    pub async fn asked(&self, vendor: &str) -> Vec<Value> {
+        let url = self.url(&format!("/sandbox/requests?vendor={vendor}"));
+        let answer: Value = self.http.get(url).send().await.expect("calls").json().await.expect("JSON");
+        answer["data"].as_array().cloned().expect("a list")
+    }
+
+    /// The subscription as Polar has it.
+    pub async fn subscription(&self, id: &str) -> Value {
+        let url = self.url(&format!("/sandbox/polar/v1/subscriptions/{id}"));
+        let answer = self.http.get(url).bearer_auth("test").send().await.expect("an answer");
+        answer.json().await.expect("JSON")
+    }
+
+    /// The assistant's timeline, oldest first.
+    pub async fn events(&self, id: &str) -> Vec<EventRow> {
+        let id = AssistantId::parse(id).expect("an id");
+        let mut tx = self.services.store().read().await.expect("a transaction");
+        let mut events = tx.events_of(id, 100).await.expect("events");
+        events.reverse();
+        events
+    }
+
+    /// Makes a slot as old as if it had been ordered this long ago.
+    pub async fn order_was(&self, id: &str, ago: Duration) {
+        let id = AssistantId::parse(id).expect("an id");
+        let moment: Timestamp = self.services.now().minus(ago);
+        let sql = "update assistants set created_at = $1 where id = $2";
+        let changed = match self.services.store() {
+            Store::Sqlite { write, .. } => {
+                let done = sqlx::query(sql).bind(moment).bind(id).execute(write).await;
+                done.expect("an update").rows_affected()
+            }
+            Store::Postgres(pool) => {
+                let done = sqlx::query(sql).bind(moment).bind(id).execute(pool).await;
+                done.expect("an update").rows_affected()
+            }
+        };
+        assert_eq!(changed, 1);
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Asks until there is something.
+pub async fn eventually<T>(what: &str, check: impl AsyncFn() -> Option<T>) -> T {
+    let asked = async {
+        loop {
+            if let Some(found) = check().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("{what} did not come"))
+}
+
+/// A bot token that nobody has used, which the sandbox takes as `kind` says (`ok` is no magic).
+pub fn bot(kind: &str) -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(100_000_001);
+    format!("{}:{kind}AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A body that activates a slot of either mode.
+pub fn activation(token: &str) -> Value {
+    json!({
+        "name": "My Assistant", "modelProvider": "anthropic", "modelId": "claude-sonnet-4-5-20250929",
+        "telegramBotToken": token, "modelApiKey": "sk-ant-0123456789abcdef",
+    })
+}
+
+/// `body` with the fields of `change` over its own; a field that is `"…"` is taken out.
+pub fn changed(mut body: Value, change: Value) -> Value {
+    let fields = body.as_object_mut().expect("an object");
+    for (key, value) in change.as_object().cloned().expect("an object") {
+        if value == "…" {
+            fields.shift_remove(&key);
+        } else {
+            fields.insert(key, value);
+        }
+    }
+    body
+}
+
+/// The pairs of path and code in an error's `details.issues`.
+pub fn issues(error: &Value) -> Vec<(String, String)> {
+    let issues = error["details"]["issues"].as_array().unwrap_or_else(|| panic!("no issues in {error}"));
+    let text = |issue: &Value, key: &str| issue[key].as_str().expect("text").to_owned();
+    issues
+        .iter()
+        .inspect(|issue| {
+            let keys: Vec<_> = issue.as_object().expect("an object").keys().collect();
+            assert_eq!(keys, ["path", "code", "message"], "{issue}");
+            assert!(!text(issue, "message").is_empty());
+        })
+        .map(|issue| (text(issue, "path"), text(issue, "code")))
+        .collect()
+}
+
+/// As [`issues`] gives it, for comparison.
+pub fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(path, code)| ((*path).to_owned(), (*code).to_owned())).collect()
+}
