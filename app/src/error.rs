@@ -74,7 +74,11 @@ impl From<reef_service::Error> for AppError {
             Error::WorkerDeleteFailed { .. } => {
                 "The worker could not be removed, so nothing has changed. Try again in a moment.".to_owned()
             }
-            Error::WrongCredentials | Error::Forbidden { .. } | Error::RateLimited { .. } => {
+            Error::WrongCredentials
+            | Error::Forbidden { .. }
+            | Error::IdempotencyKeyReused
+            | Error::RequestInProgress
+            | Error::RateLimited { .. } => {
                 format!("{}.", error.message())
             }
             Error::Internal(source) => {

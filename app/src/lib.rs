@@ -18,6 +18,6 @@ mod text;
 pub use app::App;
 pub use error::AppError;
 #[cfg(feature = "ssr")]
-pub use server::{SiteInfo, without_old_errors};
+pub use server::SiteInfo;
 #[cfg(feature = "ssr")]
 pub use shell::{Assets, shell};

@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use serde::de::DeserializeOwned;
 
+use crate::components::drawn::changing;
+
 /// Listens to `path` while the component that asks is on the page: hands over each snapshot, and says so when the thing
 /// is gone. The signal is true while nothing can arrive; the browser reconnects by itself, and the server's first word
 /// is the whole state then.
@@ -27,11 +29,14 @@ pub fn listen<T: DeserializeOwned + 'static>(
 /// Says that the connection is lost, to eyes and ears.
 #[component]
 pub fn Connection(lost: ReadSignal<bool>) -> impl IntoView {
+    let words = "Connection lost, reconnecting…";
+    let shown = move || lost.get().then(|| view! { <p class="notice warn">{words}</p> }).into_any();
     view! {
         <div role="status">
-            {move || lost.get().then(|| view! { <p class="notice warn">"Connection lost, reconnecting…"</p> })}
+            {changing(shown)}
         </div>
     }
+    .into_any()
 }
 
 #[cfg(feature = "hydrate")]

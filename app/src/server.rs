@@ -1,15 +1,13 @@
 //! What server functions and pages need on the server: the request's context, answers, redirects.
 
-use axum::extract::Request;
 use axum::http::header::{ACCEPT, LOCATION, REFERER};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
-use axum::response::Response;
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use reef_domain::ErrorCode;
 use reef_service::{Caller, Error, Services};
+use server_fn::error::ServerFnUrlError;
 use url::Url;
 
 use crate::error::AppError;
@@ -49,6 +47,8 @@ pub(crate) async fn answer<T>(
             ((*name).to_owned(), value.chars().take(KEPT_MAX).collect::<String>())
         };
         error.values = kept.iter().map(keep).collect();
+        // Without a page it came from, Leptos' own answer stands.
+        let _ = back_with(&error);
         error
     })
 }
@@ -92,31 +92,33 @@ pub(crate) fn local_path(next: &str) -> &str {
     if local && next.bytes().all(|byte| byte.is_ascii_graphic()) { next } else { "/assistants" }
 }
 
-/// A layer for the server functions' routes: takes the error of the last try out of the `Referer`.
+/// Where a plain form's error is shown: on the page it was sent from, with the error in the query.
 ///
-/// A form without JavaScript is sent back to its page with the error in the query. Leptos appends it to whatever the
-/// query says already, so that each failed try would make the address longer.
-pub async fn without_old_errors(mut request: Request, next: Next) -> Response {
-    if let Some(clean) = request.headers().get(REFERER).and_then(clean_referer) {
-        request.headers_mut().insert(REFERER, clean);
-    }
-    next.run(request).await
-}
-
-/// The same address without an error in its query; `None` when there is none in it.
-fn clean_referer(referer: &HeaderValue) -> Option<HeaderValue> {
-    const ERROR: [&str; 2] = ["__path", "__err"];
-    let mut url = Url::parse(referer.to_str().ok()?).ok()?;
-    let (old, rest): (Vec<_>, Vec<_>) =
-        url.query_pairs().into_owned().partition(|(name, _)| ERROR.contains(&name.as_str()));
-    if old.is_empty() {
+/// Leptos does the same, but appends to whatever the query says already, so that each failed try would make the address
+/// longer.
+fn back_with(error: &AppError) -> Option<()> {
+    let parts = use_context::<Parts>()?;
+    let path = parts.uri.path();
+    if !path.starts_with("/_fn/") || !accepts_html() {
         return None;
     }
+    let from = without_error(parts.headers.get(REFERER)?.to_str().ok()?)?;
+    let to = ServerFnUrlError::new(path, error.clone()).to_url(from.as_str()).ok()?;
+    let location = HeaderValue::from_str(to.as_str()).ok()?;
+    use_context::<ResponseOptions>()?.insert_header(LOCATION, location);
+    Some(())
+}
+
+/// The same address without the error of an earlier try in its query.
+fn without_error(address: &str) -> Option<Url> {
+    let mut url = Url::parse(address).ok()?;
+    let pairs = url.query_pairs().into_owned();
+    let rest: Vec<_> = pairs.filter(|(name, _)| !["__path", "__err"].contains(&name.as_str())).collect();
     url.set_query(None);
     if !rest.is_empty() {
         url.query_pairs_mut().extend_pairs(rest);
     }
-    HeaderValue::from_str(url.as_str()).ok()
+    Some(url)
 }
 
 #[cfg(test)]
@@ -137,15 +139,13 @@ mod tests {
 
     #[test]
     fn the_last_error_is_taken_out() {
-        let clean = |text: &'static str| {
-            clean_referer(&HeaderValue::from_static(text)).map(|value| value.to_str().unwrap().to_owned())
-        };
+        let clean = |text| without_error(text).map(String::from);
         assert_eq!(
             clean("http://a/b?__path=%2F_fn%2Fx&next=%2Fc&__err=eyJ9").as_deref(),
             Some("http://a/b?next=%2Fc")
         );
         assert_eq!(clean("http://a/b?__path=x&__err=y").as_deref(), Some("http://a/b"));
-        assert_eq!(clean("http://a/b?next=%2Fc"), None);
+        assert_eq!(clean("http://a/b?next=%2Fc").as_deref(), Some("http://a/b?next=%2Fc"));
         assert_eq!(clean("nonsense"), None);
     }
 }

@@ -56,7 +56,7 @@ create table assistants (
     checkout_id        text,
     checkout_url       text,
     bot_token          bytea,                 -- sealed
-    bot_fingerprint    bytea,                 -- keyed hash: the same token has the same one
+    bot_fingerprint    bytea,                 -- SHA-256: the same token has the same one
     model_key          bytea,                 -- sealed
     managed_key_hash   text,                 -- OpenRouter's name for the key it made
     sequence           bigint not null,

@@ -58,7 +58,7 @@ create table assistants (
     checkout_id        text,
     checkout_url       text,
     bot_token          blob,                 -- sealed
-    bot_fingerprint    blob,                 -- keyed hash: the same token has the same one
+    bot_fingerprint    blob,                 -- SHA-256: the same token has the same one
     model_key          blob,                 -- sealed
     managed_key_hash   text,                 -- OpenRouter's name for the key it made
     sequence           integer not null,

@@ -83,6 +83,8 @@ pub struct Config {
     pub callback_overrides: Overrides,
     /// `DEPLOY_TIMEOUT_SECS`
     pub deploy_timeout: Duration,
+    /// `RATE_LIMIT_PER_MINUTE`
+    pub rate_limit_per_minute: u64,
     /// `SIGNUPS`
     pub signups_open: bool,
     /// `LOG_FORMAT`
@@ -203,6 +205,10 @@ impl Config {
         if !(1..=3600).contains(&deploy_timeout) {
             return Err(wrong("DEPLOY_TIMEOUT_SECS", "must be from 1 to 3600"));
         }
+        let rate_limit_per_minute = vars.parse("RATE_LIMIT_PER_MINUTE", 600_u64, "a whole number")?;
+        if rate_limit_per_minute == 0 {
+            return Err(wrong("RATE_LIMIT_PER_MINUTE", "must be at least 1"));
+        }
         Ok(Self {
             bind_addr,
             public_url: vars.url("PUBLIC_URL")?,
@@ -227,6 +233,7 @@ impl Config {
             callback_overrides: Overrides::parse(overrides)
                 .map_err(|problem| wrong("CALLBACK_OVERRIDES", problem))?,
             deploy_timeout: Duration::from_secs(deploy_timeout),
+            rate_limit_per_minute,
             signups_open: vars.choice("SIGNUPS", true, &[("open", true), ("closed", false)])?,
             log_format: vars.choice(
                 "LOG_FORMAT",
@@ -283,6 +290,7 @@ mod tests {
             ("CALLBACK_OVERRIDES", "nonsense"),
             ("MANAGED_CREDIT_USD", "-1"),
             ("DEPLOY_TIMEOUT_SECS", "0"),
+            ("RATE_LIMIT_PER_MINUTE", "0"),
             ("SIGNUPS", "maybe"),
             ("LOG_FORMAT", "xml"),
         ];

@@ -12,19 +12,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::Stream;
 use reef_app::session::caller_of;
-use reef_domain::ids::{AssistantId, UserId};
-use reef_service::hub::Changed;
+use reef_domain::ids::AssistantId;
+use reef_service::hub::{News, change_of};
 use reef_service::{Caller, Error, Services};
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tower_sessions::Session;
 
 /// How often a silent stream says that it lives, so that proxies keep it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often a stream looks by itself, for changes that other processes made.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often a stream looks without news: an unpaid slot leaves the list by the clock alone.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What the streams need.
 #[derive(Clone)]
@@ -64,8 +63,12 @@ async fn stream(live: Live, session: Session, subject: Subject) -> Response {
     if matches!(snapshot(&live.services, &caller, &subject).await, Err(Error::NotFound)) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let changes = live.services.hub().listen();
-    let viewer = Viewer { live, caller, subject, changes, last: None, is_over: false };
+    let assistant = match &subject {
+        Subject::All => None,
+        Subject::One(id) => AssistantId::parse(id),
+    };
+    let news = live.services.hub().listen();
+    let viewer = Viewer { live, caller, subject, assistant, news, last: None, is_over: false };
     Sse::new(viewer.events()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
@@ -84,7 +87,9 @@ struct Viewer {
     live: Live,
     caller: Caller,
     subject: Subject,
-    changes: Receiver<Changed>,
+    /// `None`: all of them.
+    assistant: Option<AssistantId>,
+    news: Receiver<News>,
     last: Option<String>,
     is_over: bool,
 }
@@ -107,7 +112,7 @@ impl Viewer {
             if self.last.is_some() {
                 tokio::select! {
                     () = stop.cancelled() => return None,
-                    () = self.something_changed() => {}
+                    () = change_of(&mut self.news, self.caller.user_id, self.assistant) => {}
                     () = tokio::time::sleep(LOOK_EVERY) => {}
                 }
             }
@@ -128,25 +133,4 @@ impl Viewer {
             }
         }
     }
-
-    /// Waits for a change that may concern this stream.
-    async fn something_changed(&mut self) {
-        loop {
-            match self.changes.recv().await {
-                Ok(change) if concerns(&change, self.caller.user_id, &self.subject) => return,
-                Ok(_) => {}
-                // Too far behind to know: look.
-                Err(RecvError::Lagged(_)) => return,
-                Err(RecvError::Closed) => std::future::pending().await,
-            }
-        }
-    }
-}
-
-fn concerns(change: &Changed, user: UserId, subject: &Subject) -> bool {
-    change.user_id == user
-        && match subject {
-            Subject::All => true,
-            Subject::One(id) => AssistantId::parse(id) == Some(change.assistant_id),
-        }
 }

@@ -35,15 +35,19 @@ pub struct Parts {
     pub sandbox: Option<Router>,
     /// Whether `/api/v1` is on.
     pub api_v1_enabled: bool,
+    /// Requests a minute for each API key.
+    pub rate_limit_per_minute: u64,
     /// Ends open streams when the process stops.
     pub stop: CancellationToken,
 }
 
 /// Every route.
 pub fn router(parts: Parts) -> Router {
-    let Parts { app, site, sandbox, api_v1_enabled, stop } = parts;
+    let Parts { app, site, sandbox, api_v1_enabled, rate_limit_per_minute, stop } = parts;
+    let limiter = api::Limiter::new(rate_limit_per_minute);
     let services = app.services.clone();
-    let api = api::router(services.clone(), api_v1_enabled).layer(CatchPanicLayer::custom(panic::in_api));
+    let api =
+        api::router(services.clone(), api_v1_enabled, limiter).layer(CatchPanicLayer::custom(panic::in_api));
     let mut all = Router::new()
         .merge(pages(&app, &site, sandbox.is_some(), stop))
         .merge(api)

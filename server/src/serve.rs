@@ -48,6 +48,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         site: Site::load().context("the site cannot be loaded")?,
         sandbox: sandbox.as_ref().map(Sandbox::router),
         api_v1_enabled: config.api_v1_enabled,
+        rate_limit_per_minute: config.rate_limit_per_minute,
         stop: stop.clone(),
     };
     let routes = router(parts);
@@ -67,6 +68,10 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         let (workers, stop) = (app.workers.clone(), stop.clone());
         async move { workers.run(stop).await }
     });
+    background.spawn({
+        let (services, stop) = (app.services.clone(), stop.clone());
+        async move { services.relay_news(stop).await }
+    });
     background.close();
 
     tracing::info!(address = %listener.local_addr()?, public_url = reached.public_url, sandbox = config.sandbox, "reef serves");
@@ -76,6 +81,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
 
     stop.cancelled().await;
     tracing::info!("stopping: no new work, what runs may end");
+    app.services.hub().close();
     if let Some(sandbox) = &sandbox {
         // Calls that the sandbox holds open would hold up everything else.
         sandbox.drain();
@@ -116,6 +122,7 @@ async fn free_leases(services: &Services) -> anyhow::Result<()> {
     if services.store().is_single_process() {
         let mut tx = services.store().begin().await?;
         let freed = tx.free_all_leases().await?;
+        tx.free_idempotency_keys().await?;
         tx.commit().await?;
         if freed > 0 {
             tracing::info!(freed, "work of a process that died is taken up");

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::components::drawn::changing;
 use crate::secret::Secret;
 
 /// Shows a secret with a button that copies it; without scripts it is selected with one click.
@@ -19,9 +20,10 @@ pub fn Copyable(
         <div class="copyable">
             <code aria-label=label>{text}</code>
             <button type="button" class="quiet needs-script" on:click=copy>"Copy"</button>
-            <span role="status">{move || copied.get().then_some("Copied")}</span>
+            <span role="status">{changing(move || copied.get().then_some("Copied").into_any())}</span>
         </div>
     }
+    .into_any()
 }
 
 /// Browsers have a clipboard only on https and on the machine itself.

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::components::drawn::changing;
 use crate::components::form::Form;
 
 /// One line of text.
@@ -53,9 +54,10 @@ pub fn TextField(
                 aria-describedby=format!("{hint_id} {issue_id}")
             />
             <p class="hint" id=hint_id>{hint}</p>
-            <p class="issue" id=issue_id>{move || issue.get()}</p>
+            <p class="issue" id=issue_id>{changing(move || issue.get().into_any())}</p>
         </div>
     }
+    .into_any()
 }
 
 /// One of a few; `options` are value, label and what it means.
@@ -100,9 +102,10 @@ pub fn Choices(
         <fieldset class="field" aria-describedby=issue_id.clone()>
             <legend>{label}</legend>
             {options.iter().map(choice).collect_view()}
-            <p class="issue" id=issue_id.clone()>{move || issue.get()}</p>
+            <p class="issue" id=issue_id.clone()>{changing(move || issue.get().into_any())}</p>
         </fieldset>
     }
+    .into_any()
 }
 
 /// A box to tick.
@@ -123,4 +126,5 @@ pub fn Tick(
             <label for=id>{label}</label>
         </div>
     }
+    .into_any()
 }

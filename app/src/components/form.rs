@@ -1,11 +1,18 @@
 //! What a form knows about its last try: the same with and without JavaScript.
+//!
+//! A form is a plain form that posts to its server function and is redirected. With scripts, one handler for all of them
+//! posts in the background instead, so that an error loses nothing that was typed. (Leptos' `ActionForm` does the same
+//! with code of its own for every form, which made a quarter of the download.)
 
-use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use reef_domain::{ErrorCode, Issue};
+use serde::de::DeserializeOwned;
 use server_fn::ServerFn;
+use server_fn::error::ServerFnUrlError;
 
+use super::drawn::changing;
+use super::post;
 use crate::error::AppError;
 
 /// The state of one form of a page.
@@ -15,83 +22,71 @@ pub struct Form {
     name: &'static str,
     /// What the API calls its fields: issues with anything else are shown above them.
     fields: &'static [&'static str],
-    error: Signal<Option<AppError>>,
-    pending: Signal<bool>,
-}
-
-/// A form whose answer a script takes without leaving the page. Give its action to `ActionForm`.
-pub fn action_form<S>(name: &'static str, fields: &'static [&'static str]) -> (ServerAction<S>, Form)
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
-    let action = ServerAction::<S>::new();
-    // Leptos keeps the error of the address that the site was entered with for every later page too.
-    let is_this_pages = use_query_map().with_untracked(|query| query.get_str("__path") == Some(S::PATH));
-    if !is_this_pages {
-        action.clear();
-    }
-    let value = action.value();
-    let error = Signal::derive(move || {
-        value.with(|value| value.as_ref().and_then(|answer| answer.as_ref().err().cloned()))
-    });
-    (action, Form { name, fields, error, pending: action.pending().into() })
-}
-
-/// A form that always leaves the page: for sessions, where everything shown before is worth nothing, and for checkouts,
-/// which are elsewhere. Gives the handler for its `submit`.
-pub fn leaving_form<S>(
-    name: &'static str,
-    fields: &'static [&'static str],
-) -> (Form, impl Fn(SubmitEvent) + Clone + use<S>)
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
-    let (_, form) = action_form::<S>(name, fields);
-    let leaving = RwSignal::new(false);
-    // A page that comes back from the browser's memory can be submitted again.
-    Effect::new(move || {
-        let shown = window_event_listener_untyped("pageshow", move |_| leaving.set(false));
-        on_cleanup(move || shown.remove());
-    });
-    (Form { pending: leaving.into(), ..form }, move |_| leaving.set(true))
-}
-
-/// How often an action has succeeded, as far as that matters: it changes with each success.
-pub fn successes<S>(action: ServerAction<S>) -> Memo<usize>
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
-    let (version, value) = (action.version(), action.value());
-    Memo::new(move |before: Option<&usize>| {
-        let now = version.get();
-        if value.with(|value| matches!(value, Some(Ok(_)))) {
-            now
-        } else {
-            before.copied().unwrap_or_default()
-        }
-    })
+    /// The server function's path.
+    pub(super) path: &'static str,
+    /// Whether success leads out of these pages: to a checkout, or to another session, where nothing shown before counts.
+    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only a script asks"))]
+    pub(super) leaves: bool,
+    pub(super) error: RwSignal<Option<AppError>>,
+    pub(super) pending: RwSignal<bool>,
+    /// What the server function gave, as JSON.
+    pub(super) answer: RwSignal<Option<String>>,
+    /// How often it has succeeded.
+    pub(super) successes: RwSignal<usize>,
 }
 
 impl Form {
+    /// A form for a server function, after whose success a script stays among these pages.
+    pub fn of<S: ServerFn<Error = AppError>>(name: &'static str, fields: &'static [&'static str]) -> Self {
+        Self::new(S::PATH, name, fields, false)
+    }
+
+    /// A form for a server function, whose success leads out of these pages.
+    pub fn leaving<S: ServerFn<Error = AppError>>(
+        name: &'static str,
+        fields: &'static [&'static str],
+    ) -> Self {
+        let form = Self::new(S::PATH, name, fields, true);
+        // A page that comes back from the browser's memory can be submitted again.
+        Effect::new(move || {
+            let shown = window_event_listener_untyped("pageshow", move |_| form.pending.set(false));
+            on_cleanup(move || shown.remove());
+        });
+        form
+    }
+
+    fn new(path: &'static str, name: &'static str, fields: &'static [&'static str], leaves: bool) -> Self {
+        // Without JavaScript the error of the last try is in the address.
+        let error = use_query_map().with_untracked(|query| {
+            let is_ours = query.get_str("__path") == Some(path);
+            query.get_str("__err").filter(|_| is_ours).map(ServerFnUrlError::<AppError>::decode_err)
+        });
+        let error = RwSignal::new(error);
+        let (pending, answer, successes) = (RwSignal::new(false), RwSignal::new(None), RwSignal::new(0));
+        Self { name, fields, path, leaves, error, pending, answer, successes }
+    }
+
     /// The id of one of its elements.
     pub fn id(&self, of: &str) -> String {
         format!("{}-{of}", self.name)
     }
 
-    /// Whether it is under way.
-    pub const fn pending(&self) -> Signal<bool> {
-        self.pending
-    }
-
-    /// Whether the page was drawn with an error of it.
+    /// Whether its last try failed.
     pub fn has_failed(&self) -> bool {
         self.error.with_untracked(Option::is_some)
     }
 
-    /// What was typed into a field before the page was drawn again; nothing when it was not.
+    /// How often it has succeeded, for what must be looked up again then.
+    pub fn successes(&self) -> usize {
+        self.successes.get()
+    }
+
+    /// What its last success gave.
+    pub fn answer<T: DeserializeOwned>(&self) -> Option<T> {
+        self.answer.with(|answer| serde_json::from_str(answer.as_ref()?).ok())
+    }
+
+    /// What was typed into a field when the last try failed.
     pub fn kept(&self, field: &str) -> Option<String> {
         self.error.with_untracked(|error| {
             let (_, value) = error.as_ref()?.values.iter().find(|(name, _)| name == field)?;
@@ -100,20 +95,26 @@ impl Form {
     }
 
     /// What is wrong with a field, under any of the names that the API has for it.
-    pub fn issue(&self, paths: &'static [&'static str]) -> Memo<Option<String>> {
+    pub fn issue(&self, paths: &'static [&'static str]) -> Signal<Option<String>> {
         let error = self.error;
-        Memo::new(move |_| {
+        Signal::derive(move || {
             error.with(|error| {
-                let issues: Vec<_> = error
-                    .iter()
-                    .flat_map(|error| &error.issues)
+                let issues = error.iter().flat_map(|error| &error.issues);
+                let messages: Vec<&str> = issues
                     .filter(|issue| paths.contains(&&*issue.path))
+                    .map(|issue| &*issue.message)
                     .collect();
-                (!issues.is_empty())
-                    .then(|| issues.iter().map(|issue| &*issue.message).collect::<Vec<_>>().join(" "))
+                (!messages.is_empty()).then(|| messages.join(" "))
             })
         })
     }
+}
+
+/// The form element.
+#[component]
+pub fn PostForm(form: Form, children: Children) -> impl IntoView {
+    let send = post::sender(form);
+    view! { <form method="post" action=form.path on:submit=send>{children()}</form> }.into_any()
 }
 
 /// Says above a form why it was not accepted. Always there, so that it is read out when it fills.
@@ -121,7 +122,7 @@ impl Form {
 pub fn Problem(form: Form) -> impl IntoView {
     let Form { error, fields, .. } = form;
     let shown = move || {
-        error.get().map(|error| {
+        let shown = error.get().map(|error| {
             let elsewhere = |issue: &Issue| !fields.contains(&&*issue.path);
             let others: Vec<Issue> = error.issues.into_iter().filter(elsewhere).collect();
             let signed_out = error.code == ErrorCode::Unauthorized && !fields.contains(&"password");
@@ -132,9 +133,10 @@ pub fn Problem(form: Form) -> impl IntoView {
                     {signed_out.then(|| view! { <p><a href="/signin">"Sign in"</a></p> })}
                 </div>
             }
-        })
+        });
+        shown.into_any()
     };
-    view! { <div role="alert">{shown}</div> }
+    view! { <div role="alert">{changing(shown)}</div> }.into_any()
 }
 
 /// The button that sends a form; it cannot be pressed twice.
@@ -150,10 +152,11 @@ pub fn Submit(
     #[prop(optional)]
     danger: bool,
 ) -> impl IntoView {
-    let pending = form.pending();
+    let pending = form.pending;
     view! {
-        <button type="submit" class:danger=danger disabled=move || pending.get()>
-            {move || if pending.get() { busy } else { label }}
+        <button type="submit" class:danger=danger disabled=pending>
+            {changing(move || if pending.get() { busy } else { label }.into_any())}
         </button>
     }
+    .into_any()
 }

@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use crate::components::form::{Submit, leaving_form};
+use crate::components::drawn::waiting;
+use crate::components::form::{Form, PostForm, Submit};
 use crate::error::AppError;
 use crate::functions::account::{Frame, SignOut, load_frame};
-use server_fn::ServerFn;
 
 /// The frame's data, for every page: one question to the server per visit.
 #[derive(Clone, Copy)]
@@ -23,21 +23,18 @@ pub fn provide_frame() -> FrameData {
 #[component]
 pub fn SiteHeader() -> impl IntoView {
     let FrameData(frame) = provide_frame();
-    view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                let frame = frame.await.ok();
-                let sandbox = frame.as_ref().is_some_and(|frame| frame.sandbox);
-                view! {
-                    {sandbox.then(|| view! { <SandboxBanner/> })}
-                    <header class="site-header">
-                        <a class="brand" href="/">"Reef"</a>
-                        {frame.map(|frame| view! { <Navigation frame/> })}
-                    </header>
-                }
-            })}
-        </Suspense>
-    }
+    waiting("", move || async move {
+        let frame = frame.await.ok();
+        let sandbox = frame.as_ref().is_some_and(|frame| frame.sandbox);
+        view! {
+            {sandbox.then(|| view! { <SandboxBanner/> })}
+            <header class="site-header">
+                <a class="brand" href="/">"Reef"</a>
+                {frame.map(|frame| view! { <Navigation frame/> })}
+            </header>
+        }
+        .into_any()
+    })
 }
 
 #[component]
@@ -48,6 +45,7 @@ fn SandboxBanner() -> impl IntoView {
             <a href="/sandbox/" rel="external">"Look behind the scenes"</a>
         </p>
     }
+    .into_any()
 }
 
 #[component]
@@ -76,10 +74,11 @@ fn Navigation(frame: Frame) -> impl IntoView {
 
 #[component]
 fn SignOutForm() -> impl IntoView {
-    let (form, leave) = leaving_form::<SignOut>("sign-out", &[]);
+    let form = Form::leaving::<SignOut>("sign-out", &[]);
     view! {
-        <form method="post" action=SignOut::url() on:submit=leave class="inline">
+        <PostForm form>
             <Submit form label="Sign out" busy="Signing out…"/>
-        </form>
+        </PostForm>
     }
+    .into_any()
 }

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use reef_domain::catalog::{self, Model};
 use reef_domain::wire::{ApiMode, AssistantRecord, Provider};
 
+use crate::components::drawn::changing;
 use crate::components::form::Form;
 use crate::text;
 
@@ -54,9 +55,10 @@ pub fn ModelField(
                 {unknown}
                 {groups.into_iter().map(group).collect_view()}
             </select>
-            <p class="issue" id=issue_id>{move || issue.get()}</p>
+            <p class="issue" id=issue_id>{changing(move || issue.get().into_any())}</p>
         </div>
     }
+    .into_any()
 }
 
 fn value_of(mode: ApiMode, provider: Provider, model: &str) -> String {

@@ -11,7 +11,7 @@ use crate::text;
 pub fn When(at: Timestamp) -> impl IntoView {
     let exact = at.to_string();
     let shown = format!("{} {} UTC", &exact[..10], &exact[11..16]);
-    view! { <time datetime=exact>{shown}</time> }
+    view! { <time datetime=exact>{shown}</time> }.into_any()
 }
 
 /// A moment that may not be there.
@@ -26,5 +26,5 @@ pub fn WhenOr(at: Option<Timestamp>, or: &'static str) -> impl IntoView {
 /// A status, in words; its colour says the same.
 #[component]
 pub fn StatusBadge(status: Status) -> impl IntoView {
-    view! { <span class=format!("badge {status}")>{text::status(status)}</span> }
+    view! { <span class=format!("badge {status}")>{text::status(status)}</span> }.into_any()
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use reef_domain::wire::AssistantRecord;
 
+use crate::components::drawn::{changing, waiting};
 use crate::components::failure::Failure;
 use crate::components::notice::Done;
 use crate::components::small::{StatusBadge, When};
@@ -17,14 +18,12 @@ pub(crate) fn AssistantsPage() -> impl IntoView {
     let assistants = Resource::new(|| (), |()| load_assistants());
     view! {
         <Title text="Assistants"/>
-        <Suspense fallback=|| view! { <p>"Loading…"</p> }>
-            {move || Suspend::new(async move {
+        {waiting("Loading…", move || async move {
                 match assistants.await {
                     Ok(assistants) => view! { <List assistants/> }.into_any(),
                     Err(error) => view! { <Failure error/> }.into_any(),
                 }
-            })}
-        </Suspense>
+        })}
     }
 }
 
@@ -36,7 +35,7 @@ fn List(assistants: Vec<AssistantRecord>) -> impl IntoView {
         <h1>"Assistants"</h1>
         <Done/>
         <Connection lost/>
-        {move || if list.read().is_empty() {
+        {changing(move || if list.read().is_empty() {
             view! {
                 <p>"You have no assistant yet. It begins with a slot: buy one, then give it a bot and a model."</p>
                 <p><a class="button" href="/assistants/new">"Buy your first slot"</a></p>
@@ -48,8 +47,9 @@ fn List(assistants: Vec<AssistantRecord>) -> impl IntoView {
                 <Table assistants=list.get()/>
             }
             .into_any()
-        }}
+        })}
     }
+    .into_any()
 }
 
 #[component]
@@ -79,4 +79,5 @@ fn Table(assistants: Vec<AssistantRecord>) -> impl IntoView {
             <tbody>{assistants.into_iter().map(row).collect_view()}</tbody>
         </table>
     }
+    .into_any()
 }

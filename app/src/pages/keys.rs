@@ -5,9 +5,10 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::components::copy::Copyable;
+use crate::components::drawn::{changing, waiting};
 use crate::components::failure::Failure;
 use crate::components::field::{TextField, Tick};
-use crate::components::form::{Form, Problem, Submit, action_form, successes};
+use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::notice::Done;
 use crate::components::small::{When, WhenOr};
 use crate::error::AppError;
@@ -25,26 +26,24 @@ const LIVES: [(&str, &str); 5] = [
     ("365", "After a year"),
 ];
 
-/// The forms' actions: they outlive what is drawn of the list.
+/// The forms: they outlive what is drawn of the list.
 #[derive(Clone, Copy)]
-struct Actions {
-    create: (ServerAction<CreateKey>, Form),
-    revoke: (ServerAction<RevokeKey>, Form),
-    rotate: (ServerAction<RotateCallbackSecret>, Form),
+struct Forms {
+    create: Form,
+    revoke: Form,
+    rotate: Form,
 }
 
 /// The caller's keys, a form for a new one, the signing secret.
 #[component]
 pub(crate) fn KeysPage() -> impl IntoView {
-    let actions = Actions {
-        create: action_form("key", &["name", "scopes", "expiresIn"]),
-        revoke: action_form("revoke", &[]),
-        rotate: action_form("rotate", &[]),
+    let forms = Forms {
+        create: Form::of::<CreateKey>("key", &["name", "scopes", "expiresIn"]),
+        revoke: Form::of::<RevokeKey>("revoke", &[]),
+        rotate: Form::of::<RotateCallbackSecret>("rotate", &[]),
     };
-    let made = successes(actions.create.0);
-    let revoked = successes(actions.revoke.0);
-    let rotated = successes(actions.rotate.0);
-    let keys = Resource::new(move || (made.get(), revoked.get(), rotated.get()), |_| load_keys());
+    let changes = move || [forms.create, forms.revoke, forms.rotate].map(|form| form.successes());
+    let keys = Resource::new(changes, |_| load_keys());
     let created = use_query_map().with_untracked(|query| query.get("created")).unwrap_or_default();
     let handed_over = Resource::new(
         || (),
@@ -55,36 +54,30 @@ pub(crate) fn KeysPage() -> impl IntoView {
     );
     view! {
         <Title text="API keys"/>
-        <Transition fallback=|| view! { <p>"Loading…"</p> }>
-            {move || Suspend::new(async move {
+        {waiting("Loading…", move || async move {
                 match keys.await {
-                    Ok(keys) => view! { <All keys actions handed_over=handed_over.await/> }.into_any(),
+                    Ok(keys) => view! { <All keys forms handed_over=handed_over.await/> }.into_any(),
                     Err(error) => view! { <Failure error/> }.into_any(),
                 }
-            })}
-        </Transition>
+        })}
     }
 }
 
 #[component]
-fn All(keys: Keys, actions: Actions, handed_over: Result<Option<Secret>, AppError>) -> impl IntoView {
-    let (create, _) = actions.create;
+fn All(keys: Keys, forms: Forms, handed_over: Result<Option<Secret>, AppError>) -> impl IntoView {
     // A script has the new key in the answer; without, it came over the address.
-    let value = create.value();
-    let new = move || match value.get() {
-        Some(answer) => answer.ok(),
-        None => handed_over.clone().ok().flatten(),
-    };
+    let new = move || forms.create.answer().or_else(|| handed_over.clone().ok().flatten());
     view! {
         <h1>"API keys"</h1>
         <p>"A key lets a program do with your assistants what you can do here. It goes into the header "
             <code>"X-API-Key"</code> "."</p>
         <Done/>
-        <div role="status">{move || new().map(|key| view! { <NewKey key/> })}</div>
-        <KeyTable keys=keys.keys revoke=actions.revoke/>
-        <CreateForm create=actions.create/>
-        <SigningSecret secret=keys.callback_secret rotate=actions.rotate/>
+        <div role="status">{changing(move || new().map(|key| view! { <NewKey key/> }).into_any())}</div>
+        <KeyTable keys=keys.keys revoke=forms.revoke/>
+        <CreateForm form=forms.create/>
+        <SigningSecret secret=keys.callback_secret form=forms.rotate/>
     }
+    .into_any()
 }
 
 #[component]
@@ -95,10 +88,11 @@ fn NewKey(key: Secret) -> impl IntoView {
             <Copyable label="New API key" secret=key/>
         </div>
     }
+    .into_any()
 }
 
 #[component]
-fn KeyTable(keys: Vec<Key>, revoke: (ServerAction<RevokeKey>, Form)) -> impl IntoView {
+fn KeyTable(keys: Vec<Key>, revoke: Form) -> impl IntoView {
     if keys.is_empty() {
         return view! { <p>"You have no keys."</p> }.into_any();
     }
@@ -113,12 +107,12 @@ fn KeyTable(keys: Vec<Key>, revoke: (ServerAction<RevokeKey>, Form)) -> impl Int
                 <td data-label="Created"><When at=key.created_at/></td>
                 <td data-label="Expires"><WhenOr at=key.expires_at or="never"/></td>
                 <td data-label="Last used"><WhenOr at=key.last_used_at or="never"/></td>
-                <td><RevokeForm id=key.id name=key.name action=revoke.0 form=revoke.1/></td>
+                <td><RevokeForm id=key.id name=key.name form=revoke/></td>
             </tr>
         }
     };
     view! {
-        <Problem form=revoke.1/>
+        <Problem form=revoke/>
         <table class="cards">
             <thead>
                 <tr>
@@ -138,49 +132,49 @@ fn KeyTable(keys: Vec<Key>, revoke: (ServerAction<RevokeKey>, Form)) -> impl Int
 }
 
 #[component]
-fn RevokeForm(id: String, name: String, action: ServerAction<RevokeKey>, form: Form) -> impl IntoView {
+fn RevokeForm(id: String, name: String, form: Form) -> impl IntoView {
     view! {
         <details class="confirm">
             <summary aria-label=format!("Revoke {name}")>"Revoke"</summary>
-            <ActionForm action>
+            <PostForm form>
                 <p>"Programs that use it are locked out at once."</p>
                 <input type="hidden" name="id" value=id/>
                 <Submit form label="Revoke this key" busy="Revoking…" danger=true/>
-            </ActionForm>
+            </PostForm>
         </details>
     }
+    .into_any()
 }
 
 #[component]
-fn CreateForm(create: (ServerAction<CreateKey>, Form)) -> impl IntoView {
-    let (action, form) = create;
+fn CreateForm(form: Form) -> impl IntoView {
     let scopes = form.issue(&["scopes"]);
     let life = form.kept("expires_days").unwrap_or_else(|| "0".to_owned());
     let lives =
         LIVES.map(|(days, words)| view! { <option value=days selected=days == life>{words}</option> });
     view! {
         <h2>"New key"</h2>
-        <ActionForm action>
+        <PostForm form>
             <Problem form/>
             <TextField form name="name" path=&["name"] label="Name" hint="What will use it, so that you know later."/>
             <fieldset class="field" aria-describedby="key-scopes-issue">
                 <legend>"It may"</legend>
                 <Tick form name="read" label="read: look at assistants"/>
                 <Tick form name="write" label="write: buy, change, stop and delete them"/>
-                <p class="issue" id="key-scopes-issue">{move || scopes.get()}</p>
+                <p class="issue" id="key-scopes-issue">{changing(move || scopes.get().into_any())}</p>
             </fieldset>
             <div class="field">
                 <label for="key-expires">"It expires"</label>
                 <select id="key-expires" name="expires_days">{lives.collect_view()}</select>
             </div>
             <Submit form label="Create key" busy="Creating…"/>
-        </ActionForm>
+        </PostForm>
     }
+    .into_any()
 }
 
 #[component]
-fn SigningSecret(secret: Secret, rotate: (ServerAction<RotateCallbackSecret>, Form)) -> impl IntoView {
-    let (action, form) = rotate;
+fn SigningSecret(secret: Secret, form: Form) -> impl IntoView {
     view! {
         <h2>"Callback signing secret"</h2>
         <p>"Callbacks to your server are signed with it, as Standard Webhooks describe."</p>
@@ -190,11 +184,12 @@ fn SigningSecret(secret: Secret, rotate: (ServerAction<RotateCallbackSecret>, Fo
         </details>
         <details class="confirm" open=form.has_failed()>
             <summary>"Rotate the secret"</summary>
-            <ActionForm action>
+            <PostForm form>
                 <Problem form/>
                 <p>"A new secret signs from now on; the present one signs beside it for 24 hours."</p>
                 <Submit form label="Make a new secret" busy="Rotating…"/>
-            </ActionForm>
+            </PostForm>
         </details>
     }
+    .into_any()
 }

@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use reef_domain::ErrorCode;
-use server_fn::ServerFn;
 
+use crate::components::drawn::waiting;
 use crate::components::failure::Failure;
 use crate::components::field::Choices;
-use crate::components::form::{Form, Problem, Submit, leaving_form};
+use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::frame::FrameData;
 use crate::error::AppError;
 use crate::functions::assistants::Purchase;
@@ -25,39 +25,35 @@ const MODES: [(&str, &str, &str); 2] = [
 #[component]
 pub(crate) fn NewAssistantPage() -> impl IntoView {
     let frame = expect_context::<FrameData>().0;
-    let (form, leave) = leaving_form::<Purchase>("purchase", &["apiMode"]);
+    let form = Form::leaving::<Purchase>("purchase", &["apiMode"]);
     view! {
         <Title text="Buy a slot"/>
-        <Suspense fallback=|| view! { <p>"Loading…"</p> }>
-            {move || {
-                let leave = leave.clone();
-                Suspend::new(async move {
+        {waiting("Loading…", move || async move {
                     match frame.await.map(|frame| frame.email) {
-                        Ok(Some(_)) => view! { <Order form leave/> }.into_any(),
+                        Ok(Some(_)) => view! { <Order form/> }.into_any(),
                         Ok(None) => {
                             let error = AppError::new(ErrorCode::Unauthorized, "Sign in to do this.");
                             view! { <Failure error/> }.into_any()
                         }
                         Err(error) => view! { <Failure error/> }.into_any(),
                     }
-                })
-            }}
-        </Suspense>
+        })}
     }
 }
 
 #[component]
-fn Order(form: Form, leave: impl Fn(leptos::ev::SubmitEvent) + Clone + 'static) -> impl IntoView {
+fn Order(form: Form) -> impl IntoView {
     view! {
         <h1>"Buy a slot"</h1>
         <p>
             "A slot is the place for one assistant, paid by the month. You pay on the next page; then you give the "
             "assistant its name, its bot and its model."
         </p>
-        <form method="post" action=Purchase::url() on:submit=leave>
+        <PostForm form>
             <Problem form/>
             <Choices form name="api_mode" path=&["apiMode"] label="Whose model key will it use?" options=&MODES/>
             <Submit form label="Continue to checkout" busy="Preparing the checkout…"/>
-        </form>
+        </PostForm>
     }
+    .into_any()
 }

@@ -4,22 +4,21 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
-use server_fn::ServerFn;
 
 use crate::components::field::TextField;
-use crate::components::form::{Problem, Submit, leaving_form};
+use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::account::SignUp;
 
 /// Opens an account, signed in at once.
 #[component]
 pub(crate) fn SignUpPage() -> impl IntoView {
-    let (form, leave) = leaving_form::<SignUp>("sign-up", &["email", "password"]);
+    let form = Form::leaving::<SignUp>("sign-up", &["email", "password"]);
     let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
     let sign_in = format!("/signin?next={}", Url::escape(&next));
     view! {
         <Title text="Sign up"/>
         <h1>"Sign up"</h1>
-        <form method="post" action=SignUp::url() on:submit=leave>
+        <PostForm form>
             <Problem form/>
             <input type="hidden" name="next" value=next/>
             <TextField form name="email" path=&["email"] label="E-mail" kind="email" autocomplete="username"/>
@@ -33,7 +32,7 @@ pub(crate) fn SignUpPage() -> impl IntoView {
                 hint="10 characters or more; a few words are easier to remember."
             />
             <Submit form label="Sign up" busy="Opening your account…"/>
-        </form>
+        </PostForm>
         <p>"You have an account? " <a href=sign_in>"Sign in"</a></p>
     }
 }

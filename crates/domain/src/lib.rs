@@ -13,6 +13,7 @@ pub mod failure;
 pub mod ids;
 pub mod input;
 pub mod json;
+pub mod page;
 pub mod state;
 pub mod text;
 pub mod timestamp;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reef_domain::ids::{ApiKeyId, UserId};
+use reef_domain::wire::Scope;
 use reef_domain::{Issue, Timestamp, text};
 use reef_store::ApiKeyRow;
 use secrecy::{ExposeSecret, SecretString};
@@ -74,6 +75,15 @@ impl From<ApiKeyRow> for ApiKey {
     }
 }
 
+impl ApiKey {
+    /// What it may do.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<Scope> {
+        let has = [(Scope::Read, self.read), (Scope::Write, self.write)];
+        has.into_iter().filter_map(|(scope, has)| has.then_some(scope)).collect()
+    }
+}
+
 fn checksum(random: &str) -> String {
     format!("{:08x}", crc32fast::hash(format!("{PREFIX}{random}").as_bytes()))
 }
@@ -134,6 +144,7 @@ impl Services {
             revoked_at: None,
         };
         let mut tx = self.store().begin().await?;
+        tx.lock_user(caller.user_id).await?;
         if tx.count_live_api_keys(caller.user_id, now).await? >= KEYS_MAX {
             return Err(Error::invalid_field(
                 "",
@@ -198,6 +209,17 @@ impl Services {
         })
     }
 
+    /// The key that the caller came with.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] when the caller came without one, or it was revoked meanwhile.
+    pub async fn own_api_key(&self, caller: &Caller) -> Result<ApiKey, Error> {
+        let Via::Key { id, .. } = caller.via else { return Err(Error::Unauthorized) };
+        let mut tx = self.store().read().await?;
+        let keys = tx.api_keys_of(caller.user_id).await?;
+        keys.into_iter().find(|row| row.id == id).map(ApiKey::from).ok_or(Error::Unauthorized)
+    }
+
     async fn look_up(&self, key: &SecretString) -> Result<Option<ApiKeyRow>, Error> {
         let key = key.expose_secret();
         if !is_well_formed(key) {
@@ -217,7 +239,7 @@ impl Services {
 const fn only_people(caller: &Caller) -> Result<(), Error> {
     match caller.via {
         Via::Session => Ok(()),
-        Via::Key { .. } => Err(Error::Forbidden { needed: reef_domain::wire::Scope::Write }),
+        Via::Key { .. } => Err(Error::Forbidden { needed: Scope::Write }),
     }
 }
 

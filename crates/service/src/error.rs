@@ -57,6 +57,12 @@ pub enum Error {
         /// How it would have to be.
         allowed: &'static [Status],
     },
+    /// The idempotency key was used for another request.
+    #[error("This idempotency key was used with another request")]
+    IdempotencyKeyReused,
+    /// The first request with this idempotency key still runs.
+    #[error("The first request with this idempotency key is still running")]
+    RequestInProgress,
     /// Too much.
     #[error("{message}")]
     RateLimited {
@@ -80,6 +86,12 @@ impl Error {
     /// Wraps something that went wrong inside.
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Internal(source.into())
+    }
+
+    /// Whether it is about a row that can't be read: trying again does not help.
+    pub(crate) fn is_corrupt_row(&self) -> bool {
+        let Self::Internal(source) = self else { return false };
+        matches!(source.downcast_ref(), Some(StoreError::Corrupt { .. }))
     }
 
     /// One wrong field.
@@ -114,6 +126,8 @@ impl Error {
             Self::InvalidInput { .. } => ErrorCode::InvalidInput,
             Self::PaymentNotConfigured => ErrorCode::PaymentNotConfigured,
             Self::InvalidState { .. } => ErrorCode::InvalidState,
+            Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
+            Self::RequestInProgress => ErrorCode::RequestInProgress,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::WorkerDeleteFailed { .. } => ErrorCode::WorkerDeleteFailed,
             Self::PaymentProviderUnavailable | Self::Internal(_) => ErrorCode::InternalError,

@@ -1,10 +1,20 @@
-//! Who is told when something has changed, inside this process.
+//! Who is told when something has changed: listeners in this process and, through the database, in others.
+
+use std::time::Duration;
 
 use reef_domain::ids::{AssistantId, UserId};
+use reef_store::{NewsListener, StoreError};
 use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+
+use crate::services::Services;
 
 /// How many changes a slow listener may be behind before it has to look for itself.
 const BACKLOG: usize = 1024;
+/// How long to wait before the connection to other processes is tried again.
+const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+/// What other processes are told when there is new work.
+pub(crate) const WORK: &str = "work";
 
 /// That an assistant has changed; what it is now, the listener reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,29 +25,56 @@ pub struct Changed {
     pub assistant_id: AssistantId,
 }
 
+/// What listeners hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// An assistant has changed.
+    Changed(Changed),
+    /// Something may have been missed: look.
+    Missed,
+}
+
+impl Changed {
+    /// As other processes are told.
+    pub(crate) fn text(&self) -> String {
+        format!("{} {}", self.user_id, self.assistant_id)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (user, assistant) = text.split_once(' ')?;
+        Some(Self { user_id: UserId::parse(user)?, assistant_id: AssistantId::parse(assistant)? })
+    }
+}
+
 /// Tells listeners of changes, and the job runner of new work.
 #[derive(Debug)]
 pub struct Hub {
-    changes: broadcast::Sender<Changed>,
+    news: broadcast::Sender<News>,
     work: Notify,
+    closing: CancellationToken,
 }
 
 impl Default for Hub {
     fn default() -> Self {
-        Self { changes: broadcast::channel(BACKLOG).0, work: Notify::new() }
+        Self { news: broadcast::channel(BACKLOG).0, work: Notify::new(), closing: CancellationToken::new() }
     }
 }
 
 impl Hub {
     /// Tells everybody who listens. Nobody listening is fine.
     pub fn changed(&self, change: Changed) {
-        drop(self.changes.send(change));
+        drop(self.news.send(News::Changed(change)));
     }
 
-    /// Changes from now on.
+    /// Has everybody who listens look.
+    pub fn missed(&self) {
+        drop(self.news.send(News::Missed));
+    }
+
+    /// News from now on.
     #[must_use]
-    pub fn listen(&self) -> broadcast::Receiver<Changed> {
-        self.changes.subscribe()
+    pub fn listen(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
     }
 
     /// Says that there is new work.
@@ -48,5 +85,106 @@ impl Hub {
     /// Waits until there is new work.
     pub async fn woken(&self) {
         self.work.notified().await;
+    }
+
+    /// Ends every wait: the process stops.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Fires when the process stops.
+    #[must_use]
+    pub const fn closing(&self) -> &CancellationToken {
+        &self.closing
+    }
+
+    fn hear(&self, text: &str) {
+        if text == WORK {
+            self.wake();
+        } else if let Some(change) = Changed::parse(text) {
+            self.changed(change);
+        } else {
+            // A newer process speaks of something this one does not know yet.
+            self.missed();
+        }
+    }
+}
+
+/// Waits until an assistant of a user has changed, or may have: any of them when `assistant` is `None`.
+pub async fn change_of(news: &mut broadcast::Receiver<News>, user: UserId, assistant: Option<AssistantId>) {
+    loop {
+        match news.recv().await {
+            Ok(News::Changed(change)) => {
+                if change.user_id == user && assistant.is_none_or(|id| id == change.assistant_id) {
+                    return;
+                }
+            }
+            Ok(News::Missed) | Err(broadcast::error::RecvError::Lagged(_)) => return,
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+impl Services {
+    /// Passes on what other processes tell, until `stop`. On SQLite there are none.
+    pub async fn relay_news(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let heard = tokio::select! {
+                () = stop.cancelled() => return,
+                heard = self.hear_others() => heard,
+            };
+            match heard {
+                Ok(()) => return,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "other processes cannot be heard; trying again");
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(RECONNECT_AFTER) => {}
+            }
+        }
+    }
+
+    async fn hear_others(&self) -> Result<(), StoreError> {
+        let Some(mut listener) = self.store().listen().await? else { return Ok(()) };
+        // What was told while nobody listened is looked for.
+        self.hub().missed();
+        self.hub().wake();
+        loop {
+            self.hear_one(&mut listener).await?;
+        }
+    }
+
+    async fn hear_one(&self, listener: &mut NewsListener) -> Result<(), StoreError> {
+        if let Some(text) = listener.next().await? {
+            self.hub().hear(&text);
+        } else {
+            self.hub().missed();
+            self.hub().wake();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_and_heard() {
+        let uuid = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let change = Changed {
+            user_id: UserId::parse(uuid).unwrap(),
+            assistant_id: AssistantId::parse(uuid).unwrap(),
+        };
+        assert_eq!(Changed::parse(&change.text()), Some(change));
+        let hub = Hub::default();
+        let mut news = hub.listen();
+        hub.hear(&change.text());
+        hub.hear("something new");
+        assert_eq!(news.try_recv(), Ok(News::Changed(change)));
+        assert_eq!(news.try_recv(), Ok(News::Missed));
     }
 }

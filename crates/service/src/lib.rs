@@ -11,6 +11,7 @@ pub mod caller;
 pub mod config;
 pub mod error;
 pub mod hub;
+pub mod idempotency;
 pub mod jobs;
 pub mod payments;
 pub mod ports;

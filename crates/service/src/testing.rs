@@ -1,1 +1,22 @@
-//! Fakes of the ports.
+//! What tests of this crate and of those above it stand on: hand-written fakes of the ports, whose state can
+//! be looked at and whose failures are scripted, and the services put together with them on a fresh database.
+
+mod callbacks;
+mod managed_keys;
+mod models;
+mod payments;
+mod script;
+mod services;
+mod telegram;
+mod time;
+mod workers;
+
+pub use callbacks::FakeCallbacks;
+pub use managed_keys::FakeManagedKeys;
+pub use models::FakeModels;
+pub use payments::FakePayments;
+pub use script::{Act, Gate, Script};
+pub use services::{CALLBACK_URL, MODEL, POLAR_SECRET, TestServices, activation, bot_token, model_key};
+pub use telegram::FakeTelegram;
+pub use time::{FakeClock, START, SeededEntropy};
+pub use workers::FakeWorkerHost;

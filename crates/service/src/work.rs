@@ -9,7 +9,7 @@ use thiserror::Error as ThisError;
 
 use crate::callbacks;
 use crate::error::Error;
-use crate::hub::Changed;
+use crate::hub::{Changed, WORK};
 use crate::jobs::Job;
 use crate::services::Services;
 
@@ -114,7 +114,13 @@ impl Work<'_> {
     }
 
     /// Makes it last, then tells the news.
-    pub async fn commit(self) -> Result<(), Error> {
+    pub async fn commit(mut self) -> Result<(), Error> {
+        for change in &self.changed {
+            self.tx.tell(&change.text()).await?;
+        }
+        if self.jobs {
+            self.tx.tell(WORK).await?;
+        }
         self.tx.commit().await?;
         for change in self.changed {
             self.services.hub().changed(change);

@@ -263,6 +263,46 @@ impl Tx {
         ))
     }
 
+    /// A page of the same list: at most `limit` after the one created then with that id.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn assistants_page(
+        &mut self,
+        user: UserId,
+        unpaid_since: Timestamp,
+        after: Option<(Timestamp, AssistantId)>,
+        limit: i64,
+    ) -> Result<Vec<Assistant>, StoreError> {
+        let Some((created_at, id)) = after else {
+            return all(fetch_all!(
+                self,
+                Row,
+                select!(
+                    "where user_id = $1 and (status <> 'pending_payment' or created_at >= $2)
+                     order by created_at desc, id desc limit $3"
+                ),
+                user,
+                unpaid_since,
+                limit,
+            ));
+        };
+        all(fetch_all!(
+            self,
+            Row,
+            select!(
+                "where user_id = $1 and (status <> 'pending_payment' or created_at >= $2)
+                   and (created_at < $3 or (created_at = $3 and id < $4))
+                 order by created_at desc, id desc limit $5"
+            ),
+            user,
+            unpaid_since,
+            created_at,
+            id,
+            limit,
+        ))
+    }
+
     /// How many unpaid slots a user has ordered since `since`.
     ///
     /// # Errors
@@ -311,7 +351,7 @@ impl Tx {
     }
 
     /// Whether another assistant holds the same bot: of the same owner and not stopped, or of anybody and
-    /// running, when `owner` is `None`.
+    /// running, when `owner` is `None`. Of two that are being deployed at once, the older one holds it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -334,7 +374,8 @@ impl Tx {
             None => fetch_optional!(
                 self,
                 (i64,),
-                "select count(*) from assistants where bot_fingerprint = $1 and id <> $2 and status = 'active'",
+                "select count(*) from assistants where bot_fingerprint = $1 and id <> $2
+                   and (status = 'active' or (status = 'deploying' and id < $2))",
                 fingerprint,
                 besides,
             ),

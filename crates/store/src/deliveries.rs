@@ -166,6 +166,19 @@ impl Tx {
         Ok(())
     }
 
+    /// Opens a delivery again, as if it had not been tried.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn reopen_delivery(&mut self, id: DeliveryId) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update deliveries set state = 'pending', attempts = 0, finished_at = null where id = $1",
+            id,
+        );
+        Ok(())
+    }
+
     /// An assistant's newest deliveries, newest first.
     ///
     /// # Errors

@@ -5,12 +5,13 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use reef_domain::wire::{AssistantStatus, Status};
-use reef_domain::{callback_url, input};
+use reef_domain::{callback_url, input, page};
 use reef_service::Services;
 
 use super::ApiError;
 use super::auth::KeyHolder;
 use super::body::{JsonBody, NoBody};
+use super::query::Params;
 use super::schema::{
     ActivateRequest, AssistantListResponse, AssistantResponse, ErrorResponse, PurchaseRequest,
     PurchaseResponse, PurchaseResult, RedeployRequest, StatusResponse, Success, SuccessResponse,
@@ -33,7 +34,7 @@ const POLL_AFTER: HeaderValue = HeaderValue::from_static("2");
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: ten unpaid slots younger than an hour.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or ten unpaid slots younger than an hour.", body = ErrorResponse),
         (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: product IDs are missing from server environment configuration. `INTERNAL_ERROR`: unhandled internal exception, or no checkout could be made.", body = ErrorResponse),
     )
 )]
@@ -63,6 +64,7 @@ pub async fn purchase(
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: slot is not currently `purchased` with `isPrebuy=true`.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
@@ -81,12 +83,18 @@ pub async fn activate(
 /// Returns lightweight deployment state for polling, until status becomes `active` or `failed`.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}/status", operation_id = "getAssistantStatus", tag = "Assistants",
-    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    params(
+        ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
+        ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Holds the answer until the status changes or so many seconds are over."),
+    ),
     responses(
         (status = 200, description = "Current deployment status returned. `Retry-After` says when to look again while `deploying`.", body = StatusResponse),
+        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 400, description = "`INVALID_REQUEST`: wait is not a number from 0 to 30.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
@@ -94,8 +102,10 @@ pub async fn status(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
     Path(id): Path<String>,
+    Params(params): Params,
 ) -> Result<Response, ApiError> {
-    let data = AssistantStatus::from(&services.assistant(&caller, &id).await?);
+    let record = services.assistant_when_changed(&caller, &id, page::wait(&params)).await?;
+    let data = AssistantStatus::from(&record);
     let is_deploying = data.status == Status::Deploying;
     let mut response = Json(StatusResponse { data }).into_response();
     if is_deploying {
@@ -110,19 +120,36 @@ pub async fn status(
 /// one hour are excluded.
 #[utoipa::path(
     get, path = "/api/v1/assistants", operation_id = "listAssistants", tag = "Assistants",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Most entries of a page; all of the list without limit and cursor."),
+        ("cursor" = Option<String>, Query, description = "Where the page begins, from the Link header of the page before."),
+    ),
     responses(
-        (status = 200, description = "Assistants list returned.", body = AssistantListResponse),
+        (status = 200, description = "Assistants list returned.", body = AssistantListResponse, headers(("Link" = String, description = "The next page, `rel=\"next\"`, when there is one."))),
+        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 400, description = "`INVALID_REQUEST`: limit or cursor is not valid.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
         (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
 pub async fn list(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-) -> Result<Json<AssistantListResponse>, ApiError> {
-    Ok(Json(AssistantListResponse { data: services.list_assistants(&caller).await? }))
+    Params(params): Params,
+) -> Result<Response, ApiError> {
+    let page = page::page(&params);
+    let limit = page.as_ref().ok().copied().flatten().map_or(page::LIMIT_DEFAULT, |page| page.limit);
+    let (data, next) = services.list_page(&caller, page).await?;
+    let mut response = Json(AssistantListResponse { data }).into_response();
+    if let Some(cursor) = next {
+        let link = format!("</api/v1/assistants?limit={limit}&cursor={cursor}>; rel=\"next\"");
+        let link = HeaderValue::from_str(&link).map_err(reef_service::Error::internal)?;
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
 }
 
 /// Get assistant
@@ -133,9 +160,11 @@ pub async fn list(
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "Assistant details returned.", body = AssistantResponse),
+        (status = 304, description = "What `If-None-Match` names is still so."),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
@@ -163,6 +192,7 @@ pub async fn get(
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: patch is attempted while deployment is not editable.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
@@ -190,6 +220,7 @@ pub async fn update(
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: current status is outside allowed redeploy states, or the slot is not paid.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
@@ -217,6 +248,7 @@ pub async fn redeploy(
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: the slot was never activated.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
         (status = 502, description = "`WORKER_DELETE_FAILED`: worker deletion failed with a non-404 upstream response; nothing has changed.", body = ErrorResponse),
     )
@@ -243,6 +275,7 @@ pub async fn stop(
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
         (status = 502, description = "`WORKER_DELETE_FAILED`: worker deletion failed with a non-404 upstream response; nothing is deleted.", body = ErrorResponse),
     )

@@ -2,10 +2,12 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use reef_service::caller::Via;
 use reef_service::{Caller, Error, Services};
 use secrecy::SecretString;
 
 use super::ApiError;
+use super::limit::{Limiter, QuotaSlot};
 
 /// Where the key is.
 pub const KEY_HEADER: &str = "x-api-key";
@@ -18,12 +20,33 @@ impl FromRequestParts<Services> for KeyHolder {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<Self, ApiError> {
+        if let Some(known) = parts.extensions.get::<Self>() {
+            return Ok(*known);
+        }
         let mut keys = parts.headers.get_all(KEY_HEADER).iter();
         // Two keys name two callers: neither is believed.
         let (Some(key), None) = (keys.next(), keys.next()) else { return Err(Error::Unauthorized.into()) };
         let key = key.to_str().map_err(|_| Error::Unauthorized)?.trim();
         let caller = services.authenticate(&SecretString::from(key)).await?;
         tracing::Span::current().record("user_id", tracing::field::display(caller.user_id));
+        count(parts, &caller, services)?;
+        parts.extensions.insert(Self(caller));
         Ok(Self(caller))
     }
+}
+
+/// Counts the request against its key.
+fn count(parts: &Parts, caller: &Caller, services: &Services) -> Result<(), Error> {
+    let (Some(limiter), Via::Key { id, .. }) = (parts.extensions.get::<Limiter>(), caller.via) else {
+        return Ok(());
+    };
+    let quota = limiter.count(id, services.now());
+    if let Some(slot) = parts.extensions.get::<QuotaSlot>() {
+        slot.0.get_or_init(|| quota);
+    }
+    if quota.is_over {
+        let message = "Too many requests with this key; wait and try again";
+        return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in });
+    }
+    Ok(())
 }

@@ -33,7 +33,8 @@ impl<S: Sync> FromRequest<S> for JsonBody {
     }
 }
 
-async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
+/// Reads a body to its end, within the limit.
+pub(super) async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
     match Limited::new(body, BODY_MAX).collect().await {
         Ok(whole) => Ok(whole.to_bytes().to_vec()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::body_too_large(BODY_MAX)),

@@ -1,11 +1,17 @@
 //! The v1 REST API: thin handlers over the service layer.
 
+mod account;
 mod assistants;
 mod auth;
 mod body;
 mod error;
+mod etag;
+mod idempotency;
+mod limit;
 mod openapi;
+mod query;
 mod schema;
+mod timeline;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -19,6 +25,7 @@ use utoipa_axum::routes;
 
 pub use auth::KEY_HEADER;
 pub use error::ApiError;
+pub use limit::Limiter;
 pub use openapi::document;
 
 /// The routes with their documentation: the two can't drift apart.
@@ -31,12 +38,22 @@ fn v1() -> OpenApiRouter<Services> {
         .routes(routes!(assistants::status))
         .routes(routes!(assistants::redeploy))
         .routes(routes!(assistants::stop))
+        .routes(routes!(timeline::events))
+        .routes(routes!(timeline::callbacks))
+        .routes(routes!(timeline::redeliver))
+        .routes(routes!(timeline::test_callback))
+        .routes(routes!(account::me))
+        .routes(routes!(account::models))
 }
 
 /// Everything below `/api`: unknown paths and wrong methods are answered in JSON too.
-pub fn router(services: Services, v1_enabled: bool) -> Router {
+pub fn router(services: Services, v1_enabled: bool, limiter: Limiter) -> Router {
     let (v1, _) = v1().split_for_parts();
-    let v1 = v1.layer(middleware::from_fn_with_state(v1_enabled, only_if_enabled));
+    let v1 = v1
+        .layer(middleware::from_fn(etag::tag))
+        .layer(middleware::from_fn_with_state(services.clone(), idempotency::once))
+        .layer(middleware::from_fn_with_state(limiter, limit::tell))
+        .layer(middleware::from_fn_with_state(v1_enabled, only_if_enabled));
     let v1_rest = Router::new()
         .route("/api/v1", axum::routing::any(not_found))
         .route("/api/v1/{*rest}", axum::routing::any(not_found))

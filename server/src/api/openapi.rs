@@ -17,7 +17,11 @@ use super::schema::ErrorResponse;
         description = "Hosted assistants: buy a slot, activate it with a name, a model and a Telegram bot, and it answers.\n\nAll success responses use `{ data: ... }` and errors use `{ error: { code, message, details? } }`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    tags((name = "Assistants", description = "The life of an assistant, from purchase to deletion.")),
+    tags(
+        (name = "Assistants", description = "The life of an assistant, from purchase to deletion."),
+        (name = "Callbacks", description = "What was told to your server, and telling it again."),
+        (name = "Account", description = "The key itself, and what can be activated.")
+    ),
     components(schemas(ErrorResponse)),
     security(("apiKey" = [])),
     modifiers(&KeyScheme)
@@ -74,7 +78,7 @@ fn record(status: &str) -> Value {
 }
 
 /// `(operation, request example, response example)`.
-fn examples() -> [(&'static str, Option<Value>, Value); 9] {
+fn examples() -> [(&'static str, Option<Value>, Value); 15] {
     let activation = json!({
         "name": "My Assistant", "modelProvider": "anthropic", "modelId": "claude-sonnet-4-5-20250929",
         "telegramBotToken": "<TELEGRAM_BOT_TOKEN>", "modelApiKey": "<MODEL_API_KEY>",
@@ -84,6 +88,22 @@ fn examples() -> [(&'static str, Option<Value>, Value); 9] {
     let bought = json!({"deploymentId": ID, "checkoutUrl": "https://polar.sh/checkout/session_abc123"});
     let status = json!({
         "id": ID, "status": "active", "statusMessage": null, "workerUrl": "https://openclaw-ab12cd34.workers.dev"
+    });
+    let event = json!({
+        "id": ID, "type": "assistant.status_changed", "sequence": 7, "status": "active", "previousStatus": "deploying",
+        "statusMessage": null, "workerUrl": "https://openclaw-ab12cd34.workers.dev", "createdAt": "2026-02-13T12:03:21.456Z"
+    });
+    let delivery = json!({
+        "id": ID, "type": "assistant.status_changed", "sequence": 7, "url": "https://example.com/deploy-callback",
+        "state": "delivered", "attempts": 1, "lastStatus": 200, "lastError": null,
+        "createdAt": "2026-02-13T12:03:21.456Z", "finishedAt": "2026-02-13T12:03:21.789Z"
+    });
+    let key = json!({
+        "userId": "01890a5c-0000-7000-8000-000000000001", "keyId": ID, "name": "ci", "prefix": "reef_live_1a2b",
+        "scopes": ["read", "write"], "expiresAt": null, "lastUsedAt": "2026-02-13T12:00:00.000Z"
+    });
+    let model = json!({
+        "provider": "anthropic", "id": "claude-sonnet-4-5-20250929", "name": "Claude Sonnet 4.5", "modes": ["byok", "managed"]
     });
     [
         ("purchaseAssistant", Some(json!({"apiMode": "byok"})), bought),
@@ -99,6 +119,12 @@ fn examples() -> [(&'static str, Option<Value>, Value); 9] {
         ),
         ("stopAssistant", None, record("stopped")),
         ("deleteAssistant", None, json!({"success": true})),
+        ("listAssistantEvents", None, json!([event])),
+        ("listCallbacks", None, json!([delivery])),
+        ("redeliverCallback", None, delivery.clone()),
+        ("testCallback", None, delivery),
+        ("getMe", None, key),
+        ("listModels", None, json!([model])),
     ]
 }
 
@@ -110,6 +136,7 @@ fn error_example(description: &str) -> Option<Value> {
         "INVALID_REQUEST" => "Invalid request body",
         "NOT_FOUND" => "Deployment not found",
         "API_DISABLED" => "Assistant v1 API is disabled",
+        "INVALID_INPUT" => "There is no callback URL to send to",
         "INVALID_STATE" => "Deployment can only be redeployed when status is active, failed, or stopped",
         "PAYMENT_NOT_CONFIGURED" => "Payment system not configured",
         "INTERNAL_ERROR" => "Unexpected server error",

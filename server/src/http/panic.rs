@@ -29,3 +29,54 @@ pub fn on_site(panic: Box<dyn Any + Send>) -> Response {
                 <a href=\"/\">Back to Reef</a></p></body></html>";
     (axum::http::StatusCode::INTERNAL_SERVER_ERROR, Html(page)).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, Response, header};
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use http_body_util::BodyExt as _;
+    use serde_json::{Value, json};
+    use tower::ServiceExt as _;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    async fn fine() -> Json<Value> {
+        Json(json!({"data": 1}))
+    }
+
+    async fn panics() -> Json<Value> {
+        panic!("the bot token is 123456:secret")
+    }
+
+    async fn get_from(routes: Router, path: &str) -> Response<Body> {
+        routes.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    async fn text(response: Response<Body>) -> String {
+        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    fn routes() -> Router {
+        Router::new().route("/fine", get(fine)).route("/panics", get(panics))
+    }
+
+    #[tokio::test]
+    async fn in_the_api_it_is_an_internal_error_in_json() {
+        let routes = routes().layer(CatchPanicLayer::custom(super::in_api));
+        let response = get_from(routes.clone(), "/panics").await;
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+        let expected = json!({"error": {"code": "INTERNAL_ERROR", "message": "Unexpected server error"}});
+        assert_eq!(text(response).await, expected.to_string());
+        assert_eq!(get_from(routes, "/fine").await.status(), 200);
+    }
+
+    #[tokio::test]
+    async fn on_the_site_it_is_a_page_with_a_way_back() {
+        let response = get_from(routes().layer(CatchPanicLayer::custom(super::on_site)), "/panics").await;
+        assert_eq!(response.status(), 500);
+        let page = text(response).await;
+        assert!(page.contains("href=\"/\"") && !page.contains("secret"), "{page}");
+    }
+}

@@ -5,8 +5,9 @@ use reef_domain::state::Event;
 use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
 
 use super::Live;
+use crate::components::drawn::changing;
 use crate::components::field::TextField;
-use crate::components::form::{Problem, Submit, action_form};
+use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::assistants::{Delete, Redeploy, Stop};
 
 /// Redeploy, edit, stop, delete.
@@ -18,7 +19,7 @@ pub(super) fn Actions(live: Live) -> impl IntoView {
     view! {
         <section aria-labelledby="actions">
             <h2 id="actions">"Actions"</h2>
-            {move || {
+            {changing(move || {
                 possible.track();
                 let now = record.get_untracked();
                 view! {
@@ -27,7 +28,8 @@ pub(super) fn Actions(live: Live) -> impl IntoView {
                     <Stopping live why_not=stop_forbidden(now.status)/>
                     <Deleting live/>
                 }
-            }}
+                .into_any()
+            })}
         </section>
     }
 }
@@ -70,6 +72,7 @@ fn Forbidden(label: &'static str, why: &'static str) -> impl IntoView {
             <p class="hint" id=id>{why}</p>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -77,13 +80,13 @@ fn Redeploying(live: Live, why_not: Option<&'static str>) -> impl IntoView {
     if let Some(why) = why_not {
         return view! { <Forbidden label="Redeploy" why/> }.into_any();
     }
-    let (action, form) = action_form::<Redeploy>("redeploy", &["callbackUrl"]);
-    live.take_answers_of(action);
+    let form = Form::of::<Redeploy>("redeploy", &["callbackUrl"]);
+    live.take_answers_of(form);
     let record = live.record.get_untracked();
     view! {
         <details class="action" open=form.has_failed() || record.status != Status::Active>
             <summary>"Redeploy"</summary>
-            <ActionForm action>
+            <PostForm form>
                 <Problem form/>
                 <p>"Starts a fresh worker with what is set now; the old one is gone before."</p>
                 <input type="hidden" name="id" value=record.id/>
@@ -97,7 +100,7 @@ fn Redeploying(live: Live, why_not: Option<&'static str>) -> impl IntoView {
                     optional=true
                 />
                 <Submit form label="Redeploy now" busy="Redeploying…"/>
-            </ActionForm>
+            </PostForm>
         </details>
     }
     .into_any()
@@ -108,19 +111,19 @@ fn Stopping(live: Live, why_not: Option<&'static str>) -> impl IntoView {
     if let Some(why) = why_not {
         return view! { <Forbidden label="Stop" why/> }.into_any();
     }
-    let (action, form) = action_form::<Stop>("stop", &[]);
-    live.take_answers_of(action);
+    let form = Form::of::<Stop>("stop", &[]);
+    live.take_answers_of(form);
     view! {
         <details class="action confirm" open=form.has_failed()>
             <summary>"Stop"</summary>
-            <ActionForm action>
+            <PostForm form>
                 <Problem form/>
                 <p>
                     "The bot answers nobody until you redeploy. Stopping does not stop the billing: the subscription goes on."
                 </p>
                 <input type="hidden" name="id" value=live.record.get_untracked().id/>
                 <Submit form label="Stop it now" busy="Stopping…"/>
-            </ActionForm>
+            </PostForm>
         </details>
     }
     .into_any()
@@ -128,7 +131,7 @@ fn Stopping(live: Live, why_not: Option<&'static str>) -> impl IntoView {
 
 #[component]
 fn Deleting(live: Live) -> impl IntoView {
-    let (action, form) = action_form::<Delete>("delete", &[]);
+    let form = Form::of::<Delete>("delete", &[]);
     let record = live.record.get_untracked();
     let billing = match record.payment_status {
         PaymentStatus::Pending => {
@@ -142,7 +145,7 @@ fn Deleting(live: Live) -> impl IntoView {
     view! {
         <details class="action confirm" open=form.has_failed()>
             <summary>"Delete"</summary>
-            <ActionForm action>
+            <PostForm form>
                 <Problem form/>
                 <p>
                     "The worker is removed; the bot token, the model key and all conversations are destroyed. " {billing}
@@ -150,7 +153,8 @@ fn Deleting(live: Live) -> impl IntoView {
                 </p>
                 <input type="hidden" name="id" value=record.id/>
                 <Submit form label="Delete it for good" busy="Deleting…" danger=true/>
-            </ActionForm>
+            </PostForm>
         </details>
     }
+    .into_any()
 }

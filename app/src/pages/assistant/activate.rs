@@ -6,7 +6,7 @@ use reef_domain::wire::ApiMode;
 
 use super::Live;
 use crate::components::field::TextField;
-use crate::components::form::{Problem, Submit, action_form};
+use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::model::ModelField;
 use crate::functions::assistants::Activate;
 
@@ -14,8 +14,8 @@ use crate::functions::assistants::Activate;
 #[component]
 pub(super) fn Activation(live: Live) -> impl IntoView {
     let fields = &["name", "modelId", "modelProvider", "modelApiKey", "telegramBotToken", "callbackUrl"];
-    let (action, form) = action_form::<Activate>("activate", fields);
-    live.take_answers_of(action);
+    let form = Form::of::<Activate>("activate", fields);
+    live.take_answers_of(form);
     let record = live.record.get_untracked();
     let name = if record.name == UNTITLED { String::new() } else { record.name.clone() };
     let callback_url = record.user_callback_url.clone().unwrap_or_default();
@@ -23,7 +23,7 @@ pub(super) fn Activation(live: Live) -> impl IntoView {
     view! {
         <section aria-labelledby="activation">
             <h2 id="activation">"Activate"</h2>
-            <ActionForm action>
+            <PostForm form>
                 <Problem form/>
                 <input type="hidden" name="id" value=record.id.clone()/>
                 <TextField form name="name" path=&["name"] label="Name" value=name/>
@@ -56,7 +56,8 @@ pub(super) fn Activation(live: Live) -> impl IntoView {
                     optional=true
                 />
                 <Submit form label="Activate" busy="Activating…"/>
-            </ActionForm>
+            </PostForm>
         </section>
     }
+    .into_any()
 }

@@ -5,7 +5,7 @@ use reef_domain::wire::ApiMode;
 
 use super::Live;
 use crate::components::field::TextField;
-use crate::components::form::{Problem, Submit, action_form};
+use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::model::ModelField;
 use crate::functions::assistants::Update;
 
@@ -13,14 +13,14 @@ use crate::functions::assistants::Update;
 #[component]
 pub(super) fn Edit(live: Live) -> impl IntoView {
     let fields = &["name", "modelId", "modelProvider", "modelApiKey", "telegramBotToken"];
-    let (action, form) = action_form::<Update>("edit", fields);
-    live.take_answers_of(action);
+    let form = Form::of::<Update>("edit", fields);
+    live.take_answers_of(form);
     let record = live.record.get_untracked();
     let byok = record.api_mode == ApiMode::Byok;
     view! {
         <section aria-labelledby="edit">
             <h2 id="edit">"Edit"</h2>
-            <ActionForm action>
+            <PostForm form>
                 <Problem form/>
                 <input type="hidden" name="id" value=record.id.clone()/>
                 <TextField form name="name" path=&["name"] label="Name" value=record.name.clone()/>
@@ -46,7 +46,8 @@ pub(super) fn Edit(live: Live) -> impl IntoView {
                     optional=true
                 />
                 <Submit form label="Save" busy="Saving…"/>
-            </ActionForm>
+            </PostForm>
         </section>
     }
+    .into_any()
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use reef_domain::wire::{AssistantRecord, PaymentStatus};
 
+use crate::components::drawn::changing;
 use crate::components::small::{StatusBadge, When};
 use crate::functions::assistants::Happened;
 use crate::text;
@@ -13,9 +14,10 @@ pub(super) fn Facts(record: RwSignal<AssistantRecord>) -> impl IntoView {
     view! {
         <section aria-labelledby="facts">
             <h2 id="facts">"Facts"</h2>
-            {move || view! { <List record=record.get()/> }}
+            {changing(move || view! { <List record=record.get()/> }.into_any())}
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -55,6 +57,7 @@ fn List(record: AssistantRecord) -> impl IntoView {
             <dd><code>{record.id}</code></dd>
         </dl>
     }
+    .into_any()
 }
 
 /// What happened to it, newest first.
@@ -72,11 +75,12 @@ pub(super) fn Timeline(timeline: RwSignal<Vec<Happened>>) -> impl IntoView {
     view! {
         <section aria-labelledby="timeline">
             <h2 id="timeline">"Timeline"</h2>
-            {move || if timeline.read().is_empty() {
+            {changing(move || if timeline.read().is_empty() {
                 view! { <p>"Nothing has happened yet."</p> }.into_any()
             } else {
                 view! { <ol class="timeline">{timeline.get().into_iter().map(entry).collect_view()}</ol> }.into_any()
-            }}
+            })}
         </section>
     }
+    .into_any()
 }

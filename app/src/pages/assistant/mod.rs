@@ -12,11 +12,11 @@ use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use reef_domain::wire::{AssistantRecord, Status};
-use server_fn::ServerFn;
 
+use crate::components::drawn::{changing, waiting};
 use crate::components::failure::Failure;
+use crate::components::form::Form;
 use crate::components::notice::Done;
-use crate::error::AppError;
 use crate::functions::assistants::{Details, Happened, load_assistant};
 use crate::live::{Connection, listen};
 
@@ -40,13 +40,10 @@ impl Live {
         }
     }
 
-    /// Takes what an action gave: the stream may have told more already.
-    fn take_answers_of<S>(self, action: ServerAction<S>)
-    where
-        S: ServerFn<Output = AssistantRecord, Error = AppError> + Clone + Send + Sync + 'static,
-    {
+    /// Takes what a form's success gave: the stream may have told more already.
+    fn take_answers_of(self, form: Form) {
         Effect::new(move || {
-            if let Some(Ok(answer)) = action.value().get() {
+            if let Some(answer) = form.answer::<AssistantRecord>() {
                 if answer.updated_at > self.record.read_untracked().updated_at {
                     self.record.set(answer);
                 }
@@ -81,14 +78,12 @@ pub(crate) fn AssistantPage() -> impl IntoView {
     let id = Memo::new(move |_| params.read().get("id").unwrap_or_default());
     let details = Resource::new(move || id.get(), load_assistant);
     view! {
-        <Suspense fallback=|| view! { <p>"Loading…"</p> }>
-            {move || Suspend::new(async move {
+        {waiting("Loading…", move || async move {
                 match details.await {
                     Ok(details) => view! { <Assistant details/> }.into_any(),
                     Err(error) => view! { <Failure error/> }.into_any(),
                 }
-            })}
-        </Suspense>
+        })}
     }
 }
 
@@ -104,15 +99,15 @@ fn Assistant(details: Details) -> impl IntoView {
     view! {
         <Title text=name/>
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
-        <h1>{name}</h1>
+        <h1>{changing(move || name().into_any())}</h1>
         <Done/>
         <Connection lost/>
-        {move || if gone.get() {
+        {changing(move || if gone.get() {
             view! { <p class="notice" role="status">"This assistant has been deleted."</p> }.into_any()
         } else {
             let checkout_url = checkout_url.clone();
             view! { <Present live checkout_url/> }.into_any()
-        }}
+        })}
     }
 }
 
@@ -134,9 +129,10 @@ fn Present(live: Live, checkout_url: Option<String>) -> impl IntoView {
     };
     view! {
         <state::State record/>
-        {stage}
+        {changing(stage)}
         <actions::Actions live/>
         <facts::Facts record/>
         <facts::Timeline timeline=live.timeline/>
     }
+    .into_any()
 }

@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
+use crate::components::drawn::changing;
+
 /// The way to the checkout; or, for who comes back from it, the wait for the confirmation.
 #[component]
 pub(super) fn Payment(checkout_url: Option<String>) -> impl IntoView {
@@ -12,7 +14,7 @@ pub(super) fn Payment(checkout_url: Option<String>) -> impl IntoView {
     view! {
         <section aria-labelledby="payment">
             <h2 id="payment">"Payment"</h2>
-            {move || if returned() {
+            {changing(move || if returned() {
                 view! {
                     <p role="status" class="notice">
                         "Waiting for the payment to be confirmed. This takes a few seconds; the page goes on by itself "
@@ -24,8 +26,9 @@ pub(super) fn Payment(checkout_url: Option<String>) -> impl IntoView {
                 .into_any()
             } else {
                 view! { <p>"Pay for the slot to go on."</p> }.into_any()
-            }}
+            })}
             {checkout_url.map(|url| view! { <p><a class="button" rel="external" href=url>"Go to checkout"</a></p> })}
         </section>
     }
+    .into_any()
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use reef_domain::wire::{AssistantRecord, Status};
 
+use crate::components::drawn::changing;
 use crate::components::small::StatusBadge;
 
 /// The status with what it means and what can be done; read out when it changes.
@@ -10,21 +11,26 @@ use crate::components::small::StatusBadge;
 pub(super) fn State(record: RwSignal<AssistantRecord>) -> impl IntoView {
     view! {
         <section class="state" aria-label="Status" aria-live="polite">
-            <p class="now"><StatusBadgeOf record/></p>
-            <p>{move || meaning(&record.read())}</p>
-            {move || record.read().worker_url.clone().map(|url| view! {
-                <p>"Its worker: " <a href=url.clone() rel="external">{url.clone()}</a></p>
-            })}
-            {move || (record.read().status == Status::Deploying).then(|| view! {
-                <p class="without-script"><a href="" rel="external">"Refresh"</a></p>
-            })}
+            {changing(move || view! { <Now record=record.get()/> }.into_any())}
         </section>
     }
+    .into_any()
 }
 
 #[component]
-fn StatusBadgeOf(record: RwSignal<AssistantRecord>) -> impl IntoView {
-    move || view! { <StatusBadge status=record.read().status/> }
+fn Now(record: AssistantRecord) -> impl IntoView {
+    let meaning = meaning(&record);
+    let worker = record.worker_url.map(|url| {
+        view! { <p>"Its worker: " <a href=url.clone() rel="external">{url.clone()}</a></p> }
+    });
+    let refresh = (record.status == Status::Deploying)
+        .then(|| view! { <p class="without-script"><a href="" rel="external">"Refresh"</a></p> });
+    view! {
+        <p class="now"><StatusBadge status=record.status/></p>
+        <p>{meaning}</p>
+        {worker}
+        {refresh}
+    }
 }
 
 /// One plain sentence. A message is `CODE: a sentence with the way out`; people need the sentence.

@@ -66,6 +66,8 @@ impl Services {
         a: &Assistant,
         token: &str,
     ) -> Result<(), Error> {
+        // Of two assistants of one owner that take the same bot at once, the second has to see the first.
+        work.tx.lock_user(a.user_id).await?;
         if work.tx.bot_is_taken(&bot_fingerprint(token), a.id, Some(a.user_id)).await? {
             let issue = Issue::new(
                 "telegramBotToken",
@@ -80,6 +82,7 @@ impl Services {
     /// Enqueues the deployment run that the state now waits for.
     pub(super) async fn start_run(&self, work: &mut Work<'_>, a: &Assistant) -> Result<(), Error> {
         let Some(run) = a.state.run() else { return Ok(()) };
-        work.enqueue(Job::Deploy { assistant_id: a.id, generation: run.generation }).await
+        let worker_name = run.worker_name.clone();
+        work.enqueue(Job::Deploy { assistant_id: a.id, worker_name, generation: run.generation }).await
     }
 }

@@ -30,8 +30,8 @@ impl Services {
             }
             let mut work = self.work().await?;
             let mut last = self.owned_locked(&mut work.tx, caller, found.id).await?;
-            // A deployment that came between has a worker of its own.
-            if last.state.run() != found.state.run() {
+            // What came between may have started a worker: a redeployment, or this very run.
+            if last.state != found.state {
                 found = last;
                 continue;
             }

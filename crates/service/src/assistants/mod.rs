@@ -7,10 +7,12 @@ mod redeploy;
 mod removal;
 mod secrets;
 mod stop;
+mod timeline;
 mod update;
 mod view;
 
 pub(crate) use removal::worker_ref;
 
 pub use purchase::Purchased;
+pub use timeline::{SHOWN_MAX, TimelineEntry, callback_type};
 pub use view::{Details, UNPAID_SHOWN_FOR};

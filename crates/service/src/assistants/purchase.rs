@@ -64,6 +64,8 @@ impl Services {
     async fn order_slot(&self, caller: &Caller, mode: ApiMode) -> Result<AssistantId, Error> {
         let id = AssistantId::new(self.new_uuid());
         let Work { mut tx, now, .. } = self.work().await?;
+        // Orders of one user wait for each other, or two at once would both be the tenth.
+        tx.lock_user(caller.user_id).await?;
         if tx.count_unpaid(caller.user_id, now.minus(UNPAID_WINDOW)).await? >= UNPAID_MAX {
             return Err(Error::RateLimited {
                 message: "Too many unpaid slots; pay or delete one, or wait",

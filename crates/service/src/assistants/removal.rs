@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use reef_domain::Assistant;
+use reef_domain::ids::AssistantId;
 use reef_domain::state::Run;
+use reef_store::Secrets;
 use secrecy::SecretString;
 use thiserror::Error as ThisError;
 use tokio::time::timeout;
@@ -12,7 +14,7 @@ use crate::error::Error;
 use crate::ports::{HostError, TelegramError, WorkerRef};
 use crate::services::Services;
 
-/// How long the worker host and Telegram together may take to confirm.
+/// How long the worker host and Telegram may take to confirm.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The worker may still be there.
@@ -34,6 +36,10 @@ pub(crate) fn worker_ref(a: &Assistant, run: &Run) -> WorkerRef {
     WorkerRef { assistant_id: a.id, worker_name: run.worker_name.clone(), generation: run.generation }
 }
 
+async fn within_time(removal: impl Future<Output = Result<(), RemovalError>>) -> Result<(), RemovalError> {
+    timeout(REMOVAL_TIMEOUT, removal).await.unwrap_or(Err(RemovalError::Timeout))
+}
+
 impl Services {
     /// Removes the worker of an assistant's last run, so that it answers nobody any more. What is gone
     /// already, or was never there, is success.
@@ -43,26 +49,49 @@ impl Services {
             let mut tx = self.store().read().await?;
             tx.secrets(a.id).await?
         };
-        let token = self.open_bot_token(a.id, &secrets)?;
-        Ok(self.remove_worker(&worker_ref(a, run), token.as_ref()).await)
+        let token = self.bot_to_release(a.id, &secrets).await?;
+        let removal = async {
+            // The webhook first: as long as it is there, all is as it was and the owner is told so.
+            self.release_bot(token.as_ref()).await?;
+            Ok(self.ports().workers.remove(&worker_ref(a, run)).await?)
+        };
+        Ok(within_time(removal).await)
     }
 
-    /// Ends the bot's webhook, then the worker.
-    pub(crate) async fn remove_worker(
+    /// Removes a worker that nobody may reach any more, then ends its bot's webhook, whether or not the
+    /// first has worked.
+    pub(crate) async fn take_down(
         &self,
         worker: &WorkerRef,
         token: Option<&SecretString>,
     ) -> Result<(), RemovalError> {
-        let removal = async {
-            if let Some(token) = token {
-                match self.ports().telegram.delete_webhook(token).await {
-                    // A token that Telegram no longer knows can't have a webhook of ours.
-                    Ok(()) | Err(TelegramError::TokenRejected) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            Ok(self.ports().workers.remove(worker).await?)
-        };
-        timeout(REMOVAL_TIMEOUT, removal).await.unwrap_or(Err(RemovalError::Timeout))
+        let removed = within_time(async { Ok(self.ports().workers.remove(worker).await?) }).await;
+        let released = within_time(async { Ok(self.release_bot(token).await?) }).await;
+        removed.and(released)
+    }
+
+    /// The bot token whose webhook goes with the assistant's worker. `None` when another assistant runs as
+    /// the same bot: the webhook is that one's.
+    pub(crate) async fn bot_to_release(
+        &self,
+        id: AssistantId,
+        secrets: &Secrets,
+    ) -> Result<Option<SecretString>, Error> {
+        let Some(fingerprint) = &secrets.bot_fingerprint else { return Ok(None) };
+        let mut tx = self.store().read().await?;
+        if tx.bot_runs_elsewhere(fingerprint, id).await? {
+            return Ok(None);
+        }
+        drop(tx);
+        self.open_bot_token(id, secrets)
+    }
+
+    async fn release_bot(&self, token: Option<&SecretString>) -> Result<(), TelegramError> {
+        let Some(token) = token else { return Ok(()) };
+        match self.ports().telegram.delete_webhook(token).await {
+            // A token that Telegram no longer knows can't have a webhook of ours.
+            Ok(()) | Err(TelegramError::TokenRejected) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

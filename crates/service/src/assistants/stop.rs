@@ -35,8 +35,8 @@ impl Services {
             }
             let mut work = self.work().await?;
             let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
-            // A redeployment that came between has a worker of its own.
-            if before.state.run() == found.state.run() {
+            // What came between may have started a worker: a redeployment, or this very run.
+            if before.state == found.state {
                 let after = work.save(&before, stopped(&before)?).await?;
                 work.commit().await?;
                 return Ok(after.record());

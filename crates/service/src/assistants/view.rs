@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use reef_domain::input::Parsed;
+use reef_domain::page::{Cursor, Page};
 use reef_domain::wire::{AssistantRecord, Scope, Status};
 
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::hub::change_of;
 use crate::services::Services;
 
 /// How long an unpaid slot is listed after it was ordered.
@@ -39,12 +43,73 @@ impl Services {
         Ok(found.iter().map(reef_domain::Assistant::record).collect())
     }
 
+    /// A page of the same list, and where the next one begins; all of it without a page.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::InvalidRequest`].
+    pub async fn list_page(
+        &self,
+        caller: &Caller,
+        page: Parsed<Option<Page>>,
+    ) -> Result<(Vec<AssistantRecord>, Option<Cursor>), Error> {
+        caller.require(Scope::Read)?;
+        let Some(Page { limit, after }) = page.map_err(Error::InvalidRequest)? else {
+            return Ok((self.list_assistants(caller).await?, None));
+        };
+        let mut tx = self.store().read().await?;
+        let unpaid_since = self.now().minus(UNPAID_SHOWN_FOR);
+        let after = after.map(|cursor| (cursor.created_at, cursor.id));
+        // One more than asked for tells whether there is a next page.
+        let mut found = tx.assistants_page(caller.user_id, unpaid_since, after, limit + 1).await?;
+        let size = usize::try_from(limit).map_err(Error::internal)?;
+        let has_more = found.len() > size;
+        found.truncate(size);
+        let next =
+            found.last().filter(|_| has_more).map(|last| Cursor { created_at: last.created_at, id: last.id });
+        Ok((found.iter().map(reef_domain::Assistant::record).collect(), next))
+    }
+
     /// One of the caller's assistants.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
     pub async fn assistant(&self, caller: &Caller, id: &str) -> Result<AssistantRecord, Error> {
         Ok(self.find(caller, Scope::Read, id).await?.record())
+    }
+
+    /// One of the caller's assistants, as soon as its status has changed, or after `wait`.
+    ///
+    /// A waiting call holds no thread and asks the database only when there is news of this assistant.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`] (also when it is deleted meanwhile),
+    /// [`Error::InvalidRequest`].
+    pub async fn assistant_when_changed(
+        &self,
+        caller: &Caller,
+        id: &str,
+        wait: Parsed<Duration>,
+    ) -> Result<AssistantRecord, Error> {
+        // Listening begins before the first look, so that nothing falls between.
+        let mut news = self.hub().listen();
+        let first = self.assistant(caller, id).await?;
+        let wait = wait.map_err(Error::InvalidRequest)?;
+        if wait.is_zero() {
+            return Ok(first);
+        }
+        let until = tokio::time::Instant::now() + wait;
+        let assistant = AssistantId::parse(id);
+        loop {
+            let is_over = tokio::select! {
+                () = tokio::time::sleep_until(until) => true,
+                () = self.hub().closing().cancelled() => true,
+                () = change_of(&mut news, caller.user_id, assistant) => false,
+            };
+            let now = self.assistant(caller, id).await?;
+            if is_over || now.status != first.status {
+                return Ok(now);
+            }
+        }
     }
 
     /// One of the caller's assistants with what its page shows around it.

@@ -6,15 +6,14 @@
 use std::time::Duration;
 
 use reef_domain::ids::AssistantId;
-use reef_domain::state::{Event, Run, State};
+use reef_domain::state::{Event, State};
 use reef_domain::wire::{ApiMode, Provider};
 use reef_domain::{Assistant, FailureCode, Timestamp, catalog};
 use reef_store::Secrets;
 use secrecy::SecretString;
 use tokio::time::{sleep, timeout};
 
-use super::JobError;
-use crate::assistants::worker_ref;
+use super::{Job, JobError};
 use crate::error::Error;
 use crate::ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, WorkerSpec};
 use crate::services::Services;
@@ -57,9 +56,10 @@ struct Deployment<'a> {
 
 impl Services {
     /// Brings a run to its end. `Ok` when there is nothing more to do for it.
-    pub(super) async fn run_deployment(&self, id: AssistantId, generation: i64) -> Result<(), JobError> {
-        let Some((assistant, run, deadline)) = self.current_run(id, generation).await? else {
-            return self.clean_up_stale(id, generation).await;
+    pub(super) async fn run_deployment(&self, worker: &WorkerRef) -> Result<(), JobError> {
+        let (id, generation) = (worker.assistant_id, worker.generation);
+        let Some((assistant, deadline)) = self.current_run(id, generation).await? else {
+            return self.clean_up_stale(worker).await;
         };
         let remaining = deadline.since(self.now());
         let secrets = {
@@ -69,13 +69,7 @@ impl Services {
         let Some(bot_token) = self.open_bot_token(id, &secrets)? else {
             return Err(JobError::Fail("a deployment without a bot token".to_owned()));
         };
-        let deployment = Deployment {
-            services: self,
-            worker: worker_ref(&assistant, &run),
-            assistant,
-            secrets,
-            bot_token,
-        };
+        let deployment = Deployment { services: self, worker: worker.clone(), assistant, secrets, bot_token };
         let ended = timeout(remaining, deployment.steps())
             .await
             .unwrap_or(Err(Halt::Failed(FailureCode::DeployTimeout)));
@@ -103,13 +97,11 @@ impl Services {
         &self,
         id: AssistantId,
         generation: i64,
-    ) -> Result<Option<(Assistant, Run, Timestamp)>, Error> {
+    ) -> Result<Option<(Assistant, Timestamp)>, Error> {
         let mut tx = self.store().read().await?;
         let Some(assistant) = tx.assistant(id).await? else { return Ok(None) };
         Ok(match assistant.state.clone() {
-            State::Deploying { run, deadline } if run.generation == generation => {
-                Some((assistant, run, deadline))
-            }
+            State::Deploying { run, deadline } if run.generation == generation => Some((assistant, deadline)),
             _ => None,
         })
     }
@@ -128,21 +120,26 @@ impl Services {
     }
 
     /// After a crash, a run that has been overtaken is found here: its worker goes, if it is still its.
-    async fn clean_up_stale(&self, id: AssistantId, generation: i64) -> Result<(), JobError> {
+    async fn clean_up_stale(&self, worker: &WorkerRef) -> Result<(), JobError> {
         let (assistant, secrets) = {
             let mut tx = self.store().read().await?;
-            (tx.assistant(id).await?, tx.secrets(id).await?)
+            (tx.assistant(worker.assistant_id).await?, tx.secrets(worker.assistant_id).await?)
         };
-        let Some(assistant) = assistant else { return Ok(()) };
-        let Some(run) = assistant.state.run() else { return Ok(()) };
-        let is_its_worker_active =
-            matches!(assistant.state, State::Active { .. }) && run.generation == generation;
+        // A deleted assistant's bot is not known any more; its worker is.
+        let state = assistant.map(|a| a.state);
+        let is_its_worker_active = matches!(
+            &state,
+            Some(State::Active { run, .. }) if run.generation == worker.generation
+        );
         if is_its_worker_active {
             return Ok(());
         }
-        let token = if assistant.state.is_running() { None } else { self.open_bot_token(id, &secrets)? };
-        let worker = WorkerRef { generation, ..worker_ref(&assistant, run) };
-        self.remove_worker(&worker, token.as_ref()).await.map_err(|error| JobError::Retry(error.into()))
+        let token = if state.is_some_and(|state| state.is_running()) {
+            None
+        } else {
+            self.bot_to_release(worker.assistant_id, &secrets).await?
+        };
+        self.take_down(worker, token.as_ref()).await.map_err(|error| JobError::Retry(error.into()))
     }
 }
 
@@ -244,10 +241,16 @@ impl Deployment<'_> {
         };
         let mut secrets =
             self.services.seal_secrets(id, None, Some(secrecy::ExposeSecret::expose_secret(&made.key)))?;
+        let mut work = self.services.work().await?;
+        if work.tx.lock_assistant(id).await?.is_none() {
+            // It was deleted meanwhile: nobody else knows of this key.
+            work.enqueue(Job::DeleteManagedKey { hash: made.hash }).await?;
+            work.commit().await?;
+            return Err(Halt::Stale);
+        }
         secrets.managed_key_hash = Some(made.hash);
-        let mut tx = self.services.store().begin().await?;
-        tx.set_secrets(id, &secrets).await?;
-        tx.commit().await?;
+        work.tx.set_secrets(id, &secrets).await?;
+        work.commit().await?;
         Ok(made.key)
     }
 
@@ -341,7 +344,12 @@ impl Deployment<'_> {
         let overtaken = now.is_some_and(|a| {
             a.state.is_running() && a.state.run().is_some_and(|run| run.generation > self.worker.generation)
         });
-        let token = if overtaken { None } else { Some(&self.bot_token) };
-        self.services.remove_worker(&self.worker, token).await.map_err(|error| JobError::Retry(error.into()))
+        let token = if overtaken {
+            None
+        } else {
+            self.services.bot_to_release(self.assistant.id, &self.secrets).await?
+        };
+        let gone = self.services.take_down(&self.worker, token.as_ref()).await;
+        gone.map_err(|error| JobError::Retry(error.into()))
     }
 }

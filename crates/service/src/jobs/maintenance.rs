@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assistants::worker_ref;
 use crate::error::Error;
+use crate::idempotency::KEPT_FOR;
 use crate::services::Services;
 
 /// How often deployments over their deadline are looked for.
@@ -107,9 +108,10 @@ impl Services {
         let deliveries = tx.prune_deliveries(now.minus(LOG_KEPT_FOR)).await?;
         let webhooks = tx.prune_polar(now.minus(LOG_KEPT_FOR)).await?;
         let updates = tx.prune_updates(now.minus(UPDATES_KEPT_FOR)).await?;
+        let requests = tx.prune_idempotency(now.minus(KEPT_FOR)).await?;
         let events = tx.prune_events(now.minus(TIMELINE_KEPT_FOR)).await?;
         tx.commit().await?;
-        tracing::debug!(sessions, deliveries, webhooks, updates, events, "old rows forgotten");
+        tracing::debug!(sessions, deliveries, webhooks, updates, requests, events, "old rows forgotten");
         Ok(())
     }
 }

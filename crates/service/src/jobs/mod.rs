@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use runner::Runner;
 
 use crate::error::Error;
+use crate::ports::WorkerRef;
 use crate::services::Services;
 
 /// What there is to do.
@@ -29,6 +30,8 @@ pub enum Job {
     Deploy {
         /// Of which assistant.
         assistant_id: AssistantId,
+        /// Its worker: known even after the assistant has been deleted.
+        worker_name: String,
         /// Which run; an older one than the current only cleans up after itself.
         generation: i64,
     },
@@ -88,6 +91,10 @@ impl From<Error> for JobError {
     }
 }
 
+fn worker_of(assistant_id: AssistantId, worker_name: &str, generation: i64) -> WorkerRef {
+    WorkerRef { assistant_id, worker_name: worker_name.to_owned(), generation }
+}
+
 impl Job {
     /// Every kind, with how many of it run at once in one process.
     pub(crate) const LANES: [(&'static str, usize); 7] = [
@@ -117,7 +124,7 @@ impl Job {
 
     fn dedup_key(&self) -> String {
         match self {
-            Self::Deploy { assistant_id, generation } => format!("deploy:{assistant_id}:{generation}"),
+            Self::Deploy { assistant_id, generation, .. } => format!("deploy:{assistant_id}:{generation}"),
             Self::RemoveWorker { worker_name, generation, .. } => {
                 format!("remove_worker:{worker_name}:{generation}")
             }
@@ -157,11 +164,11 @@ impl Job {
     /// Does it.
     pub(crate) async fn run(&self, services: &Services) -> Result<(), JobError> {
         match self {
-            Self::Deploy { assistant_id, generation } => {
-                services.run_deployment(*assistant_id, *generation).await
+            Self::Deploy { assistant_id, worker_name, generation } => {
+                services.run_deployment(&worker_of(*assistant_id, worker_name, *generation)).await
             }
             Self::RemoveWorker { assistant_id, worker_name, generation } => {
-                services.remove_stopped_worker(*assistant_id, worker_name, *generation).await
+                services.remove_stopped_worker(&worker_of(*assistant_id, worker_name, *generation)).await
             }
             Self::Callback { delivery_id } => services.deliver_callback(*delivery_id).await,
             Self::Polar {} => services.work_off_polar().await,

@@ -8,20 +8,14 @@ use crate::services::Services;
 
 impl Services {
     /// Removes the worker of a stopped run. Its bot is only touched while no newer run may be using it.
-    pub(super) async fn remove_stopped_worker(
-        &self,
-        assistant_id: AssistantId,
-        worker_name: &str,
-        generation: i64,
-    ) -> Result<(), JobError> {
+    pub(super) async fn remove_stopped_worker(&self, worker: &WorkerRef) -> Result<(), JobError> {
         let (assistant, secrets) = {
             let mut tx = self.store().read().await?;
-            (tx.assistant(assistant_id).await?, tx.secrets(assistant_id).await?)
+            (tx.assistant(worker.assistant_id).await?, tx.secrets(worker.assistant_id).await?)
         };
         let is_idle = assistant.is_some_and(|a| !a.state.is_running());
-        let token = if is_idle { self.open_bot_token(assistant_id, &secrets)? } else { None };
-        let worker = WorkerRef { assistant_id, worker_name: worker_name.to_owned(), generation };
-        self.remove_worker(&worker, token.as_ref()).await.map_err(|error| JobError::Retry(error.into()))
+        let token = if is_idle { self.bot_to_release(worker.assistant_id, &secrets).await? } else { None };
+        self.take_down(worker, token.as_ref()).await.map_err(|error| JobError::Retry(error.into()))
     }
 
     /// Ends a subscription at the payment provider; what is over already is success.

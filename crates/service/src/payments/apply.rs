@@ -1,6 +1,6 @@
 //! What Polar says becomes what is: the contract's table of payments.
 
-use reef_domain::assistant::NotNow;
+use reef_domain::assistant::{NotNow, Payment};
 use reef_domain::state;
 use reef_domain::wire::PaymentStatus;
 use reef_domain::{Assistant, Timestamp};
@@ -33,9 +33,10 @@ impl Services {
             };
         };
         let mine = before.payment.subscription_id.as_deref();
-        if let (Some(mine), Some(theirs)) = (mine, subscription)
-            && mine != theirs
-        {
+        let is_other = matches!((mine, subscription), (Some(mine), Some(theirs)) if mine != theirs);
+        // A slot whose only subscription ended before it ever paid is still to be had.
+        let replaces = is_other && grants(event) && before.state == state::State::PendingPayment;
+        if let (true, false, Some(theirs)) = (is_other, replaces, subscription) {
             return if grants(event) {
                 self.give_back(work, theirs, "the slot has a subscription already").await
             } else {
@@ -43,6 +44,9 @@ impl Services {
             };
         }
         let mut after = before.clone();
+        if replaces {
+            after.payment = Payment::pending();
+        }
         let outcome = change(&mut after, event)?;
         if after == before {
             return Ok(outcome);
@@ -119,6 +123,7 @@ fn change(a: &mut Assistant, event: &Event) -> Result<&'static str, Error> {
             a.payment.canceled_at = a.payment.canceled_at.or(s.canceled_at);
             Ok("canceled")
         }
+        Event::Uncanceled(_) if is_over => Ok("late"),
         Event::Uncanceled(_) => {
             a.payment.canceled_at = None;
             Ok("uncanceled")
@@ -128,14 +133,13 @@ fn change(a: &mut Assistant, event: &Event) -> Result<&'static str, Error> {
             Ok("past due")
         }
         Event::PastDue(_) => Ok("late"),
-        Event::Revoked(_) | Event::OrderRefunded(_) if a.payment.subscription_id.is_none() => {
-            Ok("never paid")
-        }
         Event::Revoked(s) => {
             a.payment.canceled_at = a.payment.canceled_at.or(s.canceled_at);
-            end(a, PaymentStatus::Canceled)
+            end(a, Some(&s.id), PaymentStatus::Canceled)
         }
-        Event::OrderRefunded(order) if order.is_refunded_in_full => end(a, PaymentStatus::Refunded),
+        Event::OrderRefunded(order) if order.is_refunded_in_full => {
+            end(a, order.subscription_id.as_ref(), PaymentStatus::Refunded)
+        }
         Event::OrderRefunded(_) => Ok("refunded in part"),
     }
 }
@@ -158,10 +162,19 @@ fn paid(
     Ok("paid")
 }
 
-fn end(a: &mut Assistant, status: PaymentStatus) -> Result<&'static str, Error> {
+fn end(
+    a: &mut Assistant,
+    subscription: Option<&String>,
+    status: PaymentStatus,
+) -> Result<&'static str, Error> {
     // A refund says more than the revocation that follows it.
     if a.payment.status != PaymentStatus::Refunded {
         a.payment.status = status;
+    }
+    if a.state == state::State::PendingPayment {
+        // The end has overtaken the beginning: kept, so that the beginning is known as late when it comes.
+        a.payment.subscription_id = a.payment.subscription_id.take().or_else(|| subscription.cloned());
+        return Ok("ended before it was paid");
     }
     a.apply(state::Event::SubscriptionRevoked).map_err(impossible)?;
     Ok("ended")

@@ -55,7 +55,18 @@ impl Services {
                 let event = Event::parse(&row.body);
                 let mut work = self.work().await?;
                 let outcome = match &event {
-                    Ok(event) => self.apply_payment(&mut work, event).await?,
+                    Ok(event) => match self.apply_payment(&mut work, event).await {
+                        Err(error) if error.is_corrupt_row() => {
+                            // Nothing was written, and trying again would only hold up what comes after.
+                            tracing::error!(
+                                webhook_id = row.webhook_id,
+                                error = &error as &dyn std::error::Error,
+                                "a webhook of polar is about a row that cannot be read"
+                            );
+                            "corrupt row"
+                        }
+                        applied => applied?,
+                    },
                     Err(error) => {
                         tracing::error!(webhook_id = row.webhook_id, error = %error, "a webhook of polar cannot be read");
                         "unreadable"

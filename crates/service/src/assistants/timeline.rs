@@ -1,0 +1,171 @@
+//! An assistant's timeline and its callbacks: looking, sending again, sending a test.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::DeliveryId;
+use reef_domain::input::Parsed;
+use reef_domain::wire::{Scope, Status};
+use reef_domain::{Assistant, Issue};
+use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow};
+use serde_json::json;
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::jobs::Job;
+use crate::services::Services;
+
+/// Most entries shown at once.
+pub const SHOWN_MAX: i64 = 100;
+
+/// One entry of the timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimelineEntry {
+    /// Its id.
+    pub id: String,
+    /// Grows by one per entry of an assistant.
+    pub sequence: i64,
+    /// What happened, as callbacks name it.
+    pub kind: &'static str,
+    /// The status after it.
+    pub status: Status,
+    /// The status before it.
+    pub previous_status: Option<Status>,
+    /// What there was to say.
+    pub status_message: Option<String>,
+    /// Where the worker was.
+    pub worker_url: Option<String>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+impl From<EventRow> for TimelineEntry {
+    fn from(row: EventRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            sequence: row.sequence,
+            kind: row.kind.as_str(),
+            status: row.status,
+            previous_status: row.previous_status,
+            status_message: row.status_message,
+            worker_url: row.worker_url,
+            created_at: row.created_at,
+        }
+    }
+}
+
+impl Services {
+    /// The newest entries of an assistant's timeline, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
+    pub async fn timeline(&self, caller: &Caller, id: &str) -> Result<Vec<TimelineEntry>, Error> {
+        caller.require(Scope::Read)?;
+        let mut tx = self.store().read().await?;
+        let assistant = self.owned(&mut tx, caller, id).await?;
+        Ok(tx.events_of(assistant.id, SHOWN_MAX).await?.into_iter().map(TimelineEntry::from).collect())
+    }
+
+    /// An assistant's newest callbacks, newest first, each over all its tries.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
+    pub async fn callbacks(&self, caller: &Caller, id: &str) -> Result<Vec<DeliveryRow>, Error> {
+        caller.require(Scope::Read)?;
+        let mut tx = self.store().read().await?;
+        let assistant = self.owned(&mut tx, caller, id).await?;
+        Ok(tx.deliveries_of(assistant.id, SHOWN_MAX).await?)
+    }
+
+    /// Sends a callback again, now: the same `webhook-id` and body, the whole schedule anew.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the write scope; [`Error::NotFound`], also for a callback of another assistant.
+    pub async fn redeliver(
+        &self,
+        caller: &Caller,
+        id: &str,
+        delivery: &str,
+        body: Parsed<()>,
+    ) -> Result<DeliveryRow, Error> {
+        let assistant = self.find(caller, Scope::Write, id).await?;
+        let delivery_id = DeliveryId::parse(delivery).ok_or(Error::NotFound)?;
+        body.map_err(Error::InvalidRequest)?;
+        let mut work = self.work().await?;
+        let found = work.tx.delivery(delivery_id).await?;
+        found.filter(|row| row.assistant_id == assistant.id).ok_or(Error::NotFound)?;
+        work.tx.reopen_delivery(delivery_id).await?;
+        work.enqueue(Job::Callback { delivery_id }).await?;
+        let row = work.tx.delivery(delivery_id).await?.ok_or(Error::NotFound)?;
+        work.commit().await?;
+        Ok(row)
+    }
+
+    /// Sends a callback of type `assistant.test` with the present status to the assistant's callback URL.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the write scope, [`Error::NotFound`], [`Error::InvalidInput`] when the
+    /// assistant has no callback URL.
+    pub async fn test_callback(
+        &self,
+        caller: &Caller,
+        id: &str,
+        body: Parsed<()>,
+    ) -> Result<DeliveryRow, Error> {
+        let found = self.find(caller, Scope::Write, id).await?;
+        body.map_err(Error::InvalidRequest)?;
+        let mut work = self.work().await?;
+        let a = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        let Some(url) = a.config.callback_url.clone() else {
+            let issue = Issue::new(
+                "callbackUrl",
+                "required",
+                "This assistant has no callback URL; redeploy it with one.",
+            );
+            return Err(Error::InvalidInput {
+                message: "There is no callback URL to send to",
+                issues: vec![issue],
+            });
+        };
+        let delivery_id = DeliveryId::new(self.new_uuid());
+        let row = DeliveryRow {
+            id: delivery_id,
+            assistant_id: a.id,
+            user_id: a.user_id,
+            sequence: a.sequence,
+            url,
+            payload: test_payload(&a, work.now),
+            state: DeliveryState::Pending,
+            attempts: 0,
+            last_status: None,
+            last_error: None,
+            created_at: work.now,
+            finished_at: None,
+        };
+        work.tx.insert_delivery(&row).await?;
+        work.enqueue(Job::Callback { delivery_id }).await?;
+        work.commit().await?;
+        Ok(row)
+    }
+}
+
+fn test_payload(a: &Assistant, now: Timestamp) -> String {
+    json!({
+        "type": "assistant.test",
+        "timestamp": now,
+        "data": {
+            "id": a.id.to_string(),
+            "status": a.state.status(),
+            "statusMessage": a.state.failure().map(|failure| failure.to_string()),
+            "workerUrl": a.state.worker_url(),
+            "previousStatus": a.state.status(),
+            "sequence": a.sequence,
+        },
+    })
+    .to_string()
+}
+
+/// The type that a callback's body names.
+#[must_use]
+pub fn callback_type(row: &DeliveryRow) -> String {
+    let body: serde_json::Value = serde_json::from_str(&row.payload).unwrap_or_default();
+    body["type"].as_str().unwrap_or(EventKind::StatusChanged.as_str()).to_owned()
+}

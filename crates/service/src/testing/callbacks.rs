@@ -1,0 +1,42 @@
+//! A customer's receiver that takes everything.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::script::{Script, lock};
+use crate::ports::{CallbackSender, Outgoing, SendError};
+
+/// Receives callbacks; `send` is its call.
+#[derive(Default)]
+pub struct FakeCallbacks {
+    /// What goes wrong.
+    pub script: Script<SendError>,
+    answers: Mutex<VecDeque<u16>>,
+    received: Mutex<Vec<Outgoing>>,
+}
+
+impl FakeCallbacks {
+    /// The next requests are answered so; after them, 200 again.
+    pub fn answer(&self, statuses: impl IntoIterator<Item = u16>) {
+        lock(&self.answers).extend(statuses);
+    }
+
+    /// Every request that arrived, oldest first.
+    #[must_use]
+    pub fn received(&self) -> Vec<Outgoing> {
+        lock(&self.received).clone()
+    }
+}
+
+#[async_trait]
+impl CallbackSender for FakeCallbacks {
+    async fn send(&self, outgoing: &Outgoing) -> Result<u16, SendError> {
+        let receive = || {
+            lock(&self.received).push(outgoing.clone());
+            Ok(lock(&self.answers).pop_front().unwrap_or(200))
+        };
+        self.script.perform("send", receive).await
+    }
+}

@@ -1,0 +1,156 @@
+//! What a fake does instead of just working, call by call.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Semaphore;
+
+/// A lock that a panic in a fake does not spoil.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Holds a call: the test learns that it has arrived, and lets it go on, or never does.
+#[derive(Debug)]
+pub struct Gate {
+    arrived: Semaphore,
+    opened: Semaphore,
+}
+
+impl Gate {
+    /// A closed gate.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { arrived: Semaphore::new(0), opened: Semaphore::new(0) })
+    }
+
+    /// Waits until a call stands before the gate.
+    pub async fn reached(&self) {
+        pass(&self.arrived).await;
+    }
+
+    /// Lets one call through.
+    pub fn open(&self) {
+        self.opened.add_permits(1);
+    }
+
+    async fn stand(&self) {
+        self.arrived.add_permits(1);
+        pass(&self.opened).await;
+    }
+}
+
+async fn pass(semaphore: &Semaphore) {
+    semaphore.acquire().await.expect("the semaphore is never closed").forget();
+}
+
+/// What happens to a call.
+pub enum Act<E> {
+    /// It fails and has no effect.
+    Fail(fn() -> E),
+    /// It has its effect, but its answer is lost.
+    FailAfter(fn() -> E),
+    /// It panics.
+    Panic,
+    /// It is held before it has its effect.
+    Hold(Arc<Gate>),
+    /// It is held after it has had its effect.
+    HoldAfter(Arc<Gate>),
+}
+
+// Derived, it would ask that the error can be copied, too.
+impl<E> Clone for Act<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fail(error) => Self::Fail(*error),
+            Self::FailAfter(error) => Self::FailAfter(*error),
+            Self::Panic => Self::Panic,
+            Self::Hold(gate) => Self::Hold(Arc::clone(gate)),
+            Self::HoldAfter(gate) => Self::HoldAfter(Arc::clone(gate)),
+        }
+    }
+}
+
+struct Rule<E> {
+    call: &'static str,
+    times: usize,
+    act: Act<E>,
+}
+
+/// The rules of a fake, and the calls it has had.
+pub struct Script<E> {
+    rules: Mutex<Vec<Rule<E>>>,
+    calls: Mutex<Vec<&'static str>>,
+}
+
+impl<E> Default for Script<E> {
+    fn default() -> Self {
+        Self { rules: Mutex::default(), calls: Mutex::default() }
+    }
+}
+
+impl<E> Script<E> {
+    /// The next `times` calls named `call` act so.
+    pub fn on(&self, call: &'static str, times: usize, act: Act<E>) {
+        lock(&self.rules).push(Rule { call, times, act });
+    }
+
+    /// The next `times` calls named `call` fail.
+    pub fn fail(&self, call: &'static str, times: usize, error: fn() -> E) {
+        self.on(call, times, Act::Fail(error));
+    }
+
+    /// The next call named `call` is held before its effect.
+    pub fn hold(&self, call: &'static str) -> Arc<Gate> {
+        let gate = Gate::new();
+        self.on(call, 1, Act::Hold(Arc::clone(&gate)));
+        gate
+    }
+
+    /// Everything works from now on.
+    pub fn clear(&self) {
+        lock(&self.rules).clear();
+    }
+
+    /// How often `call` has been called.
+    #[must_use]
+    pub fn count(&self, call: &str) -> usize {
+        lock(&self.calls).iter().filter(|name| **name == call).count()
+    }
+
+    fn next(&self, call: &'static str) -> Option<Act<E>> {
+        lock(&self.calls).push(call);
+        let mut rules = lock(&self.rules);
+        let rule = rules.iter_mut().find(|rule| rule.call == call && rule.times > 0)?;
+        rule.times -= 1;
+        Some(rule.act.clone())
+    }
+
+    /// Carries a call out as scripted.
+    ///
+    /// # Errors
+    /// What the script says, or `effect` gives.
+    ///
+    /// # Panics
+    /// When the script says so.
+    pub async fn perform<T: Send>(
+        &self,
+        call: &'static str,
+        effect: impl FnOnce() -> Result<T, E> + Send,
+    ) -> Result<T, E> {
+        match self.next(call) {
+            None => effect(),
+            Some(Act::Fail(error)) => Err(error()),
+            Some(Act::FailAfter(error)) => effect().and_then(|_| Err(error())),
+            Some(Act::Panic) => panic!("{call} panics as scripted"),
+            Some(Act::Hold(gate)) => {
+                gate.stand().await;
+                effect()
+            }
+            Some(Act::HoldAfter(gate)) => {
+                let result = effect();
+                gate.stand().await;
+                result
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A Telegram that knows every token.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::script::{Script, lock};
+use crate::ports::{BotIdentity, Telegram, TelegramError};
+
+/// Knows bots; `get_me`, `set_webhook` and `delete_webhook` are its calls.
+#[derive(Default)]
+pub struct FakeTelegram {
+    /// What goes wrong.
+    pub script: Script<TelegramError>,
+    webhooks: Mutex<HashMap<String, (String, String)>>,
+}
+
+impl FakeTelegram {
+    /// Where a bot's updates go, and the secret that comes with them.
+    #[must_use]
+    pub fn webhook(&self, token: &str) -> Option<(String, String)> {
+        lock(&self.webhooks).get(token).cloned()
+    }
+}
+
+#[async_trait]
+impl Telegram for FakeTelegram {
+    async fn get_me(&self, token: &SecretString) -> Result<BotIdentity, TelegramError> {
+        let id = token.expose_secret().split(':').next().and_then(|id| id.parse().ok());
+        let bot = || {
+            let id = id.ok_or(TelegramError::TokenRejected)?;
+            Ok(BotIdentity { id, username: format!("bot{id}_bot"), name: format!("Bot {id}") })
+        };
+        self.script.perform("get_me", bot).await
+    }
+
+    async fn set_webhook(&self, token: &SecretString, url: &str, secret: &str) -> Result<(), TelegramError> {
+        let set = || {
+            let to = (url.to_owned(), secret.to_owned());
+            lock(&self.webhooks).insert(token.expose_secret().to_owned(), to);
+            Ok(())
+        };
+        self.script.perform("set_webhook", set).await
+    }
+
+    async fn delete_webhook(&self, token: &SecretString) -> Result<(), TelegramError> {
+        let delete = || {
+            lock(&self.webhooks).remove(token.expose_secret());
+            Ok(())
+        };
+        self.script.perform("delete_webhook", delete).await
+    }
+}

@@ -1,0 +1,100 @@
+//! A worker host that keeps workers in a map, fenced by generation as every host has to.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use reef_domain::ids::AssistantId;
+
+use super::script::{Script, lock};
+use crate::ports::{HostError, Started, WorkerHost, WorkerRef, WorkerSpec};
+
+/// Runs workers; `start`, `health`, `remove`, `missing` and `forget` are its calls.
+#[derive(Default)]
+pub struct FakeWorkerHost {
+    /// What goes wrong.
+    pub script: Script<HostError>,
+    workers: Mutex<HashMap<String, WorkerSpec>>,
+    forgotten: Mutex<Vec<AssistantId>>,
+}
+
+impl FakeWorkerHost {
+    /// The workers that run, by name.
+    #[must_use]
+    pub fn running(&self) -> Vec<WorkerRef> {
+        let mut running: Vec<_> = lock(&self.workers).values().map(|spec| spec.worker.clone()).collect();
+        running.sort_by(|a, b| a.worker_name.cmp(&b.worker_name));
+        running
+    }
+
+    /// What the worker of an assistant was given.
+    #[must_use]
+    pub fn spec_of(&self, assistant: AssistantId) -> Option<WorkerSpec> {
+        lock(&self.workers).values().find(|spec| spec.worker.assistant_id == assistant).cloned()
+    }
+
+    /// Loses a worker, as a host does that was rebuilt.
+    pub fn lose(&self, assistant: AssistantId) {
+        lock(&self.workers).retain(|_, spec| spec.worker.assistant_id != assistant);
+    }
+
+    /// Whose memory was destroyed, oldest first.
+    #[must_use]
+    pub fn forgotten(&self) -> Vec<AssistantId> {
+        lock(&self.forgotten).clone()
+    }
+
+    fn generation(&self, name: &str) -> Option<i64> {
+        lock(&self.workers).get(name).map(|spec| spec.worker.generation)
+    }
+}
+
+#[async_trait]
+impl WorkerHost for FakeWorkerHost {
+    async fn start(&self, spec: &WorkerSpec) -> Result<Started, HostError> {
+        let name = &spec.worker.worker_name;
+        let start = || {
+            if self.generation(name).is_some_and(|there| there > spec.worker.generation) {
+                return Err(HostError("a worker of a newer run is there".to_owned()));
+            }
+            lock(&self.workers).insert(name.clone(), spec.clone());
+            let worker_url = format!("https://workers.test/{name}");
+            Ok(Started { webhook_url: Some(format!("{worker_url}/telegram")), worker_url })
+        };
+        self.script.perform("start", start).await
+    }
+
+    async fn health(&self, worker: &WorkerRef) -> Result<(), HostError> {
+        let health = || match self.generation(&worker.worker_name) {
+            Some(there) if there == worker.generation => Ok(()),
+            _ => Err(HostError("the worker of this run is not there".to_owned())),
+        };
+        self.script.perform("health", health).await
+    }
+
+    async fn remove(&self, worker: &WorkerRef) -> Result<(), HostError> {
+        let remove = || {
+            if self.generation(&worker.worker_name).is_some_and(|there| there <= worker.generation) {
+                lock(&self.workers).remove(&worker.worker_name);
+            }
+            Ok(())
+        };
+        self.script.perform("remove", remove).await
+    }
+
+    async fn missing(&self, workers: &[WorkerRef]) -> Result<Vec<WorkerRef>, HostError> {
+        let missing = || {
+            let is_there = |w: &&WorkerRef| self.generation(&w.worker_name) == Some(w.generation);
+            Ok(workers.iter().filter(|worker| !is_there(worker)).cloned().collect())
+        };
+        self.script.perform("missing", missing).await
+    }
+
+    async fn forget(&self, assistant: AssistantId) -> Result<(), HostError> {
+        let forget = || {
+            lock(&self.forgotten).push(assistant);
+            Ok(())
+        };
+        self.script.perform("forget", forget).await
+    }
+}

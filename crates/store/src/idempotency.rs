@@ -1,0 +1,122 @@
+//! Requests that must not happen twice: who was first, and what they were answered.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::UserId;
+use sqlx::FromRow;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_optional};
+
+/// A request that came before with the same key.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct EarlierRequest {
+    /// Of its method, path and body.
+    pub fingerprint: Vec<u8>,
+    /// What it was answered; `None` while it runs.
+    pub status: Option<i64>,
+    /// The answer's body.
+    pub body: Option<String>,
+}
+
+impl Tx {
+    /// Claims a key for a request until `lease_until`; `None` when it is claimed now. A claim from before
+    /// `expired`, or one whose holder has died without an answer, is taken over.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn claim_idempotency_key(
+        &mut self,
+        user: UserId,
+        key: &str,
+        fingerprint: &[u8],
+        now: Timestamp,
+        lease_until: Timestamp,
+        expired: Timestamp,
+    ) -> Result<Option<EarlierRequest>, StoreError> {
+        let claimed = execute!(
+            self,
+            "insert into idempotency (user_id, key, fingerprint, lease_until, created_at)
+             values ($1, $2, $3, $4, $5)
+             on conflict (user_id, key) do update set fingerprint = excluded.fingerprint, status = null,
+                    body = null, lease_until = excluded.lease_until, created_at = excluded.created_at
+             where idempotency.created_at <= $6 or (idempotency.status is null and idempotency.lease_until <= $5)",
+            user,
+            key,
+            fingerprint,
+            lease_until,
+            now,
+            expired,
+        );
+        if claimed == 1 {
+            return Ok(None);
+        }
+        Ok(fetch_optional!(
+            self,
+            EarlierRequest,
+            "select fingerprint, status, body from idempotency where user_id = $1 and key = $2",
+            user,
+            key,
+        ))
+    }
+
+    /// Keeps the answer to the request that holds a key.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn keep_answer(
+        &mut self,
+        user: UserId,
+        key: &str,
+        fingerprint: &[u8],
+        status: i64,
+        body: &str,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update idempotency set status = $4, body = $5
+             where user_id = $1 and key = $2 and fingerprint = $3 and status is null",
+            user,
+            key,
+            fingerprint,
+            status,
+            body,
+        );
+        Ok(())
+    }
+
+    /// Gives a key back: what was answered is not to be repeated.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn free_idempotency_key(
+        &mut self,
+        user: UserId,
+        key: &str,
+        fingerprint: &[u8],
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "delete from idempotency where user_id = $1 and key = $2 and fingerprint = $3 and status is null",
+            user,
+            key,
+            fingerprint,
+        );
+        Ok(())
+    }
+
+    /// Gives back every key whose request has no answer: for the only process on a database, at its start.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn free_idempotency_keys(&mut self) -> Result<u64, StoreError> {
+        Ok(execute!(self, "delete from idempotency where status is null"))
+    }
+
+    /// Forgets requests from before `expired`; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn prune_idempotency(&mut self, expired: Timestamp) -> Result<u64, StoreError> {
+        Ok(execute!(self, "delete from idempotency where created_at <= $1", expired))
+    }
+}

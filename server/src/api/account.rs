@@ -1,0 +1,146 @@
+//! The key's own rights, and the models that activation accepts.
+
+use axum::Json;
+use axum::extract::State;
+use reef_domain::catalog::{self, Model};
+use reef_domain::wire::{ApiMode, Provider};
+use reef_domain::{Issue, Timestamp};
+use reef_service::{Error, Services};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ApiError;
+use super::auth::KeyHolder;
+use super::query::Params;
+use super::schema::ErrorResponse;
+
+/// What an API key is and may do.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyRights {
+    /// Whose key it is.
+    #[schema(format = Uuid)]
+    pub user_id: String,
+    /// The key's id.
+    #[schema(format = Uuid)]
+    pub key_id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// The part of it that may be shown.
+    pub prefix: String,
+    /// What it may do.
+    pub scopes: Vec<reef_domain::wire::Scope>,
+    /// When it ends by itself.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// The key's own rights.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyRightsResponse {
+    /// The key.
+    pub data: KeyRights,
+}
+
+/// Get the key's own rights
+///
+/// Who the API key belongs to and what it may do. Any live key may ask.
+#[utoipa::path(
+    get, path = "/api/v1/me", operation_id = "getMe", tag = "Account",
+    responses(
+        (status = 200, description = "The key's rights.", body = KeyRightsResponse),
+        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn me(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+) -> Result<Json<KeyRightsResponse>, ApiError> {
+    let key = services.own_api_key(&caller).await?;
+    let data = KeyRights {
+        user_id: caller.user_id.to_string(),
+        key_id: key.id.to_string(),
+        scopes: key.scopes(),
+        name: key.name,
+        prefix: key.prefix,
+        expires_at: key.expires_at,
+        last_used_at: key.last_used_at,
+    };
+    Ok(Json(KeyRightsResponse { data }))
+}
+
+/// A model that activation accepts.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelInfo {
+    /// Who offers it.
+    pub provider: Provider,
+    /// What to give as modelId.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// In which modes it may be used.
+    pub modes: Vec<ApiMode>,
+}
+
+/// The catalog.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelListResponse {
+    /// The models, recommended ones of each provider first.
+    pub data: Vec<ModelInfo>,
+}
+
+/// List models
+///
+/// The model catalog that activation accepts.
+#[utoipa::path(
+    get, path = "/api/v1/models", operation_id = "listModels", tag = "Account",
+    params(
+        ("mode" = Option<ApiMode>, Query, description = "Only models for this mode."),
+        ("provider" = Option<Provider>, Query, description = "Only models of this provider."),
+    ),
+    responses(
+        (status = 200, description = "The models.", body = ModelListResponse),
+        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 400, description = "`INVALID_REQUEST`: mode or provider is not known.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
+        (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn models(
+    KeyHolder(caller): KeyHolder,
+    Params(params): Params,
+) -> Result<Json<ModelListResponse>, ApiError> {
+    caller.require(reef_domain::wire::Scope::Read)?;
+    let value = |name: &str| params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let mut issues = Vec::new();
+    let mode = value("mode").map(ApiMode::parse);
+    if mode == Some(None) {
+        issues.push(Issue::new("mode", "invalid_value", "This must be byok or managed."));
+    }
+    let provider = value("provider").map(catalog::provider).transpose();
+    let provider = provider.map_err(|issue| issues.push(Issue { path: "provider".to_owned(), ..issue }));
+    if !issues.is_empty() {
+        return Err(Error::InvalidRequest(issues).into());
+    }
+    let provider = provider.ok().flatten();
+    let is_meant = |model: &&Model| provider.is_none_or(|provider| model.provider == provider);
+    // Every model of the catalog is served in both modes: managed assistants reach it through OpenRouter.
+    let data = catalog::MODELS.iter().filter(is_meant).map(|model| ModelInfo {
+        provider: model.provider,
+        id: model.id.to_owned(),
+        name: model.name.to_owned(),
+        modes: mode.flatten().map_or_else(|| ApiMode::ALL.to_vec(), |mode| vec![mode]),
+    });
+    Ok(Json(ModelListResponse { data: data.collect() }))
+}

@@ -1,0 +1,62 @@
+//! `ETag` on what was read, and 304 to who has it already.
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use sha2::{Digest as _, Sha256};
+
+/// The longest answer that gets a tag: a list of a few thousand assistants.
+const TAGGED_MAX: usize = 8 * 1024 * 1024;
+const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// Tags answers to GET by their bytes. An answer that can't be tagged goes out as it is.
+pub async fn tag(request: Request, next: Next) -> Response {
+    let is_read = *request.method() == Method::GET;
+    let known = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect::<Vec<_>>();
+    let response = next.run(request).await;
+    if !is_read || response.status() != StatusCode::OK || is_stream(&response) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let bytes: Bytes = match to_bytes(body, TAGGED_MAX).await {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "an answer could not be tagged");
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+    };
+    let tag = format!("\"{}\"", reef_service::vault::hex(&Sha256::digest(&bytes)[..16]));
+    let Ok(value) = HeaderValue::from_str(&tag) else {
+        return Response::from_parts(parts, Body::from(bytes));
+    };
+    parts.headers.insert(header::ETAG, value);
+    parts.headers.insert(header::CACHE_CONTROL, CACHE);
+    parts.headers.insert(header::VARY, HeaderValue::from_static("x-api-key"));
+    if is_known(&known, &tag) {
+        return not_modified(parts.headers);
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+/// A stream has no end to compute a tag at.
+fn is_stream(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
+}
+
+fn not_modified(mut headers: HeaderMap) -> Response {
+    headers.remove(header::CONTENT_TYPE);
+    headers.remove(header::CONTENT_LENGTH);
+    (StatusCode::NOT_MODIFIED, headers).into_response()
+}
+
+/// `If-None-Match` compares weakly (RFC 9110, 13.1.2).
+fn is_known(headers: &[HeaderValue], tag: &str) -> bool {
+    let texts = headers.iter().filter_map(|value| value.to_str().ok());
+    texts
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+}

@@ -1,0 +1,81 @@
+//! The `Idempotency-Key` header around every endpoint that changes something.
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use reef_service::idempotency::{Claim, Claimed};
+use reef_service::{Error, Services};
+use sha2::{Digest as _, Sha256};
+
+use super::ApiError;
+use super::auth::KeyHolder;
+use super::body::read;
+
+const HEADER: &str = "idempotency-key";
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The longest answer that is kept; those of these endpoints are one record.
+const ANSWER_MAX: usize = 256 * 1024;
+
+/// Carries a request with a key out once, and repeats its answer.
+pub async fn once(State(services): State<Services>, request: Request, next: Next) -> Response {
+    let changes = matches!(*request.method(), Method::POST | Method::PATCH | Method::DELETE);
+    if !changes || !request.headers().contains_key(HEADER) {
+        return next.run(request).await;
+    }
+    claim_and_run(services, request, next).await.unwrap_or_else(|error| error.into_response())
+}
+
+async fn claim_and_run(services: Services, request: Request, next: Next) -> Result<Response, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let holder = KeyHolder::from_request_parts(&mut parts, &services).await?;
+    let key = key(&parts)?;
+    let body = read(body).await?;
+    let fingerprint = fingerprint(&parts, &body);
+    match services.claim_request(&holder.0, &key, fingerprint).await? {
+        Claimed::Before { status, body } => {
+            let status = StatusCode::from_u16(status).map_err(Error::internal)?;
+            let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+            let mut response = (status, json, body).into_response();
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            Ok(response)
+        }
+        Claimed::First(claim) => {
+            let request = Request::from_parts(parts, Body::from(body));
+            // Carried out and settled to the end even if the client hangs up.
+            let run = tokio::spawn(run(services, claim, request, next));
+            run.await.map_err(Error::internal)?
+        }
+    }
+}
+
+async fn run(services: Services, claim: Claim, request: Request, next: Next) -> Result<Response, ApiError> {
+    let (parts, body) = next.run(request).await.into_parts();
+    let body: Bytes = to_bytes(body, ANSWER_MAX).await.map_err(Error::internal)?;
+    let text = std::str::from_utf8(&body).map_err(Error::internal)?;
+    let answer = stands(parts.status).then_some((parts.status.as_u16(), text));
+    services.settle_request(&claim, answer).await?;
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// What may be different next time is not kept: failures of ours, missing rights, too many requests.
+fn stands(status: StatusCode) -> bool {
+    !status.is_server_error()
+        && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
+}
+
+fn key(parts: &Parts) -> Result<String, ApiError> {
+    let mut values = parts.headers.get_all(HEADER).iter();
+    let text = match (values.next().map(HeaderValue::to_str), values.next()) {
+        (Some(Ok(text)), None) => text,
+        _ => "",
+    };
+    Ok(text.to_owned())
+}
+
+fn fingerprint(parts: &Parts, body: &[u8]) -> Vec<u8> {
+    let hash = Sha256::new().chain_update(parts.method.as_str()).chain_update("\n");
+    hash.chain_update(parts.uri.to_string()).chain_update("\n").chain_update(body).finalize().to_vec()
+}

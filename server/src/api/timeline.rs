@@ -1,0 +1,325 @@
+//! The timeline of an assistant, as JSON or as a stream, and its callbacks.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, header};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use futures::Stream;
+use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::Status;
+use reef_service::assistants::{TimelineEntry, callback_type};
+use reef_service::hub::{News, change_of};
+use reef_service::{Caller, Services};
+use reef_store::DeliveryRow;
+use serde::Serialize;
+use tokio::sync::broadcast::Receiver;
+use utoipa::ToSchema;
+
+use super::ApiError;
+use super::auth::KeyHolder;
+use super::body::NoBody;
+use super::schema::ErrorResponse;
+
+/// How often a silent stream says that it lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// One entry of the timeline.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = AssistantEvent)]
+pub struct EventInfo {
+    /// Its id.
+    #[schema(format = Uuid)]
+    pub id: String,
+    /// `assistant.status_changed` or `assistant.deleted`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Grows by one per entry of an assistant.
+    pub sequence: i64,
+    /// The status after it.
+    pub status: Status,
+    /// The status before it.
+    #[schema(required)]
+    pub previous_status: Option<Status>,
+    /// What there was to say.
+    #[schema(required)]
+    pub status_message: Option<String>,
+    /// Where the worker was.
+    #[schema(required)]
+    pub worker_url: Option<String>,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+impl From<TimelineEntry> for EventInfo {
+    fn from(entry: TimelineEntry) -> Self {
+        Self {
+            id: entry.id,
+            kind: entry.kind.to_owned(),
+            sequence: entry.sequence,
+            status: entry.status,
+            previous_status: entry.previous_status,
+            status_message: entry.status_message,
+            worker_url: entry.worker_url,
+            created_at: entry.created_at,
+        }
+    }
+}
+
+/// The timeline.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventListResponse {
+    /// The newest hundred entries, newest first.
+    pub data: Vec<EventInfo>,
+}
+
+/// List events
+///
+/// The timeline of an assistant, newest first. With `Accept: text/event-stream` it is a stream, oldest first, that goes
+/// on as things happen; `Last-Event-ID` (a sequence) resumes it.
+#[utoipa::path(
+    get, path = "/api/v1/assistants/{deploymentId}/events", operation_id = "listAssistantEvents", tag = "Assistants",
+    params(
+        ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
+        ("Last-Event-ID" = Option<i64>, Header, description = "With a stream: only entries after this sequence."),
+    ),
+    responses(
+        (status = 200, description = "The timeline.", content((EventListResponse = "application/json"), (String = "text/event-stream"))),
+        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn events(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    // Listening begins before the first look, so that nothing falls between.
+    let news = services.hub().listen();
+    let entries = services.timeline(&caller, &id).await?;
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if !text(header::ACCEPT).is_some_and(|accept| accept.contains("text/event-stream")) {
+        let data = entries.into_iter().map(EventInfo::from).collect();
+        return Ok(Json(EventListResponse { data }).into_response());
+    }
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+    let mut viewer = Viewer {
+        assistant: AssistantId::parse(&id),
+        services,
+        caller,
+        id,
+        news,
+        last,
+        waiting: VecDeque::new(),
+    };
+    viewer.take(entries);
+    Ok(Sse::new(viewer.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+}
+
+/// Follows a timeline.
+struct Viewer {
+    services: Services,
+    caller: Caller,
+    id: String,
+    assistant: Option<AssistantId>,
+    news: Receiver<News>,
+    last: i64,
+    waiting: VecDeque<TimelineEntry>,
+}
+
+impl Viewer {
+    /// Queues what is new of a timeline that is newest first.
+    fn take(&mut self, entries: Vec<TimelineEntry>) {
+        let newest = self.waiting.back().map_or(self.last, |entry| entry.sequence);
+        self.waiting.extend(entries.into_iter().rev().filter(|entry| entry.sequence > newest));
+    }
+
+    fn stream(self) -> impl Stream<Item = Result<sse::Event, Infallible>> {
+        futures::stream::unfold(self, |mut viewer| async move {
+            let event = viewer.next().await?;
+            Some((Ok(event), viewer))
+        })
+    }
+
+    /// The next entry; the end when the assistant is gone, the process stops, or something inside is wrong.
+    async fn next(&mut self) -> Option<sse::Event> {
+        loop {
+            if let Some(entry) = self.waiting.pop_front() {
+                self.last = entry.sequence;
+                let event = sse::Event::default().id(entry.sequence.to_string()).event(entry.kind);
+                return event.json_data(EventInfo::from(entry)).ok();
+            }
+            let closing = self.services.hub().closing().clone();
+            tokio::select! {
+                () = closing.cancelled() => return None,
+                () = change_of(&mut self.news, self.caller.user_id, self.assistant) => {}
+            }
+            match self.services.timeline(&self.caller, &self.id).await {
+                Ok(entries) => self.take(entries),
+                Err(reef_service::Error::NotFound) => return None,
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "an event stream ends");
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// One callback, over all its tries.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CallbackDelivery)]
+pub struct DeliveryInfo {
+    /// The `webhook-id` of all its tries.
+    #[schema(format = Uuid)]
+    pub id: String,
+    /// What it tells of.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The event's sequence.
+    pub sequence: i64,
+    /// Where to; as it was when the event was made.
+    pub url: String,
+    /// `pending`, `delivered` or `failed`.
+    pub state: String,
+    /// Tries so far.
+    pub attempts: i64,
+    /// HTTP status of the last answer.
+    #[schema(required)]
+    pub last_status: Option<i64>,
+    /// What went wrong in the last try.
+    #[schema(required)]
+    pub last_error: Option<String>,
+    /// When the event was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was delivered or given up.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Timestamp>,
+}
+
+impl From<DeliveryRow> for DeliveryInfo {
+    fn from(row: DeliveryRow) -> Self {
+        Self {
+            kind: callback_type(&row),
+            id: row.id.to_string(),
+            sequence: row.sequence,
+            url: row.url,
+            state: row.state.as_str().to_owned(),
+            attempts: row.attempts,
+            last_status: row.last_status,
+            last_error: row.last_error,
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+        }
+    }
+}
+
+/// The delivery log.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryListResponse {
+    /// The newest hundred callbacks, newest first.
+    pub data: Vec<DeliveryInfo>,
+}
+
+/// One callback.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryResponse {
+    /// The callback.
+    pub data: DeliveryInfo,
+}
+
+/// List callbacks
+///
+/// The delivery log of an assistant's callbacks, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/assistants/{deploymentId}/callbacks", operation_id = "listCallbacks", tag = "Callbacks",
+    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    responses(
+        (status = 200, description = "The delivery log.", body = DeliveryListResponse),
+        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn callbacks(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path(id): Path<String>,
+) -> Result<Json<DeliveryListResponse>, ApiError> {
+    let data = services.callbacks(&caller, &id).await?.into_iter().map(DeliveryInfo::from).collect();
+    Ok(Json(DeliveryListResponse { data }))
+}
+
+/// Redeliver a callback
+///
+/// Sends a callback again now: the same `webhook-id` and body, with the whole retry schedule anew.
+#[utoipa::path(
+    post, path = "/api/v1/assistants/{deploymentId}/callbacks/{deliveryId}/redeliver", operation_id = "redeliverCallback", tag = "Callbacks",
+    params(
+        ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
+        ("deliveryId" = String, Path, format = Uuid, description = "Callback ID from the delivery log."),
+    ),
+    responses(
+        (status = 200, description = "The callback, to be sent now.", body = DeliveryResponse),
+        (status = 400, description = "`INVALID_REQUEST`: there is a body that says something.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: there is no such deployment of yours, or no such callback of it. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn redeliver(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path((id, delivery)): Path<(String, String)>,
+    NoBody(body): NoBody,
+) -> Result<Json<DeliveryResponse>, ApiError> {
+    let row = services.redeliver(&caller, &id, &delivery, body).await?;
+    Ok(Json(DeliveryResponse { data: row.into() }))
+}
+
+/// Send a test callback
+///
+/// Sends a callback of type `assistant.test` with the present status to the assistant's callback URL.
+#[utoipa::path(
+    post, path = "/api/v1/assistants/{deploymentId}/callbacks/test", operation_id = "testCallback", tag = "Callbacks",
+    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    responses(
+        (status = 200, description = "The callback, to be sent now.", body = DeliveryResponse),
+        (status = 400, description = "`INVALID_INPUT`: the assistant has no callback URL. `INVALID_REQUEST`: there is a body that says something.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+    )
+)]
+pub async fn test_callback(
+    State(services): State<Services>,
+    KeyHolder(caller): KeyHolder,
+    Path(id): Path<String>,
+    NoBody(body): NoBody,
+) -> Result<Json<DeliveryResponse>, ApiError> {
+    let row = services.test_callback(&caller, &id, body).await?;
+    Ok(Json(DeliveryResponse { data: row.into() }))
+}
