@@ -46,8 +46,7 @@ pub fn router(parts: Parts) -> Router {
     let Parts { app, site, sandbox, api_v1_enabled, rate_limit_per_minute, stop } = parts;
     let limiter = api::Limiter::new(rate_limit_per_minute);
     let services = app.services.clone();
-    let api =
-        api::router(services.clone(), api_v1_enabled, limiter).layer(CatchPanicLayer::custom(panic::in_api));
+    let api = api::router(services.clone(), api_v1_enabled, limiter);
     let mut all = Router::new()
         .merge(pages(&app, &site, sandbox.is_some(), stop))
         .merge(api)

@@ -1,7 +1,7 @@
 //! What changes, and what waits: each kind compiled once for all pages, however much of it they show.
 //!
 //! A closure or a future in a view is a type of its own, and Leptos' machinery around it is compiled for every type:
-//! boxed, they are a third smaller to download.
+//! boxed, all of them together made the download a tenth smaller.
 
 use std::pin::Pin;
 

@@ -97,6 +97,7 @@ pub fn Choices(
                 </div>
             </div>
         }
+        .into_any()
     };
     view! {
         <fieldset class="field" aria-describedby=issue_id.clone()>

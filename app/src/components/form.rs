@@ -2,7 +2,7 @@
 //!
 //! A form is a plain form that posts to its server function and is redirected. With scripts, one handler for all of them
 //! posts in the background instead, so that an error loses nothing that was typed. (Leptos' `ActionForm` does the same
-//! with code of its own for every form, which made a quarter of the download.)
+//! with code of its own for every form, which made a tenth of the download.)
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -129,7 +129,7 @@ pub fn Problem(form: Form) -> impl IntoView {
             view! {
                 <div class="problem">
                     <p>{error.message}</p>
-                    {others.into_iter().map(|issue| view! { <p>{issue.message}</p> }).collect_view()}
+                    {others.into_iter().map(|issue| view! { <p>{issue.message}</p> }.into_any()).collect_view()}
                     {signed_out.then(|| view! { <p><a href="/signin">"Sign in"</a></p> })}
                 </div>
             }

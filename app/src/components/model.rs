@@ -34,12 +34,13 @@ pub fn ModelField(
         .then(|| view! { <option value=chosen.clone() selected>{chosen.clone()}</option> });
     let option = |(value, name): (String, &'static str)| {
         let selected = value == chosen;
-        view! { <option value=value selected=selected>{name}</option> }
+        view! { <option value=value selected=selected>{name}</option> }.into_any()
     };
     let group = |(provider, models): (Provider, Vec<(String, &'static str)>)| {
         view! {
             <optgroup label=text::provider(provider)>{models.into_iter().map(option).collect_view()}</optgroup>
         }
+        .into_any()
     };
     view! {
         <div class="field">

@@ -12,12 +12,12 @@ pub fn sender(form: Form) -> impl Fn(SubmitEvent) + Clone + 'static {
     let navigate = leptos_router::hooks::use_navigate();
     move |event: SubmitEvent| {
         event.prevent_default();
-        let Some(body) = browser::fields(&event).filter(|_| !form.pending.get_untracked()) else { return };
+        let Some(sent) = browser::Sent::of(&event).filter(|_| !form.pending.get_untracked()) else { return };
         form.pending.set(true);
         let navigate = navigate.clone();
         leptos::task::spawn_local(async move {
-            match browser::post(form.path, body).await {
-                Ok(done) => browser::finish(form, done, navigate),
+            match browser::post(form.path, &sent).await {
+                Ok(done) => browser::finish(form, &sent, done, navigate),
                 Err(error) => {
                     // The page may have been left meanwhile.
                     form.error.try_set(Some(error));
@@ -55,22 +55,29 @@ mod browser {
         to: Option<String>,
     }
 
-    /// The form's fields as a plain form sends them.
-    pub fn fields(event: &SubmitEvent) -> Option<String> {
-        let form: HtmlFormElement = event.target()?.dyn_into().ok()?;
-        let data = FormData::new_with_form(&form).ok()?;
-        let pairs = UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
-        pairs.to_string().as_string()
+    /// What was submitted: the element, and its fields as a plain form sends them.
+    pub struct Sent {
+        element: HtmlFormElement,
+        fields: String,
     }
 
-    pub async fn post(path: &str, body: String) -> Result<Done, AppError> {
+    impl Sent {
+        pub fn of(event: &SubmitEvent) -> Option<Self> {
+            let element: HtmlFormElement = event.target()?.dyn_into().ok()?;
+            let data = FormData::new_with_form(&element).ok()?;
+            let pairs = UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
+            Some(Self { element, fields: pairs.to_string().as_string()? })
+        }
+    }
+
+    pub async fn post(path: &str, sent: &Sent) -> Result<Done, AppError> {
         let unreachable = |error: gloo_net::Error| {
             AppError::from_server_fn_error(ServerFnErrorErr::Request(error.to_string()))
         };
         let request = Request::post(path)
             .header("Accept", "application/json")
             .header("Content-Type", "application/x-www-form-urlencoded")
-            .body(body)
+            .body(&sent.fields)
             .map_err(unreachable)?;
         let response = request.send().await.map_err(unreachable)?;
         if !response.ok() {
@@ -92,7 +99,11 @@ mod browser {
         })
     }
 
-    pub fn finish(form: Form, done: Done, navigate: impl Fn(&str, NavigateOptions)) {
+    pub fn finish(form: Form, sent: &Sent, done: Done, navigate: impl Fn(&str, NavigateOptions)) {
+        // What was typed has been taken, secrets above all. Only then is what is set now drawn.
+        if !form.leaves {
+            sent.element.reset();
+        }
         form.error.try_set(None);
         form.answer.try_set(Some(done.answer));
         form.successes.try_update(|count| *count += 1);

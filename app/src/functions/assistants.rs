@@ -6,7 +6,7 @@ use reef_domain::wire::{AssistantRecord, Status};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
-use super::body::{callback_change, changes, filled, model_choice};
+use super::body::{activation, callback_change, changes, filled};
 use crate::error::AppError;
 use crate::secret::Secret;
 #[cfg(feature = "ssr")]
@@ -83,11 +83,8 @@ pub async fn activate(
 ) -> Result<AssistantRecord, AppError> {
     answer(&[("name", &name), ("model", &model), ("callback_url", &callback_url)], async {
         let (services, caller) = signed_in().await?;
-        let (provider, model) = model_choice(&model);
-        let (token, key) = (telegram_bot_token.expose().trim(), model_api_key.expose().trim());
-        let fields = [("name", &*name), ("modelProvider", provider), ("modelId", model)];
-        let more = [("telegramBotToken", token), ("modelApiKey", key), ("callbackUrl", callback_url.trim())];
-        let body = filled(&[&fields[..], &more].concat());
+        let secrets = (&telegram_bot_token, &model_api_key);
+        let body = activation(&name, &model, secrets, &callback_url);
         let after = services.activate(&caller, &id, input::activate(body, callback_url::check)).await?;
         go(&format!("/assistants/{id}")).map(|()| after)
     })
@@ -106,9 +103,7 @@ pub async fn update(
     answer(&[("name", &name), ("model", &model)], async {
         let (services, caller) = signed_in().await?;
         let now = services.assistant(&caller, &id).await?;
-        let (token, key) = (telegram_bot_token.expose().trim(), model_api_key.expose().trim());
-        let secrets = [("telegramBotToken", token), ("modelApiKey", key)];
-        let body = changes(&now, &name, &model, &secrets);
+        let body = changes(&now, &name, &model, (&telegram_bot_token, &model_api_key));
         let after = services.update(&caller, &id, input::update(body)).await?;
         go(&format!("/assistants/{id}?done=saved")).map(|()| after)
     })

@@ -3,6 +3,8 @@
 use reef_domain::wire::{AssistantRecord, Provider};
 use serde_json::{Map, Value};
 
+use crate::secret::Secret;
+
 /// The fields that were filled in; an empty one is one that was left out.
 pub(super) fn filled(fields: &[(&str, &str)]) -> Map<String, Value> {
     let filled = fields.iter().filter(|(_, value)| !value.is_empty());
@@ -10,11 +12,30 @@ pub(super) fn filled(fields: &[(&str, &str)]) -> Map<String, Value> {
 }
 
 /// What the model field says: `provider:model`, or a model alone in managed mode.
-pub(super) fn model_choice(value: &str) -> (&str, &str) {
+fn model_choice(value: &str) -> (&str, &str) {
     match value.split_once(':') {
         Some((provider, model)) if Provider::parse(provider).is_some() => (provider, model),
         _ => ("", value),
     }
+}
+
+/// The bot token and the model key, without the spaces that copying brings along.
+fn secrets<'a>((bot_token, model_key): (&'a Secret, &'a Secret)) -> [(&'static str, &'a str); 2] {
+    [("telegramBotToken", bot_token.expose().trim()), ("modelApiKey", model_key.expose().trim())]
+}
+
+/// The body of an activation; `keys` are the bot token and the model key.
+pub(super) fn activation(
+    name: &str,
+    model: &str,
+    keys: (&Secret, &Secret),
+    callback_url: &str,
+) -> Map<String, Value> {
+    let (provider, model_id) = model_choice(model);
+    let mut body = filled(&secrets(keys));
+    body.extend(filled(&[("name", name), ("modelProvider", provider), ("modelId", model_id)]));
+    body.extend(filled(&[("callbackUrl", callback_url.trim())]));
+    body
 }
 
 /// The body of an update: what differs from what there is. A secret that was left empty stays as it was.
@@ -22,9 +43,9 @@ pub(super) fn changes(
     now: &AssistantRecord,
     name: &str,
     model: &str,
-    secrets: &[(&str, &str)],
+    keys: (&Secret, &Secret),
 ) -> Map<String, Value> {
-    let mut body = filled(secrets);
+    let mut body = filled(&secrets(keys));
     let (provider, model_id) = model_choice(model);
     if name.trim() != now.name {
         body.insert("name".to_owned(), name.into());
@@ -83,8 +104,9 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_changed() {
-        let changed = |name, model, key| {
-            Value::from(changes(&record(), name, model, &[("telegramBotToken", ""), ("modelApiKey", key)]))
+        let changed = |name, model, key: &str| {
+            let keys = (&Secret::from(String::new()), &Secret::from(key.to_owned()));
+            Value::from(changes(&record(), name, model, keys))
         };
         assert_eq!(changed(" Ann ", "anthropic:claude-sonnet-5", ""), json!({}));
         assert_eq!(
@@ -92,7 +114,7 @@ mod tests {
             json!({"name": "", "modelId": "claude-opus-5"})
         );
         assert_eq!(
-            changed("Ann", "openai:gpt-5.5", "k"),
+            changed("Ann", "openai:gpt-5.5", " k "),
             json!({"modelApiKey": "k", "modelProvider": "openai", "modelId": "gpt-5.5"})
         );
         assert_eq!(changed("Ann", "openrouter/auto", ""), json!({"modelId": "openrouter/auto"}));

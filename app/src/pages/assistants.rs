@@ -64,6 +64,7 @@ fn Table(assistants: Vec<AssistantRecord>) -> impl IntoView {
                 <td data-label="Ordered"><When at=assistant.created_at/></td>
             </tr>
         }
+        .into_any()
     };
     view! {
         <table class="cards">

@@ -65,8 +65,12 @@ pub(crate) fn KeysPage() -> impl IntoView {
 
 #[component]
 fn All(keys: Keys, forms: Forms, handed_over: Result<Option<Secret>, AppError>) -> impl IntoView {
-    // A script has the new key in the answer; without, it came over the address.
-    let new = move || forms.create.answer().or_else(|| handed_over.clone().ok().flatten());
+    let prefixes: Vec<String> = keys.keys.iter().map(|key| key.prefix.clone()).collect();
+    // A script has the new key in the answer; without, it came over the address. Once it is revoked it is of no use.
+    let new = move || {
+        let new: Option<Secret> = forms.create.answer().or_else(|| handed_over.clone().ok().flatten());
+        new.filter(|key| prefixes.iter().any(|prefix| key.expose().starts_with(prefix.as_str())))
+    };
     view! {
         <h1>"API keys"</h1>
         <p>"A key lets a program do with your assistants what you can do here. It goes into the header "
@@ -110,6 +114,7 @@ fn KeyTable(keys: Vec<Key>, revoke: Form) -> impl IntoView {
                 <td><RevokeForm id=key.id name=key.name form=revoke/></td>
             </tr>
         }
+        .into_any()
     };
     view! {
         <Problem form=revoke/>
@@ -150,8 +155,8 @@ fn RevokeForm(id: String, name: String, form: Form) -> impl IntoView {
 fn CreateForm(form: Form) -> impl IntoView {
     let scopes = form.issue(&["scopes"]);
     let life = form.kept("expires_days").unwrap_or_else(|| "0".to_owned());
-    let lives =
-        LIVES.map(|(days, words)| view! { <option value=days selected=days == life>{words}</option> });
+    let lives = LIVES
+        .map(|(days, words)| view! { <option value=days selected=days == life>{words}</option> }.into_any());
     view! {
         <h2>"New key"</h2>
         <PostForm form>

@@ -1,7 +1,7 @@
 //! The nine endpoints of the reference.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use reef_domain::wire::{AssistantStatus, Status};
@@ -11,6 +11,7 @@ use reef_service::Services;
 use super::ApiError;
 use super::auth::KeyHolder;
 use super::body::{JsonBody, NoBody};
+use super::path::Ids;
 use super::query::Params;
 use super::schema::{
     ActivateRequest, AssistantListResponse, AssistantResponse, ErrorResponse, PurchaseRequest,
@@ -71,7 +72,7 @@ pub async fn purchase(
 pub async fn activate(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
     body: JsonBody,
 ) -> Result<Json<AssistantResponse>, ApiError> {
     let input = body.parse(|body| input::activate(body, callback_url::check));
@@ -101,7 +102,7 @@ pub async fn activate(
 pub async fn status(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
     Params(params): Params,
 ) -> Result<Response, ApiError> {
     let record = services.assistant_when_changed(&caller, &id, page::wait(&params)).await?;
@@ -171,7 +172,7 @@ pub async fn list(
 pub async fn get(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
 ) -> Result<Json<AssistantResponse>, ApiError> {
     Ok(Json(AssistantResponse { data: services.assistant(&caller, &id).await? }))
 }
@@ -199,7 +200,7 @@ pub async fn get(
 pub async fn update(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
     body: JsonBody,
 ) -> Result<Json<AssistantResponse>, ApiError> {
     Ok(Json(AssistantResponse { data: services.update(&caller, &id, body.parse(input::update)).await? }))
@@ -227,7 +228,7 @@ pub async fn update(
 pub async fn redeploy(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
     body: JsonBody,
 ) -> Result<Json<AssistantResponse>, ApiError> {
     let change = body.parse(|body| input::redeploy(body, callback_url::check));
@@ -256,7 +257,7 @@ pub async fn redeploy(
 pub async fn stop(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
     NoBody(body): NoBody,
 ) -> Result<Json<AssistantResponse>, ApiError> {
     Ok(Json(AssistantResponse { data: services.stop(&caller, &id, body).await? }))
@@ -283,7 +284,7 @@ pub async fn stop(
 pub async fn delete(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
     NoBody(body): NoBody,
 ) -> Result<Json<SuccessResponse>, ApiError> {
     services.delete(&caller, &id, body).await?;

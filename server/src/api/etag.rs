@@ -1,11 +1,14 @@
 //! `ETag` on what was read, and 304 to who has it already.
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use reef_service::Error;
 use sha2::{Digest as _, Sha256};
+
+use super::ApiError;
 
 /// The longest answer that gets a tag: a list of a few thousand assistants.
 const TAGGED_MAX: usize = 8 * 1024 * 1024;
@@ -16,16 +19,13 @@ pub async fn tag(request: Request, next: Next) -> Response {
     let is_read = *request.method() == Method::GET;
     let known = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect::<Vec<_>>();
     let response = next.run(request).await;
-    if !is_read || response.status() != StatusCode::OK || is_stream(&response) {
+    if !is_read || response.status() != StatusCode::OK || !is_short(&response) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
     let bytes: Bytes = match to_bytes(body, TAGGED_MAX).await {
         Ok(bytes) => bytes,
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "an answer could not be tagged");
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        }
+        Err(error) => return ApiError::from(Error::internal(error)).into_response(),
     };
     let tag = format!("\"{}\"", reef_service::vault::hex(&Sha256::digest(&bytes)[..16]));
     let Ok(value) = HeaderValue::from_str(&tag) else {
@@ -40,10 +40,10 @@ pub async fn tag(request: Request, next: Next) -> Response {
     Response::from_parts(parts, Body::from(bytes))
 }
 
-/// A stream has no end to compute a tag at.
-fn is_stream(response: &Response) -> bool {
-    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
+/// A stream has no end to compute a tag at, and a very long answer is sent as it is made.
+fn is_short(response: &Response) -> bool {
+    let length = response.body().size_hint().exact();
+    length.and_then(|length| usize::try_from(length).ok()).is_some_and(|length| length <= TAGGED_MAX)
 }
 
 fn not_modified(mut headers: HeaderMap) -> Response {

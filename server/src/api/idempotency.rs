@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use reef_service::idempotency::{Claim, Claimed};
 use reef_service::{Error, Services};
 use sha2::{Digest as _, Sha256};
@@ -25,7 +25,7 @@ pub async fn once(State(services): State<Services>, request: Request, next: Next
     if !changes || !request.headers().contains_key(HEADER) {
         return next.run(request).await;
     }
-    claim_and_run(services, request, next).await.unwrap_or_else(|error| error.into_response())
+    claim_and_run(services, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn claim_and_run(services: Services, request: Request, next: Next) -> Result<Response, ApiError> {

@@ -9,6 +9,7 @@ mod etag;
 mod idempotency;
 mod limit;
 mod openapi;
+mod path;
 mod query;
 mod schema;
 mod timeline;
@@ -20,8 +21,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use reef_domain::ErrorCode;
 use reef_service::Services;
+use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use crate::http::panic;
 
 pub use auth::KEY_HEADER;
 pub use error::ApiError;
@@ -52,26 +56,25 @@ pub fn router(services: Services, v1_enabled: bool, limiter: Limiter) -> Router 
     let v1 = v1
         .layer(middleware::from_fn(etag::tag))
         .layer(middleware::from_fn_with_state(services.clone(), idempotency::once))
-        .layer(middleware::from_fn_with_state(limiter, limit::tell))
-        .layer(middleware::from_fn_with_state(v1_enabled, only_if_enabled));
-    let v1_rest = Router::new()
-        .route("/api/v1", axum::routing::any(not_found))
-        .route("/api/v1/{*rest}", axum::routing::any(not_found))
-        .layer(middleware::from_fn_with_state(v1_enabled, only_if_enabled));
+        .layer(middleware::from_fn_with_state(limiter, limit::tell));
     Router::new()
         .merge(v1)
-        .merge(v1_rest)
         .route("/api/openapi", get(openapi::serve))
         .route("/api", axum::routing::any(not_found))
+        .route("/api/", axum::routing::any(not_found))
         .route("/api/{*rest}", axum::routing::any(not_found))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(services)
+        // Around everything, so that it comes before a wrong method too.
+        .layer(middleware::from_fn_with_state(v1_enabled, only_if_enabled))
+        .layer(CatchPanicLayer::custom(panic::in_api))
         .layer(middleware::map_response(no_store))
 }
 
-/// `API_DISABLED` comes before everything else.
+/// `API_DISABLED` comes before everything else, on all of `/api/v1`.
 async fn only_if_enabled(State(enabled): State<bool>, request: Request, next: Next) -> Response {
-    if enabled {
+    let below = request.uri().path().strip_prefix("/api/v1");
+    if enabled || below.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/')) {
         next.run(request).await
     } else {
         ApiError::plain(ErrorCode::ApiDisabled, "Assistant v1 API is disabled").into_response()

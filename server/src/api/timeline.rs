@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -24,6 +24,7 @@ use utoipa::ToSchema;
 use super::ApiError;
 use super::auth::KeyHolder;
 use super::body::NoBody;
+use super::path::Ids;
 use super::schema::ErrorResponse;
 
 /// How often a silent stream says that it lives.
@@ -103,7 +104,7 @@ pub struct EventListResponse {
 pub async fn events(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     // Listening begins before the first look, so that nothing falls between.
@@ -261,7 +262,7 @@ pub struct DeliveryResponse {
 pub async fn callbacks(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
 ) -> Result<Json<DeliveryListResponse>, ApiError> {
     let data = services.callbacks(&caller, &id).await?.into_iter().map(DeliveryInfo::from).collect();
     Ok(Json(DeliveryListResponse { data }))
@@ -290,7 +291,7 @@ pub async fn callbacks(
 pub async fn redeliver(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path((id, delivery)): Path<(String, String)>,
+    Ids((id, delivery)): Ids<(String, String)>,
     NoBody(body): NoBody,
 ) -> Result<Json<DeliveryResponse>, ApiError> {
     let row = services.redeliver(&caller, &id, &delivery, body).await?;
@@ -317,7 +318,7 @@ pub async fn redeliver(
 pub async fn test_callback(
     State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
     NoBody(body): NoBody,
 ) -> Result<Json<DeliveryResponse>, ApiError> {
     let row = services.test_callback(&caller, &id, body).await?;

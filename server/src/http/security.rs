@@ -9,6 +9,10 @@ use axum::response::Response;
 pub async fn headers(request: Request, next: Next) -> Response {
     let is_sandbox = request.uri().path().starts_with("/sandbox/");
     let mut response = next.run(request).await;
+    let is_page = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let headers = response.headers_mut();
     let mut add = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -18,6 +22,10 @@ pub async fn headers(request: Request, next: Next) -> Response {
     add(header::REFERRER_POLICY, "same-origin");
     add(HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
     add(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    if is_page {
+        // After signing out, Back shows nothing of the account.
+        add(header::CACHE_CONTROL, "private, no-store");
+    }
     if is_sandbox {
         add(header::CONTENT_SECURITY_POLICY, SANDBOX_POLICY);
     } else {

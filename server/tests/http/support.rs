@@ -81,15 +81,19 @@ impl App {
         let file = format!("sqlite://{}", folder.path().join("reef.db").display());
         let database = match database {
             Database::Sqlite => None,
-            Database::Postgres => Some(TestDatabase::create().await),
+            Database::Postgres => {
+                // The sandbox's file is in `data` of the current folder then; nextest runs each test in a process
+                // of its own.
+                std::env::set_current_dir(folder.path()).expect("the folder is there");
+                Some(TestDatabase::create().await)
+            }
         };
         let url = database.as_ref().map_or(file, |database| database.url.clone());
-        // What lies beside the database (the sandbox's file) needs a folder of the test's own on PostgreSQL too.
-        std::env::set_current_dir(folder.path()).expect("the folder is there");
         let mut all = vec![
             ("DATABASE_URL".to_owned(), url),
             ("SECRET_KEY".to_owned(), "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".to_owned()),
             ("SANDBOX".to_owned(), "true".to_owned()),
+            ("RATE_LIMIT_PER_MINUTE".to_owned(), "1000000".to_owned()),
         ];
         all.extend(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = Config::from_vars(all).expect("a configuration");
@@ -164,7 +168,8 @@ impl App {
 
     /// Orders failures of the next vendor calls.
     pub async fn faults(&self, faults: Value) {
-        let answer = self.http.put(self.url("/sandbox/faults")).json(&faults).send().await.expect("an answer");
+        let answer =
+            self.http.put(self.url("/sandbox/faults")).json(&faults).send().await.expect("an answer");
         assert_eq!(answer.status(), 200, "{faults}");
     }
 

@@ -20,7 +20,7 @@ pub(super) fn Actions(live: Live) -> impl IntoView {
         <section aria-labelledby="actions">
             <h2 id="actions">"Actions"</h2>
             {changing(move || {
-                possible.track();
+                possible.get();
                 let now = record.get_untracked();
                 view! {
                     <Redeploying live why_not=redeploy_forbidden(&now)/>

@@ -71,6 +71,7 @@ pub(super) fn Timeline(timeline: RwSignal<Vec<Happened>>) -> impl IntoView {
                 {happened.message.map(|message| view! { <p class="hint">{message}</p> })}
             </li>
         }
+        .into_any()
     };
     view! {
         <section aria-labelledby="timeline">

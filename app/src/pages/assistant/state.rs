@@ -45,7 +45,7 @@ fn meaning(record: &AssistantRecord) -> String {
         Status::Deploying => "Being deployed: the bot and the model are checked, then the worker starts.",
         Status::Active => "Running. Message your bot in Telegram.",
         Status::Failed => "It could not be started.",
-        Status::Stopped => "Not running. What it was told stays here.",
+        Status::Stopped => "Not running. Its memory is kept.",
     };
     told.unwrap_or(plain).to_owned()
 }

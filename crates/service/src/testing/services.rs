@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::HeaderMap;
-use reef_domain::ids::AssistantId;
+use reef_domain::ids::{AssistantId, UserId};
 use reef_domain::input::ActivateInput;
 use reef_domain::wire::{ApiMode, AssistantRecord, Status};
-use reef_store::EventRow;
 use reef_store::testing::TestStore;
+use reef_store::{EventRow, UserRow};
 use secrecy::SecretString;
-use serde_json::{Value, json};
-use standardwebhooks::Webhook;
 
 use super::SeededEntropy;
+use super::polar::POLAR_SECRET;
 use super::{
     FakeCallbacks, FakeClock, FakeManagedKeys, FakeModels, FakePayments, FakeTelegram, FakeWorkerHost,
 };
@@ -25,8 +23,6 @@ use crate::ports::Ports;
 use crate::vault::{KEY_LENGTH, Vault};
 use crate::{Caller, Config, Error, Services};
 
-/// What the fake Polar signs with.
-pub const POLAR_SECRET: &str = "whsec_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK";
 /// Where an activated assistant's callbacks go.
 pub const CALLBACK_URL: &str = "https://callbacks.example.com/reef";
 /// The model of an activated assistant.
@@ -147,15 +143,25 @@ impl TestServices {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A new account, signed in.
+    /// A new account, signed in; without a password, for hashing one takes longer than most tests.
     ///
     /// # Panics
     /// When it can't be opened.
     pub async fn user(&self) -> Caller {
-        let email = format!("user{}@example.com", self.number());
-        let password = SecretString::from("correct horse battery");
-        let account = self.services.create_user(&email, &password).await.expect("an account");
-        Caller::session(account.id)
+        let id = UserId::new(self.services.new_uuid());
+        let row = UserRow {
+            id,
+            email: format!("user{}@example.com", self.number()),
+            password_hash: String::new(),
+            callback_secret: self.services.new_callback_secret(id).expect("a secret"),
+            callback_secret_previous: None,
+            callback_secret_rotated: None,
+            created_at: self.services.now(),
+        };
+        let mut tx = self.db.store.begin().await.expect("a transaction");
+        assert!(tx.insert_user(&row).await.expect("an account"));
+        tx.commit().await.expect("a commit");
+        Caller::session(id)
     }
 
     /// An ordered slot.
@@ -239,65 +245,6 @@ impl TestServices {
         let mut events = tx.events_of(id, 1000).await.expect("a timeline");
         events.reverse();
         events
-    }
-
-    /// The subscription that pays for a slot here.
-    #[must_use]
-    pub fn subscription_of(id: AssistantId) -> String {
-        format!("sub_{id}")
-    }
-
-    /// Polar tells of a subscription of a slot.
-    ///
-    /// # Panics
-    /// When the webhook is not taken.
-    pub async fn subscription(&self, id: AssistantId, kind: &str) {
-        let data = json!({
-            "id": Self::subscription_of(id), "status": "active", "metadata": {"assistant_id": id.to_string()},
-            "current_period_end": "2026-03-13T12:03:21.456Z", "canceled_at": null,
-        });
-        self.polar(kind, data).await;
-    }
-
-    /// Polar tells of an order of a slot, paid in full and refunded in full.
-    ///
-    /// # Panics
-    /// When the webhook is not taken.
-    pub async fn order(&self, id: AssistantId, kind: &str) {
-        let refunded = if kind == "order.refunded" { 1500 } else { 0 };
-        let data = json!({
-            "id": format!("order_{}", self.number()), "status": if refunded > 0 { "refunded" } else { "paid" },
-            "paid": true, "metadata": {"assistant_id": id.to_string()},
-            "subscription_id": Self::subscription_of(id), "total_amount": 1500, "refunded_amount": refunded,
-        });
-        self.polar(kind, data).await;
-    }
-
-    /// Polar tells something; nothing is worked off yet.
-    ///
-    /// # Panics
-    /// When the webhook is not taken.
-    pub async fn polar(&self, kind: &str, data: Value) {
-        let body = json!({"type": kind, "timestamp": self.services.now(), "data": data}).to_string();
-        let id = format!("webhook_{}", self.number());
-        let headers = self.signed(&id, &body);
-        self.services.receive_polar(&headers, body.as_bytes()).await.expect("the webhook is taken");
-    }
-
-    /// The headers of a webhook as Polar's original scheme signs it now.
-    ///
-    /// # Panics
-    /// Never: the values are plain text.
-    #[must_use]
-    pub fn signed(&self, id: &str, body: &str) -> HeaderMap {
-        let at = self.services.now().unix_seconds();
-        let webhook = Webhook::from_bytes(POLAR_SECRET.as_bytes().to_vec()).expect("a secret");
-        let signature = webhook.sign(id, at, body.as_bytes()).expect("a signature");
-        let mut headers = HeaderMap::new();
-        headers.insert("webhook-id", id.parse().expect("plain text"));
-        headers.insert("webhook-timestamp", at.into());
-        headers.insert("webhook-signature", signature.parse().expect("plain text"));
-        headers
     }
 
     /// Runs every job that is due, and what becomes due by it; gives how many ran.

@@ -190,17 +190,19 @@ on_both_databases! {
     async fn pruning_spares_what_came_since(db: TestStore) {
         let (assistant, token) = (AssistantId::new(uuid()), uuid());
         let mut tx = db.store.begin().await.unwrap();
-        for (chat, received, done) in [(1, -9, Some(-1)), (2, -1, None), (3, 0, Some(0)), (4, 0, None)] {
+        for (chat, received, done) in [(1, -9, Some(-1)), (2, -1, None), (3, 0, Some(0)), (4, 0, None), (5, -9, Some(0)), (6, -9, None)] {
             tx.insert_update(&update(assistant, chat, chat), at(received)).await.unwrap();
             if let Some(done) = done {
                 let row = claim(&mut tx, assistant, chat, token).await.unwrap();
                 tx.finish_update(row.id, token, at(done)).await.unwrap();
             }
         }
+        // Somebody works on the last one.
+        claim(&mut tx, assistant, 6, token).await.unwrap();
         assert_eq!(tx.prune_updates(NOW).await.unwrap(), 2);
         assert_eq!(tx.prune_updates(NOW).await.unwrap(), 0);
         tx.commit().await.unwrap();
         let left = raw_rows!(db, (i64,), "select chat_id from bot_updates order by chat_id");
-        assert_eq!(left, [(3,), (4,)]);
+        assert_eq!(left, [(3,), (4,), (5,), (6,)]);
     }
 }

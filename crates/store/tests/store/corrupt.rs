@@ -115,7 +115,7 @@ on_both_databases! {
         assert_eq!(raw!(db, "update assistants set generation = null where id = $1", broken.id), 1);
 
         let mut tx = db.store.begin().await.unwrap();
-        assert_eq!(tx.assistants_in(Status::Deploying, 10).await.unwrap(), [sound.clone()]);
+        assert_eq!(tx.assistants_in(Status::Deploying, 10).await.unwrap().as_slice(), std::slice::from_ref(&sound));
         assert_eq!(tx.overdue_deployments(at(1), 10).await.unwrap(), [sound]);
     }
 

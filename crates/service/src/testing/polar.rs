@@ -1,0 +1,72 @@
+//! Polar's webhooks, as Polar signs them.
+
+use http::HeaderMap;
+use reef_domain::ids::AssistantId;
+use serde_json::{Value, json};
+use standardwebhooks::Webhook;
+
+use super::TestServices;
+
+/// What the fake Polar signs with.
+pub const POLAR_SECRET: &str = "whsec_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK";
+
+impl TestServices {
+    /// The subscription that pays for a slot here.
+    #[must_use]
+    pub fn subscription_of(id: AssistantId) -> String {
+        format!("sub_{id}")
+    }
+
+    /// Polar tells of a subscription of a slot.
+    ///
+    /// # Panics
+    /// When the webhook is not taken.
+    pub async fn subscription(&self, id: AssistantId, kind: &str) {
+        let data = json!({
+            "id": Self::subscription_of(id), "status": "active", "metadata": {"assistant_id": id.to_string()},
+            "current_period_end": "2026-03-13T12:03:21.456Z", "canceled_at": null,
+        });
+        self.polar(kind, data).await;
+    }
+
+    /// Polar tells of an order of a slot, paid in full and refunded in full.
+    ///
+    /// # Panics
+    /// When the webhook is not taken.
+    pub async fn order(&self, id: AssistantId, kind: &str) {
+        let refunded = if kind == "order.refunded" { 1500 } else { 0 };
+        let data = json!({
+            "id": format!("order_{}", self.number()), "status": if refunded > 0 { "refunded" } else { "paid" },
+            "paid": true, "metadata": {"assistant_id": id.to_string()},
+            "subscription_id": Self::subscription_of(id), "total_amount": 1500, "refunded_amount": refunded,
+        });
+        self.polar(kind, data).await;
+    }
+
+    /// Polar tells something; nothing is worked off yet.
+    ///
+    /// # Panics
+    /// When the webhook is not taken.
+    pub async fn polar(&self, kind: &str, data: Value) {
+        let body = json!({"type": kind, "timestamp": self.services.now(), "data": data}).to_string();
+        let id = format!("webhook_{}", self.number());
+        let headers = self.signed(&id, &body);
+        self.services.receive_polar(&headers, body.as_bytes()).await.expect("the webhook is taken");
+    }
+
+    /// The headers of a webhook as Polar's original scheme signs it now.
+    ///
+    /// # Panics
+    /// Never: the values are plain text.
+    #[must_use]
+    pub fn signed(&self, id: &str, body: &str) -> HeaderMap {
+        let at = self.services.now().unix_seconds();
+        let webhook = Webhook::from_bytes(POLAR_SECRET.as_bytes().to_vec()).expect("a secret");
+        let signature = webhook.sign(id, at, body.as_bytes()).expect("a signature");
+        let mut headers = HeaderMap::new();
+        headers.insert("webhook-id", id.parse().expect("plain text"));
+        headers.insert("webhook-timestamp", at.into());
+        headers.insert("webhook-signature", signature.parse().expect("plain text"));
+        headers
+    }
+}

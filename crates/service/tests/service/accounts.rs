@@ -1,0 +1,80 @@
+use std::time::Duration;
+
+use reef_service::Error;
+use reef_service::testing::TestServices;
+use reef_store::on_both_databases;
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+fn password(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
+on_both_databases! {
+    async fn an_address_is_one_however_it_is_written(db: TestStore) {
+        let t = TestServices::new(db);
+        let good = password("correct horse battery");
+        let account = t.services.sign_up("Ada@Example.com ", &good).await.unwrap();
+        assert_eq!(account.email, "ada@example.com");
+        let Err(Error::InvalidRequest(issues)) = t.services.sign_up("aDA@example.COM", &good).await else { panic!() };
+        assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("email", "taken"));
+        for email in ["ada@example.com", " ADA@EXAMPLE.COM"] {
+            assert_eq!(t.services.sign_in(email, &good).await.unwrap(), account);
+            assert_eq!(t.services.account_by_email(email).await.unwrap(), Some(account.clone()));
+        }
+        t.finish().await;
+    }
+
+    async fn of_two_sign_ups_at_once_one_gets_the_address(db: TestStore) {
+        let t = TestServices::new(db);
+        let mut both = tokio::task::JoinSet::new();
+        for email in ["ada@example.com", "ADA@example.com"] {
+            let services = t.services.clone();
+            both.spawn(async move { services.sign_up(email, &password("correct horse battery")).await.is_ok() });
+        }
+        let mut made = both.join_all().await;
+        made.sort_unstable();
+        assert_eq!(made, [false, true]);
+        t.finish().await;
+    }
+
+    async fn closed_sign_ups_are_for_strangers_only(db: TestStore) {
+        let t = TestServices::with(db, |config| config.signups_open = false);
+        let good = password("correct horse battery");
+        let Err(Error::InvalidRequest(issues)) = t.services.sign_up("ada@example.com", &good).await else { panic!() };
+        assert_eq!(issues[0].code, "signups_closed");
+        assert_eq!(t.services.account_by_email("ada@example.com").await.unwrap(), None);
+        t.services.create_user("ada@example.com", &good).await.unwrap();
+        t.services.sign_in("ada@example.com", &good).await.unwrap();
+        t.finish().await;
+    }
+
+    async fn whether_an_address_has_an_account_does_not_show(db: TestStore) {
+        let t = TestServices::new(db);
+        t.services.sign_up("ada@example.com", &password("correct horse battery")).await.unwrap();
+        let wrong = password("wrong horse battery");
+        let mut fastest = [Duration::MAX; 2];
+        for _ in 0..5 {
+            for (email, fastest) in ["ada@example.com", "nobody@example.com"].into_iter().zip(&mut fastest) {
+                let began = Instant::now();
+                let refused = t.services.sign_in(email, &wrong).await;
+                *fastest = (*fastest).min(began.elapsed());
+                let Err(error @ Error::WrongCredentials) = refused else { panic!("{email}: {refused:?}") };
+                assert_eq!(error.message(), "The e-mail address or the password is not right");
+            }
+        }
+        let [known, unknown] = fastest.map(|time| time.as_secs_f64());
+        assert!(unknown > known / 2.0 && unknown < known * 2.0, "{fastest:?}");
+        t.finish().await;
+    }
+
+    async fn what_is_no_address_or_password_is_told_at_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let Err(Error::InvalidRequest(issues)) = t.services.sign_up("nobody", &password("short")).await else { panic!() };
+        assert_eq!(issues.into_iter().map(|issue| issue.path).collect::<Vec<_>>(), ["email", "password"]);
+        let endless = password(&"x".repeat(100_000));
+        assert!(matches!(t.services.sign_in("ada@example.com", &endless).await, Err(Error::WrongCredentials)));
+        assert!(matches!(t.services.sign_in("nobody", &endless).await, Err(Error::WrongCredentials)));
+        t.finish().await;
+    }
+}

@@ -1,0 +1,148 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use reef_domain::ids::AssistantId;
+use reef_domain::input::CallbackChange;
+use reef_service::callbacks::RETRY_AFTER;
+use reef_service::ports::{Outgoing, SendError};
+use reef_service::testing::{CALLBACK_URL, TestServices};
+use reef_store::{DeliveryRow, DeliveryState, on_both_databases};
+use secrecy::{ExposeSecret, SecretString};
+use standardwebhooks::Webhook;
+
+use crate::support::{HOUR, SECOND, TICK, delete, redeploy, stop};
+
+async fn newest_delivery(t: &TestServices, id: AssistantId) -> DeliveryRow {
+    let mut tx = t.db.store.read().await.expect("a transaction");
+    let deliveries = tx.deliveries_of(id, 100).await.expect("deliveries");
+    // The clock stands still: what it says does not tell which one is newer.
+    deliveries.into_iter().max_by_key(|delivery| delivery.sequence).expect("a delivery")
+}
+
+/// Whether the receiver's own library accepts a request with this secret alone.
+fn verifies(secret: &SecretString, sent: &Outgoing) -> bool {
+    let webhook = Webhook::new(secret.expose_secret()).expect("a secret in the form libraries take");
+    sent.signature.split(' ').any(|signature| {
+        webhook.sign(&sent.id, sent.timestamp, sent.body.as_bytes()).is_ok_and(|own| own == signature)
+    })
+}
+
+on_both_databases! {
+    async fn a_callback_is_tried_on_schedule_and_then_given_up(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let before = t.callbacks.received().len();
+        t.callbacks.answer([500; 100]);
+        stop(&t, &me, id).await.unwrap();
+        assert_eq!(t.run().await, 1);
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        let schedule = [5 * SECOND, 300 * SECOND, 1800 * SECOND, hours(2), hours(5), hours(10), hours(14), hours(20), hours(24)];
+        assert_eq!(schedule, RETRY_AFTER);
+        for (tried, wait) in (1..).zip(schedule) {
+            let delivery = newest_delivery(&t, id).await;
+            assert_eq!((delivery.state, delivery.attempts, delivery.last_status), (DeliveryState::Pending, tried, Some(500)));
+            assert_eq!(t.run_after(wait - TICK).await, 0, "too early before try {}", tried + 1);
+            assert_eq!(t.run_after(wait / 10 + TICK).await, 1, "too late before try {}", tried + 1);
+        }
+        let delivery = newest_delivery(&t, id).await;
+        assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Failed, 10));
+        let sent = &t.callbacks.received()[before..];
+        assert_eq!(sent.len(), 10);
+        assert_eq!(sent.iter().map(|sent| (&sent.id, &sent.body, &sent.url)).collect::<HashSet<_>>().len(), 1);
+        let times: HashSet<_> = sent.iter().map(|sent| sent.timestamp).collect();
+        assert_eq!(times.len(), 10, "each try is signed anew");
+        t.finish().await;
+    }
+
+    async fn an_answer_in_between_ends_it(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        t.callbacks.script.fail("send", 1, || SendError::Timeout);
+        t.callbacks.script.fail("send", 1, || SendError::AddressRefused);
+        t.callbacks.answer([302, 204]);
+        stop(&t, &me, id).await.unwrap();
+        t.run().await;
+        let delivery = newest_delivery(&t, id).await;
+        assert_eq!((delivery.last_status, delivery.last_error.as_deref()), (None, Some("no answer within 15 s")));
+        for _ in 0..3 {
+            t.run_after(3 * HOUR).await;
+        }
+        let delivery = newest_delivery(&t, id).await;
+        assert_eq!((delivery.state, delivery.attempts, delivery.last_status), (DeliveryState::Delivered, 4, Some(204)));
+        assert_eq!(delivery.last_error, None);
+        t.finish().await;
+    }
+
+    async fn gone_means_no_more(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        t.callbacks.answer([410]);
+        stop(&t, &me, id).await.unwrap();
+        t.run().await;
+        let delivery = newest_delivery(&t, id).await;
+        assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Failed, 1));
+        t.finish().await;
+    }
+
+    async fn both_secrets_sign_for_a_day_after_a_rotation(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let old = t.services.callback_secret(me.user_id).await.unwrap();
+        let new = t.services.rotate_callback_secret(me.user_id).await.unwrap();
+        assert_ne!(old.expose_secret(), new.expose_secret());
+        assert_eq!(t.services.callback_secret(me.user_id).await.unwrap().expose_secret(), new.expose_secret());
+        let first = t.callbacks.received().pop().unwrap();
+        assert!(verifies(&old, &first) && !verifies(&new, &first));
+        for (wait, does_old_sign) in [(Duration::ZERO, true), (24 * HOUR - TICK, true), (TICK, false)] {
+            t.clock.advance(wait);
+            redeploy(&t, &me, id).await.unwrap();
+            t.run().await;
+            let sent = t.callbacks.received().pop().unwrap();
+            assert!(verifies(&new, &sent));
+            assert_eq!(verifies(&old, &sent), does_old_sign, "{wait:?}");
+        }
+        t.finish().await;
+    }
+
+    async fn the_address_is_the_one_of_when_it_happened(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let before = t.callbacks.received().len();
+        stop(&t, &me, id).await.unwrap();
+        let elsewhere = CallbackChange::Replace("https://elsewhere.example.com/".into());
+        t.services.redeploy(&me, &id.to_string(), Ok(elsewhere)).await.unwrap();
+        t.run().await;
+        stop(&t, &me, id).await.unwrap();
+        t.services.redeploy(&me, &id.to_string(), Ok(CallbackChange::Clear)).await.unwrap();
+        t.run().await;
+        let mut urls: Vec<_> = t.callbacks.received()[before..].iter().map(|sent| sent.url.clone()).collect();
+        urls.sort();
+        let there = "https://elsewhere.example.com/".to_owned();
+        assert_eq!(urls, [CALLBACK_URL.to_owned(), there.clone(), there.clone(), there]);
+        t.finish().await;
+    }
+
+    async fn a_receiver_that_never_works_holds_nothing_up(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        t.callbacks.answer([500; 1000]);
+        let id = t.active(&me).await;
+        redeploy(&t, &me, id).await.unwrap();
+        t.run().await;
+        let before = t.record(&me, id).await;
+        t.run_after(HOUR).await;
+        assert_eq!(t.record(&me, id).await, before);
+        delete(&t, &me, id).await.unwrap();
+        for _ in 0..12 {
+            t.run_after(48 * HOUR).await;
+        }
+        let delivery = newest_delivery(&t, id).await;
+        assert_eq!(delivery.state, DeliveryState::Failed);
+        t.finish().await;
+    }
+}

@@ -1,0 +1,127 @@
+//! A process that dies in the middle, and the one that goes on after it.
+
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::ApiMode;
+use reef_domain::wire::Status::{Active, Deploying, Purchased};
+use reef_service::Caller;
+use reef_service::jobs::Runner;
+use reef_service::testing::{Act, Gate, TestServices, bot_token};
+use reef_store::on_both_databases;
+use std::sync::Arc;
+
+use crate::support::{SECOND, delete, redeploy, walk};
+
+/// The calls of a deployment, in their order.
+const STEPS: [&str; 7] = ["get_me", "check", "remove", "delete_webhook", "start", "set_webhook", "health"];
+
+fn act_on(t: &TestServices, call: &'static str, gate: &Arc<Gate>, is_after: bool) {
+    macro_rules! on {
+        ($fake:expr) => {
+            $fake.script.on(
+                call,
+                1,
+                if is_after { Act::HoldAfter(Arc::clone(gate)) } else { Act::Hold(Arc::clone(gate)) },
+            )
+        };
+    }
+    match call {
+        "get_me" | "set_webhook" | "delete_webhook" => on!(t.telegram),
+        "check" => on!(t.models),
+        "create" => on!(t.managed_keys),
+        _ => on!(t.workers),
+    }
+}
+
+/// A process runs jobs until `call` is reached, and dies there.
+pub async fn dies_at(t: &TestServices, call: &'static str, is_after: bool) {
+    let gate = Gate::new();
+    act_on(t, call, &gate, is_after);
+    let runner = Runner::new(t.services.clone());
+    let process = tokio::spawn(async move { runner.run_due().await });
+    gate.reached().await;
+    process.abort();
+    assert!(process.await.is_err(), "it was to die at {call}");
+}
+
+async fn activated(t: &TestServices, me: &Caller) -> (AssistantId, String) {
+    let id = t.paid(me).await;
+    t.activate(me, id).await.expect("activation");
+    (id, bot_token(t.number() - 1))
+}
+
+on_both_databases! {
+    async fn a_deployment_goes_on_wherever_it_was_cut_and_ends_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        for (step, is_after) in STEPS.iter().flat_map(|step| [(step, false), (step, true)]) {
+            let (id, token) = activated(&t, &me).await;
+            dies_at(&t, step, is_after).await;
+            assert_eq!(t.run().await, 0, "the lease of the dead is still held");
+            assert_eq!(t.status(&me, id).await, Deploying);
+            t.run_after(11 * SECOND).await;
+            assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active], "{step} {is_after}");
+            assert!(t.telegram.webhook(&token).is_some());
+            assert_eq!(t.workers.running().iter().filter(|worker| worker.assistant_id == id).count(), 1);
+        }
+        assert_eq!(t.workers.running().len(), 14);
+        t.finish().await;
+    }
+
+    async fn a_redeployment_leaves_no_worker_of_the_run_that_was_cut(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, _) = activated(&t, &me).await;
+        dies_at(&t, "start", true).await;
+        crate::support::stop(&t, &me, id).await.unwrap();
+        redeploy(&t, &me, id).await.unwrap();
+        t.run_after(11 * SECOND).await;
+        assert_eq!(t.status(&me, id).await, Active);
+        let running = t.workers.running();
+        assert_eq!(running.iter().map(|worker| worker.generation).collect::<Vec<_>>(), [3]);
+        t.finish().await;
+    }
+
+    async fn a_worker_started_for_what_was_deleted_meanwhile_goes_even_after_a_crash(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, _) = activated(&t, &me).await;
+        let gate = t.telegram.script.hold("get_me");
+        let runner = Runner::new(t.services.clone());
+        let process = tokio::spawn(async move { runner.run_due().await });
+        gate.reached().await;
+        // Deleted between two looks of the run, which then starts its worker and dies.
+        let started = t.workers.script.hold("start");
+        gate.open();
+        started.reached().await;
+        delete(&t, &me, id).await.unwrap();
+        let after = Gate::new();
+        t.workers.script.on("remove", 1, Act::Hold(Arc::clone(&after)));
+        started.open();
+        after.reached().await;
+        process.abort();
+        assert_eq!(t.workers.running().len(), 1, "the worker is there when the process dies");
+        t.run_after(11 * SECOND).await;
+        assert!(t.workers.running().is_empty());
+        t.finish().await;
+    }
+
+    async fn a_managed_key_made_for_what_was_deleted_meanwhile_is_ended(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot_of(&me, ApiMode::Managed).await;
+        t.pay(id).await;
+        let mut input = reef_service::testing::activation(1);
+        input.model_id = "openrouter/auto".into();
+        t.services.activate(&me, &id.to_string(), Ok(input)).await.unwrap();
+        let gate = t.managed_keys.script.hold("create");
+        tokio::join!(t.run(), async {
+            gate.reached().await;
+            delete(&t, &me, id).await.unwrap();
+            gate.open();
+        });
+        t.run().await;
+        assert!(t.managed_keys.live().is_empty());
+        assert!(t.workers.running().is_empty());
+        t.finish().await;
+    }
+}

@@ -1,0 +1,176 @@
+use std::time::Duration;
+
+use reef_domain::FailureCode;
+use reef_domain::wire::Status::{Active, Deploying, Failed, Purchased};
+use reef_service::ports::{HostError, ModelCheckError, TelegramError};
+use reef_service::testing::{TestServices, activation, bot_token};
+use reef_service::{Caller, Error};
+use reef_store::on_both_databases;
+use reef_store::testing::TestStore;
+
+use crate::support::{SECOND, message, redeploy, times_active, walk};
+
+/// Activates a slot, whose deployment fails, and checks how; then that it can be had after all.
+async fn fails_with(t: &TestServices, me: &Caller, code: FailureCode) {
+    let id = t.paid(me).await;
+    t.activate(me, id).await.expect("activation");
+    let token = bot_token(t.number() - 1);
+    t.run().await;
+    assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Failed]);
+    let said = message(t, me, id).await;
+    assert!(said.starts_with(&format!("{}: ", code.as_str())), "{said}");
+    assert!(said.len() <= 500, "{said}");
+    assert_eq!((t.workers.running(), t.telegram.webhook(&token)), (vec![], None));
+    assert!(!t.record(me, id).await.is_prebuy, "the prebuy is used up");
+    assert!(matches!(t.activate(me, id).await, Err(Error::InvalidState { .. })));
+    t.telegram.script.clear();
+    t.workers.script.clear();
+    t.models.script.clear();
+    redeploy(t, me, id).await.expect("a redeployment");
+    t.run().await;
+    assert_eq!(t.status(me, id).await, Active);
+    crate::support::delete(t, me, id).await.expect("deletion");
+    t.run().await;
+}
+
+on_both_databases! {
+    async fn every_refusal_has_its_code(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+        fails_with(&t, &me, FailureCode::TelegramTokenRejected).await;
+        t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
+        fails_with(&t, &me, FailureCode::TelegramConflict).await;
+        t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+        fails_with(&t, &me, FailureCode::ModelKeyRejected).await;
+        t.models.script.fail("check", 1, || ModelCheckError::ModelUnavailable);
+        fails_with(&t, &me, FailureCode::ModelUnavailable).await;
+        t.finish().await;
+    }
+
+    async fn a_deployment_ends_at_its_deadline(db: TestStore) {
+        let t = TestServices::with(db, |config| config.deploy_timeout = Duration::from_millis(600));
+        let me = t.user().await;
+        t.telegram.script.hold("set_webhook");
+        fails_with(&t, &me, FailureCode::DeployTimeout).await;
+        t.finish().await;
+    }
+
+    async fn a_deployment_whose_runner_died_ends_at_its_deadline_by_the_clock(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        t.activate(&me, id).await.unwrap();
+        t.clock.advance(Duration::from_secs(314));
+        t.services.fail_overdue_deployments().await.unwrap();
+        assert_eq!(t.status(&me, id).await, Deploying, "a run gets a moment to end itself");
+        t.clock.advance(SECOND);
+        t.services.fail_overdue_deployments().await.unwrap();
+        assert!(message(&t, &me, id).await.starts_with("DEPLOY_TIMEOUT: "));
+        t.run().await;
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Failed]);
+        assert!(t.workers.running().is_empty());
+        t.finish().await;
+    }
+
+    async fn a_job_that_comes_too_late_ends_the_run_at_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        t.activate(&me, id).await.unwrap();
+        t.run_after(Duration::from_secs(301)).await;
+        assert!(message(&t, &me, id).await.starts_with("DEPLOY_TIMEOUT: "));
+        assert!(t.workers.running().is_empty());
+        t.finish().await;
+    }
+
+    async fn a_worker_that_vanished_is_noticed_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, other) = (t.active(&me).await, t.active(&me).await);
+        t.services.fail_missing_workers().await.unwrap();
+        assert_eq!(t.status(&me, id).await, Active);
+        t.workers.lose(id);
+        // A row that cannot be read does not keep the others from being looked after.
+        let broken = t.active(&me).await;
+        crate::support::raw(&t, "update assistants set generation = null where id = $1", broken).await;
+        t.services.fail_missing_workers().await.unwrap();
+        t.services.fail_missing_workers().await.unwrap();
+        assert!(message(&t, &me, id).await.starts_with("WORKER_MISSING: "));
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Failed]);
+        assert_eq!(t.status(&me, other).await, Active);
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn the_same_bot_is_refused_beside_one_that_is_not_stopped(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (first, second) = (t.paid(&me).await, t.paid(&me).await);
+        let bot = |id: reef_domain::ids::AssistantId| {
+            let services = t.services.clone();
+            async move { services.activate(&me, &id.to_string(), Ok(activation(50))).await }
+        };
+        bot(first).await.unwrap();
+        assert!(matches!(bot(second).await, Err(Error::InvalidInput { .. })));
+        t.run().await;
+        assert!(matches!(bot(second).await, Err(Error::InvalidInput { .. })));
+        crate::support::stop(&t, &me, first).await.unwrap();
+        bot(second).await.unwrap();
+        t.run().await;
+        // The bot is the second's now: nothing done to the first may take it away.
+        assert!(t.telegram.webhook(&bot_token(50)).is_some());
+        redeploy(&t, &me, first).await.unwrap();
+        t.run().await;
+        assert!(message(&t, &me, first).await.starts_with("TELEGRAM_CONFLICT: "));
+        assert!(t.telegram.webhook(&bot_token(50)).is_some(), "the failed deployment took the webhook away");
+        crate::support::delete(&t, &me, first).await.unwrap();
+        t.run().await;
+        assert!(t.telegram.webhook(&bot_token(50)).is_some(), "the deletion took the webhook away");
+        assert_eq!((t.status(&me, second).await, times_active(&t, second).await), (Active, 1));
+        t.finish().await;
+    }
+
+    async fn of_two_assistants_that_take_a_bot_at_once_one_gets_it(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let mut both = tokio::task::JoinSet::new();
+        for _ in 0..2 {
+            let (services, id) = (t.services.clone(), t.paid(&me).await);
+            both.spawn(async move { services.activate(&me, &id.to_string(), Ok(activation(50))).await.is_ok() });
+        }
+        let mut got = both.join_all().await;
+        got.sort_unstable();
+        assert_eq!(got, [false, true]);
+        t.run().await;
+        t.finish().await;
+    }
+}
+
+// These wait in real time and ask nothing special of the database: on one is enough.
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_cannot_be_started_or_is_not_well_has_its_code() {
+    let t = TestServices::new(TestStore::sqlite().await);
+    let me = t.user().await;
+    t.workers.script.fail("start", 100, || HostError("no room".into()));
+    fails_with(&t, &me, FailureCode::WorkerStartFailed).await;
+    t.workers.script.fail("health", 100, || HostError("unwell".into()));
+    fails_with(&t, &me, FailureCode::HealthCheckFailed).await;
+    t.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_is_tried_again() {
+    let t = TestServices::new(TestStore::sqlite().await);
+    let me = t.user().await;
+    t.telegram.script.fail("get_me", 1, || TelegramError::Unavailable("502".into()));
+    t.models.script.fail("check", 1, || ModelCheckError::Unavailable("529".into()));
+    t.workers.script.fail("remove", 1, || HostError("busy".into()));
+    t.workers.script.fail("start", 1, || HostError("busy".into()));
+    t.telegram.script.fail("set_webhook", 1, || TelegramError::RateLimited { seconds: 1 });
+    t.workers.script.fail("health", 1, || HostError("not yet".into()));
+    let id = t.active(&me).await;
+    assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active]);
+    t.finish().await;
+}

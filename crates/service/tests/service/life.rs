@@ -1,0 +1,167 @@
+use reef_domain::input::UpdateInput;
+use reef_domain::wire::Status::{Active, Deploying, PendingPayment, Purchased, Stopped};
+use reef_domain::wire::{ApiMode, PaymentStatus, Provider};
+use reef_service::Error;
+use reef_service::testing::{CALLBACK_URL, MODEL, START, TestServices, activation, bot_token, model_key};
+use reef_store::{EventKind, on_both_databases};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::support::{HOUR, SECOND, delete, redeploy, stop, walk};
+
+on_both_databases! {
+    async fn a_whole_life_tells_every_step_once_and_in_order(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot(&me).await;
+        let slot = t.record(&me, id).await;
+        assert_eq!((slot.status, slot.payment_status, slot.is_prebuy), (PendingPayment, PaymentStatus::Pending, true));
+        assert_eq!((slot.name.as_str(), slot.model_provider, slot.worker_name.clone()), ("Untitled assistant", None, None));
+
+        t.pay(id).await;
+        let paid = t.record(&me, id).await;
+        assert_eq!((paid.status, paid.payment_status, paid.is_prebuy), (Purchased, PaymentStatus::Paid, true));
+        assert_eq!(paid.polar_subscription_id, Some(TestServices::subscription_of(id)));
+        assert!(t.callbacks.received().is_empty(), "nobody is told before activation");
+
+        t.clock.advance(SECOND);
+        let input = activation(5);
+        let deploying = t.services.activate(&me, &id.to_string(), Ok(input)).await.unwrap();
+        assert_eq!((deploying.status, deploying.is_prebuy, deploying.worker_url.clone()), (Deploying, false, None));
+        assert_eq!(deploying.updated_at, START.plus(SECOND));
+        t.run().await;
+        let active = t.record(&me, id).await;
+        let name = active.worker_name.clone().unwrap();
+        assert_eq!((active.status, active.user_callback_url.as_deref()), (Active, Some(CALLBACK_URL)));
+        assert_eq!(active.worker_url, Some(format!("https://workers.test/{name}")));
+        assert!(name.strip_prefix("openclaw-").is_some_and(|hex| hex.len() == 8), "{name}");
+        let spec = t.workers.spec_of(id).unwrap();
+        assert_eq!((spec.worker.generation, spec.bot_id, spec.model_id.as_str()), (1, 5, MODEL));
+        assert_eq!(spec.model_key.expose_secret(), model_key(5));
+        let (url, secret) = t.telegram.webhook(&bot_token(5)).unwrap();
+        assert_eq!(url, format!("https://workers.test/{name}/telegram"));
+        assert_eq!(secret, spec.webhook_secret.expose_secret());
+
+        stop(&t, &me, id).await.unwrap();
+        let stopped = t.record(&me, id).await;
+        assert_eq!((stopped.status, stopped.worker_url, stopped.worker_name), (Stopped, None, Some(name.clone())));
+        assert_eq!((t.workers.running(), t.telegram.webhook(&bot_token(5))), (vec![], None));
+
+        let change = UpdateInput { model_id: Some("claude-opus-5".into()), name: Some("New".into()), ..Default::default() };
+        let patched = t.services.update(&me, &id.to_string(), Ok(change)).await.unwrap();
+        assert_eq!((patched.status, patched.name.as_str(), patched.model_id.as_deref()), (Stopped, "New", Some("claude-opus-5")));
+
+        redeploy(&t, &me, id).await.unwrap();
+        t.run().await;
+        let spec = t.workers.spec_of(id).unwrap();
+        assert_eq!((spec.worker.generation, spec.worker.worker_name, spec.model_id.as_str()), (3, name, "claude-opus-5"));
+
+        delete(&t, &me, id).await.unwrap();
+        t.run().await;
+        assert!(matches!(t.services.assistant(&me, &id.to_string()).await, Err(Error::NotFound)));
+        assert!(matches!(delete(&t, &me, id).await, Err(Error::NotFound)));
+        assert_eq!((t.workers.running(), t.workers.forgotten()), (vec![], vec![id]));
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+
+        let events = t.events(id).await;
+        assert_eq!(walk(&events), [Purchased, Deploying, Active, Stopped, Deploying, Active, Active]);
+        assert_eq!(events.last().unwrap().kind, EventKind::Deleted);
+        t.finish().await;
+    }
+
+    async fn callbacks_say_what_the_timeline_says(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        stop(&t, &me, id).await.unwrap();
+        delete(&t, &me, id).await.unwrap();
+        t.run().await;
+        let url = t.events(id).await[2].worker_url.clone().unwrap();
+        let bodies: Vec<Value> =
+            t.callbacks.received().iter().map(|sent| serde_json::from_str(&sent.body).unwrap()).collect();
+        let at = serde_json::to_value(START).unwrap();
+        let body = |kind: &str, status: &str, previous: &str, sequence: i64, url: Option<&str>| {
+            json!({"type": kind, "timestamp": at, "data": {
+                "id": id.to_string(), "status": status, "statusMessage": null, "workerUrl": url,
+                "previousStatus": previous, "sequence": sequence,
+            }})
+        };
+        let changed = "assistant.status_changed";
+        let mut expected = vec![
+            body(changed, "deploying", "purchased", 2, None),
+            body(changed, "active", "deploying", 3, Some(&url)),
+            body(changed, "stopped", "active", 4, None),
+            body("assistant.deleted", "stopped", "stopped", 5, None),
+        ];
+        let mut told = bodies;
+        // At least once, in any order.
+        for list in [&mut expected, &mut told] {
+            list.sort_by_key(|body| body["data"]["sequence"].as_i64());
+        }
+        assert_eq!(told, expected);
+        t.finish().await;
+    }
+
+    async fn a_managed_assistant_gets_a_key_of_its_own_and_loses_it_in_the_end(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot_of(&me, ApiMode::Managed).await;
+        t.pay(id).await;
+        let mut input = activation(1);
+        input.model_id = "openrouter/auto".into();
+        t.services.activate(&me, &id.to_string(), Ok(input)).await.unwrap();
+        t.run().await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.model_provider), (Active, Some(Provider::Openrouter)));
+        let key = t.workers.spec_of(id).unwrap().model_key.expose_secret().to_owned();
+        assert_ne!(key, model_key(1), "the customer's key is ignored");
+        assert_eq!(t.managed_keys.live().len(), 1);
+        redeploy(&t, &me, id).await.unwrap();
+        t.run().await;
+        assert_eq!(t.workers.spec_of(id).unwrap().model_key.expose_secret(), key, "the key is kept");
+        delete(&t, &me, id).await.unwrap();
+        t.run().await;
+        assert!(t.managed_keys.live().is_empty());
+        t.finish().await;
+    }
+
+    async fn what_is_not_public_does_not_move_updated_at(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        stop(&t, &me, id).await.unwrap();
+        let before = t.record(&me, id).await.updated_at;
+        t.clock.advance(HOUR);
+        let token = UpdateInput { telegram_bot_token: Some(bot_token(77)), ..Default::default() };
+        assert_eq!(t.services.update(&me, &id.to_string(), Ok(token)).await.unwrap().updated_at, before);
+        stop(&t, &me, id).await.unwrap();
+        assert_eq!(t.record(&me, id).await.updated_at, before);
+        let name = UpdateInput { name: Some("Other".into()), ..Default::default() };
+        let renamed = t.services.update(&me, &id.to_string(), Ok(name)).await.unwrap();
+        assert_eq!(renamed.updated_at, before.plus(HOUR));
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn somebody_elses_assistant_does_not_exist(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (t.user().await, t.user().await);
+        let id = t.active(&me).await;
+        let text = id.to_string();
+        assert!(t.services.list_assistants(&other).await.unwrap().is_empty());
+        let refused = [
+            t.services.assistant(&other, &text).await.err(),
+            t.services.assistant_details(&other, &text).await.err(),
+            t.services.activate(&other, &text, Ok(activation(9))).await.err(),
+            t.services.update(&other, &text, Err(vec![])).await.err(),
+            redeploy(&t, &other, id).await.err(),
+            stop(&t, &other, id).await.err(),
+            delete(&t, &other, id).await.err(),
+        ];
+        for error in refused {
+            assert!(matches!(error, Some(Error::NotFound)), "{error:?}");
+        }
+        assert_eq!(t.status(&me, id).await, Active);
+        t.finish().await;
+    }
+}

@@ -1,0 +1,19 @@
+//! The service layer on both databases, with an injected clock and fakes of the outside world.
+
+mod support;
+
+mod accounts;
+mod api_keys;
+mod callbacks;
+mod crash;
+mod deployment;
+mod jobs;
+mod life;
+mod overtaken;
+mod payments;
+mod payments_late;
+mod purchase;
+mod random;
+mod removal;
+mod secrets;
+mod webhooks;

@@ -1,0 +1,141 @@
+//! What comes between a deployment's first and last step, and who wins when two want the same at once.
+
+use reef_domain::wire::Status::{Active, Deploying, Purchased, Stopped};
+use reef_service::Error;
+use reef_service::testing::{TestServices, bot_token};
+use reef_store::on_both_databases;
+use tokio::task::JoinSet;
+
+use crate::support::{delete, redeploy, stop, times_active, walk};
+
+on_both_databases! {
+    async fn a_stop_during_a_deployment_wins_and_no_worker_is_left(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        for step in ["start", "health"] {
+            let id = t.paid(&me).await;
+            t.activate(&me, id).await.unwrap();
+            let token = bot_token(t.number() - 1);
+            let gate = t.workers.script.hold(step);
+            tokio::join!(t.run(), async {
+                gate.reached().await;
+                stop(&t, &me, id).await.unwrap();
+                gate.open();
+            });
+            t.run().await;
+            assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Stopped], "{step}");
+            assert_eq!((t.workers.running(), t.telegram.webhook(&token)), (vec![], None), "{step}");
+        }
+        t.finish().await;
+    }
+
+    async fn a_run_that_becomes_active_while_it_is_being_stopped_leaves_no_worker(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        for is_deleted in [false, true] {
+            let id = t.paid(&me).await;
+            t.activate(&me, id).await.unwrap();
+            // The stop has made sure that there is no worker yet; then the run starts one and ends.
+            let gate = reef_service::testing::Gate::new();
+            let held = reef_service::testing::Act::HoldAfter(std::sync::Arc::clone(&gate));
+            t.workers.script.on("remove", 1, held);
+            let ended = async {
+                if is_deleted { delete(&t, &me, id).await } else { stop(&t, &me, id).await }
+            };
+            let (ended, ()) = tokio::join!(ended, async {
+                gate.reached().await;
+                t.run().await;
+                assert_eq!(t.status(&me, id).await, Active);
+                gate.open();
+            });
+            ended.unwrap();
+            t.run().await;
+            assert_eq!(t.workers.running(), [], "deleted: {is_deleted}");
+        }
+        t.finish().await;
+    }
+
+    async fn a_deletion_during_a_deployment_wins_and_no_worker_is_left(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        t.activate(&me, id).await.unwrap();
+        let gate = t.telegram.script.hold("set_webhook");
+        tokio::join!(t.run(), async {
+            gate.reached().await;
+            delete(&t, &me, id).await.unwrap();
+            gate.open();
+        });
+        t.run().await;
+        assert!(t.workers.running().is_empty());
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        t.finish().await;
+    }
+
+    async fn a_late_result_of_a_run_that_was_replaced_is_dropped(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        t.activate(&me, id).await.unwrap();
+        let token = bot_token(t.number() - 1);
+        let gate = t.workers.script.hold("start");
+        tokio::join!(t.run(), async {
+            gate.reached().await;
+            stop(&t, &me, id).await.unwrap();
+            redeploy(&t, &me, id).await.unwrap();
+            reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+            assert_eq!(t.status(&me, id).await, Active);
+            gate.open();
+        });
+        t.run().await;
+        assert_eq!(times_active(&t, id).await, 1);
+        assert_eq!(t.workers.spec_of(id).unwrap().worker.generation, 3);
+        assert!(t.telegram.webhook(&token).is_some());
+        t.finish().await;
+    }
+
+    async fn a_redeployment_fences_the_old_worker_before_the_new_one_starts(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        redeploy(&t, &me, id).await.unwrap();
+        let gate = t.workers.script.hold("start");
+        tokio::join!(t.run(), async {
+            gate.reached().await;
+            assert!(t.workers.running().is_empty());
+            gate.open();
+        });
+        assert_eq!(t.workers.spec_of(id).unwrap().worker.generation, 2);
+        t.finish().await;
+    }
+
+    async fn of_two_at_once_one_wins(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        for is_first in [true, false] {
+            let mut both = JoinSet::new();
+            for _ in 0..4 {
+                let (services, number) = (t.services.clone(), t.number());
+                both.spawn(async move {
+                    let id = id.to_string();
+                    if is_first {
+                        let input = reef_service::testing::activation(number);
+                        services.activate(&me, &id, Ok(input)).await.map(drop)
+                    } else {
+                        services.redeploy(&me, &id, Ok(Default::default())).await.map(drop)
+                    }
+                });
+            }
+            let (won, lost): (Vec<_>, Vec<_>) = both.join_all().await.into_iter().partition(Result::is_ok);
+            assert_eq!((won.len(), lost.len()), (1, 3));
+            for error in lost {
+                assert!(matches!(error, Err(Error::InvalidState { current: Deploying, .. })), "{error:?}");
+            }
+            t.run().await;
+        }
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Deploying, Active]);
+        assert_eq!(t.workers.running().len(), 1);
+        t.finish().await;
+    }
+}

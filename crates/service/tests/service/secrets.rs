@@ -1,0 +1,132 @@
+//! No secret in the clear: not in the database, not in what is printed for debugging.
+
+use reef_domain::wire::ApiMode;
+use reef_service::Caller;
+use reef_service::api_keys::NewApiKey;
+use reef_service::testing::{POLAR_SECRET, TestServices, activation, bot_token, model_key};
+use reef_service::vault::hex;
+use reef_store::{Store, on_both_databases};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::AssertSqlSafe;
+
+use crate::support::{delete, redeploy, stop};
+
+/// Everything the database holds, as bytes.
+async fn contents(t: &TestServices) -> Vec<u8> {
+    match &t.db.store {
+        Store::Sqlite { .. } => {
+            let file = t.db.file().expect("a file");
+            let wal = file.with_file_name("reef.db-wal");
+            [std::fs::read(file).expect("the file"), std::fs::read(wal).expect("the log")].concat()
+        }
+        Store::Postgres(pool) => {
+            let tables: Vec<(String,)> =
+                sqlx::query_as("select tablename from pg_tables where schemaname = current_schema()")
+                    .fetch_all(pool)
+                    .await
+                    .expect("tables");
+            assert!(tables.len() > 10, "{tables:?}");
+            let mut all = String::new();
+            for (table,) in tables {
+                let sql = format!("select coalesce(string_agg(t::text, ' '), '') from {table} t");
+                let (rows,): (String,) =
+                    sqlx::query_as(AssertSqlSafe(sql)).fetch_one(pool).await.expect("rows");
+                all.push_str(&rows);
+            }
+            all.into_bytes()
+        }
+    }
+}
+
+fn holds(contents: &[u8], needle: &str) -> bool {
+    contents.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+on_both_databases! {
+    async fn a_whole_life_leaves_no_secret_in_the_clear(db: TestStore) {
+        let t = TestServices::new(db);
+        let password = SecretString::from("correct horse battery");
+        let account = t.services.sign_up("ada@example.com", &password).await.unwrap();
+        t.services.sign_in("ada@example.com", &password).await.unwrap();
+        let me = Caller::session(account.id);
+        let new = NewApiKey { name: "findable name".into(), read: true, write: true, expires_in: None };
+        let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
+        t.services.authenticate(&key).await.unwrap();
+        let first = t.services.callback_secret(me.user_id).await.unwrap();
+        let second = t.services.rotate_callback_secret(me.user_id).await.unwrap();
+        let (kept, gone) = (t.paid(&me).await, t.paid(&me).await);
+        let managed = t.slot_of(&me, ApiMode::Managed).await;
+        t.pay(managed).await;
+        for (number, id) in [(901, kept), (902, gone), (903, managed)] {
+            t.services.activate(&me, &id.to_string(), Ok(activation(number))).await.unwrap();
+        }
+        t.run().await;
+        let webhook_secret = t.workers.spec_of(kept).unwrap().webhook_secret;
+        let managed_key = t.workers.spec_of(managed).unwrap().model_key;
+        redeploy(&t, &me, kept).await.unwrap();
+        t.run().await;
+        stop(&t, &me, kept).await.unwrap();
+        delete(&t, &me, gone).await.unwrap();
+        t.run().await;
+
+        let contents = contents(&t).await;
+        assert!(holds(&contents, "findable name"), "the search finds what is there");
+        let mut secrets = vec![
+            key.expose_secret().to_owned(),
+            first.expose_secret().trim_start_matches("whsec_").to_owned(),
+            second.expose_secret().trim_start_matches("whsec_").to_owned(),
+            webhook_secret.expose_secret().to_owned(),
+            managed_key.expose_secret().to_owned(),
+            POLAR_SECRET.to_owned(),
+            "correct horse battery".to_owned(),
+        ];
+        for number in [901, 902, 903] {
+            secrets.extend([bot_token(number), model_key(number)]);
+        }
+        for secret in secrets {
+            assert!(!holds(&contents, &secret), "in the clear: {secret}");
+            assert!(!holds(&contents, &hex(secret.as_bytes())), "as hex: {secret}");
+        }
+        t.finish().await;
+    }
+
+    async fn what_is_deleted_has_no_secrets_any_more(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let mut tx = t.db.store.read().await.unwrap();
+        assert!(tx.secrets(id).await.unwrap().bot_token.is_some());
+        drop(tx);
+        delete(&t, &me, id).await.unwrap();
+        let mut tx = t.db.store.read().await.unwrap();
+        assert_eq!(tx.secrets(id).await.unwrap(), reef_store::Secrets::default());
+        drop(tx);
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn what_is_printed_for_debugging_shows_none(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let number = t.number() - 1;
+        let spec = t.workers.spec_of(id).unwrap();
+        let new = NewApiKey { name: "k".into(), read: true, write: true, expires_in: None };
+        let made = t.services.create_api_key(&me, &new).await.unwrap();
+        let secret = t.services.callback_secret(me.user_id).await.unwrap();
+        let details = t.services.assistant_details(&me, &id.to_string()).await.unwrap();
+        let printed = format!("{:?} {:?} {spec:?} {made:?} {secret:?} {details:?} {me:?}", t.services.config(), t.services.vault());
+        assert!(printed.contains(&id.to_string()), "something is printed");
+        for hidden in [
+            POLAR_SECRET,
+            &bot_token(number),
+            &model_key(number),
+            spec.webhook_secret.expose_secret(),
+            made.1.expose_secret(),
+            secret.expose_secret(),
+        ] {
+            assert!(!printed.contains(hidden), "{hidden}");
+        }
+        t.finish().await;
+    }
+}

@@ -1,0 +1,65 @@
+//! What the tests of every area share.
+
+use std::time::Duration;
+
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::Status;
+use reef_service::testing::TestServices;
+use reef_service::{Caller, Error};
+use reef_store::EventRow;
+
+pub const SECOND: Duration = Duration::from_secs(1);
+pub const MINUTE: Duration = Duration::from_secs(60);
+pub const HOUR: Duration = Duration::from_secs(3600);
+/// The smallest step of Reef's time.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// The statuses an assistant has gone through, after checking that the sequence has no gap.
+#[track_caller]
+pub fn walk(events: &[EventRow]) -> Vec<Status> {
+    let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
+    let expected: Vec<_> = (1..).take(events.len()).collect();
+    assert_eq!(sequences, expected, "the sequence has a gap");
+    for pair in events.windows(2) {
+        assert_eq!(pair[1].previous_status, Some(pair[0].status), "an event does not follow from the last");
+    }
+    events.iter().map(|event| event.status).collect()
+}
+
+/// How often an assistant has become active.
+pub async fn times_active(t: &TestServices, id: AssistantId) -> usize {
+    walk(&t.events(id).await).into_iter().filter(|status| *status == Status::Active).count()
+}
+
+/// A fresh deployment of an assistant, not run yet.
+pub async fn redeploy(t: &TestServices, caller: &Caller, id: AssistantId) -> Result<(), Error> {
+    t.services.redeploy(caller, &id.to_string(), Ok(Default::default())).await.map(drop)
+}
+
+/// Stops an assistant.
+pub async fn stop(t: &TestServices, caller: &Caller, id: AssistantId) -> Result<(), Error> {
+    t.services.stop(caller, &id.to_string(), Ok(())).await.map(drop)
+}
+
+/// Deletes an assistant.
+pub async fn delete(t: &TestServices, caller: &Caller, id: AssistantId) -> Result<(), Error> {
+    t.services.delete(caller, &id.to_string(), Ok(())).await
+}
+
+/// What the owner reads about the status.
+pub async fn message(t: &TestServices, caller: &Caller, id: AssistantId) -> String {
+    t.record(caller, id).await.status_message.unwrap_or_default()
+}
+
+/// Runs SQL about an assistant past every layer.
+pub async fn raw(t: &TestServices, sql: &'static str, id: AssistantId) {
+    let changed = match &t.db.store {
+        reef_store::Store::Sqlite { write, .. } => {
+            sqlx::query(sql).bind(id).execute(write).await.expect("raw SQL").rows_affected()
+        }
+        reef_store::Store::Postgres(pool) => {
+            sqlx::query(sql).bind(id).execute(pool).await.expect("raw SQL").rows_affected()
+        }
+    };
+    assert_eq!(changed, 1);
+}

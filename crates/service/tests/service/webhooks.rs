@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::HeaderMap;
+use reef_domain::wire::Status;
+use reef_service::Error;
+use reef_service::testing::{POLAR_SECRET, START, TestServices};
+use reef_store::on_both_databases;
+use serde_json::json;
+use standardwebhooks::Webhook;
+
+use crate::support::SECOND;
+
+fn paid(id: &impl ToString, subscription: &str) -> String {
+    let data = json!({"id": subscription, "status": "active", "metadata": {"assistant_id": id.to_string()}});
+    json!({"type": "subscription.active", "data": data}).to_string()
+}
+
+/// Signed by Polar's newer scheme: the key is what the base64 after the prefix decodes to.
+fn signed_by_the_standard(id: &str, at: i64, body: &str) -> HeaderMap {
+    let lenient = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let key = GeneralPurpose::new(&base64::alphabet::STANDARD, lenient)
+        .decode(POLAR_SECRET.trim_start_matches("whsec_"))
+        .expect("base64");
+    let signature =
+        Webhook::from_bytes(key).and_then(|key| key.sign(id, at, body.as_bytes())).expect("a signature");
+    let mut headers = HeaderMap::new();
+    headers.insert("webhook-id", id.parse().expect("plain text"));
+    headers.insert("webhook-timestamp", at.into());
+    headers.insert("webhook-signature", signature.parse().expect("plain text"));
+    headers
+}
+
+on_both_databases! {
+    async fn both_signature_schemes_pay(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (first, second) = (t.slot(&me).await, t.slot(&me).await);
+        let body = paid(&first, "sub_1");
+        t.services.receive_polar(&t.signed("w1", &body), body.as_bytes()).await.unwrap();
+        let body = paid(&second, "sub_2");
+        let headers = signed_by_the_standard("w2", START.unix_seconds(), &body);
+        t.services.receive_polar(&headers, body.as_bytes()).await.unwrap();
+        t.run().await;
+        assert_eq!(t.status(&me, first).await, Status::Purchased);
+        assert_eq!(t.status(&me, second).await, Status::Purchased);
+        t.finish().await;
+    }
+
+    async fn what_polar_has_not_signed_leaves_nothing_behind(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot(&me).await;
+        let body = paid(&id, "sub_1");
+        let other_id = {
+            let mut headers = t.signed("w1", &body);
+            headers.insert("webhook-id", "w2".parse().unwrap());
+            headers
+        };
+        let nothing = HeaderMap::new();
+        for (headers, body) in [
+            (&nothing, body.as_str()),
+            (&other_id, body.as_str()),
+            (&t.signed("w1", "{}"), body.as_str()),
+            (&t.signed("w1", &body), "{}"),
+        ] {
+            let refused = t.services.receive_polar(headers, body.as_bytes()).await;
+            assert!(matches!(refused, Err(Error::Unauthorized)), "{refused:?}");
+        }
+        assert_eq!(t.jobs().await, (0, 0));
+        assert!(t.db.store.read().await.unwrap().open_polar(10).await.unwrap().is_empty());
+        // The id is not spoilt by the forgery.
+        t.services.receive_polar(&t.signed("w1", &body), body.as_bytes()).await.unwrap();
+        t.run().await;
+        assert_eq!(t.status(&me, id).await, Status::Purchased);
+        t.finish().await;
+    }
+
+    async fn a_signature_is_good_for_five_minutes_either_way(db: TestStore) {
+        let t = TestServices::new(db);
+        let body = paid(&"nobody", "sub_1");
+        let headers = t.signed("w1", &body);
+        let five = Duration::from_secs(300);
+        for (now, is_good) in [
+            (START.minus(five), true),
+            (START.plus(five), true),
+            (START.minus(five + SECOND), false),
+            (START.plus(five + SECOND), false),
+        ] {
+            t.clock.set(now);
+            assert_eq!(t.services.receive_polar(&headers, body.as_bytes()).await.is_ok(), is_good, "{now:?}");
+        }
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn a_webhook_that_comes_again_is_worked_off_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot(&me).await;
+        let body = paid(&id, "sub_1");
+        let again = paid(&id, "sub_2");
+        for body in [&body, &body, &again] {
+            t.services.receive_polar(&t.signed("w1", body), body.as_bytes()).await.unwrap();
+            t.run().await;
+        }
+        assert_eq!(t.record(&me, id).await.polar_subscription_id.as_deref(), Some("sub_1"));
+        assert!(t.payments.revoked().is_empty());
+        t.finish().await;
+    }
+
+    async fn what_cannot_be_read_does_not_block_what_comes_after(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (broken, id) = (t.slot(&me).await, t.slot(&me).await);
+        for body in ["not json", "[]", r#"{"type":"order.paid"}"#, r#"{"type":"order.paid","data":{"paid":"yes"}}"#] {
+            t.services.receive_polar(&t.signed(body.get(..4).unwrap_or(body), body), body.as_bytes()).await.unwrap();
+        }
+        // Nor does a row that cannot be read.
+        crate::support::raw(&t, "update assistants set status = 'unheard of' where id = $1", broken).await;
+        t.subscription(broken, "subscription.active").await;
+        let body = paid(&id, "sub_1");
+        t.services.receive_polar(&t.signed("last", &body), body.as_bytes()).await.unwrap();
+        t.run().await;
+        assert_eq!(t.status(&me, id).await, Status::Purchased);
+        t.finish().await;
+    }
+
+    async fn bytes_that_are_no_text_are_refused_and_so_is_an_endless_id(db: TestStore) {
+        let t = TestServices::new(db);
+        let long = "x".repeat(256);
+        let headers = t.signed(&long, "{}");
+        assert!(matches!(t.services.receive_polar(&headers, b"{}").await, Err(Error::InvalidRequest(_))));
+        let headers = t.signed("w1", "a\0b");
+        assert!(matches!(t.services.receive_polar(&headers, b"a\0b").await, Err(Error::InvalidRequest(_))));
+        t.finish().await;
+    }
+}

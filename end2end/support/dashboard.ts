@@ -1,0 +1,100 @@
+import { randomInt } from "node:crypto";
+import { expect, type Locator, type Page } from "@playwright/test";
+import { live, type User } from "./test.ts";
+
+/** What a person does on the dashboard, in their words; the same with and without JavaScript. */
+export class Dashboard {
+  constructor(
+    readonly page: Page,
+    private readonly script: boolean,
+  ) {}
+
+  /** Opens a page and waits until it is live. */
+  async open(path: string): Promise<number | undefined> {
+    const answer = await this.page.goto(path);
+    await live(this.page, this.script);
+    return answer?.status();
+  }
+
+  /** Signs in on the page for it and arrives at the list. */
+  async signIn(user: User): Promise<void> {
+    await this.open("/signin");
+    await this.page.getByLabel("E-mail").fill(user.email);
+    await this.page.getByLabel("Password").fill(user.password);
+    await this.page.getByRole("button", { name: "Sign in" }).click();
+    await expect(this.page).toHaveURL("/assistants");
+    await live(this.page, this.script);
+  }
+
+  /** Orders a slot and arrives at its checkout. */
+  async order(mode: "Your own model key" | "Managed"): Promise<void> {
+    await this.open("/assistants/new");
+    await this.page.getByLabel(mode, { exact: true }).check();
+    await this.page.getByRole("button", { name: "Continue to checkout" }).click();
+    await expect(this.page.getByRole("button", { name: "Pay", exact: true })).toBeVisible();
+  }
+
+  /** Pays on the checkout page, comes back and waits for the confirmation. Returns the assistant's path. */
+  async pay(): Promise<string> {
+    await this.page.getByRole("button", { name: "Pay", exact: true }).click();
+    await expect(this.page).toHaveURL(/\/assistants\/[0-9a-f-]{36}\?checkout_id=/);
+    await live(this.page, this.script);
+    await this.appears(this.page.getByRole("heading", { name: "Activate" }));
+    return new URL(this.page.url()).pathname;
+  }
+
+  /** Fills the activation form; what is not said is left empty. */
+  async fillActivation(fields: { name?: string; model?: string; key?: string; token?: string; callback?: string }) {
+    const { page } = this;
+    await page.getByLabel("Name").fill(fields.name ?? "");
+    await page.getByLabel("Model", { exact: true }).selectOption(fields.model ?? "");
+    if (fields.key !== undefined) await page.getByLabel("Model API key").fill(fields.key);
+    await page.getByLabel("Telegram bot token").fill(fields.token ?? "");
+    await page.getByLabel("Callback URL").fill(fields.callback ?? "");
+  }
+
+  /** Buys, pays and activates; the assistant is active then. Returns its path. */
+  async activeAssistant(name: string, token: string, callback = ""): Promise<string> {
+    await this.order("Your own model key");
+    const path = await this.pay();
+    await this.fillActivation({ name, model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token, callback });
+    await this.page.getByRole("button", { name: "Activate" }).click();
+    await this.becomes("active");
+    return path;
+  }
+
+  /** Waits until the status section says so. With scripts nothing is touched meanwhile. */
+  async becomes(status: string): Promise<void> {
+    await this.appears(this.page.getByRole("region", { name: "Status" }).getByText(status, { exact: true }));
+  }
+
+  /** Waits until something is there: a live page brings it by itself, a plain one by being loaded again. */
+  async appears(what: Locator): Promise<void> {
+    await expect(async () => {
+      if (!this.script && !(await what.isVisible())) await this.page.reload();
+      await expect(what).toBeVisible({ timeout: this.script ? 10_000 : 250 });
+    }).toPass({ timeout: 12_000 });
+  }
+
+  /** Opens what hides behind a summary, unless it is open. */
+  async unfold(summary: string): Promise<void> {
+    const details = this.page.locator("details").filter({ has: this.page.locator("summary", { hasText: summary }) });
+    if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
+  }
+
+  /** Says something to a bot on the sandbox's chat page and waits for its answer. */
+  async chat(token: string, text: string): Promise<string> {
+    await this.page.goto(`/sandbox/telegram/bots/${token.split(":")[0]}`);
+    const answers = this.page.locator(".chat li.bot");
+    const before = await answers.count();
+    await this.page.getByLabel("Message").fill(text);
+    await this.page.getByRole("button", { name: "Send" }).click();
+    await this.appears(answers.nth(before));
+    return answers.nth(before).innerText();
+  }
+}
+
+/** A bot's token that nobody else in the sandbox has; `secret` may be one of the sandbox's magic words. */
+export function botToken(secret = ""): string {
+  return `${randomInt(100_000_000, 999_999_999)}:${secret}AAGoodTokenForTheBrowserTests_${randomInt(1e9)}`;
+}

@@ -1,0 +1,60 @@
+import { expect, test } from "../support/signed-in.ts";
+
+test.describe("what is not one's own", () => {
+  test.use({ expectedComplaints: ["404 (Not Found)"] });
+
+  test("does not exist", async ({ home, page, reef, request }) => {
+    await reef.createUser("other@example.com", "somebody else's password").catch(() => undefined);
+    const key = await reef.createKey("other@example.com");
+    const bought = await request.post("/api/v1/assistants/purchase", {
+      headers: { "X-API-Key": key },
+      data: { apiMode: "byok" },
+    });
+    const id = (await bought.json()).data.deploymentId;
+    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    for (const path of [id, "01890a5d-ac96-774b-bcce-b302099a8057", id.toUpperCase(), "dep_123"]) {
+      expect(await home.open(`/assistants/${path}`), path).toBe(404);
+      await expect(page.getByRole("heading", { level: 1 })).toHaveText("There is no such page");
+    }
+  });
+});
+
+test("pages for one's own lead a stranger to sign in", async ({ dashboard, page }) => {
+  for (const path of ["/assistants", "/assistants/new", "/assistants/01890a5d-ac96-774b-bcce-b302099a8057", "/keys"]) {
+    await dashboard.open(path);
+    const at = new URL(page.url());
+    expect([at.pathname, at.searchParams.get("next")]).toEqual(["/signin", path]);
+  }
+});
+
+test.describe("a session that has ended", () => {
+  test.use({ expectedComplaints: ["401 (Unauthorized)"] });
+
+  test("leads to sign in, from a link and from a form", async ({ home, page, user }) => {
+    await home.open("/assistants");
+    await page.context().clearCookies();
+    await page.getByRole("link", { name: "API keys" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Sign in");
+    expect(new URL(page.url()).searchParams.get("next")).toBe("/keys");
+
+    await home.signIn(user);
+    await home.open("/assistants/new");
+    await page.context().clearCookies();
+    await page.getByLabel("Managed", { exact: true }).check();
+    await page.getByRole("button", { name: "Continue to checkout" }).click();
+    await expect(page.getByRole("main").getByText("Sign in", { exact: true }).first()).toBeVisible();
+  });
+});
+
+test("a visitor gets no cookie", async ({ dashboard, page }) => {
+  for (const path of ["/", "/signin", "/signup"]) await dashboard.open(path);
+  expect(await page.context().cookies()).toEqual([]);
+});
+
+test("the pages' policy lets no foreign script run", async ({ dashboard, page }) => {
+  const answer = await page.goto("/signin");
+  const policy = answer?.headers()["content-security-policy"] ?? "";
+  expect(policy).toMatch(/script-src 'self' 'nonce-[^']+' 'wasm-unsafe-eval'/);
+  await dashboard.open("/");
+  expect(await page.locator("[style]").count()).toBe(0);
+});

@@ -1,0 +1,39 @@
+//! The key's own rights, and the models that activation accepts.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::client::Answer;
+use crate::support::{App, issues, pairs};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_knows_its_rights() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let (client, id) = app.key(user, "write", Some(Duration::from_secs(3600))).await;
+    let me = Answer::of(client.request("GET", "/api/v1/me")).await.data(200);
+    let keys: Vec<_> = me.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["userId", "keyId", "name", "prefix", "scopes", "expiresAt", "lastUsedAt"]);
+    assert_eq!((&me["userId"], &me["keyId"]), (&json!(user.to_string()), &json!(id)));
+    assert_eq!((&me["name"], &me["scopes"]), (&json!("test"), &json!(["write"])));
+    assert!(client.key().starts_with(me["prefix"].as_str().unwrap()));
+    assert!(me["expiresAt"].is_string() && me["lastUsedAt"].is_string());
+    Answer::of(app.revoked(user).await.request("GET", "/api/v1/me")).await.error(401, "UNAUTHORIZED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalog_is_what_activation_accepts() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let models = async |query: &str| Answer::of(me.request("GET", &format!("/api/v1/models{query}"))).await;
+    let anthropic = models("?provider=anthropic&mode=byok").await.data(200);
+    let anthropic = anthropic.as_array().unwrap();
+    assert!(
+        anthropic.iter().all(|model| model["provider"] == "anthropic" && model["modes"] == json!(["byok"]))
+    );
+    assert!(anthropic.iter().any(|model| model["id"] == "claude-sonnet-4-5-20250929"));
+    assert!(models("").await.data(200).as_array().unwrap().len() > anthropic.len());
+    let error = models("?provider=nobody&mode=free").await.error(400, "INVALID_REQUEST");
+    assert_eq!(issues(&error), pairs(&[("mode", "invalid_value"), ("provider", "unknown_provider")]));
+}

@@ -1,0 +1,220 @@
+//! Activating a slot: each field's rules, and what goes with which mode.
+
+use futures::future::join;
+use serde_json::{Value, json};
+
+use crate::client::Body;
+use crate::support::{App, activation, bot, changed, issues, on_both_databases, pairs};
+
+/// Bodies for one purchased slot, each of which must be refused with one issue.
+async fn refuses(app: &App, code: &str, cases: Vec<(Value, &str, &str)>) {
+    let me = app.customer().await;
+    let id = me.in_status("purchased").await;
+    for (change, path, issue) in cases {
+        let body = changed(activation(&bot("ok")), change.clone());
+        let error = me.fails(400, code, "POST", &format!("/{id}/activate"), body).await;
+        assert_eq!(issues(&error), pairs(&[(path, issue)]), "{change}");
+    }
+    assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
+}
+
+#[tokio::test]
+async fn fields_have_their_form() {
+    let app = App::start().await;
+    let long = |length: usize| "🦀".repeat(length);
+    let cases = vec![
+        (json!({"name": "…"}), "name", "required"),
+        (json!({"name": ""}), "name", "required"),
+        (json!({"name": " \t\u{a0} "}), "name", "required"),
+        (json!({"name": long(101)}), "name", "too_long"),
+        (json!({"name": "a\u{0}b"}), "name", "invalid_characters"),
+        (json!({"name": "a\nb"}), "name", "invalid_characters"),
+        (json!({"name": "a\u{7f}b"}), "name", "invalid_characters"),
+        (json!({"name": "a\u{85}b"}), "name", "invalid_characters"),
+        (json!({"modelId": "…"}), "modelId", "required"),
+        (json!({"modelId": ""}), "modelId", "required"),
+        (json!({"modelId": "x".repeat(201)}), "modelId", "too_long"),
+        (json!({"telegramBotToken": "…"}), "telegramBotToken", "required"),
+        (json!({"telegramBotToken": ""}), "telegramBotToken", "required"),
+        (json!({"telegramBotToken": "x".repeat(257)}), "telegramBotToken", "too_long"),
+        (json!({"telegramBotToken": "1:a b"}), "telegramBotToken", "invalid_characters"),
+        (json!({"telegramBotToken": "1:a\u{0}"}), "telegramBotToken", "invalid_characters"),
+        (json!({"telegramBotToken": " 1:a"}), "telegramBotToken", "invalid_characters"),
+    ];
+    refuses(&app, "INVALID_REQUEST", cases).await;
+}
+
+#[tokio::test]
+async fn callback_urls_are_https_on_a_public_host() {
+    let app = App::start().await;
+    let bad = [
+        "",
+        "example.com",
+        "http://example.com/",
+        "ftp://example.com/",
+        "https://localhost/",
+        "https://a.localhost/",
+        "https://printer.local/",
+        "https://db.internal/",
+        "https://intranet/",
+        "https://example.com./",
+        "https://127.0.0.1/",
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://0177.0.0.1/",
+        "https://10.0.0.1/",
+        "https://192.168.1.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://[64:ff9b::a00:1]/",
+        "https://[2002:a00:1::]/",
+        "https://[fe80::1]/",
+        "https://user@example.com/",
+        "https://user:pw@example.com/",
+        "https://example.com/#x",
+        "https://exa mple.com/",
+        " https://example.com/",
+        "javascript:alert(1)",
+    ];
+    let case = |url: &str| (json!({"callbackUrl": url}), "callbackUrl", "invalid_url");
+    let mut cases: Vec<_> = bad.into_iter().map(case).collect();
+    let long = format!("https://example.com/{}", "x".repeat(2048 - 19));
+    cases.push((json!({"callbackUrl": long}), "callbackUrl", "too_long"));
+    refuses(&app, "INVALID_REQUEST", cases).await;
+    let me = app.customer().await;
+    let longest = format!("https://example.com/{}", "x".repeat(2048 - 20));
+    for good in ["https://example.com", "https://8.8.8.8:8443/a?b=c", "https://EXAMPLE.com/ü", &longest] {
+        let id = me.in_status("purchased").await;
+        let body = changed(activation(&bot("stuck")), json!({"callbackUrl": good}));
+        let record = me.ok("POST", &format!("/{id}/activate"), body).await;
+        assert_eq!(record["userCallbackUrl"], good);
+    }
+}
+
+#[tokio::test]
+async fn byok_brings_a_provider_a_model_of_its_and_a_key() {
+    let app = App::start().await;
+    let cases = vec![
+        (json!({"modelProvider": "…"}), "modelProvider", "required"),
+        (json!({"modelProvider": ""}), "modelProvider", "required"),
+        (json!({"modelProvider": "nobody"}), "modelProvider", "unknown_provider"),
+        (json!({"modelProvider": "Anthropic"}), "modelProvider", "unknown_provider"),
+        (json!({"modelApiKey": "…"}), "modelApiKey", "required"),
+        (json!({"modelApiKey": ""}), "modelApiKey", "required"),
+        (json!({"modelApiKey": "a b"}), "modelApiKey", "invalid_characters"),
+        (json!({"modelId": "gpt-5"}), "modelId", "unknown_model"),
+        (json!({"modelId": "claude-sonnet-4-5-20250928"}), "modelId", "unknown_model"),
+        (json!({"modelProvider": "openai"}), "modelId", "unknown_model"),
+    ];
+    refuses(&app, "INVALID_INPUT", cases).await;
+    let me = app.customer().await;
+    let activate = format!("/{}/activate", me.in_status("purchased").await);
+    let both = changed(activation(&bot("ok")), json!({"modelProvider": "…", "modelApiKey": "…"}));
+    let error = me.fails(400, "INVALID_INPUT", "POST", &activate, both).await;
+    assert_eq!(issues(&error), pairs(&[("modelProvider", "required"), ("modelApiKey", "required")]));
+    assert_eq!(error["message"], "Activation payload is inconsistent with deployment mode");
+    // The nearest names, the likeliest first.
+    let typo = changed(activation(&bot("ok")), json!({"modelId": "claude-sonet-5"}));
+    let error = me.fails(400, "INVALID_INPUT", "POST", &activate, typo).await;
+    let message = error["details"]["issues"][0]["message"].as_str().unwrap();
+    assert!(message.contains("Nearest: claude-sonnet-5, "), "{message}");
+    let nobody = changed(activation(&bot("ok")), json!({"modelProvider": "antropic"}));
+    let error = me.fails(400, "INVALID_INPUT", "POST", &activate, nobody).await;
+    let message = error["details"]["issues"][0]["message"].as_str().unwrap();
+    assert!(message.contains("anthropic"), "{message}");
+}
+
+#[tokio::test]
+async fn a_name_is_trimmed_and_counted_in_characters() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let longest = "🦀".repeat(100);
+    for (given, kept) in [("x", "x"), (&format!("  {longest}\n"), longest.as_str()), ("  Zoë  ", "Zoë")] {
+        let id = me.in_status("purchased").await;
+        let body = changed(activation(&bot("stuck")), json!({"name": given}));
+        assert_eq!(me.ok("POST", &format!("/{id}/activate"), body).await["name"], kept);
+    }
+}
+
+#[tokio::test]
+async fn managed_ignores_provider_and_key() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let changes = [
+        json!({"modelProvider": "…", "modelApiKey": "…", "modelId": "openrouter/auto"}),
+        json!({"modelProvider": "nobody", "modelApiKey": " ", "modelId": "anthropic/claude-sonnet-4.5"}),
+        json!({"modelProvider": "", "modelApiKey": "refused"}),
+    ];
+    for change in changes {
+        let id = me.slot("managed").await;
+        let body = changed(activation(&bot("ok")), change.clone());
+        let record = me.ok("POST", &format!("/{id}/activate"), body.clone()).await;
+        assert_eq!((&record["modelProvider"], &record["modelId"]), (&json!("openrouter"), &body["modelId"]));
+        me.until(&id, "active").await;
+    }
+    let id = me.slot("managed").await;
+    let unknown = changed(activation(&bot("ok")), json!({"modelId": "gpt-55"}));
+    let error = me.fails(400, "INVALID_INPUT", "POST", &format!("/{id}/activate"), unknown).await;
+    assert_eq!(issues(&error), pairs(&[("modelId", "unknown_model")]));
+    // The types of what is ignored are still checked.
+    let wrong = changed(activation(&bot("ok")), json!({"modelApiKey": 1}));
+    me.fails(400, "INVALID_REQUEST", "POST", &format!("/{id}/activate"), wrong).await;
+}
+
+#[tokio::test]
+async fn a_bot_serves_one_assistant_of_an_owner_at_a_time() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let token = bot("ok");
+    let first = me.slot("byok").await;
+    me.ok("POST", &format!("/{first}/activate"), activation(&token)).await;
+    me.until(&first, "active").await;
+    let activate = format!("/{}/activate", me.slot("byok").await);
+    let error = me.fails(400, "INVALID_INPUT", "POST", &activate, activation(&token)).await;
+    assert_eq!(issues(&error), pairs(&[("telegramBotToken", "in_use")]));
+    assert!(!error.to_string().contains(&token), "{error}");
+    me.ok("POST", &format!("/{first}/stop"), Value::Null).await;
+    me.ok("POST", &activate, activation(&token)).await;
+    // A failed one is not stopped: its bot is still spoken for.
+    let revoked = bot("revoked");
+    let failed = me.slot("byok").await;
+    me.ok("POST", &format!("/{failed}/activate"), activation(&revoked)).await;
+    me.until(&failed, "failed").await;
+    let activate = format!("/{}/activate", me.slot("byok").await);
+    me.fails(400, "INVALID_INPUT", "POST", &activate, activation(&revoked)).await;
+    me.ok("DELETE", &format!("/{failed}"), Value::Null).await;
+    me.ok("POST", &activate, activation(&revoked)).await;
+}
+
+on_both_databases! {
+    async fn of_two_activations_at_once_one_wins(app) {
+        let me = app.customer().await;
+        for _ in 0..3 {
+            let path = format!("/{}/activate", me.slot("byok").await);
+            // Bots that keep the deployment waiting: it must not be over before the other comes.
+            let one = me.send("POST", &path, activation(&bot("stuck")));
+            let two = me.send("POST", &path, activation(&bot("stuck")));
+            let (one, two) = join(one, two).await;
+            let (won, lost) = if one.status == 200 { (one, two) } else { (two, one) };
+            won.data(200);
+            assert_eq!(lost.error(409, "INVALID_STATE")["details"]["currentStatus"], "deploying");
+        }
+    }
+
+    async fn one_bot_in_two_activations_at_once_goes_to_one(app) {
+        let me = app.customer().await;
+        for _ in 0..3 {
+            let token = bot("ok");
+            let (a, b) = (me.slot("byok").await, me.slot("byok").await);
+            let path = |id: &str| format!("/api/v1/assistants/{id}/activate");
+            let (path_a, path_b) = (path(&a), path(&b));
+            let one = me.call("POST", &path_a, Body::Json(activation(&token)));
+            let two = me.call("POST", &path_b, Body::Json(activation(&token)));
+            let (one, two) = join(one, two).await;
+            let (won, lost) = if one.status == 200 { (one, two) } else { (two, one) };
+            won.data(200);
+            lost.error(400, "INVALID_INPUT");
+        }
+    }
+}

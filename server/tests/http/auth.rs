@@ -1,0 +1,183 @@
+//! Who gets in: nobody without a live key in `X-API-Key`, and nobody beyond the key's scopes.
+
+use reef_service::ports::{Entropy as _, SystemEntropy};
+use reef_store::SessionRow;
+use reqwest::RequestBuilder;
+use serde_json::json;
+use std::time::Duration;
+use tower_sessions::session::Id;
+
+use crate::client::{Answer, Body, Client};
+use crate::endpoints::{ANY, ENDPOINTS};
+use crate::support::App;
+
+/// The same on every endpoint: the answer tells nothing but that the key is missing or wrong.
+async fn nobody_gets_in(anonymous: &Client, id: &str, credential: impl Fn(RequestBuilder) -> RequestBuilder) {
+    for endpoint in ENDPOINTS {
+        // Neither a bad id nor a bad body is told to a stranger.
+        for (id, body) in [(id, "{}"), ("nonsense", "{"), (id, "[1,2")] {
+            let request = anonymous.request(endpoint.method, &endpoint.at(id));
+            let request = credential(request).header("content-type", "application/json");
+            let request = if endpoint.takes_body() { request.body(body) } else { request };
+            let error = Answer::of(request).await.error(401, "UNAUTHORIZED");
+            assert_eq!(
+                error,
+                json!({"code": "UNAUTHORIZED", "message": "API key required or invalid API key"})
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_key_nobody_gets_in() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.in_status("purchased").await;
+    let before = me.get(&format!("/{id}")).await;
+    let nobody = app.anonymous();
+    nobody_gets_in(&nobody, &id, |request| request).await;
+    for blank in ["", " ", "\t"] {
+        nobody_gets_in(&nobody, &id, |request| request.header("X-API-Key", blank)).await;
+    }
+    assert_eq!(me.get(&format!("/{id}")).await, before);
+}
+
+#[tokio::test]
+async fn what_is_no_live_key_opens_nothing() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.in_status("purchased").await;
+    let key = me.key();
+    let nobody = app.anonymous();
+    let mut typo = key.to_owned();
+    let last = typo.pop().unwrap();
+    typo.push(if last == '0' { '1' } else { '0' });
+    // Well-formed, checksum and all, but nobody's.
+    let never_made = {
+        let random = "0123456789abcdef0123456789abcdef01234567";
+        format!("reef_live_{random}{:08x}", crc32fast::hash(format!("reef_live_{random}").as_bytes()))
+    };
+    let (revoked, expired) = (app.revoked(me.user).await, app.expired(me.user).await);
+    let wrong = [
+        "nonsense".to_owned(),
+        typo,
+        never_made,
+        key.to_uppercase(),
+        format!("Bearer {key}"),
+        format!("{key},{key}"),
+        key[..key.len() - 1].to_owned(),
+        revoked.key().to_owned(),
+        expired.key().to_owned(),
+    ];
+    for wrong in wrong {
+        nobody_gets_in(&nobody, &id, |request| request.header("X-API-Key", &wrong)).await;
+    }
+    let not_ascii = reqwest::header::HeaderValue::from_bytes(b"reef_live_\xff").unwrap();
+    nobody_gets_in(&nobody, &id, |request| request.header("X-API-Key", &not_ascii)).await;
+    assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
+}
+
+#[tokio::test]
+async fn the_key_belongs_in_its_own_header_once() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.in_status("purchased").await;
+    let key = me.key();
+    let nobody = app.anonymous();
+    nobody_gets_in(&nobody, &id, |request| request.header("X-API-Key", key).header("X-API-Key", key)).await;
+    nobody_gets_in(&nobody, &id, |request| request.header("X-API-Key", key).header("X-API-Key", "")).await;
+    nobody_gets_in(&nobody, &id, |request| request.bearer_auth(key)).await;
+    nobody_gets_in(&nobody, &id, |request| request.basic_auth(key, Some(key))).await;
+    nobody_gets_in(&nobody, &id, |request| request.query(&[("api_key", key), ("X-API-Key", key)])).await;
+    nobody_gets_in(&nobody, &id, |request| request.header("cookie", format!("X-API-Key={key}; reef={key}")))
+        .await;
+    // Any case of the header's name, and blanks around the value, are the same header to HTTP.
+    let request = nobody.request("GET", "/api/v1/assistants").header("x-api-key", format!(" {key} "));
+    Answer::of(request).await.data(200);
+}
+
+#[tokio::test]
+async fn a_session_cookie_never_opens_the_api() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.in_status("purchased").await;
+    let mut random = [0; 16];
+    SystemEntropy.fill(&mut random);
+    let session = Id(i128::from_be_bytes(random));
+    let row = SessionRow {
+        id: session.to_string(),
+        user_id: Some(me.user),
+        data: json!({"user_id": me.user}).to_string(),
+        address: None,
+        agent: None,
+        created_at: app.services.now(),
+        expires_at: app.services.now().plus(Duration::from_secs(3600)),
+    };
+    let mut tx = app.services.store().begin().await.unwrap();
+    assert!(tx.insert_session(&row).await.unwrap());
+    tx.commit().await.unwrap();
+    let cookie = format!("reef={session}");
+    // It is a live session: the dashboard's own stream opens with it, and only with it.
+    let live = app.url("/live/assistants");
+    assert_eq!(app.http.get(&live).header("cookie", &cookie).send().await.unwrap().status(), 200);
+    assert_eq!(app.http.get(&live).send().await.unwrap().status(), 401);
+    // Nor does an API key open the dashboard.
+    assert_eq!(app.http.get(&live).header("X-API-Key", me.key()).send().await.unwrap().status(), 401);
+    let nobody = app.anonymous();
+    nobody_gets_in(&nobody, &id, |request| {
+        request.header("cookie", &cookie).header("sec-fetch-site", "same-origin")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_does_what_its_scopes_say() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.in_status("purchased").await;
+    let (reader, _) = app.key(me.user, "read", None).await;
+    let (writer, _) = app.key(me.user, "write", None).await;
+    for endpoint in ENDPOINTS.into_iter().filter(|endpoint| endpoint.scope != ANY) {
+        let (lacks, has) = match endpoint.scope {
+            "read" => (&writer, &reader),
+            _ => (&reader, &writer),
+        };
+        // FORBIDDEN comes before NOT_FOUND and before INVALID_REQUEST.
+        for (id, body) in [(id.as_str(), "{}"), ("nonsense", "{}"), (&id, "{")] {
+            let body = if endpoint.takes_body() { Body::Raw(body) } else { Body::None };
+            let error = lacks.call(endpoint.method, &endpoint.at(id), body).await.error(403, "FORBIDDEN");
+            assert_eq!(error["details"], json!({"requiredScope": endpoint.scope}), "{endpoint:?}");
+        }
+        // With the scope the next checks have their turn.
+        if endpoint.path.contains("{deploymentId}") {
+            let path = endpoint.at("nonsense");
+            has.call(endpoint.method, &path, Body::None).await.error(404, "NOT_FOUND");
+        }
+    }
+    assert_eq!(reader.get(&format!("/{id}")).await["status"], "purchased");
+    let renamed = writer.ok("PATCH", &format!("/{id}"), json!({"name": "By a writer"})).await;
+    assert_eq!(renamed["name"], "By a writer");
+}
+
+#[tokio::test]
+async fn a_key_lives_until_it_expires() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let (client, _) = app.key(user, "read", Some(Duration::from_millis(1500))).await;
+    assert_eq!(client.get("").await, json!([]));
+    tokio::time::sleep(Duration::from_millis(1600)).await;
+    client.fails(401, "UNAUTHORIZED", "GET", "", json!(null)).await;
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_dead_at_once() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let (client, id) = app.key(user, "read write", None).await;
+    assert_eq!(client.get("").await, json!([]));
+    app.services.revoke_api_key(&reef_service::Caller::session(user), &id).await.unwrap();
+    client.fails(401, "UNAUTHORIZED", "GET", "", json!(null)).await;
+    // Another key of the same account lives on.
+    let (other, _) = app.key(user, "read", None).await;
+    assert_eq!(other.get("").await, json!([]));
+}

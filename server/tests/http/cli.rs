@@ -1,0 +1,188 @@
+//! The command line, as an operator uses it.
+
+use serde_json::{Value, json};
+
+use crate::process::{Installation, reef};
+
+const ANN: &str = "ann@example.com";
+
+#[tokio::test]
+async fn accounts_and_keys() {
+    let here = Installation::new(&[]);
+    let id =
+        here.ok(&["user", "create", "--email", "Ann@Example.com", "--password-stdin"], "long enough 123\n");
+    assert_eq!(id.len(), 36);
+    assert!(here.fails(&["user", "create", "--email", ANN]).contains("account"), "an address is taken once");
+    assert!(here.fails(&["user", "create", "--email", "nonsense"]).contains("e-mail"));
+    let (code, _, error) =
+        here.run(&["user", "create", "--email", "bob@example.com", "--password-stdin"], "short\n");
+    assert!(code != Some(0) && error.contains("at least"), "{error}");
+    // Without a password one is made, and printed after the id.
+    let made = here.ok(&["user", "create", "--email", "bob@example.com"], "");
+    assert_eq!(made.lines().count(), 2);
+
+    let both = here.ok(&["key", "create", "--email", ANN, "--name", "both"], "");
+    assert!(
+        both.starts_with("reef_live_") && both.len() > 40 && !both.contains(char::is_whitespace),
+        "{both}"
+    );
+    let reader = here.ok(&["key", "create", "--email", ANN, "--name", "r", "--scope", "read"], "");
+    let writer = here.ok(&["key", "create", "--email", ANN, "--name", "w", "--scope", "write"], "");
+    let brief = here.ok(&["key", "create", "--email", ANN, "--name", "b", "--expires-in", "1s"], "");
+    let long = here.ok(
+        &[
+            "key",
+            "create",
+            "--email",
+            ANN,
+            "--name",
+            "l",
+            "--expires-in",
+            "30d",
+            "--scope",
+            "read",
+            "--scope",
+            "write",
+        ],
+        "",
+    );
+    for bad in ["0s", "30", "1y", "-1d", ""] {
+        here.fails(&["key", "create", "--email", ANN, "--name", "x", "--expires-in", bad]);
+    }
+    here.fails(&["key", "create", "--email", ANN, "--name", "x", "--scope", "admin"]);
+    here.fails(&["key", "create", "--email", ANN, "--name", " "]);
+    assert!(
+        here.fails(&["key", "create", "--email", "no@example.com", "--name", "x"]).contains("no@example.com")
+    );
+
+    let process = here.serve().await;
+    for key in [&both, &long] {
+        assert_eq!(process.client(key).get("").await, json!([]));
+    }
+    let buy = json!({"apiMode": "byok"});
+    process.client(&reader).fails(403, "FORBIDDEN", "POST", "/purchase", buy.clone()).await;
+    assert_eq!(process.client(&reader).get("").await, json!([]));
+    process.client(&writer).fails(403, "FORBIDDEN", "GET", "", Value::Null).await;
+    process.client(&writer).send("POST", "/purchase", buy).await.data(201);
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    process.client(&brief).fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
+    // Revoked beside the running server, dead at once.
+    here.ok(&["key", "revoke", "--key-stdin"], &format!("{both}\n"));
+    process.client(&both).fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
+    let (code, _, error) = here.run(&["key", "revoke", "--key-stdin"], &format!("{both}\n"));
+    assert!(code != Some(0) && !error.contains(&both), "{error}");
+    here.fails(&["key", "revoke"]);
+}
+
+#[test]
+fn callback_secrets() {
+    let here = Installation::new(&[]);
+    here.customer();
+    let get = ["callback-secret", "--email", ANN];
+    let secret = here.ok(&get, "");
+    assert!(secret.starts_with("whsec_") && standardwebhooks::Webhook::new(&secret).is_ok(), "{secret}");
+    assert_eq!(here.ok(&get, ""), secret);
+    let rotated = here.ok(&["callback-secret", "--email", ANN, "--rotate"], "");
+    assert!(rotated.starts_with("whsec_") && rotated != secret);
+    assert_eq!(here.ok(&get, ""), rotated);
+    assert!(here.fails(&["callback-secret", "--email", "no@example.com"]).contains("no@example.com"));
+}
+
+#[test]
+fn migrate_brings_the_database_up_to_date_and_ends() {
+    let here = Installation::new(&[]);
+    assert_eq!(here.ok(&["migrate"], ""), "");
+    assert!(here.folder.path().join("data/reef.db").exists());
+    here.ok(&["migrate"], "");
+    here.customer();
+    use std::os::unix::fs::PermissionsExt as _;
+    let key = std::fs::metadata(here.folder.path().join("data/secret.key")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_variable_that_cannot_be_used_stops_the_start_with_one_line() {
+    let cases = [
+        ("BIND_ADDR", "nowhere"),
+        ("BIND_ADDR", "0.0.0.0:0"),
+        ("PUBLIC_URL", "reef.example"),
+        ("DATABASE_URL", "mysql://x"),
+        ("SECRET_KEY", "c2hvcnQtc2VjcmV0"),
+        ("ASSISTANTS_API_V1_ENABLED", "maybe"),
+        ("SANDBOX", "maybe"),
+        ("WORKER_HOST", "moon"),
+        ("POLAR_API_URL", "polar"),
+        ("CALLBACK_OVERRIDES", "nonsense"),
+        ("DEPLOY_TIMEOUT_SECS", "0"),
+        ("MANAGED_CREDIT_USD", "much"),
+        ("SIGNUPS", "sometimes"),
+        ("LOG_FORMAT", "xml"),
+        ("RUST_LOG", "=x=y="),
+    ];
+    for (name, value) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        for args in [&["serve"][..], &["migrate"]] {
+            let output = reef(args, &[(name, value)]).current_dir(folder.path()).output().unwrap();
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert!(!output.status.success(), "{name}={value}");
+            assert!(error.trim_end().lines().count() == 1 && error.contains(&format!("{name}: ")), "{error}");
+            assert!(name != "SECRET_KEY" || !error.contains(value), "{error}");
+        }
+    }
+    let output = reef(&["serve"], &[("DATABASE_URL", "postgres://reef@127.0.0.1:1/x")]).output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("SECRET_KEY: "));
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let commands: [&[&str]; 13] = [
+        &[],
+        &["serve"],
+        &["migrate"],
+        &["user"],
+        &["user", "create"],
+        &["key"],
+        &["key", "create"],
+        &["key", "revoke"],
+        &["callback-secret"],
+        &["sandbox"],
+        &["openapi"],
+        &["doctor"],
+        &["help"],
+    ];
+    for command in commands {
+        let mut args = command.to_vec();
+        if command != ["help"] {
+            args.push("--help");
+        }
+        let output = reef(&args, &[]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains("Usage:"), "{command:?}: {text}");
+    }
+    assert!(!reef(&["nonsense"], &[]).output().unwrap().status.success());
+    let version = reef(&["--version"], &[]).output().unwrap();
+    assert_eq!(String::from_utf8(version.stdout).unwrap(), format!("reef {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn a_second_start_finds_everything() {
+    let here = Installation::new(&[]);
+    let key = here.customer();
+    let mut process = here.serve().await;
+    let bought = process.client(&key).send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
+    let path = format!("/{}", bought["deploymentId"].as_str().unwrap());
+    let before = process.client(&key).get(&path).await;
+    let (code, took) = process.terminate();
+    assert_eq!(code, Some(0));
+    assert!(took.as_secs() < 30, "{took:?}");
+    drop(process);
+    let process = here.serve().await;
+    assert_eq!(process.client(&key).get(&path).await, before);
+    // The world went on too: the checkout can still be paid.
+    let pay = format!("{}/pay", bought["checkoutUrl"].as_str().unwrap());
+    assert_eq!(process.http.post(pay).send().await.unwrap().status(), 303);
+    crate::support::eventually("the payment", async || {
+        (process.client(&key).get(&path).await["status"] == "purchased").then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,94 @@
+//! `kill -9` at the worst moment loses nothing and does nothing twice.
+
+use serde_json::{Value, json};
+
+use crate::callbacks::Receiver;
+use crate::process::{Installation, Process, free_port};
+use crate::support::{activation, bot, changed, eventually};
+
+/// Whether a call to this method of Telegram's has arrived and is not answered.
+async fn is_under_way(process: &Process, world: &str, method: &str) -> bool {
+    let url = format!("{world}/sandbox/requests?vendor=telegram");
+    let calls: Value = process.http.get(url).send().await.unwrap().json().await.unwrap();
+    let calls = calls["data"].as_array().unwrap().clone();
+    calls.iter().any(|call| call["path"].as_str().unwrap().ends_with(method) && call["status"].is_null())
+}
+
+/// Buys, pays and activates, kills Reef while `method` is under way, starts it again, and looks at how it ends.
+async fn killed_during(here: &Installation, world: Option<&str>, method: &str) {
+    let (receiver, target) = Receiver::start(&[]).await;
+    let mut vars = here.vars.clone();
+    let own = vars.iter().position(|(name, _)| name == "CALLBACK_OVERRIDES").map(|at| vars.remove(at).1);
+    let overrides = own.map_or(target.clone(), |own| format!("{own},{target}"));
+    vars.push(("CALLBACK_OVERRIDES".to_owned(), overrides));
+    let here = Installation { folder: tempfile::tempdir().unwrap(), port: here.port, vars };
+    let key = here.customer();
+    let mut process = here.serve().await;
+    let world = world.map_or_else(|| process.base.clone(), str::to_owned);
+    let client = process.client(&key);
+    let bought = client.send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
+    let path = format!("/{}", bought["deploymentId"].as_str().unwrap());
+    let pay = format!("{}/pay", bought["checkoutUrl"].as_str().unwrap());
+    assert_eq!(process.http.post(pay).send().await.unwrap().status(), 303);
+    let until = async |client: &crate::client::Client, status: &str| {
+        eventually(&format!("status {status}"), async || {
+            Some(client.get(&path).await).filter(|record| record["status"] == status)
+        })
+        .await
+    };
+    until(&client, "purchased").await;
+    let fault = json!([{"path": format!("*/{method}"), "delayMs": 2500}]);
+    let ordered = process.http.put(format!("{world}/sandbox/faults")).json(&fault).send().await.unwrap();
+    assert_eq!(ordered.status(), 200);
+    let token = bot("ok");
+    let body = changed(activation(&token), json!({"callbackUrl": "https://hooks.test/crash"}));
+    client.ok("POST", &format!("{path}/activate"), body).await;
+    eventually("the call", async || is_under_way(&process, &world, method).await.then_some(())).await;
+    process.kill();
+    drop(process);
+
+    let process = here.serve().await;
+    let client = process.client(&key);
+    let active = until(&client, "active").await;
+    // Past the moment at which the first run's late result would have come.
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    assert_eq!(client.get(&path).await, active);
+    let told = receiver.bodies(2).await;
+    let statuses: Vec<_> = told.iter().map(|body| body["data"]["status"].clone()).collect();
+    assert_eq!(statuses, ["deploying", "active"], "each once");
+    let chat = format!("{world}/sandbox/telegram/bots/{}/messages", token.split(':').next().unwrap());
+    process.http.post(&chat).json(&json!({"chatId": 1, "text": "hello"})).send().await.unwrap();
+    eventually("an answer", async || {
+        let all: Value =
+            process.http.get(&chat).query(&[("chatId", "1")]).send().await.unwrap().json().await.unwrap();
+        (all["data"].as_array().unwrap().last()?["from"] == "bot").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn in_the_middle_of_a_deployment() {
+    for method in ["setWebhook", "getMe"] {
+        killed_during(&Installation::new(&[]), None, method).await;
+    }
+}
+
+#[tokio::test]
+async fn while_the_world_goes_on() {
+    let port = free_port();
+    let world = format!("http://127.0.0.1:{port}");
+    let folder = tempfile::tempdir().unwrap();
+    let bind = format!("127.0.0.1:{port}");
+    let args = ["sandbox", "--bind", &bind, "--database", "world.db"];
+    let sandbox = Process::start(folder.path(), &args, &[], &world, "/sandbox/").await;
+    // What it prints is what a Reef needs to live in it.
+    let printed = std::fs::read_to_string(folder.path().join("out")).unwrap();
+    let vars: Vec<(&str, &str)> = printed
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    assert!(vars.contains(&("SANDBOX", "false")), "{printed}");
+    killed_during(&Installation::new(&vars), Some(&world), "setWebhook").await;
+    drop(sandbox);
+}

@@ -1,0 +1,83 @@
+//! Deleting: in every status, once, and the subscription with it.
+
+use serde_json::{Value, json};
+
+use crate::customer::STATUSES;
+use crate::support::{App, eventually, on_both_databases};
+
+const NOT_DELETED: &str = "Failed to delete deployed worker before deleting assistant";
+
+on_both_databases! {
+    async fn it_works_in_every_status(app) {
+        let me = app.customer().await;
+        for status in STATUSES {
+            let id = me.in_status(status).await;
+            let path = format!("/{id}");
+            let record = me.get(&path).await;
+            let answer = me.send("DELETE", &path, Value::Null).await;
+            assert_eq!((answer.status, answer.text.as_str()), (200, r#"{"data":{"success":true}}"#), "{status}");
+            for (method, path) in [("GET", path.clone()), ("DELETE", path.clone()), ("POST", format!("{path}/stop"))] {
+                me.fails(404, "NOT_FOUND", method, &path, Value::Null).await;
+            }
+            if let Some(subscription) = record["polarSubscriptionId"].as_str() {
+                eventually("the subscription's end", async || {
+                    (app.subscription(subscription).await["status"] == "canceled").then_some(())
+                })
+                .await;
+            }
+            if let Some(url) = record["workerUrl"].as_str() {
+                assert_eq!(app.http.get(url).send().await.unwrap().status(), 404, "its worker is gone");
+            }
+        }
+        assert_eq!(me.get("").await, json!([]));
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_will_not_go_is_502_and_nothing_is_deleted() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.activated("stubborn").await;
+    let before = me.until(&id, "active").await;
+    let path = format!("/{id}");
+    for _ in 0..2 {
+        let error = me.fails(502, "WORKER_DELETE_FAILED", "DELETE", &path, Value::Null).await;
+        assert_eq!(error, json!({"code": "WORKER_DELETE_FAILED", "message": NOT_DELETED}));
+        assert_eq!(me.get(&path).await, before);
+    }
+    let subscription = app.subscription(before["polarSubscriptionId"].as_str().unwrap()).await;
+    assert_eq!(subscription["status"], "active");
+}
+
+#[tokio::test]
+async fn a_subscription_never_blocks_it() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.slot("byok").await;
+    let record = me.get(&format!("/{id}")).await;
+    let subscription = record["polarSubscriptionId"].as_str().unwrap();
+    app.faults(json!([{"method": "DELETE", "path": "*/v1/subscriptions/*", "status": 500, "times": 1}]))
+        .await;
+    me.ok("DELETE", &format!("/{id}"), Value::Null).await;
+    me.fails(404, "NOT_FOUND", "GET", &format!("/{id}"), Value::Null).await;
+    eventually("the subscription's end, at the second try", async || {
+        (app.subscription(subscription).await["status"] == "canceled").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payment_for_what_was_deleted_is_revoked() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let (id, checkout) = me.purchase("byok").await;
+    me.ok("DELETE", &format!("/{id}"), Value::Null).await;
+    assert_eq!(me.press(&checkout, "pay").await, 303);
+    eventually("the subscription's end", async || {
+        let revoked = |call: &Value| call["method"] == "DELETE" && call["status"] == 200;
+        app.asked("polar").await.iter().any(revoked).then_some(())
+    })
+    .await;
+    me.fails(404, "NOT_FOUND", "GET", &format!("/{id}"), Value::Null).await;
+    assert_eq!(me.get("").await, json!([]));
+}

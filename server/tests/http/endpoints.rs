@@ -1,0 +1,68 @@
+//! Every endpoint there is: what the walks of `auth` and `ids` go through.
+
+use serde_json::{Value, json};
+
+use crate::support::{activation, bot};
+
+/// An endpoint of the API.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    pub method: &'static str,
+    /// As the OpenAPI document has it.
+    pub path: &'static str,
+    /// What a key needs.
+    pub scope: &'static str,
+}
+
+const fn endpoint(method: &'static str, path: &'static str, scope: &'static str) -> Endpoint {
+    Endpoint { method, path, scope }
+}
+
+/// All of them; `openapi` compares the list with the document.
+pub const ENDPOINTS: [Endpoint; 15] = [
+    endpoint("POST", "/api/v1/assistants/purchase", "write"),
+    endpoint("GET", "/api/v1/assistants", "read"),
+    endpoint("GET", "/api/v1/assistants/{deploymentId}", "read"),
+    endpoint("PATCH", "/api/v1/assistants/{deploymentId}", "write"),
+    endpoint("DELETE", "/api/v1/assistants/{deploymentId}", "write"),
+    endpoint("POST", "/api/v1/assistants/{deploymentId}/activate", "write"),
+    endpoint("GET", "/api/v1/assistants/{deploymentId}/status", "read"),
+    endpoint("POST", "/api/v1/assistants/{deploymentId}/redeploy", "write"),
+    endpoint("POST", "/api/v1/assistants/{deploymentId}/stop", "write"),
+    endpoint("GET", "/api/v1/assistants/{deploymentId}/events", "read"),
+    endpoint("GET", "/api/v1/assistants/{deploymentId}/callbacks", "read"),
+    endpoint("POST", "/api/v1/assistants/{deploymentId}/callbacks/{deliveryId}/redeliver", "write"),
+    endpoint("POST", "/api/v1/assistants/{deploymentId}/callbacks/test", "write"),
+    endpoint("GET", "/api/v1/models", "read"),
+    endpoint("GET", "/api/v1/me", ANY),
+];
+
+/// The scope of what every live key may do.
+pub const ANY: &str = "any";
+
+impl Endpoint {
+    /// Those of one assistant.
+    pub fn of_one() -> impl Iterator<Item = Self> {
+        ENDPOINTS.into_iter().filter(|endpoint| endpoint.path.contains("{deploymentId}"))
+    }
+
+    /// The path with this id in it.
+    pub fn at(self, id: &str) -> String {
+        self.path.replace("{deploymentId}", id).replace("{deliveryId}", id)
+    }
+
+    /// Whether it takes a body at all.
+    pub fn takes_body(self) -> bool {
+        self.method != "GET"
+    }
+
+    /// A body that is fine, null where none is taken.
+    pub fn good_body(self) -> Value {
+        match self.path.rsplit('/').next() {
+            Some("purchase") => json!({"apiMode": "byok"}),
+            Some("activate") => activation(&bot("ok")),
+            Some("{deploymentId}") if self.method == "PATCH" => json!({"name": "x"}),
+            _ => Value::Null,
+        }
+    }
+}

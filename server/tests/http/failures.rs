@@ -1,0 +1,82 @@
+//! Why a deployment failed, in one sentence with the way out.
+
+use serde_json::{Value, json};
+
+use crate::customer::Customer;
+use crate::support::{App, activation, bot, changed};
+
+/// Activates with this change of the usual body and gives the failure's code.
+async fn failure(me: &Customer<'_>, change: Value) -> String {
+    let id = me.slot("byok").await;
+    let body = changed(activation(&bot("ok")), change);
+    me.ok("POST", &format!("/{id}/activate"), body.clone()).await;
+    let record = me.until(&id, "failed").await;
+    assert_eq!(record["workerUrl"], Value::Null);
+    let message = record["statusMessage"].as_str().unwrap();
+    assert!(message.chars().count() <= 500 && message.ends_with('.'), "{message}");
+    for secret in ["telegramBotToken", "modelApiKey"] {
+        assert!(!message.contains(body[secret].as_str().unwrap()), "{message}");
+    }
+    let (code, sentence) = message.split_once(": ").unwrap();
+    assert!(sentence.contains("redeploy"), "the way out: {message}");
+    code.to_owned()
+}
+
+#[tokio::test]
+async fn each_refusal_has_its_code() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cases = [
+        (json!({"telegramBotToken": bot("revoked")}), "TELEGRAM_TOKEN_REJECTED"),
+        (json!({"telegramBotToken": "nonsense"}), "TELEGRAM_TOKEN_REJECTED"),
+        (json!({"telegramBotToken": "ünï/../cödé?x=#"}), "TELEGRAM_TOKEN_REJECTED"),
+        (json!({"telegramBotToken": bot("conflict")}), "TELEGRAM_CONFLICT"),
+        (json!({"modelApiKey": "sk-ant-refused-0"}), "MODEL_KEY_REJECTED"),
+        (
+            json!({"modelProvider": "openai", "modelId": "gpt-5", "modelApiKey": "sk-refused"}),
+            "MODEL_KEY_REJECTED",
+        ),
+        (
+            json!({"modelProvider": "google", "modelId": "gemini-2.5-flash", "modelApiKey": "key-refused-0"}),
+            "MODEL_KEY_REJECTED",
+        ),
+        (
+            json!({"modelProvider": "openrouter", "modelId": "openrouter/auto", "modelApiKey": "key-refused-0"}),
+            "MODEL_KEY_REJECTED",
+        ),
+    ];
+    for (change, code) in cases {
+        assert_eq!(failure(&me, change.clone()).await, code, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_the_key_does_not_open() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    app.faults(json!([{"path": "/anthropic/v1/models/*", "status": 404}])).await;
+    assert_eq!(failure(&me, json!({})).await, "MODEL_UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_ended() {
+    let app = App::with(&[("DEPLOY_TIMEOUT_SECS", "2")]).await;
+    let me = app.customer().await;
+    let started = std::time::Instant::now();
+    assert_eq!(failure(&me, json!({"telegramBotToken": bot("stuck")})).await, "DEPLOY_TIMEOUT");
+    let took = started.elapsed().as_secs_f64();
+    assert!((1.9..6.0).contains(&took), "{took}");
+}
+
+#[tokio::test]
+async fn a_vendor_that_falters_is_asked_again() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    app.faults(json!([
+        {"path": "*/getMe", "status": 500},
+        {"path": "/anthropic/*", "status": 503},
+        {"path": "*/setWebhook", "drop": true},
+    ]))
+    .await;
+    me.active().await;
+}

@@ -1,0 +1,89 @@
+//! `Idempotency-Key`: what is repeated happens once.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::client::{ASSISTANTS, Answer, Client};
+use crate::support::{App, issues, on_both_databases, pairs};
+
+/// A call with a key, below the assistants' path.
+async fn once(client: &Client, key: &str, method: &str, path: &str, body: &Value) -> Answer {
+    let request = client.request(method, &format!("{ASSISTANTS}{path}")).header("Idempotency-Key", key);
+    Answer::of(if body.is_null() { request } else { request.json(body) }).await
+}
+
+on_both_databases! {
+    async fn the_first_answer_is_repeated(app) {
+        let me = app.customer().await;
+        let buy = json!({"apiMode": "byok"});
+        let first = once(&me, "a", "POST", "/purchase", &buy).await;
+        assert_eq!((first.status, first.header("idempotency-replayed")), (201, None));
+        for _ in 0..2 {
+            let again = once(&me, "a", "POST", "/purchase", &buy).await;
+            assert_eq!((again.status, &again.text), (201, &first.text));
+            assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        }
+        assert_eq!(me.get("").await.as_array().unwrap().len(), 1);
+        // Another key, and another account's same key, are other requests.
+        assert_ne!(once(&me, "b", "POST", "/purchase", &buy).await.text, first.text);
+        let other = app.customer().await;
+        assert_eq!(once(&other, "a", "POST", "/purchase", &buy).await.header("idempotency-replayed"), None);
+        // Another body, path or method with the same key is a mistake.
+        let managed = json!({"apiMode": "managed"});
+        once(&me, "a", "POST", "/purchase", &managed).await.error(422, "IDEMPOTENCY_KEY_REUSED");
+        let id = first.data(201)["deploymentId"].as_str().unwrap().to_owned();
+        once(&me, "a", "DELETE", &format!("/{id}"), &Value::Null).await.error(422, "IDEMPOTENCY_KEY_REUSED");
+        // A refusal is an answer too; a deletion that is repeated was done.
+        for _ in 0..2 {
+            once(&me, "c", "POST", &format!("/{id}/stop"), &Value::Null).await.error(409, "INVALID_STATE");
+            let gone = once(&me, "d", "DELETE", &format!("/{id}"), &Value::Null).await;
+            assert_eq!(gone.data(200), json!({"success": true}));
+        }
+    }
+
+    async fn of_many_at_once_one_is_carried_out(app) {
+        let me = app.customer().await;
+        let buy = json!({"apiMode": "byok"});
+        let answers = join_all((0..6).map(|_| once(&me, "same", "POST", "/purchase", &buy))).await;
+        for answer in &answers {
+            match answer.status {
+                201 => assert!(answer.text == answers.iter().find(|a| a.status == 201).unwrap().text),
+                _ => drop(answer.error(409, "REQUEST_IN_PROGRESS")),
+            }
+        }
+        assert_eq!(me.get("").await.as_array().unwrap().len(), 1);
+        once(&me, "same", "POST", "/purchase", &buy).await.data(201);
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_visible_ascii() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let buy = json!({"apiMode": "byok"});
+    for bad in ["", " ", "a b", &"x".repeat(256)] {
+        let error = once(&me, bad, "POST", "/purchase", &buy).await.error(400, "INVALID_REQUEST");
+        assert_eq!(issues(&error), pairs(&[("Idempotency-Key", "invalid_value")]), "{bad}");
+    }
+    once(&me, &"x".repeat(255), "POST", "/purchase", &buy).await.data(201);
+}
+
+#[tokio::test]
+async fn what_may_be_otherwise_next_time_is_not_kept() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let buy = json!({"apiMode": "byok"});
+    app.faults(json!([{"method": "POST", "path": "*/v1/checkouts*", "status": 500, "times": 5}])).await;
+    once(&me, "k", "POST", "/purchase", &buy).await.error(500, "INTERNAL_ERROR");
+    app.faults(json!([])).await;
+    let nobody = app.anonymous();
+    once(&nobody, "k", "POST", "/purchase", &buy).await.error(401, "UNAUTHORIZED");
+    let (reader, _) = app.key(me.user, "read", None).await;
+    once(&reader, "k", "POST", "/purchase", &buy).await.error(403, "FORBIDDEN");
+    let made = once(&me, "k", "POST", "/purchase", &buy).await;
+    assert_eq!((made.status, made.header("idempotency-replayed")), (201, None));
+    // Nor does a kept answer open anything to who may not come in.
+    once(&nobody, "k", "POST", "/purchase", &buy).await.error(401, "UNAUTHORIZED");
+    let revoked = app.revoked(me.user).await;
+    once(&revoked, "k", "POST", "/purchase", &buy).await.error(401, "UNAUTHORIZED");
+}

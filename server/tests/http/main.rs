@@ -1,0 +1,38 @@
+//! The API as its users meet it: a real server, real HTTP, both databases. One file a subject.
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    reason = "`json!` in an argument reads best, and a panic is how a test fails"
+)]
+
+mod account;
+mod activate;
+mod api_disabled;
+mod auth;
+mod bodies;
+mod callbacks;
+mod cli;
+mod client;
+mod crash;
+mod customer;
+mod delete;
+mod endpoints;
+mod envelope;
+mod failures;
+mod idempotency;
+mod ids;
+mod life;
+mod openapi;
+mod payment;
+mod postgres;
+mod process;
+mod purchase;
+mod reading;
+mod record;
+mod redeploy;
+mod states;
+mod status_and_list;
+mod stop;
+mod support;
+mod timeline;
+mod update;

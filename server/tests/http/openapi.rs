@@ -1,0 +1,193 @@
+//! The OpenAPI document says what the server does.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Body};
+use crate::endpoints::ENDPOINTS;
+use crate::support::{App, activation, bot, changed, issues, pairs};
+
+async fn document() -> Value {
+    let app = App::start().await;
+    let request = app.anonymous().request("GET", "/api/openapi");
+    Answer::of(request).await.json()
+}
+
+/// The `(method, path, operation)` of everything in it.
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path = |(path, item): (&String, &Value)| {
+        let item = item.as_object().unwrap().clone();
+        item.into_iter().map(|(method, op)| (method.to_uppercase(), path.clone(), op)).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+#[tokio::test]
+async fn it_lists_the_endpoints_that_the_tests_walk() {
+    let document = document().await;
+    let listed: BTreeSet<(String, String)> =
+        operations(&document).into_iter().map(|(method, path, _)| (method, path)).collect();
+    let walked: BTreeSet<(String, String)> =
+        ENDPOINTS.iter().map(|endpoint| (endpoint.method.to_owned(), endpoint.path.to_owned())).collect();
+    assert_eq!(listed, walked);
+}
+
+#[tokio::test]
+async fn the_whole_document() {
+    let document = document().await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    insta::assert_json_snapshot!(document);
+}
+
+#[test]
+fn the_command_line_prints_the_same() {
+    let printed = crate::process::reef(&["openapi"], &[]).output().unwrap();
+    let text = String::from_utf8(printed.stdout).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), reef_server::api::document());
+    assert!(printed.status.success() && printed.stderr.is_empty());
+}
+
+#[tokio::test]
+async fn it_is_what_the_server_serves() {
+    assert_eq!(document().await, reef_server::api::document());
+}
+
+#[test]
+fn every_error_of_the_reference_is_there() {
+    let document = reef_server::api::document();
+    // The reference's error lists, and what the contract adds to them.
+    let of = |path: &str, method: &str| -> Vec<(&str, &str)> {
+        let all = [
+            ("401", "UNAUTHORIZED"),
+            ("404", "API_DISABLED"),
+            ("429", "RATE_LIMITED"),
+            ("500", "INTERNAL_ERROR"),
+        ];
+        let own: &[(&str, &str)] = match (method, path.rsplit('/').next()) {
+            (_, Some("purchase")) => &[("400", "INVALID_REQUEST"), ("500", "PAYMENT_NOT_CONFIGURED")],
+            (_, Some("activate")) | ("PATCH", _) => {
+                &[("400", "INVALID_REQUEST"), ("400", "INVALID_INPUT"), ("409", "INVALID_STATE")]
+            }
+            (_, Some("redeploy")) => &[("400", "INVALID_REQUEST"), ("409", "INVALID_STATE")],
+            (_, Some("stop")) => &[("502", "WORKER_DELETE_FAILED"), ("409", "INVALID_STATE")],
+            ("DELETE", _) => &[("502", "WORKER_DELETE_FAILED")],
+            _ => &[],
+        };
+        let one = path.contains("{deploymentId}").then_some(("404", "NOT_FOUND"));
+        // Any live key may ask for its own rights.
+        let scope = (path != "/api/v1/me").then_some(("403", "FORBIDDEN"));
+        let long = (method != "GET").then_some(("413", "INVALID_REQUEST"));
+        all.iter().chain(own).copied().chain(one).chain(scope).chain(long).collect()
+    };
+    for (method, path, operation) in operations(&document) {
+        for (status, code) in of(&path, &method) {
+            let description = operation["responses"][status]["description"].as_str().unwrap_or_default();
+            assert!(description.contains(&format!("`{code}`")), "{method} {path}: {status} {code}");
+        }
+    }
+}
+
+#[test]
+fn every_operation_has_examples() {
+    let document = reef_server::api::document();
+    let example = |content: &Value| content["content"]["application/json"]["example"].clone();
+    for (method, path, operation) in operations(&document) {
+        let responses = operation["responses"].as_object().unwrap();
+        // A 304 has no body to show.
+        for (status, response) in responses.iter().filter(|(status, _)| *status != "304") {
+            let shown = example(response);
+            let key = if status.starts_with('2') { "data" } else { "error" };
+            assert_eq!(
+                shown.as_object().unwrap().keys().collect::<Vec<_>>(),
+                [key],
+                "{method} {path} {status}"
+            );
+            if key == "error" {
+                let code = shown["error"]["code"].as_str().unwrap();
+                assert!(response["description"].as_str().unwrap().contains(&format!("`{code}`")));
+            }
+        }
+        if let Some(body) = operation.get("requestBody") {
+            assert!(example(body).is_object(), "{method} {path}");
+        }
+        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()));
+        assert!(operation["operationId"].is_string());
+    }
+}
+
+/// The properties of the request that the document describes for an operation, and which of them are required.
+fn described(document: &Value, operation_id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let found = operations(document).into_iter().find(|(_, _, op)| op["operationId"] == operation_id);
+    let schema = found.unwrap().2["requestBody"]["content"]["application/json"]["schema"].clone();
+    // A body that may be left out is one of null and the object.
+    let reference = schema["$ref"]
+        .as_str()
+        .or_else(|| schema["oneOf"].as_array()?.iter().find_map(|option| option["$ref"].as_str()));
+    let name = reference.unwrap().rsplit('/').next().unwrap();
+    let schema = &document["components"]["schemas"][name];
+    assert_eq!(schema["additionalProperties"], json!(false), "{name}");
+    let properties = schema["properties"].as_object().unwrap().keys().cloned().collect();
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    (properties, required.iter().map(|key| key.as_str().unwrap().to_owned()).collect())
+}
+
+#[tokio::test]
+async fn its_request_schemas_are_what_is_accepted() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let (purchased, stopped) = (me.in_status("purchased").await, me.in_status("stopped").await);
+    let document = reef_server::api::document();
+    let cases = [
+        ("purchaseAssistant", "POST", "/purchase".to_owned()),
+        ("activateAssistant", "POST", format!("/{purchased}/activate")),
+        ("updateAssistant", "PATCH", format!("/{stopped}")),
+        ("redeployAssistant", "POST", format!("/{stopped}/redeploy")),
+    ];
+    let known: BTreeSet<&str> =
+        ["apiMode", "name", "modelProvider", "modelId", "telegramBotToken", "modelApiKey", "callbackUrl"]
+            .into();
+    for (operation, method, path) in cases {
+        let (properties, required) = described(&document, operation);
+        // Every name is tried with a value that is wrong for all: a known one is told so, an unknown one too.
+        let body: Value = known.iter().map(|key| ((*key).to_owned(), json!(1))).collect();
+        let found = issues(&me.fails(400, "INVALID_REQUEST", method, &path, body).await);
+        let taken: BTreeSet<String> =
+            found.iter().filter(|(_, code)| code == "invalid_type").map(|(path, _)| path.clone()).collect();
+        assert_eq!(taken, properties, "{operation}");
+        if !required.is_empty() {
+            let error = me.fails(400, "INVALID_REQUEST", method, &path, json!({})).await;
+            let missed: BTreeSet<String> = issues(&error).into_iter().map(|(path, _)| path).collect();
+            assert_eq!(missed, required, "{operation}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn its_examples_of_requests_work() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let document = reef_server::api::document();
+    for (method, path, operation) in operations(&document) {
+        let Some(body) = operation.get("requestBody") else { continue };
+        let example = body["content"]["application/json"]["example"].clone();
+        let id = match operation["operationId"].as_str().unwrap() {
+            "purchaseAssistant" => String::new(),
+            "activateAssistant" => me.in_status("purchased").await,
+            _ => me.in_status("stopped").await,
+        };
+        let path = path.replace("{deploymentId}", &id);
+        let answer = me.call(&method, &path, Body::Json(example)).await;
+        assert!(answer.status < 300, "{method} {path}: {answer:?}");
+    }
+    // The limits it names are the ones that hold.
+    let (purchased, schema) =
+        (me.in_status("purchased").await, &document["components"]["schemas"]["ActivateRequest"]);
+    for key in ["name", "modelId", "telegramBotToken"] {
+        let longest = usize::try_from(schema["properties"][key]["maxLength"].as_u64().unwrap()).unwrap();
+        let body = changed(activation(&bot("ok")), json!({key: "x".repeat(longest + 1)}));
+        let error = me.fails(400, "INVALID_REQUEST", "POST", &format!("/{purchased}/activate"), body).await;
+        assert_eq!(issues(&error), pairs(&[(key, "too_long")]));
+    }
+}

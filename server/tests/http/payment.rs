@@ -1,0 +1,65 @@
+//! What payments do to a slot, seen through the API.
+
+use serde_json::{Value, json};
+
+use crate::support::{App, activation, bot};
+
+#[tokio::test]
+async fn only_a_payment_grants() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let (id, checkout) = me.purchase("byok").await;
+    assert_eq!(me.press(&checkout, "decline").await, 402);
+    let success = format!("/assistants/{id}?checkout_id=forged&status=succeeded");
+    let _ = app.http.get(app.url(&success)).send().await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(me.get(&format!("/{id}")).await["paymentStatus"], "pending");
+    me.fails(409, "INVALID_STATE", "POST", &format!("/{id}/activate"), activation(&bot("ok"))).await;
+    assert_eq!(me.press(&checkout, "pay").await, 303);
+    assert_eq!(me.until(&id, "purchased").await["paymentStatus"], "paid");
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_revoked_ends_what_runs() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.active().await;
+    let path = format!("/{id}");
+    let subscription = me.get(&path).await["polarSubscriptionId"].as_str().unwrap().to_owned();
+    happen(&app, &subscription, "past_due").await;
+    let late = me.until_field(&id, "paymentStatus", json!("past_due")).await;
+    assert_eq!(late["status"], "active");
+    happen(&app, &subscription, "revoke").await;
+    let over = me.until(&id, "stopped").await;
+    assert_eq!((&over["paymentStatus"], &over["workerUrl"]), (&json!("canceled"), &Value::Null));
+    let message = over["statusMessage"].as_str().unwrap();
+    assert!(message.starts_with("SUBSCRIPTION_ENDED: "), "{message}");
+    let error = me.fails(409, "INVALID_STATE", "POST", &format!("{path}/redeploy"), Value::Null).await;
+    assert_eq!(error["details"]["currentStatus"], "stopped");
+    assert_eq!(error["details"]["allowedStatuses"], json!(["active", "failed", "stopped"]));
+    me.ok("PATCH", &path, json!({"name": "Still editable"})).await;
+    me.ok("DELETE", &path, Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_revoked_or_refunded_slot_cannot_be_activated() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    for (happening, payment) in [("revoke", "canceled"), ("refund", "refunded")] {
+        let id = me.slot("byok").await;
+        let record = me.get(&format!("/{id}")).await;
+        happen(&app, record["polarSubscriptionId"].as_str().unwrap(), happening).await;
+        let over = me.until_field(&id, "paymentStatus", json!(payment)).await;
+        assert_eq!(over["status"], "purchased");
+        let activate = format!("/{id}/activate");
+        let error = me.fails(409, "INVALID_STATE", "POST", &activate, activation(&bot("ok"))).await;
+        let details = json!({"currentStatus": "purchased", "allowedStatuses": ["purchased"]});
+        assert_eq!(error["details"], details);
+    }
+}
+
+async fn happen(app: &App, subscription: &str, what: &str) {
+    let url = app.url(&format!("/sandbox/polar/subscriptions/{subscription}/{what}"));
+    let answer = app.http.post(url).send().await.unwrap();
+    assert!(answer.status().is_success(), "{what}: {}", answer.status());
+}

@@ -1,0 +1,103 @@
+//! The contract's table, from outside: what is refused in which status, and in which words.
+
+use serde_json::{Value, json};
+
+use crate::customer::STATUSES;
+use crate::support::{App, activation, bot};
+
+#[tokio::test]
+async fn what_a_status_does_not_allow_is_409_and_changes_nothing() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let rules: [(&str, &str, Value, &[&str], &str); 4] = [
+        (
+            "POST",
+            "/activate",
+            activation(&bot("ok")),
+            &["purchased"],
+            "Deployment must be in purchased prebuy state to activate",
+        ),
+        (
+            "PATCH",
+            "",
+            json!({"name": "Other"}),
+            &["purchased", "stopped", "failed"],
+            "Deployment can only be updated when status is purchased, stopped, or failed",
+        ),
+        (
+            "POST",
+            "/redeploy",
+            Value::Null,
+            &["active", "failed", "stopped"],
+            "Deployment can only be redeployed when status is active, failed, or stopped",
+        ),
+        (
+            "POST",
+            "/stop",
+            Value::Null,
+            &["deploying", "active", "failed", "stopped"],
+            "Deployment can only be stopped after it was activated",
+        ),
+    ];
+    for status in STATUSES {
+        let id = me.in_status(status).await;
+        let before = me.get(&format!("/{id}")).await;
+        for (method, path, body, allowed, message) in &rules {
+            if allowed.contains(&status) {
+                continue;
+            }
+            let path = format!("/{id}{path}");
+            let error = me.fails(409, "INVALID_STATE", method, &path, body.clone()).await;
+            let expected = json!({
+                "code": "INVALID_STATE", "message": message,
+                "details": {"currentStatus": status, "allowedStatuses": allowed},
+            });
+            assert_eq!(error, expected, "{method} {path} in {status}");
+        }
+        assert_eq!(me.get(&format!("/{id}")).await, before);
+    }
+}
+
+#[tokio::test]
+async fn a_patch_never_changes_the_status() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    for status in ["purchased", "failed", "stopped"] {
+        let id = me.in_status(status).await;
+        let before = me.get(&format!("/{id}")).await;
+        let after = me.ok("PATCH", &format!("/{id}"), json!({"name": "Other"})).await;
+        for key in ["status", "statusMessage", "workerName", "isPrebuy", "createdAt", "paymentStatus"] {
+            assert_eq!(after[key], before[key], "{key} in {status}");
+        }
+        assert_eq!(after["name"], "Other");
+    }
+}
+
+#[tokio::test]
+async fn stop_works_from_every_status_after_activation() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    for status in ["deploying", "active", "failed", "stopped"] {
+        let id = me.in_status(status).await;
+        let stopped = me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
+        let (is, url) = (&stopped["status"], &stopped["workerUrl"]);
+        assert_eq!((is, url), (&json!("stopped"), &Value::Null), "from {status}");
+        assert_eq!(stopped["statusMessage"], Value::Null, "what the owner wished needs no explanation");
+    }
+}
+
+#[tokio::test]
+async fn redeploy_works_from_active_failed_and_stopped() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    for status in ["active", "failed", "stopped"] {
+        let id = me.in_status(status).await;
+        if status == "failed" {
+            me.ok("PATCH", &format!("/{id}"), json!({"telegramBotToken": bot("ok")})).await;
+        }
+        let record = me.ok("POST", &format!("/{id}/redeploy"), Value::Null).await;
+        assert_eq!((&record["status"], &record["statusMessage"]), (&json!("deploying"), &Value::Null));
+        assert_eq!(record["workerUrl"], Value::Null);
+        me.until(&id, "active").await;
+    }
+}

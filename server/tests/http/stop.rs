@@ -1,0 +1,96 @@
+//! Stopping: the worker is gone, or nothing has changed.
+
+use serde_json::{Value, json};
+
+use crate::support::App;
+
+const NOT_STOPPED: &str = "Failed to delete deployed worker before stopping";
+
+#[tokio::test]
+async fn stopping_twice_changes_nothing_more() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.active().await;
+    let path = format!("/{id}/stop");
+    let once = me.ok("POST", &path, Value::Null).await;
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    assert_eq!(me.ok("POST", &path, Value::Null).await, once);
+    assert_eq!(me.get(&format!("/{id}")).await, once);
+    assert_eq!(app.events(&id).await.last().map(|event| event.status.as_str()), Some("stopped"));
+    let stops = app.events(&id).await.iter().filter(|event| event.status.as_str() == "stopped").count();
+    assert_eq!(stops, 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_will_not_go_is_502_and_still_there() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.activated("stubborn").await;
+    let before = me.until(&id, "active").await;
+    for _ in 0..2 {
+        let error = me.fails(502, "WORKER_DELETE_FAILED", "POST", &format!("/{id}/stop"), Value::Null).await;
+        assert_eq!(error, json!({"code": "WORKER_DELETE_FAILED", "message": NOT_STOPPED}));
+        assert_eq!(me.get(&format!("/{id}")).await, before);
+    }
+    // It still works: its worker is known at its address.
+    let health = app.http.get(before["workerUrl"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(health.status(), 200);
+}
+
+#[tokio::test]
+async fn a_fault_that_passes_is_safe_to_repeat() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.active().await;
+    let before = me.get(&format!("/{id}")).await;
+    for fault in [json!({"status": 500}), json!({"status": 403}), json!({"drop": true})] {
+        let mut fault = fault;
+        fault["path"] = json!("*/deleteWebhook");
+        fault["times"] = json!(5);
+        app.faults(json!([fault])).await;
+        me.fails(502, "WORKER_DELETE_FAILED", "POST", &format!("/{id}/stop"), Value::Null).await;
+        assert_eq!(me.get(&format!("/{id}")).await, before, "{fault}");
+    }
+    app.faults(json!([])).await;
+    let stopped = me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
+    assert_eq!(stopped["status"], "stopped");
+    let worker = app.http.get(before["workerUrl"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(worker.status(), 404);
+}
+
+#[tokio::test]
+async fn an_upstream_404_is_gone() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.active().await;
+    app.faults(json!([{"path": "*/deleteWebhook", "status": 404, "times": 5}])).await;
+    assert_eq!(me.ok("POST", &format!("/{id}/stop"), Value::Null).await["status"], "stopped");
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_answer_is_502() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.active().await;
+    app.faults(json!([{"path": "*/deleteWebhook", "delayMs": 60_000, "times": 5}])).await;
+    me.fails(502, "WORKER_DELETE_FAILED", "POST", &format!("/{id}/stop"), Value::Null).await;
+    assert_eq!(me.get(&format!("/{id}")).await["status"], "active");
+}
+
+#[tokio::test]
+async fn a_deployment_that_is_stopped_stays_stopped() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    app.faults(json!([{"path": "*/setWebhook", "delayMs": 400}])).await;
+    let id = me.activated("ok").await;
+    crate::support::eventually("the webhook being set", async || {
+        let asked = app.asked("telegram").await;
+        asked.iter().any(|call| call["path"].as_str().unwrap().ends_with("/setWebhook")).then_some(())
+    })
+    .await;
+    let stopped = me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
+    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+    assert_eq!(me.get(&format!("/{id}")).await, stopped);
+    let worker = app.url(&format!("/workers/{}", stopped["workerName"].as_str().unwrap()));
+    assert_eq!(app.http.get(worker).send().await.unwrap().status(), 404, "its worker is gone");
+}

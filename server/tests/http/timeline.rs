@@ -1,0 +1,84 @@
+//! The timeline as a list and as a stream; callbacks looked at, sent again and tried.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::callbacks::Receiver;
+use crate::client::ASSISTANTS;
+use crate::support::{App, Database, activation, bot, changed, eventually, on_both_databases};
+
+on_both_databases! {
+    async fn the_timeline_is_newest_first(app) {
+        let me = app.customer().await;
+        let id = me.active().await;
+        let events = me.get(&format!("/{id}/events")).await;
+        let told: Vec<_> = events.as_array().unwrap().iter().map(|event| {
+            (event["sequence"].as_i64().unwrap(), event["previousStatus"].clone(), event["status"].clone())
+        }).collect();
+        let step = |sequence: i64, from: &str, to: &str| (sequence, json!(from), json!(to));
+        assert_eq!(told, [
+            step(3, "deploying", "active"),
+            step(2, "purchased", "deploying"),
+            step(1, "pending_payment", "purchased"),
+        ]);
+    }
+
+    async fn a_stream_resumes_and_goes_on(app) {
+        let me = app.customer().await;
+        let id = me.active().await;
+        let request = me.request("GET", &format!("{ASSISTANTS}/{id}/events"));
+        let request = request.header("Accept", "text/event-stream").header("Last-Event-ID", "2");
+        let mut stream = request.send().await.unwrap();
+        assert_eq!(stream.headers()["content-type"], "text/event-stream");
+        let mut text = String::new();
+        let mut until = async |what: &str| {
+            while !text.contains(what) {
+                let chunk = tokio::time::timeout(Duration::from_secs(10), stream.chunk()).await;
+                let chunk = chunk.expect("news in time").unwrap().expect("the stream goes on");
+                text.push_str(std::str::from_utf8(&chunk).unwrap());
+            }
+            text.clone()
+        };
+        let resumed = until("\"active\"").await;
+        assert!(resumed.contains("id: 3") && !resumed.contains("id: 2"), "{resumed}");
+        me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
+        let live = until("\"stopped\"").await;
+        assert!(live.contains("id: 4") && live.contains("event: assistant.status_changed"), "{live}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callbacks_are_listed_sent_again_and_tried() {
+    let (receiver, target) = Receiver::start(&[]).await;
+    let app = App::on(Database::Sqlite, &[("CALLBACK_OVERRIDES", &target)]).await;
+    let me = app.customer().await;
+    let id = me.slot("byok").await;
+    let body = changed(activation(&bot("ok")), json!({"callbackUrl": "https://hooks.test/x"}));
+    me.ok("POST", &format!("/{id}/activate"), body).await;
+    me.until(&id, "active").await;
+    let log = eventually("both callbacks to be delivered", async || {
+        let log = me.get(&format!("/{id}/callbacks")).await;
+        log.as_array().unwrap().iter().all(|entry| entry["state"] == "delivered").then_some(log)
+    })
+    .await;
+    let (newest, count) = (log[0].clone(), receiver.got().len());
+    assert_eq!((count, &newest["lastStatus"], &newest["attempts"]), (2, &json!(200), &json!(1)));
+
+    let path = format!("/{id}/callbacks/{}/redeliver", newest["id"].as_str().unwrap());
+    assert_eq!(me.ok("POST", &path, Value::Null).await["state"], "pending");
+    let again = eventually("the redelivery", async || receiver.got().get(2).cloned()).await;
+    assert_eq!(again.0["webhook-id"].to_str().unwrap(), newest["id"].as_str().unwrap());
+
+    me.ok("POST", &format!("/{id}/callbacks/test"), Value::Null).await;
+    let test = eventually("the test", async || receiver.got().get(3).cloned()).await;
+    let test: Value = serde_json::from_slice(&test.1).unwrap();
+    assert_eq!((&test["type"], &test["data"]["status"]), (&json!("assistant.test"), &json!("active")));
+
+    // Another assistant's callback is not this one's, and one without a URL has nowhere to send to.
+    let bare = me.active().await;
+    let foreign = format!("/{bare}/callbacks/{}/redeliver", newest["id"].as_str().unwrap());
+    me.fails(404, "NOT_FOUND", "POST", &foreign, Value::Null).await;
+    me.fails(400, "INVALID_INPUT", "POST", &format!("/{bare}/callbacks/test"), Value::Null).await;
+    app.customer().await.fails(404, "NOT_FOUND", "POST", &path, Value::Null).await;
+}
