@@ -191,7 +191,8 @@ impl Tx {
         let rows: Vec<Row> = fetch_all!(
             self,
             Row,
-            "select * from deliveries where assistant_id = $1 order by created_at desc, id desc limit $2",
+            "select * from deliveries where assistant_id = $1
+             order by created_at desc, sequence desc, id desc limit $2",
             assistant,
             limit,
         );
