@@ -25,7 +25,9 @@ const FAST_BUILD: [(&str, &str); 3] = [
 pub fn for_site() -> Result<Vec<PathBuf>> {
     wasm_target()?;
     let bindgen = locked_version("wasm-bindgen")?;
-    let trunk = cargo_tool("trunk", "trunk", TRUNK, &["--no-default-features", "--features", "rustls"])?;
+    // With `--locked`: the newest of its dependencies do not compile together.
+    let trunk_options = ["--locked", "--no-default-features", "--features", "rustls"];
+    let trunk = cargo_tool("trunk", "trunk", TRUNK, &trunk_options)?;
     // Without `--locked`: the lock file it is published with does not resolve.
     let bindgen = cargo_tool("wasm-bindgen", "wasm-bindgen-cli", &bindgen, &[])?;
     let binaryen = npm("frontend")?.join(".bin");

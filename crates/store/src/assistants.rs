@@ -8,7 +8,12 @@ use reef_domain::{Assistant, FailureCode, State, Timestamp};
 use sqlx::FromRow;
 
 use crate::error::StoreError;
-use crate::tx::{Tx, dialect, execute, fetch_all, fetch_optional};
+use crate::tx::{Tx, dialect, execute, fetch_optional};
+
+mod beside;
+mod lists;
+
+pub use beside::Secrets;
 
 #[derive(FromRow)]
 struct Row {
@@ -46,6 +51,8 @@ macro_rules! select {
         )
     };
 }
+
+pub(crate) use select;
 
 /// The state as its columns.
 struct Columns<'a> {
@@ -136,37 +143,8 @@ impl TryFrom<Row> for Assistant {
     }
 }
 
-/// An assistant's secrets, sealed, and what may be known of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
-pub struct Secrets {
-    /// The bot token, sealed.
-    pub bot_token: Option<Vec<u8>>,
-    /// A keyed hash of the bot token.
-    pub bot_fingerprint: Option<Vec<u8>>,
-    /// The model key, sealed.
-    pub model_key: Option<Vec<u8>>,
-    /// OpenRouter's name for the key it made, in managed mode.
-    pub managed_key_hash: Option<String>,
-}
-
 fn one(row: Option<Row>) -> Result<Option<Assistant>, StoreError> {
     row.map(Assistant::try_from).transpose()
-}
-
-fn all(rows: Vec<Row>) -> Result<Vec<Assistant>, StoreError> {
-    rows.into_iter().map(Assistant::try_from).collect()
-}
-
-/// Those that can be read: what looks after everybody must not stop at one that is broken.
-fn sound(rows: Vec<Row>) -> Vec<Assistant> {
-    let read = rows.into_iter().map(Assistant::try_from);
-    read.filter_map(|row| {
-        row.inspect_err(|error| {
-            tracing::error!(error = error as &dyn std::error::Error, "an assistant is passed over");
-        })
-        .ok()
-    })
-    .collect()
 }
 
 impl Tx {
@@ -242,167 +220,6 @@ impl Tx {
         ))
     }
 
-    /// A user's assistants, newest first, without unpaid ones ordered before `unpaid_since`.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn assistants_of(
-        &mut self,
-        user: UserId,
-        unpaid_since: Timestamp,
-    ) -> Result<Vec<Assistant>, StoreError> {
-        all(fetch_all!(
-            self,
-            Row,
-            select!(
-                "where user_id = $1 and (status <> 'pending_payment' or created_at >= $2)
-                 order by created_at desc, id desc"
-            ),
-            user,
-            unpaid_since,
-        ))
-    }
-
-    /// A page of the same list: at most `limit` after the one created then with that id.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn assistants_page(
-        &mut self,
-        user: UserId,
-        unpaid_since: Timestamp,
-        after: Option<(Timestamp, AssistantId)>,
-        limit: i64,
-    ) -> Result<Vec<Assistant>, StoreError> {
-        let Some((created_at, id)) = after else {
-            return all(fetch_all!(
-                self,
-                Row,
-                select!(
-                    "where user_id = $1 and (status <> 'pending_payment' or created_at >= $2)
-                     order by created_at desc, id desc limit $3"
-                ),
-                user,
-                unpaid_since,
-                limit,
-            ));
-        };
-        all(fetch_all!(
-            self,
-            Row,
-            select!(
-                "where user_id = $1 and (status <> 'pending_payment' or created_at >= $2)
-                   and (created_at < $3 or (created_at = $3 and id < $4))
-                 order by created_at desc, id desc limit $5"
-            ),
-            user,
-            unpaid_since,
-            created_at,
-            id,
-            limit,
-        ))
-    }
-
-    /// How many unpaid slots a user has ordered since `since`.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn count_unpaid(&mut self, user: UserId, since: Timestamp) -> Result<i64, StoreError> {
-        let row: Option<(i64,)> = fetch_optional!(
-            self,
-            (i64,),
-            "select count(*) from assistants where user_id = $1 and status = 'pending_payment' and created_at > $2",
-            user,
-            since,
-        );
-        Ok(row.map_or(0, |(count,)| count))
-    }
-
-    /// Assistants in a status, oldest change first: what reconcilers walk. A corrupt row is logged and left out.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn assistants_in(&mut self, status: Status, limit: i64) -> Result<Vec<Assistant>, StoreError> {
-        Ok(sound(fetch_all!(
-            self,
-            Row,
-            select!("where status = $1 order by updated_at, id limit $2"),
-            status.as_str(),
-            limit
-        )))
-    }
-
-    /// Deployments that should have ended by `now`. A corrupt row is logged and left out.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn overdue_deployments(
-        &mut self,
-        now: Timestamp,
-        limit: i64,
-    ) -> Result<Vec<Assistant>, StoreError> {
-        Ok(sound(fetch_all!(
-            self,
-            Row,
-            select!("where status = 'deploying' and deadline <= $1 order by deadline limit $2"),
-            now,
-            limit,
-        )))
-    }
-
-    /// Whether another assistant holds the same bot: of the same owner and not stopped, or of anybody and
-    /// running, when `owner` is `None`. Of two that are being deployed at once, the older one holds it.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn bot_is_taken(
-        &mut self,
-        fingerprint: &[u8],
-        besides: AssistantId,
-        owner: Option<UserId>,
-    ) -> Result<bool, StoreError> {
-        let row: Option<(i64,)> = match owner {
-            Some(owner) => fetch_optional!(
-                self,
-                (i64,),
-                "select count(*) from assistants
-                 where bot_fingerprint = $1 and id <> $2 and user_id = $3 and status <> 'stopped'",
-                fingerprint,
-                besides,
-                owner,
-            ),
-            None => fetch_optional!(
-                self,
-                (i64,),
-                "select count(*) from assistants where bot_fingerprint = $1 and id <> $2
-                   and (status = 'active' or (status = 'deploying' and id < $2))",
-                fingerprint,
-                besides,
-            ),
-        };
-        Ok(row.is_some_and(|(count,)| count > 0))
-    }
-
-    /// Whether another assistant, of anybody, runs or is being brought up as this bot.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn bot_runs_elsewhere(
-        &mut self,
-        fingerprint: &[u8],
-        besides: AssistantId,
-    ) -> Result<bool, StoreError> {
-        let row: Option<(i64,)> = fetch_optional!(
-            self,
-            (i64,),
-            "select count(*) from assistants
-             where bot_fingerprint = $1 and id <> $2 and status in ('active', 'deploying')",
-            fingerprint,
-            besides,
-        );
-        Ok(row.is_some_and(|(count,)| count > 0))
-    }
-
     /// Writes an assistant over the version it was read as; `false` when somebody was faster.
     /// The assistant's own version is moved on.
     ///
@@ -438,103 +255,5 @@ impl Tx {
         );
         a.version += i64::from(written == 1);
         Ok(written == 1)
-    }
-
-    /// Notes the checkout made for a slot.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn set_checkout(
-        &mut self,
-        id: AssistantId,
-        checkout: &str,
-        url: &str,
-    ) -> Result<(), StoreError> {
-        execute!(
-            self,
-            "update assistants set checkout_id = $2, checkout_url = $3 where id = $1",
-            id,
-            checkout,
-            url
-        );
-        Ok(())
-    }
-
-    /// Where a slot can be paid.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn checkout_url(&mut self, id: AssistantId) -> Result<Option<String>, StoreError> {
-        let row: Option<(Option<String>,)> =
-            fetch_optional!(self, (Option<String>,), "select checkout_url from assistants where id = $1", id);
-        Ok(row.and_then(|(url,)| url))
-    }
-
-    /// An assistant's secrets; all absent when there is no such assistant.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn secrets(&mut self, id: AssistantId) -> Result<Secrets, StoreError> {
-        let row: Option<Secrets> = fetch_optional!(
-            self,
-            Secrets,
-            "select bot_token, bot_fingerprint, model_key, managed_key_hash from assistants where id = $1",
-            id,
-        );
-        Ok(row.unwrap_or_default())
-    }
-
-    /// Replaces those secrets that are given; the others stay.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn set_secrets(&mut self, id: AssistantId, secrets: &Secrets) -> Result<(), StoreError> {
-        execute!(
-            self,
-            "update assistants set bot_token = coalesce($2, bot_token), bot_fingerprint = coalesce($3, bot_fingerprint),
-                    model_key = coalesce($4, model_key), managed_key_hash = coalesce($5, managed_key_hash)
-             where id = $1",
-            id,
-            &secrets.bot_token,
-            &secrets.bot_fingerprint,
-            &secrets.model_key,
-            &secrets.managed_key_hash,
-        );
-        Ok(())
-    }
-
-    /// Deletes an assistant and everything of it that is not a record of what was said to its owner;
-    /// a tombstone keeps its id.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn delete_assistant(
-        &mut self,
-        id: AssistantId,
-        user: UserId,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        execute!(self, "delete from chat_turns where assistant_id = $1", id);
-        execute!(self, "delete from bot_updates where assistant_id = $1", id);
-        execute!(self, "delete from workers where assistant_id = $1", id);
-        execute!(
-            self,
-            "insert into tombstones (assistant_id, user_id, deleted_at) values ($1, $2, $3)
-             on conflict (assistant_id) do nothing",
-            id,
-            user,
-            now,
-        );
-        Ok(execute!(self, "delete from assistants where id = $1", id) == 1)
-    }
-
-    /// Whether a slot with this id has been deleted.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn is_tombstone(&mut self, id: AssistantId) -> Result<bool, StoreError> {
-        let row: Option<(i64,)> =
-            fetch_optional!(self, (i64,), "select count(*) from tombstones where assistant_id = $1", id);
-        Ok(row.is_some_and(|(count,)| count > 0))
     }
 }

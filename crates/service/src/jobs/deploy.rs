@@ -3,25 +3,19 @@
 //! The job may be run again from the start after a crash: every step brings about the same thing twice.
 //! A run that is no longer the current one takes away what it may have created.
 
-use std::time::Duration;
-
 use reef_domain::ids::AssistantId;
 use reef_domain::state::{Event, State};
-use reef_domain::wire::{ApiMode, Provider};
-use reef_domain::{Assistant, FailureCode, Timestamp, catalog};
+use reef_domain::{Assistant, FailureCode, Timestamp};
 use reef_store::Secrets;
 use secrecy::SecretString;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::{Job, JobError};
+mod steps;
+
+use super::JobError;
 use crate::error::Error;
-use crate::ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, WorkerSpec};
+use crate::ports::WorkerRef;
 use crate::services::Services;
-
-/// Between two tries of a step whose vendor did not answer: short, for somebody is waiting.
-const STEP_RETRY: Duration = Duration::from_millis(700);
-/// How often a worker that was started may fail its health check.
-const HEALTH_TRIES: usize = 5;
 
 /// Why a run stops.
 enum Halt {
@@ -148,197 +142,6 @@ impl Services {
 }
 
 impl Deployment<'_> {
-    /// The steps, each with its failure code; gives the worker's URL.
-    async fn steps(&self) -> Result<String, Halt> {
-        let bot = self.check_bot().await?;
-        let spec = self.check_model(&bot).await?;
-        self.still_current().await?;
-        self.fence_old_worker().await?;
-        let started = self.start_worker(&spec).await?;
-        self.still_current().await?;
-        if let Some(url) = &started.webhook_url {
-            self.set_webhook(url, &spec).await?;
-        }
-        self.check_health().await?;
-        Ok(started.worker_url)
-    }
-
-    /// Whose bot it is, and that no other running assistant answers as it.
-    async fn check_bot(&self) -> Result<BotIdentity, Halt> {
-        let telegram = &self.services.ports().telegram;
-        let bot = loop {
-            match telegram.get_me(&self.bot_token).await {
-                Ok(bot) => break bot,
-                Err(error) => self.telegram_says(&error).await?,
-            }
-        };
-        let fingerprint = self.secrets.bot_fingerprint.clone().unwrap_or_default();
-        let mut tx = self.services.store().read().await?;
-        if tx.bot_is_taken(&fingerprint, self.assistant.id, None).await? {
-            return Err(Halt::Failed(FailureCode::TelegramConflict));
-        }
-        Ok(bot)
-    }
-
-    /// That the key opens the model; gives everything the worker needs.
-    async fn check_model(&self, bot: &BotIdentity) -> Result<WorkerSpec, Halt> {
-        let a = &self.assistant;
-        let unavailable = || Halt::Failed(FailureCode::ModelUnavailable);
-        let provider = a.config.provider.ok_or_else(unavailable)?;
-        let model_id = a.config.model_id.clone().ok_or_else(unavailable)?;
-        let (model_id, model_key) = match a.mode {
-            ApiMode::Byok => (model_id, self.services.open_model_key(a.id, &self.secrets)?),
-            ApiMode::Managed => {
-                let id = catalog::openrouter_id(&model_id).ok_or_else(unavailable)?;
-                (id.to_owned(), Some(self.managed_key().await?))
-            }
-        };
-        let model_key = model_key.ok_or(Halt::Failed(FailureCode::ModelKeyRejected))?;
-        self.try_model(provider, &model_id, &model_key).await?;
-        let secret_of = format!(
-            "{}/{}",
-            a.id,
-            crate::vault::hex(self.secrets.bot_fingerprint.as_deref().unwrap_or_default())
-        );
-        Ok(WorkerSpec {
-            worker: self.worker.clone(),
-            name: a.name().to_owned(),
-            bot_token: self.bot_token.clone(),
-            // The same for every run with this bot, so that a late call of an old run changes nothing.
-            webhook_secret: self.services.vault().derive("telegram webhook secret", &secret_of).into(),
-            bot_id: bot.id,
-            bot_username: bot.username.clone(),
-            provider,
-            model_id,
-            model_key,
-        })
-    }
-
-    async fn try_model(&self, provider: Provider, model_id: &str, key: &SecretString) -> Result<(), Halt> {
-        loop {
-            match self.services.ports().models.check(provider, model_id, key).await {
-                Ok(()) => return Ok(()),
-                Err(ModelCheckError::KeyRejected) => return Err(Halt::Failed(FailureCode::ModelKeyRejected)),
-                Err(ModelCheckError::ModelUnavailable) => {
-                    return Err(Halt::Failed(FailureCode::ModelUnavailable));
-                }
-                Err(error @ ModelCheckError::Unavailable(_)) => {
-                    self.wait_and_see("model provider", &error).await?;
-                }
-            }
-        }
-    }
-
-    /// The managed assistant's own key: the one it has, or a new one, kept before it is used.
-    async fn managed_key(&self) -> Result<SecretString, Halt> {
-        let id = self.assistant.id;
-        if let Some(key) = self.services.open_model_key(id, &self.secrets)? {
-            return Ok(key);
-        }
-        let keys =
-            self.services.ports().managed_keys.as_ref().ok_or(Halt::Failed(FailureCode::ModelUnavailable))?;
-        let made = loop {
-            match keys.create(&format!("reef-{id}"), self.services.config().managed_credit_usd).await {
-                Ok(made) => break made,
-                Err(error) => self.wait_and_see("managed keys", &error).await?,
-            }
-        };
-        let mut secrets =
-            self.services.seal_secrets(id, None, Some(secrecy::ExposeSecret::expose_secret(&made.key)))?;
-        let mut work = self.services.work().await?;
-        if work.tx.lock_assistant(id).await?.is_none() {
-            // It was deleted meanwhile: nobody else knows of this key.
-            work.enqueue(Job::DeleteManagedKey { hash: made.hash }).await?;
-            work.commit().await?;
-            return Err(Halt::Stale);
-        }
-        secrets.managed_key_hash = Some(made.hash);
-        work.tx.set_secrets(id, &secrets).await?;
-        work.commit().await?;
-        Ok(made.key)
-    }
-
-    /// An older run's worker must not answer beside the new one.
-    async fn fence_old_worker(&self) -> Result<(), Halt> {
-        let older = WorkerRef { generation: self.worker.generation - 1, ..self.worker.clone() };
-        while let Err(error) = self.services.ports().workers.remove(&older).await {
-            self.wait_and_see("worker host", &error).await?;
-        }
-        // Where the new worker fetches its updates itself, a webhook would be in its way.
-        loop {
-            match self.services.ports().telegram.delete_webhook(&self.bot_token).await {
-                Ok(()) => return Ok(()),
-                Err(error) => match error {
-                    // Deploying sets the webhook anew anyway; refusing to forget the old one is no obstacle.
-                    TelegramError::Unavailable(_) => return Ok(()),
-                    other => self.telegram_says(&other).await?,
-                },
-            }
-        }
-    }
-
-    async fn start_worker(&self, spec: &WorkerSpec) -> Result<crate::ports::Started, Halt> {
-        let mut tries = 0;
-        loop {
-            match self.services.ports().workers.start(spec).await {
-                Ok(started) => return Ok(started),
-                Err(error) if tries + 1 < HEALTH_TRIES => {
-                    tries += 1;
-                    self.wait_and_see("worker host", &error).await?;
-                }
-                Err(error) => {
-                    tracing::warn!(assistant_id = %self.assistant.id, error = %error, "worker could not be started");
-                    return Err(Halt::Failed(FailureCode::WorkerStartFailed));
-                }
-            }
-        }
-    }
-
-    async fn set_webhook(&self, url: &str, spec: &WorkerSpec) -> Result<(), Halt> {
-        let secret = secrecy::ExposeSecret::expose_secret(&spec.webhook_secret);
-        loop {
-            match self.services.ports().telegram.set_webhook(&self.bot_token, url, secret).await {
-                Ok(()) => return Ok(()),
-                Err(error) => self.telegram_says(&error).await?,
-            }
-        }
-    }
-
-    async fn check_health(&self) -> Result<(), Halt> {
-        for _ in 0..HEALTH_TRIES {
-            match self.services.ports().workers.health(&self.worker).await {
-                Ok(()) => return Ok(()),
-                Err(error) => self.wait_and_see("worker", &error).await?,
-            }
-        }
-        Err(Halt::Failed(FailureCode::HealthCheckFailed))
-    }
-
-    /// What a refusal of Telegram means: the end, or another try after a while.
-    async fn telegram_says(&self, error: &TelegramError) -> Result<(), Halt> {
-        match error {
-            TelegramError::TokenRejected => Err(Halt::Failed(FailureCode::TelegramTokenRejected)),
-            TelegramError::Conflict => Err(Halt::Failed(FailureCode::TelegramConflict)),
-            TelegramError::RateLimited { seconds } => {
-                sleep(Duration::from_secs((*seconds).min(60))).await;
-                self.still_current().await
-            }
-            TelegramError::Unavailable(_) => self.wait_and_see("telegram", error).await,
-        }
-    }
-
-    /// Waits a little before a step is tried again, unless the run has been overtaken meanwhile.
-    async fn wait_and_see(&self, who: &str, error: &(dyn std::error::Error + Sync)) -> Result<(), Halt> {
-        tracing::info!(assistant_id = %self.assistant.id, who, error = %error, "a deployment step is tried again");
-        sleep(STEP_RETRY).await;
-        self.still_current().await
-    }
-
-    async fn still_current(&self) -> Result<(), Halt> {
-        let current = self.services.current_run(self.assistant.id, self.worker.generation).await?;
-        current.map(|_| ()).ok_or(Halt::Stale)
-    }
-
     /// Takes away what this run may have created. The bot is only let go of when no newer run uses it.
     async fn clean_up(&self) -> Result<(), JobError> {
         let now = {

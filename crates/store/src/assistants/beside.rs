@@ -1,0 +1,121 @@
+//! What belongs to an assistant and is not in its record: secrets, the checkout, and what stays when it is deleted.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::{AssistantId, UserId};
+use sqlx::FromRow;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_optional};
+
+/// An assistant's secrets, sealed, and what may be known of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct Secrets {
+    /// The bot token, sealed.
+    pub bot_token: Option<Vec<u8>>,
+    /// A keyed hash of the bot token.
+    pub bot_fingerprint: Option<Vec<u8>>,
+    /// The model key, sealed.
+    pub model_key: Option<Vec<u8>>,
+    /// OpenRouter's name for the key it made, in managed mode.
+    pub managed_key_hash: Option<String>,
+}
+
+impl Tx {
+    /// Notes the checkout made for a slot.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_checkout(
+        &mut self,
+        id: AssistantId,
+        checkout: &str,
+        url: &str,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update assistants set checkout_id = $2, checkout_url = $3 where id = $1",
+            id,
+            checkout,
+            url
+        );
+        Ok(())
+    }
+
+    /// Where a slot can be paid.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn checkout_url(&mut self, id: AssistantId) -> Result<Option<String>, StoreError> {
+        let row: Option<(Option<String>,)> =
+            fetch_optional!(self, (Option<String>,), "select checkout_url from assistants where id = $1", id);
+        Ok(row.and_then(|(url,)| url))
+    }
+
+    /// An assistant's secrets; all absent when there is no such assistant.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn secrets(&mut self, id: AssistantId) -> Result<Secrets, StoreError> {
+        let row: Option<Secrets> = fetch_optional!(
+            self,
+            Secrets,
+            "select bot_token, bot_fingerprint, model_key, managed_key_hash from assistants where id = $1",
+            id,
+        );
+        Ok(row.unwrap_or_default())
+    }
+
+    /// Replaces those secrets that are given; the others stay.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_secrets(&mut self, id: AssistantId, secrets: &Secrets) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update assistants set bot_token = coalesce($2, bot_token), bot_fingerprint = coalesce($3, bot_fingerprint),
+                    model_key = coalesce($4, model_key), managed_key_hash = coalesce($5, managed_key_hash)
+             where id = $1",
+            id,
+            &secrets.bot_token,
+            &secrets.bot_fingerprint,
+            &secrets.model_key,
+            &secrets.managed_key_hash,
+        );
+        Ok(())
+    }
+
+    /// Deletes an assistant and everything of it that is not a record of what was said to its owner;
+    /// a tombstone keeps its id.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn delete_assistant(
+        &mut self,
+        id: AssistantId,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        execute!(self, "delete from chat_turns where assistant_id = $1", id);
+        execute!(self, "delete from bot_updates where assistant_id = $1", id);
+        execute!(self, "delete from workers where assistant_id = $1", id);
+        execute!(
+            self,
+            "insert into tombstones (assistant_id, user_id, deleted_at) values ($1, $2, $3)
+             on conflict (assistant_id) do nothing",
+            id,
+            user,
+            now,
+        );
+        Ok(execute!(self, "delete from assistants where id = $1", id) == 1)
+    }
+
+    /// Whether a slot with this id has been deleted.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn is_tombstone(&mut self, id: AssistantId) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> =
+            fetch_optional!(self, (i64,), "select count(*) from tombstones where assistant_id = $1", id);
+        Ok(row.is_some_and(|(count,)| count > 0))
+    }
+}

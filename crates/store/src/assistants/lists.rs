@@ -1,0 +1,188 @@
+//! Several assistants at once: what owners see listed, and what reconcilers walk.
+
+use reef_domain::ids::{AssistantId, UserId};
+use reef_domain::wire::Status;
+use reef_domain::{Assistant, Timestamp};
+
+use super::{Row, select};
+use crate::error::StoreError;
+use crate::tx::{Tx, fetch_all, fetch_optional};
+
+fn all(rows: Vec<Row>) -> Result<Vec<Assistant>, StoreError> {
+    rows.into_iter().map(Assistant::try_from).collect()
+}
+
+/// Those that can be read: what looks after everybody must not stop at one that is broken.
+fn sound(rows: Vec<Row>) -> Vec<Assistant> {
+    let read = rows.into_iter().map(Assistant::try_from);
+    read.filter_map(|row| {
+        row.inspect_err(|error| {
+            tracing::error!(error = error as &dyn std::error::Error, "an assistant is passed over");
+        })
+        .ok()
+    })
+    .collect()
+}
+
+impl Tx {
+    /// A user's assistants, newest first, without unpaid ones ordered before `unpaid_since`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn assistants_of(
+        &mut self,
+        user: UserId,
+        unpaid_since: Timestamp,
+    ) -> Result<Vec<Assistant>, StoreError> {
+        all(fetch_all!(
+            self,
+            Row,
+            select!(
+                "where user_id = $1 and (status <> 'pending_payment' or created_at >= $2)
+                 order by created_at desc, id desc"
+            ),
+            user,
+            unpaid_since,
+        ))
+    }
+
+    /// A page of the same list: at most `limit` after the one created then with that id.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn assistants_page(
+        &mut self,
+        user: UserId,
+        unpaid_since: Timestamp,
+        after: Option<(Timestamp, AssistantId)>,
+        limit: i64,
+    ) -> Result<Vec<Assistant>, StoreError> {
+        let Some((created_at, id)) = after else {
+            return all(fetch_all!(
+                self,
+                Row,
+                select!(
+                    "where user_id = $1 and (status <> 'pending_payment' or created_at >= $2)
+                     order by created_at desc, id desc limit $3"
+                ),
+                user,
+                unpaid_since,
+                limit,
+            ));
+        };
+        all(fetch_all!(
+            self,
+            Row,
+            select!(
+                "where user_id = $1 and (status <> 'pending_payment' or created_at >= $2)
+                   and (created_at < $3 or (created_at = $3 and id < $4))
+                 order by created_at desc, id desc limit $5"
+            ),
+            user,
+            unpaid_since,
+            created_at,
+            id,
+            limit,
+        ))
+    }
+
+    /// How many unpaid slots a user has ordered since `since`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn count_unpaid(&mut self, user: UserId, since: Timestamp) -> Result<i64, StoreError> {
+        let row: Option<(i64,)> = fetch_optional!(
+            self,
+            (i64,),
+            "select count(*) from assistants where user_id = $1 and status = 'pending_payment' and created_at > $2",
+            user,
+            since,
+        );
+        Ok(row.map_or(0, |(count,)| count))
+    }
+
+    /// Assistants in a status, oldest change first: what reconcilers walk. A corrupt row is logged and left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn assistants_in(&mut self, status: Status, limit: i64) -> Result<Vec<Assistant>, StoreError> {
+        Ok(sound(fetch_all!(
+            self,
+            Row,
+            select!("where status = $1 order by updated_at, id limit $2"),
+            status.as_str(),
+            limit
+        )))
+    }
+
+    /// Deployments that should have ended by `now`. A corrupt row is logged and left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn overdue_deployments(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Assistant>, StoreError> {
+        Ok(sound(fetch_all!(
+            self,
+            Row,
+            select!("where status = 'deploying' and deadline <= $1 order by deadline limit $2"),
+            now,
+            limit,
+        )))
+    }
+
+    /// Whether another assistant holds the same bot: of the same owner and not stopped, or of anybody and
+    /// running, when `owner` is `None`. Of two that are being deployed at once, the older one holds it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn bot_is_taken(
+        &mut self,
+        fingerprint: &[u8],
+        besides: AssistantId,
+        owner: Option<UserId>,
+    ) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> = match owner {
+            Some(owner) => fetch_optional!(
+                self,
+                (i64,),
+                "select count(*) from assistants
+                 where bot_fingerprint = $1 and id <> $2 and user_id = $3 and status <> 'stopped'",
+                fingerprint,
+                besides,
+                owner,
+            ),
+            None => fetch_optional!(
+                self,
+                (i64,),
+                "select count(*) from assistants where bot_fingerprint = $1 and id <> $2
+                   and (status = 'active' or (status = 'deploying' and id < $2))",
+                fingerprint,
+                besides,
+            ),
+        };
+        Ok(row.is_some_and(|(count,)| count > 0))
+    }
+
+    /// Whether another assistant, of anybody, runs or is being brought up as this bot.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn bot_runs_elsewhere(
+        &mut self,
+        fingerprint: &[u8],
+        besides: AssistantId,
+    ) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> = fetch_optional!(
+            self,
+            (i64,),
+            "select count(*) from assistants
+             where bot_fingerprint = $1 and id <> $2 and status in ('active', 'deploying')",
+            fingerprint,
+            besides,
+        );
+        Ok(row.is_some_and(|(count,)| count > 0))
+    }
+}
