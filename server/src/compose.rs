@@ -66,10 +66,18 @@ pub struct App {
 /// # Errors
 /// When it can't be opened or migrated.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    let store =
-        Store::connect(&config.database_url).await.context("DATABASE_URL: the database cannot be opened")?;
+    let store = connect(config).await?;
     store.migrate().await.context("the database cannot be brought up to date")?;
     Ok(store)
+}
+
+/// Opens the database as it is.
+///
+/// # Errors
+/// When it can't be opened.
+pub async fn connect(config: &Config) -> anyhow::Result<Store> {
+    let url = config.database_url.expose_secret();
+    Store::connect(url).await.context("DATABASE_URL: the database cannot be opened")
 }
 
 /// Puts the parts together.
@@ -159,7 +167,8 @@ fn service_config(config: &Config, reached: &Reached) -> reef_service::Config {
     let product = |configured: &Option<String>, sandbox: &str| {
         configured.clone().or_else(|| play.then(|| sandbox.to_owned()))
     };
-    let sandbox_secret = || config.sandbox.then(|| reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET.to_owned());
+    let sandbox_secret =
+        || config.sandbox.then(|| SecretString::from(reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET));
     reef_service::Config {
         public_url: reached.public_url.clone(),
         product_byok: product(&polar.product_byok, "sandbox-byok"),

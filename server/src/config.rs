@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reef_outbound::Overrides;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::Url;
 
@@ -38,7 +38,7 @@ pub struct PolarConfig {
     /// The organization's access token.
     pub access_token: Option<SecretString>,
     /// What its webhooks are signed with.
-    pub webhook_secret: Option<String>,
+    pub webhook_secret: Option<SecretString>,
     /// The product of slots with the customer's own key.
     pub product_byok: Option<String>,
     /// The product of managed slots.
@@ -55,8 +55,8 @@ pub struct Config {
     pub bind_addr: SocketAddr,
     /// `PUBLIC_URL`; `None` means `http://` and the bound address.
     pub public_url: Option<String>,
-    /// `DATABASE_URL`
-    pub database_url: String,
+    /// `DATABASE_URL`; it may carry a password.
+    pub database_url: SecretString,
     /// `SECRET_KEY`; `None` means the file beside the database.
     pub secret_key: Option<SecretString>,
     /// `ASSISTANTS_API_V1_ENABLED`
@@ -212,13 +212,13 @@ impl Config {
         Ok(Self {
             bind_addr,
             public_url: vars.url("PUBLIC_URL")?,
-            database_url,
+            database_url: database_url.into(),
             secret_key,
             api_v1_enabled: vars.flag("ASSISTANTS_API_V1_ENABLED", true)?,
             sandbox,
             polar: PolarConfig {
                 access_token,
-                webhook_secret: vars.text("POLAR_WEBHOOK_SECRET"),
+                webhook_secret: vars.secret("POLAR_WEBHOOK_SECRET"),
                 product_byok: vars.text("POLAR_PRODUCT_ID_BYOK"),
                 product_managed: vars.text("POLAR_PRODUCT_ID_MANAGED"),
                 api_url: vars.url("POLAR_API_URL")?,
@@ -244,12 +244,17 @@ impl Config {
         })
     }
 
+    /// The database's file on SQLite.
+    #[must_use]
+    pub fn sqlite_file(&self) -> Option<&Path> {
+        let path = self.database_url.expose_secret().strip_prefix("sqlite:")?.trim_start_matches("//");
+        Some(Path::new(path.split('?').next().unwrap_or(path)))
+    }
+
     /// The folder for files beside the database: its own folder on SQLite, else `data`.
     #[must_use]
     pub fn data_folder(&self) -> PathBuf {
-        let path = self.database_url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//"));
-        let file = path.map(|path| path.split('?').next().unwrap_or(path));
-        match file.and_then(|file| Path::new(file).parent()) {
+        match self.sqlite_file().and_then(Path::parent) {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("data"),
         }

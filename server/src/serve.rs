@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use reef_sandbox::Sandbox;
 use reef_service::Services;
 use reef_service::jobs::Runner;
+use secrecy::ExposeSecret as _;
 
 use crate::compose::{self, Reached};
 use crate::config::Config;
@@ -110,8 +111,9 @@ async fn open_sandbox(config: &Config, reached: &Reached) -> anyhow::Result<Sand
         polar_webhook_secret: config
             .polar
             .webhook_secret
-            .clone()
-            .unwrap_or_else(|| reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET.to_owned()),
+            .as_ref()
+            .map_or(reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET, |secret| secret.expose_secret())
+            .to_owned(),
         polar_webhook_url: Some(format!("{}/webhooks/polar", reached.own_url)),
     };
     reef_sandbox::open(options).await.context("the sandbox cannot be opened")

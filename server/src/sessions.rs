@@ -5,6 +5,7 @@ use reef_app::session::SESSION_USER;
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_service::Services;
+use reef_service::vault::{fingerprint, hex};
 use reef_store::{SessionRow, StoreError};
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
@@ -23,6 +24,12 @@ impl std::fmt::Debug for Sessions {
     }
 }
 
+/// What a session is kept under: who reads the database can't use what they find as a cookie. The id has 128 random
+/// bits, so a plain hash is enough.
+fn kept_under(id: &Id) -> String {
+    hex(&fingerprint("reef session", &id.to_string()))
+}
+
 fn backend(error: impl std::fmt::Display) -> Error {
     Error::Backend(error.to_string())
 }
@@ -31,7 +38,7 @@ impl Sessions {
     fn row(&self, record: &Record) -> Result<SessionRow> {
         let text = |key: &str| record.data.get(key).and_then(|value| value.as_str()).map(str::to_owned);
         Ok(SessionRow {
-            id: record.id.to_string(),
+            id: kept_under(&record.id),
             user_id: text(SESSION_USER).and_then(|id| UserId::parse(&id)),
             data: serde_json::to_string(&record.data).map_err(|error| Error::Encode(error.to_string()))?,
             address: text("address"),
@@ -74,7 +81,7 @@ impl SessionStore for Sessions {
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         let found = async {
             let mut tx = self.0.store().read().await?;
-            tx.session(&id.to_string(), self.0.now()).await
+            tx.session(&kept_under(id), self.0.now()).await
         };
         let Some(row) = found.await.map_err(backend)? else { return Ok(None) };
         let data = serde_json::from_str(&row.data).map_err(|error| Error::Decode(error.to_string()))?;
@@ -84,7 +91,7 @@ impl SessionStore for Sessions {
     async fn delete(&self, id: &Id) -> Result<()> {
         let gone = async {
             let mut tx = self.0.store().begin().await?;
-            tx.delete_session(&id.to_string()).await?;
+            tx.delete_session(&kept_under(id)).await?;
             tx.commit().await
         };
         gone.await.map_err(backend)

@@ -4,16 +4,13 @@ use reef_assistant::Settings;
 use reef_domain::wire::Provider;
 use reef_outbound::assistant_provider;
 use reef_service::ports::{Entropy, WorkerSpec};
-use reef_service::vault::{Place, Vault, VaultError};
+use reef_service::vault::{Place, Vault, VaultError, WORKER_SETTINGS};
 use reef_store::WorkerRow;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::config::Config;
-
-/// Where sealed settings belong; the row is the worker's name.
-const COLUMN: &str = "workers.settings";
 
 /// The settings of a row cannot be read or written.
 #[derive(Debug, Error)]
@@ -63,13 +60,13 @@ pub(crate) fn seal(vault: &Vault, entropy: &dyn Entropy, spec: &WorkerSpec) -> R
         model_key: spec.model_key.expose_secret().to_owned(),
     };
     let text = SecretString::from(serde_json::to_string(&kept).map_err(|_| SealError::Shape)?);
-    let place = Place { column: COLUMN, row: &spec.worker.worker_name };
+    let place = Place { column: WORKER_SETTINGS, row: &spec.worker.worker_name };
     Ok(vault.seal(text.expose_secret(), place, entropy)?)
 }
 
 /// Opens a row's settings.
 pub(crate) fn open(vault: &Vault, config: &Config, worker: &WorkerRow) -> Result<Opened, SealError> {
-    let text = vault.open(&worker.settings, Place { column: COLUMN, row: &worker.worker_name })?;
+    let text = vault.open(&worker.settings, Place { column: WORKER_SETTINGS, row: &worker.worker_name })?;
     let kept: Kept = serde_json::from_str(text.expose_secret()).map_err(|_| SealError::Shape)?;
     let settings = Settings {
         name: kept.name,

@@ -33,7 +33,7 @@ pub const PREVIOUS_SECRET_SIGNS: Duration = Duration::from_secs(24 * 3600);
 
 const PREFIX: &str = "whsec_";
 const SECRET_BYTES: usize = 32;
-const COLUMN: &str = "users.callback_secret";
+pub(crate) const COLUMN: &str = "users.callback_secret";
 
 /// The exact body of an event's callback.
 #[must_use]

@@ -1,12 +1,12 @@
 //! What the operator decides and the service layer needs to know.
 
-use std::fmt;
 use std::time::Duration;
 
 use reef_domain::wire::ApiMode;
+use secrecy::SecretString;
 
 /// The operator's decisions.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Where customers reach Reef, without a trailing slash.
     pub public_url: String,
@@ -17,30 +17,13 @@ pub struct Config {
     /// Whether payments can be taken at all.
     pub payments_configured: bool,
     /// What Polar signs its webhooks with.
-    pub polar_webhook_secret: Option<String>,
+    pub polar_webhook_secret: Option<SecretString>,
     /// How long a deployment may take.
     pub deploy_timeout: Duration,
     /// Whether strangers may open accounts.
     pub signups_open: bool,
     /// The credit a managed period brings, in US dollars.
     pub managed_credit_usd: f64,
-}
-
-impl fmt::Debug for Config {
-    /// Everything but the secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secret = self.polar_webhook_secret.as_ref().map(|_| "…");
-        f.debug_struct("Config")
-            .field("public_url", &self.public_url)
-            .field("product_byok", &self.product_byok)
-            .field("product_managed", &self.product_managed)
-            .field("payments_configured", &self.payments_configured)
-            .field("polar_webhook_secret", &secret)
-            .field("deploy_timeout", &self.deploy_timeout)
-            .field("signups_open", &self.signups_open)
-            .field("managed_credit_usd", &self.managed_credit_usd)
-            .finish()
-    }
 }
 
 impl Config {

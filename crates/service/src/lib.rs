@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod payments;
 pub mod ports;
+pub mod reseal;
 mod services;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -50,6 +50,11 @@ impl std::fmt::Debug for Vault {
     }
 }
 
+/// How many bytes at the beginning of a sealed value tell which key sealed it.
+pub const PREFIX_LENGTH: usize = 1 + KEY_ID;
+/// Table and column of an embedded worker's settings; the row is the worker's name.
+pub const WORKER_SETTINGS: &str = "workers.settings";
+
 /// What a sealed value belongs to: it can't be opened as anything else.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
@@ -80,6 +85,15 @@ impl Vault {
             Ok(Key { id, bytes })
         });
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
+    }
+
+    /// What every value begins with that a key has sealed, for each key; the first key's comes first.
+    pub fn prefixes(&self) -> impl Iterator<Item = [u8; PREFIX_LENGTH]> {
+        self.keys.iter().map(|key| {
+            let mut prefix = [VERSION; PREFIX_LENGTH];
+            prefix[1..].copy_from_slice(&key.id);
+            prefix
+        })
     }
 
     /// Seals a secret for its place.
@@ -175,6 +189,8 @@ mod tests {
         assert_eq!(rotated.open(&sealed, PLACE).unwrap().expose_secret(), "hush");
         assert!(vault(&key(2)).open(&sealed, PLACE).is_err());
         let again = rotated.seal("hush", PLACE, &SystemEntropy).unwrap();
+        let prefixes: Vec<_> = rotated.prefixes().collect();
+        assert!(again.starts_with(&prefixes[0]) && sealed.starts_with(&prefixes[1]));
         assert!(vault(&key(2)).open(&again, PLACE).is_ok());
     }
 

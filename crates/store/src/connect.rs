@@ -1,5 +1,7 @@
 //! Opening the database and bringing its tables up to date.
 
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -106,6 +108,33 @@ impl Store {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
+    }
+
+    /// Writes a whole, consistent copy of a SQLite database into a new file; other processes go on meanwhile.
+    /// `false` on PostgreSQL, which has tools of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Folder`] when the file can't be made or is there already, [`StoreError::Database`] when the
+    /// copy fails.
+    pub async fn back_up(&self, to: &Path) -> Result<bool, StoreError> {
+        let Self::Sqlite { write, .. } = self else { return Ok(false) };
+        // An empty file of our own first, for its mode: `vacuum into` fills it, and refuses one that is not empty.
+        std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(to)
+            .map_err(StoreError::Folder)?;
+        let copied = sqlx::query("vacuum into $1").bind(to.to_string_lossy()).execute(write).await;
+        let durable = match copied {
+            Ok(_) => std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(StoreError::Folder),
+            Err(error) => Err(error.into()),
+        };
+        if durable.is_err() {
+            // Half a copy must not be taken for one. That it may stay behind changes nothing of the error.
+            drop(std::fs::remove_file(to));
+        }
+        durable.map(|()| true)
     }
 
     /// Whether this process is the only one on the database, as with a SQLite file.

@@ -22,8 +22,8 @@ pub enum StoreError {
     /// `DATABASE_URL` names neither of the two databases.
     #[error("unsupported database url: it must begin with sqlite:// or postgres://")]
     UnsupportedUrl,
-    /// The database file's folder could not be made.
-    #[error("cannot create the folder of the database file")]
+    /// A file or folder of the database could not be made.
+    #[error("cannot create a file or folder of the database")]
     Folder(#[source] std::io::Error),
 }
 

@@ -17,6 +17,7 @@ mod jobs;
 mod keys;
 mod news;
 mod polar;
+mod sealed;
 mod sessions;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -36,6 +37,7 @@ pub use jobs::{JobRow, NewJob};
 pub use keys::{ApiKeyRow, KeyLookup};
 pub use news::NewsListener;
 pub use polar::InboxRow;
+pub use sealed::{RowKey, SealedColumn, SealedCount, SealedRow};
 pub use sessions::SessionRow;
 pub use tx::Tx;
 pub use workers::WorkerRow;

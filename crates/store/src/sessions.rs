@@ -10,7 +10,7 @@ use crate::tx::{Tx, execute, fetch_optional};
 /// A session as the cookie layer keeps it.
 #[derive(Clone, Debug, FromRow)]
 pub struct SessionRow {
-    /// What the cookie carries.
+    /// A hash of what the cookie carries.
     pub id: String,
     /// Whose it is; set at sign-in.
     pub user_id: Option<UserId>,

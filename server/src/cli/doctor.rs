@@ -37,6 +37,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     };
     line("database", Ok("opened and up to date".to_owned()))?;
     let app = compose::app(config, store, Reached::at(config, config.bind_addr))?;
+    line("secrets", secrets(&app.services).await)?;
     if config.sandbox {
         line(
             "sandbox",
@@ -52,6 +53,19 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         0 => Ok(()),
         1 => bail!("one thing is wrong"),
         _ => bail!("{wrong} things are wrong"),
+    }
+}
+
+/// Whether the first key alone would open everything.
+async fn secrets(services: &Services) -> Result<String, String> {
+    let counts = services.sealed_with().await.map_err(|error| error.to_string())?;
+    match (counts.unknown, counts.older) {
+        (0, 0) => Ok(format!("{} values, all sealed with the first key of SECRET_KEY", counts.first)),
+        (0, older) => Ok(format!(
+            "{older} of {} values are sealed with an older key: run `reef reseal` before it is taken out",
+            older + counts.first
+        )),
+        (unknown, _) => Err(format!("{unknown} values are sealed with a key that is not in SECRET_KEY")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod doctor;
+mod operations;
 mod sandbox;
 
 use std::net::SocketAddr;
@@ -49,6 +50,13 @@ enum Command {
     Sandbox(SandboxArgs),
     /// Print the OpenAPI document.
     Openapi,
+    /// Write a copy of a SQLite database, beside a running server; on PostgreSQL use pg_dump.
+    Backup {
+        /// The new file; the secret key is not in it.
+        file: PathBuf,
+    },
+    /// Seal everything with the first key of SECRET_KEY that an older one has sealed; beside running servers.
+    Reseal,
     /// Check the database and every configured upstream, and say what is wrong.
     Doctor,
 }
@@ -141,6 +149,8 @@ impl Cli {
             Command::Migrate => compose::open_store(&config).await.map(|_| ()),
             Command::Sandbox(args) => sandbox::run(&config, args).await,
             Command::Doctor => doctor::run(&config).await,
+            Command::Backup { file } => operations::backup(&config, &file).await,
+            Command::Reseal => operations::reseal(&app(&config).await?).await,
             Command::Openapi => Ok(()),
             Command::User(command) => accounts::user(&app(&config).await?, command).await,
             Command::Key(command) => accounts::key(&app(&config).await?, command).await,

@@ -1,6 +1,7 @@
 //! `reef sandbox`: the outside world as a process of its own, so that Reef can be killed while it goes on.
 
 use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,7 +20,10 @@ pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()
     let options = reef_sandbox::Options {
         database: args.database,
         public_url: url.clone(),
-        polar_webhook_secret: secret.unwrap_or_else(|| reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET.to_owned()),
+        polar_webhook_secret: secret
+            .as_ref()
+            .map_or(reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET, |secret| secret.expose_secret())
+            .to_owned(),
         polar_webhook_url: args.webhook_url,
     };
     let polar_webhook_secret = options.polar_webhook_secret.clone();

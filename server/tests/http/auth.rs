@@ -1,6 +1,7 @@
 //! Who gets in: nobody without a live key in `X-API-Key`, and nobody beyond the key's scopes.
 
 use reef_service::ports::{Entropy as _, SystemEntropy};
+use reef_service::vault::{fingerprint, hex};
 use reef_store::SessionRow;
 use reqwest::RequestBuilder;
 use serde_json::json;
@@ -105,7 +106,8 @@ async fn a_session_cookie_never_opens_the_api() {
     SystemEntropy.fill(&mut random);
     let session = Id(i128::from_be_bytes(random));
     let row = SessionRow {
-        id: session.to_string(),
+        // Kept under a hash: what is in the database opens nothing.
+        id: hex(&fingerprint("reef session", &session.to_string())),
         user_id: Some(me.user),
         data: json!({"user_id": me.user}).to_string(),
         address: None,
@@ -121,6 +123,8 @@ async fn a_session_cookie_never_opens_the_api() {
     let live = app.url("/live/assistants");
     assert_eq!(app.http.get(&live).header("cookie", &cookie).send().await.unwrap().status(), 200);
     assert_eq!(app.http.get(&live).send().await.unwrap().status(), 401);
+    let kept = format!("reef={}", row.id);
+    assert_eq!(app.http.get(&live).header("cookie", &kept).send().await.unwrap().status(), 401);
     // Nor does an API key open the dashboard.
     assert_eq!(app.http.get(&live).header("X-API-Key", me.key()).send().await.unwrap().status(), 401);
     let nobody = app.anonymous();

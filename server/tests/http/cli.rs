@@ -135,7 +135,7 @@ fn a_variable_that_cannot_be_used_stops_the_start_with_one_line() {
 
 #[test]
 fn every_command_explains_itself() {
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 15] = [
         &[],
         &["serve"],
         &["migrate"],
@@ -147,6 +147,8 @@ fn every_command_explains_itself() {
         &["callback-secret"],
         &["sandbox"],
         &["openapi"],
+        &["backup"],
+        &["reseal"],
         &["doctor"],
         &["help"],
     ];

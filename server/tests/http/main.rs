@@ -23,6 +23,7 @@ mod idempotency;
 mod ids;
 mod life;
 mod openapi;
+mod operations;
 mod payment;
 mod postgres;
 mod process;

@@ -12,6 +12,7 @@ mod update;
 mod view;
 
 pub(crate) use removal::worker_ref;
+pub(crate) use secrets::{BOT_TOKEN, MODEL_KEY};
 
 pub use purchase::Purchased;
 pub use timeline::{SHOWN_MAX, TimelineEntry, callback_type};

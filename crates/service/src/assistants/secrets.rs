@@ -8,8 +8,10 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::vault::{Place, fingerprint};
 
-const BOT_TOKEN: &str = "assistants.bot_token";
-const MODEL_KEY: &str = "assistants.model_key";
+/// Where a sealed bot token belongs.
+pub(crate) const BOT_TOKEN: &str = "assistants.bot_token";
+/// Where a sealed model key belongs.
+pub(crate) const MODEL_KEY: &str = "assistants.model_key";
 
 /// What a hash of a bot token is a hash of.
 const BOT_TOKEN_PURPOSE: &str = "reef bot token";

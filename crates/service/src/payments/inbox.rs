@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use reef_domain::Timestamp;
+use secrecy::ExposeSecret as _;
 
 use super::event::Event;
 use super::signature::is_authentic;
@@ -24,8 +25,8 @@ impl Services {
     /// [`Error::Unauthorized`] when it is not signed by Polar: it leaves nothing behind.
     /// [`Error::InvalidRequest`] when the signed body is not text.
     pub async fn receive_polar(&self, headers: &WebhookHeaders, body: &[u8]) -> Result<(), Error> {
-        let secret = self.config().polar_webhook_secret.as_deref().ok_or(Error::Unauthorized)?;
-        if !is_authentic(secret, headers, body, self.now()) {
+        let secret = self.config().polar_webhook_secret.as_ref().ok_or(Error::Unauthorized)?;
+        if !is_authentic(secret.expose_secret(), headers, body, self.now()) {
             return Err(Error::Unauthorized);
         }
         let id = headers.get("webhook-id").and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -95,7 +95,7 @@ impl TestServices {
             product_byok: Some("product-byok".to_owned()),
             product_managed: Some("product-managed".to_owned()),
             payments_configured: true,
-            polar_webhook_secret: Some(POLAR_SECRET.to_owned()),
+            polar_webhook_secret: Some(POLAR_SECRET.into()),
             deploy_timeout: Duration::from_secs(300),
             signups_open: true,
             managed_credit_usd: 5.0,

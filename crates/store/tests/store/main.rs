@@ -18,6 +18,7 @@ mod keys;
 mod listings;
 mod migrations;
 mod polar;
+mod sealed;
 mod secrets;
 mod sessions;
 mod walks;

@@ -23,12 +23,11 @@ fn parsed(file: &str) -> (i64, String) {
 }
 
 #[test]
-fn both_databases_have_the_same_migrations_numbered_without_gaps() {
+fn both_databases_have_the_same_migrations_each_with_a_number_of_its_own() {
     let names = files("sqlite");
     assert_eq!(names, files("postgres"));
     let numbers: Vec<_> = names.iter().map(|name| parsed(name).0).collect();
-    assert_eq!(numbers, (1..=i64::try_from(names.len()).unwrap()).collect::<Vec<_>>());
-    assert!(!names.is_empty());
+    assert!(numbers.first() == Some(&1) && numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
 }
 
 on_both_databases! {

@@ -1,0 +1,119 @@
+//! Rotation of the secret key: what older keys have sealed is sealed again with the first one.
+//!
+//! It may be stopped anywhere and started again, and runs beside serving processes: a value is written only over the
+//! one that was read, and every process opens with all of its keys.
+
+use reef_store::{SealedColumn, SealedRow};
+use secrecy::ExposeSecret as _;
+
+use crate::assistants::{BOT_TOKEN, MODEL_KEY};
+use crate::callbacks::COLUMN as CALLBACK_SECRET;
+use crate::error::Error;
+use crate::services::Services;
+use crate::vault::{PREFIX_LENGTH, Place, VaultError, WORKER_SETTINGS};
+
+/// Values read, opened and written in one go; writers of other processes wait no longer than for these.
+const BATCH: i64 = 100;
+
+/// What came of one column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resealed {
+    /// Table and column.
+    pub column: &'static str,
+    /// How many values are sealed with the first key now that were not before.
+    pub resealed: u64,
+    /// How many no key opens.
+    pub unreadable: u64,
+}
+
+/// How many sealed values there are, by key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SealedWith {
+    /// With the first key.
+    pub first: i64,
+    /// With another key that is configured.
+    pub older: i64,
+    /// With a key that is not configured.
+    pub unknown: i64,
+}
+
+/// What a column's values are bound to beside their row.
+const fn place(column: SealedColumn) -> &'static str {
+    match column {
+        SealedColumn::CallbackSecret | SealedColumn::CallbackSecretPrevious => CALLBACK_SECRET,
+        SealedColumn::BotToken => BOT_TOKEN,
+        SealedColumn::ModelKey => MODEL_KEY,
+        SealedColumn::WorkerSettings => WORKER_SETTINGS,
+    }
+}
+
+impl Services {
+    /// Seals everything with the first key that is sealed with another; gives what came of each column.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database can't be read or written. What was done until then stays done.
+    pub async fn reseal(&self) -> Result<Vec<Resealed>, Error> {
+        let mut all = Vec::new();
+        for column in SealedColumn::ALL {
+            all.push(self.reseal_column(column).await?);
+        }
+        Ok(all)
+    }
+
+    async fn reseal_column(&self, column: SealedColumn) -> Result<Resealed, Error> {
+        let first = self.vault().prefixes().next().ok_or_else(|| Error::internal(VaultError::CannotSeal))?;
+        let mut done = Resealed { column: column.name(), resealed: 0, unreadable: 0 };
+        loop {
+            // What can't be opened stays as it is and is passed over.
+            let skip = i64::try_from(done.unreadable).map_err(Error::internal)?;
+            let rows = {
+                let mut tx = self.store().read().await?;
+                tx.sealed_otherwise(column, &first, skip, BATCH).await?
+            };
+            if rows.is_empty() {
+                return Ok(done);
+            }
+            let mut tx = self.store().begin().await?;
+            for row in &rows {
+                match self.sealed_anew(column, row) {
+                    // Who was faster has sealed with a key of their own; the next look finds it if it is old.
+                    Ok(sealed) => {
+                        done.resealed += u64::from(tx.replace_sealed(column, row, &sealed).await?);
+                    }
+                    Err(error) => {
+                        tracing::error!(column = column.name(), row = %row.key, %error, "a sealed value stays as it is");
+                        done.unreadable += 1;
+                    }
+                }
+            }
+            tx.commit().await?;
+        }
+    }
+
+    fn sealed_anew(&self, column: SealedColumn, row: &SealedRow) -> Result<Vec<u8>, VaultError> {
+        let place = Place { column: place(column), row: &row.key };
+        let secret = self.vault().open(&row.sealed, place)?;
+        self.vault().seal(secret.expose_secret(), place, &*self.ports().entropy)
+    }
+
+    /// Counts the sealed values by the key that sealed them.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn sealed_with(&self) -> Result<SealedWith, Error> {
+        let known: Vec<_> = self.vault().prefixes().collect();
+        let length = i32::try_from(PREFIX_LENGTH).map_err(Error::internal)?;
+        let mut counts = SealedWith::default();
+        let mut tx = self.store().read().await?;
+        for column in SealedColumn::ALL {
+            for found in tx.count_sealed(column, length).await? {
+                match known.iter().position(|prefix| *prefix == *found.prefix) {
+                    Some(0) => counts.first += found.count,
+                    Some(_) => counts.older += found.count,
+                    None => counts.unknown += found.count,
+                }
+            }
+        }
+        Ok(counts)
+    }
+}

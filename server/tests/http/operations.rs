@@ -1,0 +1,223 @@
+//! The commands of docs/operations.md, by the book, on both databases: backup, restore, and a new secret key.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::postgres::TestDatabase;
+use crate::process::{Installation, Process};
+use crate::support::{activation, bot, eventually};
+
+const KEY_A: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
+const KEY_B: &str = "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=";
+
+/// An installation with this key, and its PostgreSQL database if it has one.
+async fn installed(on_postgres: bool, key: &str) -> (Installation, Option<TestDatabase>) {
+    let database = if on_postgres { Some(TestDatabase::create().await) } else { None };
+    let mut vars = vec![("SECRET_KEY", key), ("SANDBOX", "true")];
+    if let Some(database) = &database {
+        vars.push(("DATABASE_URL", &database.url));
+    }
+    (Installation::new(&vars), database)
+}
+
+fn set(here: &mut Installation, name: &str, value: &str) {
+    here.vars.retain(|(existing, _)| existing != name);
+    here.vars.push((name.to_owned(), value.to_owned()));
+}
+
+/// Buys, pays and activates: the assistant's path.
+async fn activate(process: &Process, client: &Client, mode: &str, token: &str) -> String {
+    let bought = client.send("POST", "/purchase", json!({"apiMode": mode})).await.data(201);
+    let path = format!("/{}", bought["deploymentId"].as_str().unwrap());
+    let pay = format!("{}/pay", bought["checkoutUrl"].as_str().unwrap());
+    assert_eq!(process.http.post(pay).send().await.unwrap().status(), 303);
+    until(client, &path, "purchased").await;
+    client.ok("POST", &format!("{path}/activate"), activation(token)).await;
+    until(client, &path, "active").await;
+    path
+}
+
+async fn until(client: &Client, path: &str, status: &str) {
+    eventually(&format!("status {status}"), async || {
+        (client.get(path).await["status"] == status).then_some(())
+    })
+    .await;
+}
+
+/// Says something to the bot and waits for its answer.
+async fn talk(process: &Process, token: &str, text: &str) {
+    let chat = format!(
+        "{}/sandbox/telegram/bots/{}/messages",
+        process.base,
+        token.split(':').next().expect("the bot's id")
+    );
+    process.http.post(&chat).json(&json!({"chatId": 1, "text": text})).send().await.unwrap();
+    eventually("an answer", async || {
+        let all = process.http.get(&chat).query(&[("chatId", "1")]).send().await.unwrap();
+        let all: Value = all.json().await.unwrap();
+        let said = all["data"].as_array().unwrap();
+        let asked = said.iter().position(|message| message["text"] == text)?;
+        said[asked..].iter().any(|message| message["from"] == "bot").then_some(())
+    })
+    .await;
+}
+
+/// Key A is replaced by key B while Reef serves; at the end A is not needed.
+async fn rotation(on_postgres: bool) {
+    let (mut here, _database) = installed(on_postgres, KEY_A).await;
+    let key = here.customer();
+    let secret = ["callback-secret", "--email", "ann@example.com"];
+    // A rotated callback secret: the one before it is sealed too.
+    here.ok(&[&secret[..], &["--rotate"]].concat(), "");
+    let signing = here.ok(&secret, "");
+    let mut process = here.serve().await;
+    let (own, managed) = (bot("ok"), bot("ok"));
+    let paths = [
+        activate(&process, &process.client(&key), "byok", &own).await,
+        activate(&process, &process.client(&key), "managed", &managed).await,
+    ];
+
+    // 1. Every process opens with both keys, and goes on sealing with the old one.
+    set(&mut here, "SECRET_KEY", &format!("{KEY_A},{KEY_B}"));
+    process.terminate();
+    process = here.serve().await;
+    // 2. Every process seals with the new one.
+    set(&mut here, "SECRET_KEY", &format!("{KEY_B},{KEY_A}"));
+    process.terminate();
+    process = here.serve().await;
+    let secrets = |here: &Installation| {
+        let report = here.ok(&["doctor"], "");
+        report.lines().find(|line| line.contains("secrets: ")).expect("a line on secrets").to_owned()
+    };
+    assert!(secrets(&here).contains("8 of 8 values are sealed with an older key"), "{}", secrets(&here));
+    // Taken out too early, the old key is missed, and nothing is destroyed.
+    let mut hasty =
+        Installation { folder: tempfile::tempdir().unwrap(), port: here.port, vars: here.vars.clone() };
+    if !on_postgres {
+        set(
+            &mut hasty,
+            "DATABASE_URL",
+            &format!("sqlite://{}", here.folder.path().join("data/reef.db").display()),
+        );
+    }
+    set(&mut hasty, "SECRET_KEY", KEY_B);
+    let (code, out, error) = hasty.run(&["reseal"], "");
+    assert!(code != Some(0) && error.contains("not in SECRET_KEY"), "{out}{error}");
+    let (code, out, _) = hasty.run(&["doctor"], "");
+    assert!(code != Some(0) && out.contains("wrong secrets: 8 values"), "{out}");
+    // 3. What the old one has sealed is sealed anew, beside the server.
+    let report = here.ok(&["reseal"], "");
+    assert_eq!(
+        report.lines().collect::<Vec<_>>(),
+        [
+            "users.callback_secret: 1 sealed anew",
+            "users.callback_secret_previous: 1 sealed anew",
+            "assistants.bot_token: 2 sealed anew",
+            "assistants.model_key: 2 sealed anew",
+            "workers.settings: 2 sealed anew",
+        ]
+    );
+    assert!(here.ok(&["reseal"], "").lines().all(|line| line.ends_with(": 0 sealed anew")));
+    assert!(secrets(&here).contains("all sealed with the first key"), "{}", secrets(&here));
+    talk(&process, &own, "while it is both").await;
+
+    // 4. The old key is gone.
+    set(&mut here, "SECRET_KEY", KEY_B);
+    process.terminate();
+    process = here.serve().await;
+    assert!(secrets(&here).contains("all sealed with the first key"));
+    assert_eq!(here.ok(&secret, ""), signing);
+    for (path, token) in paths.iter().zip([&own, &managed]) {
+        talk(&process, token, "after the rotation").await;
+        let client = process.client(&key);
+        client.ok("POST", &format!("{path}/stop"), Value::Null).await;
+        client.ok("POST", &format!("{path}/redeploy"), Value::Null).await;
+        until(&client, path, "active").await;
+        talk(&process, token, "after a new deployment").await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_secret_key_on_sqlite() {
+    rotation(false).await;
+}
+
+#[tokio::test]
+async fn a_new_secret_key_on_postgres() {
+    rotation(true).await;
+}
+
+/// Runs one of PostgreSQL's tools, which must work.
+fn tool(name: &str, args: &[&str]) {
+    let output = Command::new(name).args(args).output().unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A backup beside the running server, more changes, and back to what it was.
+async fn backup_and_restore(on_postgres: bool) {
+    let (mut here, database) = installed(on_postgres, KEY_A).await;
+    let key = here.customer();
+    let mut process = here.serve().await;
+    let token = bot("ok");
+    let path = activate(&process, &process.client(&key), "byok", &token).await;
+    talk(&process, &token, "before the backup").await;
+    let before = process.client(&key).get("").await;
+
+    let folder = here.folder.path().to_owned();
+    let copy = folder.join("copy");
+    let copy = copy.to_str().unwrap();
+    if let Some(database) = &database {
+        assert!(here.fails(&["backup", copy]).contains("pg_dump"));
+        tool("pg_dump", &["--format=custom", "--file", copy, &database.url]);
+    } else {
+        here.ok(&["backup", copy], "");
+        assert_eq!(std::fs::metadata(copy).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(here.fails(&["backup", copy]).contains("cannot be written"), "a backup is not written over");
+    }
+    assert!(!holds(Path::new(copy), KEY_A), "the key is kept apart");
+
+    // What comes after the backup is not in it.
+    process.client(&key).send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
+    process.client(&key).ok("POST", &format!("{path}/stop"), Value::Null).await;
+    process.terminate();
+    let restored = if database.is_some() {
+        let fresh = TestDatabase::create().await;
+        tool("pg_restore", &["--exit-on-error", "--no-owner", "--dbname", &fresh.url, copy]);
+        set(&mut here, "DATABASE_URL", &fresh.url);
+        Some(fresh)
+    } else {
+        for gone in ["reef.db-wal", "reef.db-shm"] {
+            let _ = std::fs::remove_file(folder.join("data").join(gone));
+        }
+        std::fs::rename(copy, folder.join("data/reef.db")).unwrap();
+        None
+    };
+    let process = here.serve().await;
+    assert!(here.ok(&["doctor"], "").contains("ok    secrets"));
+    assert_eq!(process.client(&key).get("").await, before);
+    // The stop came after the backup: its webhook has to be set again.
+    let client = process.client(&key);
+    client.ok("POST", &format!("{path}/redeploy"), Value::Null).await;
+    until(&client, &path, "active").await;
+    talk(&process, &token, "after the restore").await;
+    drop((process, restored));
+}
+
+fn holds(file: &Path, needle: &str) -> bool {
+    let bytes = std::fs::read(file).expect("the file");
+    bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+#[tokio::test]
+async fn backup_and_restore_on_sqlite() {
+    backup_and_restore(false).await;
+}
+
+#[tokio::test]
+async fn backup_and_restore_on_postgres() {
+    backup_and_restore(true).await;
+}
