@@ -21,6 +21,7 @@ mod envelope;
 mod failures;
 mod idempotency;
 mod ids;
+mod known_secrets;
 mod life;
 mod openapi;
 mod operations;

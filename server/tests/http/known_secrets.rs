@@ -1,0 +1,437 @@
+//! Known secrets put in everywhere, through good days and bad ones, then searched for wherever something is kept, shown
+//! or written down: none is found in the clear.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use reef_embedded_secrets::{managed_key, webhook_secret};
+use reqwest::header::{COOKIE, LOCATION, ORIGIN, REFERER, SET_COOKIE};
+use reqwest::{RequestBuilder, Response};
+use serde_json::{Value, json};
+
+use crate::callbacks::Receiver;
+use crate::postgres::TestDatabase;
+use crate::process::{Installation, Process};
+use crate::support::{activation, changed, eventually};
+
+const SECRET_KEY: &str = "S25vd25TZWNyZXRLZXlLbm93blNlY3JldEtleUtub3c=";
+const POLAR_TOKEN: &str = "polar_oat_KnownPolarToken0123456789";
+const POLAR_SECRET: &str = "whsec_S25vd25Qb2xhcldlYmhvb2tTZWNyZXQwMTIz";
+const MANAGEMENT_KEY: &str = "sk-or-v1-KnownManagementKey0123456789";
+const PASSWORD: &str = "Known-Password 1 of a person";
+const NEW_PASSWORD: &str = "Known-Password 2 mistyped";
+const MODEL_KEY: &str = "sk-ant-KnownModelKey0123456789";
+const REFUSED_MODEL_KEY: &str = "sk-ant-KnownKey-refused-0123456789";
+const EMAIL: &str = "ann@example.com";
+
+/// Bots of every kind; the part after the colon is the secret.
+const BOTS: [&str; 4] = [
+    "700000001:okKnownBotTokenAAAAAAAAAAAAAAAAAAAA",
+    "700000002:revokedKnownBotTokenAAAAAAAAAAAAAAA",
+    "700000003:conflictKnownBotTokenAAAAAAAAAAAAAA",
+    "700000004:okKnownManagedBotTokenAAAAAAAAAAAAA",
+];
+
+/// What must be found nowhere, each with a name that may be shown when it is.
+struct Secrets(Vec<(String, String)>);
+
+impl Secrets {
+    fn add(&mut self, name: &str, secret: &str) {
+        assert!(secret.len() >= 12, "{name} is too short to be searched for");
+        self.0.push((name.to_owned(), secret.to_owned()));
+    }
+
+    /// Asserts that none of them, but those named in `allowed`, is in `text`, in no common disguise.
+    fn assert_not_in(&self, place: &str, text: &[u8], allowed: &[&str]) {
+        // Searched as text, which is many times faster in a debug build; every needle is ASCII.
+        let text = String::from_utf8_lossy(text);
+        for (name, secret) in &self.0 {
+            if allowed.contains(&name.as_str()) {
+                continue;
+            }
+            for (form, needle) in disguises(secret) {
+                let Some((before, _)) = text.split_once(&needle) else { continue };
+                // The line up to the secret tells where it comes from.
+                let line = before.rsplit('\n').next().unwrap_or_default();
+                let before: String =
+                    line.chars().rev().take(400).collect::<Vec<_>>().into_iter().rev().collect();
+                panic!("the {name} is in {place} ({form}): {before}…");
+            }
+        }
+    }
+}
+
+/// A secret as it is, and as tools print bytes, URLs and forms.
+fn disguises(secret: &str) -> Vec<(&'static str, String)> {
+    let hex = secret.bytes().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let all = [
+        ("as it is", secret.to_owned()),
+        ("hex", hex),
+        ("form", form),
+        ("base64", BASE64_STANDARD_NO_PAD.encode(secret)),
+        ("base64url", BASE64_URL_SAFE_NO_PAD.encode(secret)),
+    ];
+    all.into()
+}
+
+/// Opens what the database has sealed, to know the secrets that Reef made itself.
+mod reef_embedded_secrets {
+    use reef_service::vault::{Place, Vault, WORKER_SETTINGS};
+    use reef_store::Store;
+    use secrecy::{ExposeSecret as _, SecretString};
+
+    fn open(column: &'static str, row: &dyn std::fmt::Display, sealed: &[u8]) -> String {
+        let vault = Vault::new(&SecretString::from(super::SECRET_KEY)).unwrap();
+        vault.open(sealed, Place { column, row }).unwrap().expose_secret().to_owned()
+    }
+
+    /// The model key that was made for a managed assistant.
+    pub async fn managed_key(store: &Store, id: &str) -> String {
+        let id = reef_domain::ids::AssistantId::parse(id).unwrap();
+        let secrets = store.read().await.unwrap().secrets(id).await.unwrap();
+        open("assistants.model_key", &id, &secrets.model_key.unwrap())
+    }
+
+    /// What Telegram proves itself with at an assistant's worker.
+    pub async fn webhook_secret(store: &Store, id: &str) -> String {
+        let id = reef_domain::ids::AssistantId::parse(id).unwrap();
+        let worker = store.read().await.unwrap().worker_of(id).await.unwrap().unwrap();
+        let settings = open(WORKER_SETTINGS, &worker.worker_name, &worker.settings);
+        let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
+        settings["webhook_secret"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Someone who looks at everything and keeps what was answered.
+struct Reader<'a> {
+    process: &'a Process,
+    cookie: String,
+    seen: Vec<(String, Vec<u8>)>,
+}
+
+impl Reader<'_> {
+    async fn keep(&mut self, place: String, request: RequestBuilder) -> Response {
+        let answer = request.send().await.expect("an answer");
+        let head = Response::from(http_head(&answer));
+        let mut text = String::new();
+        for (name, value) in answer.headers() {
+            // The one place where the session's id belongs.
+            if name != SET_COOKIE {
+                let _ = writeln!(text, "{name}: {}", String::from_utf8_lossy(value.as_bytes()));
+            }
+        }
+        let mut all = text.into_bytes();
+        all.extend_from_slice(&answer.bytes().await.expect("a whole answer"));
+        self.seen.push((place, all));
+        head
+    }
+
+    /// Sends a page's form, as a browser without JavaScript.
+    async fn post(&mut self, function: &str, page: &str, fields: &[(&str, &str)]) -> Response {
+        let base = &self.process.base;
+        let request = self.process.http.post(format!("{base}/_fn/{function}")).form(fields);
+        let request = request
+            .header(ORIGIN, base)
+            .header(REFERER, format!("{base}{page}"))
+            .header("accept", "text/html")
+            .header(COOKIE, &self.cookie);
+        self.keep(format!("the answer to the form {function}"), request).await
+    }
+
+    /// Every page that links lead to.
+    async fn crawl(&mut self, first: &[String]) {
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        let mut next: Vec<String> = first.to_vec();
+        while let Some(path) = next.pop() {
+            if !known.insert(path.clone()) || known.len() > 100 {
+                continue;
+            }
+            let request = self.process.http.get(format!("{}{path}", self.process.base));
+            let request = request.header(COOKIE, &self.cookie).header("accept", "text/html");
+            self.keep(format!("the page {path}"), request).await;
+            let (_, page) = self.seen.last().expect("it was just kept");
+            let page = String::from_utf8_lossy(page).into_owned();
+            for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                if link.starts_with('/') && !link.starts_with("/sandbox") && !link.starts_with("/pkg") {
+                    next.push(link.replace("&amp;", "&"));
+                }
+            }
+        }
+        for expected in ["/assistants", "/keys"] {
+            assert!(known.contains(expected), "{known:?}");
+        }
+    }
+}
+
+/// The head of an answer whose body is read by somebody else.
+fn http_head(answer: &Response) -> axum::http::Response<&'static str> {
+    let mut head = axum::http::Response::new("");
+    *head.status_mut() = answer.status();
+    *head.headers_mut() = answer.headers().clone();
+    head
+}
+
+/// The whole database: on SQLite the bytes of its files, on PostgreSQL a dump.
+fn database(here: &Installation, postgres: Option<&TestDatabase>) -> Vec<u8> {
+    if let Some(database) = postgres {
+        let output = Command::new("pg_dump").arg(&database.url).output().expect("pg_dump");
+        assert!(output.status.success() && output.stdout.len() > 10_000);
+        return output.stdout;
+    }
+    let read = |name: &str| std::fs::read(here.folder.path().join("data").join(name)).unwrap_or_default();
+    let all = ["reef.db", "reef.db-wal", "reef.db-shm"].map(read).concat();
+    assert!(all.len() > 10_000);
+    all
+}
+
+async fn searched(on_postgres: bool) {
+    let postgres = if on_postgres { Some(TestDatabase::create().await) } else { None };
+    let (receiver, target) = Receiver::start(&[500, 404]).await;
+    let mut vars = vec![
+        ("SANDBOX", "true"),
+        ("SECRET_KEY", SECRET_KEY),
+        ("POLAR_ACCESS_TOKEN", POLAR_TOKEN),
+        ("POLAR_WEBHOOK_SECRET", POLAR_SECRET),
+        ("POLAR_PRODUCT_ID_BYOK", "sandbox-byok"),
+        ("POLAR_PRODUCT_ID_MANAGED", "sandbox-managed"),
+        ("OPENROUTER_MANAGEMENT_KEY", MANAGEMENT_KEY),
+        ("CALLBACK_OVERRIDES", &target),
+        ("RUST_LOG", "trace"),
+        ("LOG_FORMAT", if on_postgres { "json" } else { "text" }),
+    ];
+    if let Some(database) = &postgres {
+        vars.push(("DATABASE_URL", &database.url));
+    }
+    let here = Installation::new(&vars);
+    let mut secrets = Secrets(Vec::new());
+    for (name, secret) in [
+        ("SECRET_KEY", SECRET_KEY),
+        ("POLAR_ACCESS_TOKEN", POLAR_TOKEN),
+        ("POLAR_WEBHOOK_SECRET", &POLAR_SECRET["whsec_".len()..]),
+        ("OPENROUTER_MANAGEMENT_KEY", MANAGEMENT_KEY),
+        ("password", PASSWORD),
+        ("mistyped password", NEW_PASSWORD),
+        ("model key", MODEL_KEY),
+        ("refused model key", REFUSED_MODEL_KEY),
+    ] {
+        secrets.add(name, secret);
+    }
+    for token in BOTS {
+        secrets.add("bot token", token.split(':').next_back().unwrap());
+    }
+    here.ok(&["user", "create", "--email", EMAIL, "--password-stdin"], &format!("{PASSWORD}\n"));
+    let key = here.ok(&["key", "create", "--email", EMAIL, "--name", "test"], "");
+    secrets.add("API key", &key);
+    let revoked = here.ok(&["key", "create", "--email", EMAIL, "--name", "gone"], "");
+    here.ok(&["key", "revoke", "--key-stdin"], &revoked);
+    secrets.add("revoked API key", &revoked);
+    for rotate in [&[][..], &["--rotate"]] {
+        let signing = here.ok(&[&["callback-secret", "--email", EMAIL][..], rotate].concat(), "");
+        let name = if rotate.is_empty() { "callback secret before" } else { "callback secret" };
+        secrets.add(name, signing.strip_prefix("whsec_").unwrap());
+    }
+
+    let mut process = here.serve().await;
+    let base = process.base.clone();
+    let client = process.client(&key);
+    let mut reader = Reader { process: &process, cookie: String::new(), seen: Vec::new() };
+
+    // In: mistyped, then right.
+    let wrong = [("email", EMAIL), ("password", NEW_PASSWORD), ("next", "")];
+    assert!(!reader.post("sign_in", "/signin", &wrong).await.headers().contains_key(SET_COOKIE));
+    let right = [("email", EMAIL), ("password", PASSWORD), ("next", "")];
+    let answer = reader.post("sign_in", "/signin", &right).await;
+    let cookie = answer.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    secrets.add("session id", cookie.split_once('=').unwrap().1);
+    reader.cookie = cookie;
+
+    // A life of each kind: good, refused by Telegram, in conflict, refused by the model, managed, through faults.
+    let mut ids = Vec::new();
+    let with_callback = |token: &str| {
+        changed(
+            activation(token),
+            json!({"modelApiKey": MODEL_KEY, "callbackUrl": "https://hooks.test/known"}),
+        )
+    };
+    let refused = changed(
+        with_callback("700000005:okKnownOtherBotTokenAAAAAAAAAAAAAAA"),
+        json!({"modelApiKey": REFUSED_MODEL_KEY}),
+    );
+    secrets.add("bot token", "okKnownOtherBotTokenAAAAAAAAAAAAAAA");
+    for (mode, body, status) in [
+        ("byok", with_callback(BOTS[0]), "active"),
+        ("byok", with_callback(BOTS[1]), "failed"),
+        ("byok", with_callback(BOTS[2]), "failed"),
+        ("byok", refused, "failed"),
+        ("managed", with_callback(BOTS[3]), "active"),
+    ] {
+        let bought = client.send("POST", "/purchase", json!({"apiMode": mode})).await.data(201);
+        let id = bought["deploymentId"].as_str().unwrap().to_owned();
+        let pay = format!("{}/pay", bought["checkoutUrl"].as_str().unwrap());
+        assert_eq!(process.http.post(pay).send().await.unwrap().status(), 303);
+        let path = format!("/{id}");
+        let until = async |status: &str| {
+            eventually(&format!("status {status}"), async || {
+                (client.get(&path).await["status"] == status).then_some(())
+            })
+            .await;
+        };
+        until("purchased").await;
+        // Bodies that are refused, each in its own way, with the secrets inside.
+        let text = body.to_string();
+        let half = &text[..text.len() - 1];
+        for bad in [
+            half.to_owned(),
+            text.replace("\"telegramBotToken\":", "\"telegramBotToken\":1,\"telegramBotToken\":"),
+            changed(body.clone(), json!({"modelApiKey": [MODEL_KEY]})).to_string(),
+            changed(body.clone(), json!({"telegramBotToken": format!("{} and a space", BOTS[0])}))
+                .to_string(),
+            changed(body.clone(), json!({"modelId": "no-such-model", "more": MODEL_KEY})).to_string(),
+            format!("[{text}]"),
+        ] {
+            let request = client.request("POST", &format!("/api/v1/assistants/{id}/activate"));
+            let request = request.header("content-type", "application/json").body(bad);
+            let answer = reader.keep("the answer to a bad activation".to_owned(), request).await;
+            assert_eq!(answer.status(), 400);
+        }
+        // The same through the page's form, which comes back with what was typed.
+        let fields = [
+            ("id", id.as_str()),
+            ("name", ""),
+            ("model", "anthropic/claude-sonnet-4-5-20250929"),
+            ("model_api_key", MODEL_KEY),
+            ("telegram_bot_token", BOTS[0]),
+            ("callback_url", "http://nonsense"),
+        ];
+        let answer = reader.post("activate", &format!("/assistants/{id}"), &fields).await;
+        if let Some(to) = answer.headers().get(LOCATION) {
+            let to = to.to_str().unwrap().strip_prefix(&base).unwrap_or("/").to_owned();
+            reader.crawl(&[to, "/assistants".to_owned(), "/keys".to_owned()]).await;
+        }
+        let fault = json!([
+            {"path": "*/getMe", "status": 500, "times": 1}, {"path": "*/setWebhook", "drop": true, "times": 1},
+            {"path": "*/messages", "status": 529, "times": 1}, {"path": "*/keys", "status": 502, "times": 1},
+        ]);
+        let ordered = process.http.put(format!("{base}/sandbox/faults")).json(&fault).send().await.unwrap();
+        assert_eq!(ordered.status(), 200);
+        client.ok("POST", &format!("{path}/activate"), body).await;
+        until(status).await;
+        ids.push(id);
+    }
+    process.http.put(format!("{base}/sandbox/faults")).json(&json!([])).send().await.unwrap();
+    for bot in [BOTS[0], BOTS[3]] {
+        let chat = format!("{base}/sandbox/telegram/bots/{}/messages", bot.split(':').next().unwrap());
+        process.http.post(&chat).json(&json!({"chatId": 1, "text": "hello"})).send().await.unwrap();
+        eventually("an answer", async || {
+            let all = process.http.get(&chat).query(&[("chatId", "1")]).send().await.unwrap();
+            let all: Value = all.json().await.unwrap();
+            (all["data"].as_array().unwrap().last()?["from"] == "bot").then_some(())
+        })
+        .await;
+    }
+
+    // What Reef has made itself.
+    let own = {
+        let mut config = here.vars.clone();
+        if !on_postgres {
+            let file = here.folder.path().join("data/reef.db");
+            config.push(("DATABASE_URL".to_owned(), format!("sqlite://{}", file.display())));
+        }
+        let url = config.into_iter().find(|(name, _)| name == "DATABASE_URL").unwrap().1;
+        reef_store::Store::connect(&url).await.unwrap()
+    };
+    secrets.add("managed key", &managed_key(&own, &ids[4]).await);
+    secrets.add("worker's webhook secret", &webhook_secret(&own, &ids[0]).await);
+    own.close().await;
+
+    // Everything that can be read.
+    client
+        .ok("PATCH", &format!("/{}", ids[1]), json!({"telegramBotToken": BOTS[1], "modelApiKey": MODEL_KEY}))
+        .await;
+    let mut paths: Vec<String> =
+        ["/me", "/models", "/assistants", "/assistants?limit=2", "/nothing"].map(str::to_owned).into();
+    for id in &ids {
+        paths.extend(["", "/status", "/events", "/callbacks"].map(|rest| format!("/assistants/{id}{rest}")));
+    }
+    for path in &paths {
+        let request = client.request("GET", &format!("/api/v1{path}"));
+        reader.keep(format!("the answer of {path}"), request).await;
+    }
+    for wrong in [revoked.clone(), format!("{key}x"), key[..key.len() - 1].to_owned()] {
+        let request = process.http.get(format!("{base}/api/v1/me")).header("X-API-Key", wrong);
+        assert_eq!(reader.keep("the answer to a wrong key".to_owned(), request).await.status(), 401);
+    }
+    for path in
+        ["/metrics", "/readyz", "/healthz", "/api/openapi", "/sandbox/requests", "/sandbox/callbacks/"]
+    {
+        let request = process.http.get(format!("{base}{path}"));
+        reader.keep(path.to_owned(), request).await;
+    }
+    let pages = ids.iter().map(|id| format!("/assistants/{id}"));
+    let pages: Vec<_> =
+        pages.chain(["/", "/assistants", "/keys", "/assistants/new"].map(str::to_owned)).collect();
+    reader.crawl(&pages).await;
+    let made = [("name", "by form"), ("read", "true"), ("write", "true"), ("expires_days", "0")];
+    let answer = reader.post("create_key", "/keys", &made).await;
+    let to = answer.headers()[LOCATION].to_str().unwrap().to_owned();
+    let shown = process.http.get(if to.starts_with('/') { format!("{base}{to}") } else { to });
+    // The one page that shows a new key, once; it is not searched for the key itself.
+    let shown = shown.header(COOKIE, &reader.cookie).send().await.unwrap().text().await.unwrap();
+    let at = shown.find("reef_live_").expect("the new key");
+    let made: String = shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    secrets.add("API key made by a form", &made);
+    client.ok("POST", &format!("/{}/stop", ids[0]), Value::Null).await;
+    client.ok("DELETE", &format!("/{}", ids[1]), Value::Null).await;
+    receiver.bodies(8).await;
+    for (headers, body) in receiver.got() {
+        reader.seen.push(("a callback".to_owned(), [format!("{headers:?}").as_bytes(), &body[..]].concat()));
+    }
+    let seen = std::mem::take(&mut reader.seen);
+    drop(reader);
+    let live = database(&here, postgres.as_ref());
+    // What is no secret is found, so the search works.
+    assert!(String::from_utf8_lossy(&live).contains(EMAIL));
+    secrets.assert_not_in("the live database", &live, &[]);
+    process.terminate();
+    assert!(seen.len() > 60, "{}", seen.len());
+    for (place, text) in &seen {
+        let allowed: &[&str] = match place.as_str() {
+            // Its owner may look at the signing secret on this page, whenever they like.
+            page if page.starts_with("the page /keys") => &["callback secret"],
+            // The one answer that has a new key.
+            "the answer to the form create_key" => &["API key made by a form"],
+            _ => &[],
+        };
+        secrets.assert_not_in(place, text, allowed);
+    }
+    secrets.assert_not_in("the database", &database(&here, postgres.as_ref()), &[]);
+    let log = log(here.folder.path());
+    let text = String::from_utf8_lossy(&log);
+    assert!(
+        text.contains("TRACE") && text.contains("sqlx::query") && text.contains(&ids[0]),
+        "the log is at trace level"
+    );
+    secrets.assert_not_in("the log", &log, &[]);
+}
+
+fn log(folder: &Path) -> Vec<u8> {
+    ["log", "out"].map(|name| std::fs::read(folder.join(name)).expect("the log")).concat()
+}
+
+#[tokio::test]
+async fn none_is_found_on_sqlite() {
+    searched(false).await;
+}
+
+#[tokio::test]
+async fn none_is_found_on_postgres() {
+    searched(true).await;
+}
