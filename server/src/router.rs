@@ -90,6 +90,7 @@ fn pages(app: &App, site: &Site, is_sandbox: bool, stop: CancellationToken) -> R
         .with_state(options)
         .merge(live::router(Live { services, stop }))
         .layer(DefaultBodyLimit::max(FORM_MAX))
+        .layer(middleware::from_fn(request::note_session))
         .layer(sessions)
         .layer(middleware::from_fn_with_state(app.reached.public_url.clone(), csrf::protect))
         .layer(CatchPanicLayer::custom(panic::on_site))

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::ApiError;
 use super::limit::{Limiter, QuotaSlot};
+use crate::http::request::Asker;
 
 /// Where the key is.
 pub const KEY_HEADER: &str = "x-api-key";
@@ -28,7 +29,9 @@ impl FromRequestParts<Services> for KeyHolder {
         let (Some(key), None) = (keys.next(), keys.next()) else { return Err(Error::Unauthorized.into()) };
         let key = key.to_str().map_err(|_| Error::Unauthorized)?.trim();
         let caller = services.authenticate(&SecretString::from(key)).await?;
-        tracing::Span::current().record("user_id", tracing::field::display(caller.user_id));
+        if let Some(asker) = parts.extensions.get::<Asker>() {
+            asker.is(caller);
+        }
         count(parts, &caller, services)?;
         parts.extensions.insert(Self(caller));
         Ok(Self(caller))

@@ -1,40 +1,116 @@
 //! One id and one log line per request.
 
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
+use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use reef_service::Services;
+use reef_app::session::caller_of;
+use reef_service::caller::Via;
+use reef_service::{Caller, Services};
+use tower_sessions::Session;
 use tracing::Instrument as _;
+use tracing::field::display;
 
 const HEADER: &str = "x-request-id";
 /// The longest inbound id that is kept.
 const ID_MAX: usize = 128;
+/// Marks an answer that was given before: it is sent again, and nothing is done.
+const REPLAYED: &str = "idempotency-replayed";
+
+/// Where the layer inside that finds out who asks leaves it for the line outside.
+#[derive(Clone, Debug, Default)]
+pub struct Asker(Arc<OnceLock<Caller>>);
+
+impl Asker {
+    /// It is them. The first one counts.
+    pub fn is(&self, caller: Caller) {
+        self.0.get_or_init(|| caller);
+    }
+}
 
 /// Keeps a valid inbound `X-Request-Id` or makes one; everything logged for the request carries it, and so does
-/// the answer.
-pub async fn identify(State(services): State<Services>, request: Request, next: Next) -> Response {
+/// the answer. When the head of the answer is there, one line says what was asked and what came of it: of a stream it
+/// says that it was opened, and how long that took.
+pub async fn identify(State(services): State<Services>, mut request: Request, next: Next) -> Response {
     let inbound = request.headers().get(HEADER).filter(|value| is_valid(value)).cloned();
     let id = inbound.unwrap_or_else(|| {
         HeaderValue::from_str(&services.new_uuid().to_string()).expect("a UUID is visible ASCII")
     });
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     // The path itself may carry a secret (the sandbox's bot tokens): only the route is logged.
-    let span = tracing::info_span!(
-        "request",
-        request_id = id.to_str().unwrap_or_default(),
-        method = %request.method(),
-        route,
-        user_id = tracing::field::Empty,
-    );
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    let method = known(request.method());
+    let asker = Asker::default();
+    request.extensions_mut().insert(asker.clone());
+    let span = tracing::info_span!("request", request_id = id.to_str().unwrap_or_default(), method, route);
     let started = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = next.run(request).instrument(span).await;
+    let line = Line { id: &id, method, route, asker: asker.0.get(), took: started.elapsed() };
+    line.write(&response);
     response.headers_mut().insert(HEADER, id);
-    let (status, ms) = (response.status().as_u16(), started.elapsed().as_millis());
-    span.in_scope(|| tracing::info!(status, ms, "answered"));
     response
+}
+
+/// What one line says.
+struct Line<'a> {
+    id: &'a HeaderValue,
+    method: &'static str,
+    route: &'a str,
+    asker: Option<&'a Caller>,
+    took: Duration,
+}
+
+impl Line<'_> {
+    fn write(&self, response: &Response) {
+        let status = response.status();
+        let key_id = self.asker.and_then(|caller| match caller.via {
+            Via::Key { id, .. } => Some(display(id)),
+            Via::Session => None,
+        });
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    parent: None,
+                    request_id = self.id.to_str().unwrap_or_default(),
+                    user_id = self.asker.map(|caller| display(caller.user_id)),
+                    key_id,
+                    method = self.method,
+                    route = self.route,
+                    status = status.as_u16(),
+                    ms = self.took.as_secs_f64() * 1000.0,
+                    // Nobody knows yet how long a stream becomes.
+                    bytes = response.body().size_hint().exact(),
+                    replayed = response.headers().contains_key(REPLAYED).then_some(true),
+                    "answered"
+                )
+            };
+        }
+        // The cause has a line of its own, with the same request id, from where it was noticed.
+        if status.is_server_error() { line!(error) } else { line!(info) }
+    }
+}
+
+/// Inside the session layer: notes who is signed in.
+pub async fn note_session(request: Request, next: Next) -> Response {
+    let known =
+        (request.extensions().get::<Session>().cloned(), request.extensions().get::<Asker>().cloned());
+    let response = next.run(request).await;
+    if let (Some(session), Some(asker)) = known
+        && let Ok(Some(caller)) = caller_of(&session).await
+    {
+        asker.is(caller);
+    }
+    response
+}
+
+/// A method's name; one of those that clients make up is `other`.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"];
+    KNOWN.into_iter().find(|name| method == name).unwrap_or("other")
 }
 
 fn is_valid(value: &HeaderValue) -> bool {

@@ -23,6 +23,7 @@ mod idempotency;
 mod ids;
 mod known_secrets;
 mod life;
+mod log;
 mod openapi;
 mod operations;
 mod payment;

@@ -1,0 +1,65 @@
+//! One event is one line, whatever is in it: a control character in a value neither begins a line nor reaches a terminal.
+
+use std::io::{self, Write};
+
+/// A writer that gets each event whole, as tracing's formatters write it, and escapes control characters inside it.
+pub struct Lines<W>(pub W);
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let inside = event.strip_suffix(b"\n").unwrap_or(event);
+        if is_plain(inside) {
+            self.0.write_all(event)?;
+        } else {
+            let escaped = escaped(&String::from_utf8_lossy(inside));
+            self.0.write_all(format!("{escaped}\n").as_bytes())?;
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Whether there is nothing to escape: no control character of ASCII, and no beginning of one of Unicode's (U+0080 to
+/// U+009F, U+2028 and U+2029, which some viewers take for the end of a line).
+fn is_plain(bytes: &[u8]) -> bool {
+    !bytes.iter().any(|byte| byte.is_ascii_control() || matches!(byte, 0xC2 | 0xE2))
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            escaped.extend(c.escape_default());
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(event: &str) -> String {
+        let mut lines = Lines(Vec::new());
+        lines.write_all(event.as_bytes()).unwrap();
+        String::from_utf8(lines.0).unwrap()
+    }
+
+    #[test]
+    fn nothing_inside_breaks_the_line() {
+        for (event, line) in [
+            ("plain\n", "plain\n"),
+            ("Ünïcode — “fine” 🪸\n", "Ünïcode — “fine” 🪸\n"),
+            ("a\nINFO forged\r\n", "a\\nINFO forged\\r\n"),
+            ("\u{1b}[31mred\u{7f}\u{9b}2J\0\t\n", "\\u{1b}[31mred\\u{7f}\\u{9b}2J\\u{0}\\t\n"),
+            ("a\u{2028}b\u{85}c\n", "a\\u{2028}b\\u{85}c\n"),
+        ] {
+            assert_eq!(written(event), line);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What an operator reads: one line a request, whole and flat, whatever clients send.
+
+use serde_json::{Value, json};
+
+use crate::process::Installation;
+use crate::support::eventually;
+
+/// The lines of a request, once the last of them is there.
+async fn lines_of(here: &Installation, request_id: &str) -> Vec<Value> {
+    eventually("the request's line", async || {
+        let text = std::fs::read_to_string(here.folder.path().join("log")).ok()?;
+        let all: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .collect();
+        let is_its = |line: &&Value| {
+            line["request_id"] == request_id
+                || line["spans"]
+                    .as_array()
+                    .is_some_and(|spans| spans.iter().any(|s| s["request_id"] == request_id))
+        };
+        let its: Vec<Value> = all.iter().filter(is_its).cloned().collect();
+        (its.last()?["message"] == "answered").then_some(its)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn every_request_has_one_line_with_who_what_and_how_long() {
+    let here =
+        Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true"), ("RUST_LOG", "info,sqlx=warn")]);
+    let key = here.customer();
+    let process = here.serve().await;
+    let client = process.client(&key);
+    let me = client.call("GET", "/api/v1/me", crate::client::Body::None).await.data(200);
+    for replayed in [Value::Null, json!(true)] {
+        let buy = client.request("POST", "/api/v1/assistants/purchase").header("idempotency-key", "once");
+        let buy = buy.header("x-request-id", if replayed.is_null() { "first" } else { "again" });
+        let answer = buy.json(&json!({"apiMode": "byok"})).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        let length = answer.content_length().unwrap();
+        let lines = lines_of(&here, if replayed.is_null() { "first" } else { "again" }).await;
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let line = &lines[0];
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(
+            (&line["method"], &line["route"]),
+            (&json!("POST"), &json!("/api/v1/assistants/purchase"))
+        );
+        assert_eq!(
+            (&line["status"], &line["bytes"], &line["replayed"]),
+            (&json!(201), &json!(length), &replayed)
+        );
+        assert_eq!((&line["user_id"], &line["key_id"]), (&me["userId"], &me["keyId"]));
+        assert!(line["ms"].as_f64().is_some_and(|ms| ms > 0.0), "{line}");
+    }
+    // Nobody known, at a path of nobody's.
+    let lost = process.http.get(format!("{}/api/v1/nothing%0aINFO%20forged", process.base));
+    let lost = lost.header("x-request-id", "lost").header("x-api-key", "forged").send().await.unwrap();
+    assert_eq!(lost.status(), 404);
+    let lines = lines_of(&here, "lost").await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!((&lines[0]["user_id"], &lines[0]["route"]), (&Value::Null, &json!("/api/{*rest}")));
+    // An inbound id that could break something is not kept.
+    let odd = process.http.get(format!("{}/healthz", process.base)).header("x-request-id", "a b\tc");
+    let given = odd.send().await.unwrap().headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert_eq!(lines_of(&here, &given).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_failure_of_ours_is_an_error_with_its_cause_once() {
+    let here = Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true")]);
+    let key = here.customer();
+    let process = here.serve().await;
+    let faults = process.http.put(format!("{}/sandbox/faults", process.base));
+    let fault = json!([{"path": "*/checkouts/", "status": 500, "times": 9}]);
+    assert_eq!(faults.json(&fault).send().await.unwrap().status(), 200);
+    let buy = process.client(&key).request("POST", "/api/v1/assistants/purchase");
+    let buy = buy.header("x-request-id", "failing").json(&json!({"apiMode": "byok"}));
+    assert_eq!(buy.send().await.unwrap().status(), 500);
+    let lines = lines_of(&here, "failing").await;
+    let of = |level: &str| lines.iter().filter(|line| line["level"] == level).count();
+    let last = lines.last().unwrap();
+    assert_eq!((&last["level"], &last["status"]), (&json!("ERROR"), &json!(500)));
+    // The vendor's failure is told once, beside the request's line.
+    assert_eq!(of("ERROR") + of("WARN"), 2, "{lines:#?}");
+    assert!(
+        lines.iter().any(|line| line["error"].as_str().is_some_and(|error| error.contains("500"))),
+        "{lines:#?}"
+    );
+}
