@@ -33,7 +33,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Everything that must hold: format, lints, licences, tests on both databases, size, browser tests.
+    /// Everything that must hold: format, lints, licences, tests on both databases, size, API tools, browser tests.
     Test,
     /// The inner loop: tests of domain, store and service on both databases.
     Unit {
@@ -45,6 +45,8 @@ enum Task {
     Site,
     /// Build target/dist/reef: one file, site and migrations inside.
     Dist,
+    /// The API's outside tools alone: schemathesis and generated clients, against a fresh target/dist/reef.
+    Apitest,
     /// The browser tests alone, against a fresh target/dist/reef.
     End2end {
         /// Handed to Playwright.
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Task::Unit { args } => test::unit(&args),
         Task::Site => site::build(),
         Task::Dist => dist::dist().map(|path| run::say(&format!("built {}", path.display()))),
+        Task::Apitest => test::apitest(),
         Task::End2end { args } => test::end2end(&args),
     };
     match done {

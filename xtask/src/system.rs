@@ -1,4 +1,4 @@
-//! What the operating system must bring: PostgreSQL and Chromium, through apt-get where we may.
+//! What the operating system must bring: PostgreSQL, Chromium and Python, through apt-get where we may.
 
 use std::env;
 use std::fs;
@@ -28,6 +28,18 @@ pub fn chromium() -> Result<PathBuf> {
     }
     install("chromium", "Chromium (or set CHROMIUM to its path)")?;
     on_path().context("Chromium was installed, but is not on PATH")
+}
+
+/// A Python with `venv` and `pip`; installs the package when there is none.
+pub fn python() -> Result<PathBuf> {
+    // Debian ships both apart from the interpreter.
+    let usable =
+        || find("python3").filter(|python| output_of(python, &["-c", "import venv, ensurepip"]).is_some());
+    if let Some(path) = usable() {
+        return Ok(path);
+    }
+    install("python3-venv", "Python 3.11 or newer with venv")?;
+    usable().context("python3-venv was installed, but python3 cannot import venv")
 }
 
 /// True when we are root.

@@ -27,6 +27,11 @@ pub fn unit(args: &[String]) -> Result<()> {
     run(rust_tests(&packages, &database).args(args))
 }
 
+/// Tools that nobody here wrote, against a fresh `target/dist/reef`.
+pub fn apitest() -> Result<()> {
+    run(&mut api_tools()?)
+}
+
 /// The browser tests against a fresh `target/dist/reef`. The arguments go to Playwright.
 pub fn end2end(args: &[String]) -> Result<()> {
     run(playwright()?.args(args))
@@ -50,6 +55,7 @@ fn all(suite: &mut Suite) -> Result<()> {
     suite.step("site", |_| site::build())?;
     suite.step("size of the site", |_| site::check_size())?;
     suite.step("distributed binary", |_| dist::dist().map(drop))?;
+    suite.step("API tools and generated clients", |counts| run_counting(&mut api_tools()?, counts))?;
     suite.step("browser tests", |counts| run_counting(&mut playwright()?, counts))
 }
 
@@ -70,6 +76,14 @@ fn rust_tests(packages: &[&str], database: &Postgres) -> Command {
     let mut command = command("cargo", &[runner, packages].concat());
     command.env("TEST_DATABASE_URL", &database.url);
     command
+}
+
+fn api_tools() -> Result<Command> {
+    let reef = dist::dist()?;
+    tools::npm("apitest")?;
+    let mut command = command(tools::python("apitest")?, &["-u", "apitest/run.py"]);
+    command.env("REEF_BIN", reef);
+    Ok(command)
 }
 
 fn playwright() -> Result<Command> {

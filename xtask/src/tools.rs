@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::project;
 use crate::run::{command, find, output_of, run, say};
+use crate::{project, system};
 
 /// The newest trunk that builds with this toolchain: 0.22 needs Rust 1.96.
 const TRUNK: &str = "0.21.14";
@@ -57,6 +57,28 @@ pub fn npm(folder: &str) -> Result<PathBuf> {
     run(command("npm", &["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
     fs::write(&stamp, wanted).context("noting what npm installed")?;
     Ok(modules)
+}
+
+/// A Python environment with what `folder/requirements.txt` says, unless it is there. Returns its interpreter.
+pub fn python(folder: &str) -> Result<PathBuf> {
+    let folder = project::root().join(folder);
+    let requirements = folder.join("requirements.txt");
+    let wanted =
+        fs::read_to_string(&requirements).with_context(|| format!("reading {}", requirements.display()))?;
+    let environment = folder.join(".venv");
+    let (interpreter, stamp) = (environment.join("bin/python"), environment.join(".reef-installed"));
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && interpreter.is_file() {
+        return Ok(interpreter);
+    }
+    let python = system::python()?;
+    say(&format!("installing Python packages into {}", environment.display()));
+    let path = environment.to_str().context("the repository's path is not UTF-8")?;
+    run(&mut command(python, &["-m", "venv", "--clear", path]))?;
+    let list = requirements.to_str().context("the repository's path is not UTF-8")?;
+    let options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
+    run(&mut command(&interpreter, &[&options[..], &["--requirement", list]].concat()))?;
+    fs::write(&stamp, wanted).context("noting what pip installed")?;
+    Ok(interpreter)
 }
 
 /// Adds the target that the browser runs, when it is missing.

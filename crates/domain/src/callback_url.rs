@@ -29,9 +29,13 @@ pub fn check(path: &str, text: &str) -> Result<String, Issue> {
     if url.scheme() != "https" {
         return issue("A callback URL begins with https://.");
     }
-    // `https://@host` has empty user info that the parser forgets.
+    // The parser also takes `https:host` and `https:///host`; only the one form is looked into below.
     let authority =
         text.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or("");
+    if authority.is_empty() {
+        return issue("A callback URL begins with https:// and a host.");
+    }
+    // `https://@host` has empty user info that the parser forgets.
     if authority.contains('@') {
         return issue("A callback URL has no user name or password.");
     }
@@ -83,6 +87,11 @@ mod tests {
             "ftp://example.com",
             "https://",
             "https:///x",
+            "https:///example.com",
+            "https:///user@example.com",
+            "https:user@example.com",
+            "https:/user:pw@example.com",
+            "https:example.com",
             "https://user@example.com",
             "https://user:pw@example.com",
             "https://@example.com",

@@ -12,6 +12,8 @@ use crate::timestamp::Timestamp;
 pub const LIMIT_MAX: i64 = 100;
 /// Entries of a page when only a cursor is given.
 pub const LIMIT_DEFAULT: i64 = 50;
+/// Most digits of a cursor's milliseconds: enough until the year 5138.
+const CURSOR_DIGITS_MAX: usize = 14;
 /// The longest wait, in seconds.
 pub const WAIT_MAX_SECONDS: u64 = 30;
 
@@ -35,7 +37,9 @@ impl Cursor {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (ms, id) = text.split_once('_')?;
-        let created_at = ms.parse().ok().filter(|ms: &i64| (0..=253_402_300_799_999).contains(ms))?;
+        // Digits alone, as the API document says; a plus sign would parse too.
+        let is_plain = ms.len() <= CURSOR_DIGITS_MAX && ms.bytes().all(|byte| byte.is_ascii_digit());
+        let created_at = is_plain.then(|| ms.parse().ok())??;
         Some(Self { created_at: Timestamp::from_unix_ms(created_at), id: AssistantId::parse(id)? })
     }
 }
@@ -130,6 +134,10 @@ mod tests {
             "limit=",
             "limit=1&limit=2",
             "cursor=x",
+            "cursor=+1_01890a5d-ac96-774b-bcce-b302099a8057",
+            "cursor=-1_01890a5d-ac96-774b-bcce-b302099a8057",
+            "cursor=111111111111111_01890a5d-ac96-774b-bcce-b302099a8057",
+            "cursor=1_01890A5D-AC96-774B-BCCE-B302099A8057",
             "cursor=",
         ] {
             assert!(page(&params(bad)).is_err(), "{bad}");

@@ -4,9 +4,9 @@ use crate::error::Issue;
 
 /// The longest name, in Unicode scalar values after trimming.
 pub const NAME_MAX: usize = 100;
-/// The longest bot token, in bytes.
+/// The longest bot token, in Unicode scalar values.
 pub const BOT_TOKEN_MAX: usize = 256;
-/// The longest model id, in bytes.
+/// The longest model id, in Unicode scalar values.
 pub const MODEL_ID_MAX: usize = 200;
 /// The longest model key, in bytes.
 pub const MODEL_KEY_MAX: usize = 512;
@@ -63,7 +63,7 @@ fn secret(path: &str, value: &str, max: usize, what: &str) -> Result<String, Iss
     if value.is_empty() {
         return Err(Issue::new(path, "required", format!("{what} is required.")));
     }
-    if value.len() > max {
+    if value.chars().count() > max {
         return Err(Issue::new(path, "too_long", format!("{what} has at most {max} characters.")));
     }
     if value.chars().any(|c| c.is_whitespace() || c.is_control()) {
@@ -84,7 +84,7 @@ pub fn model_id(path: &str, value: &str) -> Result<String, Issue> {
     if value.trim().is_empty() {
         return Err(Issue::new(path, "required", "A model is required."));
     }
-    if value.len() > MODEL_ID_MAX {
+    if value.chars().count() > MODEL_ID_MAX {
         return Err(Issue::new(
             path,
             "too_long",

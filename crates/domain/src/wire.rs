@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::timestamp::Timestamp;
 
+// `$text` is a `tt`: a `literal` reaches the derive macros wrapped, and utoipa would take the variant's name instead.
 macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:tt),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

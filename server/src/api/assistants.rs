@@ -89,7 +89,7 @@ pub async fn activate(
         ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Holds the answer until the status changes or so many seconds are over."),
     ),
     responses(
-        (status = 200, description = "Current deployment status returned. `Retry-After` says when to look again while `deploying`.", body = StatusResponse),
+        (status = 200, description = "Current deployment status returned.", body = StatusResponse, headers(("Retry-After" = u32, description = "Seconds until another look makes sense, while `deploying`."))),
         (status = 304, description = "What `If-None-Match` names is still so."),
         (status = 400, description = "`INVALID_REQUEST`: wait is not a number from 0 to 30.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),

@@ -2,7 +2,7 @@
 //! together.
 
 use reef_domain::error::{ErrorCode, Issue};
-use reef_domain::wire::{ApiMode, AssistantRecord, AssistantStatus, Status};
+use reef_domain::wire::{ApiMode, AssistantRecord, AssistantStatus, Scope, Status};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,22 +31,23 @@ pub struct PurchaseResult {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ActivateRequest {
-    /// Assistant name, trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 100)]
+    /// Assistant name: 1–100 characters after trimming, no control characters.
+    #[schema(min_length = 1)]
     pub name: String,
-    /// Required in BYOK mode; ignored in managed mode.
+    /// Provider id (`anthropic`, `openai`, `google` or `openrouter`). Required in BYOK mode; ignored in managed mode.
     #[schema(nullable = false)]
     pub model_provider: Option<String>,
-    /// Model identifier.
+    /// Model identifier; GET /api/v1/models lists them.
     #[schema(min_length = 1, max_length = 200)]
     pub model_id: String,
     /// Telegram bot token; no spaces or control characters.
     #[schema(min_length = 1, max_length = 256)]
     pub telegram_bot_token: String,
-    /// Required in BYOK mode; ignored in managed mode.
+    /// Your key at the provider: 1–512 visible ASCII characters. Required in BYOK mode; ignored in managed mode.
     #[schema(nullable = false)]
     pub model_api_key: Option<String>,
-    /// Where status callbacks go: https, on a public host.
+    /// Where status callbacks go: https, on a public host. An address literal or an international name is taken too if
+    /// it is public.
     #[schema(nullable = false, max_length = 2048)]
     pub callback_url: Option<String>,
 }
@@ -56,13 +57,13 @@ pub struct ActivateRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct UpdateRequest {
-    /// Display name, trimmed; no control characters.
-    #[schema(nullable = false, min_length = 1, max_length = 100)]
+    /// Display name: 1–100 characters after trimming, no control characters.
+    #[schema(nullable = false, min_length = 1)]
     pub name: Option<String>,
     /// Provider id; needs modelApiKey when it changes.
     #[schema(nullable = false)]
     pub model_provider: Option<String>,
-    /// Model identifier.
+    /// Model identifier; GET /api/v1/models lists them.
     #[schema(nullable = false, min_length = 1, max_length = 200)]
     pub model_id: Option<String>,
     /// Bot token in the place of the current one.
@@ -78,7 +79,7 @@ pub struct UpdateRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct RedeployRequest {
-    /// Left out keeps the callback URL, a string replaces it, null clears it.
+    /// Left out keeps the callback URL, a string replaces it (the rules are activation's), null clears it.
     #[schema(max_length = 2048)]
     pub callback_url: Option<String>,
 }
@@ -165,5 +166,5 @@ pub struct ErrorDetails {
     pub reason: Option<String>,
     /// With `FORBIDDEN`: the scope the key lacks.
     #[schema(nullable = false)]
-    pub required_scope: Option<String>,
+    pub required_scope: Option<Scope>,
 }

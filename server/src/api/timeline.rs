@@ -89,7 +89,7 @@ pub struct EventListResponse {
     get, path = "/api/v1/assistants/{deploymentId}/events", operation_id = "listAssistantEvents", tag = "Assistants",
     params(
         ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
-        ("Last-Event-ID" = Option<i64>, Header, description = "With a stream: only entries after this sequence."),
+        ("Last-Event-ID" = Option<String>, Header, description = "With a stream: only entries after this sequence. What is no sequence counts as none."),
     ),
     responses(
         (status = 200, description = "The timeline.", content((EventListResponse = "application/json"), (String = "text/event-stream"))),
@@ -194,7 +194,8 @@ pub struct DeliveryInfo {
     pub sequence: i64,
     /// Where to; as it was when the event was made.
     pub url: String,
-    /// `pending`, `delivered` or `failed`.
+    /// How far it has come.
+    #[schema(value_type = DeliveryStateName)]
     pub state: String,
     /// Tries so far.
     pub attempts: i64,
@@ -210,6 +211,19 @@ pub struct DeliveryInfo {
     /// When it was delivered or given up.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
+}
+
+/// How far a callback has come.
+#[derive(ToSchema)]
+#[schema(as = DeliveryState, rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub enum DeliveryStateName {
+    /// To be sent, or sent again.
+    Pending,
+    /// Taken with a status of 200 to 299.
+    Delivered,
+    /// Given up.
+    Failed,
 }
 
 impl From<DeliveryRow> for DeliveryInfo {
@@ -306,10 +320,11 @@ pub async fn redeliver(
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "The callback, to be sent now.", body = DeliveryResponse),
-        (status = 400, description = "`INVALID_INPUT`: the assistant has no callback URL. `INVALID_REQUEST`: there is a body that says something.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: there is a body that says something.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 409, description = "`INVALID_STATE`: the assistant has no callback URL.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),

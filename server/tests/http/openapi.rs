@@ -78,13 +78,43 @@ fn every_error_of_the_reference_is_there() {
         let one = path.contains("{deploymentId}").then_some(("404", "NOT_FOUND"));
         // Any live key may ask for its own rights.
         let scope = (path != "/api/v1/me").then_some(("403", "FORBIDDEN"));
-        let long = (method != "GET").then_some(("413", "INVALID_REQUEST"));
-        all.iter().chain(own).copied().chain(one).chain(scope).chain(long).collect()
+        let change =
+            [("413", "INVALID_REQUEST"), ("409", "REQUEST_IN_PROGRESS"), ("422", "IDEMPOTENCY_KEY_REUSED")];
+        let change = change.into_iter().filter(|_| method != "GET");
+        all.iter().chain(own).copied().chain(one).chain(scope).chain(change).collect()
     };
     for (method, path, operation) in operations(&document) {
         for (status, code) in of(&path, &method) {
             let description = operation["responses"][status]["description"].as_str().unwrap_or_default();
             assert!(description.contains(&format!("`{code}`")), "{method} {path}: {status} {code}");
+        }
+    }
+}
+
+#[test]
+fn its_values_are_those_on_the_wire() {
+    use reef_domain::wire::{ApiMode, ChannelType, PaymentStatus, Provider, Scope, Status};
+    let document = reef_server::api::document();
+    macro_rules! same {
+        ($($name:ident),+) => {$(
+            let listed = &document["components"]["schemas"][stringify!($name)]["enum"];
+            assert_eq!(*listed, json!($name::ALL), stringify!($name));
+        )+};
+    }
+    same!(ApiMode, ChannelType, PaymentStatus, Provider, Scope, Status);
+}
+
+#[test]
+fn its_objects_are_closed_and_its_answers_have_the_headers_of_every_answer() {
+    let document = reef_server::api::document();
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        assert!(schema["type"] != "object" || schema["additionalProperties"] == false, "{name}");
+    }
+    for (method, path, operation) in operations(&document) {
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            for header in ["X-Request-Id", "Cache-Control"] {
+                assert!(answer["headers"][header].is_object(), "{method} {path} {status}: {header}");
+            }
         }
     }
 }
@@ -184,8 +214,11 @@ async fn its_examples_of_requests_work() {
     // The limits it names are the ones that hold.
     let (purchased, schema) =
         (me.in_status("purchased").await, &document["components"]["schemas"]["ActivateRequest"]);
+    // A name's limit holds after trimming, so it is in its pattern.
+    assert!(schema["properties"]["name"]["pattern"].as_str().unwrap().contains("{0,98}"));
     for key in ["name", "modelId", "telegramBotToken"] {
-        let longest = usize::try_from(schema["properties"][key]["maxLength"].as_u64().unwrap()).unwrap();
+        let named = schema["properties"][key]["maxLength"].as_u64().unwrap_or(100);
+        let longest = usize::try_from(named).unwrap();
         let body = changed(activation(&bot("ok")), json!({key: "x".repeat(longest + 1)}));
         let error = me.fails(400, "INVALID_REQUEST", "POST", &format!("/{purchased}/activate"), body).await;
         assert_eq!(issues(&error), pairs(&[(key, "too_long")]));

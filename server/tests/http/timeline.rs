@@ -79,6 +79,6 @@ async fn callbacks_are_listed_sent_again_and_tried() {
     let bare = me.active().await;
     let foreign = format!("/{bare}/callbacks/{}/redeliver", newest["id"].as_str().unwrap());
     me.fails(404, "NOT_FOUND", "POST", &foreign, Value::Null).await;
-    me.fails(400, "INVALID_INPUT", "POST", &format!("/{bare}/callbacks/test"), Value::Null).await;
+    me.fails(409, "INVALID_STATE", "POST", &format!("/{bare}/callbacks/test"), Value::Null).await;
     app.customer().await.fails(404, "NOT_FOUND", "POST", &path, Value::Null).await;
 }

@@ -1,10 +1,10 @@
 //! An assistant's timeline and its callbacks: looking, sending again, sending a test.
 
+use reef_domain::Assistant;
 use reef_domain::Timestamp;
 use reef_domain::ids::DeliveryId;
 use reef_domain::input::Parsed;
 use reef_domain::wire::{Scope, Status};
-use reef_domain::{Assistant, Issue};
 use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow};
 use serde_json::json;
 
@@ -102,7 +102,7 @@ impl Services {
     /// Sends a callback of type `assistant.test` with the present status to the assistant's callback URL.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] without the write scope, [`Error::NotFound`], [`Error::InvalidInput`] when the
+    /// [`Error::Forbidden`] without the write scope, [`Error::NotFound`], [`Error::InvalidState`] when the
     /// assistant has no callback URL.
     pub async fn test_callback(
         &self,
@@ -115,14 +115,10 @@ impl Services {
         let mut work = self.work().await?;
         let a = self.owned_locked(&mut work.tx, caller, found.id).await?;
         let Some(url) = a.config.callback_url.clone() else {
-            let issue = Issue::new(
-                "callbackUrl",
-                "required",
-                "This assistant has no callback URL; redeploy it with one.",
-            );
-            return Err(Error::InvalidInput {
-                message: "There is no callback URL to send to",
-                issues: vec![issue],
+            return Err(Error::InvalidState {
+                message: "This deployment has no callback URL; activate or redeploy it with one",
+                current: a.state.status(),
+                allowed: &[Status::Deploying, Status::Active, Status::Failed, Status::Stopped],
             });
         };
         let delivery_id = DeliveryId::new(self.new_uuid());

@@ -1,65 +1,6 @@
-//! The OpenAPI 3.1 document, generated from the handlers' own types, with an example of everything.
+//! An example of every request and answer, as the API reference has them.
 
-use axum::Json;
-use axum::response::IntoResponse;
 use serde_json::{Value, json};
-use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::{Modify, OpenApi};
-
-use super::schema::ErrorResponse;
-
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Reef",
-        version = "1.0.0",
-        description = "Hosted assistants: buy a slot, activate it with a name, a model and a Telegram bot, and it answers.\n\nAll success responses use `{ data: ... }` and errors use `{ error: { code, message, details? } }`.",
-        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
-    ),
-    tags(
-        (name = "Assistants", description = "The life of an assistant, from purchase to deletion."),
-        (name = "Callbacks", description = "What was told to your server, and telling it again."),
-        (name = "Account", description = "The key itself, and what can be activated.")
-    ),
-    components(schemas(ErrorResponse)),
-    security(("apiKey" = [])),
-    modifiers(&KeyScheme)
-)]
-struct Base;
-
-struct KeyScheme;
-
-impl Modify for KeyScheme {
-    fn modify(&self, document: &mut Document) {
-        let key =
-            ApiKeyValue::with_description("X-API-Key", "Your API key from the dashboard API Keys page.");
-        let components = document.components.get_or_insert_with(Default::default);
-        components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
-    }
-}
-
-/// What the routes add their entries to.
-pub(super) fn base() -> Document {
-    Base::openapi()
-}
-
-/// The whole document.
-///
-/// # Panics
-/// Never: the document is made of types that serialize.
-#[must_use]
-pub fn document() -> Value {
-    let (_, document) = super::v1().split_for_parts();
-    let mut value = serde_json::to_value(document).expect("the document serializes");
-    add_examples(&mut value);
-    value
-}
-
-/// `GET /api/openapi`: public, and up when the API is turned off.
-pub(super) async fn serve() -> impl IntoResponse {
-    Json(document())
-}
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -136,12 +77,13 @@ fn error_example(description: &str) -> Option<Value> {
         "INVALID_REQUEST" => "Invalid request body",
         "NOT_FOUND" => "Deployment not found",
         "API_DISABLED" => "Assistant v1 API is disabled",
-        "INVALID_INPUT" => "There is no callback URL to send to",
         "INVALID_STATE" => "Deployment can only be redeployed when status is active, failed, or stopped",
         "PAYMENT_NOT_CONFIGURED" => "Payment system not configured",
         "INTERNAL_ERROR" => "Unexpected server error",
         "WORKER_DELETE_FAILED" => "Failed to delete deployed worker before stopping",
         "FORBIDDEN" => "This API key does not have the write scope",
+        "IDEMPOTENCY_KEY_REUSED" => "This idempotency key was used with another request",
+        "REQUEST_IN_PROGRESS" => "The first request with this idempotency key is still running",
         "RATE_LIMITED" => "Too many unpaid slots; pay or delete one, or wait",
         _ => return None,
     };
@@ -157,10 +99,10 @@ fn error_example(description: &str) -> Option<Value> {
     Some(json!({"error": error}))
 }
 
-fn add_examples(document: &mut Value) {
+/// Puts an example beside every request and answer that has a body.
+pub(super) fn add(document: &mut Value) {
     let examples = examples();
-    let Some(paths) = document["paths"].as_object_mut() else { return };
-    for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(|item| item.values_mut()) {
+    for (_, operation) in super::operations(document) {
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         let Some((_, request, response)) = examples.iter().find(|(name, ..)| *name == id) else { continue };
         if let Some(request) = request {

@@ -1,0 +1,76 @@
+"""Schemathesis among assistants that exist: without this, nearly every id it makes up is answered with 404."""
+
+import itertools
+import json
+import os
+import urllib.parse
+
+import requests
+import schemathesis
+from schemathesis.core import NOT_SET
+from schemathesis.core.parameters import ParameterLocation
+
+# What was prepared: `lasting` and `disposable` deployment ids, `deliveries` of one of them, the place to pay.
+LIVE = json.loads(os.environ["APITEST_LIVE"])
+LASTING = itertools.cycle(LIVE["lasting"])
+DELIVERIES = itertools.cycle(LIVE["deliveries"])
+# The longest `wait` that is really waited, in seconds.
+WAIT_MAX = 1
+BY_ID = ["getAssistant", "getAssistantStatus", "listAssistantEvents", "listCallbacks", "updateAssistant",
+         "activateAssistant", "redeployAssistant", "stopAssistant", "testCallback", "deleteAssistant"]
+
+
+def link(operation, source):
+    return {"operationId": operation, "parameters": {"deploymentId": source}}
+
+
+@schemathesis.hook
+def before_load_schema(_, raw_schema):
+    """What follows what: a slot is bought, looked at, changed, deleted, and looked at again."""
+    def responses(path, method):
+        return raw_schema["paths"][path][method]["responses"]
+
+    bought = responses("/api/v1/assistants/purchase", "post")["201"]
+    bought["links"] = {name: link(name, "$response.body#/data/deploymentId") for name in BY_ID}
+    deleted = responses("/api/v1/assistants/{deploymentId}", "delete")["200"]
+    deleted["links"] = {name: link(name, "$request.path.deploymentId") for name in BY_ID}
+
+
+@schemathesis.hook
+def before_call(_, case, __):
+    """Puts an id that exists into a path whose id was made up as a good one."""
+    meta, path = case.meta, case.path_parameters
+    if meta is None or meta.phase.name.value == "stateful" or path is NOT_SET or not path:
+        return
+    if meta.is_negative_at(ParameterLocation.PATH) or "deploymentId" not in path:
+        return
+    if case.method == "DELETE":
+        # Each once; afterwards it is gone, and the made-up id is as good.
+        if LIVE["disposable"]:
+            path["deploymentId"] = LIVE["disposable"].pop()
+    elif "deliveryId" in path:
+        path["deploymentId"], path["deliveryId"] = LIVE["called"], next(DELIVERIES)
+    else:
+        path["deploymentId"] = next(LASTING)
+    wait = str(case.query.get("wait", "")) if isinstance(case.query, dict) else ""
+    if wait.isdecimal() and WAIT_MAX < int(wait) <= 30:
+        case.query["wait"] = WAIT_MAX
+
+
+@schemathesis.hook
+def after_call(_, case, response):
+    """Pays for what was bought, so that the next calls find more than unpaid slots."""
+    if case.operation.definition.raw.get("operationId") == "purchaseAssistant" and response.status_code == 201:
+        checkout = response.json()["data"]["checkoutUrl"]
+        assert urllib.parse.urlsplit(checkout).hostname == "127.0.0.1", checkout
+        requests.post(f"{checkout}/pay", allow_redirects=False, timeout=10).raise_for_status()
+
+
+@schemathesis.check
+def refused_only_for_what_no_schema_can_say(_, response, case):
+    """A request that the schemas allow is never malformed: only an assistant's mode, provider and model may be against
+    it, and of those the document says so."""
+    if case.meta is not None and case.meta.generation.mode.is_positive and response.status_code == 400:
+        code = response.json()["error"]["code"]
+        if code != "INVALID_INPUT":
+            raise AssertionError(f"a request that the schemas allow was answered with {code}: {response.text}")

@@ -1,0 +1,189 @@
+"""A `reef serve` of one's own, and an account in it: by its command line and HTTP alone."""
+
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import requests
+
+READY_LIMIT_S = 30
+STOP_LIMIT_S = 35
+ASSISTANTS = "/api/v1/assistants"
+# Our receiver's name; callbacks to it go past the address guard.
+CALLBACK_HOST = "hooks.apitest.test"
+CALLBACK_URL = f"https://{CALLBACK_HOST}/walk"
+
+
+def wait_for(what, check, limit_s=20):
+    """Asks until `check` gives something; an error that names `what` after `limit_s` seconds."""
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        found = check()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise TimeoutError(f"{what} did not come within {limit_s} s")
+
+
+class Receiver:
+    """Takes callbacks on loopback, and gives what it got, byte for byte, to who asks with GET."""
+
+    def __init__(self):
+        self.got = got = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"])).decode()
+                got.append({"headers": {name.lower(): value for name, value in self.headers.items()}, "body": body})
+                self.answer(b"")
+
+            def do_GET(self):
+                self.answer(json.dumps(got).encode())
+
+            def answer(self, body):
+                self.send_response(200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class Reef:
+    """The binary that `REEF_BIN` names, on SQLite with the sandbox, in a temporary folder at a free port."""
+
+    def __enter__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="reef-apitest-"))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.url, self.receiver = f"http://{address}", Receiver()
+        # Nothing of the caller's own configuration.
+        self.environment = {
+            "PATH": os.environ["PATH"], "HOME": str(self.folder), "BIND_ADDR": address, "SANDBOX": "true",
+            "RATE_LIMIT_PER_MINUTE": "1000000", "RUST_LOG": "info",
+            "CALLBACK_OVERRIDES": f"{CALLBACK_HOST}={self.receiver.url}",
+        }
+        self.log = open(self.folder / "reef.log", "wb")
+        self.process = subprocess.Popen(
+            [binary(), "serve"], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+            stdout=self.log, stderr=self.log,
+        )
+        try:
+            wait_for("/readyz", self.is_ready, READY_LIMIT_S)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"reef ended: {self.logged()[-2000:]}")
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=2).ok
+        except requests.ConnectionError:
+            return False
+
+    def logged(self):
+        return (self.folder / "reef.log").read_text(errors="replace")
+
+    def __exit__(self, *_):
+        self.receiver.server.shutdown()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def command(self, *words, given=""):
+        """Runs `reef …` over the same database and returns what it prints."""
+        done = subprocess.run(
+            [binary(), *words], cwd=self.folder, env=self.environment, input=given, capture_output=True,
+            text=True, timeout=60, check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"reef {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def account(self):
+        """A new account with a key that may do everything."""
+        email = f"u{secrets.token_hex(4)}@example.com"
+        self.command("user", "create", "--email", email, "--password-stdin", given="correct horse battery staple 9")
+        return Account(self, email, self.command("key", "create", "--email", email, "--name", "apitest"))
+
+
+class Account:
+    """A customer with an API key."""
+
+    def __init__(self, reef, email, key):
+        self.reef, self.email, self.key = reef, email, key
+
+    def call(self, method, path, body=None):
+        """The `data` of an answer that must be a success."""
+        answer = requests.request(
+            method, f"{self.reef.url}{ASSISTANTS}{path}", headers={"X-API-Key": self.key}, json=body, timeout=40,
+        )
+        if not answer.ok:
+            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer.json()["data"]
+
+    def until(self, deployment, status):
+        wait_for(f"status {status}", lambda: self.call("GET", f"/{deployment}/status")["status"] == status)
+
+    def in_status(self, status, mode="byok"):
+        """A new assistant in this status; gives its id."""
+        bought = self.call("POST", "/purchase", {"apiMode": mode})
+        deployment = bought["deploymentId"]
+        if status == "pending_payment":
+            return deployment
+        pay(bought["checkoutUrl"])
+        self.until(deployment, "purchased")
+        if status == "purchased":
+            return deployment
+        self.call("POST", f"/{deployment}/activate", activation(bot_token("revoked" if status == "failed" else "ok")))
+        self.until(deployment, "failed" if status == "failed" else "active")
+        if status == "stopped":
+            self.call("POST", f"/{deployment}/stop")
+        return deployment
+
+
+def pay(checkout_url):
+    """Pays on the sandbox's checkout page."""
+    requests.post(f"{checkout_url}/pay", allow_redirects=False, timeout=10).raise_for_status()
+
+
+def bot_token(kind):
+    """A bot token that nobody has; what the sandbox makes of it follows from `kind`."""
+    return f"{secrets.randbelow(9 * 10**8) + 10**8}:{kind}{secrets.token_hex(16)}"
+
+
+def activation(token):
+    """A body that activates a slot of either mode."""
+    return {
+        "name": "My Assistant", "modelProvider": "anthropic", "modelId": "claude-sonnet-4-5-20250929",
+        "telegramBotToken": token, "modelApiKey": f"sk-ant-{secrets.token_hex(20)}", "callbackUrl": CALLBACK_URL,
+    }
+
+
+def binary():
+    path = os.environ.get("REEF_BIN")
+    if not path:
+        raise SystemExit("REEF_BIN is not set: run `cargo xtask apitest`")
+    return path

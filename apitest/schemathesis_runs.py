@@ -1,0 +1,65 @@
+"""Schemathesis, all checks, twice: as a stranger would run it, and among assistants in every status."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+from reef import Reef
+
+HERE = pathlib.Path(__file__).parent
+SEED = "20260213"
+# A run that is not over by then hangs.
+RUN_LIMIT_S = 300
+STATUSES = ["pending_payment", "purchased", "active", "failed", "stopped"]
+
+
+def run(name, account, extra, environment):
+    """One run with these options; gives how many operations it tested, 0 after a failure that was shown."""
+    options = [
+        "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--seed", SEED, "--max-examples", "25",
+        "--generation-database", "none", "--no-color", "-H", f"X-API-Key: {account.key}",
+    ]
+    command = [str(pathlib.Path(sys.executable).with_name("schemathesis")), *extra, "run", *options,
+               f"{account.reef.url}/api/openapi"]
+    done = subprocess.run(
+        command, cwd=account.reef.folder, env={**os.environ, **environment}, capture_output=True, text=True,
+        timeout=RUN_LIMIT_S, check=False,
+    )
+    tested = re.search(r"^  Tested: (\d+)$", done.stdout, re.MULTILINE)
+    cases = re.search(r"^  (\d+ generated.*)$", done.stdout, re.MULTILINE)
+    if done.returncode != 0 or not tested or not cases:
+        print(done.stdout[-20_000:], done.stderr[-2_000:], sep="\n")
+        return 0
+    print(f"  schemathesis, {name}: {tested[1]} operations, {cases[1]}")
+    return int(tested[1])
+
+
+def prepare(account):
+    """Assistants in every status, twice: to stay, and to be deleted."""
+    lasting = [account.in_status(status) for status in STATUSES]
+    lasting += [account.in_status("purchased", "managed"), account.in_status("stopped", "managed")]
+    called = lasting[STATUSES.index("active")]
+    return {
+        "lasting": lasting, "disposable": [account.in_status(status) for status in STATUSES], "called": called,
+        "deliveries": [delivery["id"] for delivery in account.call("GET", f"/{called}/callbacks")],
+    }
+
+
+def main():
+    """Gives `(passed, failed)`: operations tested in each run."""
+    with Reef() as reef:
+        # Each its own account: what the one has bought is not in the other's way.
+        stranger, account = reef.account(), reef.account()
+        prepare(stranger)
+        as_stranger = run("as a stranger", stranger, [], {})
+        live = prepare(account)
+        hooks = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "APITEST_LIVE": json.dumps(live)}
+        among = run("among live assistants", account, ["--config-file", str(HERE / "live.toml")], hooks)
+        # Whatever was asked, nothing may have gone wrong inside.
+        errors = [line for line in reef.logged().splitlines() if " ERROR " in line]
+        print(*errors[:20], sep="\n", end="\n" if errors else "")
+        failed = (not as_stranger) + (not among) + bool(errors)
+        return as_stranger + among, failed

@@ -1,0 +1,38 @@
+"""The whole road, walked with the client that openapi-typescript generates, unchanged: compiled strictly, then run."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+from reef import CALLBACK_URL
+
+HERE = pathlib.Path(__file__).parent
+LIMIT_S = 120
+
+
+def run(*command, environment=None):
+    """Its output; what it printed is shown when it fails."""
+    done = subprocess.run(
+        command, cwd=HERE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S, check=False,
+    )
+    return done.returncode == 0, done.stdout
+
+
+def main(reef, document):
+    """Gives `(passed, failed)`."""
+    tools = HERE / "node_modules/.bin"
+    for command in ([tools / "openapi-typescript", document, "--output", "generated/schema.d.ts"], [tools / "tsc"]):
+        fine, output = run(*command)
+        if not fine:
+            print(output)
+            return 0, 1
+    owner = reef.account()
+    walk = {
+        "url": reef.url, "key": owner.key, "secret": reef.command("callback-secret", "--email", owner.email),
+        "receiver": reef.receiver.url, "callbackUrl": CALLBACK_URL,
+    }
+    fine, output = run("node", "generated/walk.js", environment={**os.environ, "APITEST_WALK": json.dumps(walk)})
+    print(output, end="")
+    return output.count("  ok  "), int(not fine)

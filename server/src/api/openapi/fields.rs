@@ -1,0 +1,75 @@
+//! What the derived schemas can't say: patterns that agree with the rules of `reef_domain`, and strict objects.
+
+use serde_json::{Value, json};
+
+/// A name after trimming has 1 to 100 characters and no control characters (`text::name`); around it may be white
+/// space, in the sense of Unicode's property, which includes some controls.
+const NAME: &str = "^[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*\
+    [^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]\
+    (?:[^\\u0000-\\u001f\\u007f-\\u009f]{0,98}\
+    [^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000])?\
+    [\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*$";
+
+/// Neither white space nor control characters (`text::bot_token`).
+const TOKEN: &str =
+    "^[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+$";
+
+/// Not only white space (`text::model_id`).
+const MODEL_ID: &str = "[^\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+
+/// https, a name of two or more labels, a port that exists, no fragment (`callback_url::check`).
+const CALLBACK_URL: &str = "^[Hh][Tt][Tt][Pp][Ss]://\
+    (?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.){1,6}[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\
+    (?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?\
+    (?:[/?][!\"$-\\[\\]-~]*)?$";
+
+/// The last entry's milliseconds and id (`page::Cursor`).
+const CURSOR: &str = "^[0-9]{1,14}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+
+const PATTERNS: [(&str, &str, &str); 8] = [
+    ("ActivateRequest", "name", NAME),
+    ("UpdateRequest", "name", NAME),
+    ("ActivateRequest", "telegramBotToken", TOKEN),
+    ("UpdateRequest", "telegramBotToken", TOKEN),
+    ("ActivateRequest", "modelId", MODEL_ID),
+    ("UpdateRequest", "modelId", MODEL_ID),
+    ("ActivateRequest", "callbackUrl", CALLBACK_URL),
+    ("RedeployRequest", "callbackUrl", CALLBACK_URL),
+];
+
+/// Completes the components' schemas and the parameters.
+pub(super) fn complete(document: &mut Value) {
+    let schemas = &mut document["components"]["schemas"];
+    for (schema, field, pattern) in PATTERNS {
+        schemas[schema]["properties"][field]["pattern"] = json!(pattern);
+    }
+    schemas["PurchaseResult"]["properties"]["checkoutUrl"]["format"] = json!("uri");
+    // "At least one field is required."
+    schemas["UpdateRequest"]["minProperties"] = json!(1);
+    // Records have exactly the fields that are listed, and so have errors.
+    for schema in schemas.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        if schema["type"] == "object" {
+            schema["additionalProperties"] = json!(false);
+        }
+    }
+    for (_, operation) in super::operations(document) {
+        // A body that may be left out may not be `null`.
+        if let Some(body) = operation.get_mut("requestBody") {
+            let schema = &mut body["content"]["application/json"]["schema"];
+            let object = schema["oneOf"].as_array().and_then(|options| options.first()).cloned();
+            if let Some(object) = object {
+                *schema = object;
+                body["required"] = json!(false);
+            }
+        }
+        for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+            // An optional parameter is left out; there is no way to write a null into it.
+            if parameter["schema"]["type"][1] == "null" {
+                parameter["schema"]["type"] = parameter["schema"]["type"][0].clone();
+            }
+            if parameter["name"] == "cursor" {
+                parameter["schema"]["pattern"] = json!(CURSOR);
+            }
+        }
+    }
+}
