@@ -1,8 +1,8 @@
 //! Assistants: looking, buying, and what can be done with one.
 
 use leptos::prelude::*;
-use reef_domain::Timestamp;
 use reef_domain::wire::{AssistantRecord, Status};
+use reef_domain::{Timestamp, Usd};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
@@ -23,6 +23,19 @@ pub struct Details {
     pub checkout_url: Option<String>,
     /// What happened, newest first.
     pub timeline: Vec<Happened>,
+    /// Its model credit, in managed mode once it was paid.
+    pub credit: Option<Credit>,
+}
+
+/// A managed assistant's model credit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credit {
+    /// What has been spent, as last read.
+    pub used: Usd,
+    /// What all paid periods have brought.
+    pub credited: Usd,
+    /// Whether the model is refused until there is more.
+    pub is_used_up: bool,
 }
 
 /// One entry of a timeline.
@@ -54,7 +67,12 @@ pub async fn load_assistant(id: String) -> Result<Details, AppError> {
         let found = services.assistant_details(&caller, &id).await?;
         let entry = |(at, status, message)| Happened { at, status, message };
         let timeline = found.timeline.into_iter().map(entry).collect();
-        Ok(Details { record: found.record, checkout_url: found.checkout_url, timeline })
+        let credit = found.credit.map(|credit| Credit {
+            used: credit.used,
+            credited: credit.credited,
+            is_used_up: credit.is_used_up,
+        });
+        Ok(Details { record: found.record, checkout_url: found.checkout_url, timeline, credit })
     })
     .await
 }

@@ -50,6 +50,21 @@ pub struct Settings {
     pub model_id: String,
     /// The key the provider is paid with.
     pub api_key: String,
+    /// How the key's credit is renewed, when the key is the operator's; `None` when it is the owner's own.
+    #[serde(default)]
+    pub credit: Option<Renewal>,
+}
+
+/// When the credit of a managed assistant grows again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Renewal {
+    /// With the period that begins then, in milliseconds since 1970.
+    At(i64),
+    /// With the next paid period; when that is, is not known.
+    Sometime,
+    /// Not any more: the subscription ends with its period.
+    Never,
 }
 
 impl Settings {
@@ -69,6 +84,7 @@ impl fmt::Debug for Settings {
             .field("provider", &self.provider)
             .field("provider_url", &self.provider_url)
             .field("model_id", &self.model_id)
+            .field("credit", &self.credit)
             .finish_non_exhaustive()
     }
 }

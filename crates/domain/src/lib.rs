@@ -17,6 +17,7 @@ pub mod page;
 pub mod state;
 pub mod text;
 pub mod timestamp;
+pub mod usd;
 pub mod wire;
 
 pub use assistant::Assistant;
@@ -24,3 +25,4 @@ pub use error::{ErrorCode, Issue};
 pub use failure::FailureCode;
 pub use state::State;
 pub use timestamp::Timestamp;
+pub use usd::Usd;

@@ -77,6 +77,7 @@ pub(crate) fn open(vault: &Vault, config: &Config, worker: &WorkerRow) -> Result
         provider_url: config.provider_urls.of(kept.provider).to_owned(),
         model_id: kept.model_id,
         api_key: kept.model_key,
+        credit: None,
     };
     Ok(Opened { settings, bot_id: kept.bot_id, webhook_secret: kept.webhook_secret.into() })
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use reef_assistant::model::ModelError;
 use reef_assistant::telegram::parse_update;
-use reef_assistant::{TurnError, TurnOutcome, run_turn};
+use reef_assistant::{Provider, Renewal, Settings, TurnError, TurnOutcome, run_turn};
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::ApiMode;
 use reef_store::{StoreError, UpdateRow, WorkerRow};
 
 use crate::chats::Seat;
@@ -101,13 +104,23 @@ impl Embedded {
             tracing::info!(%assistant, update_id, "an update has waited too long and is not answered");
             return End::Done;
         }
-        let opened = match sealed::open(&inner.vault, &inner.config, worker) {
+        let mut opened = match sealed::open(&inner.vault, &inner.config, worker) {
             Ok(opened) => opened,
             Err(error) => {
                 tracing::error!(%assistant, %error, "a worker's settings cannot be opened");
                 return End::Failed { asked_wait: None };
             }
         };
+        if opened.settings.provider == Provider::OpenRouter {
+            opened.settings.credit = match self.renewal(assistant).await {
+                Ok(renewal) => renewal,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(%assistant, error, "an assistant cannot be read");
+                    return End::Failed { asked_wait: None };
+                }
+            };
+        }
         // An update of another bot was taken in while the assistant was given this one.
         let update = parse_update(row.body.as_bytes()).ok().filter(|_| row.bot_id == opened.bot_id);
         let Some(update) = update else { return End::Done };
@@ -116,13 +129,50 @@ impl Embedded {
         tokio::select! {
             () = seat.cancel.cancelled() => End::Stopped,
             () = self.hold(row, worker.generation) => End::Stopped,
-            ended = turn => ended.map_or_else(
-                |_| {
+            ended = turn => match ended {
+                Err(_) => {
                     tracing::warn!(%assistant, update_id, "a turn took too long");
                     End::Failed { asked_wait: None }
-                },
-                |ended| end_of(row, ended),
-            ),
+                }
+                Ok(ended) => {
+                    self.note_refusal(assistant, &opened.settings, &ended).await;
+                    end_of(row, ended)
+                }
+            },
+        }
+    }
+
+    /// How the credit of a managed assistant is renewed, as of now; `None` when the model key is its owner's.
+    async fn renewal(&self, assistant: AssistantId) -> Result<Option<Renewal>, StoreError> {
+        let found = self.inner.store.read().await?.assistant(assistant).await?;
+        let managed = found.filter(|found| found.mode == ApiMode::Managed);
+        Ok(managed.map(|found| match (found.payment.canceled_at, found.payment.current_period_end) {
+            (Some(_), _) => Renewal::Never,
+            (None, Some(end)) => Renewal::At(end.unix_ms()),
+            (None, None) => Renewal::Sometime,
+        }))
+    }
+
+    /// Notes that a managed assistant was refused for lack of credit: its owner is told.
+    async fn note_refusal(
+        &self,
+        assistant: AssistantId,
+        settings: &Settings,
+        ended: &Result<TurnOutcome, TurnError>,
+    ) {
+        let refused = TurnOutcome::Answered { model_error: Some(ModelError::OutOfCredit) };
+        if settings.credit.is_none() || *ended != Ok(refused) {
+            return;
+        }
+        let noted = async {
+            let mut tx = self.inner.store.begin().await?;
+            tx.note_credit_refused(assistant, self.inner.clock.now()).await?;
+            tx.commit().await
+        };
+        if let Err(error) = noted.await {
+            // The next refusal is noted, or the usage that is read back says the same.
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(%assistant, error, "a refusal for lack of credit cannot be noted");
         }
     }
 

@@ -4,22 +4,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reef_assistant::HttpResponse;
-use reef_service::ports::{ManagedKey, ManagedKeyError, ManagedKeys};
+use reef_domain::{Timestamp, Usd};
+use reef_service::ports::{KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::http::{Http, segment};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How many keys a page of the list holds.
-const PAGE: usize = 100;
-
-/// How many pages are looked through for a leftover. The list is newest first, and a leftover is of minutes ago.
-const PAGES_MAX: usize = 10;
 
 /// OpenRouter's management API. Its `Debug` hides the key.
 #[derive(Clone, Debug)]
@@ -31,19 +28,43 @@ pub struct OpenRouterKeys {
 
 #[derive(Deserialize)]
 struct Created {
-    data: Listed,
+    data: Named,
     key: String,
 }
 
 #[derive(Deserialize)]
-struct List {
-    data: Vec<Listed>,
+struct Named {
+    hash: String,
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    data: T,
 }
 
 #[derive(Deserialize)]
 struct Listed {
     hash: String,
     name: String,
+    #[serde(default)]
+    disabled: bool,
+    limit: Option<f64>,
+    usage: Option<f64>,
+    created_at: Option<String>,
+}
+
+impl From<Listed> for KeyInfo {
+    fn from(key: Listed) -> Self {
+        let created_at = key.created_at.and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok());
+        Self {
+            hash: key.hash,
+            name: key.name,
+            disabled: key.disabled,
+            limit: key.limit.map(Usd::from_dollars),
+            used: key.usage.map(Usd::from_dollars).unwrap_or_default(),
+            created_at: created_at.map(Timestamp::from),
+        }
+    }
 }
 
 impl OpenRouterKeys {
@@ -64,36 +85,39 @@ impl OpenRouterKeys {
     async fn send(&self, request: RequestBuilder) -> Result<HttpResponse, ManagedKeyError> {
         self.http.vendor(request, TIMEOUT).await.map_err(|error| ManagedKeyError(error.to_string()))
     }
-
-    /// Ends keys of that name: their values were shown once, to a try whose answer was lost.
-    async fn delete_leftovers(&self, name: &str) -> Result<(), ManagedKeyError> {
-        let mut leftovers = Vec::new();
-        for page in 0..PAGES_MAX {
-            let path = format!("keys?include_disabled=true&offset={}", page * PAGE);
-            let answer = self.send(self.request(Method::GET, &path)).await?;
-            let listed: List = read(&answer, 200)?;
-            let is_last = listed.data.len() < PAGE;
-            leftovers.extend(listed.data.into_iter().filter(|key| key.name == name));
-            if is_last {
-                break;
-            }
-        }
-        for leftover in leftovers {
-            self.delete(&leftover.hash).await?;
-        }
-        Ok(())
-    }
 }
 
 #[async_trait]
 impl ManagedKeys for OpenRouterKeys {
-    async fn create(&self, name: &str, limit_usd: f64) -> Result<ManagedKey, ManagedKeyError> {
-        self.delete_leftovers(name).await?;
+    async fn create(&self, name: &str, limit: Usd) -> Result<ManagedKey, ManagedKeyError> {
         // No `limit_reset`: its periods are the calendar's, not the subscription's.
-        let body = json!({"name": name, "limit": limit_usd});
+        let body = json!({"name": name, "limit": limit.dollars()});
         let answer = self.send(self.request(Method::POST, "keys").json(&body)).await?;
         let created: Created = read(&answer, 201)?;
         Ok(ManagedKey { hash: created.data.hash, key: created.key.into() })
+    }
+
+    async fn list(&self, offset: usize) -> Result<Vec<KeyInfo>, ManagedKeyError> {
+        let path = format!("keys?include_disabled=true&offset={offset}");
+        let answer = self.send(self.request(Method::GET, &path)).await?;
+        let listed: Envelope<Vec<Listed>> = read(&answer, 200)?;
+        Ok(listed.data.into_iter().map(KeyInfo::from).collect())
+    }
+
+    async fn update(
+        &self,
+        hash: &str,
+        limit: Usd,
+        disabled: bool,
+    ) -> Result<Option<KeyInfo>, ManagedKeyError> {
+        let body = json!({"limit": limit.dollars(), "disabled": disabled});
+        let path = format!("keys/{}", segment(hash));
+        let answer = self.send(self.request(Method::PATCH, &path).json(&body)).await?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let updated: Envelope<Listed> = read(&answer, 200)?;
+        Ok(Some(updated.data.into()))
     }
 
     async fn delete(&self, hash: &str) -> Result<(), ManagedKeyError> {

@@ -13,6 +13,7 @@ pub mod error;
 pub mod hub;
 pub mod idempotency;
 pub mod jobs;
+pub mod managed;
 pub mod payments;
 pub mod ports;
 pub mod reseal;

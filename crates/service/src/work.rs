@@ -2,7 +2,7 @@
 //! then, and only then, the news.
 
 use reef_domain::ids::{DeliveryId, EventId, JobId};
-use reef_domain::wire::Status;
+use reef_domain::wire::{ApiMode, Status};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow, Tx};
 use thiserror::Error as ThisError;
@@ -49,6 +49,10 @@ impl Work<'_> {
         after.sequence += i64::from(is_news);
         if !self.tx.update_assistant(&mut after).await? {
             return Err(Error::internal(LostUpdate(after.id.to_string())));
+        }
+        // Only what runs may spend.
+        if after.mode == ApiMode::Managed && before.state.is_running() != after.state.is_running() {
+            self.enqueue(Job::ManagedKey { assistant_id: after.id }).await?;
         }
         if is_news {
             self.tell(&after, EventKind::StatusChanged, Some(previous)).await?;

@@ -15,6 +15,8 @@ pub enum EventKind {
     StatusChanged,
     /// The assistant was deleted.
     Deleted,
+    /// A managed assistant's model credit is used up. It has no callback.
+    CreditUsedUp,
 }
 
 impl EventKind {
@@ -24,11 +26,14 @@ impl EventKind {
         match self {
             Self::StatusChanged => "assistant.status_changed",
             Self::Deleted => "assistant.deleted",
+            Self::CreditUsedUp => "assistant.credit_used_up",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::StatusChanged, Self::Deleted].into_iter().find(|kind| kind.as_str() == text)
+        [Self::StatusChanged, Self::Deleted, Self::CreditUsedUp]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 

@@ -15,12 +15,14 @@ mod events;
 mod idempotency;
 mod jobs;
 mod keys;
+mod managed;
 mod news;
 mod polar;
 mod sealed;
 mod sessions;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timers;
 mod tx;
 mod workers;
 
@@ -35,6 +37,7 @@ pub use events::{EventKind, EventRow};
 pub use idempotency::EarlierRequest;
 pub use jobs::{JobRow, NewJob};
 pub use keys::{ApiKeyRow, KeyLookup};
+pub use managed::{KeyUse, NewCredit};
 pub use news::NewsListener;
 pub use polar::InboxRow;
 pub use sealed::{RowKey, SealedColumn, SealedCount, SealedRow};

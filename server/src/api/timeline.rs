@@ -38,7 +38,7 @@ pub struct EventInfo {
     /// Its id.
     #[schema(format = Uuid)]
     pub id: String,
-    /// `assistant.status_changed` or `assistant.deleted`.
+    /// `assistant.status_changed`, `assistant.deleted` or `assistant.credit_used_up` (managed mode; no callback).
     #[serde(rename = "type")]
     pub kind: String,
     /// Grows by one per entry of an assistant.

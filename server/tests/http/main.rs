@@ -24,6 +24,7 @@ mod ids;
 mod known_secrets;
 mod life;
 mod log;
+mod managed;
 mod openapi;
 mod operations;
 mod payment;

@@ -5,23 +5,23 @@ use reef_domain::wire::{AssistantRecord, PaymentStatus};
 
 use crate::components::drawn::changing;
 use crate::components::small::{StatusBadge, When};
-use crate::functions::assistants::Happened;
+use crate::functions::assistants::{Credit, Happened};
 use crate::text;
 
 /// What is set and known.
 #[component]
-pub(super) fn Facts(record: RwSignal<AssistantRecord>) -> impl IntoView {
+pub(super) fn Facts(record: RwSignal<AssistantRecord>, credit: RwSignal<Option<Credit>>) -> impl IntoView {
     view! {
         <section aria-labelledby="facts">
             <h2 id="facts">"Facts"</h2>
-            {changing(move || view! { <List record=record.get()/> }.into_any())}
+            {changing(move || view! { <List record=record.get() credit=credit.get()/> }.into_any())}
         </section>
     }
     .into_any()
 }
 
 #[component]
-fn List(record: AssistantRecord) -> impl IntoView {
+fn List(record: AssistantRecord, credit: Option<Credit>) -> impl IntoView {
     let model = match (record.model_provider, record.model_id) {
         (Some(provider), Some(model)) => format!("{model} ({})", text::provider(provider)),
         _ => "not chosen yet".to_owned(),
@@ -50,6 +50,15 @@ fn List(record: AssistantRecord) -> impl IntoView {
             {record.current_period_end.map(|end| view! {
                 <dt>{period}</dt>
                 <dd><When at=end/></dd>
+            })}
+            {credit.map(|credit| view! {
+                <dt>"Model credit"</dt>
+                <dd>
+                    {format!("{} of {} USD used.", credit.used, credit.credited)}
+                    {credit.is_used_up.then_some(
+                        " It is used up: the assistant says so in its chats until the next paid period adds to it.",
+                    )}
+                </dd>
             })}
             <dt>"Ordered"</dt>
             <dd><When at=record.created_at/></dd>

@@ -17,7 +17,7 @@ use crate::components::drawn::{changing, waiting};
 use crate::components::failure::Failure;
 use crate::components::form::Form;
 use crate::components::notice::Done;
-use crate::functions::assistants::{Details, Happened, load_assistant};
+use crate::functions::assistants::{Credit, Details, Happened, load_assistant};
 use crate::live::{Connection, listen};
 
 /// What the page knows of its assistant, and learns while it is open.
@@ -25,6 +25,7 @@ use crate::live::{Connection, listen};
 struct Live {
     record: RwSignal<AssistantRecord>,
     timeline: RwSignal<Vec<Happened>>,
+    credit: RwSignal<Option<Credit>>,
     gone: RwSignal<bool>,
     /// Grows when a form was accepted: forms are drawn afresh then, without what was typed.
     accepted: RwSignal<usize>,
@@ -35,6 +36,7 @@ impl Live {
         Self {
             record: RwSignal::new(details.record),
             timeline: RwSignal::new(details.timeline),
+            credit: RwSignal::new(details.credit),
             gone: RwSignal::new(false),
             accepted: RwSignal::new(0),
         }
@@ -63,6 +65,7 @@ impl Live {
                     // An error changes nothing: the page still shows what it knew.
                     if let Ok(details) = load_assistant(id).await {
                         self.timeline.try_set(details.timeline);
+                        self.credit.try_set(details.credit);
                     }
                 });
             }
@@ -131,7 +134,7 @@ fn Present(live: Live, checkout_url: Option<String>) -> impl IntoView {
         <state::State record/>
         {changing(stage)}
         <actions::Actions live/>
-        <facts::Facts record/>
+        <facts::Facts record credit=live.credit/>
         <facts::Timeline timeline=live.timeline/>
     }
     .into_any()

@@ -1,8 +1,10 @@
 //! Why there is no answer: the four vendors' errors, brought down to what a person can do about them.
 
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::host::{HttpError, HttpResponse};
+use crate::settings::Renewal;
 
 /// Why a model did not answer. No vendor's words and no secret are in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,15 +50,24 @@ impl ModelError {
         matches!(self, Self::RateLimited { .. } | Self::Overloaded | Self::Unavailable)
     }
 
-    /// What the person in the chat is told, with the way out.
-    pub fn told(self) -> String {
+    /// What the person in the chat is told, with the way out. `credit` is how a managed assistant's credit is renewed.
+    pub fn told(self, credit: Option<Renewal>) -> String {
         let words = match self {
+            Self::KeyRejected if credit.is_some() => {
+                "I cannot reach my model: its provider refused my key. My owner can redeploy me, which gets me a working one."
+            }
             Self::KeyRejected => {
                 "I cannot reach my model: its provider refused my key. My owner can enter a working key and redeploy me."
             }
             Self::OutOfCredit => {
-                "I cannot answer: the account that pays for my model is out of credit. My owner can top it up; then \
-                 ask me again."
+                return credit.map_or_else(
+                    || {
+                        "I cannot answer: the account that pays for my model is out of credit. My owner can top it up; \
+                         then ask me again."
+                            .to_owned()
+                    },
+                    used_up,
+                );
             }
             Self::ModelNotFound => {
                 "I cannot answer: the model I am set to does not exist or is not open to my key. My owner can choose \
@@ -84,6 +95,27 @@ impl ModelError {
         };
         words.to_owned()
     }
+}
+
+/// That a managed assistant's credit is used up, and when there is more.
+fn used_up(renewal: Renewal) -> String {
+    let renewed = match renewal {
+        Renewal::At(at_ms) => match day(at_ms) {
+            Some(day) => format!("It is filled up when the next period is paid, on {day}."),
+            None => "It is filled up when the next period is paid.".to_owned(),
+        },
+        Renewal::Sometime => "It is filled up when the next period is paid.".to_owned(),
+        Renewal::Never => "It is not filled up again, for my subscription ends with its period.".to_owned(),
+    };
+    format!(
+        "I cannot answer: my model credit is used up. {renewed} To go on before that, my owner can set up an assistant \
+         with a model key of their own."
+    )
+}
+
+fn day(at_ms: i64) -> Option<String> {
+    let at = OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1000)).ok()?;
+    Some(format!("{} {} {}", at.day(), at.month(), at.year()))
 }
 
 impl From<HttpError> for ModelError {
@@ -129,7 +161,8 @@ pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
 
     if status == 402
         || is(&["insufficient_quota", "billing_error", "payment_required"])
-        || says(&["credit balance is too low"])
+        // The latter is OpenRouter's 403 for a key's own limit, which its documentation calls a 402.
+        || says(&["credit balance is too low", "key limit exceeded"])
     {
         ModelError::OutOfCredit
     } else if status == 401 || is(&["api_key_invalid", "invalid_api_key", "authentication_error"]) {

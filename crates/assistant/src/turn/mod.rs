@@ -145,7 +145,7 @@ async fn answer<H: Host>(
                 model_error: None,
             }
         }
-        Err(error) => Written { model_error: Some(error), ..Written::plain(error.told()) },
+        Err(error) => Written { model_error: Some(error), ..Written::plain(error.told(settings.credit)) },
     })
 }
 

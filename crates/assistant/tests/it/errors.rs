@@ -1,7 +1,7 @@
 //! When the model does not answer, the person is told why in plain words.
 
 use reef_assistant::model::ModelError;
-use reef_assistant::{HttpError, TurnError, TurnOutcome};
+use reef_assistant::{HttpError, Renewal, TurnError, TurnOutcome};
 use serde_json::{Value, json};
 
 use crate::fake::{FakeHost, Scripted, answer, fail, respond, says};
@@ -30,6 +30,15 @@ async fn what_asking_again_cannot_mend_is_told_at_once() {
         (error(401, "authentication_error", secret), ModelError::KeyRejected, "key"),
         (error(403, "permission_error", secret), ModelError::KeyRejected, "key"),
         (error(400, "billing_error", secret), ModelError::OutOfCredit, "credit"),
+        (error(402, "payment_required", secret), ModelError::OutOfCredit, "credit"),
+        (
+            respond(
+                403,
+                json!({"error": {"code": 403, "message": "Key limit exceeded (total limit). Manage it."}}),
+            ),
+            ModelError::OutOfCredit,
+            "credit",
+        ),
         (
             error(400, "invalid_request_error", "Your credit balance is too low to access the API"),
             ModelError::OutOfCredit,
@@ -51,6 +60,19 @@ async fn what_asking_again_cannot_mend_is_told_at_once() {
         assert_eq!((told, asked), (reason, 1), "{words}");
         assert!(words.contains(word) && !words.contains("secret"), "{words}");
     }
+}
+
+#[test]
+fn a_managed_assistant_says_when_there_is_credit_again() {
+    let told = |credit| ModelError::OutOfCredit.told(credit);
+    assert!(told(None).contains("My owner can top it up"), "{}", told(None));
+    let managed = told(Some(Renewal::At(1_773_403_401_456)));
+    assert!(managed.contains("credit is used up") && managed.contains("on 13 March 2026"), "{managed}");
+    assert!(managed.contains("owner can"), "{managed}");
+    assert!(told(Some(Renewal::Sometime)).contains("when the next period is paid."));
+    assert!(told(Some(Renewal::At(i64::MAX))).contains("when the next period is paid."));
+    assert!(told(Some(Renewal::Never)).contains("not filled up again"));
+    assert!(ModelError::KeyRejected.told(Some(Renewal::Sometime)).contains("redeploy me"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,7 @@ pub fn settings() -> Settings {
         provider_url: "https://model.test".into(),
         model_id: "claude-opus-5".into(),
         api_key: "sk-ant-secret".into(),
+        credit: None,
     }
 }
 

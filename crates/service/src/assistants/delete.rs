@@ -1,7 +1,7 @@
 //! Deleting: the worker is gone first, then everything else; the subscription never blocks it.
 
 use reef_domain::input::Parsed;
-use reef_domain::wire::{PaymentStatus, Scope};
+use reef_domain::wire::{ApiMode, PaymentStatus, Scope};
 use reef_store::EventKind;
 
 use crate::caller::Caller;
@@ -47,6 +47,10 @@ impl Services {
             }
             if let Some(hash) = secrets.managed_key_hash {
                 work.enqueue(Job::DeleteManagedKey { hash }).await?;
+            }
+            if last.mode == ApiMode::Managed {
+                // A run that died may have made a key and not written it down.
+                work.enqueue(Job::ManagedKey { assistant_id: last.id }).await?;
             }
             work.enqueue(Job::Forget { assistant_id: last.id }).await?;
             work.changed(&last);

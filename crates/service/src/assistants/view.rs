@@ -11,6 +11,7 @@ use reef_domain::wire::{AssistantRecord, Scope, Status};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::hub::change_of;
+use crate::managed::{Credit, credit_in};
 use crate::services::Services;
 
 /// How long an unpaid slot is listed after it was ordered.
@@ -29,6 +30,8 @@ pub struct Details {
     pub checkout_url: Option<String>,
     /// What happened: when, to which status, with which message; newest first.
     pub timeline: Vec<(Timestamp, Status, Option<String>)>,
+    /// Its model credit, in managed mode once it was paid.
+    pub credit: Option<Credit>,
 }
 
 impl Services {
@@ -123,8 +126,9 @@ impl Services {
         let unpaid = assistant.state.status() == Status::PendingPayment;
         let checkout_url = if unpaid { tx.checkout_url(assistant.id).await? } else { None };
         let events = tx.events_of(assistant.id, TIMELINE).await?;
+        let credit = credit_in(&mut tx, &assistant).await?;
         let timeline =
             events.into_iter().map(|event| (event.created_at, event.status, event.status_message)).collect();
-        Ok(Details { record: assistant.record(), version: assistant.version, checkout_url, timeline })
+        Ok(Details { record: assistant.record(), version: assistant.version, checkout_url, timeline, credit })
     }
 }

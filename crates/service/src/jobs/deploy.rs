@@ -10,9 +10,10 @@ use reef_store::Secrets;
 use secrecy::SecretString;
 use tokio::time::timeout;
 
+mod managed;
 mod steps;
 
-use super::JobError;
+use super::{Job, JobError};
 use crate::error::Error;
 use crate::ports::WorkerRef;
 use crate::services::Services;
@@ -123,6 +124,9 @@ impl Services {
             let mut tx = self.store().read().await?;
             (tx.assistant(worker.assistant_id).await?, tx.secrets(worker.assistant_id).await?)
         };
+        if assistant.is_none() {
+            self.sweep_later(worker.assistant_id).await?;
+        }
         // A deleted assistant's bot is not known any more; its worker is.
         let state = assistant.map(|a| a.state);
         let is_its_worker_active = matches!(
@@ -141,6 +145,15 @@ impl Services {
     }
 }
 
+impl Services {
+    /// A run of a deleted assistant may have made a model key that nobody knows of.
+    async fn sweep_later(&self, assistant_id: AssistantId) -> Result<(), Error> {
+        let mut work = self.work().await?;
+        work.enqueue(Job::ManagedKey { assistant_id }).await?;
+        work.commit().await
+    }
+}
+
 impl Deployment<'_> {
     /// Takes away what this run may have created. The bot is only let go of when no newer run uses it.
     async fn clean_up(&self) -> Result<(), JobError> {
@@ -148,6 +161,9 @@ impl Deployment<'_> {
             let mut tx = self.services.store().read().await?;
             tx.assistant(self.assistant.id).await?
         };
+        if now.is_none() {
+            self.services.sweep_later(self.assistant.id).await?;
+        }
         let overtaken = now.is_some_and(|a| {
             a.state.is_running() && a.state.run().is_some_and(|run| run.generation > self.worker.generation)
         });

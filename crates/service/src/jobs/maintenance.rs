@@ -19,6 +19,10 @@ const OVERDUE_EVERY: Duration = Duration::from_secs(1);
 const MISSING_EVERY: Duration = Duration::from_secs(15);
 /// How often old rows are forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
+/// How often workers that were refused for lack of credit are looked for.
+const REFUSED_EVERY: Duration = Duration::from_secs(5);
+/// How often the timers are looked at.
+const TIMERS_EVERY: Duration = Duration::from_secs(15);
 /// Deployments looked at in one go.
 const BATCH: i64 = 100;
 /// Active assistants whose workers are looked for in one go.
@@ -40,12 +44,15 @@ impl Services {
         };
         let (mut overdue, mut missing, mut prune) =
             (every(OVERDUE_EVERY), every(MISSING_EVERY), every(PRUNE_EVERY));
+        let (mut refused, mut timers) = (every(REFUSED_EVERY), every(TIMERS_EVERY));
         loop {
             let done = tokio::select! {
                 () = stop.cancelled() => return,
                 _ = overdue.tick() => self.fail_overdue_deployments().await,
                 _ = missing.tick() => self.fail_missing_workers().await,
                 _ = prune.tick() => self.prune().await,
+                _ = refused.tick() => self.tell_of_refusals().await,
+                _ = timers.tick() => self.enqueue_regular_work().await,
             };
             if let Err(error) = done {
                 tracing::error!(

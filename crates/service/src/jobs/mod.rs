@@ -8,6 +8,7 @@ mod deploy;
 mod maintenance;
 mod removal;
 mod runner;
+mod timers;
 
 use std::time::Duration;
 
@@ -61,6 +62,13 @@ pub enum Job {
         /// OpenRouter's name for it.
         hash: String,
     },
+    /// Bring a managed assistant's model key in line with the assistant; end it when that is gone.
+    ManagedKey {
+        /// Of which assistant.
+        assistant_id: AssistantId,
+    },
+    /// Read back what was spent through managed keys.
+    ReadManagedKeys {},
     /// Have the worker host destroy what a deleted assistant remembered.
     Forget {
         /// Which.
@@ -97,7 +105,7 @@ fn worker_of(assistant_id: AssistantId, worker_name: &str, generation: i64) -> W
 
 impl Job {
     /// Every kind, with how many of it run at once in one process.
-    pub(crate) const LANES: [(&'static str, usize); 7] = [
+    pub(crate) const LANES: [(&'static str, usize); 9] = [
         ("deploy", 32),
         ("remove_worker", 8),
         ("callback", 32),
@@ -105,6 +113,8 @@ impl Job {
         ("polar", 1),
         ("revoke_subscription", 4),
         ("delete_managed_key", 2),
+        ("managed_key", 4),
+        ("read_managed_keys", 1),
         ("forget", 4),
     ];
 
@@ -118,6 +128,8 @@ impl Job {
             Self::Polar {} => "polar",
             Self::RevokeSubscription { .. } => "revoke_subscription",
             Self::DeleteManagedKey { .. } => "delete_managed_key",
+            Self::ManagedKey { .. } => "managed_key",
+            Self::ReadManagedKeys {} => "read_managed_keys",
             Self::Forget { .. } => "forget",
         }
     }
@@ -132,6 +144,8 @@ impl Job {
             Self::Polar {} => "polar".to_owned(),
             Self::RevokeSubscription { subscription_id } => format!("revoke_subscription:{subscription_id}"),
             Self::DeleteManagedKey { hash } => format!("delete_managed_key:{hash}"),
+            Self::ManagedKey { assistant_id } => format!("managed_key:{assistant_id}"),
+            Self::ReadManagedKeys {} => "read_managed_keys".to_owned(),
             Self::Forget { assistant_id } => format!("forget:{assistant_id}"),
         }
     }
@@ -176,6 +190,8 @@ impl Job {
                 services.revoke_subscription(subscription_id).await
             }
             Self::DeleteManagedKey { hash } => services.delete_managed_key(hash).await,
+            Self::ManagedKey { assistant_id } => services.keep_managed_key(*assistant_id).await,
+            Self::ReadManagedKeys {} => services.read_managed_keys().await,
             Self::Forget { assistant_id } => services.forget_assistant(*assistant_id).await,
         }
     }

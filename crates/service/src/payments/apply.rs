@@ -48,6 +48,10 @@ impl Services {
             after.payment = Payment::pending();
         }
         let outcome = change(&mut after, event)?;
+        if grants(event) {
+            let (order, period_end) = event.period();
+            self.credit_period(work, &after, order, period_end).await?;
+        }
         if after == before {
             return Ok(outcome);
         }

@@ -25,6 +25,8 @@ pub(super) struct SubscriptionFacts {
 /// An order, as events carry it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OrderFacts {
+    /// Polar's id.
+    pub id: Option<String>,
     /// The slot in its metadata, or its subscription's.
     pub slot: Option<AssistantId>,
     /// The subscription it belongs to.
@@ -78,6 +80,7 @@ struct Subscription {
 
 #[derive(Deserialize)]
 struct Order {
+    id: Option<String>,
     #[serde(default)]
     status: String,
     #[serde(default)]
@@ -119,6 +122,7 @@ impl From<Order> for OrderFacts {
         let subscription = o.subscription.map(SubscriptionFacts::from);
         let refunded = o.refunded_amount + o.refunded_tax_amount;
         Self {
+            id: o.id,
             slot: slot(&o.metadata).or_else(|| subscription.as_ref()?.slot),
             subscription_id: o.subscription_id.or_else(|| Some(subscription.as_ref()?.id.clone())),
             is_paid: o.paid || matches!(o.status.as_str(), "paid"),
@@ -157,6 +161,15 @@ impl Event {
             Self::PastDue(_) => "subscription.past_due",
             Self::Revoked(_) => "subscription.revoked",
             Self::Other => "other",
+        }
+    }
+
+    /// The period an event that grants is about: the order that paid for it, and its end, as far as it says.
+    pub(super) fn period(&self) -> (Option<&str>, Option<Timestamp>) {
+        match self {
+            Self::OrderPaid(order) => (order.id.as_deref(), order.current_period_end),
+            Self::Active(subscription) => (None, subscription.current_period_end),
+            _ => (None, None),
         }
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub use callbacks::{CallbackSender, Outgoing, SendError};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
-pub use managed_keys::{ManagedKey, ManagedKeyError, ManagedKeys};
+pub use managed_keys::{KEYS_PAGE, KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
 pub use models::{ModelCheckError, ModelProviders};
 pub use payments::{Checkout, NewCheckout, PaymentError, Payments, Subscription};
 pub use telegram::{BotIdentity, Telegram, TelegramError};

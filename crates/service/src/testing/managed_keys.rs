@@ -4,45 +4,93 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use reef_domain::{Timestamp, Usd};
 
 use super::script::{Script, lock};
-use crate::ports::{ManagedKey, ManagedKeyError, ManagedKeys};
+use crate::ports::{KEYS_PAGE, KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
 
-/// Makes and ends keys; `create` and `delete` are its calls.
+/// Makes and ends keys; `create`, `list`, `update` and `delete` are its calls.
 #[derive(Default)]
 pub struct FakeManagedKeys {
     /// What goes wrong.
     pub script: Script<ManagedKeyError>,
-    live: Mutex<BTreeMap<String, String>>,
+    /// The newest last.
+    keys: Mutex<Vec<KeyInfo>>,
     made: Mutex<usize>,
 }
 
 impl FakeManagedKeys {
-    /// The live keys: hash and name.
+    /// The keys there are, disabled ones too: hash and name.
     #[must_use]
     pub fn live(&self) -> BTreeMap<String, String> {
-        lock(&self.live).clone()
+        lock(&self.keys).iter().map(|key| (key.hash.clone(), key.name.clone())).collect()
+    }
+
+    /// The keys there are, oldest first.
+    #[must_use]
+    pub fn keys(&self) -> Vec<KeyInfo> {
+        lock(&self.keys).clone()
+    }
+
+    /// Changes every key, as it happens at the provider: it is used, or somebody changes it by hand.
+    pub fn change(&self, change: impl Fn(&mut KeyInfo)) {
+        lock(&self.keys).iter_mut().for_each(change);
+    }
+
+    /// Ends keys past Reef.
+    pub fn lose(&self, is_lost: impl Fn(&KeyInfo) -> bool) {
+        lock(&self.keys).retain(|key| !is_lost(key));
+    }
+
+    /// Makes a key past Reef.
+    pub fn put(&self, key: KeyInfo) {
+        lock(&self.keys).push(key);
     }
 }
 
 #[async_trait]
 impl ManagedKeys for FakeManagedKeys {
-    async fn create(&self, name: &str, _limit_usd: f64) -> Result<ManagedKey, ManagedKeyError> {
+    async fn create(&self, name: &str, limit: Usd) -> Result<ManagedKey, ManagedKeyError> {
         let create = || {
             let mut made = lock(&self.made);
             *made += 1;
             let hash = format!("keyhash-{made}");
-            let mut live = lock(&self.live);
-            live.retain(|_, other| other != name);
-            live.insert(hash.clone(), name.to_owned());
+            lock(&self.keys).push(KeyInfo {
+                hash: hash.clone(),
+                name: name.to_owned(),
+                disabled: false,
+                limit: Some(limit),
+                used: Usd::ZERO,
+                created_at: Some(Timestamp::from_unix_ms(0)),
+            });
             Ok(ManagedKey { key: format!("sk-or-managed-secret-{made}").into(), hash })
         };
         self.script.perform("create", create).await
     }
 
+    async fn list(&self, offset: usize) -> Result<Vec<KeyInfo>, ManagedKeyError> {
+        let list = || Ok(lock(&self.keys).iter().rev().skip(offset).take(KEYS_PAGE).cloned().collect());
+        self.script.perform("list", list).await
+    }
+
+    async fn update(
+        &self,
+        hash: &str,
+        limit: Usd,
+        disabled: bool,
+    ) -> Result<Option<KeyInfo>, ManagedKeyError> {
+        let update = || {
+            let mut keys = lock(&self.keys);
+            let Some(key) = keys.iter_mut().find(|key| key.hash == hash) else { return Ok(None) };
+            (key.limit, key.disabled) = (Some(limit), disabled);
+            Ok(Some(key.clone()))
+        };
+        self.script.perform("update", update).await
+    }
+
     async fn delete(&self, hash: &str) -> Result<(), ManagedKeyError> {
         let delete = || {
-            lock(&self.live).remove(hash);
+            lock(&self.keys).retain(|key| key.hash != hash);
             Ok(())
         };
         self.script.perform("delete", delete).await

@@ -9,6 +9,7 @@ mod crash;
 mod deployment;
 mod jobs;
 mod life;
+mod managed;
 mod overtaken;
 mod payments;
 mod payments_late;

@@ -98,6 +98,8 @@ impl Tx {
         execute!(self, "delete from chat_turns where assistant_id = $1", id);
         execute!(self, "delete from bot_updates where assistant_id = $1", id);
         execute!(self, "delete from workers where assistant_id = $1", id);
+        execute!(self, "delete from managed_credits where assistant_id = $1", id);
+        execute!(self, "delete from managed_keys where assistant_id = $1", id);
         execute!(
             self,
             "insert into tombstones (assistant_id, user_id, deleted_at) values ($1, $2, $3)

@@ -16,6 +16,7 @@ mod job_leases;
 mod jobs;
 mod keys;
 mod listings;
+mod managed;
 mod migrations;
 mod polar;
 mod sealed;

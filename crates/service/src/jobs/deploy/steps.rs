@@ -8,7 +8,6 @@ use secrecy::SecretString;
 use tokio::time::sleep;
 
 use super::{Deployment, Halt};
-use crate::jobs::Job;
 use crate::ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, WorkerSpec};
 
 /// Between two tries of a step whose vendor did not answer: short, for somebody is waiting.
@@ -56,14 +55,18 @@ impl Deployment<'_> {
         let provider = a.config.provider.ok_or_else(unavailable)?;
         let model_id = a.config.model_id.clone().ok_or_else(unavailable)?;
         let (model_id, model_key) = match a.mode {
-            ApiMode::Byok => (model_id, self.services.open_model_key(a.id, &self.secrets)?),
+            ApiMode::Byok => {
+                let key = self.services.open_model_key(a.id, &self.secrets)?;
+                let key = key.ok_or(Halt::Failed(FailureCode::ModelKeyRejected))?;
+                self.try_model(provider, &model_id, &key).await?;
+                (model_id, key)
+            }
             ApiMode::Managed => {
-                let id = catalog::openrouter_id(&model_id).ok_or_else(unavailable)?;
-                (id.to_owned(), Some(self.managed_key().await?))
+                let id = catalog::openrouter_id(&model_id).ok_or_else(unavailable)?.to_owned();
+                let key = self.managed_key(&id).await?;
+                (id, key)
             }
         };
-        let model_key = model_key.ok_or(Halt::Failed(FailureCode::ModelKeyRejected))?;
-        self.try_model(provider, &model_id, &model_key).await?;
         let secret_of = format!(
             "{}/{}",
             a.id,
@@ -96,35 +99,6 @@ impl Deployment<'_> {
                 }
             }
         }
-    }
-
-    /// The managed assistant's own key: the one it has, or a new one, kept before it is used.
-    async fn managed_key(&self) -> Result<SecretString, Halt> {
-        let id = self.assistant.id;
-        if let Some(key) = self.services.open_model_key(id, &self.secrets)? {
-            return Ok(key);
-        }
-        let keys =
-            self.services.ports().managed_keys.as_ref().ok_or(Halt::Failed(FailureCode::ModelUnavailable))?;
-        let made = loop {
-            match keys.create(&format!("reef-{id}"), self.services.config().managed_credit_usd).await {
-                Ok(made) => break made,
-                Err(error) => self.wait_and_see("managed keys", &error).await?,
-            }
-        };
-        let mut secrets =
-            self.services.seal_secrets(id, None, Some(secrecy::ExposeSecret::expose_secret(&made.key)))?;
-        let mut work = self.services.work().await?;
-        if work.tx.lock_assistant(id).await?.is_none() {
-            // It was deleted meanwhile: nobody else knows of this key.
-            work.enqueue(Job::DeleteManagedKey { hash: made.hash }).await?;
-            work.commit().await?;
-            return Err(Halt::Stale);
-        }
-        secrets.managed_key_hash = Some(made.hash);
-        work.tx.set_secrets(id, &secrets).await?;
-        work.commit().await?;
-        Ok(made.key)
     }
 
     /// An older run's worker must not answer beside the new one.
@@ -197,7 +171,11 @@ impl Deployment<'_> {
     }
 
     /// Waits a little before a step is tried again, unless the run has been overtaken meanwhile.
-    async fn wait_and_see(&self, who: &str, error: &(dyn std::error::Error + Sync)) -> Result<(), Halt> {
+    pub(super) async fn wait_and_see(
+        &self,
+        who: &str,
+        error: &(dyn std::error::Error + Sync),
+    ) -> Result<(), Halt> {
         tracing::info!(assistant_id = %self.assistant.id, who, error = %error, "a deployment step is tried again");
         sleep(STEP_RETRY).await;
         self.still_current().await

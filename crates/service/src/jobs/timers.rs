@@ -1,0 +1,57 @@
+//! Work that comes back by the clock: of all processes on a database, one enqueues it.
+
+use std::time::Duration;
+
+use super::Job;
+use crate::error::Error;
+use crate::services::Services;
+
+/// Something done every so often.
+struct Timer {
+    name: &'static str,
+    /// Between two times, before jitter.
+    every: Duration,
+    /// After the first start on a database: others begin first.
+    first_after: Duration,
+    job: Job,
+}
+
+const READ_MANAGED_KEYS: Timer = Timer {
+    name: "read_managed_keys",
+    every: Duration::from_secs(120),
+    first_after: Duration::from_secs(120),
+    job: Job::ReadManagedKeys {},
+};
+
+impl Services {
+    /// Enqueues what is due by now and has something to do.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn enqueue_regular_work(&self) -> Result<(), Error> {
+        let has_keys =
+            self.ports().managed_keys.is_some() && self.store().read().await?.has_managed_keys().await?;
+        if has_keys {
+            self.enqueue_if_due(READ_MANAGED_KEYS).await?;
+        }
+        Ok(())
+    }
+
+    async fn enqueue_if_due(&self, timer: Timer) -> Result<(), Error> {
+        let mut work = self.work().await?;
+        let now = work.now;
+        let next = now.plus(self.with_jitter(timer.every));
+        let first = now.plus(self.with_jitter(timer.first_after));
+        if work.tx.claim_timer(timer.name, now, first, next).await? {
+            work.enqueue(timer.job).await?;
+        }
+        work.commit().await
+    }
+
+    /// Up to a quarter longer, so that many Reefs do not ask a vendor at the same moment.
+    fn with_jitter(&self, wait: Duration) -> Duration {
+        let mut byte = [0];
+        self.ports().entropy.fill(&mut byte);
+        wait + wait * u32::from(byte[0]) / 1024
+    }
+}

@@ -1,0 +1,186 @@
+//! Reading back what was spent, from the list of all keys: a hundred of them a call.
+
+use std::time::Duration;
+
+use reef_domain::ids::{AssistantId, EventId};
+use reef_domain::state::State;
+use reef_domain::{Assistant, Usd};
+use reef_store::{EventKind, EventRow};
+use tokio::time::sleep;
+
+use super::{account_in, assistant_of};
+use crate::error::Error;
+use crate::jobs::{Job, JobError};
+use crate::ports::{KEYS_PAGE, KeyInfo, ManagedKeys};
+use crate::services::Services;
+use crate::work::Work;
+
+/// Pages read in one go: a hundred thousand keys.
+const PAGES_MAX: usize = 1000;
+/// Between two pages, so that a long list does not use up what OpenRouter allows.
+const PAGE_PAUSE: Duration = Duration::from_millis(500);
+/// A key that nobody has is left alone for this long after it was made: a deployment may be about to keep it.
+const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
+/// Refusals looked at in one go.
+const REFUSED_MAX: i64 = 100;
+
+impl Services {
+    /// The job: what was spent through each key is written down, a key that is not as it should be is brought in line,
+    /// and one that no assistant has any more is ended. Keys of others in the same account are left alone.
+    pub(crate) async fn read_managed_keys(&self) -> Result<(), JobError> {
+        let Some(keys) = self.ports().managed_keys.as_deref() else { return Ok(()) };
+        for page in 0..PAGES_MAX {
+            if page > 0 {
+                sleep(PAGE_PAUSE).await;
+            }
+            let listed = keys.list(page * KEYS_PAGE).await.map_err(|error| JobError::Retry(error.into()))?;
+            for info in &listed {
+                if let Some(id) = assistant_of(&info.name) {
+                    self.look_at_key(keys, id, info).await?;
+                }
+            }
+            if listed.len() < KEYS_PAGE {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_key(
+        &self,
+        keys: &dyn ManagedKeys,
+        id: AssistantId,
+        info: &KeyInfo,
+    ) -> Result<(), JobError> {
+        let mut tx = self.store().read().await?;
+        let (assistant, hash) = (tx.assistant(id).await?, tx.secrets(id).await?.managed_key_hash);
+        let is_deleted = assistant.is_none() && tx.is_tombstone(id).await?;
+        let limit = account_in(&mut tx, id).await?.limit_of(&info.hash);
+        drop(tx);
+        let Some(a) = assistant else {
+            // What is unknown here may be another Reef's on the same account.
+            return if is_deleted && self.is_old(info) {
+                self.end_orphan(keys, id, info).await
+            } else {
+                Ok(())
+            };
+        };
+        self.note_use(id, info).await?;
+        if hash.as_ref() != Some(&info.hash) {
+            let is_being_made = matches!(a.state, State::Deploying { .. });
+            return if is_being_made || !self.is_old(info) {
+                Ok(())
+            } else {
+                self.end_orphan(keys, id, info).await
+            };
+        }
+        if info.disabled == a.state.is_running() || info.limit != Some(limit) {
+            let mut work = self.work().await?;
+            work.enqueue(Job::ManagedKey { assistant_id: id }).await?;
+            work.commit().await?;
+        }
+        Ok(())
+    }
+
+    fn is_old(&self, info: &KeyInfo) -> bool {
+        info.created_at.is_none_or(|created| self.now().since(created) > ORPHAN_AGE)
+    }
+
+    async fn end_orphan(
+        &self,
+        keys: &dyn ManagedKeys,
+        id: AssistantId,
+        info: &KeyInfo,
+    ) -> Result<(), JobError> {
+        tracing::warn!(assistant_id = %id, key = info.hash, "a model key that no assistant has is ended");
+        keys.delete(&info.hash).await.map_err(|error| JobError::Retry(error.into()))
+    }
+
+    /// Writes down what was spent through a key, and tells the owner when that was the last of the credit.
+    pub(super) async fn note_use(&self, id: AssistantId, info: &KeyInfo) -> Result<(), Error> {
+        let is_known = {
+            let mut tx = self.store().read().await?;
+            let known = tx.key_uses(id).await?;
+            known.iter().any(|key| key.hash == info.hash && key.used >= info.used)
+        };
+        if is_known {
+            return Ok(());
+        }
+        let mut work = self.work().await?;
+        let Some(a) = work.tx.lock_assistant(id).await? else { return Ok(()) };
+        let now = work.now;
+        work.tx.note_key_use(id, &info.hash, info.used, now).await?;
+        let account = account_in(&mut work.tx, id).await?;
+        if account.used() >= account.credited {
+            self.tell_used_up(&mut work, &a, account.credited).await?;
+        }
+        work.changed(&a);
+        work.commit().await
+    }
+
+    /// Tells owners whose assistant was refused by its model for lack of credit. OpenRouter refuses what it can't be
+    /// sure of, so this may be before the last cent is spent.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn tell_of_refusals(&self) -> Result<(), Error> {
+        let refused = self.store().read().await?.refused_credit(REFUSED_MAX).await?;
+        for id in refused {
+            let mut work = self.work().await?;
+            let Some(a) = work.tx.lock_assistant(id).await? else { continue };
+            let credited = account_in(&mut work.tx, id).await?.credited;
+            work.tx.set_credit_used_up(id, None).await?;
+            self.tell_used_up(&mut work, &a, credited).await?;
+            // What was spent shows beside it.
+            work.enqueue(Job::ManagedKey { assistant_id: id }).await?;
+            work.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the event, once for each amount of credit.
+    async fn tell_used_up(&self, work: &mut Work<'_>, a: &Assistant, credited: Usd) -> Result<(), Error> {
+        if credited == Usd::ZERO || work.tx.credit_used_up(a.id).await? == Some(credited) {
+            return Ok(());
+        }
+        work.tx.set_credit_used_up(a.id, Some(credited)).await?;
+        let mut after = a.clone();
+        after.sequence += 1;
+        if !work.tx.update_assistant(&mut after).await? {
+            return Err(Error::internal("an assistant was changed although it was locked"));
+        }
+        let status = after.state.status();
+        let event = EventRow {
+            id: EventId::new(self.new_uuid()),
+            assistant_id: after.id,
+            user_id: after.user_id,
+            sequence: after.sequence,
+            kind: EventKind::CreditUsedUp,
+            status,
+            previous_status: Some(status),
+            status_message: Some(used_up_message(&after)),
+            worker_url: after.state.worker_url().map(str::to_owned),
+            created_at: work.now,
+        };
+        work.tx.insert_event(&event).await?;
+        work.changed(&after);
+        tracing::info!(assistant_id = %after.id, credit = %credited, "a managed assistant's credit is used up");
+        Ok(())
+    }
+}
+
+/// What the owner reads: what happened, and the way out.
+fn used_up_message(a: &Assistant) -> String {
+    let renewal = match (a.payment.canceled_at, a.payment.current_period_end) {
+        (Some(_), _) => {
+            "The subscription ends with its period, so none is added; uncancel it, or buy a new slot."
+                .to_owned()
+        }
+        (None, Some(end)) => format!(
+            "The next paid period, from {}, adds to it; to go on before that, use a slot with your own model key.",
+            &end.to_string()[..10]
+        ),
+        (None, None) => "The next paid period adds to it.".to_owned(),
+    };
+    format!("CREDIT_USED_UP: The model credit is used up, and the assistant says so in its chats. {renewal}")
+}

@@ -1,0 +1,242 @@
+//! Model credit of managed assistants: what paid periods have brought, and what was spent through which key.
+
+use reef_domain::ids::AssistantId;
+use reef_domain::{Timestamp, Usd};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_all, fetch_optional};
+
+/// Periods of an assistant that are looked at: a hundred years of months.
+const PERIODS_MAX: i64 = 1200;
+/// Keys of an assistant that are counted; it has one, and a new one only when that was lost.
+const KEYS_MAX: i64 = 1000;
+
+/// A paid period's credit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCredit {
+    /// The row's id.
+    pub id: Uuid,
+    /// Of which managed assistant.
+    pub assistant_id: AssistantId,
+    /// Polar's order that paid for it, when that is known.
+    pub order_id: Option<String>,
+    /// When the period ends, when that is known.
+    pub period_end: Option<Timestamp>,
+    /// What it brings.
+    pub amount: Usd,
+}
+
+/// What was spent through a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// OpenRouter's name for the key.
+    pub hash: String,
+    /// All of it, as last read.
+    pub used: Usd,
+}
+
+#[derive(FromRow)]
+struct Period {
+    id: Uuid,
+    order_id: Option<String>,
+    period_end: Option<Timestamp>,
+}
+
+impl Period {
+    /// Whether the new credit names the same order or the same end.
+    fn is_same(&self, new: &NewCredit) -> bool {
+        let same_order = self.order_id.is_some() && self.order_id == new.order_id;
+        let same_end = self.period_end.is_some() && self.period_end == new.period_end;
+        same_order || same_end
+    }
+
+    /// Whether this may be the other half of what is known: the two events of one payment come in any order, and
+    /// one of them may know only the order, the other only the period's end.
+    fn may_be(&self, new: &NewCredit) -> bool {
+        let knows = (self.order_id.is_some(), self.period_end.is_some());
+        let is_told = (new.order_id.is_some(), new.period_end.is_some());
+        // Who says nothing of the period means one that is there, and what was given without knowing is any.
+        is_told == (false, false) || knows == (false, false) || (knows.0 != is_told.0 && knows.1 != is_told.1)
+    }
+}
+
+impl Tx {
+    /// Adds a paid period's credit; `false` when that period has brought its credit already. The assistant has
+    /// to be locked.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn add_credit(&mut self, new: &NewCredit, now: Timestamp) -> Result<bool, StoreError> {
+        let periods: Vec<Period> = fetch_all!(
+            self,
+            Period,
+            "select id, order_id, period_end from managed_credits where assistant_id = $1
+             order by credited_at desc, id desc limit $2",
+            new.assistant_id,
+            PERIODS_MAX,
+        );
+        let same = periods.iter().find(|period| period.is_same(new));
+        if let Some(known) = same.or_else(|| periods.iter().find(|period| period.may_be(new))) {
+            // What this event knows and the earlier one did not, unless another row has it.
+            let order = new.order_id.as_ref();
+            let order =
+                order.filter(|id| !periods.iter().any(|period| period.order_id.as_ref() == Some(*id)));
+            let end = new.period_end;
+            let end = end.filter(|end| !periods.iter().any(|period| period.period_end == Some(*end)));
+            execute!(
+                self,
+                "update managed_credits set order_id = coalesce(order_id, $2), period_end = coalesce(period_end, $3)
+                 where id = $1",
+                known.id,
+                order,
+                end,
+            );
+            return Ok(false);
+        }
+        execute!(
+            self,
+            "insert into managed_credits (id, assistant_id, order_id, period_end, amount, credited_at)
+             values ($1, $2, $3, $4, $5, $6)",
+            new.id,
+            new.assistant_id,
+            &new.order_id,
+            new.period_end,
+            new.amount.micros(),
+            now,
+        );
+        Ok(true)
+    }
+
+    /// All credit of an assistant; `None` when no period has brought any.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn credit_of(&mut self, assistant: AssistantId) -> Result<Option<Usd>, StoreError> {
+        let row: Option<(Option<i64>,)> = fetch_optional!(
+            self,
+            (Option<i64>,),
+            "select cast(sum(amount) as bigint) from managed_credits where assistant_id = $1",
+            assistant,
+        );
+        Ok(row.and_then(|(sum,)| sum).map(Usd::from_micros))
+    }
+
+    /// Notes what was spent through a key so far; it never shrinks.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn note_key_use(
+        &mut self,
+        assistant: AssistantId,
+        hash: &str,
+        used: Usd,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "insert into managed_keys (hash, assistant_id, used, read_at) values ($1, $2, $3, $4)
+             on conflict (hash) do update set read_at = excluded.read_at,
+                    used = case when excluded.used > managed_keys.used then excluded.used else managed_keys.used end",
+            hash,
+            assistant,
+            used.micros(),
+            now,
+        );
+        Ok(())
+    }
+
+    /// What was spent through each key of an assistant.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn key_uses(&mut self, assistant: AssistantId) -> Result<Vec<KeyUse>, StoreError> {
+        let rows: Vec<(String, i64)> = fetch_all!(
+            self,
+            (String, i64),
+            "select hash, used from managed_keys where assistant_id = $1 order by hash limit $2",
+            assistant,
+            KEYS_MAX,
+        );
+        Ok(rows.into_iter().map(|(hash, used)| KeyUse { hash, used: Usd::from_micros(used) }).collect())
+    }
+
+    /// Whether there is any key to read the use of.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn has_managed_keys(&mut self) -> Result<bool, StoreError> {
+        let row: Option<(String,)> =
+            fetch_optional!(self, (String,), "select hash from managed_keys limit 1");
+        Ok(row.is_some())
+    }
+
+    /// Forgets an assistant's managed key, if it still is this one: it is gone at OpenRouter.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn drop_managed_key(&mut self, id: AssistantId, hash: &str) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update assistants set model_key = null, managed_key_hash = null
+             where id = $1 and managed_key_hash = $2",
+            id,
+            hash,
+        );
+        Ok(())
+    }
+
+    /// Notes that an assistant's worker was refused for lack of credit.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn note_credit_refused(&mut self, id: AssistantId, now: Timestamp) -> Result<(), StoreError> {
+        execute!(self, "update assistants set credit_refused_at = $2 where id = $1", id, now);
+        Ok(())
+    }
+
+    /// Assistants whose worker was refused for lack of credit and nobody has looked since.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn refused_credit(&mut self, limit: i64) -> Result<Vec<AssistantId>, StoreError> {
+        let rows: Vec<(AssistantId,)> = fetch_all!(
+            self,
+            (AssistantId,),
+            "select id from assistants where credit_refused_at is not null order by id limit $1",
+            limit,
+        );
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// The credit whose end the owner was told of, if any.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn credit_used_up(&mut self, id: AssistantId) -> Result<Option<Usd>, StoreError> {
+        let row: Option<(Option<i64>,)> =
+            fetch_optional!(self, (Option<i64>,), "select credit_used_up from assistants where id = $1", id);
+        Ok(row.and_then(|(micros,)| micros).map(Usd::from_micros))
+    }
+
+    /// Notes which credit's end the owner was told of (`None` leaves that), and that the refusals so far were
+    /// looked at.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_credit_used_up(
+        &mut self,
+        id: AssistantId,
+        credit: Option<Usd>,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update assistants set credit_used_up = coalesce($2, credit_used_up), credit_refused_at = null
+             where id = $1",
+            id,
+            credit.map(Usd::micros),
+        );
+        Ok(())
+    }
+}

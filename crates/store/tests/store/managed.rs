@@ -1,0 +1,108 @@
+use reef_domain::ids::AssistantId;
+use reef_domain::{Timestamp, Usd};
+use reef_store::{KeyUse, NewCredit, Secrets, Tx, on_both_databases};
+
+use crate::support::{NOW, add_slot, add_user, at, uuid};
+
+const ONE: Usd = Usd::from_micros(1_000_000);
+
+async fn pay(tx: &mut Tx, id: AssistantId, order: Option<&str>, end: Option<Timestamp>) -> bool {
+    let new = NewCredit {
+        id: uuid(),
+        assistant_id: id,
+        order_id: order.map(str::to_owned),
+        period_end: end,
+        amount: ONE,
+    };
+    tx.add_credit(&new, NOW).await.expect("credit")
+}
+
+on_both_databases! {
+    async fn a_period_brings_its_credit_once_however_it_is_named(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (id, other) = (add_slot(&mut tx, user).await.id, add_slot(&mut tx, user).await.id);
+        assert_eq!(tx.credit_of(id).await.unwrap(), None);
+        let calls = [
+            (Some("a"), None, true),
+            // The other half of the same payment, then both halves, then either.
+            (None, Some(at(1)), false),
+            (Some("a"), Some(at(1)), false),
+            (Some("b"), Some(at(1)), false),
+            (None, None, false),
+            // The next period, told of out of order and twice.
+            (Some("d"), Some(at(3)), true),
+            (Some("c"), Some(at(2)), true),
+            (Some("d"), Some(at(3)), false),
+            (None, Some(at(2)), false),
+            // One whose end is not known.
+            (Some("e"), None, true),
+            (Some("e"), None, false),
+            (Some("e"), Some(at(4)), false),
+            (None, Some(at(4)), false),
+            (None, Some(at(5)), true),
+        ];
+        for (step, (order, end, is_new)) in calls.into_iter().enumerate() {
+            assert_eq!(pay(&mut tx, id, order, end).await, is_new, "step {step}: {order:?} {end:?}");
+        }
+        assert_eq!(tx.credit_of(id).await.unwrap(), Some(Usd::from_micros(5_000_000)));
+        assert_eq!(tx.credit_of(other).await.unwrap(), None);
+    }
+
+    async fn what_was_spent_through_a_key_never_shrinks(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let id = add_slot(&mut tx, user).await.id;
+        assert!(!tx.has_managed_keys().await.unwrap());
+        for (hash, micros) in [("b", 5), ("a", 7), ("b", 9), ("b", 4)] {
+            tx.note_key_use(id, hash, Usd::from_micros(micros), NOW).await.unwrap();
+        }
+        let used = |hash: &str, micros| KeyUse { hash: hash.to_owned(), used: Usd::from_micros(micros) };
+        assert_eq!(tx.key_uses(id).await.unwrap(), [used("a", 7), used("b", 9)]);
+        assert!(tx.has_managed_keys().await.unwrap());
+        tx.delete_assistant(id, user, NOW).await.unwrap();
+        assert_eq!(tx.key_uses(id).await.unwrap(), []);
+    }
+
+    async fn a_key_is_dropped_only_while_it_is_the_one(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let id = add_slot(&mut tx, user).await.id;
+        let kept = Secrets {
+            model_key: Some(b"sealed".to_vec()),
+            managed_key_hash: Some("new".to_owned()),
+            ..Secrets::default()
+        };
+        tx.set_secrets(id, &kept).await.unwrap();
+        tx.drop_managed_key(id, "old").await.unwrap();
+        assert_eq!(tx.secrets(id).await.unwrap(), kept);
+        tx.drop_managed_key(id, "new").await.unwrap();
+        assert_eq!(tx.secrets(id).await.unwrap(), Secrets::default());
+    }
+
+    async fn a_refusal_waits_until_it_is_looked_at(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (id, _) = (add_slot(&mut tx, user).await.id, add_slot(&mut tx, user).await);
+        tx.note_credit_refused(id, NOW).await.unwrap();
+        assert_eq!(tx.refused_credit(9).await.unwrap(), [id]);
+        tx.set_credit_used_up(id, Some(ONE)).await.unwrap();
+        tx.set_credit_used_up(id, None).await.unwrap();
+        assert_eq!(tx.refused_credit(9).await.unwrap(), []);
+        assert_eq!(tx.credit_used_up(id).await.unwrap(), Some(ONE));
+    }
+
+    async fn of_all_who_claim_a_timer_one_gets_it(db: TestStore) {
+        let claim = async |now: i64| {
+            let mut tx = db.store.begin().await.unwrap();
+            let claimed = tx.claim_timer("x", at(now), at(100), at(now + 1000)).await.unwrap();
+            tx.commit().await.unwrap();
+            claimed
+        };
+        let mut got = Vec::new();
+        for now in [0, 99, 100, 101, 1099, 1100, 1101] {
+            got.push(claim(now).await);
+        }
+        assert_eq!(got, [false, false, true, false, false, true, false]);
+    }
+}

@@ -1,0 +1,134 @@
+//! Managed mode over HTTP, with the sandbox's OpenRouter: keys, credit, and what the bot says without any.
+
+use serde_json::{Value, json};
+
+use crate::customer::Customer;
+use crate::support::{App, activation, bot, changed, eventually, on_both_databases};
+
+/// The assistant's keys as OpenRouter has them.
+async fn keys(app: &App, id: &str) -> Vec<Value> {
+    let url = app.url("/sandbox/openrouter/api/v1/keys?include_disabled=true");
+    let answer = app.http.get(url).bearer_auth("sk-or-management").send().await.expect("an answer");
+    let all: Value = answer.json().await.expect("JSON");
+    let name = format!("reef-{id}");
+    all["data"].as_array().expect("a list").iter().filter(|key| key["name"] == *name).cloned().collect()
+}
+
+/// Waits until the assistant has one key and it is so.
+async fn until_key(app: &App, id: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    eventually(what, async || {
+        let keys = keys(app, id).await;
+        (keys.len() == 1 && is_so(&keys[0])).then(|| keys[0].clone())
+    })
+    .await
+}
+
+/// Activates a managed slot and gives its id and bot token; it is not awaited.
+async fn activated(me: &Customer<'_>) -> (String, String) {
+    let id = me.slot("managed").await;
+    let token = bot("ok");
+    let change = json!({"modelProvider": "…", "modelApiKey": "…", "modelId": "openrouter/auto"});
+    me.ok("POST", &format!("/{id}/activate"), changed(activation(&token), change)).await;
+    (id, token)
+}
+
+async fn active(me: &Customer<'_>) -> (String, String) {
+    let (id, token) = activated(me).await;
+    me.until(&id, "active").await;
+    (id, token)
+}
+
+async fn happens(app: &App, subscription: &str, what: &str) {
+    let url = app.url(&format!("/sandbox/polar/subscriptions/{subscription}/{what}"));
+    let answer = app.http.post(url).send().await.expect("an answer");
+    assert!(answer.status().is_success() || answer.status().is_redirection(), "{what}: {}", answer.status());
+}
+
+/// Says something and gives the bot's next words.
+async fn say(app: &App, token: &str, text: &str) -> String {
+    let bot = token.split(':').next().expect("an id");
+    let url = app.url(&format!("/sandbox/telegram/bots/{bot}/messages"));
+    let said = async || {
+        let all: Value = app.http.get(format!("{url}?chatId=1")).send().await.ok()?.json().await.ok()?;
+        let all = all["data"].as_array()?.clone();
+        Some(all.into_iter().filter(|message| message["from"] == "bot").collect::<Vec<_>>())
+    };
+    let before = said().await.expect("a conversation").len();
+    let sent = app.http.post(&url).json(&json!({"chatId": 1, "text": text})).send().await.expect("an answer");
+    assert!(sent.status().is_success(), "{}", sent.status());
+    let words = async || said().await.filter(|all| all.len() > before);
+    eventually("an answer", words).await[before]["text"].as_str().expect("text").to_owned()
+}
+
+on_both_databases! {
+    async fn a_key_follows_its_assistant_through_its_life(app) {
+        let me = app.customer().await;
+        let (id, _) = active(&me).await;
+        until_key(&app, &id, "the key", |key| key["limit"] == 5.0 && key["disabled"] == false).await;
+        let record = me.get(&format!("/{id}")).await;
+        let subscription = record["polarSubscriptionId"].as_str().unwrap();
+        for limit in [10.0, 15.0] {
+            happens(&app, subscription, "renew").await;
+            until_key(&app, &id, "the next period's credit", |key| key["limit"] == limit).await;
+        }
+        me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
+        until_key(&app, &id, "the end of its use", |key| key["disabled"] == true).await;
+        me.ok("POST", &format!("/{id}/redeploy"), Value::Null).await;
+        me.until(&id, "active").await;
+        until_key(&app, &id, "its use again", |key| key["disabled"] == false && key["limit"] == 15.0).await;
+        happens(&app, subscription, "revoke").await;
+        me.until(&id, "stopped").await;
+        until_key(&app, &id, "the end of its use", |key| key["disabled"] == true).await;
+        me.ok("DELETE", &format!("/{id}"), Value::Null).await;
+        eventually("the key's end", async || keys(&app, &id).await.is_empty().then_some(())).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_happens_to_the_answer_one_key_is_made() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let path = "/openrouter/api/v1/keys";
+    let cases = [
+        json!([{"method": "POST", "path": path, "drop": true, "times": 2}]),
+        json!([{"method": "POST", "path": path, "status": 500}, {"method": "GET", "path": path, "status": 429}]),
+        // Longer than Reef waits.
+        json!([{"method": "POST", "path": path, "delayMs": 12_000}]),
+    ];
+    for faults in cases {
+        app.faults(faults.clone()).await;
+        let (id, _) = activated(&me).await;
+        me.until(&id, "active").await;
+        assert_eq!(keys(&app, &id).await.len(), 1, "{faults}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_credit_the_bot_says_so_and_the_next_period_mends_it() {
+    // Enough for a few words.
+    let app = App::with(&[("MANAGED_CREDIT_USD", "0.001")]).await;
+    let me = app.customer().await;
+    let (id, token) = active(&me).await;
+    assert!(say(&app, &token, "hello").await.contains("You said: hello"));
+    let mut words = String::new();
+    for _ in 0..30 {
+        words = say(&app, &token, "hello again").await;
+        if !words.contains("You said") {
+            break;
+        }
+    }
+    assert!(words.contains("my model credit is used up") && words.contains("my owner can"), "{words}");
+    let end = me.get(&format!("/{id}")).await["currentPeriodEnd"].as_str().unwrap().to_owned();
+    assert!(words.contains(&end[..4]), "it says when there is more ({end}): {words}");
+    let event = eventually("the event", async || {
+        let events = me.get(&format!("/{id}/events")).await;
+        events[0].clone().as_object().filter(|event| event["type"] == "assistant.credit_used_up").cloned()
+    })
+    .await;
+    assert!(event["statusMessage"].as_str().unwrap().starts_with("CREDIT_USED_UP: "), "{event:?}");
+    let record = me.get(&format!("/{id}")).await;
+    assert_eq!((&record["status"], &record["statusMessage"]), (&json!("active"), &Value::Null));
+    happens(&app, record["polarSubscriptionId"].as_str().unwrap(), "renew").await;
+    until_key(&app, &id, "more credit", |key| key["limit"] == 0.002).await;
+    assert!(say(&app, &token, "hello").await.contains("You said: hello"));
+}
