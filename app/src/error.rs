@@ -77,9 +77,11 @@ impl From<reef_service::Error> for AppError {
             Error::WrongCredentials
             | Error::Forbidden { .. }
             | Error::IdempotencyKeyReused
-            | Error::RequestInProgress
-            | Error::RateLimited { .. } => {
+            | Error::RequestInProgress => {
                 format!("{}.", error.message())
+            }
+            Error::RateLimited { message, retry_after_seconds } => {
+                format!("{message}. Try again in {}.", crate::text::wait(*retry_after_seconds))
             }
             Error::Internal(source) => {
                 tracing::error!(error = &**source as &dyn std::error::Error, "a page could not be served");

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use reef_domain::ErrorCode;
-use reef_service::{Caller, Error, Services};
+use reef_service::{Caller, ClientAddress, Error, Services};
 use server_fn::error::ServerFnUrlError;
 use url::Url;
 
@@ -33,6 +33,12 @@ pub(crate) fn provided<T: Clone + 'static>() -> Result<T, AppError> {
 pub(crate) async fn signed_in() -> Result<(Services, Caller), AppError> {
     let caller = current_caller().await?.ok_or(Error::Unauthorized)?;
     Ok((provided()?, caller))
+}
+
+/// From where the request comes.
+pub(crate) fn client_address() -> ClientAddress {
+    let known = use_context::<Parts>().and_then(|parts| parts.extensions.get().copied());
+    known.unwrap_or(ClientAddress::UNKNOWN)
 }
 
 /// Does a form's work. On an error the form gets back what was typed into its fields `kept`, and a script the HTTP

@@ -42,3 +42,13 @@ pub const fn provider(provider: Provider) -> &'static str {
         Provider::Openrouter => "OpenRouter",
     }
 }
+
+/// How long to wait, as people say it: in seconds, from two minutes on in minutes.
+#[cfg(feature = "ssr")]
+pub fn wait(seconds: u64) -> String {
+    match seconds {
+        0 | 1 => "a second".to_owned(),
+        2..120 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}

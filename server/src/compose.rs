@@ -177,6 +177,8 @@ fn service_config(config: &Config, reached: &Reached) -> reef_service::Config {
         polar_webhook_secret: polar.webhook_secret.clone().or_else(sandbox_secret),
         deploy_timeout: config.deploy_timeout,
         signups_open: config.signups_open,
+        rate_limit_per_minute: config.rate_limit_per_minute,
+        auth_failures_per_minute: config.auth_failures_per_minute,
         managed_credit_usd: config.managed_credit_usd,
     }
 }

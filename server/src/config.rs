@@ -11,6 +11,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::Url;
 
+use crate::http::address::TrustedProxies;
+
 /// A variable that can't be used. Names it, and never shows a secret's value.
 #[derive(Debug, Error)]
 #[error("{name}: {problem}")]
@@ -85,6 +87,10 @@ pub struct Config {
     pub deploy_timeout: Duration,
     /// `RATE_LIMIT_PER_MINUTE`
     pub rate_limit_per_minute: u64,
+    /// `AUTH_FAILURES_PER_MINUTE`
+    pub auth_failures_per_minute: u64,
+    /// `TRUSTED_PROXIES`
+    pub trusted_proxies: TrustedProxies,
     /// `SIGNUPS`
     pub signups_open: bool,
     /// `LOG_FORMAT`
@@ -209,6 +215,10 @@ impl Config {
         if rate_limit_per_minute == 0 {
             return Err(wrong("RATE_LIMIT_PER_MINUTE", "must be at least 1"));
         }
+        let auth_failures_per_minute = vars.parse("AUTH_FAILURES_PER_MINUTE", 120_u64, "a whole number")?;
+        if auth_failures_per_minute == 0 {
+            return Err(wrong("AUTH_FAILURES_PER_MINUTE", "must be at least 1"));
+        }
         Ok(Self {
             bind_addr,
             public_url: vars.url("PUBLIC_URL")?,
@@ -234,6 +244,9 @@ impl Config {
                 .map_err(|problem| wrong("CALLBACK_OVERRIDES", problem))?,
             deploy_timeout: Duration::from_secs(deploy_timeout),
             rate_limit_per_minute,
+            auth_failures_per_minute,
+            trusted_proxies: TrustedProxies::parse(vars.get("TRUSTED_PROXIES").unwrap_or_default())
+                .map_err(|problem| wrong("TRUSTED_PROXIES", problem))?,
             signups_open: vars.choice("SIGNUPS", true, &[("open", true), ("closed", false)])?,
             log_format: vars.choice(
                 "LOG_FORMAT",
@@ -296,6 +309,8 @@ mod tests {
             ("MANAGED_CREDIT_USD", "-1"),
             ("DEPLOY_TIMEOUT_SECS", "0"),
             ("RATE_LIMIT_PER_MINUTE", "0"),
+            ("AUTH_FAILURES_PER_MINUTE", "0"),
+            ("TRUSTED_PROXIES", "10.0.0.0/33"),
             ("SIGNUPS", "maybe"),
             ("LOG_FORMAT", "xml"),
         ];

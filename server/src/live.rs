@@ -14,6 +14,7 @@ use futures::Stream;
 use reef_app::session::caller_of;
 use reef_domain::ids::AssistantId;
 use reef_service::hub::{News, change_of};
+use reef_service::seats::Seat;
 use reef_service::{Caller, Error, Services};
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
@@ -63,12 +64,16 @@ async fn stream(live: Live, session: Session, subject: Subject) -> Response {
     if matches!(snapshot(&live.services, &caller, &subject).await, Err(Error::NotFound)) {
         return StatusCode::NOT_FOUND.into_response();
     }
+    let seat = match live.services.seats().take(caller.user_id) {
+        Ok(seat) => seat,
+        Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    };
     let assistant = match &subject {
         Subject::All => None,
         Subject::One(id) => AssistantId::parse(id),
     };
     let news = live.services.hub().listen();
-    let viewer = Viewer { live, caller, subject, assistant, news, last: None, is_over: false };
+    let viewer = Viewer { live, caller, subject, assistant, news, last: None, is_over: false, _seat: seat };
     Sse::new(viewer.events()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
@@ -92,6 +97,7 @@ struct Viewer {
     news: Receiver<News>,
     last: Option<String>,
     is_over: bool,
+    _seat: Seat,
 }
 
 impl Viewer {

@@ -14,7 +14,7 @@ use tower_sessions::cookie::time::Duration;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::compose::App;
-use crate::http::{csrf, panic, request, security};
+use crate::http::{csrf, overload, panic, request, security};
 use crate::live::Live;
 use crate::sessions::Sessions;
 use crate::site::Site;
@@ -35,18 +35,15 @@ pub struct Parts {
     pub sandbox: Option<Router>,
     /// Whether `/api/v1` is on.
     pub api_v1_enabled: bool,
-    /// Requests a minute for each API key.
-    pub rate_limit_per_minute: u64,
     /// Ends open streams when the process stops.
     pub stop: CancellationToken,
 }
 
 /// Every route.
 pub fn router(parts: Parts) -> Router {
-    let Parts { app, site, sandbox, api_v1_enabled, rate_limit_per_minute, stop } = parts;
-    let limiter = api::Limiter::new(rate_limit_per_minute);
+    let Parts { app, site, sandbox, api_v1_enabled, stop } = parts;
     let services = app.services.clone();
-    let api = api::router(services.clone(), api_v1_enabled, limiter);
+    let api = api::router(services.clone(), api_v1_enabled);
     let mut all = Router::new()
         .merge(pages(&app, &site, sandbox.is_some(), stop))
         .merge(api)
@@ -57,7 +54,9 @@ pub fn router(parts: Parts) -> Router {
     if let Some(sandbox) = sandbox {
         all = all.merge(sandbox);
     }
-    all.layer(middleware::from_fn(security::headers))
+    all.layer(middleware::from_fn(overload::hurry))
+        .layer(middleware::from_fn_with_state(overload::Gate::default(), overload::shed))
+        .layer(middleware::from_fn(security::headers))
         .layer(middleware::from_fn_with_state(services, request::identify))
 }
 

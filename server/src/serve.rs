@@ -15,6 +15,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::compose::{self, Reached};
 use crate::config::Config;
+use crate::http::connections;
 use crate::router::{Parts, router};
 use crate::site::Site;
 
@@ -49,7 +50,6 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         site: Site::load().context("the site cannot be loaded")?,
         sandbox: sandbox.as_ref().map(Sandbox::router),
         api_v1_enabled: config.api_v1_enabled,
-        rate_limit_per_minute: config.rate_limit_per_minute,
         stop: stop.clone(),
     };
     let routes = router(parts);
@@ -73,12 +73,16 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         let (services, stop) = (app.services.clone(), stop.clone());
         async move { services.relay_news(stop).await }
     });
+    background.spawn({
+        let (services, stop) = (app.services.clone(), stop.clone());
+        async move { services.exchange_counts(stop).await }
+    });
     background.close();
 
     tracing::info!(address = %listener.local_addr()?, public_url = reached.public_url, sandbox = config.sandbox, "reef serves");
     let closing = CancellationToken::new();
-    let server = axum::serve(listener, routes).with_graceful_shutdown(closing.clone().cancelled_owned());
-    let server = tokio::spawn(async move { server.await });
+    let proxies = config.trusted_proxies.clone();
+    let server = tokio::spawn(connections::serve(listener, routes, proxies, closing.clone()));
 
     stop.cancelled().await;
     tracing::info!("stopping: no new work, what runs may end");
@@ -93,7 +97,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         server.await
     });
     match drained.await {
-        Ok(ended) => ended.context("the server ended badly")?.context("the server ended badly")?,
+        Ok(ended) => ended.context("the server ended badly")?,
         Err(_) => tracing::warn!("not everything ended in time; what is left is taken up at the next start"),
     }
     if let Some(sandbox) = sandbox {

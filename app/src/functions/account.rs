@@ -7,7 +7,7 @@ use crate::error::AppError;
 use crate::secret::Secret;
 #[cfg(feature = "ssr")]
 use crate::{
-    server::{SiteInfo, answer, go, local_path, provided},
+    server::{SiteInfo, answer, client_address, go, local_path, provided},
     session::{current_caller, session, sign_in_session, sign_out_session},
 };
 #[cfg(feature = "ssr")]
@@ -46,7 +46,7 @@ pub async fn sign_up(
 ) -> Result<(), AppError> {
     answer(&[("email", &email)], async {
         let services: Services = provided()?;
-        let account = services.sign_up(&email, &password.expose().into()).await?;
+        let account = services.sign_up(&email, &password.expose().into(), client_address()).await?;
         sign_in_session(&session().await?, account.id).await?;
         go(local_path(&next))
     })
@@ -62,7 +62,7 @@ pub async fn sign_in(
 ) -> Result<(), AppError> {
     answer(&[("email", &email)], async {
         let services: Services = provided()?;
-        let account = services.sign_in(&email, &password.expose().into()).await?;
+        let account = services.sign_in(&email, &password.expose().into(), client_address()).await?;
         sign_in_session(&session().await?, account.id).await?;
         go(local_path(&next))
     })

@@ -7,8 +7,10 @@ use reef_domain::{Issue, text};
 use reef_store::UserRow;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::client::ClientAddress;
 use crate::error::Error;
 use crate::services::Services;
+use crate::tries::TryOf;
 
 /// A hash of no password that anybody has: verifying against it takes as long as against a real one, so
 /// the time of an answer does not tell whether an address has an account.
@@ -30,13 +32,31 @@ impl From<UserRow> for Account {
     }
 }
 
+/// The address as it is kept, when both are good.
+fn check(email: &str, password: &SecretString) -> Result<String, Error> {
+    let address = text::email("email", email);
+    let strength = text::password("password", password.expose_secret());
+    match (address, strength) {
+        (Ok(email), Ok(())) => Ok(email),
+        (address, strength) => {
+            Err(Error::InvalidRequest(address.err().into_iter().chain(strength.err()).collect()))
+        }
+    }
+}
+
 impl Services {
-    /// Opens an account for a stranger.
+    /// Opens an account for a stranger who asks from an address.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for a bad address or password, an address that has an account, or when
-    /// sign-ups are closed.
-    pub async fn sign_up(&self, email: &str, password: &SecretString) -> Result<Account, Error> {
+    /// sign-ups are closed; [`Error::RateLimited`] when too many were opened from there, or too many people
+    /// sign in at this moment.
+    pub async fn sign_up(
+        &self,
+        email: &str,
+        password: &SecretString,
+        from: ClientAddress,
+    ) -> Result<Account, Error> {
         if !self.config().signups_open {
             return Err(Error::invalid_field(
                 "",
@@ -44,22 +64,19 @@ impl Services {
                 "New accounts are made by the operator here.",
             ));
         }
+        check(email, password)?;
+        let message = "Too many accounts were opened from your network";
+        self.begin_try(&TryOf::signing_up(from), message).await?;
         self.create_user(email, password).await
     }
 
     /// Opens an account, whether or not strangers may.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a bad address or password, or an address that has an account.
+    /// [`Error::InvalidRequest`] for a bad address or password, or an address that has an account;
+    /// [`Error::RateLimited`] when too many people sign in at this moment.
     pub async fn create_user(&self, email: &str, password: &SecretString) -> Result<Account, Error> {
-        let address = text::email("email", email);
-        let strength = text::password("password", password.expose_secret());
-        let email = match (address, strength) {
-            (Ok(email), Ok(())) => email,
-            (address, strength) => {
-                return Err(Error::InvalidRequest(address.err().into_iter().chain(strength.err()).collect()));
-            }
-        };
+        let email = check(email, password)?;
         let password_hash = self.hash_password(password).await?;
         let id = UserId::new(self.new_uuid());
         let row = UserRow {
@@ -85,8 +102,16 @@ impl Services {
     /// Checks an address and a password.
     ///
     /// # Errors
-    /// [`Error::WrongCredentials`], the same and as slow for an unknown address as for a wrong password.
-    pub async fn sign_in(&self, email: &str, password: &SecretString) -> Result<Account, Error> {
+    /// [`Error::WrongCredentials`], the same and as slow for an unknown address as for a wrong password;
+    /// [`Error::RateLimited`] after too many of them, for both alike.
+    pub async fn sign_in(
+        &self,
+        email: &str,
+        password: &SecretString,
+        from: ClientAddress,
+    ) -> Result<Account, Error> {
+        let what = TryOf::signing_in(email, from);
+        self.begin_try(&what, "Too many failed tries to sign in").await?;
         let found = match text::email("email", email) {
             Ok(email) => {
                 let mut tx = self.store().read().await?;
@@ -96,7 +121,9 @@ impl Services {
         };
         let hash = found.as_ref().map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
         let matches = self.verify_password(password, hash).await?;
-        found.filter(|_| matches).map(Account::from).ok_or(Error::WrongCredentials)
+        let account = found.filter(|_| matches).map(Account::from).ok_or(Error::WrongCredentials)?;
+        self.try_succeeded(&what).await?;
+        Ok(account)
     }
 
     /// The account with this id, if it is still there.
@@ -121,32 +148,26 @@ impl Services {
         let mut salt = [0; 16];
         self.ports().entropy.fill(&mut salt);
         let password = password.clone();
-        self.hashing_slot(move || {
-            let hash = Argon2::default().hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
-            hash.map(|hash| hash.to_string()).map_err(|error| Error::internal(error.to_string()))
-        })
-        .await
+        self.hashing()
+            .run(move || {
+                let hash =
+                    Argon2::default().hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
+                hash.map(|hash| hash.to_string()).map_err(|error| Error::internal(error.to_string()))
+            })
+            .await
     }
 
     async fn verify_password(&self, password: &SecretString, hash: String) -> Result<bool, Error> {
         let password = password.clone();
-        self.hashing_slot(move || {
-            // A bounded length keeps the hash's cost bounded.
-            if password.expose_secret().len() > text::PASSWORD_MAX {
-                return Ok(false);
-            }
-            let hash = PasswordHash::new(&hash).map_err(|error| Error::internal(error.to_string()))?;
-            Ok(Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok())
-        })
-        .await
-    }
-
-    /// Runs a hash off the async threads, a few at a time.
-    async fn hashing_slot<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let _slot = self.hashing().acquire().await.map_err(Error::internal)?;
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+        self.hashing()
+            .run(move || {
+                // A bounded length keeps the hash's cost bounded.
+                if password.expose_secret().len() > text::PASSWORD_MAX {
+                    return Ok(false);
+                }
+                let hash = PasswordHash::new(&hash).map_err(|error| Error::internal(error.to_string()))?;
+                Ok(Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok())
+            })
+            .await
     }
 }

@@ -89,7 +89,7 @@ fn checksum(random: &str) -> String {
 }
 
 /// Whether a text can be a key at all: prefix, length, alphabet and checksum.
-fn is_well_formed(key: &str) -> bool {
+pub(crate) fn is_well_formed(key: &str) -> bool {
     let Some(rest) = key.strip_prefix(PREFIX) else { return false };
     rest.len() == RANDOM_HEX + CHECKSUM_HEX
         && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))

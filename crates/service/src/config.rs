@@ -22,6 +22,10 @@ pub struct Config {
     pub deploy_timeout: Duration,
     /// Whether strangers may open accounts.
     pub signups_open: bool,
+    /// Requests a minute for each API key.
+    pub rate_limit_per_minute: u64,
+    /// Wrong API keys a minute from each address.
+    pub auth_failures_per_minute: u64,
     /// The credit a managed period brings, in US dollars.
     pub managed_credit_usd: f64,
 }

@@ -8,22 +8,28 @@ pub mod api_keys;
 pub mod assistants;
 pub mod callbacks;
 pub mod caller;
+mod client;
 pub mod config;
 pub mod error;
+mod hashing;
 pub mod hub;
 pub mod idempotency;
 pub mod jobs;
+pub mod limits;
 pub mod managed;
 pub mod payments;
 pub mod ports;
 pub mod reseal;
+pub mod seats;
 mod services;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tries;
 pub mod vault;
 mod work;
 
 pub use caller::Caller;
+pub use client::ClientAddress;
 pub use config::Config;
 pub use error::Error;
 pub use services::Services;

@@ -7,18 +7,17 @@ use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::Scope;
 use reef_store::{Store, Tx};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::config::Config;
 use crate::error::Error;
+use crate::hashing::Hashing;
 use crate::hub::Hub;
+use crate::limits::Counts;
 use crate::ports::Ports;
+use crate::seats::Seats;
 use crate::vault::Vault;
-
-/// Passwords hashed at once: each takes 19 MiB and most of a core.
-const HASHES_AT_ONCE: usize = 2;
 
 /// All use cases. Cheap to clone; concrete, because server functions can't be generic.
 #[derive(Clone)]
@@ -32,15 +31,28 @@ struct Inner {
     vault: Arc<Vault>,
     ports: Ports,
     hub: Hub,
-    hashing: Semaphore,
+    hashing: Hashing,
+    counts: Counts,
+    seats: Seats,
 }
 
 impl Services {
     /// Puts the service layer together.
     #[must_use]
     pub fn new(store: Store, config: Config, vault: Arc<Vault>, ports: Ports) -> Self {
-        let hashing = Semaphore::new(HASHES_AT_ONCE);
-        Self { inner: Arc::new(Inner { store, config, vault, ports, hub: Hub::default(), hashing }) }
+        let counts = Counts::new(&config);
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                config,
+                vault,
+                ports,
+                hub: Hub::default(),
+                hashing: Hashing::default(),
+                counts,
+                seats: Seats::default(),
+            }),
+        }
     }
 
     /// The database.
@@ -73,8 +85,18 @@ impl Services {
         &self.inner.hub
     }
 
-    pub(crate) fn hashing(&self) -> &Semaphore {
+    pub(crate) fn hashing(&self) -> &Hashing {
         &self.inner.hashing
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.inner.counts
+    }
+
+    /// Places for those who wait for news.
+    #[must_use]
+    pub fn seats(&self) -> &Seats {
+        &self.inner.seats
     }
 
     /// Now.

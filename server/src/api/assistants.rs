@@ -1,12 +1,14 @@
 //! The nine endpoints of the reference.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use reef_domain::wire::{AssistantStatus, Status};
 use reef_domain::{callback_url, input, page};
 use reef_service::Services;
+
+use crate::http::overload::InFlight;
 
 use super::ApiError;
 use super::auth::KeyHolder;
@@ -104,8 +106,15 @@ pub async fn status(
     KeyHolder(caller): KeyHolder,
     Ids(id): Ids<String>,
     Params(params): Params,
+    place: Option<Extension<InFlight>>,
 ) -> Result<Response, ApiError> {
-    let record = services.assistant_when_changed(&caller, &id, page::wait(&params)).await?;
+    let wait = page::wait(&params);
+    if let (Some(Extension(place)), Ok(wait)) = (place, &wait)
+        && !wait.is_zero()
+    {
+        place.leave();
+    }
+    let record = services.assistant_when_changed(&caller, &id, wait).await?;
     let data = AssistantStatus::from(&record);
     let is_deploying = data.status == Status::Deploying;
     let mut response = Json(StatusResponse { data }).into_response();

@@ -3,11 +3,11 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use reef_service::caller::Via;
-use reef_service::{Caller, Error, Services};
+use reef_service::{Caller, ClientAddress, Error, Services};
 use secrecy::SecretString;
 
 use super::ApiError;
-use super::limit::{Limiter, QuotaSlot};
+use super::limit::QuotaSlot;
 use crate::http::request::Asker;
 
 /// Where the key is.
@@ -27,23 +27,25 @@ impl FromRequestParts<Services> for KeyHolder {
         let mut keys = parts.headers.get_all(KEY_HEADER).iter();
         // Two keys name two callers: neither is believed.
         let (Some(key), None) = (keys.next(), keys.next()) else { return Err(Error::Unauthorized.into()) };
-        let key = key.to_str().map_err(|_| Error::Unauthorized)?.trim();
-        let caller = services.authenticate(&SecretString::from(key)).await?;
+        let key = key.to_str().unwrap_or("?").trim();
+        if key.is_empty() {
+            return Err(Error::Unauthorized.into());
+        }
+        let from = parts.extensions.get().copied().unwrap_or(ClientAddress::UNKNOWN);
+        let caller = services.authenticate_from(&SecretString::from(key), from).await?;
         if let Some(asker) = parts.extensions.get::<Asker>() {
             asker.is(caller);
         }
-        count(parts, &caller, services)?;
+        count(parts, &caller, services).await?;
         parts.extensions.insert(Self(caller));
         Ok(Self(caller))
     }
 }
 
 /// Counts the request against its key.
-fn count(parts: &Parts, caller: &Caller, services: &Services) -> Result<(), Error> {
-    let (Some(limiter), Via::Key { id, .. }) = (parts.extensions.get::<Limiter>(), caller.via) else {
-        return Ok(());
-    };
-    let quota = limiter.count(id, services.now());
+async fn count(parts: &Parts, caller: &Caller, services: &Services) -> Result<(), Error> {
+    let Via::Key { id, .. } = caller.via else { return Ok(()) };
+    let quota = services.count_request(id).await?;
     if let Some(slot) = parts.extensions.get::<QuotaSlot>() {
         slot.0.get_or_init(|| quota);
     }

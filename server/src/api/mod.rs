@@ -29,7 +29,6 @@ use crate::http::panic;
 
 pub use auth::KEY_HEADER;
 pub use error::ApiError;
-pub use limit::Limiter;
 pub use openapi::document;
 
 /// The routes with their documentation: the two can't drift apart.
@@ -51,12 +50,14 @@ fn v1() -> OpenApiRouter<Services> {
 }
 
 /// Everything below `/api`: unknown paths and wrong methods are answered in JSON too.
-pub fn router(services: Services, v1_enabled: bool, limiter: Limiter) -> Router {
+pub fn router(services: Services, v1_enabled: bool) -> Router {
     let (v1, _) = v1().split_for_parts();
     let v1 = v1
+        // Inside, so that a panic frees its idempotency key and is told the key's quota like any answer.
+        .layer(CatchPanicLayer::custom(panic::in_api))
         .layer(middleware::from_fn(etag::tag))
         .layer(middleware::from_fn_with_state(services.clone(), idempotency::once))
-        .layer(middleware::from_fn_with_state(limiter, limit::tell));
+        .layer(middleware::from_fn(limit::tell));
     Router::new()
         .merge(v1)
         .route("/api/openapi", get(openapi::serve))

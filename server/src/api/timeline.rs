@@ -15,6 +15,7 @@ use reef_domain::ids::AssistantId;
 use reef_domain::wire::Status;
 use reef_service::assistants::{TimelineEntry, callback_type};
 use reef_service::hub::{News, change_of};
+use reef_service::seats::Seat;
 use reef_service::{Caller, Services};
 use reef_store::DeliveryRow;
 use serde::Serialize;
@@ -116,6 +117,7 @@ pub async fn events(
         return Ok(Json(EventListResponse { data }).into_response());
     }
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+    let seat = services.seats().take(caller.user_id)?;
     let mut viewer = Viewer {
         assistant: AssistantId::parse(&id),
         services,
@@ -124,6 +126,7 @@ pub async fn events(
         news,
         last,
         waiting: VecDeque::new(),
+        _seat: seat,
     };
     viewer.take(entries);
     Ok(Sse::new(viewer.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
@@ -138,6 +141,7 @@ struct Viewer {
     news: Receiver<News>,
     last: i64,
     waiting: VecDeque<TimelineEntry>,
+    _seat: Seat,
 }
 
 impl Viewer {

@@ -1,6 +1,9 @@
 //! Layers around every request.
 
+pub mod address;
+pub mod connections;
 pub mod csrf;
+pub mod overload;
 pub mod panic;
 pub mod request;
 pub mod security;

@@ -94,6 +94,7 @@ impl App {
             ("SECRET_KEY".to_owned(), "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".to_owned()),
             ("SANDBOX".to_owned(), "true".to_owned()),
             ("RATE_LIMIT_PER_MINUTE".to_owned(), "1000000".to_owned()),
+            ("AUTH_FAILURES_PER_MINUTE".to_owned(), "1000000".to_owned()),
         ];
         all.extend(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = Config::from_vars(all).expect("a configuration");

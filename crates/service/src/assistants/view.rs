@@ -86,7 +86,7 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`] (also when it is deleted meanwhile),
-    /// [`Error::InvalidRequest`].
+    /// [`Error::InvalidRequest`], [`Error::RateLimited`] when too many wait already.
     pub async fn assistant_when_changed(
         &self,
         caller: &Caller,
@@ -100,6 +100,7 @@ impl Services {
         if wait.is_zero() {
             return Ok(first);
         }
+        let _seat = self.seats().take(caller.user_id)?;
         let until = tokio::time::Instant::now() + wait;
         let assistant = AssistantId::parse(id);
         loop {

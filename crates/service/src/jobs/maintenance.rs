@@ -117,8 +117,18 @@ impl Services {
         let updates = tx.prune_updates(now.minus(UPDATES_KEPT_FOR)).await?;
         let requests = tx.prune_idempotency(now.minus(KEPT_FOR)).await?;
         let events = tx.prune_events(now.minus(TIMELINE_KEPT_FOR)).await?;
+        let limits = tx.prune_limits(now).await?;
         tx.commit().await?;
-        tracing::debug!(sessions, deliveries, webhooks, updates, requests, events, "old rows forgotten");
+        tracing::debug!(
+            sessions,
+            deliveries,
+            webhooks,
+            updates,
+            requests,
+            events,
+            limits,
+            "old rows forgotten"
+        );
         Ok(())
     }
 }

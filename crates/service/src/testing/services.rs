@@ -98,6 +98,8 @@ impl TestServices {
             polar_webhook_secret: Some(POLAR_SECRET.into()),
             deploy_timeout: Duration::from_secs(300),
             signups_open: true,
+            rate_limit_per_minute: 600,
+            auth_failures_per_minute: 120,
             managed_credit_usd: 5.0,
         };
         change(&mut config);

@@ -1,10 +1,12 @@
 use std::time::Duration;
 
-use reef_service::Error;
 use reef_service::testing::TestServices;
+use reef_service::{ClientAddress, Error};
 use reef_store::on_both_databases;
 use secrecy::SecretString;
 use tokio::time::Instant;
+
+const HERE: ClientAddress = ClientAddress::UNKNOWN;
 
 fn password(text: &str) -> SecretString {
     SecretString::from(text)
@@ -14,12 +16,12 @@ on_both_databases! {
     async fn an_address_is_one_however_it_is_written(db: TestStore) {
         let t = TestServices::new(db);
         let good = password("correct horse battery");
-        let account = t.services.sign_up("Ada@Example.com ", &good).await.unwrap();
+        let account = t.services.sign_up("Ada@Example.com ", &good, HERE).await.unwrap();
         assert_eq!(account.email, "ada@example.com");
-        let Err(Error::InvalidRequest(issues)) = t.services.sign_up("aDA@example.COM", &good).await else { panic!() };
+        let Err(Error::InvalidRequest(issues)) = t.services.sign_up("aDA@example.COM", &good, HERE).await else { panic!() };
         assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("email", "taken"));
         for email in ["ada@example.com", " ADA@EXAMPLE.COM"] {
-            assert_eq!(t.services.sign_in(email, &good).await.unwrap(), account);
+            assert_eq!(t.services.sign_in(email, &good, HERE).await.unwrap(), account);
             assert_eq!(t.services.account_by_email(email).await.unwrap(), Some(account.clone()));
         }
         t.finish().await;
@@ -30,7 +32,7 @@ on_both_databases! {
         let mut both = tokio::task::JoinSet::new();
         for email in ["ada@example.com", "ADA@example.com"] {
             let services = t.services.clone();
-            both.spawn(async move { services.sign_up(email, &password("correct horse battery")).await.is_ok() });
+            both.spawn(async move { services.sign_up(email, &password("correct horse battery"), HERE).await.is_ok() });
         }
         let mut made = both.join_all().await;
         made.sort_unstable();
@@ -41,23 +43,23 @@ on_both_databases! {
     async fn closed_sign_ups_are_for_strangers_only(db: TestStore) {
         let t = TestServices::with(db, |config| config.signups_open = false);
         let good = password("correct horse battery");
-        let Err(Error::InvalidRequest(issues)) = t.services.sign_up("ada@example.com", &good).await else { panic!() };
+        let Err(Error::InvalidRequest(issues)) = t.services.sign_up("ada@example.com", &good, HERE).await else { panic!() };
         assert_eq!(issues[0].code, "signups_closed");
         assert_eq!(t.services.account_by_email("ada@example.com").await.unwrap(), None);
         t.services.create_user("ada@example.com", &good).await.unwrap();
-        t.services.sign_in("ada@example.com", &good).await.unwrap();
+        t.services.sign_in("ada@example.com", &good, HERE).await.unwrap();
         t.finish().await;
     }
 
     async fn whether_an_address_has_an_account_does_not_show(db: TestStore) {
         let t = TestServices::new(db);
-        t.services.sign_up("ada@example.com", &password("correct horse battery")).await.unwrap();
+        t.services.sign_up("ada@example.com", &password("correct horse battery"), HERE).await.unwrap();
         let wrong = password("wrong horse battery");
         let mut fastest = [Duration::MAX; 2];
         for _ in 0..5 {
             for (email, fastest) in ["ada@example.com", "nobody@example.com"].into_iter().zip(&mut fastest) {
                 let began = Instant::now();
-                let refused = t.services.sign_in(email, &wrong).await;
+                let refused = t.services.sign_in(email, &wrong, HERE).await;
                 *fastest = (*fastest).min(began.elapsed());
                 let Err(error @ Error::WrongCredentials) = refused else { panic!("{email}: {refused:?}") };
                 assert_eq!(error.message(), "The e-mail address or the password is not right");
@@ -70,11 +72,11 @@ on_both_databases! {
 
     async fn what_is_no_address_or_password_is_told_at_once(db: TestStore) {
         let t = TestServices::new(db);
-        let Err(Error::InvalidRequest(issues)) = t.services.sign_up("nobody", &password("short")).await else { panic!() };
+        let Err(Error::InvalidRequest(issues)) = t.services.sign_up("nobody", &password("short"), HERE).await else { panic!() };
         assert_eq!(issues.into_iter().map(|issue| issue.path).collect::<Vec<_>>(), ["email", "password"]);
         let endless = password(&"x".repeat(100_000));
-        assert!(matches!(t.services.sign_in("ada@example.com", &endless).await, Err(Error::WrongCredentials)));
-        assert!(matches!(t.services.sign_in("nobody", &endless).await, Err(Error::WrongCredentials)));
+        assert!(matches!(t.services.sign_in("ada@example.com", &endless, HERE).await, Err(Error::WrongCredentials)));
+        assert!(matches!(t.services.sign_in("nobody", &endless, HERE).await, Err(Error::WrongCredentials)));
         t.finish().await;
     }
 }

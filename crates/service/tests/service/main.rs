@@ -9,6 +9,7 @@ mod crash;
 mod deployment;
 mod jobs;
 mod life;
+mod limits;
 mod managed;
 mod overtaken;
 mod payments;

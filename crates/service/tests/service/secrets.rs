@@ -46,8 +46,8 @@ on_both_databases! {
     async fn a_whole_life_leaves_no_secret_in_the_clear(db: TestStore) {
         let t = TestServices::new(db);
         let password = SecretString::from("correct horse battery");
-        let account = t.services.sign_up("ada@example.com", &password).await.unwrap();
-        t.services.sign_in("ada@example.com", &password).await.unwrap();
+        let account = t.services.sign_up("ada@example.com", &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
+        t.services.sign_in("ada@example.com", &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
         let me = Caller::session(account.id);
         let new = NewApiKey { name: "findable name".into(), read: true, write: true, expires_in: None };
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();

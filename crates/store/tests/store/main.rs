@@ -15,6 +15,7 @@ mod events;
 mod job_leases;
 mod jobs;
 mod keys;
+mod limits;
 mod listings;
 mod managed;
 mod migrations;

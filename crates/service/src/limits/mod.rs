@@ -1,0 +1,136 @@
+//! How often somebody may ask: so many requests a minute, over all processes.
+//!
+//! A process counts for itself, so that no request waits. Twice a second it adds what it has counted to the database
+//! and takes over the sum of all. Processes therefore agree within a second, and a new process goes on where the last
+//! one ended.
+
+mod failures;
+mod windows;
+
+use std::time::Duration;
+
+use reef_domain::ids::ApiKeyId;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::ClientAddress;
+use crate::config::Config;
+use crate::error::Error;
+use crate::services::Services;
+
+use failures::Admission;
+use windows::Windows;
+
+/// How often counts are exchanged.
+const EXCHANGE_EVERY: Duration = Duration::from_millis(500);
+/// Counts exchanged in one transaction.
+const BATCH: usize = 100;
+/// Transactions of one exchange; what is left waits for the next.
+const BATCHES_MAX: usize = 20;
+
+/// The length of a window.
+pub const WINDOW: Duration = Duration::from_secs(60);
+
+/// What is left of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Requests a window has.
+    pub limit: u64,
+    /// Requests left.
+    pub remaining: u64,
+    /// Seconds until the window is over, at least one.
+    pub resets_in: u64,
+    /// Whether there was one too many.
+    pub is_over: bool,
+}
+
+/// Everything that is counted in this process.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    keys: Windows,
+    failures: Windows,
+    admission: Admission,
+}
+
+impl Counts {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            keys: Windows::new(config.rate_limit_per_minute),
+            failures: Windows::new(config.auth_failures_per_minute),
+            admission: Admission::default(),
+        }
+    }
+}
+
+fn of_key(id: ApiKeyId) -> String {
+    format!("key {id}")
+}
+
+fn of_failures(from: ClientAddress) -> String {
+    format!("wrong keys {from}")
+}
+
+impl Services {
+    /// Counts a request of a key. The first one of a window asks the database what other processes have counted.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database does not answer then.
+    pub async fn count_request(&self, key: ApiKeyId) -> Result<Quota, Error> {
+        let (subject, windows) = (of_key(key), &self.counts().keys);
+        if let Some(quota) = windows.count(&subject, self.now()) {
+            return Ok(quota);
+        }
+        let elsewhere = self.store().read().await?.request_count(&subject, self.now()).await?;
+        windows.begin(&subject, elsewhere, self.now());
+        Ok(windows.count_anew(&subject, self.now()))
+    }
+
+    /// Exchanges counts with other processes until `stop`, and once more then.
+    pub async fn exchange_counts(&self, stop: CancellationToken) {
+        let mut is_cut_off = false;
+        loop {
+            let is_last = tokio::select! {
+                () = stop.cancelled() => true,
+                () = tokio::time::sleep(EXCHANGE_EVERY) => false,
+            };
+            match self.exchange_counts_once().await {
+                Ok(()) => is_cut_off = false,
+                Err(error) if is_cut_off => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "counts are not exchanged");
+                }
+                Err(error) => {
+                    is_cut_off = true;
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "counts are not exchanged: this process counts for itself");
+                }
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// Adds what this process has counted to the database, and takes over the sums.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]; nothing that was counted is lost.
+    pub async fn exchange_counts_once(&self) -> Result<(), Error> {
+        let Counts { keys, failures, .. } = self.counts();
+        for windows in [keys, failures] {
+            for _ in 0..BATCHES_MAX {
+                let batch = windows.unsent(BATCH, self.now());
+                if batch.is_empty() {
+                    break;
+                }
+                let mut tx = self.store().begin().await?;
+                let mut sums = Vec::with_capacity(batch.len());
+                for counted in &batch {
+                    let (subject, count) = (&counted.subject, counted.count);
+                    sums.push(tx.add_requests(subject, count, counted.ends_at, self.now()).await?);
+                }
+                tx.commit().await?;
+                windows.sent(batch.into_iter().zip(sums));
+            }
+        }
+        Ok(())
+    }
+}

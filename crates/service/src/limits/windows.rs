@@ -1,0 +1,193 @@
+//! The windows that one process counts in.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use reef_domain::Timestamp;
+use reef_store::RequestCount;
+
+use super::{Quota, WINDOW};
+
+/// Windows remembered at once. Beyond, those that saw one request are forgotten, then all.
+const REMEMBERED_MAX: usize = 50_000;
+
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    ends_at: Timestamp,
+    /// What the database knows, this process's own part included.
+    known: u64,
+    /// What it does not know yet.
+    unsent: u64,
+}
+
+/// What the database is to be told.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    pub subject: String,
+    pub count: i64,
+    pub ends_at: Timestamp,
+}
+
+/// Windows of one kind of subject.
+#[derive(Debug)]
+pub(super) struct Windows {
+    limit: u64,
+    open: Mutex<HashMap<String, Window>>,
+}
+
+impl Windows {
+    /// Each with so many requests.
+    pub(super) fn new(limit: u64) -> Self {
+        Self { limit, open: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Window>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request in the window that is open.
+    pub(super) fn count(&self, subject: &str, now: Timestamp) -> Option<Quota> {
+        let mut open = self.lock();
+        let window = open.get_mut(subject).filter(|window| window.ends_at > now)?;
+        window.unsent = window.unsent.saturating_add(1);
+        Some(quota(self.limit, window, now))
+    }
+
+    /// Counts a request, in a new window if none is open.
+    pub(super) fn count_anew(&self, subject: &str, now: Timestamp) -> Quota {
+        self.begin(subject, None, now);
+        self.count(subject, now).unwrap_or(Quota {
+            limit: self.limit,
+            remaining: self.limit.saturating_sub(1),
+            resets_in: WINDOW.as_secs(),
+            is_over: false,
+        })
+    }
+
+    /// The window that is open, without counting; `None` when nothing was counted.
+    pub(super) fn look(&self, subject: &str, now: Timestamp) -> Option<Quota> {
+        let open = self.lock();
+        open.get(subject).filter(|window| window.ends_at > now).map(|window| quota(self.limit, window, now))
+    }
+
+    /// Opens a window, unless one is open: with what other processes have counted.
+    pub(super) fn begin(&self, subject: &str, elsewhere: Option<RequestCount>, now: Timestamp) {
+        let mut open = self.lock();
+        if open.get(subject).is_some_and(|window| window.ends_at > now) {
+            return;
+        }
+        if open.len() >= REMEMBERED_MAX {
+            forget(&mut open, now);
+        }
+        let window = match elsewhere {
+            Some(sum) => Window { ends_at: sum.ends_at, known: unsigned(sum.count), unsent: 0 },
+            None => Window { ends_at: now.plus(WINDOW), known: 0, unsent: 0 },
+        };
+        open.insert(subject.to_owned(), window);
+    }
+
+    /// What the database does not know yet, at most `limit` subjects, in the order in which every process locks them.
+    pub(super) fn unsent(&self, limit: usize, now: Timestamp) -> Vec<Counted> {
+        let mut open = self.lock();
+        open.retain(|_, window| window.ends_at > now);
+        let unsent = open.iter().filter(|(_, window)| window.unsent > 0).take(limit);
+        let mut batch: Vec<_> = unsent
+            .map(|(subject, window)| Counted {
+                subject: subject.clone(),
+                count: i64::try_from(window.unsent).unwrap_or(i64::MAX),
+                ends_at: window.ends_at,
+            })
+            .collect();
+        batch.sort_unstable_by(|one, other| one.subject.cmp(&other.subject));
+        batch
+    }
+
+    /// The database was told, and said what all have counted.
+    pub(super) fn sent(&self, sums: impl Iterator<Item = (Counted, RequestCount)>) {
+        let mut open = self.lock();
+        for (counted, sum) in sums {
+            // A window that has begun since is another one.
+            let same = open.get_mut(&counted.subject).filter(|window| window.ends_at == counted.ends_at);
+            if let Some(window) = same {
+                window.unsent = window.unsent.saturating_sub(unsigned(counted.count));
+                window.known = unsigned(sum.count);
+                window.ends_at = sum.ends_at;
+            }
+        }
+    }
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+fn quota(limit: u64, window: &Window, now: Timestamp) -> Quota {
+    let count = window.known.saturating_add(window.unsent);
+    Quota {
+        limit,
+        remaining: limit.saturating_sub(count),
+        // A part of a second is told as a whole one, and a neighbour's clock makes no window longer.
+        resets_in: window.ends_at.since(now).as_millis().div_ceil(1000).clamp(1, u128::from(WINDOW.as_secs()))
+            as u64,
+        is_over: count > limit,
+    }
+}
+
+fn forget(open: &mut HashMap<String, Window>, now: Timestamp) {
+    open.retain(|_, window| window.ends_at > now);
+    if open.len() >= REMEMBERED_MAX {
+        open.retain(|_, window| window.known + window.unsent > 1);
+    }
+    if open.len() >= REMEMBERED_MAX {
+        open.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(1_771_034_601_457 + ms)
+    }
+
+    #[test]
+    fn a_window_ends_and_begins_anew() {
+        let windows = Windows::new(2);
+        let quota = |remaining, resets_in, is_over| Quota { limit: 2, remaining, resets_in, is_over };
+        assert_eq!(windows.count("a", at(0)), None);
+        assert_eq!(windows.count_anew("a", at(0)), quota(1, 60, false));
+        assert_eq!(windows.count("a", at(30_000)), Some(quota(0, 30, false)));
+        assert_eq!(windows.count_anew("a", at(59_999)), quota(0, 1, true));
+        assert_eq!(windows.look("a", at(59_999)), Some(quota(0, 1, true)));
+        assert_eq!(windows.count("a", at(60_000)), None);
+        assert_eq!(windows.count_anew("a", at(60_000)), quota(1, 60, false));
+        assert_eq!(windows.look("b", at(0)), None);
+    }
+
+    #[test]
+    fn the_sum_of_all_counts_and_what_is_counted_meanwhile_too() {
+        let windows = Windows::new(10);
+        windows.count_anew("a", at(0));
+        let batch = windows.unsent(5, at(10));
+        assert_eq!((batch.len(), batch[0].count), (1, 1));
+        windows.count("a", at(20));
+        let sum = RequestCount { count: 7, ends_at: at(50_000) };
+        windows.sent(batch.into_iter().zip([sum]));
+        let now = windows.look("a", at(30)).unwrap();
+        assert_eq!((now.remaining, now.resets_in), (2, 50));
+        assert_eq!(windows.unsent(5, at(40))[0].count, 1);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_who_asked_most_is_remembered() {
+        let windows = Windows::new(10);
+        windows.count_anew("often", at(0));
+        windows.count_anew("often", at(0));
+        for number in 0..REMEMBERED_MAX + 10 {
+            windows.count_anew(&number.to_string(), at(0));
+        }
+        assert!(windows.lock().len() <= REMEMBERED_MAX);
+        assert_eq!(windows.look("often", at(0)).unwrap().remaining, 8);
+    }
+}

@@ -1,0 +1,80 @@
+//! Places for those who wait for news: event streams and calls that are held open.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reef_domain::ids::UserId;
+
+use crate::error::Error;
+
+/// Who may wait in one process. A waiting stream takes some 20 KB.
+const ALL: usize = 12_000;
+/// Of them for one account: nobody keeps the others out.
+const PER_USER: usize = 6_000;
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    of: HashMap<UserId, usize>,
+}
+
+/// The places of a process. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Seats(Arc<Mutex<Taken>>);
+
+/// A place that is taken until this is dropped.
+#[derive(Debug)]
+pub struct Seat {
+    seats: Seats,
+    user: UserId,
+}
+
+impl Seats {
+    /// Takes a place.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] when the account has taken all it may, or no place is left.
+    pub fn take(&self, user: UserId) -> Result<Seat, Error> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_user = taken.of.get(&user).copied().unwrap_or(0);
+        if taken.all >= ALL || of_user >= PER_USER {
+            let message = "Too many event streams and waiting calls are open";
+            return Err(Error::RateLimited { message, retry_after_seconds: 10 });
+        }
+        taken.all += 1;
+        taken.of.insert(user, of_user + 1);
+        Ok(Seat { seats: self.clone(), user })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.all -= 1;
+        match taken.of.get_mut(&self.user) {
+            Some(of_user) if *of_user > 1 => *of_user -= 1,
+            _ => drop(taken.of.remove(&self.user)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_account_takes_all_places_and_a_place_is_given_back() {
+        let user =
+            |last: u8| UserId::parse(&format!("01890a5d-ac96-774b-bcce-b302099a80{last:02x}")).unwrap();
+        let seats = Seats::default();
+        let greedy: Vec<_> = (0..PER_USER).map(|_| seats.take(user(1)).unwrap()).collect();
+        assert!(matches!(seats.take(user(1)), Err(Error::RateLimited { .. })));
+        let others: Vec<_> = (PER_USER..ALL).map(|_| seats.take(user(2)).unwrap()).collect();
+        assert!(seats.take(user(3)).is_err());
+        drop(greedy);
+        let _one = seats.take(user(3)).unwrap();
+        drop(others);
+        let taken = seats.0.lock().unwrap();
+        assert_eq!((taken.all, taken.of.len()), (1, 1));
+    }
+}

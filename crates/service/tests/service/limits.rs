@@ -1,0 +1,222 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use reef_domain::ids::ApiKeyId;
+use reef_service::api_keys::NewApiKey;
+use reef_service::limits::Quota;
+use reef_service::testing::TestServices;
+use reef_service::vault::Vault;
+use reef_service::{Caller, ClientAddress, Error, Services};
+use reef_store::on_both_databases;
+use secrecy::SecretString;
+
+use crate::support::{HOUR, MINUTE, SECOND, TICK};
+
+const HOME: &str = "203.0.113.7";
+const AWAY: &str = "198.51.100.9";
+
+fn from(address: &str) -> ClientAddress {
+    ClientAddress(address.parse().unwrap())
+}
+
+fn key() -> ApiKeyId {
+    ApiKeyId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap()
+}
+
+/// Another process on the same database.
+fn beside(t: &TestServices) -> Services {
+    let key = base64::prelude::BASE64_STANDARD.encode([7; 32]);
+    let vault = Arc::new(Vault::new(&SecretString::from(key)).unwrap());
+    Services::new(t.db.store.clone(), t.services.config().clone(), vault, t.services.ports().clone())
+}
+
+fn wait_of<T: std::fmt::Debug>(result: Result<T, Error>) -> u64 {
+    match result {
+        Err(Error::RateLimited { retry_after_seconds, .. }) => retry_after_seconds,
+        other => panic!("not limited: {other:?}"),
+    }
+}
+
+/// A key that looks like one, checksum and all, and is nobody's.
+fn nobodys(number: u32) -> SecretString {
+    let random = format!("{number:040x}");
+    SecretString::from(format!(
+        "reef_live_{random}{:08x}",
+        crc32fast::hash(format!("reef_live_{random}").as_bytes())
+    ))
+}
+
+async fn api_key(t: &TestServices, caller: &Caller) -> SecretString {
+    let new = NewApiKey { name: "k".to_owned(), read: true, write: true, expires_in: None };
+    t.services.create_api_key(caller, &new).await.unwrap().1
+}
+
+on_both_databases! {
+    async fn processes_count_together(db: TestStore) {
+        let t = TestServices::with(db, |config| config.rate_limit_per_minute = 10);
+        let (one, two) = (&t.services, beside(&t));
+        for left in (6..10).rev() {
+            let quota = one.count_request(key()).await.unwrap();
+            assert_eq!(quota, Quota { limit: 10, remaining: left, resets_in: 60, is_over: false });
+        }
+        one.exchange_counts_once().await.unwrap();
+        t.clock.advance(20 * SECOND);
+        // The other process joins the window that is open.
+        let quota = two.count_request(key()).await.unwrap();
+        assert_eq!((quota.remaining, quota.resets_in), (5, 40));
+        for _ in 0..4 {
+            one.count_request(key()).await.unwrap();
+            two.count_request(key()).await.unwrap();
+        }
+        two.exchange_counts_once().await.unwrap();
+        one.exchange_counts_once().await.unwrap();
+        assert!(one.count_request(key()).await.unwrap().is_over);
+        // Whoever has nothing to tell hears with the next request that it counts.
+        assert!(!two.count_request(key()).await.unwrap().is_over);
+        two.exchange_counts_once().await.unwrap();
+        assert!(two.count_request(key()).await.unwrap().is_over);
+        // The window ends for both at once.
+        t.clock.advance(40 * SECOND);
+        assert_eq!(one.count_request(key()).await.unwrap().remaining, 9);
+        assert_eq!(two.count_request(key()).await.unwrap().remaining, 9);
+    }
+
+    async fn a_restart_forgets_no_window(db: TestStore) {
+        let t = TestServices::with(db, |config| config.rate_limit_per_minute = 3);
+        for _ in 0..4 {
+            t.services.count_request(key()).await.unwrap();
+        }
+        t.services.exchange_counts_once().await.unwrap();
+        assert!(beside(&t).count_request(key()).await.unwrap().is_over);
+    }
+
+    async fn wrong_keys_are_limited_by_address_and_a_good_one_goes_on(db: TestStore) {
+        let t = TestServices::with(db, |config| config.auth_failures_per_minute = 5);
+        let good = api_key(&t, &t.user().await).await;
+        let ask = async |key: &SecretString, address: &str| t.services.authenticate_from(key, from(address)).await;
+        for number in 0..5 {
+            let refused = ask(&nobodys(number), HOME).await;
+            assert!(matches!(refused, Err(Error::Unauthorized)), "{number}: {refused:?}");
+        }
+        t.clock.advance(15 * SECOND);
+        assert_eq!(wait_of(ask(&nobodys(9), HOME).await), 45);
+        assert_eq!(wait_of(ask(&SecretString::from("nonsense"), HOME).await), 45);
+        ask(&good, HOME).await.unwrap();
+        // The address next door is another one, the same network is not.
+        assert!(matches!(ask(&nobodys(9), AWAY).await, Err(Error::Unauthorized)));
+        assert_eq!(wait_of(ask(&nobodys(9), "::ffff:203.0.113.7").await), 45);
+        t.clock.advance(45 * SECOND);
+        assert!(matches!(ask(&nobodys(9), HOME).await, Err(Error::Unauthorized)));
+        // Other processes hear of it.
+        for number in 0..5 {
+            let _ = ask(&nobodys(number), HOME).await;
+        }
+        t.services.exchange_counts_once().await.unwrap();
+        let two = beside(&t);
+        assert!(matches!(two.authenticate_from(&nobodys(1), from(HOME)).await, Err(Error::Unauthorized)));
+        two.exchange_counts_once().await.unwrap();
+        wait_of(two.authenticate_from(&nobodys(1), from(HOME)).await);
+        two.authenticate_from(&good, from(HOME)).await.unwrap();
+    }
+
+    async fn a_limited_address_gets_no_revoked_key_in(db: TestStore) {
+        let t = TestServices::with(db, |config| config.auth_failures_per_minute = 1);
+        let caller = t.user().await;
+        let key = api_key(&t, &caller).await;
+        t.services.authenticate_from(&key, from(HOME)).await.unwrap();
+        let _ = t.services.authenticate_from(&nobodys(1), from(HOME)).await;
+        t.services.authenticate_from(&key, from(HOME)).await.unwrap();
+        t.services.revoke_api_key_itself(&key).await.unwrap();
+        wait_of(t.services.authenticate_from(&key, from(HOME)).await);
+    }
+
+    async fn guessing_a_password_takes_longer_and_longer(db: TestStore) {
+        let t = TestServices::new(db);
+        let right = SecretString::from("correct horse battery");
+        let wrong = SecretString::from("wrong horse battery");
+        t.services.create_user("ada@example.com", &right).await.unwrap();
+        for email in ["ada@example.com", "nobody@example.com"] {
+            let sign_in = async |password: &SecretString, address: &str| {
+                t.services.sign_in(email, password, from(address)).await
+            };
+            for _ in 0..5 {
+                assert!(matches!(sign_in(&wrong, HOME).await, Err(Error::WrongCredentials)));
+            }
+            // The same for an account and for none; even the right password has to wait.
+            assert_eq!(wait_of(sign_in(&right, HOME).await), 10);
+            t.clock.advance(10 * SECOND - TICK);
+            assert_eq!(wait_of(sign_in(&right, HOME).await), 1);
+            t.clock.advance(TICK);
+            assert!(matches!(sign_in(&wrong, HOME).await, Err(Error::WrongCredentials)));
+            // However it is written, and after a restart.
+            let again = beside(&t).sign_in(&format!(" {} ", email.to_uppercase()), &right, from(HOME)).await;
+            assert_eq!(wait_of(again), 20);
+        }
+        // Its owner comes in from elsewhere, and with the right password at home after the wait.
+        t.services.sign_in("ada@example.com", &right, from(AWAY)).await.unwrap();
+        t.clock.advance(20 * SECOND);
+        t.services.sign_in("ada@example.com", &right, from(HOME)).await.unwrap();
+        for _ in 0..5 {
+            assert!(matches!(t.services.sign_in("ada@example.com", &wrong, from(HOME)).await, Err(Error::WrongCredentials)));
+        }
+    }
+
+    async fn many_guesses_at_once_gain_nothing(db: TestStore) {
+        let t = TestServices::new(db);
+        let mut guesses = tokio::task::JoinSet::new();
+        for number in 0..20 {
+            let services = t.services.clone();
+            guesses.spawn(async move {
+                let password = SecretString::from(format!("guess {number} horse battery"));
+                services.sign_in("ada@example.com", &password, from(HOME)).await
+            });
+        }
+        let looked_at = guesses.join_all().await;
+        let looked_at = looked_at.iter().filter(|result| matches!(result, Err(Error::WrongCredentials))).count();
+        assert_eq!(looked_at, 5);
+    }
+
+    async fn an_account_is_guessed_slowly_from_everywhere_and_an_address_guesses_slowly_everywhere(db: TestStore) {
+        let t = TestServices::new(db);
+        let password = SecretString::from("x");
+        // Too long a password is not hashed: fast.
+        let endless = SecretString::from("x".repeat(5000));
+        for number in 0..50 {
+            let refused = t.services.sign_in("ada@example.com", &endless, from(&format!("10.0.0.{number}"))).await;
+            assert!(matches!(refused, Err(Error::WrongCredentials)), "{number}: {refused:?}");
+        }
+        assert_eq!(wait_of(t.services.sign_in("ada@example.com", &password, from(AWAY)).await), 60);
+        for number in 0..50 {
+            let refused = t.services.sign_in(&format!("u{number}@example.com"), &endless, from(HOME)).await;
+            assert!(matches!(refused, Err(Error::WrongCredentials)), "{number}: {refused:?}");
+        }
+        assert_eq!(wait_of(t.services.sign_in("new@example.com", &password, from(HOME)).await), 10);
+    }
+
+    async fn accounts_are_opened_slowly_from_one_address(db: TestStore) {
+        let t = TestServices::new(db);
+        t.services.create_user("ada@example.com", &SecretString::from("correct horse battery")).await.unwrap();
+        let mut tx = t.db.store.begin().await.unwrap();
+        for _ in 0..99 {
+            let now = t.services.now();
+            tx.count_try(&format!("sign-up from {HOME}"), now, now.plus(HOUR)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let sign_up = async |email: &str, address: &str| {
+            let password = SecretString::from("correct horse battery");
+            t.services.sign_up(email, &password, from(address)).await
+        };
+        sign_up("one@example.com", HOME).await.unwrap();
+        assert_eq!(wait_of(sign_up("two@example.com", HOME).await), 60);
+        // Whether an address is taken does not show then either.
+        assert_eq!(wait_of(sign_up("ada@example.com", HOME).await), 60);
+        sign_up("two@example.com", AWAY).await.unwrap();
+        t.clock.advance(MINUTE);
+        sign_up("three@example.com", HOME).await.unwrap();
+        assert_eq!(wait_of(sign_up("four@example.com", HOME).await), 120);
+        t.clock.advance(Duration::from_secs(24 * 3600));
+        t.services.prune().await.unwrap();
+        sign_up("four@example.com", HOME).await.unwrap();
+    }
+}

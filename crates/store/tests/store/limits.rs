@@ -1,0 +1,53 @@
+use reef_store::{RequestCount, Tries, on_both_databases};
+
+use crate::support::{NOW, at, raw_rows};
+
+on_both_databases! {
+    async fn what_processes_count_is_summed_within_a_window(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        assert_eq!(tx.request_count("key", NOW).await.unwrap(), None);
+        let first = tx.add_requests("key", 3, at(60_000), NOW).await.unwrap();
+        assert_eq!(first, RequestCount { count: 3, ends_at: at(60_000) });
+        // Another process began its own window later: the first one's holds.
+        let second = tx.add_requests("key", 4, at(61_000), at(1_000)).await.unwrap();
+        assert_eq!(second, RequestCount { count: 7, ends_at: at(60_000) });
+        assert_eq!(tx.request_count("key", at(59_999)).await.unwrap(), Some(second));
+        assert_eq!(tx.request_count("other", NOW).await.unwrap(), None);
+    }
+
+    async fn a_window_ends_to_the_millisecond(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        tx.add_requests("key", 3, at(60_000), NOW).await.unwrap();
+        assert_eq!(tx.request_count("key", at(60_000)).await.unwrap(), None);
+        let next = tx.add_requests("key", 1, at(120_000), at(60_000)).await.unwrap();
+        assert_eq!(next, RequestCount { count: 1, ends_at: at(120_000) });
+    }
+
+    async fn tries_are_counted_blocked_and_forgotten(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let tries = |count, blocked_until| Tries { count, blocked_until };
+        assert_eq!(tx.count_try("a", NOW, at(1000)).await.unwrap(), tries(1, None));
+        assert_eq!(tx.count_try("a", at(10), at(1010)).await.unwrap(), tries(2, None));
+        tx.block_tries("a", at(500)).await.unwrap();
+        assert_eq!(tx.count_try("a", at(20), at(1020)).await.unwrap(), tries(3, Some(at(500))));
+        assert_eq!(tx.count_try("b", at(20), at(1020)).await.unwrap(), tries(1, None));
+        tx.take_back_try("a").await.unwrap();
+        assert_eq!(tx.count_try("a", at(30), at(1030)).await.unwrap(), tries(3, None));
+        // After a long enough pause it begins anew.
+        assert_eq!(tx.count_try("a", at(1030), at(2030)).await.unwrap(), tries(1, None));
+        tx.forget_tries("a").await.unwrap();
+        assert_eq!(tx.count_try("a", at(1031), at(2031)).await.unwrap(), tries(1, None));
+    }
+
+    async fn what_is_over_is_pruned(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        tx.add_requests("over", 1, at(-1), at(-10)).await.unwrap();
+        tx.add_requests("open", 1, at(1), NOW).await.unwrap();
+        tx.count_try("over", at(-10), NOW).await.unwrap();
+        tx.count_try("open", NOW, at(1)).await.unwrap();
+        assert_eq!(tx.prune_limits(NOW).await.unwrap(), 2);
+        tx.commit().await.unwrap();
+        assert_eq!(raw_rows!(db, (String,), "select subject from request_counts"), [("open".to_owned(),)]);
+        assert_eq!(raw_rows!(db, (String,), "select subject from tries"), [("open".to_owned(),)]);
+    }
+}
