@@ -31,7 +31,9 @@ const OTHER_FILES: u64 = 512;
 /// which common proxies end theirs, so that none sends a request into a connection that is being closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(65);
 /// The longest head, in bytes; beyond, the answer is 431.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// How much of a request is read ahead, in bytes.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// How long the other side may take none of what is sent to it.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
 /// How long to wait before the next connection is taken when none can be.
@@ -117,7 +119,8 @@ async fn carry(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_BYTES_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
+        .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

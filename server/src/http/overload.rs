@@ -71,7 +71,7 @@ fn too_much(path: &str) -> Response {
     if path == "/api" || path.starts_with("/api/") {
         let message = "Reef is busy; wait and try again";
         let error = Error::RateLimited { message, retry_after_seconds: RETRY_AFTER_SECONDS };
-        return ApiError::from(error).into_response();
+        return ([(header::CACHE_CONTROL, "no-store")], ApiError::from(error)).into_response();
     }
     let headers = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)];
     (StatusCode::SERVICE_UNAVAILABLE, headers, "Reef is busy. Try again in a moment.\n").into_response()

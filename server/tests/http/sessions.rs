@@ -1,0 +1,192 @@
+//! Signing in and out, and what other sites can't do in a signed-in person's name.
+
+use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::{RequestBuilder, Response};
+use serde_json::Value;
+
+use crate::support::App;
+
+const PASSWORD: &str = "correct horse battery staple 9";
+
+/// A form of the site, as its own page sends it.
+fn form(app: &App, endpoint: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+    let request = app.http.post(app.url(&format!("/_fn/{endpoint}"))).header("Sec-Fetch-Site", "same-origin");
+    request.form(fields)
+}
+
+async fn account(app: &App) -> String {
+    let user = app.user().await;
+    app.services.account(user).await.unwrap().unwrap().email
+}
+
+async fn sign_in(app: &App, email: &str, password: &str) -> Response {
+    form(app, "sign_in", &[("email", email), ("password", password)]).send().await.unwrap()
+}
+
+/// The whole cookie that is set, and its name and value.
+fn cookie(headers: &HeaderMap) -> (String, String) {
+    let all: Vec<_> = headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
+    assert_eq!(all.len(), 1, "{all:?}");
+    (all[0].to_owned(), all[0].split(';').next().unwrap().to_owned())
+}
+
+async fn is_in(app: &App, cookie: &str) -> bool {
+    let page = app.http.get(app.url("/assistants")).header(COOKIE, cookie).send().await.unwrap();
+    match page.status().as_u16() {
+        200 => true,
+        302 => {
+            assert_eq!(page.headers()[LOCATION], "/signin?next=%2Fassistants");
+            false
+        }
+        status => panic!("{status}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_gets_no_cookie_and_a_member_one_that_scripts_and_other_sites_do_not() {
+    let app = App::start().await;
+    for path in ["/", "/signin", "/signup", "/assistants", "/nothing", "/healthz", "/api/v1/me"] {
+        let page = app.http.get(app.url(path)).send().await.unwrap();
+        assert!(!page.headers().contains_key(SET_COOKIE), "{path}");
+    }
+    let answer = sign_in(&app, &account(&app).await, PASSWORD).await;
+    let (whole, pair) = cookie(answer.headers());
+    assert!(pair.starts_with("reef="), "{whole}");
+    for attribute in ["HttpOnly", "SameSite=Lax", "Path=/"] {
+        assert!(whole.contains(attribute), "{whole}");
+    }
+    assert!(!whole.contains("Secure") && !whole.contains("Domain"), "{whole}");
+    assert!(is_in(&app, &pair).await);
+    assert!(!is_in(&app, "reef=AAAAAAAAAAAAAAAAAAAAAA").await && !is_in(&app, "reef=%00").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_https_the_cookie_is_bound_to_the_host() {
+    let app = App::with(&[("PUBLIC_URL", "https://reef.example")]).await;
+    let (whole, pair) = cookie(sign_in(&app, &account(&app).await, PASSWORD).await.headers());
+    assert!(
+        pair.starts_with("__Host-reef=") && whole.contains("Secure") && whole.contains("Path=/"),
+        "{whole}"
+    );
+    assert!(is_in(&app, &pair).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_sign_in_has_an_id_of_its_own_and_signing_out_ends_it() {
+    let app = App::start().await;
+    let email = account(&app).await;
+    let (_, first) = cookie(sign_in(&app, &email, PASSWORD).await.headers());
+    // Signed in again with the cookie of before, which somebody may have planted.
+    let again = form(&app, "sign_in", &[("email", &email), ("password", PASSWORD)]);
+    let (_, second) = cookie(again.header(COOKIE, &first).send().await.unwrap().headers());
+    assert_ne!(first, second);
+    assert!(!is_in(&app, &first).await && is_in(&app, &second).await);
+
+    let out = form(&app, "sign_out", &[]).header(COOKIE, &second).send().await.unwrap();
+    let (gone, _) = cookie(out.headers());
+    assert!(gone.contains("Max-Age=0"), "{gone}");
+    // The row is gone: whoever kept the cookie has nothing.
+    assert!(!is_in(&app, &second).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_sites_own_pages_change_anything() {
+    let app = App::start().await;
+    let email = account(&app).await;
+    let send = async |headers: &[(&'static str, &str)]| {
+        let mut request = app.http.post(app.url("/_fn/sign_in"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let fields = [("email", email.as_str()), ("password", PASSWORD)];
+        let answer = request.form(&fields).send().await.unwrap();
+        (answer.status().as_u16(), answer.headers().contains_key(SET_COOKIE))
+    };
+    let own = format!("http://{}", app.address);
+    let foreign = format!("http://{}.evil.example", app.address);
+    for refused in [
+        &[][..],
+        &[("sec-fetch-site", "cross-site"), ("origin", &own)],
+        &[("sec-fetch-site", "same-site"), ("origin", &own)],
+        &[("sec-fetch-site", "same-origin "), ("origin", "null")][1..],
+        &[("origin", "https://evil.example")],
+        &[("origin", &foreign)],
+        &[("referer", &own)],
+    ] {
+        assert_eq!(send(refused).await, (403, false), "{refused:?}");
+    }
+    for taken in
+        [&[("sec-fetch-site", "same-origin")][..], &[("sec-fetch-site", "none")], &[("origin", &own)]]
+    {
+        let (status, has_cookie) = send(taken).await;
+        assert!(status < 400 && has_cookie, "{taken:?} {status}");
+    }
+    // What has no session needs no such check: the API and webhooks.
+    let me = app.customer().await;
+    let bought = me.request("POST", "/api/v1/assistants/purchase").header("sec-fetch-site", "cross-site");
+    let bought = bought.json(&serde_json::json!({"apiMode": "byok"})).send().await.unwrap();
+    assert_eq!(bought.status(), 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_run_no_script_but_their_own_and_are_framed_by_nobody() {
+    let app = App::start().await;
+    let mut nonces = Vec::new();
+    for _ in 0..2 {
+        let page = app.http.get(app.url("/signin")).send().await.unwrap();
+        let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+        let html = page.text().await.unwrap();
+        for rule in ["frame-ancestors 'none'", "object-src 'none'", "base-uri 'none'", "'wasm-unsafe-eval'"] {
+            assert!(policy.contains(rule), "{policy}");
+        }
+        assert!(!policy.contains("'unsafe-inline'") && !policy.contains("'unsafe-eval'"), "{policy}");
+        for script in html.split("<script").skip(1) {
+            assert!(script.split('>').next().unwrap().contains(&nonce), "<script{script:.120}");
+        }
+        nonces.push(nonce);
+    }
+    assert_ne!(nonces[0], nonces[1]);
+    for path in ["/", "/healthz", "/api/v1/me", "/nothing", "/pkg/nothing.js"] {
+        let answer = app.http.get(app.url(path)).send().await.unwrap();
+        let headers = answer.headers();
+        assert_eq!(
+            (&headers["x-content-type-options"], &headers["x-frame-options"]),
+            (&"nosniff".parse().unwrap(), &"DENY".parse().unwrap()),
+            "{path}"
+        );
+        assert!(
+            headers["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_opens_no_page() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    for path in ["/assistants", "/keys"] {
+        let page = me.request("GET", path).send().await.unwrap();
+        assert_eq!((page.status().as_u16(), page.headers().contains_key(SET_COOKIE)), (302, false), "{path}");
+    }
+    assert_eq!(me.request("GET", "/live/assistants").send().await.unwrap().status(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_sign_ins_are_slowed_down_in_plain_words() {
+    let app = App::start().await;
+    let email = account(&app).await;
+    for _ in 0..5 {
+        let refused = sign_in(&app, &email, "wrong horse battery").await;
+        assert_eq!((refused.status().as_u16(), refused.headers().contains_key(SET_COOKIE)), (401, false));
+    }
+    // The right password has to wait too, and is told how long.
+    let slowed = sign_in(&app, &email, PASSWORD).await;
+    assert_eq!(slowed.status(), 429);
+    let error: Value = slowed.json().await.unwrap();
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("Too many failed tries to sign in. Try again in "), "{error}");
+    // Nobody else is kept out.
+    assert!(sign_in(&app, &account(&app).await, PASSWORD).await.status().as_u16() < 400);
+}
