@@ -64,9 +64,8 @@ async fn stream(live: Live, session: Session, subject: Subject) -> Response {
     if matches!(snapshot(&live.services, &caller, &subject).await, Err(Error::NotFound)) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let seat = match live.services.seats().take(caller.user_id) {
-        Ok(seat) => seat,
-        Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    let Ok(seat) = live.services.seats().take(caller.user_id) else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let assistant = match &subject {
         Subject::All => None,
