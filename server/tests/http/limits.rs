@@ -9,7 +9,7 @@ use crate::client::{ASSISTANTS, Answer, Body};
 use crate::support::{App, eventually};
 
 fn seconds(answer: &Answer, name: &str) -> u64 {
-    answer.header(name).unwrap_or_else(|| panic!("no {name}: {answer:?}")).parse().unwrap()
+    answer.header(name).unwrap_or_else(|| panic!("no {name}: {answer:?}")).parse().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]

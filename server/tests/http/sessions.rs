@@ -16,22 +16,23 @@ fn form(app: &App, endpoint: &str, fields: &[(&str, &str)]) -> RequestBuilder {
 
 async fn account(app: &App) -> String {
     let user = app.user().await;
-    app.services.account(user).await.unwrap().unwrap().email
+    app.services.account(user).await.expect("a database").expect("an account").email
 }
 
 async fn sign_in(app: &App, email: &str, password: &str) -> Response {
-    form(app, "sign_in", &[("email", email), ("password", password)]).send().await.unwrap()
+    form(app, "sign_in", &[("email", email), ("password", password)]).send().await.expect("an answer")
 }
 
 /// The whole cookie that is set, and its name and value.
 fn cookie(headers: &HeaderMap) -> (String, String) {
-    let all: Vec<_> = headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
+    let all: Vec<_> =
+        headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().expect("ASCII")).collect();
     assert_eq!(all.len(), 1, "{all:?}");
-    (all[0].to_owned(), all[0].split(';').next().unwrap().to_owned())
+    (all[0].to_owned(), all[0].split(';').next().unwrap_or_default().to_owned())
 }
 
 async fn is_in(app: &App, cookie: &str) -> bool {
-    let page = app.http.get(app.url("/assistants")).header(COOKIE, cookie).send().await.unwrap();
+    let page = app.http.get(app.url("/assistants")).header(COOKIE, cookie).send().await.expect("an answer");
     match page.status().as_u16() {
         200 => true,
         302 => {

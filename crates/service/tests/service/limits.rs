@@ -17,17 +17,17 @@ const HOME: &str = "203.0.113.7";
 const AWAY: &str = "198.51.100.9";
 
 fn from(address: &str) -> ClientAddress {
-    ClientAddress(address.parse().unwrap())
+    ClientAddress(address.parse().expect("an address"))
 }
 
 fn key() -> ApiKeyId {
-    ApiKeyId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap()
+    ApiKeyId::parse("01890a5d-ac96-774b-bcce-b302099a8057").expect("an id")
 }
 
 /// Another process on the same database.
 fn beside(t: &TestServices) -> Services {
     let key = base64::prelude::BASE64_STANDARD.encode([7; 32]);
-    let vault = Arc::new(Vault::new(&SecretString::from(key)).unwrap());
+    let vault = Arc::new(Vault::new(&SecretString::from(key)).expect("a key"));
     Services::new(t.db.store.clone(), t.services.config().clone(), vault, t.services.ports().clone())
 }
 
@@ -49,7 +49,7 @@ fn nobodys(number: u32) -> SecretString {
 
 async fn api_key(t: &TestServices, caller: &Caller) -> SecretString {
     let new = NewApiKey { name: "k".to_owned(), read: true, write: true, expires_in: None };
-    t.services.create_api_key(caller, &new).await.unwrap().1
+    t.services.create_api_key(caller, &new).await.expect("a key").1
 }
 
 on_both_databases! {
