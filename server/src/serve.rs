@@ -66,6 +66,10 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         async move { services.maintain(stop).await }
     });
     background.spawn({
+        let (services, stop) = (app.services.clone(), stop.clone());
+        async move { services.reconcile(stop).await }
+    });
+    background.spawn({
         let (workers, stop) = (app.workers.clone(), stop.clone());
         async move { workers.run(stop).await }
     });

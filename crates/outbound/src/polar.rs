@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reef_assistant::{HttpError, HttpResponse};
-use reef_domain::Timestamp;
-use reef_service::ports::{Checkout, NewCheckout, PaymentError, Payments, Subscription};
+use reef_domain::ids::AssistantId;
+use reef_service::payments::{CheckoutFacts, OrderFacts, SubscriptionFacts};
+use reef_service::ports::{Checkout, NewCheckout, PaymentError, Payments, WebhookEndpoint};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::http::{Http, segment};
 
@@ -20,6 +19,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The version whose shapes are written and read here.
 const VERSION: &str = "2026-10";
+
+/// The longest page that Polar gives.
+const PAGE: &str = "100";
 
 /// Polar as the one who takes the money. Its `Debug` hides the token.
 #[derive(Clone, Debug)]
@@ -36,10 +38,14 @@ struct CheckoutBody {
 }
 
 #[derive(Deserialize)]
-struct SubscriptionBody {
-    id: String,
-    status: String,
-    current_period_end: Option<String>,
+struct List<T> {
+    items: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct EndpointBody {
+    url: String,
+    enabled: bool,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +70,41 @@ impl Polar {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<HttpResponse, PaymentError> {
-        self.http.vendor(request, TIMEOUT).await.map_err(unreachable_because)
+        let answer = self.http.vendor(request, TIMEOUT).await.map_err(unreachable_because)?;
+        if answer.status == 429 {
+            return Err(PaymentError::TooMany { retry_after: answer.retry_after_s.map(Duration::from_secs) });
+        }
+        Ok(answer)
+    }
+
+    /// One object; `None` when there is none.
+    async fn one<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, PaymentError> {
+        let answer = self.send(self.request(Method::GET, path)).await?;
+        match answer.status {
+            200 => read(&answer).map(Some),
+            404 => Ok(None),
+            status => Err(refused(status)),
+        }
+    }
+
+    /// The newest objects whose metadata name a slot.
+    async fn naming<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        slot: AssistantId,
+    ) -> Result<Vec<T>, PaymentError> {
+        let slot = slot.to_string();
+        let query = [("metadata[assistant_id]", slot.as_str()), ("limit", PAGE)];
+        let list: List<T> = self.read_list(self.request(Method::GET, path).query(&query)).await?;
+        Ok(list.items)
+    }
+
+    async fn read_list<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<List<T>, PaymentError> {
+        let answer = self.send(request).await?;
+        match answer.status {
+            200 => read(&answer),
+            status => Err(refused(status)),
+        }
     }
 }
 
@@ -96,28 +136,27 @@ impl Payments for Polar {
         }
     }
 
-    async fn subscription(&self, id: &str) -> Result<Option<Subscription>, PaymentError> {
-        let path = format!("subscriptions/{}", segment(id));
-        let answer = self.send(self.request(Method::GET, &path)).await?;
-        match answer.status {
-            200 => read::<SubscriptionBody>(&answer)?.try_into().map(Some),
-            404 => Ok(None),
-            status => Err(refused(status)),
-        }
+    async fn checkout(&self, id: &str) -> Result<Option<CheckoutFacts>, PaymentError> {
+        self.one(&format!("checkouts/{}", segment(id))).await
     }
-}
 
-impl TryFrom<SubscriptionBody> for Subscription {
-    type Error = PaymentError;
+    async fn subscription(&self, id: &str) -> Result<Option<SubscriptionFacts>, PaymentError> {
+        self.one(&format!("subscriptions/{}", segment(id))).await
+    }
 
-    fn try_from(body: SubscriptionBody) -> Result<Self, PaymentError> {
-        let read = |text: String| OffsetDateTime::parse(&text, &Rfc3339).map(Timestamp::from);
-        let end = body.current_period_end.map(read).transpose();
-        Ok(Self {
-            id: body.id,
-            active: matches!(body.status.as_str(), "active" | "trialing"),
-            current_period_end: end.map_err(|_| not_understood())?,
-        })
+    async fn subscriptions_of(&self, slot: AssistantId) -> Result<Vec<SubscriptionFacts>, PaymentError> {
+        self.naming("subscriptions/", slot).await
+    }
+
+    async fn orders_of(&self, slot: AssistantId) -> Result<Vec<OrderFacts>, PaymentError> {
+        self.naming("orders/", slot).await
+    }
+
+    async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, PaymentError> {
+        let asked = self.request(Method::GET, "webhooks/endpoints").query(&[("limit", PAGE)]);
+        let list: List<EndpointBody> = self.read_list(asked).await?;
+        let endpoint = |body: EndpointBody| WebhookEndpoint { url: body.url, enabled: body.enabled };
+        Ok(list.items.into_iter().map(endpoint).collect())
     }
 }
 
@@ -131,10 +170,10 @@ fn read<T: DeserializeOwned>(answer: &HttpResponse) -> Result<T, PaymentError> {
     serde_json::from_slice(&answer.body).map_err(|_| not_understood())
 }
 
-/// 409 is a lock that somebody holds for a moment, 408 and 429 pass too.
+/// 409 is a lock that somebody holds for a moment, 408 passes too.
 fn refused(status: u16) -> PaymentError {
     match status {
-        408 | 409 | 429 | 500.. => PaymentError::Unavailable(format!("status {status}")),
+        408 | 409 | 500.. => PaymentError::Unavailable(format!("status {status}")),
         status => PaymentError::Refused { status },
     }
 }

@@ -1,7 +1,7 @@
 //! A unit of work: one conditional update, its event, its callbacks and its jobs, in one transaction;
 //! then, and only then, the news.
 
-use reef_domain::ids::{DeliveryId, EventId, JobId};
+use reef_domain::ids::{AssistantId, DeliveryId, EventId, JobId};
 use reef_domain::wire::{ApiMode, Status};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow, Tx};
@@ -11,6 +11,7 @@ use crate::callbacks;
 use crate::error::Error;
 use crate::hub::{Changed, WORK};
 use crate::jobs::Job;
+use crate::payments::VERIFY_AFTER;
 use crate::services::Services;
 
 /// A row was changed by somebody else although it was locked.
@@ -67,19 +68,7 @@ impl Work<'_> {
         kind: EventKind,
         previous: Option<Status>,
     ) -> Result<(), Error> {
-        let event = EventRow {
-            id: EventId::new(self.services.new_uuid()),
-            assistant_id: a.id,
-            user_id: a.user_id,
-            sequence: a.sequence,
-            kind,
-            status: a.state.status(),
-            previous_status: previous,
-            status_message: a.state.failure().map(|failure| failure.to_string()),
-            // What is deleted has no worker any more.
-            worker_url: a.state.worker_url().filter(|_| kind == EventKind::StatusChanged).map(str::to_owned),
-            created_at: self.now,
-        };
+        let event = self.event(a, kind, previous);
         self.tx.insert_event(&event).await?;
         // A slot that was never activated has nobody to tell.
         if let (Some(url), false) = (&a.config.callback_url, a.state.is_prebuy()) {
@@ -102,6 +91,53 @@ impl Work<'_> {
             self.enqueue(Job::Callback { delivery_id }).await?;
         }
         Ok(())
+    }
+
+    fn event(&self, a: &Assistant, kind: EventKind, previous: Option<Status>) -> EventRow {
+        EventRow {
+            id: EventId::new(self.services.new_uuid()),
+            assistant_id: a.id,
+            user_id: a.user_id,
+            sequence: a.sequence,
+            kind,
+            status: a.state.status(),
+            previous_status: previous,
+            status_message: a.state.failure().map(|failure| failure.to_string()),
+            // What is deleted has no worker any more.
+            worker_url: a.state.worker_url().filter(|_| kind == EventKind::StatusChanged).map(str::to_owned),
+            created_at: self.now,
+        }
+    }
+
+    /// Adds an entry about the payment to the timeline, with what there is to say.
+    pub async fn flag(&mut self, mut a: Assistant, message: &str) -> Result<(), Error> {
+        a.sequence += 1;
+        if !self.tx.update_assistant(&mut a).await? {
+            return Err(Error::internal(LostUpdate(a.id.to_string())));
+        }
+        let event = EventRow {
+            status_message: Some(message.to_owned()),
+            ..self.event(&a, EventKind::PaymentFlagged, Some(a.state.status()))
+        };
+        self.tx.insert_event(&event).await?;
+        self.changed(&a);
+        Ok(())
+    }
+
+    /// Ends a subscription that pays for nothing any more: noted for people to see, done by a job that does not give
+    /// up. `false` when that was begun before.
+    pub async fn revoke(
+        &mut self,
+        slot: AssistantId,
+        subscription: &str,
+        reason: &str,
+    ) -> Result<bool, Error> {
+        let is_new = self.tx.begin_revocation(subscription, slot, reason, self.now).await?;
+        if is_new {
+            self.enqueue(Job::RevokeSubscription { subscription_id: subscription.to_owned() }).await?;
+            self.tx.ask_soon(slot, self.now.plus(VERIFY_AFTER), self.now).await?;
+        }
+        Ok(is_new)
     }
 
     /// Notes that an assistant has changed in a way that [`Self::save`] does not see.

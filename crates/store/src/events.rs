@@ -13,6 +13,8 @@ use crate::tx::{Tx, execute, fetch_all};
 pub enum EventKind {
     /// The status changed.
     StatusChanged,
+    /// Somebody paid for the slot a second time, or that payment has been ended.
+    PaymentFlagged,
     /// The assistant was deleted.
     Deleted,
     /// A managed assistant's model credit is used up. It has no callback.
@@ -25,13 +27,14 @@ impl EventKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::StatusChanged => "assistant.status_changed",
+            Self::PaymentFlagged => "assistant.payment_flagged",
             Self::Deleted => "assistant.deleted",
             Self::CreditUsedUp => "assistant.credit_used_up",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::StatusChanged, Self::Deleted, Self::CreditUsedUp]
+        [Self::StatusChanged, Self::PaymentFlagged, Self::Deleted, Self::CreditUsedUp]
             .into_iter()
             .find(|kind| kind.as_str() == text)
     }

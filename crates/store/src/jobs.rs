@@ -40,6 +40,19 @@ pub struct JobRow {
     pub created_at: Timestamp,
 }
 
+/// The jobs of a kind that wait or run.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct OpenJobs {
+    /// Which kind of work.
+    pub kind: String,
+    /// How many.
+    pub count: i64,
+    /// When the oldest of them was enqueued.
+    pub oldest: Timestamp,
+    /// The most tries that any of them has had.
+    pub attempts: i64,
+}
+
 impl Tx {
     /// Enqueues a job. With a dedup key that is there already, the job there runs at the earlier of the
     /// two times, and once more if it is running now; if it was given up, it starts afresh.
@@ -229,5 +242,18 @@ impl Tx {
         let row: Option<(i64, i64)> =
             fetch_optional!(self, (i64, i64), "select count(*) - count(dead_at), count(dead_at) from jobs",);
         Ok(row.unwrap_or_default())
+    }
+
+    /// What waits or runs, by kind: what is tried again and again stands out by its age and its tries.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn open_jobs(&mut self) -> Result<Vec<OpenJobs>, StoreError> {
+        Ok(fetch_all!(
+            self,
+            OpenJobs,
+            "select kind, count(*) as count, min(created_at) as oldest, max(attempts) as attempts
+             from jobs where dead_at is null group by kind order by kind",
+        ))
     }
 }

@@ -5,6 +5,7 @@
 //! while a [`Tx`] is open.
 
 mod accounts;
+mod asks;
 mod assistants;
 mod bots;
 mod chats;
@@ -19,6 +20,7 @@ mod limits;
 mod managed;
 mod news;
 mod polar;
+mod revocations;
 mod sealed;
 mod sessions;
 #[cfg(feature = "testing")]
@@ -28,6 +30,7 @@ mod tx;
 mod workers;
 
 pub use accounts::UserRow;
+pub use asks::{AskRow, Pace};
 pub use assistants::Secrets;
 pub use bots::{NewUpdate, UpdateRow};
 pub use chats::TurnRow;
@@ -36,12 +39,13 @@ pub use deliveries::{Attempt, DeliveryRow, DeliveryState};
 pub use error::StoreError;
 pub use events::{EventKind, EventRow};
 pub use idempotency::EarlierRequest;
-pub use jobs::{JobRow, NewJob};
+pub use jobs::{JobRow, NewJob, OpenJobs};
 pub use keys::{ApiKeyRow, KeyLookup};
 pub use limits::{RequestCount, Tries};
 pub use managed::{KeyUse, NewCredit};
 pub use news::NewsListener;
 pub use polar::InboxRow;
+pub use revocations::RevocationRow;
 pub use sealed::{RowKey, SealedColumn, SealedCount, SealedRow};
 pub use sessions::SessionRow;
 pub use tx::Tx;

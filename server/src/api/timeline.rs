@@ -39,7 +39,8 @@ pub struct EventInfo {
     /// Its id.
     #[schema(format = Uuid)]
     pub id: String,
-    /// `assistant.status_changed`, `assistant.deleted` or `assistant.credit_used_up` (managed mode; no callback).
+    /// `assistant.status_changed`, `assistant.deleted`, or one without a callback: `assistant.payment_flagged` or
+    /// `assistant.credit_used_up` (managed mode).
     #[serde(rename = "type")]
     pub kind: String,
     /// Grows by one per entry of an assistant.

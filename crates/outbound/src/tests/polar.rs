@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
-use reef_service::ports::{Checkout, NewCheckout, PaymentError, Payments, Subscription};
+use reef_service::payments::{CheckoutStanding, Standing};
+use reef_service::ports::{Checkout, NewCheckout, PaymentError, Payments, WebhookEndpoint};
 use serde_json::json;
 
 use super::stub::{Stub, answer, nobody};
@@ -62,6 +65,7 @@ async fn refusals_and_outages_are_told_apart() {
         let error = polar(&stub.url).create_checkout(&new_checkout()).await.unwrap_err();
         match &error {
             PaymentError::Refused { status: told } => assert!(is_final && *told == status, "{status}"),
+            PaymentError::TooMany { retry_after } => assert!(status == 429 && retry_after.is_none()),
             PaymentError::Unavailable(_) => assert!(!is_final, "{status}"),
         }
         assert!(!format!("{error} {error:?}").contains("customer"), "{error:?}");
@@ -96,22 +100,60 @@ async fn a_subscription_that_is_over_already_is_revoked() {
 #[tokio::test]
 async fn a_subscription_is_looked_up() {
     let end = "2026-03-01T12:00:00.5+01:00";
+    let active = json!({"id": "s", "status": "active", "current_period_end": end, "amount": 1, "canceled_at": null,
+        "ended_at": null, "metadata": {"assistant_id": ASSISTANT}, "modified_at": null, "created_at": end});
     let stub = Stub::start([
-        answer(200, json!({"id": "s", "status": "active", "current_period_end": end, "amount": 1})),
+        answer(200, active),
         answer(200, json!({"id": "s", "status": "canceled", "current_period_end": null})),
-        answer(200, json!({"id": "s", "status": "active", "current_period_end": "soon"})),
+        answer(200, json!({"status": "active"})),
         answer(404, json!({"error": "ResourceNotFound"})),
+        answer(429, json!({"error": "RateLimited"})).with("retry-after", "7"),
     ])
     .await;
     let polar = polar(&stub.url);
     let end = Timestamp::parse("2026-03-01T11:00:00.500Z");
-    let active = Subscription { id: "s".to_owned(), active: true, current_period_end: end };
-    assert_eq!(polar.subscription("s").await.unwrap(), Some(active));
-    let over = Subscription { id: "s".to_owned(), active: false, current_period_end: None };
-    assert_eq!(polar.subscription("s").await.unwrap(), Some(over));
+    let active = polar.subscription("s").await.unwrap().unwrap();
+    assert_eq!((active.standing, active.slot), (Standing::Active, AssistantId::parse(ASSISTANT)));
+    assert_eq!((active.current_period_end, active.as_of), (end, end));
+    let over = polar.subscription("s").await.unwrap().unwrap();
+    assert_eq!((over.standing, over.slot, over.current_period_end), (Standing::Ended, None, None));
     assert!(matches!(polar.subscription("s").await, Err(PaymentError::Unavailable(_))));
     assert_eq!(polar.subscription("s").await.unwrap(), None);
+    let patience = polar.subscription("s").await.unwrap_err();
+    let seven = Some(Duration::from_secs(7));
+    assert!(matches!(patience, PaymentError::TooMany { retry_after } if retry_after == seven), "{patience}");
     assert_eq!(stub.sent()[0].line(), "GET /v1/subscriptions/s");
+}
+
+#[tokio::test]
+async fn what_names_a_slot_is_listed() {
+    let slot = AssistantId::parse(ASSISTANT).unwrap();
+    let order = json!({"id": "o", "status": "refunded", "paid": true, "subscription_id": "s"});
+    let endpoint =
+        json!({"id": "e", "url": "https://reef.test/webhooks/polar", "enabled": false, "secret": "x"});
+    let stub = Stub::start([
+        answer(200, json!({"items": [{"id": "s", "status": "past_due"}], "pagination": {"total_count": 1}})),
+        answer(200, json!({"items": [order], "pagination": {"total_count": 1}})),
+        answer(200, json!({"items": [endpoint], "pagination": {"total_count": 1}})),
+        answer(403, json!({"error": "NotPermitted"})),
+        answer(200, json!({"status": "expired"})),
+    ])
+    .await;
+    let polar = polar(&stub.url);
+    assert_eq!(polar.subscriptions_of(slot).await.unwrap()[0].standing, Standing::PastDue);
+    assert!(polar.orders_of(slot).await.unwrap()[0].is_refunded_in_full);
+    let url = "https://reef.test/webhooks/polar".to_owned();
+    assert_eq!(polar.webhook_endpoints().await.unwrap(), [WebhookEndpoint { url, enabled: false }]);
+    assert!(matches!(polar.webhook_endpoints().await, Err(PaymentError::Refused { status: 403 })));
+    assert_eq!(polar.checkout("c/1").await.unwrap().unwrap().standing, CheckoutStanding::Closed);
+    let lines: Vec<_> = stub.sent().iter().map(super::stub::Sent::line).collect();
+    let filter = format!("metadata%5Bassistant_id%5D={ASSISTANT}&limit=100");
+    assert_eq!(lines[0], format!("GET /v1/subscriptions/?{filter}"));
+    assert_eq!(lines[1], format!("GET /v1/orders/?{filter}"));
+    assert_eq!(
+        (lines[2].as_str(), lines[4].as_str()),
+        ("GET /v1/webhooks/endpoints?limit=100", "GET /v1/checkouts/c%2F1")
+    );
 }
 
 #[test]

@@ -40,10 +40,13 @@ impl Services {
             let status = last.state.status();
             work.tell(&last, EventKind::Deleted, Some(status)).await?;
             work.tx.delete_assistant(last.id, last.user_id, work.now).await?;
-            if let (Some(subscription_id), true) =
-                (last.payment.subscription_id.clone(), last.payment.status != PaymentStatus::Canceled)
-            {
-                work.enqueue(Job::RevokeSubscription { subscription_id }).await?;
+            match &last.payment.subscription_id {
+                Some(_) if last.payment.status == PaymentStatus::Canceled => {
+                    work.tx.stop_asking(last.id).await?;
+                }
+                Some(subscription) => drop(work.revoke(last.id, subscription, "deleted").await?),
+                // A checkout may be open: it is asked about until it can't be paid any more.
+                None => {}
             }
             if let Some(hash) = secrets.managed_key_hash {
                 work.enqueue(Job::DeleteManagedKey { hash }).await?;

@@ -9,6 +9,7 @@ use reef_domain::wire::{ApiMode, Scope};
 
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::payments::FIRST_ASK_AFTER;
 use crate::ports::{Checkout, NewCheckout, PaymentError};
 use crate::services::Services;
 use crate::work::Work;
@@ -66,13 +67,18 @@ impl Services {
         let Work { mut tx, now, .. } = self.work().await?;
         // Orders of one user wait for each other, or two at once would both be the tenth.
         tx.lock_user(caller.user_id).await?;
-        if tx.count_unpaid(caller.user_id, now.minus(UNPAID_WINDOW)).await? >= UNPAID_MAX {
+        // As long as the newest ten are all younger than an hour: until the oldest of them is not.
+        if let Some(oldest) = tx.nth_newest_unpaid(caller.user_id, UNPAID_MAX).await?
+            && now < oldest.plus(UNPAID_WINDOW)
+        {
+            let wait = oldest.plus(UNPAID_WINDOW).since(now);
             return Err(Error::RateLimited {
                 message: "Too many unpaid slots; pay or delete one, or wait",
-                retry_after_seconds: UNPAID_WINDOW.as_secs(),
+                retry_after_seconds: wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX),
             });
         }
         tx.insert_assistant(&Assistant::ordered(id, caller.user_id, mode, now)).await?;
+        tx.begin_asking(id, now.plus(FIRST_ASK_AFTER), now).await?;
         tx.commit().await?;
         Ok(id)
     }
@@ -83,6 +89,10 @@ impl Services {
         tracing::warn!(assistant_id = %id, error = %error, "no checkout could be made, the slot is voided");
         let mut tx = self.store().begin().await?;
         tx.delete_assistant(id, caller.user_id, self.now()).await?;
+        // A refusal is an answer: there is no checkout.
+        if matches!(error, PaymentError::Refused { .. }) {
+            tx.stop_asking(id).await?;
+        }
         tx.commit().await?;
         Ok(())
     }

@@ -118,6 +118,8 @@ impl Services {
 
     /// One of the caller's assistants with what its page shows around it.
     ///
+    /// Who looks at an unpaid slot may just be back from the checkout: Polar is asked soon. The look grants nothing.
+    ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
     pub async fn assistant_details(&self, caller: &Caller, id: &str) -> Result<Details, Error> {
@@ -128,6 +130,10 @@ impl Services {
         let checkout_url = if unpaid { tx.checkout_url(assistant.id).await? } else { None };
         let events = tx.events_of(assistant.id, TIMELINE).await?;
         let credit = credit_in(&mut tx, &assistant).await?;
+        drop(tx);
+        if unpaid {
+            self.hurry_ask(assistant.id).await?;
+        }
         let timeline =
             events.into_iter().map(|event| (event.created_at, event.status, event.status_message)).collect();
         Ok(Details { record: assistant.record(), version: assistant.version, checkout_url, timeline, credit })

@@ -118,6 +118,8 @@ impl Services {
         let requests = tx.prune_idempotency(now.minus(KEPT_FOR)).await?;
         let events = tx.prune_events(now.minus(TIMELINE_KEPT_FOR)).await?;
         let limits = tx.prune_limits(now).await?;
+        let asks = tx.prune_asks().await?;
+        let revocations = tx.prune_revocations(now.minus(TIMELINE_KEPT_FOR)).await?;
         tx.commit().await?;
         tracing::debug!(
             sessions,
@@ -127,6 +129,8 @@ impl Services {
             requests,
             events,
             limits,
+            asks,
+            revocations,
             "old rows forgotten"
         );
         Ok(())

@@ -6,6 +6,9 @@ use super::JobError;
 use crate::ports::{PaymentError, WorkerRef};
 use crate::services::Services;
 
+/// Said in the timeline when a slot's second subscription is over.
+const ENDED_SECOND: &str = "The second subscription that was paid for this slot has been ended.";
+
 impl Services {
     /// Removes the worker of a stopped run. Its bot is only touched while no newer run may be using it.
     pub(super) async fn remove_stopped_worker(&self, worker: &WorkerRef) -> Result<(), JobError> {
@@ -21,14 +24,24 @@ impl Services {
     /// Ends a subscription at the payment provider; what is over already is success.
     pub(super) async fn revoke_subscription(&self, id: &str) -> Result<(), JobError> {
         match self.ports().payments.revoke_subscription(id).await {
-            Ok(()) => {
-                tracing::info!(subscription_id = id, "subscription revoked");
-                Ok(())
+            Ok(()) => {}
+            Err(PaymentError::TooMany { retry_after: Some(wait) }) => {
+                let why = "payment provider asks for patience".to_owned();
+                return Err(JobError::RetryAt(self.now().plus(wait), why));
             }
-            Err(error @ (PaymentError::Unavailable(_) | PaymentError::Refused { .. })) => {
-                Err(JobError::Retry(error.into()))
-            }
+            Err(error) => return Err(JobError::Retry(error.into())),
         }
+        let mut work = self.work().await?;
+        let row = work.tx.revocation(id).await?;
+        work.tx.confirm_revocation(id, work.now).await?;
+        if let Some(slot) = row.filter(|row| row.reason == "duplicate").and_then(|row| row.assistant_id)
+            && let Some(assistant) = work.tx.lock_assistant(slot).await?
+        {
+            work.flag(assistant, ENDED_SECOND).await?;
+        }
+        work.commit().await?;
+        tracing::info!(subscription_id = id, "subscription revoked");
+        Ok(())
     }
 
     /// Ends a managed model key.

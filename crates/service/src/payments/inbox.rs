@@ -4,6 +4,7 @@ use http::HeaderMap;
 use reef_domain::Timestamp;
 use secrecy::ExposeSecret as _;
 
+use super::apply::Source;
 use super::event::Event;
 use super::signature::is_authentic;
 use crate::error::Error;
@@ -56,7 +57,7 @@ impl Services {
                 let event = Event::parse(&row.body);
                 let mut work = self.work().await?;
                 let outcome = match &event {
-                    Ok(event) => match self.apply_payment(&mut work, event).await {
+                    Ok(event) => match self.apply_payment(&mut work, event, Source::Webhook).await {
                         Err(error) if error.is_corrupt_row() => {
                             // Nothing was written, and trying again would only hold up what comes after.
                             tracing::error!(

@@ -1,8 +1,16 @@
-//! Payments: Polar's webhooks come in, are kept, and are worked off in order.
+//! Payments: Polar's webhooks come in, are kept, and are worked off in order; and since webhooks get lost, Polar is
+//! asked. Both ways end in the same [`apply`].
 
 mod apply;
+mod endpoint;
 mod event;
+mod facts;
 mod inbox;
+mod reconcile;
+mod schedule;
 mod signature;
 
+pub use endpoint::EndpointHealth;
+pub use facts::{CheckoutFacts, CheckoutStanding, OrderFacts, Standing, SubscriptionFacts};
 pub use inbox::WebhookHeaders;
+pub(crate) use schedule::{FIRST_ASK_AFTER, VERIFY_AFTER};

@@ -1,9 +1,12 @@
 //! Who takes the money: checkouts and subscriptions.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
 use thiserror::Error;
+
+use crate::payments::{CheckoutFacts, OrderFacts, SubscriptionFacts};
 
 /// What is to be paid for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,15 +32,13 @@ pub struct Checkout {
     pub url: String,
 }
 
-/// How a subscription stands.
+/// Where the provider sends its webhooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription {
-    /// The provider's id.
-    pub id: String,
-    /// Whether it is active now.
-    pub active: bool,
-    /// End of the paid period.
-    pub current_period_end: Option<Timestamp>,
+pub struct WebhookEndpoint {
+    /// The URL.
+    pub url: String,
+    /// Whether webhooks are sent; Polar stops by itself after ten failures in a row.
+    pub enabled: bool,
 }
 
 /// The provider did not do it.
@@ -48,6 +49,12 @@ pub enum PaymentError {
     Refused {
         /// The HTTP status.
         status: u16,
+    },
+    /// It wants to be asked less often.
+    #[error("payment provider asks for patience")]
+    TooMany {
+        /// How long to wait, if it said so.
+        retry_after: Option<Duration>,
     },
     /// It did not answer, or not understandably; trying again may help.
     #[error("payment provider unavailable: {0}")]
@@ -63,6 +70,18 @@ pub trait Payments: Send + Sync {
     /// Ends a subscription at once. One that is over or unknown already is success.
     async fn revoke_subscription(&self, id: &str) -> Result<(), PaymentError>;
 
+    /// Looks a checkout up; `None` when there is none.
+    async fn checkout(&self, id: &str) -> Result<Option<CheckoutFacts>, PaymentError>;
+
     /// Looks a subscription up; `None` when there is none.
-    async fn subscription(&self, id: &str) -> Result<Option<Subscription>, PaymentError>;
+    async fn subscription(&self, id: &str) -> Result<Option<SubscriptionFacts>, PaymentError>;
+
+    /// The newest subscriptions, at most a hundred, that name a slot.
+    async fn subscriptions_of(&self, slot: AssistantId) -> Result<Vec<SubscriptionFacts>, PaymentError>;
+
+    /// The newest orders, at most a hundred, that name a slot.
+    async fn orders_of(&self, slot: AssistantId) -> Result<Vec<OrderFacts>, PaymentError>;
+
+    /// Where webhooks go.
+    async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, PaymentError>;
 }

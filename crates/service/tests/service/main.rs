@@ -16,6 +16,7 @@ mod payments;
 mod payments_late;
 mod purchase;
 mod random;
+mod reconcile;
 mod removal;
 mod secrets;
 mod webhooks;

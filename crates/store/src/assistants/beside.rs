@@ -38,6 +38,8 @@ impl Tx {
             checkout,
             url
         );
+        // Known even after the slot has been deleted.
+        execute!(self, "update polar_asks set checkout_id = $2 where assistant_id = $1", id, checkout);
         Ok(())
     }
 

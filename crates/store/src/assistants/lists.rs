@@ -86,19 +86,20 @@ impl Tx {
         ))
     }
 
-    /// How many unpaid slots a user has ordered since `since`.
+    /// When a user's `n`-th newest unpaid slot was ordered, counted from 1; `None` when there are fewer.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn count_unpaid(&mut self, user: UserId, since: Timestamp) -> Result<i64, StoreError> {
-        let row: Option<(i64,)> = fetch_optional!(
+    pub async fn nth_newest_unpaid(&mut self, user: UserId, n: i64) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<(Timestamp,)> = fetch_optional!(
             self,
-            (i64,),
-            "select count(*) from assistants where user_id = $1 and status = 'pending_payment' and created_at > $2",
+            (Timestamp,),
+            "select created_at from assistants where user_id = $1 and status = 'pending_payment'
+             order by created_at desc, id desc limit 1 offset $2",
             user,
-            since,
+            n - 1,
         );
-        Ok(row.map_or(0, |(count,)| count))
+        Ok(row.map(|(created_at,)| created_at))
     }
 
     /// Assistants in a status, oldest change first: what reconcilers walk. A corrupt row is logged and left out.

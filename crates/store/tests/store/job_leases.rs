@@ -110,6 +110,15 @@ on_both_databases! {
         assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
     }
 
+    async fn what_is_open_is_counted_by_kind_with_its_age_and_tries(db: TestStore) {
+        enqueue(&db.store, &[job("deploy", None), job("callback", None), job("deploy", None)]).await;
+        let mut tx = db.store.begin().await.unwrap();
+        assert!(claim(&mut tx, uuid(), NOW).await.is_some());
+        let open = tx.open_jobs().await.unwrap();
+        let open: Vec<_> = open.iter().map(|o| (o.kind.as_str(), o.count, o.oldest, o.attempts)).collect();
+        assert_eq!(open, [("callback", 1, NOW, 0), ("deploy", 2, NOW, 1)]);
+    }
+
     async fn a_buried_job_stays_visible_and_is_never_claimed(db: TestStore) {
         let token = uuid();
         enqueue(&db.store, &[job("deploy", None), job("callback", None)]).await;

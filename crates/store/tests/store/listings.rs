@@ -29,7 +29,7 @@ on_both_databases! {
         assert_eq!(tx.assistant(slot.id).await.unwrap(), Some(slot));
     }
 
-    async fn only_a_users_young_unpaid_slots_are_counted(db: TestStore) {
+    async fn only_a_users_unpaid_slots_are_counted_from_the_newest(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
         for created in [-HOUR - 1, -HOUR, -HOUR + 1, 0] {
@@ -37,9 +37,12 @@ on_both_databases! {
         }
         add_assistant(&mut tx, user, State::Purchased, NOW).await;
         add_slot(&mut tx, other).await;
-        assert_eq!(tx.count_unpaid(user, at(-HOUR)).await.unwrap(), 2);
-        assert_eq!(tx.count_unpaid(other, at(-HOUR)).await.unwrap(), 1);
-        assert_eq!(tx.count_unpaid(UserId::new(uuid()), at(-HOUR)).await.unwrap(), 0);
+        let newest = [Some(at(0)), Some(at(-HOUR + 1)), Some(at(-HOUR)), Some(at(-HOUR - 1)), None];
+        for (n, created) in (1..).zip(newest) {
+            assert_eq!(tx.nth_newest_unpaid(user, n).await.unwrap(), created, "{n}");
+        }
+        assert_eq!(tx.nth_newest_unpaid(other, 2).await.unwrap(), None);
+        assert_eq!(tx.nth_newest_unpaid(UserId::new(uuid()), 1).await.unwrap(), None);
     }
 
     async fn an_assistant_is_found_by_its_subscription(db: TestStore) {

@@ -3,6 +3,7 @@
 mod support;
 
 mod accounts;
+mod asks;
 mod assistants;
 mod bot_leases;
 mod bots;

@@ -1,0 +1,252 @@
+//! The reconciler: webhooks get lost, so Polar is asked what is. Its answers go the way that webhooks go.
+//!
+//! It looks at what is, not at what has happened: an answer that comes twice, or to two processes, changes nothing the
+//! second time. Who asks about a slot has claimed it in the database, and all processes share one pace.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use reef_domain::ids::AssistantId;
+use reef_domain::{Assistant, State, Timestamp};
+use reef_store::AskRow;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::apply::Source;
+use super::event::Event;
+use super::facts::{CheckoutStanding, OrderFacts, Standing, SubscriptionFacts};
+use super::schedule::{Asked, CLAIM, HURRIES_MAX, HURRY, Outlook, PACE, next};
+use crate::error::Error;
+use crate::ports::PaymentError;
+use crate::services::Services;
+use crate::work::Work;
+
+/// How often is looked whether something is due.
+const TICK: Duration = Duration::from_secs(1);
+/// How long nothing is asked when Polar wants patience and does not say how long.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Never longer than this, whatever Polar says.
+const PATIENCE_MAX: Duration = Duration::from_secs(3600);
+/// Strange subscriptions looked at in one ask.
+const OTHERS_MAX: usize = 2;
+
+/// What Polar has said of a slot.
+struct Told {
+    events: Vec<Event>,
+    /// Its orders that are paid and not given back, newest first.
+    paid: Vec<OrderFacts>,
+    outlook: Outlook,
+}
+
+impl Services {
+    /// Asks Polar what is due until `stop`, and looks after its webhook endpoint.
+    pub async fn reconcile(&self, stop: CancellationToken) {
+        if !self.config().payments_configured {
+            return;
+        }
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            // What is claimed when the process stops is asked again when the claim is over.
+            let done = tokio::select! {
+                () = stop.cancelled() => return,
+                done = async { self.watch_endpoint().await?; self.reconcile_due().await } => done,
+            };
+            if let Err(error) = done {
+                tracing::error!(error = &error as &dyn std::error::Error, "polar could not be asked");
+            }
+        }
+    }
+
+    /// Asks what is due now, as far as the pace allows; gives how often was asked.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]; what was claimed is asked again in a minute.
+    pub async fn reconcile_due(&self) -> Result<usize, Error> {
+        let mut asked = 0;
+        while let Some(row) = self.claim_ask().await? {
+            self.reconcile_one(&row).await?;
+            asked += 1;
+        }
+        Ok(asked)
+    }
+
+    async fn claim_ask(&self) -> Result<Option<AskRow>, Error> {
+        let now = self.now();
+        // Most looks find nothing, and need no lock to do so.
+        if self.store().read().await?.asks_overdue(now).await?.0 == 0 {
+            return Ok(None);
+        }
+        let mut tx = self.store().begin().await?;
+        let row = tx.claim_ask(now, now.plus(CLAIM), PACE).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    async fn reconcile_one(&self, row: &AskRow) -> Result<(), Error> {
+        let slot = row.assistant_id;
+        let assistant = match self.store().read().await?.assistant(slot).await {
+            Err(error @ reef_store::StoreError::Corrupt { .. }) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a slot cannot be asked about");
+                return self.settle(row, Outlook::Refused, self.now()).await;
+            }
+            read => read?,
+        };
+        let told = match self.ask(row, assistant.as_ref()).await {
+            Ok(told) => told,
+            Err(PaymentError::TooMany { retry_after }) => {
+                let wait = retry_after.unwrap_or(PATIENCE).min(PATIENCE_MAX);
+                tracing::warn!(seconds = wait.as_secs(), "polar wants to be asked less often");
+                let mut tx = self.store().begin().await?;
+                tx.pause_asking(self.now().plus(wait), PACE).await?;
+                tx.commit().await?;
+                return self.settle(row, Outlook::NoAnswer, self.now()).await;
+            }
+            Err(error) => {
+                tracing::warn!(assistant_id = %slot, %error, "polar does not say how a payment stands");
+                let is_refused = matches!(error, PaymentError::Refused { .. });
+                let outlook = if is_refused { Outlook::Refused } else { Outlook::NoAnswer };
+                return self.settle(row, outlook, self.now()).await;
+            }
+        };
+        let mut work = self.work().await?;
+        for event in &told.events {
+            let outcome = self.apply_payment(&mut work, event, Source::Answer).await?;
+            tracing::debug!(assistant_id = %slot, kind = event.kind(), outcome, "polar was asked");
+        }
+        self.credit_orders(&mut work, slot, &told.paid).await?;
+        let now = work.now;
+        // The change and the end of the claim are two transactions: in between, it would only be asked once more.
+        work.commit().await?;
+        self.settle(row, told.outlook, now).await
+    }
+
+    /// Every paid order of the slot's subscription brings a period's credit, once.
+    async fn credit_orders(
+        &self,
+        work: &mut Work<'_>,
+        slot: AssistantId,
+        paid: &[OrderFacts],
+    ) -> Result<(), Error> {
+        let Some(assistant) = work.tx.lock_assistant(slot).await? else { return Ok(()) };
+        let is_mine = |order: &&OrderFacts| order.subscription_id == assistant.payment.subscription_id;
+        // Without its period: a listed order carries the subscription as it is now, not as it was.
+        for order in paid.iter().rev().filter(is_mine) {
+            self.credit_period(work, &assistant, order.id.as_deref(), None).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, row: &AskRow, outlook: Outlook, now: Timestamp) -> Result<(), Error> {
+        let asked = Asked { asks: row.asks, since: row.since, closed_at: row.closed_at };
+        let (at, asked) = next(outlook, asked, now);
+        let at = at.map(|at| self.jittered(now, at));
+        let mut tx = self.store().begin().await?;
+        tx.settle_ask(row, at, asked.asks, asked.closed_at).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Up to a tenth later, so that what was ordered at once is not asked about at once for ever.
+    fn jittered(&self, now: Timestamp, at: Timestamp) -> Timestamp {
+        let mut byte = [0];
+        self.ports().entropy.fill(&mut byte);
+        at.plus(at.since(now) / 10 * u32::from(byte[0]) / 255)
+    }
+
+    /// Somebody waits for a slot to be paid: Polar is asked soon.
+    pub(crate) async fn hurry_ask(&self, slot: AssistantId) -> Result<(), Error> {
+        let mut tx = self.store().begin().await?;
+        tx.hurry_ask(slot, self.now().plus(HURRY), HURRIES_MAX).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Asks about a slot: an unpaid or deleted one by its checkout, then by what names it; a paid one by its
+    /// subscription. Orders tell of refunds, and of subscriptions that nobody has told of.
+    async fn ask(&self, row: &AskRow, assistant: Option<&Assistant>) -> Result<Told, PaymentError> {
+        let (slot, payments) = (row.assistant_id, &self.ports().payments);
+        let paid_by = assistant
+            .filter(|a| a.state != State::PendingPayment)
+            .and_then(|a| a.payment.subscription_id.as_deref());
+        let Some(mine) = paid_by else {
+            let checkout = match &row.checkout_id {
+                Some(id) => payments.checkout(id).await?.map(|checkout| checkout.standing),
+                None => None,
+            };
+            if checkout == Some(CheckoutStanding::Open) {
+                return Ok(Told {
+                    events: vec![],
+                    paid: vec![],
+                    outlook: Outlook::Unpaid { is_closed: Some(false) },
+                });
+            }
+            let mut subscriptions = payments.subscriptions_of(slot).await?;
+            // Whoever does not know the filter answers with everybody's.
+            subscriptions.retain(|s| s.slot == Some(slot));
+            // The oldest first: it is the one that pays.
+            subscriptions.reverse();
+            let orders = if assistant.is_some() { self.orders_of(slot).await? } else { vec![] };
+            let is_closed = checkout.map(|standing| standing == CheckoutStanding::Closed);
+            let is_paid = assistant.is_some_and(|a| a.payment.entitles());
+            let unpaid = if is_paid { Outlook::Paid { until: None } } else { Outlook::Unpaid { is_closed } };
+            return Ok(told(subscriptions, orders, unpaid, assistant.is_none()));
+        };
+        let mut subscriptions: Vec<_> = payments.subscription(mine).await?.into_iter().collect();
+        if subscriptions.is_empty() {
+            // Rather a wrong token or organization than an end: Polar keeps what is over. Nobody is stopped for it.
+            tracing::warn!(assistant_id = %slot, subscription_id = mine, "polar does not know a subscription");
+        }
+        let orders = self.orders_of(slot).await?;
+        let others: BTreeSet<_> = orders
+            .iter()
+            .filter(|order| order.is_paid && !order.is_refunded_in_full)
+            .filter_map(|order| order.subscription_id.as_deref())
+            .filter(|id| *id != mine)
+            .collect();
+        for id in others.into_iter().take(OTHERS_MAX) {
+            subscriptions.extend(payments.subscription(id).await?.filter(|s| s.slot == Some(slot)));
+        }
+        Ok(told(subscriptions, orders, Outlook::Paid { until: None }, false))
+    }
+
+    async fn orders_of(&self, slot: AssistantId) -> Result<Vec<OrderFacts>, PaymentError> {
+        let mut orders = self.ports().payments.orders_of(slot).await?;
+        orders.retain(|order| order.slot == Some(slot));
+        Ok(orders)
+    }
+}
+
+/// What follows from Polar's answers; `nothing` is the outlook without any subscription.
+fn told(
+    subscriptions: Vec<SubscriptionFacts>,
+    orders: Vec<OrderFacts>,
+    nothing: Outlook,
+    is_deleted: bool,
+) -> Told {
+    let outlook = match subscriptions.iter().find(|s| s.standing != Standing::Ended) {
+        None if subscriptions.is_empty() => nothing,
+        None => Outlook::Over,
+        Some(s) if s.standing == Standing::Active && !is_deleted => {
+            Outlook::Paid { until: s.current_period_end }
+        }
+        Some(_) => Outlook::Unsettled,
+    };
+    let paid = orders.iter().filter(|order| order.is_paid && !order.is_refunded_in_full).cloned().collect();
+    let is_refunded = orders.iter().any(|order| order.is_refunded_in_full);
+    let orders = orders.into_iter().filter_map(|order| match &order {
+        _ if order.is_refunded_in_full => Some(Event::OrderRefunded(order)),
+        // What belongs to a subscription is known by that.
+        _ if order.is_paid && order.subscription_id.is_none() => Some(Event::OrderPaid(order)),
+        _ => None,
+    });
+    let events = subscriptions.into_iter().map(Event::State).chain(orders).collect();
+    // A refunded subscription is being ended.
+    let outlook = match outlook {
+        Outlook::Paid { .. } if is_refunded => Outlook::Unsettled,
+        other => other,
+    };
+    Told { events, paid, outlook }
+}

@@ -1,0 +1,342 @@
+//! Polar is asked when its webhooks do not come.
+
+use std::time::Duration;
+
+use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue, Refunded};
+use reef_domain::wire::Status::{Active, PendingPayment, Purchased, Stopped};
+use reef_service::ports::PaymentError;
+use reef_service::testing::TestServices;
+use reef_store::{EventKind, on_both_databases};
+use serde_json::{Value, json};
+
+use crate::support::{HOUR, MINUTE, SECOND, delete, walk};
+
+const PERIOD_END: &str = "2026-03-13T12:03:21.456Z";
+
+/// The slot's subscription as Polar has it now.
+fn put(t: &TestServices, id: AssistantId, change: &Value) {
+    let mut doc = json!({"id": TestServices::subscription_of(id), "status": "active", "canceled_at": null,
+        "ended_at": null, "current_period_end": PERIOD_END, "modified_at": t.services.now(),
+        "metadata": {"assistant_id": id.to_string()}});
+    for (key, value) in change.as_object().expect("an object") {
+        doc[key] = value.clone();
+    }
+    t.payments.put_subscription(doc);
+}
+
+fn order(t: &TestServices, id: AssistantId, name: &str, change: &Value) {
+    let mut doc = json!({"id": name, "status": "paid", "paid": true, "total_amount": 1500, "refunded_amount": 0,
+        "subscription_id": TestServices::subscription_of(id), "metadata": {"assistant_id": id.to_string()}});
+    for (key, value) in change.as_object().expect("an object") {
+        doc[key] = value.clone();
+    }
+    t.payments.put_order(doc);
+}
+
+/// The buyer pays, and no webhook tells of it.
+fn pay_unheard(t: &TestServices, id: AssistantId) {
+    t.payments.set_checkout(id, "succeeded");
+    put(t, id, &json!({}));
+    order(t, id, &format!("order_{id}"), &json!({}));
+}
+
+/// Time goes by in steps; Polar is asked, and what follows is done. Gives how often it was asked.
+async fn pass(t: &TestServices, steps: u32, step: Duration) -> usize {
+    let mut asked = 0;
+    for _ in 0..steps {
+        t.run_after(step).await;
+        asked += t.services.reconcile_due().await.expect("asking");
+        t.run().await;
+    }
+    asked
+}
+
+on_both_databases! {
+    async fn a_payment_that_nobody_told_of_is_found(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot(&me).await;
+        assert_eq!(t.services.reconcile_due().await.unwrap(), 0, "its webhook is on its way");
+        pay_unheard(&t, id);
+        pass(&t, 1, 20 * SECOND).await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status), (Purchased, Paid));
+        assert_eq!(record.polar_subscription_id, Some(TestServices::subscription_of(id)));
+        assert_eq!(record.current_period_end, Timestamp::parse(PERIOD_END));
+        // The webhooks that come after all change nothing.
+        t.pay(id).await;
+        pass(&t, 2, MINUTE).await;
+        assert_eq!(t.record(&me, id).await, record);
+        assert_eq!(walk(&t.events(id).await), [Purchased]);
+        t.finish().await;
+    }
+
+    async fn an_open_checkout_grants_nothing_and_is_asked_about_ever_more_seldom(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot(&me).await;
+        let first_hour = pass(&t, 720, 5 * SECOND).await;
+        assert!((6..=8).contains(&first_hour), "{first_hour}");
+        let first_day = pass(&t, 23, HOUR).await;
+        assert!((3..=8).contains(&first_day), "{first_day}");
+        t.payments.set_checkout(id, "expired");
+        pass(&t, 20, HOUR).await;
+        assert_eq!(pass(&t, 48, HOUR).await, 0, "it has stopped by itself");
+        assert_eq!(t.status(&me, id).await, PendingPayment);
+        assert_eq!(t.payments.script.count("create_checkout"), 1);
+        t.finish().await;
+    }
+
+    async fn what_becomes_of_a_live_subscription_is_found(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        put(&t, id, &json!({"status": "past_due"}));
+        pass(&t, 1, MINUTE).await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status), (Active, PastDue));
+        let next_end = "2026-04-13T12:03:21.456Z";
+        put(&t, id, &json!({"current_period_end": next_end, "canceled_at": "2026-02-15T00:00:00Z"}));
+        pass(&t, 1, HOUR).await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.payment_status, record.current_period_end), (Paid, Timestamp::parse(next_end)));
+        assert_eq!(record.canceled_at, Timestamp::parse("2026-02-15T00:00:00.000Z"));
+        put(&t, id, &json!({}));
+        pass(&t, 1, 9 * HOUR).await;
+        assert_eq!(t.record(&me, id).await.canceled_at, None);
+        put(&t, id, &json!({"status": "canceled", "ended_at": t.services.now()}));
+        pass(&t, 1, 9 * HOUR).await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
+        assert!(t.workers.running().is_empty());
+        assert_eq!(pass(&t, 24, HOUR).await, 0, "what is over is not asked about");
+        t.finish().await;
+    }
+
+    async fn a_refund_that_nobody_told_of_ends_it_and_its_subscription(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        put(&t, id, &json!({}));
+        order(&t, id, "o1", &json!({"refunded_amount": 1499, "status": "partially_refunded"}));
+        pass(&t, 1, MINUTE).await;
+        assert_eq!(t.record(&me, id).await.payment_status, Paid);
+        order(&t, id, "o1", &json!({"refunded_amount": 1500, "status": "refunded"}));
+        pass(&t, 2, 9 * HOUR).await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status), (Stopped, Refunded));
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        pass(&t, 10, HOUR).await;
+        assert_eq!(pass(&t, 24, HOUR).await, 0, "what is over is not asked about");
+        t.finish().await;
+    }
+
+    async fn a_deleted_slot_that_is_paid_unheard_is_given_back(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot(&me).await;
+        delete(&t, &me, id).await.unwrap();
+        pass(&t, 3, MINUTE).await;
+        assert!(t.payments.revoked().is_empty());
+        pay_unheard(&t, id);
+        pass(&t, 3, HOUR).await;
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        pass(&t, 10, HOUR).await;
+        assert_eq!(pass(&t, 24, HOUR).await, 0, "it is over");
+        t.services.prune().await.unwrap();
+        t.finish().await;
+    }
+
+    async fn a_checkout_whose_answer_was_lost_is_found_when_it_is_paid(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let lost = || PaymentError::Unavailable("no answer".into());
+        t.payments.script.on("create_checkout", 1, reef_service::testing::Act::FailAfter(lost));
+        t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.unwrap_err();
+        let id = t.payments.checkouts()[0].assistant_id;
+        pay_unheard(&t, id);
+        pass(&t, 1, MINUTE).await;
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        // One that was refused does not exist.
+        t.payments.script.fail("create_checkout", 1, || PaymentError::Refused { status: 422 });
+        t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.unwrap_err();
+        pass(&t, 12, HOUR).await;
+        assert_eq!(pass(&t, 24, HOUR).await, 0);
+        t.finish().await;
+    }
+
+    async fn a_second_subscription_is_found_revoked_and_flagged_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let callbacks = t.callbacks.received().len();
+        put(&t, id, &json!({}));
+        put(&t, id, &json!({"id": "sub_second"}));
+        order(&t, id, "o2", &json!({"subscription_id": "sub_second"}));
+        t.payments.script.fail("revoke_subscription", 3, || PaymentError::Unavailable("down".into()));
+        let before = t.record(&me, id).await;
+        pass(&t, 1, MINUTE).await;
+        let open = async || t.db.store.read().await.unwrap().open_revocations().await.unwrap();
+        assert_eq!(open().await, (1, Some(t.services.now())), "it is visible that it is not done");
+        pass(&t, 3, 9 * HOUR).await;
+        assert_eq!(t.payments.revoked(), ["sub_second"]);
+        assert_eq!(open().await, (0, None));
+        let flags: Vec<_> =
+            t.events(id).await.into_iter().filter(|event| event.kind == EventKind::PaymentFlagged).collect();
+        let said: Vec<_> = flags.iter().map(|event| event.status_message.clone().unwrap_or_default()).collect();
+        assert!(said.len() == 2 && said[0].contains("is being ended") && said[1].contains("has been ended"), "{said:?}");
+        assert_eq!(walk(&t.events(id).await).last(), Some(&Active), "the sequence has no gap");
+        assert_eq!(t.record(&me, id).await, before);
+        assert_eq!(t.callbacks.received().len(), callbacks, "callbacks tell of the status only");
+        // Told of once more, long after it is over.
+        let second = json!({"id": "sub_second", "status": "active", "metadata": {"assistant_id": id.to_string()}});
+        t.polar("subscription.active", second).await;
+        pass(&t, 3, 9 * HOUR).await;
+        assert_eq!((t.payments.revoked().len(), t.events(id).await.len()), (1, flags.len() + 3));
+        t.finish().await;
+    }
+
+    async fn a_renewal_that_nobody_told_of_brings_its_credit_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot_of(&me, reef_domain::wire::ApiMode::Managed).await;
+        let credit = async || t.db.store.read().await.unwrap().credit_of(id).await.unwrap();
+        // One webhook knows the period, the list of orders its order: it is one payment.
+        t.subscription(id, "subscription.active").await;
+        pay_unheard(&t, id);
+        pass(&t, 2, MINUTE).await;
+        let one = credit().await.unwrap();
+        put(&t, id, &json!({"current_period_end": "2026-04-13T12:03:21.456Z"}));
+        order(&t, id, "renewal", &json!({}));
+        pass(&t, 5, 9 * HOUR).await;
+        let two = credit().await.unwrap();
+        assert_eq!(two.micros(), 2 * one.micros());
+        t.finish().await;
+    }
+
+    async fn an_older_webhook_does_not_undo_what_polar_said(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let webhook = |at: Timestamp, change: Value| {
+            let mut data = json!({"id": TestServices::subscription_of(id), "status": "active", "modified_at": at,
+                "canceled_at": null, "metadata": {"assistant_id": id.to_string()}});
+            for (key, value) in change.as_object().unwrap() {
+                data[key] = value.clone();
+            }
+            data
+        };
+        let old = t.services.now();
+        t.clock.advance(HOUR);
+        put(&t, id, &json!({"canceled_at": "2026-02-15T00:00:00Z"}));
+        pass(&t, 1, MINUTE).await;
+        let now = t.record(&me, id).await;
+        assert!(now.canceled_at.is_some());
+        t.polar("subscription.past_due", webhook(old, json!({"status": "past_due"}))).await;
+        t.polar("subscription.uncanceled", webhook(old, json!({}))).await;
+        t.run().await;
+        assert_eq!(t.record(&me, id).await, now);
+        // A newer one counts, and one without a time is made good by asking.
+        t.polar("subscription.past_due", webhook(t.services.now(), json!({"status": "past_due"}))).await;
+        t.run().await;
+        assert_eq!(t.record(&me, id).await.payment_status, PastDue);
+        put(&t, id, &json!({"canceled_at": "2026-02-15T00:00:00Z"}));
+        pass(&t, 1, MINUTE).await;
+        assert_eq!(t.record(&me, id).await.payment_status, Paid);
+        t.polar("subscription.past_due", webhook(old, json!({"status": "past_due", "modified_at": null}))).await;
+        t.run().await;
+        assert_eq!(t.record(&me, id).await.payment_status, PastDue);
+        pass(&t, 1, MINUTE).await;
+        assert_eq!(t.record(&me, id).await.payment_status, Paid);
+        t.finish().await;
+    }
+
+    async fn polars_silence_and_refusals_change_nothing(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, unpaid) = (t.active(&me).await, t.slot(&me).await);
+        let before = t.record(&me, id).await;
+        // Polar does not know the subscription: a wrong token must stop nobody.
+        pass(&t, 2, 9 * HOUR).await;
+        t.payments.script.fail("subscription", 3, || PaymentError::Refused { status: 401 });
+        t.payments.script.fail("checkout", 3, || PaymentError::Unavailable("down".into()));
+        pass(&t, 6, 9 * HOUR).await;
+        assert_eq!(t.record(&me, id).await, before);
+        pay_unheard(&t, unpaid);
+        pass(&t, 2, 9 * HOUR).await;
+        assert_eq!(t.status(&me, unpaid).await, Purchased);
+        t.finish().await;
+    }
+
+    async fn polar_is_not_asked_too_often_and_not_at_all_when_it_wants_patience(db: TestStore) {
+        let t = TestServices::new(db);
+        let users = [t.user().await, t.user().await, t.user().await];
+        for me in &users {
+            for _ in 0..10 {
+                t.slot(me).await;
+            }
+        }
+        t.clock.advance(MINUTE);
+        let burst = t.services.reconcile_due().await.unwrap();
+        assert!((1..=11).contains(&burst), "{burst}");
+        assert_eq!(t.services.reconcile_due().await.unwrap(), 0);
+        let minute = pass(&t, 60, SECOND).await;
+        assert!((15..=21).contains(&minute), "{minute}");
+        let patience = || PaymentError::TooMany { retry_after: Some(Duration::from_secs(120)) };
+        t.payments.script.fail("checkout", 1, patience);
+        t.clock.advance(HOUR);
+        assert_eq!(t.services.reconcile_due().await.unwrap(), 1);
+        assert_eq!(pass(&t, 11, 10 * SECOND).await, 0, "for two minutes");
+        assert!(pass(&t, 3, 10 * SECOND).await > 0);
+        t.finish().await;
+    }
+
+    async fn of_two_processes_one_asks(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        t.slot(&me).await;
+        t.clock.advance(MINUTE);
+        let gate = t.payments.script.hold("checkout");
+        let first = t.services.clone();
+        let first = tokio::spawn(async move { first.reconcile_due().await });
+        gate.reached().await;
+        assert_eq!(t.services.reconcile_due().await.unwrap(), 0);
+        gate.open();
+        assert_eq!(first.await.unwrap().unwrap(), 1);
+        // One that dies while it asks is made good by another.
+        t.clock.advance(HOUR);
+        let _gate = t.payments.script.hold("checkout");
+        let dying = t.services.clone();
+        let dying = tokio::spawn(async move { dying.reconcile_due().await });
+        _gate.reached().await;
+        dying.abort();
+        assert_eq!(pass(&t, 1, 30 * SECOND).await, 0);
+        assert_eq!(pass(&t, 1, 31 * SECOND).await, 1);
+        t.finish().await;
+    }
+
+    async fn who_comes_back_from_the_checkout_hastens_the_ask_a_few_times(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot(&me).await;
+        // Between two asks that are minutes apart.
+        pass(&t, 80, 10 * SECOND).await;
+        pay_unheard(&t, id);
+        assert_eq!(pass(&t, 3, SECOND).await, 0);
+        t.services.assistant_details(&me, &id.to_string()).await.unwrap();
+        assert_eq!(t.status(&me, id).await, PendingPayment, "the look grants nothing");
+        pass(&t, 1, 3 * SECOND).await;
+        assert_eq!(t.status(&me, id).await, Purchased);
+        let other = t.slot(&me).await;
+        pass(&t, 80, 10 * SECOND).await;
+        let mut asked = 0;
+        for _ in 0..20 {
+            t.services.assistant_details(&me, &other.to_string()).await.unwrap();
+            asked += pass(&t, 1, 3 * SECOND).await;
+        }
+        assert!((4..=6).contains(&asked), "{asked}");
+        t.finish().await;
+    }
+}

@@ -1,0 +1,272 @@
+//! What Polar is to be asked about, when, and how fast: one pace for all processes on a database.
+
+use std::time::Duration;
+
+use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use sqlx::FromRow;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, dialect, execute, fetch_optional};
+
+/// A slot whose payment is to be asked for, claimed by who reads it.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct AskRow {
+    /// The slot, which may be deleted.
+    pub assistant_id: AssistantId,
+    /// Its checkout, if one was made.
+    pub checkout_id: Option<String>,
+    /// Until when the claim holds: it is asked again then, unless it is settled before.
+    pub next_at: Timestamp,
+    /// How often it was asked since something last happened, this time included.
+    pub asks: i64,
+    /// When Polar first said that the checkout cannot be paid any more.
+    pub closed_at: Option<Timestamp>,
+    /// When the slot was ordered.
+    pub since: Timestamp,
+}
+
+/// How fast may be asked, over all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// On average one ask in so long.
+    pub every: Duration,
+    /// How far ahead of that it may run.
+    pub burst: Duration,
+}
+
+impl Tx {
+    /// Begins to ask about a slot, first at `first`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn begin_asking(
+        &mut self,
+        id: AssistantId,
+        first: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "insert into polar_asks (assistant_id, next_at, asks, hurries, since) values ($1, $2, 0, 0, $3)
+             on conflict (assistant_id) do nothing",
+            id,
+            first,
+            now,
+        );
+        Ok(())
+    }
+
+    /// Something has happened to a slot's payment: it is asked about at `at` at the latest, and then in short
+    /// intervals again, also if asking had ended.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn ask_soon(
+        &mut self,
+        id: AssistantId,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "insert into polar_asks (assistant_id, next_at, asks, hurries, since) values ($1, $2, 0, 0, $3)
+             on conflict (assistant_id) do update set asks = 0,
+                 next_at = case when polar_asks.next_at < excluded.next_at then polar_asks.next_at
+                                else excluded.next_at end",
+            id,
+            at,
+            now,
+        );
+        Ok(())
+    }
+
+    /// Somebody waits for a slot's payment: it is asked about at `at` at the latest. Done `times_max` times per
+    /// slot, so that nobody uses up everybody's pace; gives whether it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn hurry_ask(
+        &mut self,
+        id: AssistantId,
+        at: Timestamp,
+        times_max: i64,
+    ) -> Result<bool, StoreError> {
+        let hurried = execute!(
+            self,
+            "update polar_asks set next_at = $2, hurries = hurries + 1
+             where assistant_id = $1 and next_at > $2 and hurries < $3",
+            id,
+            at,
+            times_max,
+        );
+        Ok(hurried == 1)
+    }
+
+    /// There is nothing more to ask about a slot.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn stop_asking(&mut self, id: AssistantId) -> Result<(), StoreError> {
+        execute!(self, "update polar_asks set next_at = null where assistant_id = $1", id);
+        Ok(())
+    }
+
+    /// Claims what is due longest until `until`, if the pace allows one more now.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn claim_ask(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+        pace: Pace,
+    ) -> Result<Option<AskRow>, StoreError> {
+        const SQLITE: &str = "update polar_asks set next_at = $2, asks = asks + 1
+             where assistant_id in (select assistant_id from polar_asks where next_at <= $1
+                                    order by next_at, assistant_id limit 1)
+             returning assistant_id, checkout_id, next_at, asks, closed_at, since";
+        const POSTGRES: &str = "update polar_asks set next_at = $2, asks = asks + 1
+             where assistant_id = any (array(select assistant_id from polar_asks where next_at <= $1
+                                             order by next_at, assistant_id limit 1 for update skip locked))
+             returning assistant_id, checkout_id, next_at, asks, closed_at, since";
+        let free_at = self.pace_locked().await?.max(now);
+        if free_at > now.plus(pace.burst) {
+            return Ok(None);
+        }
+        let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
+        let claimed = fetch_optional!(self, AskRow, sql, now, until);
+        if claimed.is_some() {
+            execute!(self, "update polar_pace set free_at = $1", free_at.plus(pace.every));
+        }
+        Ok(claimed)
+    }
+
+    /// Ends a claim: the next ask is at `next`, or never, with so many `asks` counted so far. Who was hastened meanwhile stays so.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn settle_ask(
+        &mut self,
+        claimed: &AskRow,
+        next: Option<Timestamp>,
+        asks: i64,
+        closed_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update polar_asks set closed_at = $5, next_at = case when next_at = $2 then $3 else next_at end,
+                    asks = case when next_at = $2 then $4 else asks end
+             where assistant_id = $1",
+            claimed.assistant_id,
+            claimed.next_at,
+            next,
+            asks,
+            closed_at,
+        );
+        Ok(())
+    }
+
+    /// Nobody asks anything before `until`: Polar has said so.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn pause_asking(&mut self, until: Timestamp, pace: Pace) -> Result<(), StoreError> {
+        let free_at = until.plus(pace.burst).plus(Duration::from_millis(1));
+        execute!(self, "update polar_pace set free_at = $1 where free_at < $1", free_at);
+        Ok(())
+    }
+
+    async fn pace_locked(&mut self) -> Result<Timestamp, StoreError> {
+        let sql = dialect!(self, sqlite: "select free_at from polar_pace",
+            postgres: "select free_at from polar_pace for update");
+        let row: Option<(Timestamp,)> = fetch_optional!(self, (Timestamp,), sql);
+        row.map(|(free_at,)| free_at).ok_or_else(|| StoreError::corrupt("polar_pace", 1))
+    }
+
+    /// Polar's time of the newest state of a slot's subscription that was applied.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn payment_as_of(&mut self, id: AssistantId) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<(Option<Timestamp>,)> = fetch_optional!(
+            self,
+            (Option<Timestamp>,),
+            "select as_of from polar_asks where assistant_id = $1",
+            id,
+        );
+        Ok(row.and_then(|(as_of,)| as_of))
+    }
+
+    /// Notes it; `None` when it is not known.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_payment_as_of(
+        &mut self,
+        id: AssistantId,
+        as_of: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        execute!(self, "update polar_asks set as_of = $2 where assistant_id = $1", id, as_of);
+        Ok(())
+    }
+
+    /// How many asks are due since before `now`, and since when the oldest is.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn asks_overdue(&mut self, now: Timestamp) -> Result<(i64, Option<Timestamp>), StoreError> {
+        let row: Option<(i64, Option<Timestamp>)> = fetch_optional!(
+            self,
+            (i64, Option<Timestamp>),
+            "select count(*), min(next_at) from polar_asks where next_at <= $1",
+            now,
+        );
+        Ok(row.unwrap_or_default())
+    }
+
+    /// Forgets deleted slots about which there is nothing more to ask; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn prune_asks(&mut self) -> Result<u64, StoreError> {
+        Ok(execute!(
+            self,
+            "delete from polar_asks where next_at is null
+               and not exists (select 1 from assistants where assistants.id = polar_asks.assistant_id)"
+        ))
+    }
+
+    /// Whether it is time to look at Polar's webhook endpoint; the next time is `next` then, for all processes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn claim_endpoint_look(&mut self, now: Timestamp, next: Timestamp) -> Result<bool, StoreError> {
+        let claimed = execute!(
+            self,
+            "update polar_pace set endpoint_next_at = $2 where endpoint_next_at <= $1",
+            now,
+            next
+        );
+        Ok(claimed == 1)
+    }
+
+    /// Notes how the endpoint was seen.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_endpoint_seen(&mut self, word: &str) -> Result<(), StoreError> {
+        execute!(self, "update polar_pace set endpoint = $1", word);
+        Ok(())
+    }
+
+    /// How the endpoint was last seen; `None` before the first look.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn endpoint_seen(&mut self) -> Result<Option<String>, StoreError> {
+        let row: Option<(Option<String>,)> =
+            fetch_optional!(self, (Option<String>,), "select endpoint from polar_pace");
+        Ok(row.and_then(|(word,)| word))
+    }
+}

@@ -1,0 +1,97 @@
+//! Subscriptions that Reef ends at Polar: the work is a job's, the state is here, for people to see.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use sqlx::FromRow;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_optional};
+
+/// A subscription that Reef ends.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct RevocationRow {
+    /// Polar's id.
+    pub subscription_id: String,
+    /// The slot it was paid for.
+    pub assistant_id: Option<AssistantId>,
+    /// Why, in a word.
+    pub reason: String,
+    /// Since when.
+    pub asked_at: Timestamp,
+    /// When Polar confirmed that it is over.
+    pub confirmed_at: Option<Timestamp>,
+}
+
+impl Tx {
+    /// Notes that a subscription is to end; `false` when that was noted before.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn begin_revocation(
+        &mut self,
+        subscription: &str,
+        assistant: AssistantId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let added = execute!(
+            self,
+            "insert into revocations (subscription_id, assistant_id, reason, asked_at) values ($1, $2, $3, $4)
+             on conflict (subscription_id) do nothing",
+            subscription,
+            assistant,
+            reason,
+            now,
+        );
+        Ok(added == 1)
+    }
+
+    /// Notes that Polar has confirmed an end.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn confirm_revocation(&mut self, subscription: &str, now: Timestamp) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update revocations set confirmed_at = $2 where subscription_id = $1 and confirmed_at is null",
+            subscription,
+            now,
+        );
+        Ok(())
+    }
+
+    /// How a revocation stands; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn revocation(&mut self, subscription: &str) -> Result<Option<RevocationRow>, StoreError> {
+        Ok(fetch_optional!(
+            self,
+            RevocationRow,
+            "select subscription_id, assistant_id, reason, asked_at, confirmed_at from revocations
+             where subscription_id = $1",
+            subscription,
+        ))
+    }
+
+    /// How many revocations are not confirmed, and since when the oldest is asked for.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn open_revocations(&mut self) -> Result<(i64, Option<Timestamp>), StoreError> {
+        let row: Option<(i64, Option<Timestamp>)> = fetch_optional!(
+            self,
+            (i64, Option<Timestamp>),
+            "select count(*), min(asked_at) from revocations where confirmed_at is null",
+        );
+        Ok(row.unwrap_or_default())
+    }
+
+    /// Forgets revocations confirmed before `before`; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn prune_revocations(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(execute!(self, "delete from revocations where confirmed_at < $1", before))
+    }
+}

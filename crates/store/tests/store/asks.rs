@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use reef_store::{AskRow, Pace, Tx, on_both_databases};
+
+use crate::support::{NOW, at, uuid};
+
+const PACE: Pace = Pace { every: Duration::from_millis(100), burst: Duration::from_millis(150) };
+
+/// A slot that is asked about first at `first`.
+async fn slot(tx: &mut Tx, first: Timestamp) -> AssistantId {
+    let id = AssistantId::new(uuid());
+    tx.begin_asking(id, first, NOW).await.expect("a slot");
+    id
+}
+
+async fn claim(tx: &mut Tx, now: Timestamp) -> Option<AskRow> {
+    tx.claim_ask(now, now.plus(Duration::from_secs(60)), PACE).await.expect("a claim")
+}
+
+on_both_databases! {
+    async fn what_is_due_longest_is_claimed_by_one_and_again_when_the_claim_is_over(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (second, first) = (slot(&mut tx, at(10)).await, slot(&mut tx, at(0)).await);
+        slot(&mut tx, at(100_000)).await;
+        tx.set_checkout(first, "co_1", "https://polar.test/1").await.unwrap();
+        assert_eq!(claim(&mut tx, at(-1)).await, None);
+        assert_eq!(tx.asks_overdue(at(10)).await.unwrap(), (2, Some(at(0))));
+        let one = claim(&mut tx, at(10)).await.unwrap();
+        let expected = AskRow { assistant_id: first, checkout_id: Some("co_1".into()), next_at: at(60_010), asks: 1,
+            closed_at: None, since: NOW };
+        assert_eq!(one, expected);
+        assert_eq!(claim(&mut tx, at(11)).await.map(|row| row.assistant_id), Some(second));
+        let later = at(70_000);
+        assert_eq!(claim(&mut tx, later).await.map(|row| (row.assistant_id, row.asks)), Some((first, 2)));
+    }
+
+    async fn a_claim_is_settled_unless_somebody_was_in_a_hurry(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let id = slot(&mut tx, NOW).await;
+        let row = claim(&mut tx, NOW).await.unwrap();
+        tx.settle_ask(&row, Some(at(500)), 7, Some(at(1))).await.unwrap();
+        assert_eq!(claim(&mut tx, at(499)).await, None);
+        let row = claim(&mut tx, at(500)).await.unwrap();
+        assert_eq!((row.asks, row.closed_at), (8, Some(at(1))));
+        assert!(tx.hurry_ask(id, at(900), 1).await.unwrap());
+        assert!(!tx.hurry_ask(id, at(800), 1).await.unwrap(), "once is enough");
+        tx.settle_ask(&row, None, 0, None).await.unwrap();
+        let row = claim(&mut tx, at(900)).await.unwrap();
+        assert_eq!((row.asks, row.closed_at), (9, None));
+        tx.settle_ask(&row, None, 0, None).await.unwrap();
+        assert_eq!(claim(&mut tx, at(1_000_000)).await, None, "never again");
+        assert!(!tx.hurry_ask(id, at(901), 9).await.unwrap());
+        tx.ask_soon(id, at(1_000_500), at(1_000_000)).await.unwrap();
+        tx.ask_soon(id, at(1_000_900), at(1_000_000)).await.unwrap();
+        assert_eq!(claim(&mut tx, at(1_000_500)).await.map(|row| row.asks), Some(1));
+        tx.stop_asking(id).await.unwrap();
+        tx.ask_soon(AssistantId::new(uuid()), at(2_000_000), at(1_000_000)).await.unwrap();
+        assert_eq!(tx.asks_overdue(at(1_500_000)).await.unwrap(), (0, None));
+        assert_eq!(tx.prune_asks().await.unwrap(), 1);
+    }
+
+    async fn all_share_one_pace(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        for _ in 0..9 {
+            slot(&mut tx, NOW).await;
+        }
+        let mut claimed = vec![];
+        for ms in (0..1000).step_by(10) {
+            if claim(&mut tx, at(ms)).await.is_some() {
+                claimed.push(ms);
+            }
+        }
+        assert_eq!(claimed, [0, 10, 50, 150, 250, 350, 450, 550, 650]);
+        let id = slot(&mut tx, NOW).await;
+        tx.pause_asking(at(5_000), PACE).await.unwrap();
+        tx.pause_asking(at(4_000), PACE).await.unwrap();
+        assert_eq!(claim(&mut tx, at(5_000)).await, None);
+        assert_eq!(claim(&mut tx, at(5_001)).await.map(|row| row.assistant_id), Some(id));
+    }
+
+    async fn the_newest_state_is_noted_and_so_is_the_endpoint(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let id = slot(&mut tx, NOW).await;
+        assert_eq!(tx.payment_as_of(id).await.unwrap(), None);
+        tx.set_payment_as_of(id, Some(at(3))).await.unwrap();
+        assert_eq!(tx.payment_as_of(id).await.unwrap(), Some(at(3)));
+        assert_eq!(tx.endpoint_seen().await.unwrap(), None);
+        assert!(tx.claim_endpoint_look(NOW, at(300)).await.unwrap());
+        assert!(!tx.claim_endpoint_look(at(299), at(600)).await.unwrap());
+        assert!(tx.claim_endpoint_look(at(300), at(600)).await.unwrap());
+        tx.set_endpoint_seen("disabled").await.unwrap();
+        assert_eq!(tx.endpoint_seen().await.unwrap().as_deref(), Some("disabled"));
+    }
+
+    async fn a_revocation_is_begun_once_and_open_until_it_is_confirmed(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let slot = AssistantId::new(uuid());
+        assert!(tx.begin_revocation("sub_1", slot, "deleted", NOW).await.unwrap());
+        assert!(!tx.begin_revocation("sub_1", slot, "late", at(1)).await.unwrap());
+        assert!(tx.begin_revocation("sub_2", slot, "duplicate", at(2)).await.unwrap());
+        assert_eq!(tx.open_revocations().await.unwrap(), (2, Some(NOW)));
+        tx.confirm_revocation("sub_1", at(5)).await.unwrap();
+        tx.confirm_revocation("sub_1", at(9)).await.unwrap();
+        assert_eq!(tx.open_revocations().await.unwrap(), (1, Some(at(2))));
+        let row = tx.revocation("sub_1").await.unwrap().unwrap();
+        assert_eq!((row.reason.as_str(), row.assistant_id, row.confirmed_at), ("deleted", Some(slot), Some(at(5))));
+        assert_eq!(tx.revocation("sub_3").await.unwrap(), None);
+        assert_eq!(tx.prune_revocations(at(5)).await.unwrap(), 0);
+        assert_eq!(tx.prune_revocations(at(6)).await.unwrap(), 1);
+    }
+}
