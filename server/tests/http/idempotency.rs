@@ -4,6 +4,8 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::client::{ASSISTANTS, Answer, Client};
+use crate::postgres::TestDatabase;
+use crate::process::Installation;
 use crate::support::{App, issues, on_both_databases, pairs};
 
 /// A call with a key, below the assistants' path.
@@ -53,6 +55,46 @@ on_both_databases! {
         }
         assert_eq!(me.get("").await.as_array().unwrap().len(), 1);
         once(&me, "same", "POST", "/purchase", &buy).await.data(201);
+    }
+}
+
+#[tokio::test]
+async fn it_survives_a_restart() {
+    let here = Installation::new(&[]);
+    let key = here.customer();
+    let buy = json!({"apiMode": "byok"});
+    let mut process = here.serve().await;
+    let first = once(&process.client(&key), "a", "POST", "/purchase", &buy).await;
+    process.kill();
+    let process = here.serve().await;
+    let again = once(&process.client(&key), "a", "POST", "/purchase", &buy).await;
+    assert_eq!((again.data(201), again.header("idempotency-replayed")), (first.data(201), Some("true")));
+    let other = json!({"apiMode": "managed"});
+    once(&process.client(&key), "a", "POST", "/purchase", &other).await.error(422, "IDEMPOTENCY_KEY_REUSED");
+}
+
+#[tokio::test]
+async fn it_holds_across_replicas() {
+    let database = TestDatabase::create().await;
+    let vars = [
+        ("DATABASE_URL", database.url.as_str()),
+        ("SECRET_KEY", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="),
+    ];
+    let (one, two) = (Installation::new(&vars), Installation::new(&vars));
+    let key = one.customer();
+    let (one, two) = (one.serve().await, two.serve().await);
+    let clients = [one.client(&key), two.client(&key)];
+    let buy = json!({"apiMode": "byok"});
+    let answers = join_all((0..8).map(|n| once(&clients[n % 2], "a", "POST", "/purchase", &buy))).await;
+    let made: Vec<_> =
+        answers.iter().filter(|answer| answer.status == 201).map(|answer| answer.data(201)).collect();
+    assert!(!made.is_empty() && made.iter().all(|bought| *bought == made[0]), "{made:?}");
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        answer.error(409, "REQUEST_IN_PROGRESS");
+    }
+    for client in &clients {
+        assert_eq!(once(client, "a", "POST", "/purchase", &buy).await.data(201), made[0]);
+        assert_eq!(client.get("").await.as_array().unwrap().len(), 1);
     }
 }
 

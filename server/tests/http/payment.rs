@@ -58,6 +58,53 @@ async fn a_revoked_or_refunded_slot_cannot_be_activated() {
     }
 }
 
+#[tokio::test]
+async fn a_renewal_moves_the_period_and_mends_what_is_past_due() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.slot("byok").await;
+    let record = me.get(&format!("/{id}")).await;
+    let subscription = record["polarSubscriptionId"].as_str().unwrap();
+    happen(&app, subscription, "past_due").await;
+    me.until_field(&id, "paymentStatus", json!("past_due")).await;
+    happen(&app, subscription, "renew").await;
+    let renewed = me.until_field(&id, "paymentStatus", json!("paid")).await;
+    assert!(renewed["currentPeriodEnd"].as_str() > record["currentPeriodEnd"].as_str(), "{renewed}");
+    assert_eq!((&renewed["status"], &renewed["canceledAt"]), (&json!("purchased"), &Value::Null));
+    assert_eq!(renewed["polarSubscriptionId"], record["polarSubscriptionId"]);
+}
+
+#[tokio::test]
+async fn a_refund_in_full_ends_what_runs_as_a_revocation_does() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.active().await;
+    let subscription = me.get(&format!("/{id}")).await["polarSubscriptionId"].as_str().unwrap().to_owned();
+    happen(&app, &subscription, "refund").await;
+    let over = me.until(&id, "stopped").await;
+    assert_eq!((&over["paymentStatus"], &over["workerUrl"]), (&json!("refunded"), &Value::Null));
+    assert!(over["statusMessage"].as_str().unwrap().starts_with("SUBSCRIPTION_ENDED: "), "{over}");
+    me.fails(409, "INVALID_STATE", "POST", &format!("/{id}/redeploy"), Value::Null).await;
+}
+
+#[tokio::test]
+async fn it_can_be_deleted_in_every_payment_status() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    for (happening, payment) in [("past_due", "past_due"), ("revoke", "canceled"), ("refund", "refunded")] {
+        let id = me.active().await;
+        let record = me.get(&format!("/{id}")).await;
+        happen(&app, record["polarSubscriptionId"].as_str().unwrap(), happening).await;
+        me.until_field(&id, "paymentStatus", json!(payment)).await;
+        assert_eq!(
+            me.ok("DELETE", &format!("/{id}"), Value::Null).await,
+            json!({"success": true}),
+            "{payment}"
+        );
+        me.fails(404, "NOT_FOUND", "GET", &format!("/{id}"), Value::Null).await;
+    }
+}
+
 async fn happen(app: &App, subscription: &str, what: &str) {
     let url = app.url(&format!("/sandbox/polar/subscriptions/{subscription}/{what}"));
     let answer = app.http.post(url).send().await.unwrap();

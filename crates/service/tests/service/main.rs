@@ -7,6 +7,7 @@ mod api_keys;
 mod callbacks;
 mod crash;
 mod deployment;
+mod idempotency;
 mod jobs;
 mod life;
 mod limits;

@@ -1,0 +1,105 @@
+//! `POST /webhooks/polar` as Polar and everybody else meets it.
+
+use reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use standardwebhooks::Webhook;
+
+use crate::support::{App, eventually, on_both_databases};
+
+/// What is sent along to vouch for a body.
+#[derive(Clone)]
+struct Signed {
+    id: String,
+    at: i64,
+    signature: String,
+}
+
+/// Signed with the endpoint's secret as Polar's older scheme has it: the secret's own text is the key.
+fn signed(id: &str, at: i64, body: &str) -> Signed {
+    let webhook = Webhook::from_bytes(DEFAULT_POLAR_WEBHOOK_SECRET.as_bytes().to_vec()).unwrap();
+    let signature = webhook.sign(id, at, body.as_bytes()).unwrap();
+    Signed { id: id.to_owned(), at, signature }
+}
+
+async fn post(app: &App, by: &Signed, body: &str) -> (StatusCode, Value) {
+    let request = app.http.post(app.url("/webhooks/polar")).body(body.to_owned());
+    let request = request.header("webhook-id", &by.id).header("webhook-timestamp", by.at);
+    let answer = request.header("webhook-signature", &by.signature).send().await.unwrap();
+    (answer.status(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
+}
+
+fn paid(id: &str, subscription: &str) -> String {
+    let data = json!({"id": subscription, "status": "active", "metadata": {"assistant_id": id}});
+    json!({"type": "subscription.active", "data": data}).to_string()
+}
+
+on_both_databases! {
+    async fn what_polar_signed_is_taken_and_works_once(app) {
+        let me = app.customer().await;
+        let (id, _) = me.purchase("byok").await;
+        let now = app.services.now().unix_seconds();
+        let body = paid(&id, "sub_by_hand");
+        let by = signed("wh_1", now, &body);
+        for _ in 0..3 {
+            assert_eq!(post(&app, &by, &body).await.0, 202);
+        }
+        let slot = me.until(&id, "purchased").await;
+        assert_eq!(slot["polarSubscriptionId"], "sub_by_hand");
+        // Types that nobody knows, and objects that are nobody's, are taken too.
+        for (n, body) in [json!({"type": "benefit.created", "data": {}}), json!({"type": "order.paid", "data": {}})]
+            .iter()
+            .enumerate()
+        {
+            let body = body.to_string();
+            assert_eq!(post(&app, &signed(&format!("wh_odd_{n}"), now, &body), &body).await.0, 202, "{body}");
+        }
+        // They do not hold up what comes after them.
+        let (next, _) = me.purchase("byok").await;
+        let body = paid(&next, "sub_after");
+        assert_eq!(post(&app, &signed("wh_2", now, &body), &body).await.0, 202);
+        me.until(&next, "purchased").await;
+    }
+
+    async fn what_polar_did_not_sign_is_401_and_leaves_nothing(app) {
+        let me = app.customer().await;
+        let (id, _) = me.purchase("byok").await;
+        let now = app.services.now().unix_seconds();
+        let body = paid(&id, "sub_forged");
+        let good = signed("wh_1", now, &body);
+        let other_secret = Webhook::from_bytes(b"another secret".to_vec()).unwrap();
+        let forged = [
+            Signed { signature: other_secret.sign("wh_1", now, body.as_bytes()).unwrap(), ..good.clone() },
+            Signed { signature: String::new(), ..good.clone() },
+            Signed { signature: good.signature.replace("v1,", "v2,"), ..good.clone() },
+            Signed { id: "wh_other".to_owned(), ..good.clone() },
+            Signed { at: now - 1, ..good.clone() },
+            // Signed by the right one, but 5 minutes and a bit ago, or ahead.
+            signed("wh_1", now - 310, &body),
+            signed("wh_1", now + 310, &body),
+        ];
+        for by in &forged {
+            let (status, answer) = post(&app, by, &body).await;
+            assert_eq!((status.as_u16(), &answer["error"]["code"]), (401, &json!("UNAUTHORIZED")));
+        }
+        assert_eq!(post(&app, &good, &paid(&id, "sub_changed")).await.0, 401);
+        assert_eq!(app.http.post(app.url("/webhooks/polar")).body(body.clone()).send().await.unwrap().status(), 401);
+        // Nothing is left behind: the very id is still free, and what comes first is what counts.
+        assert_eq!(me.get(&format!("/{id}")).await["paymentStatus"], "pending");
+        assert_eq!(post(&app, &good, &body).await.0, 202);
+        let slot = eventually("the payment", async || {
+            Some(me.get(&format!("/{id}")).await).filter(|slot| slot["paymentStatus"] == "paid")
+        })
+        .await;
+        assert_eq!(slot["polarSubscriptionId"], "sub_forged");
+    }
+}
+
+#[tokio::test]
+async fn without_a_secret_every_webhook_is_refused() {
+    let app = App::with(&[("SANDBOX", "false")]).await;
+    let body = paid("01890a5d-ac96-774b-bcce-b302099a8057", "sub_1");
+    let by = signed("wh_1", app.services.now().unix_seconds(), &body);
+    assert_eq!(post(&app, &by, &body).await.0, 401);
+    assert_eq!(app.http.get(app.url("/webhooks/polar")).send().await.unwrap().status(), 405);
+}
