@@ -1,6 +1,7 @@
 //! `cargo xtask …`: every task of this repository, with what each needs installed on the way.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 
+mod chaos;
 mod counts;
 mod dist;
 mod postgres;
@@ -41,6 +42,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Kill Reef again and again while customers use it, on both databases, and look whether anything was lost.
+    Chaos {
+        /// `--seed N`, `--kills N` (100), `--database sqlite|postgres|both`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Build only the site, into target/site.
     Site,
     /// Build target/dist/reef: one file, site and migrations inside.
@@ -60,6 +67,7 @@ fn main() -> ExitCode {
         Task::Serve { args } => serve::serve(&args),
         Task::Test => return test::test(),
         Task::Unit { args } => test::unit(&args),
+        Task::Chaos { args } => chaos::chaos(&args),
         Task::Site => site::build(),
         Task::Dist => dist::dist().map(|path| run::say(&format!("built {}", path.display()))),
         Task::Apitest => test::apitest(),

@@ -211,6 +211,16 @@ impl State {
         })
     }
 
+    /// The same deployment as a run of the next generation, so that what the one before reports is dropped; any other
+    /// state as it is.
+    #[must_use]
+    pub fn begun_anew(self) -> Self {
+        match self {
+            Self::Deploying { run, deadline } => Self::Deploying { run: run.next(), deadline },
+            other => other,
+        }
+    }
+
     /// The status customers see.
     #[must_use]
     pub const fn status(&self) -> Status {

@@ -40,8 +40,13 @@ impl WorkerHost for Embedded {
         // What waited is answered, and a polling worker polls, at once.
         inner.look.notify_one();
         let worker_url = format!("{}/workers/{}", inner.config.public_url, row.worker_name);
-        let webhook_url = (!row.polling).then(|| format!("{worker_url}/telegram"));
-        Ok(Started { worker_url, webhook_url })
+        Ok(Started { worker_url, webhook_url: self.webhook_url(&spec.worker) })
+    }
+
+    fn webhook_url(&self, worker: &WorkerRef) -> Option<String> {
+        let config = &self.inner.config;
+        let is_sent = config.delivery == Delivery::Webhook;
+        is_sent.then(|| format!("{}/workers/{}/telegram", config.public_url, worker.worker_name))
     }
 
     async fn health(&self, worker: &WorkerRef) -> Result<(), HostError> {

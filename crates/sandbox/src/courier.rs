@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::now_ms;
+use crate::{World, clock::now_ms, faults};
 
 /// Never asleep for longer than this: a lost signal costs at most so much.
 const NAP_MS_MAX: i64 = 5_000;
@@ -53,6 +53,8 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// Signalled when something was put in.
     fn signal(&self) -> &Notify;
+    /// What it is a part of.
+    fn world(&self) -> &World;
 }
 
 /// Runs until `stop`; what is still under way then gets a moment, and is otherwise delivered after the next start.
@@ -110,7 +112,14 @@ async fn start_due<Q: Queue>(
 
 async fn deliver<Q: Queue>(queue: Q, http: reqwest::Client, parcel: Parcel<Q::Key>) -> String {
     let Parcel { lane, key, url, headers, body, .. } = parcel;
-    let sent = http.post(&url).headers(headers).body(body).timeout(Q::TIMEOUT).send().await;
+    let request = || http.post(&url).headers(headers.clone()).body(body.clone()).timeout(Q::TIMEOUT);
+    // A vendor that did not hear the first answer sends the same again.
+    match faults::is_doubled(queue.world(), &url).await {
+        Ok(true) => drop(request().send().await),
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "the sandbox's faults cannot be read"),
+    }
+    let sent = request().send().await;
     let outcome = match sent {
         Ok(mut answer) if answer.status().is_success() => {
             let status = answer.status().as_u16();

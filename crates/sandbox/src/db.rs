@@ -61,7 +61,7 @@ create table if not exists callback_secrets (name text primary key, secret text 
 
 create table if not exists faults (
   seq integer primary key autoincrement, method text, path text not null, status integer, delay_ms integer not null,
-  dropped integer not null, times integer not null) strict;
+  dropped integer not null, times integer not null, twice integer not null default 0) strict;
 create table if not exists requests (
   seq integer primary key autoincrement, vendor text not null, method text not null, path text not null,
   body text not null, status integer, at integer not null) strict;
@@ -90,5 +90,10 @@ pub(crate) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
         .await
         .context("the sandbox's database cannot be opened")?;
     sqlx::raw_sql(SCHEMA).execute(&pool).await.context("the sandbox's tables cannot be made")?;
+    // A file from before deliveries could be doubled.
+    let is_old = "select count(*) = 0 from pragma_table_info('faults') where name = 'twice'";
+    if sqlx::query_scalar(is_old).fetch_one(&pool).await? {
+        sqlx::query("alter table faults add column twice integer not null default 0").execute(&pool).await?;
+    }
     Ok(pool)
 }

@@ -12,6 +12,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{FromRow, SqliteConnection};
+use url::Url;
 
 use crate::{
     World,
@@ -41,6 +42,7 @@ struct Order {
     status: Option<u16>,
     delay_ms: Option<u64>,
     drop: Option<bool>,
+    twice: Option<bool>,
     times: Option<u32>,
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct Fault {
     delay_ms: u64,
     /// Close the connection without an answer.
     drop: bool,
+    /// For what the vendors send (webhooks, updates) instead of what they are asked: it is delivered twice.
+    twice: bool,
     /// For how many more calls.
     times: u32,
 }
@@ -69,6 +73,7 @@ struct Row {
     status: Option<u16>,
     delay_ms: i64,
     dropped: bool,
+    twice: bool,
     times: u32,
 }
 
@@ -80,15 +85,18 @@ impl From<Row> for Fault {
             status: row.status,
             delay_ms: u64::try_from(row.delay_ms).unwrap_or(0),
             drop: row.dropped,
+            twice: row.twice,
             times: row.times,
         }
     }
 }
 
 async fn all(conn: &mut SqliteConnection) -> sqlx::Result<Vec<Row>> {
-    sqlx::query_as("select seq, method, path, status, delay_ms, dropped, times from faults order by seq")
-        .fetch_all(conn)
-        .await
+    sqlx::query_as(
+        "select seq, method, path, status, delay_ms, dropped, twice, times from faults order by seq",
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// `GET /sandbox/faults`: what is still to come, `times` counted down.
@@ -111,13 +119,14 @@ async fn replace(State(world): State<World>, raw: Bytes) -> Answer {
     sqlx::query("delete from faults").execute(&mut *tx).await?;
     for fault in &faults {
         sqlx::query(
-            "insert into faults (method, path, status, delay_ms, dropped, times) values ($1, $2, $3, $4, $5, $6)",
+            "insert into faults (method, path, status, delay_ms, dropped, twice, times) values ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(&fault.method)
         .bind(&fault.path)
         .bind(fault.status)
         .bind(i64::try_from(fault.delay_ms).unwrap_or(i64::MAX))
         .bind(fault.drop)
+        .bind(fault.twice)
         .bind(fault.times)
         .execute(&mut *tx)
         .await?;
@@ -127,8 +136,9 @@ async fn replace(State(world): State<World>, raw: Bytes) -> Answer {
 }
 
 fn check(order: Order) -> Result<Fault, &'static str> {
-    let Order { method, path, mut status, delay_ms, drop, times } = order;
-    let (delay_ms, drop, times) = (delay_ms.unwrap_or(0), drop.unwrap_or(false), times.unwrap_or(1));
+    let Order { method, path, mut status, delay_ms, drop, twice, times } = order;
+    let (delay_ms, times) = (delay_ms.unwrap_or(0), times.unwrap_or(1));
+    let (drop, twice) = (drop.unwrap_or(false), twice.unwrap_or(false));
     if path.is_empty() {
         return Err("path is a glob, such as /telegram/*/setWebhook");
     }
@@ -141,16 +151,30 @@ fn check(order: Order) -> Result<Fault, &'static str> {
     if times == 0 {
         return Err("times is at least 1");
     }
-    if status.is_none() && delay_ms == 0 && !drop {
+    if twice && (status.is_some() || delay_ms > 0 || drop) {
+        return Err("twice is for what the vendors send, and goes with nothing else");
+    }
+    if status.is_none() && delay_ms == 0 && !drop && !twice {
         status = Some(STATUS_DEFAULT);
     }
-    Ok(Fault { method, path, status, delay_ms, drop, times })
+    Ok(Fault { method, path, status, delay_ms, drop, twice, times })
 }
 
-/// The first fault that matches a call, counted down. Nobody comes between: there is one connection.
+/// The first fault that matches a vendor call, counted down.
 pub(crate) async fn next_for(world: &World, method: &str, path: &str) -> sqlx::Result<Option<Fault>> {
+    take(world, |row| !row.twice && matches(row, method, path)).await
+}
+
+/// Whether what is sent to a URL is to be sent twice; counted down.
+pub(crate) async fn is_doubled(world: &World, url: &str) -> sqlx::Result<bool> {
+    let path = Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.path().to_owned());
+    Ok(take(world, |row| row.twice && matches(row, "POST", &path)).await?.is_some())
+}
+
+/// The first fault that is meant, counted down. Nobody comes between: there is one connection.
+async fn take(world: &World, is_meant: impl Fn(&Row) -> bool) -> sqlx::Result<Option<Fault>> {
     let mut conn = world.db.acquire().await?;
-    let Some(hit) = all(&mut conn).await?.into_iter().find(|row| matches(row, method, path)) else {
+    let Some(hit) = all(&mut conn).await?.into_iter().find(is_meant) else {
         return Ok(None);
     };
     if hit.times > 1 {

@@ -1,17 +1,23 @@
 //! `Idempotency-Key`: a request repeated with the same key happens once.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use reef_domain::Issue;
+use reef_domain::wire::AssistantRecord;
 
+use crate::assistants::Purchased;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
+use crate::work::Work;
 
 /// How long an answer is repeated.
 pub(crate) const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How long a request without an answer holds its key, when its process has died.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(10);
+/// How often the holder of a key says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(3);
 /// The longest key, in bytes.
 const KEY_MAX: usize = 255;
 
@@ -21,6 +27,25 @@ pub struct Claim {
     caller: Caller,
     key: String,
     fingerprint: Vec<u8>,
+}
+
+/// What a change has come to.
+#[derive(Clone, Copy, Debug)]
+pub enum Done<'a> {
+    /// The assistant is this now.
+    Record(&'a AssistantRecord),
+    /// A slot was ordered.
+    Purchased(&'a Purchased),
+    /// An assistant was deleted.
+    Deleted,
+}
+
+/// How what was done is answered: the HTTP status and the body.
+pub type Render = fn(Done<'_>) -> Result<(u16, String), Error>;
+
+tokio::task_local! {
+    /// The claim that the task's changes are made under.
+    static CLAIM: (Claim, Render);
 }
 
 /// What a key means.
@@ -37,7 +62,49 @@ pub enum Claimed {
     },
 }
 
+impl Work<'_> {
+    /// Keeps the answer of the request that this is done for, in the same transaction: a process that dies after the
+    /// commit has answered all the same, when the client asks again.
+    pub(crate) async fn done(&mut self, done: Done<'_>) -> Result<(), Error> {
+        let Ok((claim, render)) = CLAIM.try_with(Clone::clone) else { return Ok(()) };
+        let (status, body) = render(done)?;
+        let Claim { caller, key, fingerprint } = &claim;
+        Ok(self.tx.keep_answer(caller.user_id, key, fingerprint, i64::from(status), &body).await?)
+    }
+}
+
 impl Services {
+    /// Carries a request out under its claim, which it keeps alive meanwhile. What the request commits is answered by
+    /// the same commit, as `render` words it.
+    pub async fn under_claim<T>(
+        &self,
+        claim: &Claim,
+        render: Render,
+        request: impl Future<Output = T> + Send,
+    ) -> T {
+        tokio::select! {
+            answer = CLAIM.scope((claim.clone(), render), request) => answer,
+            never = self.keep_claim(claim) => match never {},
+        }
+    }
+
+    async fn keep_claim(&self, claim: &Claim) -> Infallible {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let kept = async {
+                let Claim { caller, key, fingerprint } = claim;
+                let mut tx = self.store().begin().await?;
+                let until = self.now().plus(LEASE);
+                tx.extend_idempotency_lease(caller.user_id, key, fingerprint, until).await?;
+                tx.commit().await
+            };
+            if let Err(error) = kept.await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the claim of an idempotency key could not be kept alive");
+            }
+        }
+    }
+
     /// Claims a key for a request whose method, path and body have this fingerprint.
     ///
     /// # Errors

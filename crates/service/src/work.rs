@@ -6,6 +6,7 @@ use reef_domain::wire::{ApiMode, Status};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow, Tx};
 use thiserror::Error as ThisError;
+use uuid::Uuid;
 
 use crate::callbacks;
 use crate::error::Error;
@@ -147,10 +148,20 @@ impl Work<'_> {
 
     /// Enqueues a job to run as soon as this is committed.
     pub async fn enqueue(&mut self, job: Job) -> Result<(), Error> {
-        let row = job.row(JobId::new(self.services.new_uuid()), self.now)?;
-        self.tx.enqueue(&row, self.now).await?;
+        self.enqueue_at(job, self.now).await.map(drop)
+    }
+
+    /// Enqueues a job to run at a moment; gives its id, if none with its dedup key was there.
+    pub async fn enqueue_at(&mut self, job: Job, at: Timestamp) -> Result<JobId, Error> {
+        let id = JobId::new(self.new_uuid());
+        self.tx.enqueue(&job.row(id, at)?, self.now).await?;
         self.jobs = true;
-        Ok(())
+        Ok(id)
+    }
+
+    /// A new id.
+    pub fn new_uuid(&self) -> Uuid {
+        self.services.new_uuid()
     }
 
     /// Makes it last, then tells the news.

@@ -59,6 +59,29 @@ impl Tx {
         ))
     }
 
+    /// Lets a request that has no answer yet hold its key until a moment.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn extend_idempotency_lease(
+        &mut self,
+        user: UserId,
+        key: &str,
+        fingerprint: &[u8],
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update idempotency set lease_until = $4
+             where user_id = $1 and key = $2 and fingerprint = $3 and status is null",
+            user,
+            key,
+            fingerprint,
+            until,
+        );
+        Ok(())
+    }
+
     /// Keeps the answer to the request that holds a key.
     ///
     /// # Errors

@@ -223,6 +223,48 @@ impl Tx {
         Ok(())
     }
 
+    /// Takes a job back that is not needed after all. One that runs already is left to end.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn cancel_job(&mut self, id: JobId) -> Result<(), StoreError> {
+        execute!(self, "delete from jobs where id = $1 and lease_token is null", id);
+        Ok(())
+    }
+
+    /// How many jobs whose dedup key begins with `prefix` are not due yet and were never begun.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn count_jobs_ahead(&mut self, prefix: &str, now: Timestamp) -> Result<i64, StoreError> {
+        let row: Option<(i64,)> = fetch_optional!(
+            self,
+            (i64,),
+            "select count(*) from jobs
+             where substr(dedup_key, 1, $3) = $1 and attempts = 0 and run_at > $2 and dead_at is null",
+            prefix,
+            now,
+            i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX),
+        );
+        Ok(row.map_or(0, |(count,)| count))
+    }
+
+    /// How many jobs whose dedup key begins with `prefix` somebody runs now.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn count_jobs_running(&mut self, prefix: &str, now: Timestamp) -> Result<i64, StoreError> {
+        let row: Option<(i64,)> = fetch_optional!(
+            self,
+            (i64,),
+            "select count(*) from jobs where substr(dedup_key, 1, $3) = $1 and lease_until > $2",
+            prefix,
+            now,
+            i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX),
+        );
+        Ok(row.map_or(0, |(count,)| count))
+    }
+
     /// Frees every lease: for the only process on a database, at its start.
     ///
     /// # Errors

@@ -17,8 +17,7 @@ use super::path::Ids;
 use super::query::Params;
 use super::schema::{
     ActivateRequest, AssistantListResponse, AssistantResponse, ErrorResponse, PurchaseRequest,
-    PurchaseResponse, PurchaseResult, RedeployRequest, StatusResponse, Success, SuccessResponse,
-    UpdateRequest,
+    PurchaseResponse, RedeployRequest, StatusResponse, Success, SuccessResponse, UpdateRequest,
 };
 
 /// Seconds after which a deployment under way is worth another look.
@@ -47,8 +46,7 @@ pub async fn purchase(
     body: JsonBody,
 ) -> Result<(StatusCode, Json<PurchaseResponse>), ApiError> {
     let bought = services.purchase(&caller, body.parse(input::purchase)).await?;
-    let data = PurchaseResult { deployment_id: bought.id.to_string(), checkout_url: bought.checkout_url };
-    Ok((StatusCode::CREATED, Json(PurchaseResponse { data })))
+    Ok((StatusCode::CREATED, Json(PurchaseResponse { data: (&bought).into() })))
 }
 
 /// Activate assistant

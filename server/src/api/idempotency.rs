@@ -6,13 +6,15 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use reef_service::idempotency::{Claim, Claimed};
+use reef_service::idempotency::{Claim, Claimed, Done};
 use reef_service::{Error, Services};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::ApiError;
 use super::auth::KeyHolder;
 use super::body::read;
+use super::schema::{AssistantResponse, PurchaseResponse, Success, SuccessResponse};
 
 const HEADER: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -52,12 +54,25 @@ async fn claim_and_run(services: Services, request: Request, next: Next) -> Resu
 }
 
 async fn run(services: Services, claim: Claim, request: Request, next: Next) -> Result<Response, ApiError> {
-    let (parts, body) = next.run(request).await.into_parts();
+    let answered = services.under_claim(&claim, render, next.run(request)).await;
+    let (parts, body) = answered.into_parts();
     let body: Bytes = to_bytes(body, ANSWER_MAX).await.map_err(Error::internal)?;
     let text = std::str::from_utf8(&body).map_err(Error::internal)?;
     let answer = stands(parts.status).then_some((parts.status.as_u16(), text));
     services.settle_request(&claim, answer).await?;
     Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// The answers of the endpoints that change something, word by word.
+fn render(done: Done<'_>) -> Result<(u16, String), Error> {
+    fn text(answer: &impl Serialize) -> Result<String, Error> {
+        serde_json::to_string(answer).map_err(Error::internal)
+    }
+    Ok(match done {
+        Done::Record(record) => (200, text(&AssistantResponse { data: record.clone() })?),
+        Done::Purchased(bought) => (201, text(&PurchaseResponse { data: bought.into() })?),
+        Done::Deleted => (200, text(&SuccessResponse { data: Success { success: true } })?),
+    })
 }
 
 /// What may be different next time is not kept: failures of ours, missing rights, too many requests.

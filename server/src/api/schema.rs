@@ -3,6 +3,7 @@
 
 use reef_domain::error::{ErrorCode, Issue};
 use reef_domain::wire::{ApiMode, AssistantRecord, AssistantStatus, Scope, Status};
+use reef_service::assistants::Purchased;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,6 +25,12 @@ pub struct PurchaseResult {
     pub deployment_id: String,
     /// The page to pay on.
     pub checkout_url: String,
+}
+
+impl From<&Purchased> for PurchaseResult {
+    fn from(bought: &Purchased) -> Self {
+        Self { deployment_id: bought.id.to_string(), checkout_url: bought.checkout_url.clone() }
+    }
 }
 
 /// What a purchased slot is to become.

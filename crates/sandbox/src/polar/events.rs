@@ -185,6 +185,10 @@ impl Queue for Webhooks {
     fn signal(&self) -> &Notify {
         &self.0.polar_events
     }
+
+    fn world(&self) -> &World {
+        &self.0
+    }
 }
 
 impl Webhooks {

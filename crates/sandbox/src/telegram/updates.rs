@@ -268,6 +268,10 @@ impl Queue for Updates {
     fn signal(&self) -> &Notify {
         &self.0.telegram_updates
     }
+
+    fn world(&self) -> &World {
+        &self.0
+    }
 }
 
 impl Updates {

@@ -9,6 +9,7 @@ use reef_domain::{Assistant, Issue};
 use super::secrets::bot_fingerprint;
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::idempotency::Done;
 use crate::jobs::Job;
 use crate::services::Services;
 use crate::work::Work;
@@ -55,6 +56,7 @@ impl Services {
         let after = work.save(&before, after).await?;
         work.tx.set_secrets(after.id, &secrets).await?;
         self.start_run(&mut work, &after).await?;
+        work.done(Done::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())
     }

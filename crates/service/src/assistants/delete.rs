@@ -6,6 +6,7 @@ use reef_store::EventKind;
 
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::idempotency::Done;
 use crate::jobs::Job;
 use crate::services::Services;
 
@@ -23,7 +24,15 @@ impl Services {
     pub async fn delete(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<(), Error> {
         let mut found = self.find(caller, Scope::Write, id).await?;
         body.map_err(Error::InvalidRequest)?;
+        let mut checks = Vec::new();
         for _ in 0..TRIES {
+            checks.extend(self.begin_removal(&found).await?);
+            // Afterwards nobody has the bot's token any more, so whoever uses it now has to be done first.
+            checks.extend(self.overtake_run(&mut found).await?);
+            if !self.wait_for_bot_jobs(found.id).await? {
+                tracing::warn!(assistant_id = %found.id, "a deployment did not end before deleting");
+                return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
+            }
             if let Err(error) = self.remove_worker_of(&found).await? {
                 tracing::warn!(assistant_id = %found.id, error = %error, "the worker could not be removed before deleting");
                 return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
@@ -56,7 +65,9 @@ impl Services {
                 work.enqueue(Job::ManagedKey { assistant_id: last.id }).await?;
             }
             work.enqueue(Job::Forget { assistant_id: last.id }).await?;
+            work.cancel_checks(&checks).await?;
             work.changed(&last);
+            work.done(Done::Deleted).await?;
             work.commit().await?;
             tracing::info!(assistant_id = %last.id, "assistant deleted");
             return Ok(());

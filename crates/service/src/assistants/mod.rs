@@ -11,7 +11,7 @@ mod timeline;
 mod update;
 mod view;
 
-pub(crate) use removal::worker_ref;
+pub(crate) use removal::{REMOVAL_TIMEOUT, worker_ref};
 pub(crate) use secrets::{BOT_TOKEN, MODEL_KEY};
 
 pub use purchase::Purchased;

@@ -9,6 +9,7 @@ use reef_domain::wire::{ApiMode, Scope};
 
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::idempotency::Done;
 use crate::payments::FIRST_ASK_AFTER;
 use crate::ports::{Checkout, NewCheckout, PaymentError};
 use crate::services::Services;
@@ -50,10 +51,12 @@ impl Services {
         };
         match self.ports().payments.create_checkout(&new).await {
             Ok(Checkout { id: checkout, url }) => {
-                let mut tx = self.store().begin().await?;
-                tx.set_checkout(id, &checkout, &url).await?;
-                tx.commit().await?;
-                Ok(Purchased { id, checkout_url: url })
+                let mut work = self.work().await?;
+                work.tx.set_checkout(id, &checkout, &url).await?;
+                let purchased = Purchased { id, checkout_url: url };
+                work.done(Done::Purchased(&purchased)).await?;
+                work.commit().await?;
+                Ok(purchased)
             }
             Err(error) => {
                 self.void_slot(caller, id, &error).await?;

@@ -6,6 +6,7 @@ use reef_domain::wire::{AssistantRecord, Scope};
 
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::idempotency::Done;
 use crate::services::Services;
 
 const NOT_REDEPLOYABLE: &str = "Deployment can only be redeployed when status is active, failed, or stopped";
@@ -37,6 +38,7 @@ impl Services {
         }
         let after = work.save(&before, after).await?;
         self.start_run(&mut work, &after).await?;
+        work.done(Done::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())
     }

@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use reef_domain::Assistant;
-use reef_domain::ids::AssistantId;
-use reef_domain::state::Run;
+use reef_domain::ids::{AssistantId, JobId};
+use reef_domain::state::{Run, State};
 use reef_store::Secrets;
 use secrecy::SecretString;
 use thiserror::Error as ThisError;
 use tokio::time::timeout;
 
 use crate::error::Error;
+use crate::jobs::{CHECK_AFTER, Job};
 use crate::ports::{HostError, TelegramError, WorkerRef};
 use crate::services::Services;
 
 /// How long the worker host and Telegram may take to confirm.
-const REMOVAL_TIMEOUT: Duration = Duration::from_secs(12);
+pub(crate) const REMOVAL_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The worker may still be there.
 #[derive(Debug, ThisError)]
@@ -41,6 +42,40 @@ async fn within_time(removal: impl Future<Output = Result<(), RemovalError>>) ->
 }
 
 impl Services {
+    /// Writes down that an assistant's worker is about to be removed: should it remain half done, its bot is looked
+    /// at. `None` when there is nothing to be done half.
+    pub(crate) async fn begin_removal(&self, a: &Assistant) -> Result<Option<JobId>, Error> {
+        if !a.state.is_running() {
+            return Ok(None);
+        }
+        let mut work = self.work().await?;
+        let check = work.check_bot_later(a.id).await?;
+        work.commit().await?;
+        Ok(Some(check))
+    }
+
+    /// Has a deployment under way end without a word. It goes on as a run of the next generation after a while, by the
+    /// job that is given, unless that is taken back.
+    pub(crate) async fn overtake_run(&self, found: &mut Assistant) -> Result<Option<JobId>, Error> {
+        let mut work = self.work().await?;
+        let Some(before) = work.tx.lock_assistant(found.id).await? else { return Err(Error::NotFound) };
+        let Some(run) = before.state.run().filter(|_| matches!(before.state, State::Deploying { .. })) else {
+            *found = before;
+            return Ok(None);
+        };
+        let next = Job::Deploy {
+            assistant_id: before.id,
+            worker_name: run.worker_name.clone(),
+            generation: run.generation + 1,
+        };
+        let after = Assistant { state: before.state.clone().begun_anew(), ..before.clone() };
+        *found = work.save(&before, after).await?;
+        work.changed(found);
+        let job = work.enqueue_at(next, work.now.plus(CHECK_AFTER)).await?;
+        work.commit().await?;
+        Ok(Some(job))
+    }
+
     /// Removes the worker of an assistant's last run, so that it answers nobody any more. What is gone
     /// already, or was never there, is success.
     pub(crate) async fn remove_worker_of(&self, a: &Assistant) -> Result<Result<(), RemovalError>, Error> {
@@ -84,6 +119,13 @@ impl Services {
         }
         drop(tx);
         self.open_bot_token(id, secrets)
+    }
+
+    /// What Telegram proves itself with: the same for every run with this bot, so that a late call of an old run
+    /// changes nothing.
+    pub(crate) fn webhook_secret(&self, id: AssistantId, secrets: &Secrets) -> SecretString {
+        let bot = crate::vault::hex(secrets.bot_fingerprint.as_deref().unwrap_or_default());
+        self.vault().derive("telegram webhook secret", &format!("{id}/{bot}")).into()
     }
 
     async fn release_bot(&self, token: Option<&SecretString>) -> Result<(), TelegramError> {

@@ -8,6 +8,7 @@ use reef_domain::wire::{AssistantRecord, Scope};
 
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::idempotency::Done;
 use crate::services::Services;
 
 const NOT_STOPPABLE: &str = "Deployment can only be stopped after it was activated";
@@ -24,11 +25,13 @@ impl Services {
     pub async fn stop(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<AssistantRecord, Error> {
         let mut found = self.find(caller, Scope::Write, id).await?;
         body.map_err(Error::InvalidRequest)?;
+        let mut checks = Vec::new();
         for _ in 0..TRIES {
             stopped(&found)?;
             if matches!(found.state, State::Stopped { .. }) {
                 return Ok(found.record());
             }
+            checks.extend(self.begin_removal(&found).await?);
             if let Err(error) = self.remove_worker_of(&found).await? {
                 tracing::warn!(assistant_id = %found.id, error = %error, "the worker could not be removed before stopping");
                 return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
@@ -38,6 +41,8 @@ impl Services {
             // What came between may have started a worker: a redeployment, or this very run.
             if before.state == found.state {
                 let after = work.save(&before, stopped(&before)?).await?;
+                work.cancel_checks(&checks).await?;
+                work.done(Done::Record(&after.record())).await?;
                 work.commit().await?;
                 return Ok(after.record());
             }

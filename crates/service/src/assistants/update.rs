@@ -7,6 +7,7 @@ use reef_domain::wire::{AssistantRecord, Scope};
 
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::idempotency::Done;
 use crate::services::Services;
 
 const INVALID: &str = "Model provider/model combination is invalid";
@@ -47,6 +48,7 @@ impl Services {
         )?;
         let after = work.save(&before, after).await?;
         work.tx.set_secrets(after.id, &secrets).await?;
+        work.done(Done::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())
     }

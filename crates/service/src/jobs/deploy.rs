@@ -17,6 +17,7 @@ use super::{Job, JobError};
 use crate::error::Error;
 use crate::ports::WorkerRef;
 use crate::services::Services;
+use crate::work::Work;
 
 /// Why a run stops.
 enum Halt {
@@ -108,12 +109,26 @@ impl Services {
     /// Commits the end of a run; `false` when it was not the current one any more.
     pub(super) async fn end_run(&self, id: AssistantId, event: Event) -> Result<bool, Error> {
         let mut work = self.work().await?;
-        let Some(before) = work.tx.lock_assistant(id).await? else { return Ok(false) };
-        let mut after = before.clone();
-        if after.apply(event).is_err() {
+        if !work.end_run(id, event).await? {
             return Ok(false);
         }
-        work.save(&before, after).await?;
+        work.commit().await?;
+        Ok(true)
+    }
+
+    /// Commits that a run has failed of which no job is left, and has taken away what may still be there of it;
+    /// `false` when it was not the current one any more.
+    pub(super) async fn fail_run(&self, worker: &WorkerRef, event: Event) -> Result<bool, Error> {
+        let mut work = self.work().await?;
+        if !work.end_run(worker.assistant_id, event).await? {
+            return Ok(false);
+        }
+        work.enqueue(Job::RemoveWorker {
+            assistant_id: worker.assistant_id,
+            worker_name: worker.worker_name.clone(),
+            generation: worker.generation,
+        })
+        .await?;
         work.commit().await?;
         Ok(true)
     }
@@ -141,7 +156,19 @@ impl Services {
         } else {
             self.bot_to_release(worker.assistant_id, &secrets).await?
         };
-        self.take_down(worker, token.as_ref()).await.map_err(|error| JobError::Retry(error.into()))
+        self.take_down_behind(worker, token.as_ref()).await
+    }
+}
+
+impl Work<'_> {
+    async fn end_run(&mut self, id: AssistantId, event: Event) -> Result<bool, Error> {
+        let Some(before) = self.tx.lock_assistant(id).await? else { return Ok(false) };
+        let mut after = before.clone();
+        if after.apply(event).is_err() {
+            return Ok(false);
+        }
+        self.save(&before, after).await?;
+        Ok(true)
     }
 }
 
@@ -164,6 +191,14 @@ impl Deployment<'_> {
         if now.is_none() {
             self.services.sweep_later(self.assistant.id).await?;
         }
+        // Another process had this very run, too, and has ended it well: what was created is what answers.
+        let is_its_worker_active = matches!(
+            now.as_ref().map(|a| &a.state),
+            Some(State::Active { run, .. }) if run.generation == self.worker.generation
+        );
+        if is_its_worker_active {
+            return Ok(());
+        }
         let overtaken = now.is_some_and(|a| {
             a.state.is_running() && a.state.run().is_some_and(|run| run.generation > self.worker.generation)
         });
@@ -172,7 +207,6 @@ impl Deployment<'_> {
         } else {
             self.services.bot_to_release(self.assistant.id, &self.secrets).await?
         };
-        let gone = self.services.take_down(&self.worker, token.as_ref()).await;
-        gone.map_err(|error| JobError::Retry(error.into()))
+        self.services.take_down_behind(&self.worker, token.as_ref()).await
     }
 }

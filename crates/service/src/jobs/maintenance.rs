@@ -78,7 +78,7 @@ impl Services {
             let Some(run) = a.state.run() else { continue };
             let event =
                 Event::DeployFailed { generation: run.generation, failure: FailureCode::DeployTimeout };
-            if self.end_run(a.id, event).await? {
+            if self.fail_run(&worker_ref(&a, run), event).await? {
                 tracing::warn!(assistant_id = %a.id, "a deployment was over its deadline");
             }
         }
@@ -97,7 +97,7 @@ impl Services {
         let workers: Vec<_> = active.iter().filter_map(|a| Some(worker_ref(a, a.state.run()?))).collect();
         for gone in self.ports().workers.missing(&workers).await.map_err(Error::internal)? {
             let event = Event::WorkerVanished { generation: gone.generation };
-            if self.end_run(gone.assistant_id, event).await? {
+            if self.fail_run(&gone, event).await? {
                 tracing::warn!(assistant_id = %gone.assistant_id, "a worker has vanished");
             }
         }

@@ -4,6 +4,7 @@
 //! what should be so, whatever it was when it was enqueued.
 
 mod callback;
+mod check_bot;
 mod deploy;
 mod maintenance;
 mod removal;
@@ -16,7 +17,9 @@ use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, DeliveryId, JobId};
 use reef_store::{NewJob, StoreError};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+pub(crate) use check_bot::CHECK_AFTER;
 pub use runner::Runner;
 
 use crate::error::Error;
@@ -44,6 +47,13 @@ pub enum Job {
         worker_name: String,
         /// Of which run, or an older one.
         generation: i64,
+    },
+    /// See that an assistant's bot is as its status says: something may have been done to it half.
+    CheckBot {
+        /// Of which assistant.
+        assistant_id: AssistantId,
+        /// Which of the reasons to look: each is looked after by a job of its own.
+        reason: Uuid,
     },
     /// Try to deliver a callback.
     Callback {
@@ -105,9 +115,10 @@ fn worker_of(assistant_id: AssistantId, worker_name: &str, generation: i64) -> W
 
 impl Job {
     /// Every kind, with how many of it run at once in one process.
-    pub(crate) const LANES: [(&'static str, usize); 9] = [
+    pub(crate) const LANES: [(&'static str, usize); 10] = [
         ("deploy", 32),
         ("remove_worker", 8),
+        ("check_bot", 8),
         ("callback", 32),
         // One: webhooks are worked off in order.
         ("polar", 1),
@@ -124,6 +135,7 @@ impl Job {
         match self {
             Self::Deploy { .. } => "deploy",
             Self::RemoveWorker { .. } => "remove_worker",
+            Self::CheckBot { .. } => "check_bot",
             Self::Callback { .. } => "callback",
             Self::Polar {} => "polar",
             Self::RevokeSubscription { .. } => "revoke_subscription",
@@ -139,6 +151,9 @@ impl Job {
             Self::Deploy { assistant_id, generation, .. } => format!("deploy:{assistant_id}:{generation}"),
             Self::RemoveWorker { worker_name, generation, .. } => {
                 format!("remove_worker:{worker_name}:{generation}")
+            }
+            Self::CheckBot { assistant_id, reason } => {
+                format!("{}{reason}", check_bot::prefix(*assistant_id))
             }
             Self::Callback { delivery_id } => format!("callback:{delivery_id}"),
             Self::Polar {} => "polar".to_owned(),
@@ -159,7 +174,7 @@ impl Job {
     /// After how many tries the job is given up; `None` for what must happen, however long it takes.
     const fn tries_max(&self) -> Option<i64> {
         match self {
-            Self::Forget { .. } => Some(20),
+            Self::Forget { .. } | Self::CheckBot { .. } => Some(20),
             // A callback's own schedule ends it, its deadline a deployment; the others concern money.
             _ => None,
         }
@@ -167,9 +182,14 @@ impl Job {
 
     /// How long to wait after the `attempts`-th failure, before jitter.
     fn back_off(&self, attempts: i64) -> Duration {
+        const SOON: Duration = Duration::from_secs(30);
+        const SELDOM: Duration = Duration::from_secs(3600);
+        /// After so many tries a deployment is over its deadline, and only taking away what it made is left to do.
+        const DEPLOY_TRIES: i64 = 15;
         let (first, ceiling) = match self {
-            Self::Deploy { .. } | Self::Polar {} => (Duration::from_millis(500), Duration::from_secs(30)),
-            _ => (Duration::from_secs(2), Duration::from_secs(3600)),
+            Self::Deploy { .. } if attempts > DEPLOY_TRIES => (Duration::from_millis(500), SELDOM),
+            Self::Deploy { .. } | Self::Polar {} => (Duration::from_millis(500), SOON),
+            _ => (Duration::from_secs(2), SELDOM),
         };
         let doublings = u32::try_from(attempts.clamp(1, 20) - 1).unwrap_or(0);
         first.saturating_mul(1 << doublings).min(ceiling)
@@ -184,6 +204,7 @@ impl Job {
             Self::RemoveWorker { assistant_id, worker_name, generation } => {
                 services.remove_stopped_worker(&worker_of(*assistant_id, worker_name, *generation)).await
             }
+            Self::CheckBot { assistant_id, .. } => services.check_bot(*assistant_id).await,
             Self::Callback { delivery_id } => services.deliver_callback(*delivery_id).await,
             Self::Polar {} => services.work_off_polar().await,
             Self::RevokeSubscription { subscription_id } => {

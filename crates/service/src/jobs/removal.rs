@@ -1,6 +1,8 @@
 //! Taking away what must not go on: workers, subscriptions, keys, memories.
 
 use reef_domain::ids::AssistantId;
+use reef_domain::state::Run;
+use secrecy::SecretString;
 
 use super::JobError;
 use crate::ports::{PaymentError, WorkerRef};
@@ -18,7 +20,26 @@ impl Services {
         };
         let is_idle = assistant.is_some_and(|a| !a.state.is_running());
         let token = if is_idle { self.bot_to_release(worker.assistant_id, &secrets).await? } else { None };
-        self.take_down(worker, token.as_ref()).await.map_err(|error| JobError::Retry(error.into()))
+        self.take_down_behind(worker, token.as_ref()).await
+    }
+
+    /// Takes down what an older run has left. If a newer one runs by now, Telegram may hear of the old webhook's end
+    /// after the new one was set, so that bot is looked at.
+    pub(super) async fn take_down_behind(
+        &self,
+        worker: &WorkerRef,
+        token: Option<&SecretString>,
+    ) -> Result<(), JobError> {
+        let gone = self.take_down(worker, token).await;
+        let now = {
+            let mut tx = self.store().read().await?;
+            tx.assistant(worker.assistant_id).await?
+        };
+        let is_behind = |run: &Run| run.generation > worker.generation;
+        if now.is_some_and(|a| a.state.is_running() && a.state.run().is_some_and(is_behind)) {
+            self.check_bot_soon(worker.assistant_id).await?;
+        }
+        gone.map_err(|error| JobError::Retry(error.into()))
     }
 
     /// Ends a subscription at the payment provider; what is over already is success.

@@ -1,8 +1,11 @@
 //! Runs jobs: claimed under a lease, a few of each kind at once, woken by a signal and by the clock.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use reef_domain::Timestamp;
 use reef_domain::ids::JobId;
 use reef_store::JobRow;
@@ -155,21 +158,19 @@ async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &Cancella
                 return settle(services, token, &row, None, Err(JobError::Fail(error.to_string()))).await;
             }
         };
-        // A panic is the job's failure, not the runner's.
-        let (own, copy) = (services.clone(), job.clone());
-        let mut task = tokio::spawn(async move { copy.run(&own).await }.in_current_span());
+        // A panic is the job's failure, not the runner's. A job that is not to end is dropped where it waits.
         let ended = tokio::select! {
-            ended = &mut task => Some(ended),
+            ended = AssertUnwindSafe(job.run(services)).catch_unwind() => Some(ended),
             () = keep_lease(services, row.id, token) => None,
             () = abort.cancelled() => None,
         };
         match ended {
             Some(Ok(result)) => settle(services, token, &row, Some(&job), result).await,
             Some(Err(panic)) => {
-                settle(services, token, &row, Some(&job), Err(JobError::Retry(panic.into()))).await;
+                let result = Err(JobError::Retry(words_of(&*panic).into()));
+                settle(services, token, &row, Some(&job), result).await;
             }
             None => {
-                task.abort();
                 tracing::info!("job handed back");
                 let handed_back = async {
                     let mut tx = services.store().begin().await?;
@@ -182,6 +183,12 @@ async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &Cancella
     }
     .instrument(span)
     .await;
+}
+
+/// What a panic said.
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref().map(String::as_str));
+    format!("panicked: {}", words.unwrap_or("without words"))
 }
 
 /// Ends when the lease is lost: somebody else has the job then.

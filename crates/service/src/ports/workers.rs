@@ -60,6 +60,9 @@ pub trait WorkerHost: Send + Sync {
     /// Starts a worker, in the place of an older run's.
     async fn start(&self, spec: &WorkerSpec) -> Result<Started, HostError>;
 
+    /// Where Telegram is to send a worker's updates; `None` when it fetches them itself. As [`Started`] has it.
+    fn webhook_url(&self, worker: &WorkerRef) -> Option<String>;
+
     /// Passes when the worker of exactly this run is up and answers.
     async fn health(&self, worker: &WorkerRef) -> Result<(), HostError>;
 

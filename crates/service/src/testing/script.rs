@@ -137,6 +137,18 @@ impl<E> Script<E> {
         call: &'static str,
         effect: impl FnOnce() -> Result<T, E> + Send,
     ) -> Result<T, E> {
+        // As a call over a network would, this one waits before and after its effect: a caller may die there.
+        tokio::task::yield_now().await;
+        let result = self.carry_out(call, effect).await;
+        tokio::task::yield_now().await;
+        result
+    }
+
+    async fn carry_out<T: Send>(
+        &self,
+        call: &'static str,
+        effect: impl FnOnce() -> Result<T, E> + Send,
+    ) -> Result<T, E> {
         match self.next(call) {
             None => effect(),
             Some(Act::Fail(error)) => Err(error()),

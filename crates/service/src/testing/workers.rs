@@ -59,9 +59,13 @@ impl WorkerHost for FakeWorkerHost {
             }
             lock(&self.workers).insert(name.clone(), spec.clone());
             let worker_url = format!("https://workers.test/{name}");
-            Ok(Started { webhook_url: Some(format!("{worker_url}/telegram")), worker_url })
+            Ok(Started { webhook_url: self.webhook_url(&spec.worker), worker_url })
         };
         self.script.perform("start", start).await
+    }
+
+    fn webhook_url(&self, worker: &WorkerRef) -> Option<String> {
+        Some(format!("https://workers.test/{}/telegram", worker.worker_name))
     }
 
     async fn health(&self, worker: &WorkerRef) -> Result<(), HostError> {

@@ -9,7 +9,7 @@ use reef_service::testing::{Act, Gate, TestServices, bot_token};
 use reef_store::on_both_databases;
 use std::sync::Arc;
 
-use crate::support::{SECOND, delete, redeploy, walk};
+use crate::support::{CHECKED, SECOND, delete, redeploy, walk};
 
 /// The calls of a deployment, in their order.
 const STEPS: [&str; 7] = ["get_me", "check", "remove", "delete_webhook", "start", "set_webhook", "health"];
@@ -89,17 +89,15 @@ on_both_databases! {
         let runner = Runner::new(t.services.clone());
         let process = tokio::spawn(async move { runner.run_due().await });
         gate.reached().await;
-        // Deleted between two looks of the run, which then starts its worker and dies.
-        let started = t.workers.script.hold("start");
+        // It dies when it has started its worker, and while its lease lasts nothing can be deleted.
+        let started = Gate::new();
+        t.workers.script.on("start", 1, Act::HoldAfter(Arc::clone(&started)));
         gate.open();
         started.reached().await;
-        delete(&t, &me, id).await.unwrap();
-        let after = Gate::new();
-        t.workers.script.on("remove", 1, Act::Hold(Arc::clone(&after)));
-        started.open();
-        after.reached().await;
         process.abort();
         assert_eq!(t.workers.running().len(), 1, "the worker is there when the process dies");
+        t.clock.advance(11 * SECOND);
+        delete(&t, &me, id).await.unwrap();
         t.run_after(11 * SECOND).await;
         assert!(t.workers.running().is_empty());
         t.finish().await;
@@ -116,10 +114,11 @@ on_both_databases! {
         let gate = t.managed_keys.script.hold("create");
         tokio::join!(t.run(), async {
             gate.reached().await;
-            delete(&t, &me, id).await.unwrap();
-            gate.open();
+            // The deletion waits for the run, which knows the key's hash.
+            let (deleted, ()) = tokio::join!(delete(&t, &me, id), async { gate.open() });
+            deleted.unwrap();
         });
-        t.run().await;
+        t.run_after(CHECKED).await;
         assert!(t.managed_keys.live().is_empty());
         assert!(t.workers.running().is_empty());
         t.finish().await;

@@ -6,6 +6,7 @@ mod accounts;
 mod api_keys;
 mod callbacks;
 mod crash;
+mod crash_points;
 mod deployment;
 mod idempotency;
 mod jobs;

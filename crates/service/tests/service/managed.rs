@@ -219,6 +219,8 @@ on_both_databases! {
         let id = slot(&t, &me).await;
         activate(&t, &me, id).await;
         dies_at(&t, "create", true).await;
+        // A deletion waits for who may be at the bot, until that lease is over.
+        t.clock.advance(11 * SECOND);
         delete(&t, &me, id).await.unwrap();
         t.run_after(11 * SECOND).await;
         assert_eq!(t.managed_keys.keys(), []);

@@ -6,7 +6,7 @@ use reef_service::testing::{TestServices, bot_token};
 use reef_store::on_both_databases;
 use tokio::task::JoinSet;
 
-use crate::support::{delete, redeploy, stop, times_active, walk};
+use crate::support::{CHECKED, delete, redeploy, stop, times_active, walk};
 
 on_both_databases! {
     async fn a_stop_during_a_deployment_wins_and_no_worker_is_left(db: TestStore) {
@@ -45,11 +45,13 @@ on_both_databases! {
             let (ended, ()) = tokio::join!(ended, async {
                 gate.reached().await;
                 t.run().await;
-                assert_eq!(t.status(&me, id).await, Active);
+                // Who deletes has ended the run first.
+                let expected = if is_deleted { Deploying } else { Active };
+                assert_eq!(t.status(&me, id).await, expected);
                 gate.open();
             });
             ended.unwrap();
-            t.run().await;
+            t.run_after(CHECKED).await;
             assert_eq!(t.workers.running(), [], "deleted: {is_deleted}");
         }
         t.finish().await;
@@ -60,14 +62,16 @@ on_both_databases! {
         let me = t.user().await;
         let id = t.paid(&me).await;
         t.activate(&me, id).await.unwrap();
+        let token = bot_token(t.number() - 1);
         let gate = t.telegram.script.hold("set_webhook");
         tokio::join!(t.run(), async {
             gate.reached().await;
             delete(&t, &me, id).await.unwrap();
             gate.open();
         });
-        t.run().await;
+        t.run_after(CHECKED).await;
         assert!(t.workers.running().is_empty());
+        assert_eq!(t.telegram.webhook(&token), None);
         assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
         t.finish().await;
     }

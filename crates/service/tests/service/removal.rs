@@ -1,10 +1,11 @@
 use reef_domain::wire::Status::{self, Active, Stopped};
 use reef_service::Error;
+use reef_service::jobs::Runner;
 use reef_service::ports::{HostError, TelegramError};
 use reef_service::testing::{TestServices, bot_token};
 use reef_store::on_both_databases;
 
-use crate::support::{HOUR, delete, redeploy, stop};
+use crate::support::{CHECKED, HOUR, delete, redeploy, stop};
 
 on_both_databases! {
     async fn a_worker_that_may_still_be_there_changes_nothing_and_can_be_tried_again(db: TestStore) {
@@ -19,7 +20,7 @@ on_both_databases! {
         stop(&t, &me, id).await.unwrap();
         assert_eq!(t.status(&me, id).await, Stopped);
         delete(&t, &me, id).await.unwrap();
-        t.run().await;
+        t.run_after(CHECKED).await;
         t.finish().await;
     }
 
@@ -36,7 +37,62 @@ on_both_databases! {
         t.telegram.script.fail("delete_webhook", 1, || TelegramError::TokenRejected);
         stop(&t, &me, id).await.unwrap();
         assert!(t.workers.running().is_empty());
+        t.run_after(CHECKED).await;
+        t.finish().await;
+    }
+
+    async fn a_bot_hears_again_after_a_stop_that_was_refused(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let token = bot_token(t.number() - 1);
+        let webhook = t.telegram.webhook(&token);
+        t.workers.script.fail("remove", 1, || HostError("500".into()));
+        assert!(stop(&t, &me, id).await.is_err());
+        assert_eq!((t.status(&me, id).await, t.telegram.webhook(&token)), (Active, None));
+        // Telegram does not help at once, nor does it lose its token.
+        t.telegram.script.fail("set_webhook", 1, || TelegramError::Unavailable("500".into()));
+        t.run_after(CHECKED).await;
+        t.run_after(CHECKED).await;
+        assert_eq!((t.status(&me, id).await, t.telegram.webhook(&token)), (Active, webhook));
+        t.finish().await;
+    }
+
+    async fn a_late_removal_does_not_leave_a_newer_run_without_its_webhook(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        t.activate(&me, id).await.unwrap();
+        let token = bot_token(t.number() - 1);
+        t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
+        t.telegram.script.fail("delete_webhook", 2, || TelegramError::Unavailable("500".into()));
         t.run().await;
+        assert_eq!(t.status(&me, id).await, Status::Failed);
+        // What the failed run could not take away is tried again, and is slow; meanwhile there is a new run.
+        let gate = t.telegram.script.hold("delete_webhook");
+        t.clock.advance(HOUR);
+        tokio::join!(t.run(), async {
+            gate.reached().await;
+            redeploy(&t, &me, id).await.unwrap();
+            Runner::new(t.services.clone()).run_due().await.unwrap();
+            assert_eq!(t.status(&me, id).await, Active);
+            gate.open();
+        });
+        t.run_after(CHECKED).await;
+        assert_eq!(t.status(&me, id).await, Active);
+        assert!(t.telegram.webhook(&token).is_some());
+        t.finish().await;
+    }
+
+    async fn a_worker_that_vanished_leaves_no_webhook(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let token = bot_token(t.number() - 1);
+        t.workers.lose(id);
+        t.services.fail_missing_workers().await.unwrap();
+        t.run().await;
+        assert_eq!((t.status(&me, id).await, t.telegram.webhook(&token)), (Status::Failed, None));
         t.finish().await;
     }
 

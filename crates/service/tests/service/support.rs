@@ -11,6 +11,8 @@ use reef_store::EventRow;
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
+/// By then a removal that was begun has been looked after.
+pub const CHECKED: Duration = Duration::from_secs(16);
 /// The smallest step of Reef's time.
 pub const TICK: Duration = Duration::from_millis(1);
 

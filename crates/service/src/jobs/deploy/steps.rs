@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use tokio::time::sleep;
 
 use super::{Deployment, Halt};
+use crate::hub::change_of;
 use crate::ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, WorkerSpec};
 
 /// Between two tries of a step whose vendor did not answer: short, for somebody is waiting.
@@ -18,17 +19,34 @@ const HEALTH_TRIES: usize = 5;
 impl Deployment<'_> {
     /// The steps, each with its failure code; gives the worker's URL.
     pub(super) async fn steps(&self) -> Result<String, Halt> {
-        let bot = self.check_bot().await?;
+        let bot = self.unless_overtaken(self.check_bot()).await?;
         let spec = self.check_model(&bot).await?;
         self.still_current().await?;
         self.fence_old_worker().await?;
         let started = self.start_worker(&spec).await?;
         self.still_current().await?;
         if let Some(url) = &started.webhook_url {
-            self.set_webhook(url, &spec).await?;
+            self.unless_overtaken(self.set_webhook(url, &spec)).await?;
         }
-        self.check_health().await?;
+        self.unless_overtaken(self.check_health()).await?;
         Ok(started.worker_url)
+    }
+
+    /// A step that is left where it stands when the run is not the current one any more: somebody may be waiting for
+    /// its end.
+    async fn unless_overtaken<T>(
+        &self,
+        step: impl Future<Output = Result<T, Halt>> + Send,
+    ) -> Result<T, Halt> {
+        let (id, user) = (self.assistant.id, self.assistant.user_id);
+        let mut news = self.services.hub().listen();
+        tokio::pin!(step);
+        loop {
+            tokio::select! {
+                done = &mut step => return done,
+                () = change_of(&mut news, user, Some(id)) => self.still_current().await?,
+            }
+        }
     }
 
     /// Whose bot it is, and that no other running assistant answers as it.
@@ -58,7 +76,7 @@ impl Deployment<'_> {
             ApiMode::Byok => {
                 let key = self.services.open_model_key(a.id, &self.secrets)?;
                 let key = key.ok_or(Halt::Failed(FailureCode::ModelKeyRejected))?;
-                self.try_model(provider, &model_id, &key).await?;
+                self.unless_overtaken(self.try_model(provider, &model_id, &key)).await?;
                 (model_id, key)
             }
             ApiMode::Managed => {
@@ -67,17 +85,11 @@ impl Deployment<'_> {
                 (id, key)
             }
         };
-        let secret_of = format!(
-            "{}/{}",
-            a.id,
-            crate::vault::hex(self.secrets.bot_fingerprint.as_deref().unwrap_or_default())
-        );
         Ok(WorkerSpec {
             worker: self.worker.clone(),
             name: a.name().to_owned(),
             bot_token: self.bot_token.clone(),
-            // The same for every run with this bot, so that a late call of an old run changes nothing.
-            webhook_secret: self.services.vault().derive("telegram webhook secret", &secret_of).into(),
+            webhook_secret: self.services.webhook_secret(a.id, &self.secrets),
             bot_id: bot.id,
             bot_username: bot.username.clone(),
             provider,

@@ -1,0 +1,184 @@
+//! A customer who buys, activates, redeploys, stops and deletes, and remembers what was answered.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::client::{Answer, Customer};
+use crate::ledger::{Ledger, Wanted};
+
+/// How many assistants a customer leaves standing before it deletes the next ones.
+const LEFT_STANDING: usize = 3;
+/// How long a payment or a deployment may take before it is a finding.
+const PATIENCE: Duration = Duration::from_secs(330);
+/// How often a stop or a delete that was answered 502 is asked for again.
+const REMOVAL_TRIES: usize = 30;
+
+/// One customer at work.
+pub struct Actor {
+    /// Its account.
+    pub customer: Customer,
+    /// Which one.
+    pub number: usize,
+    /// Where its decisions come from.
+    pub rng: fastrand::Rng,
+    /// Where it writes what was answered.
+    pub ledger: Arc<Ledger>,
+    /// How many bots it has made.
+    pub made: u64,
+}
+
+impl Actor {
+    /// One assistant after the other, until `stopped`.
+    pub async fn run(mut self, stopped: watch::Receiver<bool>) -> Result<()> {
+        let mut standing = 0;
+        while !*stopped.borrow() {
+            let Some(id) = self.buy().await? else { continue };
+            if self.activate(&id).await? {
+                for _ in 0..self.rng.u32(1..6) {
+                    if *stopped.borrow() {
+                        break;
+                    }
+                    self.change(&id).await?;
+                }
+            }
+            if standing >= LEFT_STANDING || self.rng.bool() {
+                self.remove(&id, Wanted::Deleted).await?;
+            } else {
+                standing += 1;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> Result<Answer> {
+        self.customer.send(&self.ledger, &mut self.rng, method, path, body.as_ref()).await
+    }
+
+    fn unexpected(&self, id: &str, what: &str, answer: &Answer) {
+        let again = if answer.is_retried { ", sent again after a broken connection" } else { "" };
+        self.ledger.problem(format!("{id}: {what}{again} was answered {} {}", answer.status, answer.body));
+    }
+
+    /// Buys a slot and pays for it; `None` when there are too many unpaid ones, which are then deleted.
+    async fn buy(&mut self) -> Result<Option<String>> {
+        let answer = self.send(Method::POST, "/purchase", Some(json!({"apiMode": "byok"}))).await?;
+        if answer.status == 429 {
+            self.clear_unpaid().await?;
+            return Ok(None);
+        }
+        let text = |key: &str| answer.data()[key].as_str().map(str::to_owned);
+        let (201, Some(id), Some(page)) = (answer.status, text("deploymentId"), text("checkoutUrl")) else {
+            self.unexpected("-", "purchase", &answer);
+            return Ok(None);
+        };
+        self.ledger.bought(self.number, &id);
+        // A few never pay.
+        if self.rng.u32(..12) == 0 {
+            return Ok(None);
+        }
+        let paid = self.customer.http.post(format!("{page}/pay")).send().await.context("paying")?;
+        anyhow::ensure!(paid.status() == 303, "the checkout page answered {}", paid.status());
+        self.ledger.note(&id, |kept| kept.is_paid = true);
+        Ok(self.wait(&id, "purchased", |status| status == "purchased").await?.then_some(id))
+    }
+
+    /// Orders whose purchase was never answered are nobody's.
+    async fn clear_unpaid(&mut self) -> Result<()> {
+        let answer = self.send(Method::GET, "", None).await?;
+        for record in answer.data().as_array().cloned().unwrap_or_default() {
+            if let ("pending_payment", Some(id)) =
+                (record["status"].as_str().unwrap_or(""), record["id"].as_str())
+            {
+                self.remove(id, Wanted::Deleted).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn activate(&mut self, id: &str) -> Result<bool> {
+        self.made += 1;
+        let token = format!(
+            "{}:okAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            100_000_000 + self.number * 1_000_000 + usize::try_from(self.made)?
+        );
+        let body = json!({
+            "name": format!("Assistant {}", self.made), "modelProvider": "anthropic",
+            "modelId": "claude-sonnet-4-5-20250929", "modelApiKey": "sk-ant-chaos", "telegramBotToken": token,
+            "callbackUrl": format!("https://callbacks.sandbox.test/{id}"),
+        });
+        let answer = self.send(Method::POST, &format!("/{id}/activate"), Some(body)).await?;
+        if answer.status != 200 {
+            self.unexpected(id, "activate", &answer);
+            return Ok(false);
+        }
+        let worker = answer.data()["workerName"].as_str().map(str::to_owned);
+        self.ledger.note(id, |kept| {
+            (kept.wanted, kept.token, kept.worker) = (Wanted::Running, Some(token), worker);
+        });
+        Ok(true)
+    }
+
+    /// Something or other.
+    async fn change(&mut self, id: &str) -> Result<()> {
+        tokio::time::sleep(Duration::from_millis(self.rng.u64(0..2000))).await;
+        if self.rng.u32(..3) == 0 {
+            return self.remove(id, Wanted::Stopped).await;
+        }
+        // A redeployment is refused while one runs.
+        if !self.wait(id, "the end of a deployment", |status| status != "deploying").await? {
+            return Ok(());
+        }
+        let answer = self.send(Method::POST, &format!("/{id}/redeploy"), None).await?;
+        if answer.status == 200 {
+            self.ledger.note(id, |kept| kept.wanted = Wanted::Running);
+        } else {
+            self.unexpected(id, "redeploy", &answer);
+        }
+        Ok(())
+    }
+
+    /// Stops or deletes; a 502 is asked for again, with a new key, as it says that this is safe.
+    async fn remove(&mut self, id: &str, wanted: Wanted) -> Result<()> {
+        let (method, path) = match wanted {
+            Wanted::Deleted => (Method::DELETE, format!("/{id}")),
+            _ => (Method::POST, format!("/{id}/stop")),
+        };
+        for _ in 0..REMOVAL_TRIES {
+            let answer = self.send(method.clone(), &path, None).await?;
+            match answer.status {
+                200 => {
+                    self.ledger.note(id, |kept| kept.wanted = wanted);
+                    return Ok(());
+                }
+                502 => tokio::time::sleep(Duration::from_millis(self.rng.u64(100..1500))).await,
+                _ => {
+                    self.unexpected(id, &format!("{method} {path}"), &answer);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the status is right; `false` and a finding when it never is.
+    async fn wait(&mut self, id: &str, what: &str, is_right: impl Fn(&str) -> bool) -> Result<bool> {
+        let started = Instant::now();
+        let mut last = String::new();
+        while started.elapsed() < PATIENCE {
+            let answer = self.send(Method::GET, &format!("/{id}/status?wait=2"), None).await?;
+            answer.data()["status"].as_str().unwrap_or_default().clone_into(&mut last);
+            if is_right(&last) {
+                return Ok(true);
+            }
+            // After a broken long-poll, or when it ends at once.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        self.ledger.problem(format!("{id}: {what} did not come; it is {last}"));
+        Ok(false)
+    }
+}

@@ -1,0 +1,33 @@
+//! A small load balancer of connections in front of the replicas, as an operator would have one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context as _, Result};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Listens, and hands each connection to the next replica that takes it; when none does, the client's connection is
+/// closed. Gives the address.
+pub async fn start(replicas: Vec<SocketAddr>) -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("the balancer cannot listen")?;
+    let address = listener.local_addr().context("the balancer's address")?;
+    let (replicas, next) = (Arc::new(replicas), Arc::new(AtomicUsize::new(0)));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (replicas, first) = (Arc::clone(&replicas), next.fetch_add(1, Ordering::Relaxed));
+            tokio::spawn(async move { pass_on(client, &replicas, first).await });
+        }
+    });
+    Ok(address)
+}
+
+async fn pass_on(mut client: TcpStream, replicas: &[SocketAddr], first: usize) {
+    for step in 0..replicas.len() {
+        if let Ok(mut replica) = TcpStream::connect(replicas[(first + step) % replicas.len()]).await {
+            // Either side may go at any time: that is the point.
+            drop(tokio::io::copy_bidirectional(&mut client, &mut replica).await);
+            return;
+        }
+    }
+}

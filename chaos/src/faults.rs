@@ -1,0 +1,58 @@
+//! Vendors that answer late, twice, with errors, and not at all.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::world::SandboxUrl;
+
+/// Calls that may fail.
+const PATHS: [&str; 9] = [
+    "/telegram/*/getMe",
+    "/telegram/*/setWebhook",
+    "/telegram/*/deleteWebhook",
+    "/telegram/*/sendMessage",
+    "/anthropic/*",
+    "/polar/v1/checkouts/*",
+    "/polar/v1/subscriptions/*",
+    "/telegram/*",
+    "/polar/*",
+];
+/// Deliveries that may be made twice.
+const DELIVERIES: [&str; 2] = ["/webhooks/polar", "/workers/*/telegram"];
+
+/// Orders failures until `stopped`, then takes them back; gives how many were ordered.
+pub async fn misbehave(
+    sandbox: SandboxUrl,
+    mut rng: fastrand::Rng,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<u64> {
+    let mut ordered = 0;
+    while !*stopped.borrow() {
+        let faults: Vec<Value> = (0..rng.u32(1..5)).map(|_| fault(&mut rng)).collect();
+        ordered += u64::try_from(faults.len())?;
+        sandbox.put_faults(&json!(faults)).await.context("ordering faults")?;
+        let pause = Duration::from_millis(rng.u64(200..1500));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            changed = stopped.changed() => changed.context("nobody tells when to stop")?,
+        }
+    }
+    sandbox.put_faults(&json!([])).await.context("taking the faults back")?;
+    Ok(ordered)
+}
+
+fn fault(rng: &mut fastrand::Rng) -> Value {
+    let path = PATHS[rng.usize(..PATHS.len())];
+    let times = rng.u32(1..4);
+    match rng.u32(..10) {
+        0..=2 => json!({"path": path, "times": times, "status": 500}),
+        3 => json!({"path": path, "times": times, "status": 429}),
+        4 | 5 => json!({"path": path, "times": times, "delayMs": rng.u64(200..4000)}),
+        6 => json!({"path": path, "times": 1, "delayMs": 600_000}),
+        7 => json!({"path": path, "times": times, "drop": true}),
+        _ => json!({"path": DELIVERIES[rng.usize(..DELIVERIES.len())], "times": times, "twice": true}),
+    }
+}

@@ -1,0 +1,33 @@
+//! `kill -9` at random moments.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::world::World;
+
+/// How often it says how far it is.
+const EVERY: u32 = 10;
+
+/// Kills a random process `kills` times and starts it again each time, sometimes in the middle of its start.
+pub async fn kill(world: &mut World, kills: u32, mut rng: fastrand::Rng) -> Result<()> {
+    let started = Instant::now();
+    for kill in 1..=kills {
+        tokio::time::sleep(Duration::from_millis(rng.u64(50..2500))).await;
+        let victim = rng.usize(..world.replicas());
+        world.kill(victim).await?;
+        tokio::time::sleep(Duration::from_millis(rng.u64(0..500))).await;
+        world.start(victim)?;
+        // Now and then the next one comes while this one is still starting.
+        if rng.u32(..5) > 0 {
+            world.ready(victim).await?;
+        }
+        if kill % EVERY == 0 {
+            println!("chaos: {kill} of {kills} kills after {:.0} s", started.elapsed().as_secs_f32());
+        }
+    }
+    for replica in 0..world.replicas() {
+        world.ready(replica).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! The processes: the sandbox, which lives through it all, and Reef, once on SQLite or twice on PostgreSQL.
+
+use std::fs::{File, OpenOptions};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use reqwest::{Client, Url};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
+
+use crate::balancer;
+use crate::client::{self, Customer};
+
+/// How long a process may take to answer after its start.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// 32 bytes of ones: both replicas need the same, and nothing here is a secret.
+const SECRET_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+const PASSWORD: &str = "correct horse 9 battery\n";
+
+/// Where the sandbox is.
+#[derive(Clone)]
+pub struct SandboxUrl {
+    http: Client,
+    base: String,
+}
+
+impl SandboxUrl {
+    /// Orders failures of the next vendor calls.
+    pub async fn put_faults(&self, faults: &Value) -> Result<()> {
+        let answer = self.http.put(format!("{}/sandbox/faults", self.base)).json(faults).send().await?;
+        let status = answer.status();
+        if !status.is_success() {
+            bail!("the sandbox refused faults with {status}: {}", answer.text().await?);
+        }
+        Ok(())
+    }
+}
+
+struct Replica {
+    address: SocketAddr,
+    process: Option<Child>,
+    log: PathBuf,
+}
+
+/// Everything that runs.
+pub struct World {
+    folder: TempDir,
+    reef: PathBuf,
+    vars: Vec<(String, String)>,
+    sandbox_process: Child,
+    sandbox: SandboxUrl,
+    replicas: Vec<Replica>,
+    public: String,
+    http: Client,
+}
+
+impl World {
+    /// One Reef on a SQLite file.
+    pub async fn on_sqlite(reef: &Path) -> Result<Self> {
+        let folder = folder()?;
+        let url = format!("sqlite://{}", folder.path().join("reef.db").display());
+        Self::begin(reef, folder, url, 1).await
+    }
+
+    /// Two Reefs on a new database in this PostgreSQL, which is left there: it may be what is to be looked at.
+    pub async fn on_postgres(reef: &Path, server: &str, seed: u64) -> Result<Self> {
+        let name = format!("chaos_{seed:016x}_{}", std::process::id());
+        let mut connection = PgConnection::connect(server).await.context("PostgreSQL does not answer")?;
+        // The name is made of digits and letters.
+        let create = AssertSqlSafe(format!("create database {name}"));
+        connection.execute(create).await.context("creating a database")?;
+        let mut url = Url::parse(server).context("the PostgreSQL's URL")?;
+        url.set_path(&name);
+        Self::begin(reef, folder()?, url.into(), 2).await
+    }
+
+    async fn begin(reef: &Path, folder: TempDir, database: String, replicas: usize) -> Result<Self> {
+        let http = client::http()?;
+        let sandbox_address = free_address()?;
+        let base = format!("http://{sandbox_address}");
+        let replicas: Vec<_> = (0..replicas)
+            .map(|number| {
+                let log = folder.path().join(format!("reef-{number}.log"));
+                Ok(Replica { address: free_address()?, process: None, log })
+            })
+            .collect::<Result<_>>()?;
+        let balancer = balancer::start(replicas.iter().map(|replica| replica.address).collect()).await?;
+        let public = format!("http://{balancer}");
+        let bind = sandbox_address.to_string();
+        let sandbox_process = process(reef, &folder.path().join("sandbox.log"), folder.path())?
+            .args(["sandbox", "--bind", &bind, "--database", "world.db"])
+            .stdout(File::create(folder.path().join("environment")).context("a file")?)
+            .spawn()
+            .context("starting the sandbox")?;
+        wait_for(&http, &format!("{base}/sandbox/")).await?;
+        let printed = std::fs::read_to_string(folder.path().join("environment")).context("its variables")?;
+        let given = printed.lines().filter(|line| !line.starts_with('#'));
+        let mut vars: Vec<_> = given.filter_map(|line| line.split_once('=')).map(pair).collect();
+        vars.extend(
+            [
+                ("DATABASE_URL", database.as_str()),
+                ("PUBLIC_URL", &public),
+                ("SECRET_KEY", SECRET_KEY),
+                ("RATE_LIMIT_PER_MINUTE", "1000000"),
+                ("RUST_LOG", "info"),
+            ]
+            .map(pair),
+        );
+        let sandbox = SandboxUrl { http: http.clone(), base };
+        let reef = reef.to_owned();
+        let mut this = Self { folder, reef, vars, sandbox_process, sandbox, replicas, public, http };
+        for replica in 0..this.replicas.len() {
+            this.start(replica)?;
+            this.ready(replica).await?;
+        }
+        Ok(this)
+    }
+
+    /// How many Reefs there are.
+    pub const fn replicas(&self) -> usize {
+        self.replicas.len()
+    }
+
+    /// Where logs and databases are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The sandbox.
+    pub const fn sandbox(&self) -> &SandboxUrl {
+        &self.sandbox
+    }
+
+    /// SIGKILL.
+    pub async fn kill(&mut self, replica: usize) -> Result<()> {
+        if let Some(mut process) = self.replicas[replica].process.take() {
+            if let Some(status) = process.try_wait()? {
+                bail!("replica {replica} had ended by itself ({status}); see its log");
+            }
+            process.kill().await.context("killing a replica")?;
+        }
+        Ok(())
+    }
+
+    /// Starts a replica, without waiting for it.
+    pub fn start(&mut self, replica: usize) -> Result<()> {
+        let Replica { address, process: running, log } = &mut self.replicas[replica];
+        let mut command = process(&self.reef, log, self.folder.path())?;
+        command.arg("serve").envs(self.vars.iter().map(|(name, value)| (name, value)));
+        *running = Some(command.env("BIND_ADDR", address.to_string()).spawn().context("starting Reef")?);
+        Ok(())
+    }
+
+    /// Waits until a replica says that it can serve.
+    pub async fn ready(&self, replica: usize) -> Result<()> {
+        wait_for(&self.http, &format!("http://{}/readyz", self.replicas[replica].address)).await
+    }
+
+    /// A new account with a key.
+    pub async fn customer(&self, number: u64) -> Result<Customer> {
+        let email = format!("customer{number}@example.com");
+        self.command(&["user", "create", "--email", &email, "--password-stdin"]).await?;
+        let key = self.command(&["key", "create", "--email", &email, "--name", "chaos"]).await?;
+        let callback_secret = self.command(&["callback-secret", "--email", &email]).await?;
+        let (base, sandbox) = (self.public.clone(), self.sandbox.base.clone());
+        Ok(Customer { http: self.http.clone(), base, sandbox, key, callback_secret })
+    }
+
+    /// Runs a command of the binary and gives what it prints.
+    async fn command(&self, args: &[&str]) -> Result<String> {
+        let mut command = process(&self.reef, &self.folder.path().join("commands.log"), self.folder.path())?;
+        command.args(args).envs(self.vars.iter().map(|(name, value)| (name, value)));
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting reef")?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that does not read it may have ended already.
+            drop(stdin.write_all(PASSWORD.as_bytes()).await);
+        }
+        let output = child.wait_with_output().await.context("waiting for reef")?;
+        if !output.status.success() {
+            bail!("`reef {}` failed; see commands.log", args.join(" "));
+        }
+        Ok(String::from_utf8(output.stdout).context("UTF-8")?.trim().to_owned())
+    }
+
+    /// Ends every process.
+    pub async fn end(&mut self) {
+        let all = self.replicas.iter_mut().filter_map(|replica| replica.process.as_mut());
+        for process in all.chain([&mut self.sandbox_process]) {
+            if let Err(error) = process.kill().await {
+                eprintln!("chaos: a process could not be ended: {error}");
+            }
+        }
+    }
+
+    /// Keeps the folder; gives where it is.
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
+    }
+}
+
+fn folder() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("reef-chaos-").tempdir().context("making a temporary folder")
+}
+
+/// The binary in this folder, with nothing of our environment, its output appended to `log`.
+fn process(reef: &Path, log: &Path, folder: &Path) -> Result<Command> {
+    let log = OpenOptions::new().create(true).append(true).open(log).context("opening a log")?;
+    let mut command = Command::new(reef);
+    let out = log.try_clone().context("a log")?;
+    command.env_clear().current_dir(folder).stdin(Stdio::null()).stdout(out).stderr(log).kill_on_drop(true);
+    Ok(command)
+}
+
+fn pair((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+fn free_address() -> Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).context("a free port")
+}
+
+async fn wait_for(http: &Client, url: &str) -> Result<()> {
+    let started = Instant::now();
+    while started.elapsed() < START_LIMIT {
+        let answer = http.get(url).timeout(Duration::from_secs(2)).send().await;
+        if answer.is_ok_and(|answer| answer.status().is_success()) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    bail!("{url} did not answer within {} s", START_LIMIT.as_secs())
+}

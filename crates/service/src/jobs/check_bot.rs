@@ -1,0 +1,161 @@
+//! Seeing that a bot is as its assistant's status says, after something that may have been done to it half.
+//!
+//! Stopping and deleting end the webhook before they commit. A process that dies between, or a Telegram that says
+//! nothing, would leave an assistant `active` that hears nobody. So each begins by enqueueing this job, and takes it
+//! back when it commits. The job looks at what is, brings it about at Telegram, and looks again: whoever changes
+//! something meanwhile has a job of its own, or has committed and is seen.
+
+use std::time::Duration;
+
+use reef_domain::Assistant;
+use reef_domain::ids::{AssistantId, JobId};
+use reef_domain::state::{Event, State};
+use reef_store::Secrets;
+use secrecy::ExposeSecret as _;
+use tokio::time::{sleep, timeout};
+
+use super::{Job, JobError};
+use crate::assistants::{REMOVAL_TIMEOUT, worker_ref};
+use crate::error::Error;
+use crate::ports::TelegramError;
+use crate::services::Services;
+use crate::work::Work;
+
+/// After how long what was begun is over, one way or the other: longer than a removal may take.
+pub(crate) const CHECK_AFTER: Duration = Duration::from_secs(15);
+/// How long a check waits for a deployment under way, which sets the webhook itself.
+const DEPLOYING_WAIT: Duration = Duration::from_secs(5);
+
+/// How often a removal looks whether other jobs are done with the bot.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What the dedup keys of an assistant's checks begin with.
+pub(super) fn prefix(id: AssistantId) -> String {
+    format!("check_bot:{id}:")
+}
+
+impl Work<'_> {
+    /// Has the bot looked at after a while, unless [`Work::cancel_checks`] takes it back.
+    pub async fn check_bot_later(&mut self, id: AssistantId) -> Result<JobId, Error> {
+        let at = self.now.plus(CHECK_AFTER);
+        self.enqueue_check(id, at).await
+    }
+
+    /// Has the bot looked at now.
+    pub async fn check_bot_now(&mut self, id: AssistantId) -> Result<JobId, Error> {
+        let at = self.now;
+        self.enqueue_check(id, at).await
+    }
+
+    /// What was begun has ended well.
+    pub async fn cancel_checks(&mut self, checks: &[JobId]) -> Result<(), Error> {
+        for check in checks {
+            self.tx.cancel_job(*check).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Services {
+    /// Has a bot looked at now, in a transaction of its own.
+    pub(super) async fn check_bot_soon(&self, id: AssistantId) -> Result<(), Error> {
+        let mut work = self.work().await?;
+        work.check_bot_now(id).await?;
+        work.commit().await
+    }
+
+    /// Brings the bot's webhook about as the status says.
+    pub(super) async fn check_bot(&self, id: AssistantId) -> Result<(), JobError> {
+        let Some((assistant, secrets)) = self.bot_of(id).await? else { return Ok(()) };
+        if self.is_being_removed(id).await? {
+            return Err(JobError::RetryAt(self.now().plus(CHECK_AFTER), "a removal is under way".to_owned()));
+        }
+        match &assistant.state {
+            State::PendingPayment | State::Purchased => return Ok(()),
+            State::Deploying { .. } => {
+                let why = "a deployment is under way".to_owned();
+                return Err(JobError::RetryAt(self.now().plus(DEPLOYING_WAIT), why));
+            }
+            State::Active { .. } => self.restore_bot(&assistant, &secrets).await?,
+            State::Failed { run, .. } | State::Stopped { run, .. } => {
+                self.remove_stopped_worker(&worker_ref(&assistant, run)).await?;
+            }
+        }
+        let now = self.bot_of(id).await?.map(|(assistant, _)| assistant.state);
+        if now.is_none_or(|state| state == assistant.state) && !self.is_being_removed(id).await? {
+            return Ok(());
+        }
+        // Somebody was at it too, and who of us Telegram heard last is not known.
+        Err(JobError::RetryAt(self.now().plus(CHECK_AFTER), "something else was done to the bot".to_owned()))
+    }
+
+    /// Whether somebody may be removing the worker now: a check that is not due yet belongs to a removal.
+    async fn is_being_removed(&self, id: AssistantId) -> Result<bool, Error> {
+        let mut tx = self.store().read().await?;
+        Ok(tx.count_jobs_ahead(&prefix(id), self.now()).await? > 0)
+    }
+
+    /// Waits until no job in any process is at an assistant's bot; `false` when one still is after 12 s.
+    pub(crate) async fn wait_for_bot_jobs(&self, id: AssistantId) -> Result<bool, Error> {
+        let waited = timeout(REMOVAL_TIMEOUT, async {
+            loop {
+                let now = self.now();
+                let mut tx = self.store().read().await?;
+                let running = tx.count_jobs_running(&prefix(id), now).await?
+                    + tx.count_jobs_running(&format!("deploy:{id}:"), now).await?;
+                if running == 0 {
+                    return Ok::<_, Error>(());
+                }
+                drop(tx);
+                sleep(LOOK_EVERY).await;
+            }
+        });
+        waited.await.map_or(Ok(false), |looked| looked.map(|()| true))
+    }
+
+    async fn bot_of(&self, id: AssistantId) -> Result<Option<(Assistant, Secrets)>, Error> {
+        let mut tx = self.store().read().await?;
+        let Some(assistant) = tx.assistant(id).await? else { return Ok(None) };
+        let secrets = tx.secrets(id).await?;
+        Ok(Some((assistant, secrets)))
+    }
+
+    /// Sets the webhook of an active assistant; one whose worker has gone has failed.
+    async fn restore_bot(&self, assistant: &Assistant, secrets: &Secrets) -> Result<(), JobError> {
+        let Some(run) = assistant.state.run() else { return Ok(()) };
+        let worker = worker_ref(assistant, run);
+        let missing = self.ports().workers.missing(std::slice::from_ref(&worker)).await;
+        if !missing.map_err(|error| JobError::Retry(error.into()))?.is_empty() {
+            let vanished = Event::WorkerVanished { generation: worker.generation };
+            if self.fail_run(&worker, vanished).await? {
+                tracing::warn!(assistant_id = %assistant.id, "a worker has vanished");
+            }
+            return Ok(());
+        }
+        let token = self.open_bot_token(assistant.id, secrets)?;
+        let (Some(url), Some(token)) = (self.ports().workers.webhook_url(&worker), token) else {
+            return Ok(());
+        };
+        let secret = self.webhook_secret(assistant.id, secrets);
+        match self.ports().telegram.set_webhook(&token, &url, secret.expose_secret()).await {
+            Ok(()) => tracing::info!(assistant_id = %assistant.id, "a bot's webhook was set again"),
+            // What its owner has done at Telegram is not ours to undo.
+            Err(error @ (TelegramError::TokenRejected | TelegramError::Conflict)) => {
+                tracing::warn!(assistant_id = %assistant.id, error = %error, "a bot's webhook could not be set again");
+            }
+            Err(TelegramError::RateLimited { seconds }) => {
+                let at = self.now().plus(Duration::from_secs(seconds.clamp(1, 3600)));
+                return Err(JobError::RetryAt(at, "telegram asks to wait".to_owned()));
+            }
+            Err(error @ TelegramError::Unavailable(_)) => return Err(JobError::Retry(error.into())),
+        }
+        Ok(())
+    }
+}
+
+impl Work<'_> {
+    async fn enqueue_check(&mut self, id: AssistantId, at: reef_domain::Timestamp) -> Result<JobId, Error> {
+        let reason = self.new_uuid();
+        self.enqueue_at(Job::CheckBot { assistant_id: id, reason }, at).await
+    }
+}

@@ -1,0 +1,320 @@
+//! Death between any two steps. A use case is run again and again, and each time its process dies one wait later:
+//! before and after every call to the outside, and between any two words with the database. Another process then
+//! goes on, and the end has to be right each time.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::ApiMode;
+use reef_domain::wire::Status::{self, Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
+use reef_service::ports::TelegramError;
+use reef_service::testing::{TestServices, bot_token};
+use reef_service::{Caller, Error, jobs::Runner};
+use reef_store::on_both_databases;
+use serde_json::{Value, json};
+
+use crate::support::{SECOND, delete, redeploy, stop, walk};
+
+/// More waits than any use case here has.
+const WAITS_MAX: usize = 2000;
+/// On PostgreSQL, whose every word takes several waits, not every one of them.
+const STRIDE_POSTGRES: usize = 9;
+
+/// Runs a future until it has waited so often; then it is dropped where it stands, as a killed process is.
+struct Mortal<F> {
+    life: Pin<Box<F>>,
+    waits: usize,
+}
+
+impl<F: Future> Future for Mortal<F> {
+    /// `None` when it has died.
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.waits == 0 {
+            return Poll::Ready(None);
+        }
+        self.waits -= 1;
+        self.life.as_mut().poll(context).map(Some)
+    }
+}
+
+/// One assistant of a test, and what has to be known about it.
+struct Case {
+    me: Caller,
+    id: AssistantId,
+    token: String,
+}
+
+impl Case {
+    async fn activated(t: &TestServices, me: &Caller) -> Self {
+        let id = t.paid(me).await;
+        t.activate(me, id).await.unwrap();
+        Self { me: *me, id, token: bot_token(t.number() - 1) }
+    }
+
+    async fn active(t: &TestServices, me: &Caller) -> Self {
+        let case = Self::activated(t, me).await;
+        t.run().await;
+        assert_eq!(case.status(t).await, Some(Active));
+        case
+    }
+
+    /// `None` when it is deleted.
+    async fn status(&self, t: &TestServices) -> Option<Status> {
+        match t.services.assistant(&self.me, &self.id.to_string()).await {
+            Ok(record) => {
+                assert!(record.status != Failed || record.status_message.is_some());
+                Some(record.status)
+            }
+            Err(Error::NotFound) => None,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// Everything that hangs on the status is as the status says.
+    async fn is_consistent(&self, t: &TestServices, at: usize) -> Option<Status> {
+        let status = self.status(t).await;
+        let is_active = status == Some(Active);
+        let runs = t.workers.running().iter().filter(|worker| worker.assistant_id == self.id).count();
+        assert_eq!(runs, usize::from(is_active), "workers, killed at {at}: {status:?}");
+        let has_webhook = t.telegram.webhook(&self.token).is_some();
+        assert_eq!(has_webhook, is_active, "webhook, killed at {at}: {status:?}");
+        walk(&t.events(self.id).await);
+        self.all_was_told(t, at).await;
+        if status.is_none() {
+            assert!(t.payments.revoked().contains(&TestServices::subscription_of(self.id)), "killed at {at}");
+            assert!(t.workers.forgotten().contains(&self.id), "killed at {at}");
+        }
+        status
+    }
+
+    /// The receiver has had every event after the payment, each under one id.
+    async fn all_was_told(&self, t: &TestServices, at: usize) {
+        let mut told: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+        for callback in t.callbacks.received() {
+            let body: Value = serde_json::from_str(&callback.body).unwrap();
+            if body["data"]["id"] == self.id.to_string() {
+                told.entry(body["data"]["sequence"].as_i64().unwrap()).or_default().insert(callback.id);
+            }
+        }
+        let happened: Vec<i64> = t.events(self.id).await.iter().map(|event| event.sequence).skip(1).collect();
+        assert_eq!(told.keys().copied().collect::<Vec<_>>(), happened, "callbacks, killed at {at}");
+        assert!(told.values().all(|ids| ids.len() == 1), "killed at {at}: {told:?}");
+    }
+}
+
+/// Another process takes over, and time passes until nothing is left to do.
+async fn goes_on(t: &TestServices) {
+    for wait in [11, 16, 61] {
+        t.run_after(wait * SECOND).await;
+        t.services.fail_missing_workers().await.unwrap();
+        t.services.fail_overdue_deployments().await.unwrap();
+    }
+    t.run().await;
+    assert_eq!(t.jobs().await, (0, 0), "jobs are left over");
+}
+
+/// For every wait: `set_up`, then `live` until it dies there, then `look`. Ends with the life that was not cut short.
+async fn at_every_wait<C, R>(
+    t: &TestServices,
+    set_up: impl AsyncFn() -> C,
+    live: impl AsyncFn(&C) -> R,
+    look: impl AsyncFn(&C, usize),
+) {
+    let stride = if t.db.schema().is_some() { STRIDE_POSTGRES } else { 1 };
+    for waits in (0..WAITS_MAX).step_by(stride) {
+        let case = set_up().await;
+        let lived = Mortal { life: Box::pin(live(&case)), waits }.await;
+        look(&case, waits).await;
+        if lived.is_some() {
+            assert!(waits > 3, "it was never cut short");
+            return;
+        }
+    }
+    panic!("it never came to its end");
+}
+
+/// The jobs of a process that may die.
+async fn jobs(t: &TestServices) {
+    Runner::new(t.services.clone()).run_due().await.unwrap();
+}
+
+on_both_databases! {
+    async fn of_a_deployment(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        at_every_wait(&t, async || Case::activated(&t, &me).await, async |_| jobs(&t).await, async |case, at| {
+            goes_on(&t).await;
+            assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+            assert_eq!(walk(&t.events(case.id).await), [Purchased, Deploying, Active], "killed at {at}");
+        })
+        .await;
+    }
+
+    async fn of_a_deployment_that_fails(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let set_up = async || {
+            t.telegram.script.fail("set_webhook", 9, || TelegramError::Conflict);
+            Case::activated(&t, &me).await
+        };
+        at_every_wait(&t, set_up, async |_| jobs(&t).await, async |case, at| {
+            goes_on(&t).await;
+            assert_eq!(case.is_consistent(&t, at).await, Some(Failed));
+            assert_eq!(walk(&t.events(case.id).await), [Purchased, Deploying, Failed], "killed at {at}");
+            t.telegram.script.clear();
+        })
+        .await;
+    }
+
+    async fn of_an_activation(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let set_up = async || (t.paid(&me).await, t.number());
+        let live = async |(id, number): &(AssistantId, u64)| {
+            let input = reef_service::testing::activation(*number);
+            t.services.activate(&me, &id.to_string(), Ok(input)).await.unwrap();
+        };
+        at_every_wait(&t, set_up, live, async |(id, number), at| {
+            goes_on(&t).await;
+            let case = Case { me, id: *id, token: bot_token(*number) };
+            let status = case.is_consistent(&t, at).await;
+            assert!(matches!(status, Some(Purchased | Active)), "killed at {at}: {status:?}");
+            if status == Some(Purchased) {
+                live(&(*id, *number)).await;
+                goes_on(&t).await;
+                assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+            }
+        })
+        .await;
+    }
+
+    async fn of_a_redeployment(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let live = async |case: &Case| {
+            redeploy(&t, &me, case.id).await.unwrap();
+            jobs(&t).await;
+        };
+        at_every_wait(&t, async || Case::active(&t, &me).await, live, async |case, at| {
+            goes_on(&t).await;
+            assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+        })
+        .await;
+    }
+
+    async fn of_a_stop(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let live = async |case: &Case| stop(&t, &me, case.id).await.unwrap();
+        at_every_wait(&t, async || Case::active(&t, &me).await, live, async |case, at| {
+            goes_on(&t).await;
+            let status = case.is_consistent(&t, at).await;
+            assert!(matches!(status, Some(Active | Stopped | Failed)), "killed at {at}: {status:?}");
+            stop(&t, &me, case.id).await.unwrap();
+            goes_on(&t).await;
+            assert_eq!(case.is_consistent(&t, at).await, Some(Stopped));
+        })
+        .await;
+    }
+
+    async fn of_a_stop_during_a_deployment(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let live = async |case: &Case| {
+            let (stopped, ()) = tokio::join!(stop(&t, &me, case.id), jobs(&t));
+            stopped.unwrap();
+        };
+        at_every_wait(&t, async || Case::activated(&t, &me).await, live, async |case, at| {
+            goes_on(&t).await;
+            let status = case.is_consistent(&t, at).await;
+            assert!(matches!(status, Some(Active | Stopped | Failed)), "killed at {at}: {status:?}");
+        })
+        .await;
+    }
+
+    async fn of_a_deletion(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let live = async |case: &Case| {
+            delete(&t, &me, case.id).await.unwrap();
+            jobs(&t).await;
+        };
+        at_every_wait(&t, async || Case::active(&t, &me).await, live, async |case, at| {
+            goes_on(&t).await;
+            let status = case.is_consistent(&t, at).await;
+            assert!(matches!(status, None | Some(Active | Failed)), "killed at {at}: {status:?}");
+            if status.is_some() {
+                delete(&t, &me, case.id).await.unwrap();
+                goes_on(&t).await;
+                assert_eq!(case.is_consistent(&t, at).await, None);
+            }
+        })
+        .await;
+    }
+
+    async fn of_the_end_of_a_subscription(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let set_up = async || {
+            let case = Case::active(&t, &me).await;
+            t.subscription(case.id, "subscription.revoked").await;
+            case
+        };
+        at_every_wait(&t, set_up, async |_| jobs(&t).await, async |case, at| {
+            goes_on(&t).await;
+            assert_eq!(case.is_consistent(&t, at).await, Some(Stopped));
+        })
+        .await;
+    }
+
+    async fn of_a_purchase(db: TestStore) {
+        let t = TestServices::new(db);
+        let live = async |me: &Caller| t.services.purchase(me, Ok(ApiMode::Byok)).await.unwrap();
+        at_every_wait(&t, async || t.user().await, async |me| drop(live(me).await), async |me, at| {
+            goes_on(&t).await;
+            // Every checkout there is may still be paid, whether or not its buyer was told of it.
+            for checkout in t.payments.checkouts().iter().filter(|checkout| checkout.user_id == me.user_id) {
+                t.pay(checkout.assistant_id).await;
+                assert_eq!(t.status(me, checkout.assistant_id).await, Purchased, "killed at {at}");
+            }
+            for slot in t.services.list_assistants(me).await.unwrap() {
+                assert!(matches!(slot.status, Purchased | PendingPayment), "killed at {at}: {slot:?}");
+            }
+            live(me).await;
+        })
+        .await;
+    }
+
+    async fn of_a_payment(db: TestStore) {
+        let t = TestServices::new(db);
+        let body = |id: AssistantId| {
+            let metadata = json!({"assistant_id": id.to_string()});
+            let subscription = TestServices::subscription_of(id);
+            json!({"type": "subscription.active", "timestamp": t.services.now(),
+                "data": {"id": subscription, "status": "active", "metadata": metadata}})
+            .to_string()
+        };
+        // Polar says it again until it is heard.
+        let tell = async |id: &AssistantId| {
+            let body = body(*id);
+            let headers = t.signed(&format!("webhook_of_{id}"), &body);
+            t.services.receive_polar(&headers, body.as_bytes()).await.unwrap();
+            jobs(&t).await;
+        };
+        let set_up = async || {
+            let me = t.user().await;
+            t.slot(&me).await
+        };
+        at_every_wait(&t, set_up, tell, async |id, at| {
+            tell(id).await;
+            goes_on(&t).await;
+            assert_eq!(walk(&t.events(*id).await), [Purchased], "killed at {at}");
+        })
+        .await;
+    }
+}

@@ -1,0 +1,24 @@
+//! `cargo xtask chaos`.
+
+use anyhow::Result;
+
+use crate::run::{command, run, say};
+use crate::{postgres, project};
+
+/// Builds the server and the chaos, starts a private PostgreSQL unless only SQLite is asked for, and lets loose. The
+/// arguments go to the chaos.
+pub fn chaos(args: &[String]) -> Result<()> {
+    say("building the server and the chaos");
+    run(&mut command("cargo", &["build", "--package", "reef-server", "--package", "reef-chaos"]))?;
+    let folder = project::cargo_target()?.join("debug");
+    let mut chaos = command(folder.join("reef-chaos"), &["--reef"]);
+    chaos.arg(folder.join("reef")).args(args);
+    let asks_for_sqlite = args.windows(2).any(|pair| pair == ["--database", "sqlite"]);
+    let needs_postgres =
+        !(asks_for_sqlite || args.iter().any(|arg| arg == "--database=sqlite" || arg == "--help"));
+    let database = needs_postgres.then(postgres::start).transpose()?;
+    if let Some(database) = &database {
+        chaos.args(["--postgres", &database.url]);
+    }
+    run(&mut chaos)
+}
