@@ -53,7 +53,11 @@ pub struct Page {
     pub after: Option<Cursor>,
 }
 
-fn only<'a>(params: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Issue> {
+/// The value of the parameter `name`, if it is there.
+///
+/// # Errors
+/// The [`Issue`] with a parameter that is there more than once.
+pub fn only<'a>(params: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Issue> {
     let mut found = params.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     match (found.next(), found.next()) {
         (first, None) => Ok(first),

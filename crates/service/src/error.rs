@@ -30,8 +30,8 @@ pub enum Error {
     /// It does not exist, or is somebody else's: the caller can't tell.
     #[error("Deployment not found")]
     NotFound,
-    /// The body's form is wrong.
-    #[error("Invalid request body")]
+    /// The form of the body, a header or a parameter is wrong.
+    #[error("{}", what_is_invalid(.0))]
     InvalidRequest(Vec<Issue>),
     /// The body makes no sense for this assistant.
     #[error("{message}")]
@@ -80,6 +80,18 @@ pub enum Error {
     /// Something inside.
     #[error("Unexpected server error")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+/// No body has fields of these names.
+fn what_is_invalid(issues: &[Issue]) -> &'static str {
+    let all = |names: &[&str]| !issues.is_empty() && issues.iter().all(|issue| names.contains(&&*issue.path));
+    if all(&["Idempotency-Key"]) {
+        "Invalid request header"
+    } else if all(&["wait", "limit", "cursor", "mode", "provider"]) {
+        "Invalid query parameter"
+    } else {
+        "Invalid request body"
+    }
 }
 
 impl Error {

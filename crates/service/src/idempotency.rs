@@ -62,6 +62,18 @@ pub enum Claimed {
     },
 }
 
+/// Passes for what can be a key.
+///
+/// # Errors
+/// What is wrong with the header.
+pub fn check_key(key: &str) -> Result<(), Issue> {
+    if (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let message = "An idempotency key has 1 to 255 visible ASCII characters.";
+    Err(Issue::new("Idempotency-Key", "invalid_value", message))
+}
+
 impl Work<'_> {
     /// Keeps the answer of the request that this is done for, in the same transaction: a process that dies after the
     /// commit has answered all the same, when the client asks again.
@@ -105,10 +117,10 @@ impl Services {
         }
     }
 
-    /// Claims a key for a request whose method, path and body have this fingerprint.
+    /// Claims a key that [`check_key`] has passed for a request whose method, path and body have this fingerprint.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a key that is none, [`Error::IdempotencyKeyReused`] when it was used for
+    /// [`Error::IdempotencyKeyReused`] when it was used for
     /// another request, [`Error::RequestInProgress`] while the first request runs.
     pub async fn claim_request(
         &self,
@@ -116,10 +128,6 @@ impl Services {
         key: &str,
         fingerprint: Vec<u8>,
     ) -> Result<Claimed, Error> {
-        if key.is_empty() || key.len() > KEY_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let message = "An idempotency key has 1 to 255 visible ASCII characters.";
-            return Err(Error::InvalidRequest(vec![Issue::new("Idempotency-Key", "invalid_value", message)]));
-        }
         let now = self.now();
         let mut tx = self.store().begin().await?;
         let earlier = tx

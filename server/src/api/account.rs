@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use reef_domain::catalog::{self, Model};
 use reef_domain::wire::{ApiMode, Provider};
-use reef_domain::{Issue, Timestamp};
+use reef_domain::{Issue, Timestamp, page};
 use reef_service::{Error, Services};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -122,13 +122,14 @@ pub async fn models(
     Params(params): Params,
 ) -> Result<Json<ModelListResponse>, ApiError> {
     caller.require(reef_domain::wire::Scope::Read)?;
-    let value = |name: &str| params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let mut issues = Vec::new();
-    let mode = value("mode").map(ApiMode::parse);
+    let mut value = |name| page::only(&params, name).map_err(|issue| issues.push(issue)).ok().flatten();
+    let (mode, provider) = (value("mode"), value("provider"));
+    let mode = mode.map(ApiMode::parse);
     if mode == Some(None) {
         issues.push(Issue::new("mode", "invalid_value", "This must be byok or managed."));
     }
-    let provider = value("provider").map(catalog::provider).transpose();
+    let provider = provider.map(catalog::provider).transpose();
     let provider = provider.map_err(|issue| issues.push(Issue { path: "provider".to_owned(), ..issue }));
     if !issues.is_empty() {
         return Err(Error::InvalidRequest(issues).into());

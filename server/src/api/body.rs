@@ -13,6 +13,10 @@ use super::ApiError;
 /// The longest body that is read, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
 
+/// A header that is wrong, to be told when the body's turn is.
+#[derive(Clone, Debug)]
+pub(super) struct BadHeader(pub Issue);
+
 /// A body as it was read. What is wrong with it is told later, to whom the assistant belongs.
 pub struct JsonBody(Parsed<Map<String, Value>>);
 
@@ -27,8 +31,11 @@ impl<S: Sync> FromRequest<S> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let bytes = read(body).await?;
+        if let Some(BadHeader(issue)) = parts.extensions.remove() {
+            return Ok(Self(Err(vec![issue])));
+        }
         Ok(Self(object(&parts.headers, &bytes)))
     }
 }
@@ -56,8 +63,12 @@ fn object(headers: &HeaderMap, bytes: &[u8]) -> Parsed<Map<String, Value>> {
         return Ok(Map::new());
     }
     if !is_json(headers) {
-        let message = "A body needs the header Content-Type: application/json.";
+        let message = "A body needs the header Content-Type: application/json, and UTF-8.";
         return Err(vec![Issue::new("", "invalid_content_type", message)]);
+    }
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        let message = "A body is sent as it is, without Content-Encoding.";
+        return Err(vec![Issue::new("", "invalid_content_encoding", message)]);
     }
     json::object(bytes).map_err(|issue| vec![issue])
 }
@@ -65,8 +76,15 @@ fn object(headers: &HeaderMap, bytes: &[u8]) -> Parsed<Map<String, Value>> {
 fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return false };
-    let kind = value.to_str().ok().and_then(|text| text.split(';').next());
-    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let Ok(value) = value.to_str() else { return false };
+    let mut parts = value.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    // JSON has no charset (RFC 8259, 11); one that says what is so does no harm, another one would be a lie.
+    let is_utf8 = |charset: &str| charset.trim_matches('"').eq_ignore_ascii_case("utf-8");
+    is_json
+        && parts
+            .filter_map(|part| part.split_once('='))
+            .all(|(name, value)| !name.trim().eq_ignore_ascii_case("charset") || is_utf8(value.trim()))
 }
 
 /// For endpoints without a body: one that is there is read to its end within the limit, and ignored only

@@ -6,14 +6,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use reef_service::idempotency::{Claim, Claimed, Done};
+use reef_service::idempotency::{Claim, Claimed, Done, check_key};
 use reef_service::{Error, Services};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::ApiError;
 use super::auth::KeyHolder;
-use super::body::read;
+use super::body::{BadHeader, read};
 use super::schema::{AssistantResponse, PurchaseResponse, Success, SuccessResponse};
 
 const HEADER: &str = "idempotency-key";
@@ -33,8 +33,13 @@ pub async fn once(State(services): State<Services>, request: Request, next: Next
 async fn claim_and_run(services: Services, request: Request, next: Next) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     let holder = KeyHolder::from_request_parts(&mut parts, &services).await?;
-    let key = key(&parts)?;
+    let key = key(&parts);
     let body = read(body).await?;
+    if let Err(issue) = check_key(&key) {
+        // Told in its turn: whether the caller may do this at all, and to what, is told before.
+        parts.extensions.insert(BadHeader(issue));
+        return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
+    }
     let fingerprint = fingerprint(&parts, &body);
     match services.claim_request(&holder.0, &key, fingerprint).await? {
         Claimed::Before { status, body } => {
@@ -81,13 +86,12 @@ fn stands(status: StatusCode) -> bool {
         && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
 }
 
-fn key(parts: &Parts) -> Result<String, ApiError> {
+fn key(parts: &Parts) -> String {
     let mut values = parts.headers.get_all(HEADER).iter();
-    let text = match (values.next().map(HeaderValue::to_str), values.next()) {
-        (Some(Ok(text)), None) => text,
-        _ => "",
-    };
-    Ok(text.to_owned())
+    match (values.next().map(HeaderValue::to_str), values.next()) {
+        (Some(Ok(text)), None) => text.to_owned(),
+        _ => String::new(),
+    }
 }
 
 fn fingerprint(parts: &Parts, body: &[u8]) -> Vec<u8> {

@@ -49,17 +49,21 @@ fn v1() -> OpenApiRouter<Services> {
         .routes(routes!(account::models))
 }
 
-/// Everything below `/api`: unknown paths and wrong methods are answered in JSON too.
-pub fn router(services: Services, v1_enabled: bool) -> Router {
-    let (v1, _) = v1().split_for_parts();
-    let v1 = v1
+/// What stands around every endpoint.
+fn layered(endpoints: Router<Services>, services: &Services) -> Router<Services> {
+    endpoints
         // Inside, so that a panic frees its idempotency key and is told the key's quota like any answer.
         .layer(CatchPanicLayer::custom(panic::in_api))
         .layer(middleware::from_fn(etag::tag))
         .layer(middleware::from_fn_with_state(services.clone(), idempotency::once))
-        .layer(middleware::from_fn(limit::tell));
+        .layer(middleware::from_fn(limit::tell))
+}
+
+/// Everything below `/api`: unknown paths and wrong methods are answered in JSON too.
+pub fn router(services: Services, v1_enabled: bool) -> Router {
+    let (v1, _) = v1().split_for_parts();
     Router::new()
-        .merge(v1)
+        .merge(layered(v1, &services))
         .route("/api/openapi", get(openapi::serve))
         .route("/api", axum::routing::any(not_found))
         .route("/api/", axum::routing::any(not_found))
@@ -95,4 +99,49 @@ async fn no_store(mut response: Response) -> Response {
     use axum::http::{HeaderValue, header};
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use axum::body::Body;
+    use axum::routing::post;
+    use reef_service::Caller;
+    use reef_service::api_keys::NewApiKey;
+    use secrecy::ExposeSecret as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::api::auth::KeyHolder;
+    use crate::compose::{self, Reached};
+    use crate::config::Config;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_panic_frees_its_idempotency_key_and_is_told_the_quota() {
+        static HAS_PANICKED: AtomicBool = AtomicBool::new(false);
+        async fn panics_once(_: KeyHolder) -> &'static str {
+            assert!(HAS_PANICKED.swap(true, Ordering::SeqCst), "the first time");
+            "{}"
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("reef.db").display());
+        let config = Config::from_vars([("DATABASE_URL".to_owned(), url)]).unwrap();
+        let store = compose::open_store(&config).await.unwrap();
+        let services = compose::app(&config, store, Reached::at(&config, config.bind_addr)).unwrap().services;
+        let password = "correct horse battery".into();
+        let user = services.create_user("ada@example.com", &password).await.unwrap().id;
+        let new = NewApiKey { name: "k".to_owned(), read: true, write: true, expires_in: None };
+        let (_, key) = services.create_api_key(&Caller::session(user), &new).await.unwrap();
+        let routes = Router::new().route("/api/v1/x", post(panics_once));
+        let routes = layered(routes, &services).with_state(services.clone());
+        for expected in [500, 200] {
+            let request = Request::post("/api/v1/x").header(KEY_HEADER, key.expose_secret());
+            let request = request.header("idempotency-key", "k").body(Body::empty()).unwrap();
+            let answer = routes.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), expected);
+            assert!(answer.headers().contains_key("ratelimit"), "{expected}");
+        }
+        services.store().close().await;
+    }
 }

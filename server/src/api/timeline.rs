@@ -17,7 +17,7 @@ use reef_service::assistants::{TimelineEntry, callback_type};
 use reef_service::hub::{News, change_of};
 use reef_service::seats::Seat;
 use reef_service::{Caller, Services};
-use reef_store::DeliveryRow;
+use reef_store::{DeliveryRow, EventKind};
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
 use utoipa::ToSchema;
@@ -28,6 +28,8 @@ use super::body::NoBody;
 use super::path::Ids;
 use super::schema::ErrorResponse;
 
+/// The last entry of every timeline.
+const DELETED: &str = EventKind::Deleted.as_str();
 /// How often a silent stream says that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -127,6 +129,7 @@ pub async fn events(
         news,
         last,
         waiting: VecDeque::new(),
+        is_over: false,
         _seat: seat,
     };
     viewer.take(entries);
@@ -142,6 +145,7 @@ struct Viewer {
     news: Receiver<News>,
     last: i64,
     waiting: VecDeque<TimelineEntry>,
+    is_over: bool,
     _seat: Seat,
 }
 
@@ -159,20 +163,24 @@ impl Viewer {
         })
     }
 
-    /// The next entry; the end when the assistant is gone, the process stops, or something inside is wrong.
+    /// The next entry; the end when the assistant was deleted, the process stops, or something inside is wrong.
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
             if let Some(entry) = self.waiting.pop_front() {
                 self.last = entry.sequence;
+                self.is_over = entry.kind == DELETED;
                 let event = sse::Event::default().id(entry.sequence.to_string()).event(entry.kind);
                 return event.json_data(EventInfo::from(entry)).ok();
+            }
+            if self.is_over {
+                return None;
             }
             let closing = self.services.hub().closing().clone();
             tokio::select! {
                 () = closing.cancelled() => return None,
                 () = change_of(&mut self.news, self.caller.user_id, self.assistant) => {}
             }
-            match self.services.timeline(&self.caller, &self.id).await {
+            match self.services.timeline_to_its_end(&self.caller, &self.id).await {
                 Ok(entries) => self.take(entries),
                 Err(reef_service::Error::NotFound) => return None,
                 Err(error) => {

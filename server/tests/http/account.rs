@@ -36,4 +36,7 @@ async fn the_catalog_is_what_activation_accepts() {
     assert!(models("").await.data(200).as_array().unwrap().len() > anthropic.len());
     let error = models("?provider=nobody&mode=free").await.error(400, "INVALID_REQUEST");
     assert_eq!(issues(&error), pairs(&[("mode", "invalid_value"), ("provider", "unknown_provider")]));
+    assert_eq!(error["message"], "Invalid query parameter");
+    let error = models("?mode=byok&mode=managed").await.error(400, "INVALID_REQUEST");
+    assert_eq!(issues(&error), pairs(&[("mode", "duplicate_key")]));
 }

@@ -21,7 +21,9 @@ async fn with_bodies(me: &crate::customer::Customer<'_>) -> [(&'static str, Stri
 async fn what_is_not_one_json_object_is_refused() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cases: [(&[u8], &str); 16] = [
+    let deep = format!("{{\"name\":{}", "[".repeat(30_000));
+    let deep_object = format!("{}1{}", "{\"a\":".repeat(5_000), "}".repeat(5_000));
+    let cases: [(&[u8], &str); 27] = [
         (b"[]", "invalid_type"),
         (b"null", "invalid_type"),
         (b"\"text\"", "invalid_type"),
@@ -38,6 +40,17 @@ async fn what_is_not_one_json_object_is_refused() {
         (b"{\"name\":NaN}", "invalid_json"),
         (b"{\"name\":\"\xff\"}", "invalid_json"),
         (b"name=x", "invalid_json"),
+        (deep.as_bytes(), "invalid_json"),
+        (deep_object.as_bytes(), "invalid_json"),
+        (b"\xef\xbb\xbf{}", "invalid_json"),
+        (b"\xff\xfe{\0}\0", "invalid_json"),
+        (b"{\"name\":\"\\ud800\"}", "invalid_json"),
+        (b"{\"name\":\"\\udc00\\ud800\"}", "invalid_json"),
+        (b"{\"name\":\"a\0b\"}", "invalid_json"),
+        (b"{\"name\":1e999}", "invalid_json"),
+        (b"{\"name\":01}", "invalid_json"),
+        (b"\x1f\x8b\x08\0\0\0\0\0", "invalid_json"),
+        (b"{\"name\":\"\xc0\xaf\"}", "invalid_json"),
     ];
     for (method, path, _) in with_bodies(&me).await {
         for (bytes, code) in cases {
@@ -83,6 +96,8 @@ async fn a_body_says_that_it_is_json() {
             Some("application/jsonp"),
             Some("application/problem+json"),
             Some("multipart/form-data; boundary=x"),
+            Some("application/json; charset=utf-16"),
+            Some("application/json;charset=latin1"),
             Some(""),
         ];
         for kind in wrong {
@@ -95,6 +110,9 @@ async fn a_body_says_that_it_is_json() {
         }
         let two = request().header(CONTENT_TYPE, "application/json").header(CONTENT_TYPE, "text/plain");
         Answer::of(two).await.error(400, "INVALID_REQUEST");
+        let packed = request().header(CONTENT_TYPE, "application/json").header("Content-Encoding", "gzip");
+        let error = Answer::of(packed).await.error(400, "INVALID_REQUEST");
+        assert_eq!(issues(&error), pairs(&[("", "invalid_content_encoding")]), "{path}");
     }
     for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"] {
         let request = me.request("POST", "/api/v1/assistants/purchase").header(CONTENT_TYPE, kind);

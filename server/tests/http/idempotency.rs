@@ -108,6 +108,16 @@ async fn a_key_is_visible_ascii() {
         assert_eq!(issues(&error), pairs(&[("Idempotency-Key", "invalid_value")]), "{bad}");
     }
     once(&me, &"x".repeat(255), "POST", "/purchase", &buy).await.data(201);
+    // It is a flaw of the request's form, told after what the caller may do, and to what.
+    let (reader, _) = app.key(me.user, "read", None).await;
+    once(&reader, "a b", "POST", "/purchase", &buy).await.error(403, "FORBIDDEN");
+    once(&me, "a b", "DELETE", "/nonsense", &Value::Null).await.error(404, "NOT_FOUND");
+    let id = me.purchase("byok").await.0;
+    let error =
+        once(&me, "a b", "POST", &format!("/{id}/stop"), &Value::Null).await.error(400, "INVALID_REQUEST");
+    assert_eq!(error["message"], "Invalid request header");
+    once(&me, "a b", "DELETE", &format!("/{id}"), &Value::Null).await.error(400, "INVALID_REQUEST");
+    assert_eq!(me.get(&format!("/{id}")).await["status"], "pending_payment");
 }
 
 #[tokio::test]

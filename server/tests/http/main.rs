@@ -20,6 +20,7 @@ mod delete;
 mod endpoints;
 mod envelope;
 mod failures;
+mod hostile;
 mod idempotency;
 mod ids;
 mod known_secrets;

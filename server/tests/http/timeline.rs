@@ -45,6 +45,14 @@ on_both_databases! {
         me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
         let live = until("\"stopped\"").await;
         assert!(live.contains("id: 4") && live.contains("event: assistant.status_changed"), "{live}");
+        // The last thing that happens is told too; then there is nothing more to come.
+        me.ok("DELETE", &format!("/{id}"), Value::Null).await;
+        let last = until("event: assistant.deleted").await;
+        assert!(last.contains("id: 5"), "{last}");
+        let rest = tokio::time::timeout(Duration::from_secs(10), stream.chunk()).await;
+        assert!(matches!(rest, Ok(Ok(None))), "{rest:?}");
+        let again = me.request("GET", &format!("{ASSISTANTS}/{id}/events")).header("Accept", "text/event-stream");
+        assert_eq!(again.send().await.unwrap().status(), 404);
     }
 }
 

@@ -17,6 +17,9 @@ use crate::work::Work;
 const INCONSISTENT: &str = "Activation payload is inconsistent with deployment mode";
 const NOT_PURCHASED: &str = "Deployment must be in purchased prebuy state to activate";
 
+/// Worker names tried before it is given up.
+const NAME_TRIES: usize = 16;
+
 impl Services {
     /// Configures a purchased slot and starts its first deployment. The body's own issues are told only to
     /// whom the slot belongs.
@@ -43,7 +46,7 @@ impl Services {
         })?;
         let mut after = before.clone();
         let event = Event::Activate {
-            worker_name: format!("openclaw-{}", self.random_hex::<4>()),
+            worker_name: self.free_worker_name(&mut work).await?,
             deadline: work.now.plus(self.config().deploy_timeout),
         };
         after.apply(event).map_err(|refusal| Error::not_now(refusal, NOT_PURCHASED))?;
@@ -59,6 +62,17 @@ impl Services {
         work.done(Done::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())
+    }
+
+    /// A worker name that no assistant has: of its 32 bits two may be the same by chance.
+    async fn free_worker_name(&self, work: &mut Work<'_>) -> Result<String, Error> {
+        for _ in 0..NAME_TRIES {
+            let name = format!("openclaw-{}", self.random_hex::<4>());
+            if !work.tx.worker_name_is_taken(&name).await? {
+                return Ok(name);
+            }
+        }
+        Err(Error::internal("no free worker name was found"))
     }
 
     /// Passes when no other assistant of the owner that is not stopped uses this bot.

@@ -128,7 +128,7 @@ impl Services {
         self.vault().derive("telegram webhook secret", &format!("{id}/{bot}")).into()
     }
 
-    async fn release_bot(&self, token: Option<&SecretString>) -> Result<(), TelegramError> {
+    pub(super) async fn release_bot(&self, token: Option<&SecretString>) -> Result<(), TelegramError> {
         let Some(token) = token else { return Ok(()) };
         match self.ports().telegram.delete_webhook(token).await {
             // A token that Telegram no longer knows can't have a webhook of ours.

@@ -2,7 +2,7 @@
 
 use reef_domain::Assistant;
 use reef_domain::Timestamp;
-use reef_domain::ids::DeliveryId;
+use reef_domain::ids::{AssistantId, DeliveryId};
 use reef_domain::input::Parsed;
 use reef_domain::wire::{Scope, Status};
 use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow};
@@ -62,6 +62,26 @@ impl Services {
         let mut tx = self.store().read().await?;
         let assistant = self.owned(&mut tx, caller, id).await?;
         Ok(tx.events_of(assistant.id, SHOWN_MAX).await?.into_iter().map(TimelineEntry::from).collect())
+    }
+
+    /// As [`Self::timeline`] for somebody who follows it: also once the assistant is deleted, which is its last entry.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
+    pub async fn timeline_to_its_end(&self, caller: &Caller, id: &str) -> Result<Vec<TimelineEntry>, Error> {
+        match self.timeline(caller, id).await {
+            Err(Error::NotFound) => {}
+            other => return other,
+        }
+        let id = AssistantId::parse(id).ok_or(Error::NotFound)?;
+        let mut tx = self.store().read().await?;
+        let events = tx.events_of(id, SHOWN_MAX).await?;
+        let is_theirs_and_gone =
+            |last: &EventRow| last.user_id == caller.user_id && last.kind == EventKind::Deleted;
+        if !events.first().is_some_and(is_theirs_and_gone) {
+            return Err(Error::NotFound);
+        }
+        Ok(events.into_iter().map(TimelineEntry::from).collect())
     }
 
     /// An assistant's newest callbacks, newest first, each over all its tries.

@@ -1,14 +1,23 @@
 //! Changing the configuration: never a deployment, never another status.
 
+use std::time::Duration;
+
+use reef_domain::Assistant;
 use reef_domain::choice;
 use reef_domain::input::{Parsed, UpdateInput};
 use reef_domain::state::Event;
-use reef_domain::wire::{AssistantRecord, Scope};
+use reef_domain::wire::{AssistantRecord, Scope, Status};
+use tokio::time::timeout;
 
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::idempotency::Done;
 use crate::services::Services;
+
+use super::secrets::bot_fingerprint;
+
+/// How long Telegram may take to forget an old bot's webhook.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
 const INVALID: &str = "Model provider/model combination is invalid";
 const NOT_EDITABLE: &str = "Deployment can only be updated when status is purchased, stopped, or failed";
@@ -29,6 +38,9 @@ impl Services {
         let found = self.find(caller, Scope::Write, id).await?;
         let input = input.map_err(Error::InvalidRequest)?;
 
+        if let (Some(token), Status::Failed) = (&input.telegram_bot_token, found.state.status()) {
+            self.release_old_bot(&found, token).await?;
+        }
         let mut work = self.work().await?;
         let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
         let invalid = |issues| Error::InvalidInput { message: INVALID, issues };
@@ -51,5 +63,23 @@ impl Services {
         work.done(Done::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())
+    }
+
+    /// A worker that vanished has left its bot's webhook behind. When another bot takes its place nobody knows the old
+    /// one any more, so now is the last moment. That Telegram does not answer holds up nobody.
+    async fn release_old_bot(&self, a: &Assistant, new_token: &str) -> Result<(), Error> {
+        let secrets = {
+            let mut tx = self.store().read().await?;
+            tx.secrets(a.id).await?
+        };
+        if secrets.bot_fingerprint.as_deref() == Some(&*bot_fingerprint(new_token)) {
+            return Ok(());
+        }
+        let token = self.bot_to_release(a.id, &secrets).await?;
+        let released = timeout(RELEASE_TIMEOUT, self.release_bot(token.as_ref())).await;
+        if !matches!(released, Ok(Ok(()))) {
+            tracing::warn!(assistant_id = %a.id, "a bot that is no longer used may have kept its webhook");
+        }
+        Ok(())
     }
 }

@@ -1,14 +1,36 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use reef_domain::FailureCode;
+use reef_domain::input::UpdateInput;
 use reef_domain::wire::Status::{Active, Deploying, Failed, Purchased};
-use reef_service::ports::{HostError, ModelCheckError, TelegramError};
-use reef_service::testing::{TestServices, activation, bot_token};
-use reef_service::{Caller, Error};
+use reef_service::ports::{Entropy, HostError, ModelCheckError, Ports, TelegramError};
+use reef_service::testing::{SeededEntropy, TestServices, activation, bot_token};
+use reef_service::vault::Vault;
+use reef_service::{Caller, Error, Services};
 use reef_store::on_both_databases;
 use reef_store::testing::TestStore;
 
 use crate::support::{SECOND, message, redeploy, times_active, walk};
+
+/// Randomness that draws the same four bytes a few times.
+struct Unlucky {
+    draws: AtomicUsize,
+    then: SeededEntropy,
+}
+
+impl Entropy for Unlucky {
+    fn fill(&self, buffer: &mut [u8]) {
+        if buffer.len() == 4 && self.draws.fetch_add(1, Ordering::SeqCst) < 4 {
+            buffer.fill(7);
+        } else {
+            self.then.fill(buffer);
+        }
+    }
+}
 
 /// Activates a slot, whose deployment fails, and checks how; then that it can be had after all.
 async fn fails_with(t: &TestServices, me: &Caller, code: FailureCode) {
@@ -99,6 +121,45 @@ on_both_databases! {
         assert!(message(&t, &me, id).await.starts_with("WORKER_MISSING: "));
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Failed]);
         assert_eq!(t.status(&me, other).await, Active);
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn a_worker_name_drawn_twice_is_given_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (one, two) = (t.paid(&me).await, t.paid(&me).await);
+        let entropy = Arc::new(Unlucky { draws: AtomicUsize::new(0), then: SeededEntropy::new(2) });
+        let ports = Ports { entropy, ..t.services.ports().clone() };
+        let vault = Arc::new(Vault::new(&BASE64_STANDARD.encode([7; 32]).into()).unwrap());
+        let services = Services::new(t.db.store.clone(), t.services.config().clone(), vault, ports);
+        let mut names = Vec::new();
+        for (id, number) in [(one, 81), (two, 82)] {
+            let made = services.activate(&me, &id.to_string(), Ok(activation(number))).await.unwrap();
+            names.push(made.worker_name.unwrap());
+        }
+        assert_eq!(names[0], "openclaw-07070707");
+        assert!(names[1].starts_with("openclaw-") && names[1] != names[0], "{names:?}");
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn a_bot_that_is_given_up_after_its_worker_vanished_loses_its_webhook(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        let (old, new) = (bot_token(71), bot_token(72));
+        t.services.activate(&me, &id.to_string(), Ok(activation(71))).await.unwrap();
+        t.run().await;
+        t.workers.lose(id);
+        t.services.fail_missing_workers().await.unwrap();
+        assert!(t.telegram.webhook(&old).is_some());
+        let patch = |token: &str| UpdateInput { telegram_bot_token: Some(token.to_owned()), ..Default::default() };
+        // The same bot again keeps it: the next deployment needs it anyway.
+        t.services.update(&me, &id.to_string(), Ok(patch(&old))).await.unwrap();
+        assert!(t.telegram.webhook(&old).is_some());
+        t.services.update(&me, &id.to_string(), Ok(patch(&new))).await.unwrap();
+        assert!(t.telegram.webhook(&old).is_none());
         t.run().await;
         t.finish().await;
     }

@@ -167,6 +167,16 @@ impl Tx {
         Ok(row.is_some_and(|(count,)| count > 0))
     }
 
+    /// Whether an assistant, of anybody, has this worker name.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn worker_name_is_taken(&mut self, name: &str) -> Result<bool, StoreError> {
+        let sql = "select count(*) from assistants where worker_name = $1";
+        let row: Option<(i64,)> = fetch_optional!(self, (i64,), sql, name);
+        Ok(row.is_some_and(|(count,)| count > 0))
+    }
+
     /// Whether another assistant, of anybody, runs or is being brought up as this bot.
     ///
     /// # Errors
