@@ -29,7 +29,7 @@ async fn no_spelling_of_a_path_leads_elsewhere() {
     let long = "x".repeat(20_000);
     for path in [
         format!("/api/v1/assistants/{id}%2fstatus"),
-        format!("/api/v1/assistants/%2e%2e/me"),
+        "/api/v1/assistants/%2e%2e/me".to_owned(),
         "/api/v1/assistants/../me".to_owned(),
         "/api/v1/./me".to_owned(),
         "/api/v1//me".to_owned(),
