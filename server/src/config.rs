@@ -93,6 +93,8 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// `SIGNUPS`
     pub signups_open: bool,
+    /// `METRICS_TOKEN`
+    pub metrics_token: Option<SecretString>,
     /// `LOG_FORMAT`
     pub log_format: LogFormat,
     /// `RUST_LOG`
@@ -248,6 +250,7 @@ impl Config {
             trusted_proxies: TrustedProxies::parse(vars.get("TRUSTED_PROXIES").unwrap_or_default())
                 .map_err(|problem| wrong("TRUSTED_PROXIES", problem))?,
             signups_open: vars.choice("SIGNUPS", true, &[("open", true), ("closed", false)])?,
+            metrics_token: vars.secret("METRICS_TOKEN"),
             log_format: vars.choice(
                 "LOG_FORMAT",
                 LogFormat::Text,

@@ -21,6 +21,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 use tower_sessions::Session;
 
+use crate::metrics::OpenStream;
+
 /// How often a silent stream says that it lives, so that proxies keep it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often a stream looks without news: an unpaid slot leaves the list by the clock alone.
@@ -72,7 +74,17 @@ async fn stream(live: Live, session: Session, subject: Subject) -> Response {
         Subject::One(id) => AssistantId::parse(id),
     };
     let news = live.services.hub().listen();
-    let viewer = Viewer { live, caller, subject, assistant, news, last: None, is_over: false, _seat: seat };
+    let viewer = Viewer {
+        live,
+        caller,
+        subject,
+        assistant,
+        news,
+        last: None,
+        is_over: false,
+        _seat: seat,
+        _open: OpenStream::new(),
+    };
     Sse::new(viewer.events()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
@@ -97,6 +109,7 @@ struct Viewer {
     last: Option<String>,
     is_over: bool,
     _seat: Seat,
+    _open: OpenStream,
 }
 
 impl Viewer {

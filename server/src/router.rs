@@ -7,6 +7,7 @@ use leptos::config::LeptosOptions;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list};
 use reef_app::{App as Pages, SiteInfo, shell};
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_sessions::cookie::SameSite;
@@ -35,13 +36,15 @@ pub struct Parts {
     pub sandbox: Option<Router>,
     /// Whether `/api/v1` is on.
     pub api_v1_enabled: bool,
+    /// What `/metrics` asks for, if anything.
+    pub metrics_token: Option<SecretString>,
     /// Ends open streams when the process stops.
     pub stop: CancellationToken,
 }
 
 /// Every route.
 pub fn router(parts: Parts) -> Router {
-    let Parts { app, site, sandbox, api_v1_enabled, stop } = parts;
+    let Parts { app, site, sandbox, api_v1_enabled, metrics_token, stop } = parts;
     let services = app.services.clone();
     let api = api::router(services.clone(), api_v1_enabled);
     let mut all = Router::new()
@@ -49,7 +52,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(api)
         .merge(webhooks::router(services.clone()))
         .merge(workers::router(app.workers.clone()))
-        .merge(metrics::router(services.clone()))
+        .merge(metrics::router(services.clone(), metrics_token))
         .merge(site.router());
     if let Some(sandbox) = sandbox {
         all = all.merge(sandbox);

@@ -50,6 +50,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         site: Site::load().context("the site cannot be loaded")?,
         sandbox: sandbox.as_ref().map(Sandbox::router),
         api_v1_enabled: config.api_v1_enabled,
+        metrics_token: config.metrics_token.clone(),
         stop: stop.clone(),
     };
     let routes = router(parts);
@@ -81,6 +82,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         let (services, stop) = (app.services.clone(), stop.clone());
         async move { services.exchange_counts(stop).await }
     });
+    background.spawn(tidy_metrics(stop.clone()));
     background.close();
 
     tracing::info!(address = %listener.local_addr()?, public_url = reached.public_url, sandbox = config.sandbox, "reef serves");
@@ -110,6 +112,14 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Between scrapes, which may never come.
+async fn tidy_metrics(stop: CancellationToken) {
+    const EVERY: Duration = Duration::from_secs(5);
+    while tokio::time::timeout(EVERY, stop.cancelled()).await.is_err() {
+        crate::metrics::tidy();
+    }
 }
 
 async fn open_sandbox(config: &Config, reached: &Reached) -> anyhow::Result<Sandbox> {

@@ -116,6 +116,8 @@ impl Method {
 /// One request to a vendor. Its `Debug` shows neither header values, nor the body, nor a bot token in the URL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
+    /// Whom it goes to, as metrics and traces name them.
+    pub vendor: &'static str,
     /// The method.
     pub method: Method,
     /// The whole URL. Telegram's carries the bot token: never log it.
@@ -131,8 +133,9 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
-    pub(crate) fn get(url: String, timeout_ms: u64) -> Self {
+    pub(crate) fn get(vendor: &'static str, url: String, timeout_ms: u64) -> Self {
         Self {
+            vendor,
             method: Method::Get,
             url,
             headers: Vec::new(),
@@ -142,12 +145,17 @@ impl HttpRequest {
         }
     }
 
-    pub(crate) fn post_json(url: String, body: &serde_json::Value, timeout_ms: u64) -> Self {
+    pub(crate) fn post_json(
+        vendor: &'static str,
+        url: String,
+        body: &serde_json::Value,
+        timeout_ms: u64,
+    ) -> Self {
         Self {
             method: Method::Post,
             headers: vec![("content-type", "application/json".to_owned())],
             body: body.to_string().into_bytes(),
-            ..Self::get(url, timeout_ms)
+            ..Self::get(vendor, url, timeout_ms)
         }
     }
 
@@ -223,6 +231,7 @@ mod tests {
     #[test]
     fn debug_hides_tokens_keys_and_bodies() {
         let request = HttpRequest::post_json(
+            "telegram",
             "https://api.telegram.org/bot123456:AAsecret/sendMessage".into(),
             &serde_json::json!({"text": "private words"}),
             1,

@@ -19,6 +19,16 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// The provider as metrics and traces name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anthropic => "anthropic",
+            Self::OpenAi => "openai",
+            Self::Google => "google",
+            Self::OpenRouter => "openrouter",
+        }
+    }
+
     /// The provider's own address, as [`Settings::provider_url`] wants it: Anthropic's and Google's without their
     /// version, OpenAI's and OpenRouter's with it, as those vendors write their base URLs.
     pub fn default_url(self) -> &'static str {

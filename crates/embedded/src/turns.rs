@@ -232,6 +232,15 @@ fn wait_after(attempts: i64) -> Duration {
 
 fn end_of(row: &UpdateRow, ended: Result<TurnOutcome, TurnError>) -> End {
     let (assistant, update) = (row.assistant_id, row.update_id);
+    let outcome = match &ended {
+        Ok(TurnOutcome::Ignored) => "ignored",
+        Ok(TurnOutcome::Answered { model_error: None }) => "answered",
+        Ok(TurnOutcome::Answered { model_error: Some(_) }) => "apologised",
+        Ok(TurnOutcome::Undeliverable(_)) => "undeliverable",
+        Err(error) if error.is_retryable() => "failed",
+        Err(_) => "token_rejected",
+    };
+    metrics::counter!("reef_turns_total", "outcome" => outcome).increment(1);
     match ended {
         Ok(TurnOutcome::Ignored | TurnOutcome::Answered { model_error: None }) => End::Done,
         Ok(TurnOutcome::Answered { model_error: Some(error) }) => {

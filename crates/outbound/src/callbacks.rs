@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use reef_service::ports::{CallbackSender, Outgoing, SendError};
 use reqwest::dns::Resolve;
 use reqwest::header::{CONTENT_TYPE, HOST};
-use reqwest::{Client, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use tracing::Instrument as _;
 use url::{Position, Url};
 
 use crate::guard::{Guarded, SystemResolver, check_literal, was_refused};
 use crate::http::{Http, SetupError, build};
+use crate::observed::Observed;
 use crate::overrides::Overrides;
 
 /// How long a receiver may take, from the connection to the end of its answer.
@@ -63,27 +65,42 @@ impl Callbacks {
             check_literal(&url).map_err(|_| SendError::AddressRefused)?;
             self.guarded.post(url)
         };
-        let sent = request
+        let request = request
             .timeout(self.timeout)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", &outgoing.id)
             .header("webhook-timestamp", outgoing.timestamp)
             .header("webhook-signature", &outgoing.signature)
-            .body(outgoing.body.clone())
-            .send()
-            .await;
-        let response = sent.map_err(|error| {
-            if was_refused(&error) {
-                SendError::AddressRefused
-            } else if error.is_timeout() {
-                SendError::Timeout
-            } else {
-                SendError::Connection
-            }
-        })?;
-        let status = response.status().as_u16();
-        drain(response).await;
-        Ok(status)
+            .body(outgoing.body.clone());
+        // A customer's URL may carry a secret of theirs: nothing of it is shown.
+        let observed = Observed::begin("callback", &Method::POST, "");
+        let answer = exchange(request).instrument(observed.span.clone()).await;
+        observed.end(answer.as_ref().map(|status| *status).map_err(reason));
+        answer
+    }
+}
+
+async fn exchange(request: RequestBuilder) -> Result<u16, SendError> {
+    let response = request.send().await.map_err(|error| {
+        if was_refused(&error) {
+            SendError::AddressRefused
+        } else if error.is_timeout() {
+            SendError::Timeout
+        } else {
+            SendError::Connection
+        }
+    })?;
+    let status = response.status().as_u16();
+    drain(response).await;
+    Ok(status)
+}
+
+/// As metrics tell it.
+const fn reason(error: &SendError) -> &'static str {
+    match error {
+        SendError::AddressRefused => "address_refused",
+        SendError::Timeout => "timeout",
+        SendError::Connection => "connection",
     }
 }
 

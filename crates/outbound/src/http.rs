@@ -7,8 +7,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reef_assistant::{HttpError, HttpRequest, HttpResponse, Method};
 use reqwest::header::RETRY_AFTER;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response};
+use reqwest::{Certificate, Client, ClientBuilder, Request, RequestBuilder, Response};
 use thiserror::Error;
+use tracing::Instrument as _;
+
+use crate::observed::{self, Observed};
 
 /// How long a connection may take to be made, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,16 +60,18 @@ impl Http {
         for (name, value) in request.headers {
             builder = builder.header(name, value);
         }
-        exchange(builder, Duration::from_millis(request.timeout_ms), request.response_bytes_max).await
+        let timeout = Duration::from_millis(request.timeout_ms);
+        exchange(request.vendor, builder, timeout, request.response_bytes_max).await
     }
 
-    /// Sends a vendor's request and reads the answer, both within `timeout`.
+    /// Sends a request to a vendor, whose name metrics show, and reads the answer, both within `timeout`.
     pub(crate) async fn vendor(
         &self,
+        vendor: &'static str,
         request: RequestBuilder,
         timeout: Duration,
     ) -> Result<HttpResponse, HttpError> {
-        exchange(request, timeout, ANSWER_BYTES_MAX).await
+        exchange(vendor, request, timeout, ANSWER_BYTES_MAX).await
     }
 }
 
@@ -99,11 +104,24 @@ pub(crate) fn build(
 }
 
 async fn exchange(
+    vendor: &'static str,
     request: RequestBuilder,
     timeout: Duration,
     bytes_max: usize,
 ) -> Result<HttpResponse, HttpError> {
-    let mut response = request.timeout(timeout).send().await.map_err(|error| reason(&error))?;
+    let (client, request) = request.timeout(timeout).build_split();
+    let request = request.map_err(|error| reason(&error))?;
+    let observed = Observed::begin(vendor, request.method(), request.url().path());
+    let answer = read(client, request, bytes_max).instrument(observed.span.clone()).await;
+    observed.end(match &answer {
+        Ok(answer) => Ok(answer.status),
+        Err(error) => Err(observed::reason(*error)),
+    });
+    answer
+}
+
+async fn read(client: Client, request: Request, bytes_max: usize) -> Result<HttpResponse, HttpError> {
+    let mut response = client.execute(request).await.map_err(|error| reason(&error))?;
     let retry_after_s = retry_after_s(&response);
     let status = response.status().as_u16();
     let mut body = Vec::new();

@@ -7,6 +7,7 @@ mod callbacks;
 mod guard;
 mod http;
 mod models;
+mod observed;
 mod openrouter;
 mod overrides;
 mod polar;

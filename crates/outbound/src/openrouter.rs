@@ -83,7 +83,10 @@ impl OpenRouterKeys {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<HttpResponse, ManagedKeyError> {
-        self.http.vendor(request, TIMEOUT).await.map_err(|error| ManagedKeyError(error.to_string()))
+        self.http
+            .vendor("openrouter_keys", request, TIMEOUT)
+            .await
+            .map_err(|error| ManagedKeyError(error.to_string()))
     }
 }
 

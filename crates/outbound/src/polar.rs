@@ -70,7 +70,7 @@ impl Polar {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<HttpResponse, PaymentError> {
-        let answer = self.http.vendor(request, TIMEOUT).await.map_err(unreachable_because)?;
+        let answer = self.http.vendor("polar", request, TIMEOUT).await.map_err(unreachable_because)?;
         if answer.status == 429 {
             return Err(PaymentError::TooMany { retry_after: answer.retry_after_s.map(Duration::from_secs) });
         }

@@ -121,6 +121,8 @@ impl Services {
         };
         let hash = found.as_ref().map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
         let matches = self.verify_password(password, hash).await?;
+        let outcome = if matches { "right" } else { "wrong" };
+        metrics::counter!("reef_sign_ins_total", "outcome" => outcome).increment(1);
         let account = found.filter(|_| matches).map(Account::from).ok_or(Error::WrongCredentials)?;
         self.try_succeeded(&what).await?;
         Ok(account)

@@ -22,7 +22,8 @@ struct LostUpdate(String);
 
 /// An open transaction and what is to be told after it.
 pub(crate) struct Work<'a> {
-    services: &'a Services,
+    /// Whose transaction it is.
+    pub services: &'a Services,
     /// The transaction.
     pub tx: Tx,
     /// The moment all of it happens at.

@@ -23,6 +23,7 @@ mod polar;
 mod revocations;
 mod sealed;
 mod sessions;
+mod tally;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timers;
@@ -48,5 +49,6 @@ pub use polar::InboxRow;
 pub use revocations::RevocationRow;
 pub use sealed::{RowKey, SealedColumn, SealedCount, SealedRow};
 pub use sessions::SessionRow;
+pub use tally::{JobsTally, Pool, Waiting};
 pub use tx::Tx;
 pub use workers::WorkerRow;

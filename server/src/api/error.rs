@@ -54,6 +54,8 @@ impl From<Error> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut error = json!({ "code": self.code, "message": self.message });
+        let code = error["code"].as_str().unwrap_or_default().to_owned();
+        metrics::counter!("reef_api_errors_total", "code" => code).increment(1);
         if let (Some(details), Some(fields)) = (self.details, error.as_object_mut()) {
             fields.insert("details".to_owned(), details);
         }

@@ -27,6 +27,7 @@ use super::auth::KeyHolder;
 use super::body::NoBody;
 use super::path::Ids;
 use super::schema::ErrorResponse;
+use crate::metrics::OpenStream;
 
 /// The last entry of every timeline.
 const DELETED: &str = EventKind::Deleted.as_str();
@@ -131,6 +132,7 @@ pub async fn events(
         waiting: VecDeque::new(),
         is_over: false,
         _seat: seat,
+        _open: OpenStream::new(),
     };
     viewer.take(entries);
     Ok(Sse::new(viewer.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
@@ -147,6 +149,7 @@ struct Viewer {
     waiting: VecDeque<TimelineEntry>,
     is_over: bool,
     _seat: Seat,
+    _open: OpenStream,
 }
 
 impl Viewer {

@@ -51,6 +51,10 @@ pub async fn identify(State(services): State<Services>, mut request: Request, ne
     let mut response = next.run(request).instrument(span).await;
     let line = Line { id: &id, method, route, asker: asker.0.get(), took: started.elapsed() };
     line.write(&response);
+    let class = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+    let class = class.get(usize::from(response.status().as_u16() / 100) - 1).copied().unwrap_or("other");
+    let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", class.to_owned())];
+    metrics::histogram!("reef_http_request_duration_seconds", &labels).record(line.took.as_secs_f64());
     response.headers_mut().insert(HEADER, id);
     response
 }

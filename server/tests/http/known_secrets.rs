@@ -26,6 +26,7 @@ const PASSWORD: &str = "Known-Password 1 of a person";
 const NEW_PASSWORD: &str = "Known-Password 2 mistyped";
 const MODEL_KEY: &str = "sk-ant-KnownModelKey0123456789";
 const REFUSED_MODEL_KEY: &str = "sk-ant-KnownKey-refused-0123456789";
+const METRICS_TOKEN: &str = "known-metrics-token-0123456789";
 const EMAIL: &str = "ann@example.com";
 
 /// Bots of every kind; the part after the colon is the secret.
@@ -203,6 +204,7 @@ async fn searched(on_postgres: bool) {
         ("POLAR_PRODUCT_ID_BYOK", "sandbox-byok"),
         ("POLAR_PRODUCT_ID_MANAGED", "sandbox-managed"),
         ("OPENROUTER_MANAGEMENT_KEY", MANAGEMENT_KEY),
+        ("METRICS_TOKEN", METRICS_TOKEN),
         ("CALLBACK_OVERRIDES", &target),
         ("RUST_LOG", "trace"),
         ("LOG_FORMAT", if on_postgres { "json" } else { "text" }),
@@ -217,6 +219,7 @@ async fn searched(on_postgres: bool) {
         ("POLAR_ACCESS_TOKEN", POLAR_TOKEN),
         ("POLAR_WEBHOOK_SECRET", &POLAR_SECRET["whsec_".len()..]),
         ("OPENROUTER_MANAGEMENT_KEY", MANAGEMENT_KEY),
+        ("METRICS_TOKEN", METRICS_TOKEN),
         ("password", PASSWORD),
         ("mistyped password", NEW_PASSWORD),
         ("model key", MODEL_KEY),
@@ -372,7 +375,7 @@ async fn searched(on_postgres: bool) {
     for path in
         ["/metrics", "/readyz", "/healthz", "/api/openapi", "/sandbox/requests", "/sandbox/callbacks/"]
     {
-        let request = process.http.get(format!("{base}{path}"));
+        let request = process.http.get(format!("{base}{path}")).bearer_auth(METRICS_TOKEN);
         reader.keep(path.to_owned(), request).await;
     }
     let pages = ids.iter().map(|id| format!("/assistants/{id}"));

@@ -28,6 +28,7 @@ mod life;
 mod limits;
 mod log;
 mod managed;
+mod metrics;
 mod openapi;
 mod operations;
 mod payment;

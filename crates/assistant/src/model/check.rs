@@ -86,7 +86,7 @@ pub fn read_model_check(
 }
 
 fn check(provider: Provider, url: String, api_key: &str) -> HttpRequest {
-    let request = authorized(HttpRequest::get(url, CHECK_TIMEOUT_MS), provider, api_key);
+    let request = authorized(HttpRequest::get(provider.name(), url, CHECK_TIMEOUT_MS), provider, api_key);
     HttpRequest { response_bytes_max: LIST_BYTES_MAX, ..request }
 }
 

@@ -46,7 +46,8 @@ pub fn chat_request(settings: &Settings, system: &str, turns: &[Turn]) -> HttpRe
         Provider::OpenAi | Provider::OpenRouter => openai::chat(settings, system, turns),
         Provider::Google => google::chat(settings, system, turns),
     };
-    let request = HttpRequest::post_json(format!("{}{path}", settings.provider_url), &body, CHAT_TIMEOUT_MS);
+    let url = format!("{}{path}", settings.provider_url);
+    let request = HttpRequest::post_json(settings.provider.name(), url, &body, CHAT_TIMEOUT_MS);
     authorized(request, settings.provider, &settings.api_key)
 }
 

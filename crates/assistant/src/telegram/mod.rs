@@ -57,7 +57,8 @@ impl<'a> Bot<'a> {
     }
 
     fn call(self, method: &str, body: &Value, timeout_ms: u64) -> HttpRequest {
-        HttpRequest::post_json(format!("{}/bot{}/{method}", self.api_url, self.token), body, timeout_ms)
+        let url = format!("{}/bot{}/{method}", self.api_url, self.token);
+        HttpRequest::post_json("telegram", url, body, timeout_ms)
     }
 
     /// `getMe`: whose token it is. Answers [`BotUser`]; free of side effects, so it is the check of a token.
@@ -92,7 +93,9 @@ impl<'a> Bot<'a> {
     pub fn get_updates(self, offset: Option<i64>, wait_s: u64) -> HttpRequest {
         let mut body = json!({"timeout": wait_s, "limit": 100, "allowed_updates": ALLOWED_UPDATES});
         set(&mut body, "offset", offset);
-        self.call("getUpdates", &body, TIMEOUT_MS + wait_s * 1000)
+        let request = self.call("getUpdates", &body, TIMEOUT_MS + wait_s * 1000);
+        // It waits on purpose: its times are apart from those of the other calls.
+        HttpRequest { vendor: "telegram_polling", ..request }
     }
 
     /// `sendMessage`, without link previews. Answers the message, which nobody needs: read it as

@@ -44,6 +44,12 @@ impl Services {
         let mut tx = self.store().begin().await?;
         tx.record_attempt(id, &attempt, now).await?;
         tx.commit().await?;
+        let outcome = match attempt.state {
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Pending => "retry",
+            DeliveryState::Failed => "given_up",
+        };
+        metrics::counter!("reef_callback_tries_total", "outcome" => outcome).increment(1);
         match again {
             None => Ok(()),
             Some(wait) => Err(JobError::RetryAt(self.later(now, wait), attempt.error.unwrap_or_default())),

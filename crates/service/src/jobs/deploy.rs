@@ -3,6 +3,8 @@
 //! The job may be run again from the start after a crash: every step brings about the same thing twice.
 //! A run that is no longer the current one takes away what it may have created.
 
+use std::time::Duration;
+
 use reef_domain::ids::AssistantId;
 use reef_domain::state::{Event, State};
 use reef_domain::{Assistant, FailureCode, Timestamp};
@@ -109,10 +111,9 @@ impl Services {
     /// Commits the end of a run; `false` when it was not the current one any more.
     pub(super) async fn end_run(&self, id: AssistantId, event: Event) -> Result<bool, Error> {
         let mut work = self.work().await?;
-        if !work.end_run(id, event).await? {
-            return Ok(false);
-        }
+        let Some(ended) = work.end_run(id, event).await? else { return Ok(false) };
         work.commit().await?;
+        ended.count();
         Ok(true)
     }
 
@@ -120,9 +121,7 @@ impl Services {
     /// `false` when it was not the current one any more.
     pub(super) async fn fail_run(&self, worker: &WorkerRef, event: Event) -> Result<bool, Error> {
         let mut work = self.work().await?;
-        if !work.end_run(worker.assistant_id, event).await? {
-            return Ok(false);
-        }
+        let Some(ended) = work.end_run(worker.assistant_id, event).await? else { return Ok(false) };
         work.enqueue(Job::RemoveWorker {
             assistant_id: worker.assistant_id,
             worker_name: worker.worker_name.clone(),
@@ -130,6 +129,7 @@ impl Services {
         })
         .await?;
         work.commit().await?;
+        ended.count();
         Ok(true)
     }
 
@@ -161,14 +161,22 @@ impl Services {
 }
 
 impl Work<'_> {
-    async fn end_run(&mut self, id: AssistantId, event: Event) -> Result<bool, Error> {
-        let Some(before) = self.tx.lock_assistant(id).await? else { return Ok(false) };
+    /// `None` when it was not the current run any more.
+    async fn end_run(&mut self, id: AssistantId, event: Event) -> Result<Option<Ended>, Error> {
+        let Some(before) = self.tx.lock_assistant(id).await? else { return Ok(None) };
         let mut after = before.clone();
+        let outcome = outcome_of(&event);
         if after.apply(event).is_err() {
-            return Ok(false);
+            return Ok(None);
         }
+        let took = match &before.state {
+            State::Deploying { deadline, .. } => {
+                Some(self.services.config().deploy_timeout.saturating_sub(deadline.since(self.now)))
+            }
+            _ => None,
+        };
         self.save(&before, after).await?;
-        Ok(true)
+        Ok(Some(Ended { outcome, took }))
     }
 }
 
@@ -178,6 +186,35 @@ impl Services {
         let mut work = self.work().await?;
         work.enqueue(Job::ManagedKey { assistant_id }).await?;
         work.commit().await
+    }
+}
+
+/// What an event says of a run, as metrics tell it.
+const fn outcome_of(event: &Event) -> &'static str {
+    match event {
+        Event::DeployFailed { failure, .. } => failure.as_str(),
+        Event::WorkerVanished { .. } => "vanished",
+        _ => "active",
+    }
+}
+
+/// The end of a run, to be counted once it is committed.
+struct Ended {
+    outcome: &'static str,
+    /// How long the deployment took, if it was the end of one.
+    took: Option<Duration>,
+}
+
+impl Ended {
+    fn count(&self) {
+        let Self { outcome, took } = *self;
+        match took {
+            Some(took) => {
+                metrics::histogram!("reef_deployment_duration_seconds", "outcome" => outcome)
+                    .record(took.as_secs_f64());
+            }
+            None => metrics::counter!("reef_workers_vanished_total").increment(1),
+        }
     }
 }
 

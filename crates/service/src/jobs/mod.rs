@@ -146,6 +146,11 @@ impl Job {
         }
     }
 
+    /// Every kind there is.
+    pub fn kinds() -> impl Iterator<Item = &'static str> {
+        Self::LANES.into_iter().map(|(kind, _)| kind)
+    }
+
     fn dedup_key(&self) -> String {
         match self {
             Self::Deploy { assistant_id, generation, .. } => format!("deploy:{assistant_id}:{generation}"),

@@ -223,6 +223,14 @@ async fn settle(
     result: Result<(), JobError>,
 ) {
     let now = services.now();
+    let outcome = match &result {
+        Ok(()) => "done",
+        Err(JobError::RetryAt(..)) => "later",
+        Err(JobError::Retry(_)) => "failed",
+        Err(JobError::Fail(_)) => "given_up",
+    };
+    let kind = job.map_or("unreadable", Job::kind);
+    metrics::counter!("reef_job_runs_total", "kind" => kind, "outcome" => outcome).increment(1);
     let settled = async {
         let mut tx = services.store().begin().await?;
         match result {

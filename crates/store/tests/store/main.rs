@@ -24,5 +24,6 @@ mod polar;
 mod sealed;
 mod secrets;
 mod sessions;
+mod tally;
 mod walks;
 mod workers;

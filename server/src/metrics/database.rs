@@ -1,0 +1,86 @@
+//! Numbers of the database, read at most every few seconds however many ask.
+
+use std::time::{Duration, Instant};
+
+use metrics::gauge;
+use reef_domain::Timestamp;
+use reef_domain::wire::Status;
+use reef_service::Services;
+use reef_service::jobs::Job;
+use reef_store::{StoreError, Waiting};
+use tokio::sync::Mutex;
+
+/// How old numbers may be.
+const FRESH_FOR: Duration = Duration::from_secs(5);
+
+/// When the database was last asked.
+#[derive(Default)]
+pub(super) struct Tallies {
+    asked: Mutex<Option<Instant>>,
+}
+
+impl Tallies {
+    /// Reads what is older than a few seconds. Who comes meanwhile waits for that.
+    pub async fn look(&self, services: &Services) {
+        let mut asked = self.asked.lock().await;
+        if asked.is_some_and(|at| at.elapsed() < FRESH_FOR) {
+            return;
+        }
+        let read = read(services).await;
+        gauge!("reef_database_up").set(if read.is_ok() { 1.0 } else { 0.0 });
+        match read {
+            Ok(()) => gauge!("reef_database_asked_timestamp_seconds").set(seconds(services.now())),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "metrics without the database");
+            }
+        }
+        *asked = Some(Instant::now());
+    }
+}
+
+async fn read(services: &Services) -> Result<(), StoreError> {
+    let now = services.now();
+    let (jobs, assistants, webhooks, updates) = {
+        let mut tx = services.store().read().await?;
+        let (jobs, assistants) = (tx.tally_jobs(now).await?, tx.tally_assistants().await?);
+        (jobs, assistants, tx.tally_polar().await?, tx.tally_updates().await?)
+    };
+    // What there is none of is told too: a gauge would keep its last value.
+    for kind in Job::kinds() {
+        let of = jobs.iter().find(|tally| tally.kind == kind);
+        gauge!("reef_jobs_waiting", "kind" => kind).set(number(of.map_or(0, |tally| tally.waiting)));
+        gauge!("reef_jobs_running", "kind" => kind).set(number(of.map_or(0, |tally| tally.running)));
+        gauge!("reef_jobs_dead", "kind" => kind).set(number(of.map_or(0, |tally| tally.dead)));
+        let since = of.and_then(|tally| tally.due_since);
+        gauge!("reef_jobs_overdue_seconds", "kind" => kind).set(age(since, now));
+    }
+    gauge!("reef_jobs_open").set(number(jobs.iter().map(|tally| tally.waiting + tally.running).sum()));
+    for status in Status::ALL {
+        let count =
+            assistants.iter().find(|(name, _)| name == status.as_str()).map_or(0, |(_, count)| *count);
+        gauge!("reef_assistants", "status" => status.as_str()).set(number(count));
+    }
+    let tell = |Waiting { count, oldest }| (number(count), age(oldest, now));
+    let (count, oldest) = tell(webhooks);
+    gauge!("reef_polar_webhooks_waiting").set(count);
+    gauge!("reef_polar_webhooks_oldest_seconds").set(oldest);
+    let (count, oldest) = tell(updates);
+    gauge!("reef_bot_updates_waiting").set(count);
+    gauge!("reef_bot_updates_oldest_seconds").set(oldest);
+    Ok(())
+}
+
+/// Prometheus' numbers are floating.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+const fn number(count: i64) -> f64 {
+    count as f64
+}
+
+fn age(since: Option<Timestamp>, now: Timestamp) -> f64 {
+    since.map_or(0.0, |since| now.since(since).as_secs_f64())
+}
+
+/// A moment as Prometheus writes it.
+pub(super) fn seconds(at: Timestamp) -> f64 {
+    number(at.unix_ms()) / 1000.0
+}

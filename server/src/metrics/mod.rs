@@ -1,0 +1,99 @@
+//! Health for load balancers and numbers for Prometheus.
+
+mod database;
+mod names;
+mod process;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use reef_service::Services;
+use reef_store::StoreError;
+use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
+
+use database::Tallies;
+
+pub use process::OpenStream;
+
+/// What the routes here share.
+#[derive(Clone)]
+struct Metrics {
+    services: Services,
+    tallies: Arc<Tallies>,
+    token: Option<SecretString>,
+}
+
+/// `/healthz`, `/readyz`, and `/metrics`, which asks for `token` as a bearer token if there is one.
+pub fn router(services: Services, token: Option<SecretString>) -> Router {
+    start();
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(Metrics { services, tallies: Arc::default(), token })
+}
+
+/// Starts counting, once for all servers of this process; what happened before is not counted.
+fn start() -> &'static PrometheusHandle {
+    static STARTED: OnceLock<PrometheusHandle> = OnceLock::new();
+    STARTED.get_or_init(|| {
+        let recorder = names::recorder();
+        let handle = recorder.handle();
+        // Fails when another recorder is there, which only a test's own could be.
+        if ::metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("metrics are recorded elsewhere already");
+        }
+        names::describe();
+        handle
+    })
+}
+
+/// Keeps what is recorded small between scrapes; to be called every few seconds.
+pub fn tidy() {
+    start().run_upkeep();
+}
+
+/// 200 when the database answers, else 503.
+async fn ready(State(metrics): State<Metrics>) -> impl IntoResponse {
+    match ping(&metrics.services).await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "not ready: the database does not answer"
+            );
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+        }
+    }
+}
+
+async fn ping(services: &Services) -> Result<(), StoreError> {
+    services.store().read().await?.ping().await
+}
+
+/// Prometheus' text format, version 0.0.4.
+async fn metrics(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
+    if let Some(token) = &metrics.token
+        && !has_token(&headers, token)
+    {
+        let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"metrics\"")];
+        return (StatusCode::UNAUTHORIZED, challenge, "METRICS_TOKEN is asked for as a bearer token\n")
+            .into_response();
+    }
+    metrics.tallies.look(&metrics.services).await;
+    process::look(metrics.services.store());
+    let text = start().render();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+fn has_token(headers: &HeaderMap, token: &SecretString) -> bool {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
+}
