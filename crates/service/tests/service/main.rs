@@ -21,4 +21,5 @@ mod random;
 mod reconcile;
 mod removal;
 mod secrets;
+mod truth;
 mod webhooks;

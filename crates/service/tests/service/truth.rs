@@ -1,0 +1,304 @@
+//! Webhooks doubled, reordered, delayed, dropped and forged: in the end Reef says what Polar says.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::{PaymentStatus, Status};
+use reef_service::payments::Standing;
+use reef_service::ports::Payments as _;
+use reef_service::testing::TestServices;
+use reef_service::{Caller, Error};
+use reef_store::on_both_databases;
+use serde_json::{Value, json};
+
+use crate::support::{HOUR, MINUTE, delete};
+
+const ROUNDS: usize = 4;
+const SLOTS: usize = 5;
+const STEPS: usize = 60;
+
+/// What happens to a slot's subscription, in Polar's own words.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Pay,
+    PaySecond,
+    Renew,
+    Fail,
+    Recover,
+    Cancel,
+    Uncancel,
+    Revoke,
+    Refund,
+    Delete,
+}
+
+/// What becomes of one webhook.
+#[derive(Clone, Copy, Debug)]
+struct Fate {
+    dropped: bool,
+    /// Minutes on the way, of each copy.
+    first: u64,
+    second: Option<u64>,
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    let minutes = || prop_oneof![3 => Just(0_u64), 2 => 0_u64..60];
+    (prop::bool::weighted(0.3), minutes(), prop::option::weighted(0.3, minutes()))
+        .prop_map(|(dropped, first, second)| Fate { dropped, first, second })
+}
+
+fn step() -> impl Strategy<Value = (usize, Happening, Vec<Fate>, u64, bool)> {
+    use Happening::{Cancel, Delete, Fail, Pay, PaySecond, Recover, Refund, Renew, Revoke, Uncancel};
+    let happening = prop_oneof![
+        8 => Just(Pay), 1 => Just(PaySecond), 4 => Just(Renew), 4 => Just(Fail), 4 => Just(Recover), 3 => Just(Cancel),
+        3 => Just(Uncancel), 1 => Just(Revoke), 1 => Just(Refund), 1 => Just(Delete),
+    ];
+    // Minutes until the next; whether Polar is asked meanwhile.
+    (0..SLOTS, happening, prop::collection::vec(fate(), 4), 0_u64..40, any::<bool>())
+}
+
+struct Slot {
+    id: AssistantId,
+    is_deleted: bool,
+    /// The subscriptions and orders as Polar has them now.
+    subscriptions: Vec<Value>,
+    orders: Vec<Value>,
+    periods: u32,
+}
+
+struct OnTheWay {
+    arrives: Timestamp,
+    id: String,
+    body: String,
+}
+
+#[derive(Default)]
+struct World {
+    slots: Vec<Slot>,
+    on_the_way: Vec<OnTheWay>,
+}
+
+impl World {
+    /// Lets something happen, if it can, and gives what Polar says of it, in its order.
+    async fn happen(&mut self, t: &TestServices, me: &Caller, slot: usize, what: Happening) -> Vec<Value> {
+        let number = t.number();
+        let slot = &mut self.slots[slot];
+        let now = t.services.now();
+        let metadata = json!({"assistant_id": slot.id.to_string()});
+        let event = |kind: &str, data: &Value| json!({"type": kind, "timestamp": now, "data": data});
+        if let Happening::Delete = what {
+            if !slot.is_deleted {
+                delete(t, me, slot.id).await.expect("a deletion");
+                slot.is_deleted = true;
+            }
+            return vec![];
+        }
+        let pays = matches!(what, Happening::Pay) && slot.subscriptions.is_empty()
+            || matches!(what, Happening::PaySecond) && !slot.subscriptions.is_empty();
+        if pays {
+            t.payments.set_checkout(slot.id, "succeeded");
+            let end = now.plus(Duration::from_secs(30 * 86400));
+            let subscription = json!({"id": format!("sub_{number}"), "status": "active", "canceled_at": null,
+                "ended_at": null, "current_period_end": end, "created_at": now, "modified_at": now, "metadata": metadata});
+            let order = json!({"id": format!("order_{number}"), "status": "paid", "paid": true, "total_amount": 1500,
+                "refunded_amount": 0, "subscription_id": subscription["id"], "metadata": metadata, "created_at": now,
+                "modified_at": now});
+            let said = vec![
+                event("subscription.created", &subscription),
+                event("subscription.active", &subscription),
+                event("order.paid", &order),
+            ];
+            slot.subscriptions.push(subscription);
+            slot.orders.push(order);
+            return said;
+        }
+        let Some(subscription) = slot.subscriptions.first_mut() else { return vec![] };
+        // What Reef has ended at Polar meanwhile is over.
+        let id = subscription["id"].as_str().unwrap();
+        let is_over = subscription["ended_at"] != Value::Null || t.payments.revoked().iter().any(|r| r == id);
+        if is_over {
+            return vec![];
+        }
+        let status = subscription["status"].as_str().unwrap().to_owned();
+        let mut renewal = json!({"id": format!("order_{number}"), "status": "paid", "paid": true, "total_amount": 1500,
+            "refunded_amount": 0, "subscription_id": id, "metadata": metadata, "created_at": now, "modified_at": now});
+        subscription["modified_at"] = json!(now);
+        let next_end =
+            now.plus(Duration::from_secs(30 * 86400)).plus(Duration::from_secs(u64::from(slot.periods)));
+        match (what, status.as_str()) {
+            (Happening::Renew, "active") => {
+                slot.periods += 1;
+                subscription["current_period_end"] = json!(next_end);
+                renewal["subscription"] = subscription.clone();
+                slot.orders.push(renewal.clone());
+                vec![event("subscription.cycled", subscription), event("order.paid", &renewal)]
+            }
+            (Happening::Fail, "active") => {
+                subscription["status"] = json!("past_due");
+                vec![
+                    event("subscription.updated", subscription),
+                    event("subscription.past_due", subscription),
+                ]
+            }
+            (Happening::Recover, "past_due") => {
+                subscription["status"] = json!("active");
+                slot.orders.push(renewal.clone());
+                vec![event("order.paid", &renewal), event("subscription.active", subscription)]
+            }
+            (Happening::Cancel, _) => {
+                subscription["canceled_at"] = json!(now);
+                vec![event("subscription.canceled", subscription)]
+            }
+            (Happening::Uncancel, _) => {
+                subscription["canceled_at"] = Value::Null;
+                vec![event("subscription.uncanceled", subscription)]
+            }
+            (Happening::Revoke, _) => {
+                subscription["status"] = json!("canceled");
+                subscription["canceled_at"] = json!(now);
+                subscription["ended_at"] = json!(now);
+                vec![
+                    event("subscription.canceled", subscription),
+                    event("subscription.revoked", subscription),
+                ]
+            }
+            (Happening::Refund, _) => {
+                let order = slot.orders.first_mut().expect("it was paid");
+                order["status"] = json!("refunded");
+                order["refunded_amount"] = json!(1500);
+                order["modified_at"] = json!(now);
+                vec![event("order.refunded", order)]
+            }
+            _ => vec![],
+        }
+    }
+
+    /// Polar has all this now.
+    fn tell_polar(&self, t: &TestServices) {
+        for slot in &self.slots {
+            for subscription in &slot.subscriptions {
+                let id = subscription["id"].as_str().unwrap();
+                if !t.payments.revoked().iter().any(|revoked| revoked == id) {
+                    t.payments.put_subscription(subscription.clone());
+                }
+            }
+            for order in &slot.orders {
+                t.payments.put_order(order.clone());
+            }
+        }
+    }
+
+    fn send(&mut self, t: &TestServices, said: Vec<Value>, fates: &[Fate]) {
+        for (body, fate) in said.into_iter().zip(fates.iter().cycle()) {
+            let copies = [(!fate.dropped).then_some(fate.first), fate.second.filter(|_| !fate.dropped)];
+            let id = format!("webhook_{}", t.number());
+            for minutes in copies.into_iter().flatten() {
+                let arrives = t.services.now().plus(Duration::from_secs(minutes * 60));
+                self.on_the_way.push(OnTheWay { arrives, id: id.clone(), body: body.to_string() });
+            }
+        }
+    }
+
+    /// Time goes by; what arrives is taken in, and beside it a forgery that says the opposite.
+    async fn pass(&mut self, t: &TestServices, time: Duration) {
+        let until = t.services.now().plus(time);
+        self.on_the_way.sort_by_key(|webhook| webhook.arrives);
+        while self.on_the_way.first().is_some_and(|webhook| webhook.arrives <= until) {
+            let webhook = self.on_the_way.remove(0);
+            t.clock.set(webhook.arrives.max(t.services.now()));
+            let headers = t.signed(&webhook.id, &webhook.body);
+            let forged = webhook.body.replace("active", "revoked").replace("past_due", "active");
+            if forged != webhook.body {
+                let refused = t.services.receive_polar(&headers, forged.as_bytes()).await;
+                assert!(matches!(refused, Err(Error::Unauthorized)), "{refused:?}");
+            }
+            t.services.receive_polar(&headers, webhook.body.as_bytes()).await.expect("it is taken");
+            t.run().await;
+        }
+        t.clock.set(until);
+        t.run().await;
+    }
+
+    async fn check(&self, t: &TestServices, me: &Caller, steps: &impl std::fmt::Debug) {
+        for slot in &self.slots {
+            let mut live = vec![];
+            for subscription in &slot.subscriptions {
+                let id = subscription["id"].as_str().unwrap();
+                let facts = t.payments.subscription(id).await.unwrap().expect("Polar keeps what is over");
+                live.push(facts);
+            }
+            let charged: Vec<_> = live.iter().filter(|s| s.standing != Standing::Ended).collect();
+            if slot.is_deleted {
+                assert!(charged.is_empty(), "a deleted slot is charged for: {charged:?} {steps:#?}");
+                continue;
+            }
+            let record = t.record(me, slot.id).await;
+            let Some(mine) = live.iter().find(|s| Some(&s.id) == record.polar_subscription_id.as_ref())
+            else {
+                assert!(live.is_empty(), "a paid slot is not granted: {record:?} {steps:#?}");
+                assert_eq!(
+                    (record.status, record.payment_status),
+                    (Status::PendingPayment, PaymentStatus::Pending)
+                );
+                continue;
+            };
+            let is_refunded = slot.orders.iter().any(|order| {
+                order["status"] == "refunded" && order["subscription_id"].as_str() == Some(mine.id.as_str())
+            });
+            let expected = match mine.standing {
+                _ if is_refunded => PaymentStatus::Refunded,
+                Standing::Active => PaymentStatus::Paid,
+                Standing::PastDue => PaymentStatus::PastDue,
+                Standing::Ended | Standing::Other => PaymentStatus::Canceled,
+            };
+            assert_eq!(record.payment_status, expected, "{mine:?} {record:?} {steps:#?}");
+            assert_eq!(record.canceled_at, mine.canceled_at, "{record:?} {steps:#?}");
+            assert_eq!(record.current_period_end, mine.current_period_end, "{record:?} {steps:#?}");
+            if matches!(expected, PaymentStatus::Paid | PaymentStatus::PastDue) {
+                assert_eq!(record.status, Status::Purchased, "{steps:#?}");
+                assert_eq!(charged.len(), 1, "one pays: {charged:?} {steps:#?}");
+            } else {
+                assert!(charged.is_empty(), "{charged:?} {steps:#?}");
+            }
+            crate::support::walk(&t.events(slot.id).await);
+        }
+    }
+}
+
+on_both_databases! {
+    async fn whatever_becomes_of_webhooks_polars_truth_is_reefs(db: TestStore) {
+        let t = TestServices::new(db);
+        let mut runner = TestRunner::deterministic();
+        for _ in 0..ROUNDS {
+            let me = t.user().await;
+            let steps = prop::collection::vec(step(), STEPS).new_tree(&mut runner).unwrap().current();
+            let mut world = World::default();
+            for _ in 0..SLOTS {
+                let id = t.slot(&me).await;
+                world.slots.push(Slot { id, is_deleted: false, subscriptions: vec![], orders: vec![], periods: 0 });
+            }
+            for (slot, what, fates, minutes, is_asked) in &steps {
+                let said = world.happen(&t, &me, *slot, *what).await;
+                world.tell_polar(&t);
+                world.send(&t, said, fates);
+                world.pass(&t, MINUTE * u32::try_from(*minutes).unwrap()).await;
+                if *is_asked {
+                    t.services.reconcile_due().await.unwrap();
+                    t.run().await;
+                }
+            }
+            // The last webhooks arrive; then Polar is asked for two days.
+            for _ in 0..48 {
+                world.pass(&t, HOUR).await;
+                t.services.reconcile_due().await.unwrap();
+                t.run().await;
+            }
+            world.check(&t, &me, &steps).await;
+        }
+        t.finish().await;
+    }
+}
