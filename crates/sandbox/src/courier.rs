@@ -45,6 +45,13 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
     const TIMEOUT: Duration;
     /// The head of every lane, due or not, soonest first.
     fn heads(&self) -> impl Future<Output = Result<Vec<Parcel<Self::Key>>, sqlx::Error>> + Send;
+    /// Whether a delivery is not to be made: a fault was ordered, and what comes of it is recorded.
+    fn is_prevented(
+        &self,
+        _parcel: &Parcel<Self::Key>,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
+        std::future::ready(Ok(false))
+    }
     /// Records what came of a delivery.
     fn record(
         &self,
@@ -111,6 +118,11 @@ async fn start_due<Q: Queue>(
 }
 
 async fn deliver<Q: Queue>(queue: Q, http: reqwest::Client, parcel: Parcel<Q::Key>) -> String {
+    match queue.is_prevented(&parcel).await {
+        Ok(false) => {}
+        Ok(true) => return parcel.lane,
+        Err(error) => tracing::error!(%error, "the sandbox's faults cannot be read"),
+    }
     let Parcel { lane, key, url, headers, body, .. } = parcel;
     let request = || http.post(&url).headers(headers.clone()).body(body.clone()).timeout(Q::TIMEOUT);
     // A vendor that did not hear the first answer sends the same again.

@@ -24,6 +24,8 @@ const FAULTS_MAX: usize = 100;
 const DELAY_MS_MAX: u64 = 600_000;
 /// What a fault that says nothing else answers.
 const STATUS_DEFAULT: u16 = 500;
+/// Faults of what the sandbox sends, rather than answers.
+const WEBHOOKS: &str = "/webhooks/";
 
 /// Marks the answer of a call whose connection is closed without one.
 #[derive(Clone, Copy)]
@@ -63,6 +65,27 @@ pub(crate) struct Fault {
     twice: bool,
     /// For how many more calls.
     times: u32,
+}
+
+/// What is to become of a webhook instead of its delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    /// It is lost, and nobody notices.
+    Lost,
+    /// The receiver seems to answer this; it is sent again later.
+    Refused(u16),
+    /// It is held up for so many milliseconds, while later ones go ahead.
+    Held(i64),
+}
+
+impl From<Fault> for Mishap {
+    fn from(fault: Fault) -> Self {
+        match (fault.drop, fault.status) {
+            (true, _) => Self::Lost,
+            (_, Some(status)) => Self::Refused(status),
+            _ => Self::Held(i64::try_from(fault.delay_ms).unwrap_or(i64::MAX)),
+        }
+    }
 }
 
 #[derive(FromRow)]
@@ -160,9 +183,17 @@ fn check(order: Order) -> Result<Fault, &'static str> {
     Ok(Fault { method, path, status, delay_ms, drop, twice, times })
 }
 
-/// The first fault that matches a vendor call, counted down.
+/// The first fault that matches a vendor call, counted down. Those of webhooks are not meant for calls.
 pub(crate) async fn next_for(world: &World, method: &str, path: &str) -> sqlx::Result<Option<Fault>> {
-    take(world, |row| !row.twice && matches(row, method, path)).await
+    take(world, |row| !row.twice && !row.path.starts_with(WEBHOOKS) && matches(row, method, path)).await
+}
+
+/// The mishap of a webhook to this URL, counted down: only faults whose path begins with `/webhooks/` are meant.
+pub(crate) async fn next_for_webhook(world: &World, url: &str) -> sqlx::Result<Option<Mishap>> {
+    let Ok(url) = Url::parse(url) else { return Ok(None) };
+    let is_meant =
+        |row: &Row| !row.twice && row.path.starts_with(WEBHOOKS) && matches(row, "POST", url.path());
+    Ok(take(world, is_meant).await?.map(Mishap::from))
 }
 
 /// Whether what is sent to a URL is to be sent twice; counted down.

@@ -131,6 +131,7 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
     }));
     let http = http_client()?;
     let soon = clock::now_ms() + SOON_MS;
+    polar::settle_endpoints(&world).await?;
     polar::hurry(&world, soon).await?;
     telegram::hurry(&world, soon).await?;
     let stop = world.stop.clone();

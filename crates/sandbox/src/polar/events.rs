@@ -12,11 +12,15 @@ use sqlx::{FromRow, SqliteConnection};
 use standardwebhooks::Webhook;
 use tokio::sync::Notify;
 
-use super::objects::{self, Kind, Object};
+use super::{
+    endpoints,
+    objects::{self, Kind, Object},
+};
 use crate::{
     World,
     clock::{new_id, now_ms, rfc3339},
     courier::{Outcome, Parcel, Queue},
+    faults::{self, Mishap},
     web::Answer,
 };
 
@@ -38,7 +42,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// `webhook_url` is where the default endpoint is.
+    /// `webhook_url` is where the default endpoint is; it is made if it is not there yet.
     pub fn new(webhook_url: &str) -> Self {
         Self { webhook_url: webhook_url.to_owned(), said: Vec::new() }
     }
@@ -51,15 +55,12 @@ impl Stage {
     /// Queues the events for every endpoint that wants them. They leave once the transaction is committed, which the
     /// caller signals with `world.polar_events`.
     pub async fn publish(self, conn: &mut SqliteConnection) -> Answer<()> {
+        endpoints::ensure(conn, &self.webhook_url).await?;
         let endpoints = objects::find(conn, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
-        let listed = endpoints.iter().any(|endpoint| endpoint.text("url") == self.webhook_url);
         for (event, data) in &self.said {
             let body = json!({"type": event, "timestamp": rfc3339(now_ms()), "data": data}).to_string();
-            if !listed {
-                queue(conn, None, &self.webhook_url, event, &body).await?;
-            }
             for endpoint in endpoints.iter().filter(|endpoint| wants(endpoint, event)) {
-                queue(conn, Some(&endpoint.id), endpoint.text("url"), event, &body).await?;
+                queue(conn, &endpoint.id, endpoint.text("url"), event, &body).await?;
             }
         }
         Ok(())
@@ -73,7 +74,7 @@ fn wants(endpoint: &Object, event: &str) -> bool {
 
 async fn queue(
     conn: &mut SqliteConnection,
-    endpoint_id: Option<&str>,
+    endpoint_id: &str,
     url: &str,
     event: &str,
     body: &str,
@@ -137,6 +138,11 @@ impl Queue for Webhooks {
     const TIMEOUT: Duration = Duration::from_secs(10);
 
     async fn heads(&self) -> Result<Vec<Parcel<i64>>, sqlx::Error> {
+        // What was held up goes on, before what came after it.
+        sqlx::query("update polar_deliveries set state = 'pending' where state = 'held' and next_at <= $1")
+            .bind(now_ms())
+            .execute(&self.0.db)
+            .await?;
         // SQLite takes the other columns from the row that has the minimum.
         let waiting: Vec<Waiting> = sqlx::query_as(
             "select min(seq) as seq, event_id, endpoint_id, url, body, next_at
@@ -159,6 +165,26 @@ impl Queue for Webhooks {
         Ok(parcels)
     }
 
+    async fn is_prevented(&self, parcel: &Parcel<i64>) -> Result<bool, sqlx::Error> {
+        let state = match faults::next_for_webhook(&self.0, &parcel.url).await? {
+            None => return Ok(false),
+            Some(Mishap::Refused(status)) => {
+                self.record(parcel.key, Outcome::Failed(Some(status), "A fault that was ordered".to_owned()))
+                    .await?;
+                return Ok(true);
+            }
+            Some(Mishap::Lost) => ("lost", 0),
+            Some(Mishap::Held(delay_ms)) => ("held", delay_ms),
+        };
+        sqlx::query("update polar_deliveries set state = $2, next_at = $3 where seq = $1")
+            .bind(parcel.key)
+            .bind(state.0)
+            .bind(now_ms() + state.1)
+            .execute(&self.0.db)
+            .await?;
+        Ok(true)
+    }
+
     async fn record(&self, seq: i64, outcome: Outcome) -> Result<(), sqlx::Error> {
         let (status, error) = match outcome {
             Outcome::Delivered(status, _) => (Some(status), None),
@@ -179,7 +205,7 @@ impl Queue for Webhooks {
         .bind(BACK_OFF_MS)
         .execute(&self.0.db)
         .await?;
-        Ok(())
+        endpoints::disable_after_failures(&self.0.db, seq).await
     }
 
     fn signal(&self) -> &Notify {
@@ -198,10 +224,13 @@ impl Webhooks {
             None => self.0.polar_webhook_secret.clone().into_bytes(),
             Some(id) => {
                 let mut conn = self.0.db.acquire().await?;
-                objects::get(&mut conn, Kind::Endpoint, id)
-                    .await?
-                    .map(|endpoint| key_of(&endpoint))
-                    .unwrap_or_default()
+                match objects::get(&mut conn, Kind::Endpoint, id).await? {
+                    // Its secret is the one this process was started with.
+                    Some(endpoint) if endpoints::is_default(&endpoint) => {
+                        self.0.polar_webhook_secret.clone().into_bytes()
+                    }
+                    found => found.map(|endpoint| key_of(&endpoint)).unwrap_or_default(),
+                }
             }
         };
         let seconds = now_ms() / 1000;

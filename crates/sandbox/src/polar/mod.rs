@@ -4,6 +4,7 @@
 //! for. Wire facts: Polar's OpenAPI document and its own server's source.
 
 mod checkouts;
+mod endpoints;
 mod events;
 mod lifecycle;
 mod objects;
@@ -14,6 +15,7 @@ mod validate;
 mod webhooks;
 
 pub(crate) use checkouts::expire_due as expire_checkouts;
+pub(crate) use endpoints::settle as settle_endpoints;
 pub(crate) use events::{Webhooks, forget_old, hurry};
 
 use axum::{

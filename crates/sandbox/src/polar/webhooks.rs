@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use url::{Host, Url};
 
 use super::{
-    error,
+    endpoints, error,
     events::ENDPOINTS_MAX,
     lifecycle, not_found,
     objects::{self, Kind, Object},
@@ -26,7 +26,7 @@ use crate::{
     web::Answer,
 };
 
-const EVENTS: [&str; 24] = [
+pub(super) const EVENTS: [&str; 24] = [
     "checkout.created",
     "checkout.updated",
     "checkout.expired",
@@ -112,6 +112,9 @@ pub(super) async fn update(State(world): State<World>, Path(id): Path<String>, r
     let mut endpoint = objects::get(&mut tx, Kind::Endpoint, &id).await?.ok_or_else(not_found)?;
     lifecycle::set(&mut endpoint.doc, Value::Object(body));
     objects::save(&mut tx, &endpoint).await?;
+    if endpoint.doc["enabled"] == true {
+        endpoints::forgive(&mut tx, &id).await?;
+    }
     tx.commit().await?;
     Ok(Json(endpoint.doc).into_response())
 }

@@ -6,3 +6,4 @@ mod models;
 mod polar;
 mod switches;
 mod telegram;
+mod webhooks;

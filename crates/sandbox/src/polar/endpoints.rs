@@ -1,0 +1,100 @@
+//! The default endpoint, which is there without anybody making it, and the end of endpoints that always fail.
+
+use serde_json::{Map, Value, json};
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::{
+    events::ENDPOINTS_MAX,
+    lifecycle::{id_of, set},
+    objects::{self, Kind, Object},
+    shapes::ORGANIZATION_ID,
+    webhooks::EVENTS,
+};
+use crate::{
+    World,
+    clock::{new_id, now_ms, rfc3339},
+};
+
+/// The name by which a default endpoint is known.
+const DEFAULT: &str = "The sandbox\u{2019}s default endpoint";
+/// So many events given up in a row, and Polar sends no more.
+const FAILURES_MAX: usize = 10;
+
+/// Whether an endpoint signs with the secret the sandbox was started with.
+pub(super) fn is_default(endpoint: &Object) -> bool {
+    endpoint.text("name") == DEFAULT
+}
+
+/// Makes the default endpoint at this URL, unless there is an endpoint.
+pub(super) async fn ensure(conn: &mut SqliteConnection, url: &str) -> sqlx::Result<()> {
+    let known = objects::find(conn, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
+    if known.iter().any(|endpoint| endpoint.text("url") == url) {
+        return Ok(());
+    }
+    let doc = json!({
+        "created_at": rfc3339(now_ms()), "modified_at": null, "id": new_id(), "url": url, "name": DEFAULT,
+        "format": "raw", "secret": Value::Null, "organization_id": ORGANIZATION_ID, "events": EVENTS, "enabled": true,
+        "api_version": "2026-10", "uses_standard_webhook_signature": false,
+    });
+    objects::insert(conn, Kind::Endpoint, &Object { id: id_of(&doc), webhook_url: String::new(), doc }).await
+}
+
+/// At a start: where Reef is now, its endpoint is, and no longer where it was before.
+pub(crate) async fn settle(world: &World) -> sqlx::Result<()> {
+    let Some(url) = &world.polar_webhook_url else { return Ok(()) };
+    let mut tx = world.db.begin().await?;
+    for mut endpoint in objects::find(&mut tx, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await? {
+        if is_default(&endpoint) && endpoint.text("url") != url {
+            set(&mut endpoint.doc, json!({"url": url}));
+            objects::save(&mut tx, &endpoint).await?;
+            sqlx::query("update polar_deliveries set url = $2 where endpoint_id = $1 and state in ('pending', 'held')")
+                .bind(&endpoint.id)
+                .bind(url)
+                .execute(&mut *tx)
+                .await?;
+        }
+    }
+    ensure(&mut tx, url).await?;
+    tx.commit().await
+}
+
+/// Disables the endpoint of a delivery when its last ten events were all given up; what waits for it is skipped.
+pub(super) async fn disable_after_failures(db: &SqlitePool, seq: i64) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
+    let given_up: Option<Option<String>> =
+        sqlx::query_scalar("select endpoint_id from polar_deliveries where seq = $1 and state = 'failed'")
+            .bind(seq)
+            .fetch_optional(&mut *tx)
+            .await?;
+    let Some(Some(id)) = given_up else { return Ok(()) };
+    let last: Vec<String> = sqlx::query_scalar(
+        "select state from polar_deliveries where endpoint_id = $1 and state in ('delivered', 'failed')
+         order by seq desc limit 10",
+    )
+    .bind(&id)
+    .fetch_all(&mut *tx)
+    .await?;
+    if last.len() < FAILURES_MAX || last.iter().any(|state| state == "delivered") {
+        return Ok(());
+    }
+    if let Some(mut endpoint) = objects::get(&mut tx, Kind::Endpoint, &id).await? {
+        set(&mut endpoint.doc, json!({"enabled": false}));
+        objects::save(&mut tx, &endpoint).await?;
+        skip(&mut tx, &id, "pending").await?;
+    }
+    tx.commit().await
+}
+
+/// An endpoint that is enabled again begins anew: its failures do not count any more.
+pub(super) async fn forgive(conn: &mut SqliteConnection, id: &str) -> sqlx::Result<()> {
+    skip(conn, id, "failed").await
+}
+
+async fn skip(conn: &mut SqliteConnection, id: &str, state: &str) -> sqlx::Result<()> {
+    sqlx::query("update polar_deliveries set state = 'skipped' where endpoint_id = $1 and state = $2")
+        .bind(id)
+        .bind(state)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
