@@ -118,12 +118,12 @@ impl World {
         }
         let Some(subscription) = slot.subscriptions.first_mut() else { return vec![] };
         // What Reef has ended at Polar meanwhile is over.
-        let id = subscription["id"].as_str().unwrap();
+        let id = subscription["id"].as_str().expect("text");
         let is_over = subscription["ended_at"] != Value::Null || t.payments.revoked().iter().any(|r| r == id);
         if is_over {
             return vec![];
         }
-        let status = subscription["status"].as_str().unwrap().to_owned();
+        let status = subscription["status"].as_str().expect("text").to_owned();
         let mut renewal = json!({"id": format!("order_{number}"), "status": "paid", "paid": true, "total_amount": 1500,
             "refunded_amount": 0, "subscription_id": id, "metadata": metadata, "created_at": now, "modified_at": now});
         subscription["modified_at"] = json!(now);
@@ -181,7 +181,7 @@ impl World {
     fn tell_polar(&self, t: &TestServices) {
         for slot in &self.slots {
             for subscription in &slot.subscriptions {
-                let id = subscription["id"].as_str().unwrap();
+                let id = subscription["id"].as_str().expect("text");
                 if !t.payments.revoked().iter().any(|revoked| revoked == id) {
                     t.payments.put_subscription(subscription.clone());
                 }
@@ -227,8 +227,9 @@ impl World {
         for slot in &self.slots {
             let mut live = vec![];
             for subscription in &slot.subscriptions {
-                let id = subscription["id"].as_str().unwrap();
-                let facts = t.payments.subscription(id).await.unwrap().expect("Polar keeps what is over");
+                let id = subscription["id"].as_str().expect("text");
+                let facts =
+                    t.payments.subscription(id).await.expect("an answer").expect("Polar keeps what is over");
                 live.push(facts);
             }
             let charged: Vec<_> = live.iter().filter(|s| s.standing != Standing::Ended).collect();
