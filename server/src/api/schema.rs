@@ -76,8 +76,8 @@ pub struct UpdateRequest {
     /// Bot token in the place of the current one.
     #[schema(nullable = false, min_length = 1, max_length = 256)]
     pub telegram_bot_token: Option<String>,
-    /// Model key in the place of the current one; BYOK only.
-    #[schema(nullable = false)]
+    /// Model key in the place of the current one: 1–512 visible ASCII characters; BYOK only.
+    #[schema(nullable = false, min_length = 1, max_length = 512)]
     pub model_api_key: Option<String>,
 }
 

@@ -17,6 +17,9 @@ const TOKEN: &str =
 /// Not only white space (`text::model_id`).
 const MODEL_ID: &str = "[^\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 
+/// Visible ASCII (`text::model_key`). Not in an activation: managed mode ignores what is given there.
+const MODEL_KEY: &str = "^[!-~]+$";
+
 /// https, a name of two or more labels, a port that exists, no fragment (`callback_url::check`).
 const CALLBACK_URL: &str = "^[Hh][Tt][Tt][Pp][Ss]://\
     (?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.){1,6}[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\
@@ -26,13 +29,14 @@ const CALLBACK_URL: &str = "^[Hh][Tt][Tt][Pp][Ss]://\
 /// The last entry's milliseconds and id (`page::Cursor`).
 const CURSOR: &str = "^[0-9]{1,14}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
-const PATTERNS: [(&str, &str, &str); 8] = [
+const PATTERNS: [(&str, &str, &str); 9] = [
     ("ActivateRequest", "name", NAME),
     ("UpdateRequest", "name", NAME),
     ("ActivateRequest", "telegramBotToken", TOKEN),
     ("UpdateRequest", "telegramBotToken", TOKEN),
     ("ActivateRequest", "modelId", MODEL_ID),
     ("UpdateRequest", "modelId", MODEL_ID),
+    ("UpdateRequest", "modelApiKey", MODEL_KEY),
     ("ActivateRequest", "callbackUrl", CALLBACK_URL),
     ("RedeployRequest", "callbackUrl", CALLBACK_URL),
 ];
