@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::process::{Installation, reef};
+use crate::process::{Installation, Process, reef};
 
 const ANN: &str = "ann@example.com";
 
@@ -164,6 +164,26 @@ fn every_command_explains_itself() {
     assert!(!reef(&["nonsense"], &[]).output().unwrap().status.success());
     let version = reef(&["--version"], &[]).output().unwrap();
     assert_eq!(String::from_utf8(version.stdout).unwrap(), format!("reef {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_command_it_serves_and_a_stop_leaves_nobody_without_an_answer() {
+    let here = Installation::new(&[]);
+    let key = here.customer();
+    let base = format!("http://127.0.0.1:{}", here.port);
+    let vars: Vec<(&str, &str)> =
+        here.vars.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut process = Process::start(here.folder.path(), &[], &vars, &base, "/healthz").await;
+    let client = process.client(&key);
+    let bought = client.send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
+    let path = format!("/{}/status?wait=30", bought["deploymentId"].as_str().unwrap());
+    let waiting = tokio::spawn(async move { client.get(&path).await });
+    // It is under way once the server has taken its connection; a moment later it waits.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let (code, took) = tokio::task::block_in_place(|| process.terminate());
+    assert_eq!(code, Some(0));
+    assert!(took.as_secs() < 30, "{took:?}");
+    assert_eq!(waiting.await.unwrap()["status"], "pending_payment");
 }
 
 #[tokio::test]
