@@ -42,6 +42,13 @@ const PAUSE: Duration = Duration::from_millis(200);
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
+/// What a connection may take.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    connections: usize,
+    head_timeout: Duration,
+}
+
 /// Takes connections until `closing`, then lets those that are open end their request.
 pub async fn serve(
     listener: TcpListener,
@@ -49,8 +56,19 @@ pub async fn serve(
     proxies: TrustedProxies,
     closing: CancellationToken,
 ) {
+    let bounds = Bounds { connections: connections_max(), head_timeout: HEAD_TIMEOUT };
+    serve_within(bounds, listener, routes, proxies, closing).await;
+}
+
+async fn serve_within(
+    bounds: Bounds,
+    listener: TcpListener,
+    routes: Router,
+    proxies: TrustedProxies,
+    closing: CancellationToken,
+) {
     let open = TaskTracker::new();
-    let places = Places::new(connections_max());
+    let places = Places::new(bounds.connections);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -62,7 +80,8 @@ pub async fn serve(
                 let is_known = peer.ip().to_canonical().is_loopback() || proxies.has(peer.ip());
                 let client = (!is_known).then(|| ClientAddress(peer.ip()).network());
                 if let Some(place) = places.take(client) {
-                    let connection = carry(stream, peer, routes.clone(), proxies.clone(), closing.clone());
+                    let connection =
+                        carry(bounds, stream, peer, routes.clone(), proxies.clone(), closing.clone());
                     open.spawn(async move {
                         let _place = place;
                         connection.await;
@@ -99,6 +118,7 @@ fn connections_max() -> usize {
 }
 
 async fn carry(
+    bounds: Bounds,
     stream: TcpStream,
     peer: SocketAddr,
     routes: Router,
@@ -118,7 +138,7 @@ async fn carry(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(bounds.head_timeout)
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
@@ -207,7 +227,95 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::Notify;
+    use tokio::task::JoinHandle;
+
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: reef\r\n\r\n";
+
+    /// A server within bounds: where it is, what ends it, and its end.
+    async fn start(
+        connections: usize,
+        head_timeout: Duration,
+        routes: Router,
+    ) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let (address, closing) = (listener.local_addr().expect("bound"), CancellationToken::new());
+        let bounds = Bounds { connections, head_timeout };
+        let proxies = TrustedProxies::default();
+        (address, closing.clone(), tokio::spawn(serve_within(bounds, listener, routes, proxies, closing)))
+    }
+
+    /// All that comes until the other side ends the connection.
+    async fn rest(stream: &mut TcpStream) -> String {
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        read.expect("the connection ends").expect("in order");
+        String::from_utf8(answer).expect("UTF-8")
+    }
+
+    #[tokio::test]
+    async fn a_head_that_never_ends_ends_the_connection() {
+        let routes = Router::new().route("/", get(async || "done"));
+        let (address, ..) = start(10, Duration::from_millis(100), routes).await;
+        for begun in [&b"GET / HTTP/1.1\r\nHost:"[..], b"", REQUEST] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(begun).await.unwrap();
+            let answer = rest(&mut stream).await;
+            assert_eq!(answer.ends_with("done"), begun == REQUEST, "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_too_many_is_told_so_and_its_place_comes_back() {
+        let routes = Router::new().route("/", get(async || "done"));
+        let (address, ..) = start(1, PATIENCE, routes).await;
+        let mut first = TcpStream::connect(address).await.unwrap();
+        first.write_all(REQUEST).await.unwrap();
+        assert!(first.read_u8().await.is_ok());
+        let mut second = TcpStream::connect(address).await.unwrap();
+        assert!(rest(&mut second).await.starts_with("HTTP/1.1 503 "));
+        drop(first);
+        let served = async {
+            loop {
+                let mut next = TcpStream::connect(address).await.unwrap();
+                next.write_all(b"GET / HTTP/1.1\r\nHost: reef\r\nConnection: close\r\n\r\n").await.unwrap();
+                let mut answer = Vec::new();
+                if next.read_to_end(&mut answer).await.is_ok() && answer.ends_with(b"done") {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, served).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn closing_lets_a_request_end_and_takes_no_other() {
+        let (began, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let slow = {
+            let (began, go) = (began.clone(), go.clone());
+            async move || {
+                began.notify_one();
+                go.notified().await;
+                "done"
+            }
+        };
+        let (address, closing, ended) = start(10, PATIENCE, Router::new().route("/", get(slow))).await;
+        let (mut busy, mut idle) =
+            (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+        busy.write_all(REQUEST).await.unwrap();
+        began.notified().await;
+        closing.cancel();
+        assert_eq!(rest(&mut idle).await, "");
+        go.notify_one();
+        assert!(rest(&mut busy).await.ends_with("done"));
+        tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
 
     #[test]
     fn no_client_takes_all_places_and_a_place_is_given_back() {
