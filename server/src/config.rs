@@ -95,6 +95,8 @@ pub struct Config {
     pub signups_open: bool,
     /// `METRICS_TOKEN`
     pub metrics_token: Option<SecretString>,
+    /// Whether `OTEL_EXPORTER_OTLP_ENDPOINT`, or its like for traces alone, is set; the exporter reads it itself.
+    pub traces: bool,
     /// `LOG_FORMAT`
     pub log_format: LogFormat,
     /// `RUST_LOG`
@@ -250,6 +252,9 @@ impl Config {
             trusted_proxies: TrustedProxies::parse(vars.get("TRUSTED_PROXIES").unwrap_or_default())
                 .map_err(|problem| wrong("TRUSTED_PROXIES", problem))?,
             signups_open: vars.choice("SIGNUPS", true, &[("open", true), ("closed", false)])?,
+            traces: ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+                .into_iter()
+                .any(|name| vars.get(name).is_some()),
             metrics_token: vars.secret("METRICS_TOKEN"),
             log_format: vars.choice(
                 "LOG_FORMAT",

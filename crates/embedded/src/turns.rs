@@ -97,6 +97,7 @@ impl Embedded {
         Ok(true)
     }
 
+    #[tracing::instrument(name = "turn", skip_all, fields(assistant_id = %row.assistant_id))]
     async fn turn(&self, worker: &WorkerRow, row: &UpdateRow, seat: &Seat) -> End {
         let inner = &self.inner;
         let (assistant, update_id) = (row.assistant_id, row.update_id);

@@ -24,6 +24,7 @@ pub mod seats;
 mod services;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod trace;
 mod tries;
 pub mod vault;
 mod work;

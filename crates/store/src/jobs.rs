@@ -23,6 +23,8 @@ pub struct NewJob {
     pub payload: Value,
     /// Not before.
     pub run_at: Timestamp,
+    /// The trace it goes on with, as a W3C `traceparent`.
+    pub traceparent: Option<String>,
 }
 
 /// Work that has been claimed.
@@ -38,6 +40,8 @@ pub struct JobRow {
     pub attempts: i64,
     /// When it was enqueued.
     pub created_at: Timestamp,
+    /// The trace it goes on with: that of who asked for it first.
+    pub traceparent: Option<String>,
 }
 
 /// The jobs of a kind that wait or run.
@@ -61,19 +65,29 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn enqueue(&mut self, job: &NewJob, now: Timestamp) -> Result<(), StoreError> {
         const SQLITE: &str =
-            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at)
-             values ($1, $2, $3, $4, $5, 0, 0, $6)
+            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at, traceparent)
+             values ($1, $2, $3, $4, $5, 0, 0, $6, $7)
              on conflict (dedup_key) do update set run_at = min(jobs.run_at, excluded.run_at),
                     wakes = jobs.wakes + 1, dead_at = null,
                     attempts = case when jobs.dead_at is null then jobs.attempts else 0 end";
         const POSTGRES: &str =
-            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at)
-             values ($1, $2, $3, $4, $5, 0, 0, $6)
+            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at, traceparent)
+             values ($1, $2, $3, $4, $5, 0, 0, $6, $7)
              on conflict (dedup_key) do update set run_at = least(jobs.run_at, excluded.run_at),
                     wakes = jobs.wakes + 1, dead_at = null,
                     attempts = case when jobs.dead_at is null then jobs.attempts else 0 end";
         let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
-        execute!(self, sql, job.id, job.kind, &job.dedup_key, Json(&job.payload), job.run_at, now);
+        execute!(
+            self,
+            sql,
+            job.id,
+            job.kind,
+            &job.dedup_key,
+            Json(&job.payload),
+            job.run_at,
+            now,
+            &job.traceparent
+        );
         Ok(())
     }
 
@@ -93,7 +107,7 @@ impl Tx {
             "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, wakes = 0
              where id in (select id from jobs where kind = $1 and dead_at is null and run_at <= $3
                           and (lease_until is null or lease_until <= $3) order by run_at, id limit $5)
-             returning id, kind, payload, attempts, created_at";
+             returning id, kind, payload, attempts, created_at, traceparent";
         // An array is made once. The planner may run an `in (select …)` once a row, each time skipping what it
         // has locked already: more than `limit` would be claimed.
         const POSTGRES: &str =
@@ -101,7 +115,7 @@ impl Tx {
              where id = any (array(select id from jobs where kind = $1 and dead_at is null and run_at <= $3
                                    and (lease_until is null or lease_until <= $3) order by run_at, id limit $5
                                    for update skip locked))
-             returning id, kind, payload, attempts, created_at";
+             returning id, kind, payload, attempts, created_at, traceparent";
         let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
         Ok(fetch_all!(self, JobRow, sql, kind, token, now, until, limit))
     }

@@ -10,6 +10,7 @@ use reef_service::idempotency::{Claim, Claimed, Done, check_key};
 use reef_service::{Error, Services};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
 
 use super::ApiError;
 use super::auth::KeyHolder;
@@ -52,7 +53,7 @@ async fn claim_and_run(services: Services, request: Request, next: Next) -> Resu
         Claimed::First(claim) => {
             let request = Request::from_parts(parts, Body::from(body));
             // Carried out and settled to the end even if the client hangs up.
-            let run = tokio::spawn(run(services, claim, request, next));
+            let run = tokio::spawn(run(services, claim, request, next).in_current_span());
             run.await.map_err(Error::internal)?
         }
     }

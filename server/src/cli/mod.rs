@@ -143,19 +143,25 @@ impl Cli {
             return print(&serde_json::to_string_pretty(&api::document())?);
         }
         let config = Config::from_env()?;
-        log::init(&config)?;
+        let telemetry = log::init(&config)?;
+        let done = self.run_with(&config).await;
+        telemetry.end().await;
+        done
+    }
+
+    async fn run_with(self, config: &Config) -> anyhow::Result<()> {
         match self.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::serve(&config).await,
-            Command::Migrate => compose::open_store(&config).await.map(|_| ()),
-            Command::Sandbox(args) => sandbox::run(&config, args).await,
-            Command::Doctor => doctor::run(&config).await,
-            Command::Backup { file } => operations::backup(&config, &file).await,
-            Command::Reseal => operations::reseal(&app(&config).await?).await,
+            Command::Serve => serve::serve(config).await,
+            Command::Migrate => compose::open_store(config).await.map(|_| ()),
+            Command::Sandbox(args) => sandbox::run(config, args).await,
+            Command::Doctor => doctor::run(config).await,
+            Command::Backup { file } => operations::backup(config, &file).await,
+            Command::Reseal => operations::reseal(&app(config).await?).await,
             Command::Openapi => Ok(()),
-            Command::User(command) => accounts::user(&app(&config).await?, command).await,
-            Command::Key(command) => accounts::key(&app(&config).await?, command).await,
+            Command::User(command) => accounts::user(&app(config).await?, command).await,
+            Command::Key(command) => accounts::key(&app(config).await?, command).await,
             Command::CallbackSecret { email, rotate } => {
-                accounts::callback_secret(&app(&config).await?, &email, rotate).await
+                accounts::callback_secret(&app(config).await?, &email, rotate).await
             }
         }
     }

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use reef_app::session::caller_of;
 use reef_service::caller::Via;
+use reef_service::trace::{TRACEPARENT, go_on};
 use reef_service::{Caller, Services};
 use tower_sessions::Session;
 use tracing::Instrument as _;
@@ -46,9 +47,25 @@ pub async fn identify(State(services): State<Services>, mut request: Request, ne
     let method = known(request.method());
     let asker = Asker::default();
     request.extensions_mut().insert(asker.clone());
-    let span = tracing::info_span!("request", request_id = id.to_str().unwrap_or_default(), method, route);
+    let span = tracing::info_span!(
+        "request",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = tracing::field::Empty,
+        http.response.status_code = tracing::field::Empty,
+        request_id = id.to_str().unwrap_or_default(),
+        method,
+        route,
+    );
+    if let Some(traceparent) = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()) {
+        go_on(&span, traceparent);
+    }
     let started = Instant::now();
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     let line = Line { id: &id, method, route, asker: asker.0.get(), took: started.elapsed() };
     line.write(&response);
     let class = ["1xx", "2xx", "3xx", "4xx", "5xx"];

@@ -196,7 +196,10 @@ fn database(here: &Installation, postgres: Option<&TestDatabase>) -> Vec<u8> {
 async fn searched(on_postgres: bool) {
     let postgres = if on_postgres { Some(TestDatabase::create().await) } else { None };
     let (receiver, target) = Receiver::start(&[500, 404]).await;
+    let (collector, collector_at) = Receiver::start(&[]).await;
+    let collector_at = collector_at.strip_prefix("hooks.test=").unwrap();
     let mut vars = vec![
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector_at),
         ("SANDBOX", "true"),
         ("SECRET_KEY", SECRET_KEY),
         ("POLAR_ACCESS_TOKEN", POLAR_TOKEN),
@@ -416,6 +419,12 @@ async fn searched(on_postgres: bool) {
         secrets.assert_not_in(place, text, allowed);
     }
     secrets.assert_not_in("the database", &database(&here, postgres.as_ref()), &[]);
+    let spans: Vec<u8> = collector.got().iter().flat_map(|(_, body)| body.to_vec()).collect();
+    assert!(
+        String::from_utf8_lossy(&spans).contains("vendor call")
+            || String::from_utf8_lossy(&spans).contains("telegram POST")
+    );
+    secrets.assert_not_in("the traces", &spans, &[]);
     let log = log(here.folder.path());
     let text = String::from_utf8_lossy(&log);
     assert!(
@@ -429,12 +438,12 @@ fn log(folder: &Path) -> Vec<u8> {
     ["log", "out"].map(|name| std::fs::read(folder.join(name)).expect("the log")).concat()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn none_is_found_on_sqlite() {
     searched(false).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn none_is_found_on_postgres() {
     searched(true).await;
 }

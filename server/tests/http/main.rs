@@ -44,5 +44,6 @@ mod status_and_list;
 mod stop;
 mod support;
 mod timeline;
+mod traces;
 mod update;
 mod webhooks;

@@ -27,6 +27,7 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`] and
     /// [`Error::InvalidState`], in this order.
+    #[tracing::instrument(name = "activate", skip_all)]
     pub async fn activate(
         &self,
         caller: &Caller,

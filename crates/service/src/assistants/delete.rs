@@ -21,6 +21,7 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], and [`Error::WorkerDeleteFailed`] with nothing deleted when
     /// the worker may still be there.
+    #[tracing::instrument(name = "delete", skip_all)]
     pub async fn delete(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<(), Error> {
         let mut found = self.find(caller, Scope::Write, id).await?;
         body.map_err(Error::InvalidRequest)?;

@@ -36,6 +36,7 @@ impl Services {
     /// [`Error::Forbidden`], [`Error::InvalidRequest`], [`Error::PaymentNotConfigured`],
     /// [`Error::RateLimited`] with 10 young unpaid slots, and [`Error::PaymentProviderUnavailable`] when no
     /// checkout could be made; the slot is gone again then.
+    #[tracing::instrument(name = "purchase", skip_all)]
     pub async fn purchase(&self, caller: &Caller, mode: Parsed<ApiMode>) -> Result<Purchased, Error> {
         caller.require(Scope::Write)?;
         let mode = mode.map_err(Error::InvalidRequest)?;

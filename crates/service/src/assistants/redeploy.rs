@@ -17,6 +17,7 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`] and [`Error::InvalidState`] (also
     /// when the slot is not paid any more), in this order.
+    #[tracing::instrument(name = "redeploy", skip_all)]
     pub async fn redeploy(
         &self,
         caller: &Caller,

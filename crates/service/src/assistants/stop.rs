@@ -22,6 +22,7 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidState`] before activation, and
     /// [`Error::WorkerDeleteFailed`] with everything as it was when the worker may still be there.
+    #[tracing::instrument(name = "stop", skip_all)]
     pub async fn stop(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<AssistantRecord, Error> {
         let mut found = self.find(caller, Scope::Write, id).await?;
         body.map_err(Error::InvalidRequest)?;

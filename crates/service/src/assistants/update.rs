@@ -29,6 +29,7 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`] and
     /// [`Error::InvalidState`], in this order.
+    #[tracing::instrument(name = "update", skip_all)]
     pub async fn update(
         &self,
         caller: &Caller,

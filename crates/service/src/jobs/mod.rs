@@ -173,7 +173,14 @@ impl Job {
     /// The row to enqueue.
     pub(crate) fn row(&self, id: JobId, run_at: Timestamp) -> Result<NewJob, Error> {
         let payload = serde_json::to_value(self).map_err(Error::internal)?;
-        Ok(NewJob { id, kind: self.kind(), dedup_key: Some(self.dedup_key()), payload, run_at })
+        Ok(NewJob {
+            id,
+            kind: self.kind(),
+            dedup_key: Some(self.dedup_key()),
+            payload,
+            run_at,
+            traceparent: crate::trace::current(),
+        })
     }
 
     /// After how many tries the job is given up; `None` for what must happen, however long it takes.

@@ -151,6 +151,9 @@ impl Runner {
 /// Runs a claimed job under its lease and settles what came of it.
 async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &CancellationToken) {
     let span = tracing::info_span!("job", job_id = %row.id, kind = row.kind, attempt = row.attempts);
+    if let Some(traceparent) = &row.traceparent {
+        crate::trace::go_on(&span, traceparent);
+    }
     async {
         let job = match serde_json::from_value::<Job>(row.payload.0.clone()) {
             Ok(job) => job,

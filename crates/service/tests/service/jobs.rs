@@ -85,6 +85,7 @@ on_both_databases! {
             dedup_key: None,
             payload: serde_json::json!({"kind": "deploy", "from": "the future"}),
             run_at: t.services.now(),
+            traceparent: None,
         };
         let mut tx = t.db.store.begin().await.unwrap();
         tx.enqueue(&job, t.services.now()).await.unwrap();

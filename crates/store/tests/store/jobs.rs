@@ -13,6 +13,7 @@ pub fn job(kind: &'static str, dedup_key: Option<&str>) -> NewJob {
         dedup_key: dedup_key.map(str::to_owned),
         payload: json!({"assistant": "a1"}),
         run_at: NOW,
+        traceparent: None,
     }
 }
 
@@ -26,7 +27,7 @@ pub async fn claim(tx: &mut Tx, token: uuid::Uuid, now: Timestamp) -> Option<Job
 
 on_both_databases! {
     async fn a_job_is_claimed_as_it_was_enqueued(db: TestStore) {
-        let new = NewJob { payload: json!({"b": [1, null], "a": "Ünï 🪸"}), ..job("deploy", Some("d:1")) };
+        let new = NewJob { payload: json!({"b": [1, null], "a": "Ünï 🪸"}), traceparent: Some("00-a-b-01".to_owned()), ..job("deploy", Some("d:1")) };
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&new, at(-5)).await.unwrap();
         tx.commit().await.unwrap();
@@ -34,6 +35,7 @@ on_both_databases! {
         let claimed = claim(&mut tx, uuid(), NOW).await.unwrap();
         assert_eq!((claimed.id, claimed.kind.as_str()), (new.id, "deploy"));
         assert_eq!(claimed.payload.0, new.payload);
+        assert_eq!(claimed.traceparent, new.traceparent);
         assert_eq!((claimed.attempts, claimed.created_at), (1, at(-5)));
     }
 
