@@ -15,7 +15,7 @@ use tower_sessions::cookie::time::Duration;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::compose::App;
-use crate::http::{csrf, overload, panic, request, security};
+use crate::http::{csrf, drain, overload, panic, request, security};
 use crate::live::Live;
 use crate::sessions::Sessions;
 use crate::site::Site;
@@ -57,7 +57,8 @@ pub fn router(parts: Parts) -> Router {
     if let Some(sandbox) = sandbox {
         all = all.merge(sandbox);
     }
-    all.layer(middleware::from_fn(overload::hurry))
+    all.layer(middleware::from_fn_with_state(services.clone(), drain::say_goodbye))
+        .layer(middleware::from_fn(overload::hurry))
         .layer(middleware::from_fn_with_state(overload::Gate::default(), overload::shed))
         .layer(middleware::from_fn(security::headers))
         .layer(middleware::from_fn_with_state(services, request::identify))

@@ -19,6 +19,9 @@ use crate::http::connections;
 use crate::router::{Parts, router};
 use crate::site::Site;
 
+/// How long a replica goes on taking requests after it has said that it is about to stop: load balancers look every few
+/// seconds.
+const NOTICE: Duration = Duration::from_secs(5);
 /// How long open requests and jobs may take to end after a signal. Orchestrators kill after 30 s.
 const DRAIN: Duration = Duration::from_secs(25);
 
@@ -91,14 +94,19 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     let server = tokio::spawn(connections::serve(listener, routes, proxies, closing.clone()));
 
     stop.cancelled().await;
-    tracing::info!("stopping: no new work, what runs may end");
+    // The only process on its database has nobody to hand over to.
+    let notice = if store.is_single_process() { Duration::ZERO } else { NOTICE };
+    tracing::info!(
+        notice_s = notice.as_secs(),
+        "stopping: not ready any more, no new jobs, what runs may end"
+    );
     app.services.hub().close();
     if let Some(sandbox) = &sandbox {
         // Calls that the sandbox holds open would hold up everything else.
         sandbox.drain();
     }
     let drained = tokio::time::timeout(DRAIN, async {
-        background.wait().await;
+        tokio::join!(background.wait(), tokio::time::sleep(notice));
         closing.cancel();
         server.await
     });

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::counts::Counts;
 use crate::postgres::{self, Postgres};
 use crate::run::{command, find, run, run_counting, say};
-use crate::{dist, project, site, system, tools};
+use crate::{chaos, dist, project, site, system, tools};
 
 /// All but the browser's crate, which is built for wasm32 alone: its features must not meet the server's.
 const HOST: [&str; 3] = ["--workspace", "--exclude", "reef-frontend"];
@@ -56,6 +56,7 @@ fn all(suite: &mut Suite) -> Result<()> {
     suite.step("size of the site", |_| site::check_size())?;
     suite.step("distributed binary", |_| dist::dist().map(drop))?;
     suite.step("API tools and generated clients", |counts| run_counting(&mut api_tools()?, counts))?;
+    suite.step("chaos, a few kills on each database", |_| chaos::chaos(&["--kills=5".to_owned()]))?;
     suite.step("browser tests", |counts| run_counting(&mut playwright()?, counts))
 }
 

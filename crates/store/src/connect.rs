@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection as _, PgPool, SqlitePool};
 
 use crate::error::StoreError;
-use crate::tx::Tx;
+use crate::tx::{Tx, in_time};
 
 /// How long a connection is waited for before a request is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,6 +20,17 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const SQLITE_READERS: u32 = 8;
 /// Connections to PostgreSQL from one process.
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a connection that is given back may take to show that it lives.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
+/// What PostgreSQL is told about a process that it does not hear of any more: without this, the row locks of its last
+/// transaction would hold up everybody else for hours. (Client connection defaults, and the TCP settings.)
+const FORSAKEN: [(&str, &str); 5] = [
+    ("idle_in_transaction_session_timeout", "15s"),
+    ("lock_timeout", "8s"),
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+];
 
 /// The database, cheap to clone.
 #[derive(Clone, Debug)]
@@ -72,7 +83,18 @@ impl Store {
         options: PgConnectOptions,
         connections: u32,
     ) -> Result<Self, StoreError> {
-        let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        let options = options.options(FORSAKEN);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A connection whose server is out of sight would otherwise keep its place until TCP gives up.
+            .after_release(|connection, _| {
+                Box::pin(async {
+                    let answered = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
+                    let late = || Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+                    answered.unwrap_or_else(|_| late()).map(|()| true)
+                })
+            });
         Ok(Self::Postgres(pool.connect_with(options).await?))
     }
 
@@ -95,7 +117,7 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(in_time(pool.begin()).await?),
         })
     }
 
@@ -106,7 +128,7 @@ impl Store {
     pub async fn read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(in_time(pool.begin()).await?),
         })
     }
 

@@ -1,12 +1,17 @@
 //! What one process tells the others: on PostgreSQL by NOTIFY, which arrives when the transaction is committed.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgListener;
+use tokio::time::timeout;
 
 use crate::connect::Store;
 use crate::error::StoreError;
-use crate::tx::Tx;
+use crate::tx::{Tx, in_time};
 
 const CHANNEL: &str = "reef_news";
+/// After how long without news the server is asked whether it is there.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// Hears what other processes (and this one) tell.
 pub struct NewsListener(PgListener);
@@ -26,9 +31,9 @@ impl Store {
         match self {
             Self::Sqlite { .. } => Ok(None),
             Self::Postgres(pool) => {
-                let mut listener = PgListener::connect_with(pool).await?;
+                let mut listener = in_time(PgListener::connect_with(pool)).await?;
                 listener.ignore_pool_close_event(true);
-                listener.listen(CHANNEL).await?;
+                in_time(listener.listen(CHANNEL)).await?;
                 Ok(Some(NewsListener(listener)))
             }
         }
@@ -36,12 +41,18 @@ impl Store {
 }
 
 impl NewsListener {
-    /// The next piece of news; `None` when the connection was lost and is back: some may have been missed.
+    /// The next piece of news; `None` when the connection was lost and is back: some may have been missed. While
+    /// nothing comes, the server is asked now and then whether it is there: silence alone does not tell.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when the connection can't be had again.
+    /// [`StoreError::Database`] when the connection can't be had again, or nobody answers on it.
     pub async fn next(&mut self) -> Result<Option<String>, StoreError> {
-        Ok(self.0.try_recv().await?.map(|news| news.payload().to_owned()))
+        loop {
+            if let Ok(heard) = timeout(SILENCE, self.0.try_recv()).await {
+                return Ok(heard?.map(|news| news.payload().to_owned()));
+            }
+            in_time(sqlx::query("select 1").execute(&mut self.0)).await?;
+        }
     }
 }
 

@@ -1,8 +1,21 @@
 //! A transaction on either database, and the one place that tells them apart.
 
+use std::time::Duration;
+
 use sqlx::{Postgres, Sqlite, Transaction};
 
 use crate::error::StoreError;
+
+/// How long the database may take to answer one statement. Beyond it the network is gone, and who waits is told so;
+/// TCP alone would wait for a quarter of an hour.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Waits for an answer of the database, within bounds.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(ANSWER_TIMEOUT, answer)
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
 
 /// An open transaction; dropped without [`Tx::commit`], it rolls back.
 #[derive(Debug)]
@@ -20,8 +33,8 @@ impl Tx {
     /// [`StoreError::Database`] when the database refuses; nothing has happened then.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => in_time(tx.commit()).await?,
+            Self::Postgres(tx) => in_time(tx.commit()).await?,
         }
         Ok(())
     }
@@ -47,7 +60,7 @@ macro_rules! db {
 macro_rules! execute {
     ($tx:expr, $sql:expr $(, $arg:expr)* $(,)?) => {
         $crate::tx::db!($tx, conn => {
-            sqlx::query($sql)$(.bind($arg))*.execute(conn).await?.rows_affected()
+            $crate::tx::in_time(sqlx::query($sql)$(.bind($arg))*.execute(conn)).await?.rows_affected()
         })
     };
 }
@@ -56,7 +69,7 @@ macro_rules! execute {
 macro_rules! fetch_optional {
     ($tx:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
         $crate::tx::db!($tx, conn => {
-            sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_optional(conn).await?
+            $crate::tx::in_time(sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_optional(conn)).await?
         })
     };
 }
@@ -65,7 +78,7 @@ macro_rules! fetch_optional {
 macro_rules! fetch_all {
     ($tx:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
         $crate::tx::db!($tx, conn => {
-            sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(conn).await?
+            $crate::tx::in_time(sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(conn)).await?
         })
     };
 }

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod connections;
 pub mod csrf;
+pub mod drain;
 pub mod overload;
 pub mod panic;
 pub mod request;

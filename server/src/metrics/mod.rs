@@ -5,6 +5,7 @@ mod names;
 mod process;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -16,10 +17,15 @@ use reef_service::Services;
 use reef_store::StoreError;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
+use tokio::time::timeout;
 
 use database::Tallies;
 
 pub use process::OpenStream;
+
+/// How long the database may take: load balancers wait for hardly longer.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+const NOT_READY: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n");
 
 /// What the routes here share.
 #[derive(Clone)]
@@ -59,16 +65,21 @@ pub fn tidy() {
     start().run_upkeep();
 }
 
-/// 200 when the database answers, else 503.
+/// 200 when the database answers soon and this process is not about to stop, else 503.
 async fn ready(State(metrics): State<Metrics>) -> impl IntoResponse {
-    match ping(&metrics.services).await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "not ready: the database does not answer"
-            );
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+    if metrics.services.hub().closing().is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match timeout(PING_TIMEOUT, ping(&metrics.services)).await {
+        Ok(Ok(())) => (StatusCode::OK, "ready\n"),
+        Ok(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "not ready: the database does not answer");
+            NOT_READY
+        }
+        Err(_) => {
+            tracing::warn!("not ready: the database does not answer in time");
+            NOT_READY
         }
     }
 }

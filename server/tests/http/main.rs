@@ -38,6 +38,7 @@ mod purchase;
 mod reading;
 mod record;
 mod redeploy;
+mod replicas;
 mod sessions;
 mod states;
 mod status_and_list;

@@ -73,7 +73,7 @@ impl Services {
             // A time-out of nothing still lets through what is quick.
             over()
         } else {
-            timeout(remaining, deployment.steps()).await.unwrap_or_else(|_| over())
+            timeout(remaining, Box::pin(deployment.steps())).await.unwrap_or_else(|_| over())
         };
         match ended {
             Ok(worker_url) => {

@@ -100,7 +100,7 @@ impl Runner {
                 return Ok(done);
             }
             for row in claimed {
-                run_one(&self.services, self.token, row, &self.abort).await;
+                Box::pin(run_one(&self.services, self.token, row, &self.abort)).await;
                 done += 1;
             }
         }
@@ -163,7 +163,8 @@ async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &Cancella
         };
         // A panic is the job's failure, not the runner's. A job that is not to end is dropped where it waits.
         let ended = tokio::select! {
-            ended = AssertUnwindSafe(job.run(services)).catch_unwind() => Some(ended),
+            // Boxed: the future of the largest kind would be a burden to every stack it passes.
+            ended = AssertUnwindSafe(Box::pin(job.run(services))).catch_unwind() => Some(ended),
             () = keep_lease(services, row.id, token) => None,
             () = abort.cancelled() => None,
         };

@@ -3,9 +3,10 @@
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
 use reef_domain::wire::Status::{Active, Deploying, Purchased};
-use reef_service::Caller;
+use reef_service::idempotency::{Claimed, Done};
 use reef_service::jobs::Runner;
 use reef_service::testing::{Act, Gate, TestServices, bot_token};
+use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
 use std::sync::Arc;
 
@@ -65,6 +66,34 @@ on_both_databases! {
         }
         assert_eq!(t.workers.running().len(), 14);
         t.finish().await;
+    }
+
+    async fn what_was_committed_is_answered_although_its_process_died_before_it_answered(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        let claim = async || t.services.claim_request(&me, "key", vec![1]).await;
+        let Ok(Claimed::First(first)) = claim().await else { panic!("the key is free") };
+        let render = |done: Done<'_>| match done {
+            Done::Record(record) => Ok((200, format!("{} {}", record.id, record.status))),
+            other => panic!("{other:?}"),
+        };
+        t.services.under_claim(&first, render, t.activate(&me, id)).await.unwrap();
+        let Ok(Claimed::Before { status, body }) = claim().await else { panic!("it has happened") };
+        assert_eq!((status, body), (200, format!("{id} deploying")));
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn a_key_is_free_again_soon_after_its_holder_died(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let claim = async || t.services.claim_request(&me, "key", vec![1]).await;
+        assert!(matches!(claim().await, Ok(Claimed::First(_))));
+        t.clock.advance(9 * SECOND);
+        assert!(matches!(claim().await, Err(Error::RequestInProgress)));
+        t.clock.advance(2 * SECOND);
+        assert!(matches!(claim().await, Ok(Claimed::First(_))));
     }
 
     async fn a_redeployment_leaves_no_worker_of_the_run_that_was_cut(db: TestStore) {

@@ -55,6 +55,33 @@ on_both_databases! {
         assert!(tx.enqueue(&new, NOW).await.unwrap_err().is_unique_violation());
     }
 
+    async fn jobs_are_counted_by_what_their_key_begins_with(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let ahead = NewJob { run_at: at(10), ..job("deploy", Some("d_1:x")) };
+        tx.enqueue(&ahead, NOW).await.unwrap();
+        for key in ["d_1:y", "dx1:z"] {
+            tx.enqueue(&job("deploy", Some(key)), NOW).await.unwrap();
+        }
+        assert_eq!(tx.count_jobs_ahead("d_1:", NOW).await.unwrap(), 1);
+        assert_eq!(tx.count_jobs_ahead("d_1:", at(10)).await.unwrap(), 0, "it is due");
+        assert_eq!(tx.count_jobs_running("d_1:", NOW).await.unwrap(), 0);
+        tx.claim_jobs("deploy", uuid(), NOW, at(100), 5).await.unwrap();
+        assert_eq!(tx.count_jobs_running("d_1:", NOW).await.unwrap(), 1);
+        assert_eq!(tx.count_jobs_running("d_1:", at(100)).await.unwrap(), 0, "its lease is over");
+    }
+
+    async fn a_job_can_be_taken_back_until_it_runs(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (waits, runs) = (job("callback", None), job("deploy", None));
+        tx.enqueue(&waits, NOW).await.unwrap();
+        tx.enqueue(&runs, NOW).await.unwrap();
+        claim(&mut tx, uuid(), NOW).await.unwrap();
+        for one in [waits.id, runs.id] {
+            tx.cancel_job(one).await.unwrap();
+        }
+        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+    }
+
     async fn no_job_runs_before_its_time(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&job("deploy", None), NOW).await.unwrap();
