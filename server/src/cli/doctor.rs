@@ -3,6 +3,7 @@
 use anyhow::bail;
 use reef_domain::wire::Provider;
 use reef_service::Services;
+use reef_service::payments::EndpointHealth;
 use reef_service::ports::{ModelCheckError, TelegramError};
 use secrecy::SecretString;
 
@@ -85,6 +86,7 @@ async fn polar(services: &Services, config: &Config) -> Result<String, String> {
     .filter_map(|(name, is_missing)| is_missing.then_some(name))
     .collect();
     if missing.is_empty() {
+        webhooks(services).await?;
         let play = if config.sandbox && config.polar.access_token.is_none() {
             "play money"
         } else {
@@ -93,6 +95,26 @@ async fn polar(services: &Services, config: &Config) -> Result<String, String> {
         Ok(play.to_owned())
     } else {
         Err(format!("accepts the token, but {} is not set", missing.join(" and ")))
+    }
+}
+
+/// Whether Polar sends its webhooks.
+async fn webhooks(services: &Services) -> Result<(), String> {
+    let url = services.polar_webhook_url();
+    match services.look_at_endpoint().await.map_err(|error| error.to_string())? {
+        EndpointHealth::Enabled => Ok(()),
+        EndpointHealth::Disabled => Err(format!(
+            "accepts the token, but has disabled the webhook endpoint {url} after ten failures in a row: make sure that \
+             Polar reaches it, then enable it again in Polar under Settings, Webhooks; payments are found by asking \
+             meanwhile"
+        )),
+        EndpointHealth::Missing => Err(format!(
+            "accepts the token, but has no webhook endpoint at {url}: make one in Polar under Settings, Webhooks"
+        )),
+        EndpointHealth::NoScope => Err(
+            "accepts the token, but it lacks the scope webhooks:read, so nobody notices when Polar stops sending webhooks"
+                .to_owned(),
+        ),
     }
 }
 

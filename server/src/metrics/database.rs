@@ -7,7 +7,8 @@ use reef_domain::Timestamp;
 use reef_domain::wire::Status;
 use reef_service::Services;
 use reef_service::jobs::Job;
-use reef_store::{StoreError, Waiting};
+use reef_service::payments::EndpointHealth;
+use reef_store::{StoreError, Tx, Waiting};
 use tokio::sync::Mutex;
 
 /// How old numbers may be.
@@ -42,6 +43,7 @@ async fn read(services: &Services) -> Result<(), StoreError> {
     let now = services.now();
     let (jobs, assistants, webhooks, updates) = {
         let mut tx = services.store().read().await?;
+        tell_money(&mut tx, now).await?;
         let (jobs, assistants) = (tx.tally_jobs(now).await?, tx.tally_assistants().await?);
         (jobs, assistants, tx.tally_polar().await?, tx.tally_updates().await?)
     };
@@ -67,6 +69,27 @@ async fn read(services: &Services) -> Result<(), StoreError> {
     let (count, oldest) = tell(updates);
     gauge!("reef_bot_updates_waiting").set(count);
     gauge!("reef_bot_updates_oldest_seconds").set(oldest);
+    Ok(())
+}
+
+/// What Polar owes an answer to, and what is tried again and again.
+async fn tell_money(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+    let (open, oldest) = tx.open_revocations().await?;
+    gauge!("reef_revocations_open").set(number(open));
+    gauge!("reef_revocations_oldest_seconds").set(age(oldest, now));
+    let (_, since) = tx.asks_overdue(now).await?;
+    gauge!("reef_polar_asks_overdue_seconds").set(age(since, now));
+    let seen = tx.endpoint_seen().await?;
+    for health in EndpointHealth::ALL {
+        let is_so = seen.as_deref() == Some(health.as_str());
+        gauge!("reef_polar_endpoint", "state" => health.as_str()).set(if is_so { 1.0 } else { 0.0 });
+    }
+    let jobs = tx.open_jobs().await?;
+    for kind in Job::kinds() {
+        let of = jobs.iter().find(|open| open.kind == kind);
+        gauge!("reef_jobs_oldest_seconds", "kind" => kind).set(age(of.map(|open| open.oldest), now));
+        gauge!("reef_jobs_tries_max", "kind" => kind).set(number(of.map_or(0, |open| open.attempts)));
+    }
     Ok(())
 }
 

@@ -20,7 +20,7 @@ const CALLS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 1
 const DEPLOYMENTS: &[f64] = &[0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
 
 /// All of them. Those of "this process" have to be added up over replicas; those of "the database" are the same in each.
-const ALL: [(&str, Kind, &str); 29] = [
+const ALL: [(&str, Kind, &str); 35] = [
     (
         "reef_http_request_duration_seconds",
         Histogram(REQUESTS),
@@ -54,6 +54,32 @@ const ALL: [(&str, Kind, &str); 29] = [
         "reef_jobs_overdue_seconds",
         Gauge,
         "The database: for how long the job that waits the longest has been due, by kind.",
+    ),
+    ("reef_jobs_oldest_seconds", Gauge, "The database: age of the oldest job that is not done, by kind."),
+    (
+        "reef_jobs_tries_max",
+        Gauge,
+        "The database: the most tries that a job which is not done has had, by kind.",
+    ),
+    (
+        "reef_revocations_open",
+        Gauge,
+        "The database: subscriptions that Reef ends and Polar has not confirmed.",
+    ),
+    (
+        "reef_revocations_oldest_seconds",
+        Gauge,
+        "The database: for how long the oldest of them has been asked for.",
+    ),
+    (
+        "reef_polar_asks_overdue_seconds",
+        Gauge,
+        "The database: for how long Polar should have been asked about a payment.",
+    ),
+    (
+        "reef_polar_endpoint",
+        Gauge,
+        "The database: 1 for how Polar's webhook endpoint was last seen, by state.",
     ),
     ("reef_jobs_open", Gauge, "The database: jobs that wait or run, of all kinds."),
     ("reef_assistants", Gauge, "The database: assistants by status."),

@@ -48,3 +48,4 @@ mod timeline;
 mod traces;
 mod update;
 mod webhooks;
+mod webhooks_lost;

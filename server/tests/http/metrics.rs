@@ -91,7 +91,12 @@ async fn a_life_is_counted() {
     }
     let request = "method=\"POST\",route=\"/api/v1/assistants/{deploymentId}/activate\",status=\"2xx\"";
     assert_eq!(value(&format!("reef_http_request_duration_seconds_count{{{request}}}")), 1.0);
-    assert_eq!(value("reef_vendor_call_duration_seconds_count{vendor=\"polar\",status=\"2xx\"}"), 1.0);
+    // The checkout, and the look at the webhook endpoint.
+    assert!(value("reef_vendor_call_duration_seconds_count{vendor=\"polar\",status=\"2xx\"}") >= 2.0);
+    assert_eq!(value("reef_polar_endpoint{state=\"enabled\"}"), 1.0);
+    assert_eq!(value("reef_polar_endpoint{state=\"disabled\"}"), 0.0);
+    assert_eq!(value("reef_revocations_open"), 0.0);
+    assert_eq!(value("reef_jobs_tries_max{kind=\"revoke_subscription\"}"), 0.0);
     assert!(value("reef_vendor_call_duration_seconds_count{vendor=\"telegram\",status=\"2xx\"}") >= 2.0);
     assert!(value("process_resident_memory_bytes") > 1e6);
     // No label is an id.

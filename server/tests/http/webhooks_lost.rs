@@ -1,0 +1,74 @@
+//! Polar's webhooks do not come, and the money is true all the same.
+
+use reef_domain::ids::AssistantId;
+use reef_service::Caller;
+use serde_json::{Value, json};
+
+use crate::process::Installation;
+use crate::support::{App, eventually, on_both_databases};
+
+const ENDPOINTS: &str = "/sandbox/polar/v1/webhooks/endpoints";
+
+on_both_databases! {
+    async fn a_payment_whose_webhooks_are_lost_is_found_when_its_buyer_comes_back(app) {
+        let me = app.customer().await;
+        app.faults(json!([{"path": "/webhooks/polar", "drop": true, "times": 100}])).await;
+        let (id, checkout) = me.purchase("byok").await;
+        assert_eq!(me.press(&checkout, "pay").await, 303);
+        // The buyer is back, and looks.
+        let caller = Caller::session(me.user);
+        let details = app.services.assistant_details(&caller, &id).await.unwrap();
+        assert_eq!(details.record.polar_subscription_id, None, "the look grants nothing");
+        let record = me.until(&id, "purchased").await;
+        assert_eq!(record["paymentStatus"], "paid");
+        let subscription = record["polarSubscriptionId"].as_str().unwrap();
+        assert_eq!(app.subscription(subscription).await["status"], "active");
+        // Nor does a second payment of the same checkout happen.
+        assert_eq!(me.press(&checkout, "pay").await, 409);
+    }
+
+    async fn webhooks_in_any_order_and_twice_are_one_payment(app) {
+        let me = app.customer().await;
+        app.faults(json!([
+            {"path": "/webhooks/polar", "delayMs": 700, "times": 9},
+            {"path": "/webhooks/polar", "twice": true, "times": 20}])).await;
+        let id = me.slot("byok").await;
+        let record = me.get(&format!("/{id}")).await;
+        let subscription = record["polarSubscriptionId"].as_str().unwrap();
+        assert_eq!(app.subscription(subscription).await["status"], "active");
+        let events = app.events(&id).await;
+        assert_eq!(events.len(), 1, "{events:?}");
+        let mut tx = app.services.store().read().await.unwrap();
+        assert_eq!(tx.open_revocations().await.unwrap(), (0, None));
+        assert!(tx.assistant(AssistantId::parse(&id).unwrap()).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_polar_has_disabled_is_told_by_the_doctor() {
+    let here = Installation::new(&[]);
+    let process = here.serve().await;
+    let polar = |request: reqwest::RequestBuilder| request.bearer_auth("test").send();
+    let list: Value =
+        polar(process.http.get(format!("{}{ENDPOINTS}", process.base))).await.unwrap().json().await.unwrap();
+    let id = list["items"][0]["id"].as_str().unwrap();
+    let url = format!("{}{ENDPOINTS}/{id}", process.base);
+    let doctor = || here.run(&["doctor"], "").1;
+    assert!(doctor().contains("ok    polar: "), "{}", doctor());
+    let disabled = polar(process.http.patch(&url).json(&json!({"enabled": false}))).await.unwrap();
+    assert_eq!(disabled.status(), 200);
+    let told = doctor();
+    let line = told.lines().find(|line| line.starts_with("wrong polar: ")).expect("a line");
+    assert!(line.contains("disabled the webhook endpoint") && line.contains("enable it again"), "{line}");
+    let faults = json!([{"path": "/v1/webhooks/endpoints", "status": 403, "times": 1}]);
+    let ordered =
+        process.http.put(format!("{}/sandbox/faults", process.base)).json(&faults).send().await.unwrap();
+    assert_eq!(ordered.status(), 200);
+    assert!(doctor().contains("lacks the scope webhooks:read"));
+    eventually("it to be enabled", async || {
+        let enabled = polar(process.http.patch(&url).json(&json!({"enabled": true}))).await.ok()?;
+        (enabled.status() == 200).then_some(())
+    })
+    .await;
+    assert!(doctor().contains("ok    polar: "));
+}
