@@ -29,3 +29,10 @@ create table timers (
     name    text primary key,
     next_at timestamptz not null
 );
+
+-- The model lists that were read from providers; what ships with Reef is added to them.
+create table catalogs (
+    source     text primary key,
+    models     jsonb not null,
+    fetched_at timestamptz not null
+);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use leptos::prelude::*;
-use reef_domain::catalog::{self, Model};
+use reef_domain::catalog::{Catalog, Model};
 use reef_domain::wire::{ApiMode, AssistantRecord, Provider};
 
 use crate::components::drawn::changing;
@@ -17,6 +17,8 @@ pub fn ModelField(
     form: Form,
     /// What is chosen now.
     record: AssistantRecord,
+    /// What there is to choose from.
+    catalog: StoredValue<Catalog>,
 ) -> impl IntoView {
     let id = form.id("model");
     let issue_id = format!("{id}-issue");
@@ -27,16 +29,16 @@ pub fn ModelField(
         _ => model,
     });
     let chosen = form.kept("model").filter(|kept| !kept.is_empty()).or(current).unwrap_or_default();
-    let groups = groups(mode, &chosen);
+    let groups = catalog.with_value(|catalog| groups(catalog, mode, &chosen));
     // What the catalog does not have any more can still be kept.
     let known = groups.iter().any(|(_, models)| models.iter().any(|(value, _)| *value == chosen));
     let unknown = (!known && !chosen.is_empty())
         .then(|| view! { <option value=chosen.clone() selected>{chosen.clone()}</option> });
-    let option = |(value, name): (String, &'static str)| {
+    let option = |(value, name): (String, String)| {
         let selected = value == chosen;
         view! { <option value=value selected=selected>{name}</option> }.into_any()
     };
-    let group = |(provider, models): (Provider, Vec<(String, &'static str)>)| {
+    let group = |(provider, models): (Provider, Vec<(String, String)>)| {
         view! {
             <optgroup label=text::provider(provider)>{models.into_iter().map(option).collect_view()}</optgroup>
         }
@@ -70,11 +72,11 @@ fn value_of(mode: ApiMode, provider: Provider, model: &str) -> String {
 }
 
 /// The catalog by provider: field value and name. In managed mode a model that goes by two ids is listed once.
-fn groups(mode: ApiMode, chosen: &str) -> Vec<(Provider, Vec<(String, &'static str)>)> {
+fn groups(catalog: &Catalog, mode: ApiMode, chosen: &str) -> Vec<(Provider, Vec<(String, String)>)> {
     let mut seen = HashSet::new();
     let mut is_shown = |model: &Model| match mode {
         ApiMode::Byok => true,
-        ApiMode::Managed => seen.insert(model.openrouter_id) || model.id == chosen,
+        ApiMode::Managed => seen.insert(model.openrouter_id.clone()) || model.id == chosen,
     };
     // Managed assistants run on OpenRouter: its own names first, so that they are the ones listed.
     let (mut first, rest): (Vec<Provider>, Vec<Provider>) = Provider::ALL
@@ -82,8 +84,9 @@ fn groups(mode: ApiMode, chosen: &str) -> Vec<(Provider, Vec<(String, &'static s
         .partition(|provider| mode == ApiMode::Managed && **provider == Provider::Openrouter);
     first.extend(rest);
     let models = |provider| {
-        let shown = catalog::of(provider).filter(|model| is_shown(model));
-        (provider, shown.map(|model| (value_of(mode, provider, model.id), model.name)).collect::<Vec<_>>())
+        let shown = catalog.of(provider).filter(|model| is_shown(model));
+        let shown = shown.map(|model| (value_of(mode, provider, &model.id), model.name.clone()));
+        (provider, shown.collect::<Vec<_>>())
     };
     first.into_iter().map(models).filter(|(_, models)| !models.is_empty()).collect()
 }
@@ -94,24 +97,25 @@ mod tests {
 
     #[test]
     fn every_model_can_be_chosen_once() {
-        let byok: Vec<String> = groups(ApiMode::Byok, "")
+        let catalog = Catalog::default();
+        let byok: Vec<String> = groups(&catalog, ApiMode::Byok, "")
             .into_iter()
             .flat_map(|(_, models)| models)
             .map(|(value, _)| value)
             .collect();
-        assert_eq!(byok.len(), catalog::MODELS.len());
+        assert_eq!(byok.len(), catalog.models().len());
         assert!(byok.contains(&"anthropic:claude-sonnet-5".to_owned()));
 
-        let managed: Vec<String> = groups(ApiMode::Managed, "")
+        let managed: Vec<String> = groups(&catalog, ApiMode::Managed, "")
             .into_iter()
             .flat_map(|(_, models)| models)
             .map(|(value, _)| value)
             .collect();
-        let served: HashSet<_> = managed.iter().map(|id| catalog::openrouter_id(id)).collect();
+        let served: HashSet<_> = managed.iter().map(|id| catalog.openrouter_id(id)).collect();
         assert_eq!(served.len(), managed.len(), "{managed:?}");
         assert!(managed.contains(&"openrouter/auto".to_owned()));
         // The id that an assistant was given by the API stays choosable.
-        let kept = groups(ApiMode::Managed, "claude-sonnet-5");
+        let kept = groups(&catalog, ApiMode::Managed, "claude-sonnet-5");
         assert!(kept.iter().any(|(_, models)| models.iter().any(|(value, _)| value == "claude-sonnet-5")));
     }
 }

@@ -1,6 +1,7 @@
 //! Assistants: looking, buying, and what can be done with one.
 
 use leptos::prelude::*;
+use reef_domain::catalog::Catalog;
 use reef_domain::wire::{AssistantRecord, Status};
 use reef_domain::{Timestamp, Usd};
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,16 @@ pub async fn load_assistants() -> Result<Vec<AssistantRecord>, AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
         Ok(services.list_assistants(&caller).await?)
+    })
+    .await
+}
+
+/// The models there are to choose from.
+#[server(prefix = "/_fn", endpoint = "catalog")]
+pub async fn load_catalog() -> Result<Catalog, AppError> {
+    answer(&[], async {
+        let (services, _) = signed_in().await?;
+        Ok(services.catalog().await?.as_ref().clone())
     })
     .await
 }

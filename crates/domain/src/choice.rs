@@ -1,7 +1,7 @@
 //! Which provider, model and key a request means for an assistant of a given mode.
 
 use crate::assistant::Config;
-use crate::catalog;
+use crate::catalog::{self, Catalog};
 use crate::error::Issue;
 use crate::input::{ActivateInput, UpdateInput};
 use crate::text;
@@ -22,9 +22,9 @@ pub struct Choice {
 ///
 /// # Errors
 /// Every [`Issue`] that makes the payload inconsistent with the mode (`INVALID_INPUT`).
-pub fn of_activation(mode: ApiMode, input: &ActivateInput) -> Result<Choice, Vec<Issue>> {
+pub fn of_activation(catalog: &Catalog, mode: ApiMode, input: &ActivateInput) -> Result<Choice, Vec<Issue>> {
     if mode == ApiMode::Managed {
-        catalog::model_of(mode, Provider::Openrouter, &input.model_id).map_err(|issue| vec![issue])?;
+        catalog.check(mode, Provider::Openrouter, &input.model_id).map_err(|issue| vec![issue])?;
         let model_id = Some(input.model_id.clone());
         return Ok(Choice { provider: Some(Provider::Openrouter), model_id, model_api_key: None });
     }
@@ -40,7 +40,7 @@ pub fn of_activation(mode: ApiMode, input: &ActivateInput) -> Result<Choice, Vec
     };
     let provider = provider.map_err(|issue| issues.push(issue)).ok();
     if let Some(provider) = provider {
-        issues.extend(catalog::model_of(mode, provider, &input.model_id).err());
+        issues.extend(catalog.check(mode, provider, &input.model_id).err());
     }
     let model_api_key = key.map_err(|issue| issues.push(issue)).ok();
     if issues.is_empty() {
@@ -50,25 +50,30 @@ pub fn of_activation(mode: ApiMode, input: &ActivateInput) -> Result<Choice, Vec
     }
 }
 
-/// What a PATCH chooses, given what is there.
+/// What a PATCH chooses, given what is there. What is there already may have left the catalog and still be named.
 ///
 /// # Errors
 /// Every [`Issue`] that makes the change inconsistent with the mode or with what is there
 /// (`INVALID_INPUT`).
-pub fn of_update(mode: ApiMode, now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> {
+pub fn of_update(
+    catalog: &Catalog,
+    mode: ApiMode,
+    now: &Config,
+    input: &UpdateInput,
+) -> Result<Choice, Vec<Issue>> {
     match mode {
-        ApiMode::Managed => managed_update(now, input),
-        ApiMode::Byok => byok_update(now, input),
+        ApiMode::Managed => managed_update(catalog, now, input),
+        ApiMode::Byok => byok_update(catalog, now, input),
     }
 }
 
-fn managed_update(now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> {
+fn managed_update(catalog: &Catalog, now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> {
     let mut issues = Vec::new();
     if input.model_provider.as_deref().is_some_and(|text| text != Provider::Openrouter.as_str()) {
         issues.push(Issue::new("modelProvider", "not_allowed", "Managed assistants use openrouter."));
     }
-    if let Some(model_id) = &input.model_id {
-        issues.extend(catalog::model_of(ApiMode::Managed, Provider::Openrouter, model_id).err());
+    if let Some(model_id) = input.model_id.as_ref().filter(|_| input.model_id != now.model_id) {
+        issues.extend(catalog.check(ApiMode::Managed, Provider::Openrouter, model_id).err());
     }
     if input.model_api_key.is_some() {
         issues.push(Issue::new(
@@ -84,7 +89,7 @@ fn managed_update(now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue
     Ok(Choice { provider: Some(Provider::Openrouter), model_id, model_api_key: None })
 }
 
-fn byok_update(now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> {
+fn byok_update(catalog: &Catalog, now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> {
     let mut issues = Vec::new();
     let asked = input.model_provider.as_deref().map(catalog::provider).transpose();
     let asked = asked.map_err(|issue| issues.push(issue)).ok().flatten();
@@ -92,14 +97,15 @@ fn byok_update(now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> 
     let model_api_key = key.map_err(|issue| issues.push(issue)).ok().flatten();
     let provider = asked.or(now.provider);
     let model_id = input.model_id.clone().or_else(|| now.model_id.clone());
-    if issues.is_empty() && (asked.is_some() || input.model_id.is_some()) {
+    let is_another = provider != now.provider || model_id != now.model_id;
+    if issues.is_empty() && is_another {
         match (provider, &model_id) {
             (None, _) => {
                 issues.push(Issue::new("modelProvider", "required", "Name the model's provider too."));
             }
             (_, None) => issues.push(Issue::new("modelId", "required", "Name a model of this provider too.")),
             (Some(provider), Some(model_id)) => {
-                issues.extend(catalog::model_of(ApiMode::Byok, provider, model_id).err());
+                issues.extend(catalog.check(ApiMode::Byok, provider, model_id).err());
             }
         }
         if now.provider.is_some() && provider != now.provider && input.model_api_key.is_none() {
@@ -151,14 +157,26 @@ mod tests {
         ];
         for (input, expected) in cases {
             let label = format!("{:?} {:?}", input.model_provider, input.model_id);
-            assert_eq!(paths(of_update(ApiMode::Byok, &now, &input)), expected, "{label}");
+            assert_eq!(
+                paths(of_update(&Catalog::default(), ApiMode::Byok, &now, &input)),
+                expected,
+                "{label}"
+            );
         }
         let unset = Config::default();
         assert_eq!(
-            paths(of_update(ApiMode::Byok, &unset, &patch(None, Some("gpt-5.5"), None))),
+            paths(of_update(&Catalog::default(), ApiMode::Byok, &unset, &patch(None, Some("gpt-5.5"), None))),
             ["modelProvider"]
         );
-        assert!(of_update(ApiMode::Byok, &unset, &patch(Some("openai"), Some("gpt-5.5"), None)).is_ok());
+        assert!(
+            of_update(
+                &Catalog::default(),
+                ApiMode::Byok,
+                &unset,
+                &patch(Some("openai"), Some("gpt-5.5"), None)
+            )
+            .is_ok()
+        );
     }
 
     #[test]
@@ -166,13 +184,44 @@ mod tests {
         let now = Config { provider: Some(Provider::Openrouter), ..Config::default() };
         let bad = patch(Some("anthropic"), Some("nope"), Some("k"));
         assert_eq!(
-            paths(of_update(ApiMode::Managed, &now, &bad)),
+            paths(of_update(&Catalog::default(), ApiMode::Managed, &now, &bad)),
             ["modelProvider", "modelId", "modelApiKey"]
         );
         assert!(
-            of_update(ApiMode::Managed, &now, &patch(Some("openrouter"), Some("openrouter/auto"), None))
-                .is_ok()
+            of_update(
+                &Catalog::default(),
+                ApiMode::Managed,
+                &now,
+                &patch(Some("openrouter"), Some("openrouter/auto"), None)
+            )
+            .is_ok()
         );
+    }
+
+    #[test]
+    fn a_model_that_left_the_catalog_can_be_kept() {
+        let gone = Some("claude-2".to_owned());
+        let byok = Config { model_id: gone.clone(), ..on_anthropic() };
+        let none: [&str; 0] = [];
+        let cases: [(UpdateInput, &[&str]); 5] = [
+            (patch(None, None, Some("k")), &none),
+            (patch(None, Some("claude-2"), None), &none),
+            (patch(Some("anthropic"), Some("claude-2"), None), &none),
+            (patch(None, Some("claude-3"), None), &["modelId"]),
+            (patch(Some("openai"), None, Some("k")), &["modelId"]),
+        ];
+        for (input, expected) in cases {
+            let label = format!("{:?} {:?}", input.model_provider, input.model_id);
+            assert_eq!(
+                paths(of_update(&Catalog::default(), ApiMode::Byok, &byok, &input)),
+                expected,
+                "{label}"
+            );
+        }
+        let managed = Config { provider: Some(Provider::Openrouter), model_id: gone, ..Config::default() };
+        let kept =
+            of_update(&Catalog::default(), ApiMode::Managed, &managed, &patch(None, Some("claude-2"), None));
+        assert!(kept.is_ok_and(|choice| choice.model_id.as_deref() == Some("claude-2")));
     }
 
     #[test]
@@ -185,9 +234,15 @@ mod tests {
             model_api_key: None,
             callback_url: None,
         };
-        assert_eq!(paths(of_activation(ApiMode::Byok, &input)), ["modelProvider", "modelApiKey"]);
-        let managed =
-            of_activation(ApiMode::Managed, &ActivateInput { model_api_key: Some(" ".into()), ..input });
+        assert_eq!(
+            paths(of_activation(&Catalog::default(), ApiMode::Byok, &input)),
+            ["modelProvider", "modelApiKey"]
+        );
+        let managed = of_activation(
+            &Catalog::default(),
+            ApiMode::Managed,
+            &ActivateInput { model_api_key: Some(" ".into()), ..input },
+        );
         assert!(managed.is_ok_and(|choice| choice.model_api_key.is_none()));
     }
 }

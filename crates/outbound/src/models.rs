@@ -4,12 +4,20 @@ use async_trait::async_trait;
 use reef_assistant::model::{
     ModelError, key_check_request, model_check_request, read_key_check, read_model_check,
 };
-use reef_assistant::{HttpRequest, HttpResponse, Provider as AssistantProvider};
+use reef_assistant::{HttpRequest, HttpResponse, Method, Provider as AssistantProvider};
+use reef_domain::catalog::Listed;
 use reef_domain::wire::Provider;
-use reef_service::ports::{ModelCheckError, ModelProviders};
+use reef_service::ports::{ModelCheckError, ModelListError, ModelProviders};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::http::Http;
+
+/// How long OpenRouter's list may take, in milliseconds.
+const LIST_TIMEOUT_MS: u64 = 30_000;
+/// How long it may be: some kilobytes for each of hundreds of models.
+const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Where the providers are, without trailing slashes; Anthropic's and Google's without their version, OpenAI's and
 /// OpenRouter's with it, as those vendors write their base URLs.
@@ -94,6 +102,56 @@ impl ModelProviders for Providers {
         read_key_check(provider, &answer).map_err(check_error)?;
         let answer = self.ask(model_check_request(provider, url, key, model_id)).await?;
         read_model_check(provider, model_id, &answer).map_err(check_error)
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, ModelListError> {
+        let request = HttpRequest {
+            vendor: AssistantProvider::OpenRouter.name(),
+            method: Method::Get,
+            url: format!("{}/models", self.urls.openrouter),
+            headers: vec![("accept", "application/json".to_owned())],
+            body: Vec::new(),
+            timeout_ms: LIST_TIMEOUT_MS,
+            response_bytes_max: LIST_BYTES_MAX,
+        };
+        let failed = |reason: String| ModelListError(reason);
+        let answer = self.http.send(request).await.map_err(|error| failed(error.to_string()))?;
+        if answer.status != 200 {
+            return Err(failed(format!("status {}", answer.status)));
+        }
+        let list: ModelList = serde_json::from_slice(&answer.body)
+            .map_err(|_| failed("the answer was not understood".to_owned()))?;
+        let models = list.data.into_iter().filter_map(|entry| serde_json::from_value::<Entry>(entry).ok());
+        let texts = models.filter(Entry::answers_in_text);
+        Ok(texts
+            .map(|entry| Listed { name: entry.name.unwrap_or_else(|| entry.id.clone()), id: entry.id })
+            .collect())
+    }
+}
+
+/// OpenRouter's `GET /models`. One entry that is not understood does not spoil the others.
+#[derive(Deserialize)]
+struct ModelList {
+    data: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    id: String,
+    name: Option<String>,
+    architecture: Option<Architecture>,
+}
+
+#[derive(Deserialize)]
+struct Architecture {
+    output_modalities: Option<Vec<String>>,
+}
+
+impl Entry {
+    fn answers_in_text(&self) -> bool {
+        let outputs =
+            self.architecture.as_ref().and_then(|architecture| architecture.output_modalities.as_ref());
+        outputs.is_none_or(|outputs| outputs.iter().any(|output| output == "text"))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod assistants;
 pub mod callbacks;
 pub mod caller;
+pub mod catalog;
 mod client;
 pub mod config;
 pub mod error;

@@ -1,15 +1,17 @@
 //! The service layer's one object.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reef_domain::Assistant;
 use reef_domain::Timestamp;
+use reef_domain::catalog::Catalog;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::Scope;
 use reef_store::{Store, Tx};
 use uuid::Uuid;
 
 use crate::caller::Caller;
+use crate::catalog::Cached;
 use crate::config::Config;
 use crate::error::Error;
 use crate::hashing::Hashing;
@@ -34,6 +36,7 @@ struct Inner {
     hashing: Hashing,
     counts: Counts,
     seats: Seats,
+    catalog: Mutex<Cached>,
 }
 
 impl Services {
@@ -51,6 +54,7 @@ impl Services {
                 hashing: Hashing::default(),
                 counts,
                 seats: Seats::default(),
+                catalog: Mutex::new(None),
             }),
         }
     }
@@ -97,6 +101,16 @@ impl Services {
     #[must_use]
     pub fn seats(&self) -> &Seats {
         &self.inner.seats
+    }
+
+    /// The catalog, if it was made from the list of that moment.
+    pub(crate) fn cached_catalog(&self, fetched_at: Option<Timestamp>) -> Option<Arc<Catalog>> {
+        let cached = self.inner.catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        cached.as_ref().filter(|(at, _)| *at == fetched_at).map(|(_, catalog)| Arc::clone(catalog))
+    }
+
+    pub(crate) fn cache_catalog(&self, made: (Option<Timestamp>, Arc<Catalog>)) {
+        *self.inner.catalog.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
     }
 
     /// Now.

@@ -8,6 +8,7 @@ mod accounts;
 mod asks;
 mod assistants;
 mod bots;
+mod catalogs;
 mod chats;
 mod connect;
 mod deliveries;

@@ -118,6 +118,7 @@ pub struct ModelListResponse {
     )
 )]
 pub async fn models(
+    State(services): State<Services>,
     KeyHolder(caller): KeyHolder,
     Params(params): Params,
 ) -> Result<Json<ModelListResponse>, ApiError> {
@@ -137,10 +138,11 @@ pub async fn models(
     let provider = provider.ok().flatten();
     let is_meant = |model: &&Model| provider.is_none_or(|provider| model.provider == provider);
     // Every model of the catalog is served in both modes: managed assistants reach it through OpenRouter.
-    let data = catalog::MODELS.iter().filter(is_meant).map(|model| ModelInfo {
+    let catalog = services.catalog().await?;
+    let data = catalog.models().iter().filter(is_meant).map(|model| ModelInfo {
         provider: model.provider,
-        id: model.id.to_owned(),
-        name: model.name.to_owned(),
+        id: model.id.clone(),
+        name: model.name.clone(),
         modes: mode.flatten().map_or_else(|| ApiMode::ALL.to_vec(), |mode| vec![mode]),
     });
     Ok(Json(ModelListResponse { data: data.collect() }))

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use reef_store::Store;
 use serde_json::json;
 
 use crate::client::Answer;
-use crate::support::{App, issues, pairs};
+use crate::support::{App, activation, bot, changed, eventually, issues, pairs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_knows_its_rights() {
@@ -39,4 +40,35 @@ async fn the_catalog_is_what_activation_accepts() {
     assert_eq!(error["message"], "Invalid query parameter");
     let error = models("?mode=byok&mode=managed").await.error(400, "INVALID_REQUEST");
     assert_eq!(issues(&error), pairs(&[("mode", "duplicate_key")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalog_refreshes_and_its_etag_follows() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let models = async || Answer::of(me.request("GET", "/api/v1/models?provider=openrouter")).await;
+    let before = models().await;
+    let tag = before.headers["etag"].clone();
+    let again = async || {
+        let request = me.request("GET", "/api/v1/models?provider=openrouter");
+        let answer = request.header("if-none-match", tag.clone()).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    assert_eq!(again().await, 304);
+    // The regular look is due now.
+    let Store::Sqlite { write, .. } = app.services.store() else { panic!("on SQLite") };
+    let due = "insert into timers (name, next_at) values ('refresh_catalog', 0)
+               on conflict (name) do update set next_at = 0";
+    sqlx::query(due).execute(write).await.unwrap();
+    app.services.enqueue_regular_work().await.unwrap();
+    let id = "openai/gpt-6-astra";
+    let has =
+        |answer: &Answer| answer.json()["data"].as_array().unwrap().iter().any(|model| model["id"] == id);
+    assert!(!has(&before), "it does not ship under OpenRouter's id");
+    eventually("the sandbox's list", async || has(&models().await).then_some(())).await;
+    assert_eq!(again().await, 200);
+    let slot = me.slot("byok").await;
+    let change = json!({"modelProvider": "openrouter", "modelId": id, "modelApiKey": "sk-or-v1-any"});
+    me.ok("POST", &format!("/{slot}/activate"), changed(activation(&bot("ok")), change)).await;
+    me.until(&slot, "active").await;
 }

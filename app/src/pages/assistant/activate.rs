@@ -27,7 +27,7 @@ pub(super) fn Activation(live: Live) -> impl IntoView {
                 <Problem form/>
                 <input type="hidden" name="id" value=record.id.clone()/>
                 <TextField form name="name" path=&["name"] label="Name" value=name/>
-                <ModelField form record/>
+                <ModelField form record catalog=live.catalog/>
                 {byok.then(|| view! {
                     <TextField
                         form

@@ -24,7 +24,7 @@ pub(super) fn Edit(live: Live) -> impl IntoView {
                 <Problem form/>
                 <input type="hidden" name="id" value=record.id.clone()/>
                 <TextField form name="name" path=&["name"] label="Name" value=record.name.clone()/>
-                <ModelField form record/>
+                <ModelField form record catalog=live.catalog/>
                 {byok.then(|| view! {
                     <TextField
                         form

@@ -11,13 +11,14 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
+use reef_domain::catalog::Catalog;
 use reef_domain::wire::{AssistantRecord, Status};
 
 use crate::components::drawn::{changing, waiting};
 use crate::components::failure::Failure;
 use crate::components::form::Form;
 use crate::components::notice::Done;
-use crate::functions::assistants::{Credit, Details, Happened, load_assistant};
+use crate::functions::assistants::{Credit, Details, Happened, load_assistant, load_catalog};
 use crate::live::{Connection, listen};
 
 /// What the page knows of its assistant, and learns while it is open.
@@ -26,17 +27,19 @@ struct Live {
     record: RwSignal<AssistantRecord>,
     timeline: RwSignal<Vec<Happened>>,
     credit: RwSignal<Option<Credit>>,
+    catalog: StoredValue<Catalog>,
     gone: RwSignal<bool>,
     /// Grows when a form was accepted: forms are drawn afresh then, without what was typed.
     accepted: RwSignal<usize>,
 }
 
 impl Live {
-    fn new(details: Details) -> Self {
+    fn new(details: Details, catalog: Catalog) -> Self {
         Self {
             record: RwSignal::new(details.record),
             timeline: RwSignal::new(details.timeline),
             credit: RwSignal::new(details.credit),
+            catalog: StoredValue::new(catalog),
             gone: RwSignal::new(false),
             accepted: RwSignal::new(0),
         }
@@ -80,20 +83,21 @@ pub(crate) fn AssistantPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.read().get("id").unwrap_or_default());
     let details = Resource::new(move || id.get(), load_assistant);
+    let catalog = Resource::new(|| (), |()| load_catalog());
     view! {
         {waiting("Loading…", move || async move {
-                match details.await {
-                    Ok(details) => view! { <Assistant details/> }.into_any(),
-                    Err(error) => view! { <Failure error/> }.into_any(),
+                match (details.await, catalog.await) {
+                    (Ok(details), Ok(catalog)) => view! { <Assistant details catalog/> }.into_any(),
+                    (Err(error), _) | (_, Err(error)) => view! { <Failure error/> }.into_any(),
                 }
         })}
     }
 }
 
 #[component]
-fn Assistant(details: Details) -> impl IntoView {
+fn Assistant(details: Details, catalog: Catalog) -> impl IntoView {
     let checkout_url = details.checkout_url.clone();
-    let live = Live::new(details);
+    let live = Live::new(details, catalog);
     let Live { record, gone, .. } = live;
     let path = format!("/live/assistants/{}", record.read_untracked().id);
     let lost = listen(path, move |snapshot| record.set(snapshot), move || gone.set(true));

@@ -1,5 +1,6 @@
+use reef_domain::catalog::Listed;
 use reef_domain::wire::Provider;
-use reef_service::ports::{ModelCheckError, ModelProviders};
+use reef_service::ports::{ModelCheckError, ModelListError, ModelProviders};
 use serde_json::json;
 
 use super::stub::{Answer, Stub, answer};
@@ -50,5 +51,34 @@ async fn key_model_and_outage_are_told_apart() {
         let (checked, _) = check(Provider::Anthropic, answers).await;
         let shown = format!("{:?}", checked.unwrap_err());
         assert!(shown.starts_with(expected) && !shown.contains("secret"), "{shown}, not {expected}");
+    }
+}
+
+async fn list(answers: Vec<Answer>) -> (Result<Vec<Listed>, ModelListError>, Vec<String>) {
+    let stub = Stub::start(answers).await;
+    let urls = ProviderUrls { openrouter: format!("{}/r/v1", stub.url), ..ProviderUrls::default() };
+    let listed = Providers::new(Http::new().unwrap(), urls).list().await;
+    let sent = stub.sent();
+    assert!(sent.iter().all(|sent| sent.headers.get("authorization").is_none()), "it is public");
+    (listed, sent.iter().map(super::stub::Sent::line).collect())
+}
+
+#[tokio::test]
+async fn openrouters_list_is_read_entry_by_entry() {
+    let entries = json!({"data": [
+        {"id": "a/one", "name": "A: One", "architecture": {"output_modalities": ["text", "image"]}},
+        {"id": "a/pictures", "name": "A: Pictures", "architecture": {"output_modalities": ["image"]}},
+        {"id": 7}, "nonsense", null,
+        {"id": "b/two", "pricing": {"prompt": "0"}},
+    ]});
+    let (listed, sent) = list(vec![answer(200, entries)]).await;
+    let pairs: Vec<_> = listed.unwrap().into_iter().map(|model| (model.id, model.name)).collect();
+    let expected =
+        [("a/one", "A: One"), ("b/two", "b/two")].map(|(id, name)| (id.to_owned(), name.to_owned()));
+    assert_eq!((pairs, sent), (expected.to_vec(), vec!["GET /r/v1/models".to_owned()]));
+    let huge = json!({"data": ["x".repeat(9 * 1024 * 1024)]});
+    for bad in [answer(200, "<html>"), answer(200, json!({"data": {}})), answer(500, "{}"), answer(200, huge)]
+    {
+        assert!(list(vec![bad]).await.0.is_err());
     }
 }

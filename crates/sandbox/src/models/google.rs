@@ -33,7 +33,7 @@ const KNOWN_FIELDS: [&str; 12] = [
     "cachedContent",
     "labels",
 ];
-const MODELS: [&str; 2] = ["gemini-3.5-flash", "gemini-3.5-pro"];
+const MODELS: [&str; 3] = ["gemini-3.5-flash", "gemini-3.5-pro", "gemini-2.5-flash"];
 
 /// `{"error": {"code", "message", "status"}}`.
 pub(crate) fn error(status: u16, message: &str) -> Refusal {

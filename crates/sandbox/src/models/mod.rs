@@ -23,9 +23,9 @@ pub(crate) fn routes() -> Router<World> {
             "/sandbox/anthropic/{*rest}",
             axum::routing::any(|| async { anthropic::error(404, "Not found") }),
         )
-        .route("/sandbox/openai/v1/chat/completions", post(openai::chat))
-        .route("/sandbox/openai/v1/models", get(openai::models))
-        .route("/sandbox/openai/v1/models/{*id}", get(openai::model))
+        .merge(openai::routes("/sandbox/openai/v1"))
+        // For who leaves the version out of the base URL.
+        .merge(openai::routes("/sandbox/openai"))
         .route("/sandbox/openai/{*rest}", axum::routing::any(|| async { openai::error(404, "Invalid URL") }))
         .route("/sandbox/google/v1beta/models", get(google::models))
         .route("/sandbox/google/v1beta/models/{*rest}", get(google::model).post(google::generate))

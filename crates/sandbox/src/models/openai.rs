@@ -1,11 +1,12 @@
 //! OpenAI: `/v1/chat/completions` and `/v1/models`. OpenRouter speaks the same chat, so its shapes are made here.
 
 use axum::{
-    Json,
+    Json, Router,
     body::Bytes,
     extract::Path,
     http::HeaderMap,
     response::{IntoResponse, Response},
+    routing::{get, post},
 };
 use serde_json::{Map, Value, json};
 
@@ -15,6 +16,7 @@ use super::{
     sse,
 };
 use crate::{
+    World,
     clock::{now_ms, random_base62},
     web::{Answer, Refusal, bearer},
 };
@@ -52,7 +54,15 @@ const KNOWN_FIELDS: [&str; 31] = [
     "prompt_cache_key",
     "web_search_options",
 ];
-const MODELS: [&str; 3] = ["gpt-5.5", "gpt-6-astra", "gpt-5-mini"];
+const MODELS: [&str; 6] = ["gpt-5.5", "gpt-6-astra", "gpt-5", "gpt-5-mini", "gpt-4o", "gpt-4o-mini"];
+
+/// Its routes under a base URL.
+pub(super) fn routes(base: &str) -> Router<World> {
+    Router::new()
+        .route(&format!("{base}/chat/completions"), post(chat))
+        .route(&format!("{base}/models"), get(models))
+        .route(&format!("{base}/models/{{*id}}"), get(model))
+}
 
 /// `{"error": {"message", "type", "param", "code"}}`.
 pub(crate) fn error(status: u16, message: &str) -> Refusal {
@@ -103,7 +113,7 @@ fn no_such_model(id: &str) -> Refusal {
 }
 
 /// `POST /v1/chat/completions`.
-pub(super) async fn chat(headers: HeaderMap, raw: Bytes) -> Answer {
+async fn chat(headers: HeaderMap, raw: Bytes) -> Answer {
     let key = admit(&headers)?;
     let body: Map<String, Value> = serde_json::from_slice(&raw)
         .map_err(|_| error(400, "We could not parse the JSON body of your request."))?;
@@ -312,14 +322,14 @@ fn model_info(id: &str) -> Value {
 }
 
 /// `GET /v1/models`.
-pub(super) async fn models(headers: HeaderMap) -> Answer {
+async fn models(headers: HeaderMap) -> Answer {
     admit(&headers)?;
     let data: Vec<Value> = MODELS.iter().map(|id| model_info(id)).collect();
     Ok(Json(json!({"object": "list", "data": data})).into_response())
 }
 
 /// `GET /v1/models/{id}`.
-pub(super) async fn model(headers: HeaderMap, Path(id): Path<String>) -> Answer {
+async fn model(headers: HeaderMap, Path(id): Path<String>) -> Answer {
     admit(&headers)?;
     if is_unknown_model(&id) {
         return Err(no_such_model(&id));

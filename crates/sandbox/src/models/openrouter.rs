@@ -3,7 +3,7 @@
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::State,
+    extract::{RawQuery, State},
     http::HeaderMap,
     response::IntoResponse,
     routing::{any, get, post},
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     World,
     clock::now_ms,
-    web::{Answer, Refusal, bearer},
+    web::{Answer, Refusal, bearer, pairs},
 };
 
 /// USD per token.
@@ -48,18 +48,21 @@ const MODELS: [&str; 17] = [
 ];
 
 pub(super) fn routes() -> Router<World> {
-    Router::new()
-        .route("/sandbox/openrouter/api/v1/chat/completions", post(chat))
-        .route("/sandbox/openrouter/api/v1/models", get(models))
-        .route("/sandbox/openrouter/api/v1/models/{author}/{slug}/endpoints", get(endpoints))
-        .route("/sandbox/openrouter/api/v1/key", get(key))
-        .route("/sandbox/openrouter/api/v1/credits", get(credits))
-        .route("/sandbox/openrouter/api/v1/keys", get(keys::list).post(keys::create))
-        .route(
-            "/sandbox/openrouter/api/v1/keys/{hash}",
-            get(keys::read).patch(keys::update).delete(keys::delete),
-        )
+    at("/sandbox/openrouter/api/v1")
+        // For who leaves the version out of the base URL.
+        .merge(at("/sandbox/openrouter"))
         .route("/sandbox/openrouter/{*rest}", any(|| async { error(404, "Not Found") }))
+}
+
+fn at(base: &str) -> Router<World> {
+    Router::new()
+        .route(&format!("{base}/chat/completions"), post(chat))
+        .route(&format!("{base}/models"), get(models))
+        .route(&format!("{base}/models/{{author}}/{{slug}}/endpoints"), get(endpoints))
+        .route(&format!("{base}/key"), get(key))
+        .route(&format!("{base}/credits"), get(credits))
+        .route(&format!("{base}/keys"), get(keys::list).post(keys::create))
+        .route(&format!("{base}/keys/{{hash}}"), get(keys::read).patch(keys::update).delete(keys::delete))
 }
 
 /// `{"error": {"code", "message", "metadata": {"error_type"}}}`.
@@ -162,9 +165,18 @@ fn model_info(id: &str) -> Value {
     })
 }
 
-/// `GET /models`: public.
-async fn models() -> impl IntoResponse {
-    Json(json!({"data": MODELS.map(model_info)}))
+/// `GET /models?limit=&offset=`: public; all of them when neither is given.
+async fn models(RawQuery(query): RawQuery) -> Answer {
+    let query = pairs(query.unwrap_or_default().as_bytes());
+    let number = |name: &str, default: usize| {
+        let given = query.iter().find(|(key, _)| key == name);
+        given.map_or(Ok(default), |(_, value)| value.parse::<usize>())
+    };
+    let (Ok(limit @ 1..=1000), Ok(offset)) = (number("limit", 1000), number("offset", 0)) else {
+        return Err(error(400, "limit is 1 to 1000, offset at least 0"));
+    };
+    let data: Vec<Value> = MODELS.iter().skip(offset).take(limit).map(|id| model_info(id)).collect();
+    Ok(Json(json!({"data": data})).into_response())
 }
 
 /// `GET /models/{author}/{slug}/endpoints`: public, like the list.

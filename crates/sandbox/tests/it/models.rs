@@ -243,3 +243,24 @@ async fn openrouter_keys_count_what_they_spend() {
     assert_eq!(expect(200, world.delete(&one).bearer_auth(manager)).await, json!({"deleted": true}));
     expect(404, world.delete(&one).bearer_auth(manager)).await;
 }
+
+#[tokio::test]
+async fn model_lists_are_as_the_vendors_have_them() {
+    let world = World::start().await;
+    let list = expect(200, world.get("/sandbox/openrouter/api/v1/models")).await;
+    let all = list["data"].as_array().unwrap();
+    assert!(
+        all.len() > 10
+            && all.iter().all(|model| model["architecture"]["output_modalities"] == json!(["text"]))
+    );
+    let page = expect(200, world.get("/sandbox/openrouter/api/v1/models?limit=2&offset=1")).await;
+    assert_eq!(page["data"].as_array().unwrap()[..], all[1..3]);
+    expect(400, world.get("/sandbox/openrouter/api/v1/models?limit=0")).await;
+    // Also for who leaves the version out of the base URL.
+    assert_eq!(expect(200, world.get("/sandbox/openrouter/models")).await, list);
+    let openai = expect(200, world.get("/sandbox/openai/models").bearer_auth("k")).await;
+    assert_eq!((&openai["object"], openai["data"].as_array().unwrap().len()), (&json!("list"), 6));
+    expect(404, world.get("/sandbox/openai/v2/models").bearer_auth("k")).await;
+    let google = world.get("/sandbox/google/v1beta/models?pageSize=1").header("x-goog-api-key", "k");
+    assert_eq!(expect(200, google).await["models"][0]["name"], "models/gemini-3.5-flash");
+}

@@ -37,7 +37,8 @@ impl Services {
         let found = self.find(caller, Scope::Write, id).await?;
         let input = input.map_err(Error::InvalidRequest)?;
         let invalid = |issues| Error::InvalidInput { message: INCONSISTENT, issues };
-        let choice = choice::of_activation(found.mode, &input).map_err(invalid)?;
+        let catalog = self.catalog().await?;
+        let choice = choice::of_activation(&catalog, found.mode, &input).map_err(invalid)?;
 
         let mut work = self.work().await?;
         let before = self.owned_locked(&mut work.tx, caller, found.id).await?;

@@ -42,10 +42,11 @@ impl Services {
         if let (Some(token), Status::Failed) = (&input.telegram_bot_token, found.state.status()) {
             self.release_old_bot(&found, token).await?;
         }
+        let catalog = self.catalog().await?;
         let mut work = self.work().await?;
         let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
         let invalid = |issues| Error::InvalidInput { message: INVALID, issues };
-        let choice = choice::of_update(before.mode, &before.config, &input).map_err(invalid)?;
+        let choice = choice::of_update(&catalog, before.mode, &before.config, &input).map_err(invalid)?;
         if let Some(token) = &input.telegram_bot_token {
             self.free_bot(&mut work, &before, token).await?;
         }

@@ -79,6 +79,8 @@ pub enum Job {
     },
     /// Read back what was spent through managed keys.
     ReadManagedKeys {},
+    /// Read the model catalog anew.
+    RefreshCatalog {},
     /// Have the worker host destroy what a deleted assistant remembered.
     Forget {
         /// Which.
@@ -115,7 +117,7 @@ fn worker_of(assistant_id: AssistantId, worker_name: &str, generation: i64) -> W
 
 impl Job {
     /// Every kind, with how many of it run at once in one process.
-    pub(crate) const LANES: [(&'static str, usize); 10] = [
+    pub(crate) const LANES: [(&'static str, usize); 11] = [
         ("deploy", 32),
         ("remove_worker", 8),
         ("check_bot", 8),
@@ -126,6 +128,7 @@ impl Job {
         ("delete_managed_key", 2),
         ("managed_key", 4),
         ("read_managed_keys", 1),
+        ("refresh_catalog", 1),
         ("forget", 4),
     ];
 
@@ -142,6 +145,7 @@ impl Job {
             Self::DeleteManagedKey { .. } => "delete_managed_key",
             Self::ManagedKey { .. } => "managed_key",
             Self::ReadManagedKeys {} => "read_managed_keys",
+            Self::RefreshCatalog {} => "refresh_catalog",
             Self::Forget { .. } => "forget",
         }
     }
@@ -166,6 +170,7 @@ impl Job {
             Self::DeleteManagedKey { hash } => format!("delete_managed_key:{hash}"),
             Self::ManagedKey { assistant_id } => format!("managed_key:{assistant_id}"),
             Self::ReadManagedKeys {} => "read_managed_keys".to_owned(),
+            Self::RefreshCatalog {} => "refresh_catalog".to_owned(),
             Self::Forget { assistant_id } => format!("forget:{assistant_id}"),
         }
     }
@@ -225,6 +230,7 @@ impl Job {
             Self::DeleteManagedKey { hash } => services.delete_managed_key(hash).await,
             Self::ManagedKey { assistant_id } => services.keep_managed_key(*assistant_id).await,
             Self::ReadManagedKeys {} => services.read_managed_keys().await,
+            Self::RefreshCatalog {} => services.refresh_catalog().await,
             Self::Forget { assistant_id } => services.forget_assistant(*assistant_id).await,
         }
     }

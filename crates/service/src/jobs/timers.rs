@@ -23,6 +23,13 @@ const READ_MANAGED_KEYS: Timer = Timer {
     job: Job::ReadManagedKeys {},
 };
 
+const REFRESH_CATALOG: Timer = Timer {
+    name: "refresh_catalog",
+    every: Duration::from_secs(6 * 3600),
+    first_after: Duration::from_secs(60),
+    job: Job::RefreshCatalog {},
+};
+
 impl Services {
     /// Enqueues what is due by now and has something to do.
     ///
@@ -34,7 +41,7 @@ impl Services {
         if has_keys {
             self.enqueue_if_due(READ_MANAGED_KEYS).await?;
         }
-        Ok(())
+        self.enqueue_if_due(REFRESH_CATALOG).await
     }
 
     async fn enqueue_if_due(&self, timer: Timer) -> Result<(), Error> {

@@ -15,7 +15,7 @@ pub use callbacks::{CallbackSender, Outgoing, SendError};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use managed_keys::{KEYS_PAGE, KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
-pub use models::{ModelCheckError, ModelProviders};
+pub use models::{ModelCheckError, ModelListError, ModelProviders};
 pub use payments::{Checkout, NewCheckout, PaymentError, Payments, WebhookEndpoint};
 pub use telegram::{BotIdentity, Telegram, TelegramError};
 pub use workers::{HostError, Started, WorkerHost, WorkerRef, WorkerSpec};

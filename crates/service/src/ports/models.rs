@@ -1,6 +1,7 @@
 //! Model providers, as far as checking a key needs them.
 
 use async_trait::async_trait;
+use reef_domain::catalog::Listed;
 use reef_domain::wire::Provider;
 use secrecy::SecretString;
 use thiserror::Error;
@@ -19,6 +20,11 @@ pub enum ModelCheckError {
     Unavailable(String),
 }
 
+/// The provider's model list could not be read; trying again may help.
+#[derive(Debug, Error)]
+#[error("the model list: {0}")]
+pub struct ModelListError(pub String);
+
 /// Checks keys and models with their providers.
 #[async_trait]
 pub trait ModelProviders: Send + Sync {
@@ -29,4 +35,8 @@ pub trait ModelProviders: Send + Sync {
         model_id: &str,
         key: &SecretString,
     ) -> Result<(), ModelCheckError>;
+
+    /// OpenRouter's public list of models that answer in text, as it came: entries that are no models are left out,
+    /// the rest is not checked. Needs no key.
+    async fn list(&self) -> Result<Vec<Listed>, ModelListError>;
 }

@@ -3,18 +3,23 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use reef_domain::catalog::Listed;
 use reef_domain::wire::Provider;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::script::{Script, lock};
-use crate::ports::{ModelCheckError, ModelProviders};
+use crate::ports::{ModelCheckError, ModelListError, ModelProviders};
 
-/// Checks keys; `check` is its call.
+/// Checks keys; `check` is its call, and `list` the list's.
 #[derive(Default)]
 pub struct FakeModels {
     /// What goes wrong.
     pub script: Script<ModelCheckError>,
+    /// What goes wrong with the list.
+    pub list_script: Script<ModelListError>,
     checked: Mutex<Vec<(Provider, String, String)>>,
+    /// `None`: a dozen models that nobody knows.
+    listed: Mutex<Option<Vec<Listed>>>,
 }
 
 impl FakeModels {
@@ -22,6 +27,11 @@ impl FakeModels {
     #[must_use]
     pub fn checked(&self) -> Vec<(Provider, String, String)> {
         lock(&self.checked).clone()
+    }
+
+    /// What OpenRouter lists from now on; a dozen of its own at first.
+    pub fn set_list(&self, ids: impl IntoIterator<Item = String>) {
+        *lock(&self.listed) = Some(ids.into_iter().map(listed).collect());
     }
 }
 
@@ -39,4 +49,16 @@ impl ModelProviders for FakeModels {
         };
         self.script.perform("check", check).await
     }
+
+    async fn list(&self) -> Result<Vec<Listed>, ModelListError> {
+        self.list_script.perform("list", || Ok(lock(&self.listed).clone().unwrap_or_else(dozen))).await
+    }
+}
+
+fn listed(id: String) -> Listed {
+    Listed { name: format!("Model {id}"), id }
+}
+
+fn dozen() -> Vec<Listed> {
+    (1..=12).map(|number| listed(format!("nobody/model-{number}"))).collect()
 }

@@ -5,6 +5,7 @@ mod support;
 mod accounts;
 mod api_keys;
 mod callbacks;
+mod catalog;
 mod crash;
 mod crash_points;
 mod deployment;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use reef_domain::FailureCode;
 use reef_domain::wire::{ApiMode, Provider};
-use reef_domain::{FailureCode, catalog};
 use secrecy::SecretString;
 use tokio::time::sleep;
 
@@ -80,7 +80,10 @@ impl Deployment<'_> {
                 (model_id, key)
             }
             ApiMode::Managed => {
-                let id = catalog::openrouter_id(&model_id).ok_or_else(unavailable)?.to_owned();
+                let catalog = self.services.catalog().await?;
+                // One of OpenRouter's own ids that has left the catalog is still asked for.
+                let own = model_id.contains('/').then_some(model_id.as_str());
+                let id = catalog.openrouter_id(&model_id).or(own).ok_or_else(unavailable)?.to_owned();
                 let key = self.managed_key(&id).await?;
                 (id, key)
             }

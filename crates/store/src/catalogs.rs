@@ -1,0 +1,55 @@
+//! Model lists as last read from providers.
+
+use reef_domain::Timestamp;
+use reef_domain::catalog::Listed;
+use sqlx::types::Json;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_optional};
+
+impl Tx {
+    /// When a source's list was last read; `None` when it never was.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn catalog_fetched_at(&mut self, source: &str) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<(Timestamp,)> =
+            fetch_optional!(self, (Timestamp,), "select fetched_at from catalogs where source = $1", source);
+        Ok(row.map(|(at,)| at))
+    }
+
+    /// A source's list as last read, and when that was.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], also when it can't be read any more.
+    pub async fn catalog(&mut self, source: &str) -> Result<Option<(Vec<Listed>, Timestamp)>, StoreError> {
+        let row: Option<(Json<Vec<Listed>>, Timestamp)> = fetch_optional!(
+            self,
+            (Json<Vec<Listed>>, Timestamp),
+            "select models, fetched_at from catalogs where source = $1",
+            source,
+        );
+        Ok(row.map(|(models, at)| (models.0, at)))
+    }
+
+    /// Replaces a source's list.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_catalog(
+        &mut self,
+        source: &str,
+        models: &[Listed],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "insert into catalogs (source, models, fetched_at) values ($1, $2, $3)
+             on conflict (source) do update set models = excluded.models, fetched_at = excluded.fetched_at",
+            source,
+            Json(models),
+            now,
+        );
+        Ok(())
+    }
+}
