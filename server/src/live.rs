@@ -76,6 +76,7 @@ async fn stream(live: Live, session: Session, subject: Subject) -> Response {
     let news = live.services.hub().listen();
     let viewer = Viewer {
         live,
+        session,
         caller,
         subject,
         assistant,
@@ -101,6 +102,7 @@ async fn snapshot(services: &Services, caller: &Caller, subject: &Subject) -> Re
 
 struct Viewer {
     live: Live,
+    session: Session,
     caller: Caller,
     subject: Subject,
     /// `None`: all of them.
@@ -121,6 +123,12 @@ impl Viewer {
         })
     }
 
+    /// Whether the session is still there, with the same person in it.
+    async fn is_still_in(&self) -> bool {
+        let loaded = self.session.load().await;
+        loaded.is_ok() && matches!(caller_of(&self.session).await, Ok(Some(now)) if now == self.caller)
+    }
+
     async fn next(&mut self) -> Option<Event> {
         if self.is_over {
             return None;
@@ -133,6 +141,10 @@ impl Viewer {
                     () = change_of(&mut self.news, self.caller.user_id, self.assistant) => {}
                     () = tokio::time::sleep(LOOK_EVERY) => {}
                 }
+            }
+            // Who has signed out meanwhile sees no more.
+            if self.last.is_some() && !self.is_still_in().await {
+                return None;
             }
             match snapshot(&self.live.services, &self.caller, &self.subject).await {
                 Ok(text) if self.last.as_ref() == Some(&text) => {}

@@ -209,6 +209,17 @@ impl Services {
         })
     }
 
+    /// Whether the key that the caller came with, a while ago, is still live.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn is_still_live(&self, caller: &Caller) -> Result<bool, Error> {
+        let Via::Key { id, .. } = caller.via else { return Ok(true) };
+        let now = self.now();
+        let keys = self.store().read().await?.api_keys_of(caller.user_id).await?;
+        Ok(keys.iter().any(|key| key.id == id && key.expires_at.is_none_or(|end| end > now)))
+    }
+
     /// The key that the caller came with.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use reef_domain::wire::Status;
 use reef_service::assistants::{TimelineEntry, callback_type};
 use reef_service::hub::{News, change_of};
 use reef_service::seats::Seat;
-use reef_service::{Caller, Services};
+use reef_service::{Caller, Error, Services};
 use reef_store::{DeliveryRow, EventKind};
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
@@ -166,6 +166,14 @@ impl Viewer {
         })
     }
 
+    /// The timeline now, if the key is still live.
+    async fn look(&self) -> Result<Vec<TimelineEntry>, Error> {
+        if !self.services.is_still_live(&self.caller).await? {
+            return Err(Error::Unauthorized);
+        }
+        self.services.timeline_to_its_end(&self.caller, &self.id).await
+    }
+
     /// The next entry; the end when the assistant was deleted, the process stops, or something inside is wrong.
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
@@ -183,9 +191,9 @@ impl Viewer {
                 () = closing.cancelled() => return None,
                 () = change_of(&mut self.news, self.caller.user_id, self.assistant) => {}
             }
-            match self.services.timeline_to_its_end(&self.caller, &self.id).await {
+            match self.look().await {
                 Ok(entries) => self.take(entries),
-                Err(reef_service::Error::NotFound) => return None,
+                Err(Error::NotFound | Error::Unauthorized) => return None,
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "an event stream ends");
                     return None;

@@ -57,6 +57,24 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_hears_no_more() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.active().await;
+    let (reader, key) = app.key(me.user, "read", None).await;
+    let stream =
+        reader.request("GET", &format!("{ASSISTANTS}/{id}/events")).header("Accept", "text/event-stream");
+    let stream = stream.send().await.unwrap();
+    let wait = reader.request("GET", &format!("{ASSISTANTS}/{id}/status?wait=20")).send();
+    let wait = tokio::spawn(wait);
+    app.services.revoke_api_key(&reef_service::Caller::session(me.user), &key).await.unwrap();
+    me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
+    let told = tokio::time::timeout(Duration::from_secs(10), stream.text()).await.expect("an end").unwrap();
+    assert!(told.contains("active") && !told.contains("stopped"), "{told}");
+    assert_eq!(wait.await.unwrap().unwrap().status(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn callbacks_are_listed_sent_again_and_tried() {
     let (receiver, target) = Receiver::start(&[]).await;
     let app = App::on(Database::Sqlite, &[("CALLBACK_OVERRIDES", &target)]).await;

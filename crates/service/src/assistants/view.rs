@@ -109,6 +109,10 @@ impl Services {
                 () = self.hub().closing().cancelled() => true,
                 () = change_of(&mut news, caller.user_id, assistant) => false,
             };
+            // The key may have been revoked meanwhile.
+            if !self.is_still_live(caller).await? {
+                return Err(Error::Unauthorized);
+            }
             let now = self.assistant(caller, id).await?;
             if is_over || now.status != first.status {
                 return Ok(now);
