@@ -14,6 +14,7 @@ mod jobs;
 mod life;
 mod limits;
 mod managed;
+mod month;
 mod overtaken;
 mod payments;
 mod payments_late;
