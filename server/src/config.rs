@@ -65,6 +65,8 @@ pub struct Config {
     pub api_v1_enabled: bool,
     /// `SANDBOX`
     pub sandbox: bool,
+    /// `SANDBOX_DATABASE`: the sandbox's own file; `None` means beside Reef's.
+    pub sandbox_database: Option<PathBuf>,
     /// `POLAR_*`
     pub polar: PolarConfig,
     /// `TELEGRAM_API_URL`
@@ -230,6 +232,7 @@ impl Config {
             secret_key,
             api_v1_enabled: vars.flag("ASSISTANTS_API_V1_ENABLED", true)?,
             sandbox,
+            sandbox_database: vars.get("SANDBOX_DATABASE").map(PathBuf::from),
             polar: PolarConfig {
                 access_token,
                 webhook_secret: vars.secret("POLAR_WEBHOOK_SECRET"),

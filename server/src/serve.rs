@@ -132,7 +132,7 @@ async fn tidy_metrics(stop: CancellationToken) {
 
 async fn open_sandbox(config: &Config, reached: &Reached) -> anyhow::Result<Sandbox> {
     let options = reef_sandbox::Options {
-        database: config.data_folder().join("sandbox.db"),
+        database: config.sandbox_database.clone().unwrap_or_else(|| config.data_folder().join("sandbox.db")),
         public_url: reached.public_url.clone(),
         polar_webhook_secret: config
             .polar

@@ -1,5 +1,7 @@
 //! Signing in and out, and what other sites can't do in a signed-in person's name.
 
+use std::time::Duration;
+
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
@@ -161,6 +163,22 @@ async fn pages_run_no_script_but_their_own_and_are_framed_by_nobody() {
             "{path}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_stream_ends_with_its_session() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.active().await;
+    let email = app.services.account(me.user).await.unwrap().unwrap().email;
+    let (_, pair) = cookie(sign_in(&app, &email, PASSWORD).await.headers());
+    let live = app.http.get(app.url(&format!("/live/assistants/{id}"))).header(COOKIE, &pair);
+    let mut stream = live.send().await.unwrap();
+    assert!(stream.chunk().await.unwrap().is_some_and(|first| first.starts_with(b"id: ")));
+    form(&app, "sign_out", &[]).header(COOKIE, &pair).send().await.unwrap();
+    me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
+    let end = tokio::time::timeout(Duration::from_secs(10), stream.chunk()).await;
+    assert!(matches!(end, Ok(Ok(None))), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -81,16 +81,12 @@ impl App {
         let file = format!("sqlite://{}", folder.path().join("reef.db").display());
         let database = match database {
             Database::Sqlite => None,
-            Database::Postgres => {
-                // The sandbox's file is in `data` of the current folder then; nextest runs each test in a process
-                // of its own.
-                std::env::set_current_dir(folder.path()).expect("the folder is there");
-                Some(TestDatabase::create().await)
-            }
+            Database::Postgres => Some(TestDatabase::create().await),
         };
         let url = database.as_ref().map_or(file, |database| database.url.clone());
         let mut all = vec![
             ("DATABASE_URL".to_owned(), url),
+            ("SANDBOX_DATABASE".to_owned(), folder.path().join("sandbox.db").display().to_string()),
             ("SECRET_KEY".to_owned(), "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".to_owned()),
             ("SANDBOX".to_owned(), "true".to_owned()),
             ("RATE_LIMIT_PER_MINUTE".to_owned(), "1000000".to_owned()),
