@@ -80,8 +80,7 @@ impl Services {
             work.tx.set_payment_as_of(before.id, event.as_of()).await?;
         }
         // What Polar says when asked brings its credit by the orders it lists.
-        if event.grants() && source == Source::Webhook {
-            let (order, period_end) = event.period();
+        if let (true, Source::Webhook, Some((order, period_end))) = (event.grants(), source, event.period()) {
             self.credit_period(work, &after, order, period_end).await?;
         }
         self.save_payment(work, &before, after, subscription).await?;

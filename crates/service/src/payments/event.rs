@@ -75,12 +75,15 @@ impl Event {
         }
     }
 
-    /// The period an event that grants is about: the order that paid for it, and its end, as far as it says.
-    pub(super) fn period(&self) -> (Option<&str>, Option<Timestamp>) {
+    /// The period an event that grants has paid: the order that paid for it, and its end, as far as it says. `None` when
+    /// it is about no period.
+    pub(super) fn period(&self) -> Option<(Option<&str>, Option<Timestamp>)> {
         match self {
-            Self::OrderPaid(order) => (order.id.as_deref(), order.current_period_end),
-            Self::Active(subscription) => (None, subscription.current_period_end),
-            _ => (None, None),
+            Self::OrderPaid(order) if order.is_for_a_period => {
+                Some((order.id.as_deref(), order.current_period_end))
+            }
+            Self::Active(subscription) => Some((None, subscription.current_period_end)),
+            _ => None,
         }
     }
 

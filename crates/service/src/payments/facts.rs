@@ -50,6 +50,8 @@ pub struct OrderFacts {
     pub subscription_id: Option<String>,
     /// Whether it is paid.
     pub is_paid: bool,
+    /// Whether it pays for a period: not one for a change within a period, or for metered use.
+    pub is_for_a_period: bool,
     /// Whether all of the money went back.
     pub is_refunded_in_full: bool,
     /// End of its subscription's period, when the order carries it.
@@ -103,6 +105,7 @@ struct Order {
     status: String,
     #[serde(default)]
     paid: bool,
+    billing_reason: Option<String>,
     #[serde(default)]
     metadata: Value,
     subscription_id: Option<String>,
@@ -156,6 +159,10 @@ impl From<Order> for OrderFacts {
             slot: slot(&o.metadata).or_else(|| subscription.as_ref()?.slot),
             subscription_id: o.subscription_id.or_else(|| Some(subscription.as_ref()?.id.clone())),
             is_paid: o.paid || matches!(o.status.as_str(), "paid"),
+            is_for_a_period: !matches!(
+                o.billing_reason.as_deref(),
+                Some("subscription_update" | "subscription_meter_cycle")
+            ),
             is_refunded_in_full: o.status == "refunded" || (o.total_amount > 0 && refunded >= o.total_amount),
             current_period_end: subscription.and_then(|s| s.current_period_end),
             as_of: moment(o.modified_at.as_ref()).or_else(|| moment(o.created_at.as_ref())),

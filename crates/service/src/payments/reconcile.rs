@@ -125,7 +125,7 @@ impl Services {
         self.settle(row, told.outlook, now).await
     }
 
-    /// Every paid order of the slot's subscription brings a period's credit, once.
+    /// Every paid order for a period of the slot's subscription brings its credit, once.
     async fn credit_orders(
         &self,
         work: &mut Work<'_>,
@@ -133,7 +133,9 @@ impl Services {
         paid: &[OrderFacts],
     ) -> Result<(), Error> {
         let Some(assistant) = work.tx.lock_assistant(slot).await? else { return Ok(()) };
-        let is_mine = |order: &&OrderFacts| order.subscription_id == assistant.payment.subscription_id;
+        let is_mine = |order: &&OrderFacts| {
+            order.is_for_a_period && order.subscription_id == assistant.payment.subscription_id
+        };
         // Without its period: a listed order carries the subscription as it is now, not as it was.
         for order in paid.iter().rev().filter(is_mine) {
             self.credit_period(work, &assistant, order.id.as_deref(), None).await?;

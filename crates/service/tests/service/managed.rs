@@ -90,6 +90,29 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn an_order_within_a_period_brings_no_credit(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = active(&t, &me).await;
+        t.payments.put_subscription(json!({
+            "id": TestServices::subscription_of(id), "status": "active", "modified_at": t.services.now(),
+            "current_period_end": "2026-03-13T12:03:21.456Z", "metadata": {"assistant_id": id.to_string()},
+        }));
+        for reason in ["subscription_update", "subscription_meter_cycle"] {
+            let order = json!({
+                "id": reason, "status": "paid", "paid": true, "billing_reason": reason, "total_amount": 700,
+                "subscription_id": TestServices::subscription_of(id), "metadata": {"assistant_id": id.to_string()},
+            });
+            t.payments.put_order(order.clone());
+            t.polar("order.paid", order).await;
+        }
+        t.run_after(2 * MINUTE).await;
+        assert!(t.services.reconcile_due().await.unwrap() > 0, "Polar is asked, too");
+        t.run().await;
+        assert_eq!(credit(&t, &me, id).await.1, FIVE);
+        t.finish().await;
+    }
+
     async fn a_period_is_known_by_its_order_or_its_end(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;
