@@ -65,7 +65,10 @@ fn lint(what: &[&str]) -> Result<()> {
 }
 
 fn licences() -> Result<()> {
-    run(&mut command(tools::cargo_deny()?, &["check", "licenses", "bans", "sources"]))
+    run(&mut command(
+        tools::cargo_deny()?,
+        &["check", "--hide-inclusion-graph", "licenses", "bans", "sources"],
+    ))
 }
 
 /// nextest where it is installed, else cargo's own runner: the tests are the same.
