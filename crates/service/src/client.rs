@@ -11,6 +11,12 @@ impl ClientAddress {
     /// When it is not known: everybody unknown counts as one.
     pub const UNKNOWN: Self = Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
 
+    /// Whether it is the machine that Reef runs on.
+    #[must_use]
+    pub fn is_this_machine(self) -> bool {
+        self.0.to_canonical().is_loopback()
+    }
+
     /// The network that limits count for: an IPv4 address, or the /64 that a single customer gets in IPv6.
     #[must_use]
     pub fn network(self) -> IpAddr {
@@ -34,6 +40,13 @@ impl fmt::Display for ClientAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_is_known_in_every_notation() {
+        let is_here = |address: &str| ClientAddress(address.parse().unwrap()).is_this_machine();
+        assert!(["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"].into_iter().all(is_here));
+        assert!(!["203.0.113.7", "::", "10.0.0.1"].into_iter().any(is_here));
+    }
 
     #[test]
     fn one_customer_is_one_network() {

@@ -60,8 +60,12 @@ impl TryOf {
         ])
     }
 
-    /// To open an account.
+    /// To open an account. This machine's own address tells nobody apart: it is the operator, or everybody behind a proxy
+    /// that was not named.
     pub(crate) fn signing_up(from: ClientAddress) -> Self {
+        if from.is_this_machine() {
+            return Self(Vec::new());
+        }
         Self(vec![(format!("sign-up from {from}"), SIGN_UPS)])
     }
 }

@@ -202,6 +202,9 @@ on_both_databases! {
             let now = t.services.now();
             tx.count_try(&format!("sign-up from {HOME}"), now, now.plus(HOUR)).await.unwrap();
         }
+        // This machine's own address is nobody's in particular.
+        tx.count_try("sign-up from 127.0.0.1", t.services.now(), t.services.now().plus(HOUR)).await.unwrap();
+        tx.block_tries("sign-up from 127.0.0.1", t.services.now().plus(HOUR)).await.unwrap();
         tx.commit().await.unwrap();
         let sign_up = async |email: &str, address: &str| {
             let password = SecretString::from("correct horse battery");
@@ -212,6 +215,7 @@ on_both_databases! {
         // Whether an address is taken does not show then either.
         assert_eq!(wait_of(sign_up("ada@example.com", HOME).await), 60);
         sign_up("two@example.com", AWAY).await.unwrap();
+        sign_up("local@example.com", "127.0.0.1").await.unwrap();
         t.clock.advance(MINUTE);
         sign_up("three@example.com", HOME).await.unwrap();
         assert_eq!(wait_of(sign_up("four@example.com", HOME).await), 120);
