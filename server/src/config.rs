@@ -105,6 +105,10 @@ pub struct Config {
     pub log_filter: String,
 }
 
+/// What is logged unless `RUST_LOG` says otherwise. PostgreSQL notices at every start that the table of migrations exists
+/// already: its notices are no news.
+const LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
+
 /// Variables by name; a blank one counts as absent.
 struct Vars(HashMap<String, String>);
 
@@ -264,7 +268,7 @@ impl Config {
                 LogFormat::Text,
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
             )?,
-            log_filter: vars.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+            log_filter: vars.text("RUST_LOG").unwrap_or_else(|| LOG_FILTER.to_owned()),
         })
     }
 
