@@ -2,6 +2,7 @@
 //! kinds, statuses, vendors; never an id.
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use reef_domain::FailureCode;
 
 /// A kind of metric.
 #[derive(Clone, Copy)]
@@ -110,6 +111,30 @@ const ALL: [(&str, Kind, &str); 35] = [
     ("process_max_fds", Gauge, "How many there may be."),
 ];
 
+/// The series that alerts look at, with their labels: they begin at 0 with the process. One that began with its first
+/// event would begin at 1, and neither `rate` nor `increase` would see that event.
+const COUNTED_FROM_THE_START: [(&str, &[(&str, &str)]); 7] = [
+    ("reef_workers_vanished_total", &[]),
+    ("reef_sign_ins_total", &[("outcome", "right")]),
+    ("reef_sign_ins_total", &[("outcome", "wrong")]),
+    ("reef_callback_tries_total", &[("outcome", "delivered")]),
+    ("reef_callback_tries_total", &[("outcome", "given_up")]),
+    ("reef_api_errors_total", &[("code", "UNAUTHORIZED")]),
+    ("reef_api_errors_total", &[("code", "RATE_LIMITED")]),
+];
+/// The same for times. A route's first 5xx can't be among them: routes are many, and that alert is of a lasting share.
+const TIMED_FROM_THE_START: [(&str, &[(&str, &str)]); 3] = [
+    ("reef_vendor_call_duration_seconds", &[("vendor", "polar"), ("status", "4xx")]),
+    (
+        "reef_http_request_duration_seconds",
+        &[("method", "POST"), ("route", "/webhooks/polar"), ("status", "4xx")],
+    ),
+    (
+        "reef_http_request_duration_seconds",
+        &[("method", "POST"), ("route", "/webhooks/polar"), ("status", "5xx")],
+    ),
+];
+
 /// A recorder with the buckets of each histogram.
 pub(super) fn recorder() -> PrometheusRecorder {
     let mut builder = PrometheusBuilder::new();
@@ -123,7 +148,7 @@ pub(super) fn recorder() -> PrometheusRecorder {
     builder.build_recorder()
 }
 
-/// Says what each means.
+/// Says what each means, and begins those that alerts look at.
 pub(super) fn describe() {
     for (name, kind, help) in ALL {
         match kind {
@@ -131,5 +156,14 @@ pub(super) fn describe() {
             Gauge => ::metrics::describe_gauge!(name, help),
             Histogram(_) => ::metrics::describe_histogram!(name, help),
         }
+    }
+    for (name, labels) in COUNTED_FROM_THE_START {
+        ::metrics::counter!(name, labels).increment(0);
+    }
+    for (name, labels) in TIMED_FROM_THE_START {
+        drop(::metrics::histogram!(name, labels));
+    }
+    for failure in FailureCode::ALL {
+        drop(::metrics::histogram!("reef_deployment_duration_seconds", "outcome" => failure.as_str()));
     }
 }

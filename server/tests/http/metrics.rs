@@ -124,7 +124,21 @@ async fn with_a_token_they_are_for_who_has_it() {
     }
     let answer = get("/metrics").bearer_auth(token).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert!(parsed(&answer.text().await.unwrap()).keys().any(|series| series.starts_with("reef_build_info")));
+    let samples = parsed(&answer.text().await.unwrap());
+    assert!(samples.keys().any(|series| series.starts_with("reef_build_info")));
+    // What alerts look at is there before its first event, so that they see that one too.
+    for series in [
+        "reef_workers_vanished_total",
+        "reef_sign_ins_total{outcome=\"wrong\"}",
+        "reef_callback_tries_total{outcome=\"given_up\"}",
+        "reef_api_errors_total{code=\"UNAUTHORIZED\"}",
+        "reef_api_errors_total{code=\"RATE_LIMITED\"}",
+        "reef_vendor_call_duration_seconds_count{vendor=\"polar\",status=\"4xx\"}",
+        "reef_deployment_duration_seconds_count{outcome=\"WORKER_START_FAILED\"}",
+        "reef_http_request_duration_seconds_count{method=\"POST\",route=\"/webhooks/polar\",status=\"4xx\"}",
+    ] {
+        assert_eq!(samples.get(series), Some(&0.0), "{series} in {samples:#?}");
+    }
     // A load balancer needs none.
     assert_eq!(get("/readyz").send().await.unwrap().status(), 200);
 }
