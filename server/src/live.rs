@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::Stream;
 use reef_app::session::caller_of;
+use reef_domain::Chain;
 use reef_domain::ids::AssistantId;
 use reef_service::hub::{News, change_of};
 use reef_service::seats::Seat;
@@ -157,7 +158,7 @@ impl Viewer {
                     return Some(Event::default().event("gone").data("{}"));
                 }
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "a live stream ends");
+                    tracing::error!(error = %Chain(&error), "a live stream ends");
                     return None;
                 }
             }

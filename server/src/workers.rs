@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use reef_domain::Chain;
 use reef_embedded::Embedded;
 use serde_json::json;
 
@@ -30,7 +31,7 @@ async fn health(State(workers): State<Embedded>, Path(worker): Path<String>) -> 
         Ok(true) => (StatusCode::OK, "ok"),
         Ok(false) => (StatusCode::NOT_FOUND, "unknown worker"),
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a worker could not be looked up");
+            tracing::error!(error = %Chain(&error), "a worker could not be looked up");
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
         }
     };

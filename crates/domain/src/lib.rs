@@ -7,6 +7,7 @@ pub mod assistant;
 #[cfg(feature = "callback-url")]
 pub mod callback_url;
 pub mod catalog;
+mod chain;
 pub mod choice;
 pub mod error;
 pub mod failure;
@@ -21,6 +22,7 @@ pub mod usd;
 pub mod wire;
 
 pub use assistant::Assistant;
+pub use chain::Chain;
 pub use error::{ErrorCode, Issue};
 pub use failure::FailureCode;
 pub use state::State;

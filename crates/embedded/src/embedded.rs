@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reef_domain::Timestamp;
+use reef_domain::{Chain, Timestamp};
 use reef_outbound::Http;
 use reef_service::ports::{Clock, Entropy};
 use reef_service::vault::Vault;
@@ -124,7 +124,7 @@ impl Embedded {
                 self.take_up_polling().await
             };
             if let Err(error) = looked.await {
-                let error = &error as &dyn std::error::Error;
+                let error = tracing::field::display(Chain(&error));
                 tracing::error!(error, "what waits cannot be looked for");
             }
         }

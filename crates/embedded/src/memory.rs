@@ -6,6 +6,7 @@ use reef_assistant::{
     Host, HttpError, HttpRequest, HttpResponse, MEMORY_TURNS_MAX, MemoryChange, MemoryError, Reply, Role,
     Turn,
 };
+use reef_domain::Chain;
 use reef_store::{StoreError, TurnRow, Tx, UpdateRow};
 
 use crate::embedded::Embedded;
@@ -122,7 +123,7 @@ fn turn_of(row: TurnRow) -> Result<Turn, MemoryError> {
 
 /// The database's reason goes to the log here: a turn's error has no source.
 fn failed(error: &StoreError) -> MemoryError {
-    tracing::error!(error = error as &dyn std::error::Error, "an assistant's memory failed");
+    tracing::error!(error = %Chain(error), "an assistant's memory failed");
     MemoryError(error.to_string())
 }
 

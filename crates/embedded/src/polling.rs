@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use reef_assistant::telegram::{Bot, TelegramError, parse_update, read_reply};
 use reef_assistant::{HttpRequest, Settings};
+use reef_domain::Chain;
 use reef_store::{StoreError, WorkerRow};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -123,7 +124,7 @@ impl Embedded {
                 }
                 Ok(next) => break next,
                 Err(error) => {
-                    let (name, error) = (&worker.worker_name, &error as &dyn std::error::Error);
+                    let (name, error) = (&worker.worker_name, tracing::field::display(Chain(&error)));
                     tracing::error!(name, error, "what a poll brought cannot be kept");
                     failures += 1;
                     back_off(failures)
@@ -135,7 +136,7 @@ impl Embedded {
             }
         };
         if let Err(error) = self.end_polling(worker, &next).await {
-            let (name, error) = (&worker.worker_name, &error as &dyn std::error::Error);
+            let (name, error) = (&worker.worker_name, tracing::field::display(Chain(&error)));
             tracing::warn!(name, error, "a poll's lease has to run out");
         }
     }

@@ -1,6 +1,7 @@
 //! The webhook: an update is taken in durably and answered at once.
 
 use reef_assistant::telegram::{Update, parse_update};
+use reef_domain::Chain;
 use reef_domain::ids::UpdateRowId;
 use reef_store::{NewUpdate, StoreError, Tx, WorkerRow};
 use secrecy::ExposeSecret;
@@ -51,7 +52,7 @@ impl Embedded {
         self.try_receive(worker_name, secret, body).await.unwrap_or_else(|error| {
             tracing::error!(
                 worker_name,
-                error = &error as &dyn std::error::Error,
+                error = %Chain(&error),
                 "cannot take an update in"
             );
             Received::Unavailable

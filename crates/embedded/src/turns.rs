@@ -5,6 +5,7 @@ use std::time::Duration;
 use reef_assistant::model::ModelError;
 use reef_assistant::telegram::parse_update;
 use reef_assistant::{Provider, Renewal, Settings, TurnError, TurnOutcome, run_turn};
+use reef_domain::Chain;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
 use reef_store::{StoreError, UpdateRow, WorkerRow};
@@ -61,7 +62,7 @@ impl Embedded {
                 Ok(false) if seat.leave() => break,
                 Ok(false) => {}
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
+                    let error = tracing::field::display(Chain(&error));
                     tracing::error!(%assistant, chat, error, "how a turn ended cannot be written down");
                     // The chat's next turn is for the next regular look, not at once.
                     return;
@@ -116,7 +117,7 @@ impl Embedded {
             opened.settings.credit = match self.renewal(assistant).await {
                 Ok(renewal) => renewal,
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
+                    let error = tracing::field::display(Chain(&error));
                     tracing::error!(%assistant, error, "an assistant cannot be read");
                     return End::Failed { asked_wait: None };
                 }
@@ -172,7 +173,7 @@ impl Embedded {
         };
         if let Err(error) = noted.await {
             // The next refusal is noted, or the usage that is read back says the same.
-            let error = &error as &dyn std::error::Error;
+            let error = tracing::field::display(Chain(&error));
             tracing::warn!(%assistant, error, "a refusal for lack of credit cannot be noted");
         }
     }
@@ -193,7 +194,7 @@ impl Embedded {
                 Ok(false) => return,
                 // The turn's own writes say the same, and are refused if somebody else has it meanwhile.
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
+                    let error = tracing::field::display(Chain(&error));
                     tracing::warn!(error, "a turn's lease cannot be renewed");
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reef_domain::Chain;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_store::{NewsListener, StoreError};
 use tokio::sync::{Notify, broadcast};
@@ -136,7 +137,7 @@ impl Services {
             match heard {
                 Ok(()) => return,
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
+                    let error = tracing::field::display(Chain(&error));
                     tracing::warn!(error, "other processes cannot be heard; trying again");
                 }
             }

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use reef_domain::Issue;
 use reef_domain::wire::AssistantRecord;
+use reef_domain::{Chain, Issue};
 
 use crate::assistants::Purchased;
 use crate::caller::Caller;
@@ -111,7 +111,7 @@ impl Services {
                 tx.commit().await
             };
             if let Err(error) = kept.await {
-                let error = &error as &dyn std::error::Error;
+                let error = tracing::field::display(Chain(&error));
                 tracing::warn!(error, "the claim of an idempotency key could not be kept alive");
             }
         }

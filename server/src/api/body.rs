@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use reef_domain::input::Parsed;
-use reef_domain::{Issue, json};
+use reef_domain::{Chain, Issue, json};
 use serde_json::{Map, Value};
 
 use super::ApiError;
@@ -46,7 +46,7 @@ pub(super) async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
         Ok(whole) => Ok(whole.to_bytes().to_vec()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::body_too_large(BODY_MAX)),
         Err(error) => {
-            tracing::info!(error = &*error as &dyn std::error::Error, "a body was cut off");
+            tracing::info!(error = %Chain(&*error), "a body was cut off");
             Err(reef_service::Error::invalid_field(
                 "",
                 "incomplete",

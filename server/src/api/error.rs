@@ -5,7 +5,7 @@ use std::error::Error as _;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use reef_domain::ErrorCode;
+use reef_domain::{Chain, ErrorCode};
 use reef_service::Error;
 use serde_json::{Value, json};
 
@@ -39,9 +39,9 @@ impl From<Error> for ApiError {
     /// What went wrong inside is logged here, once, in the span of the request; the client gets a sentence.
     fn from(error: Error) -> Self {
         if let Error::Internal(source) = &error {
-            tracing::error!(error = &**source as &dyn std::error::Error, "request failed");
+            tracing::error!(error = %Chain(&**source), "request failed");
         } else if error.source().is_some() {
-            tracing::warn!(error = &error as &dyn std::error::Error, "request refused");
+            tracing::warn!(error = %Chain(&error), "request refused");
         }
         let retry_after_seconds = match &error {
             Error::RateLimited { retry_after_seconds, .. } => Some(*retry_after_seconds),

@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use reef_domain::wire::Scope;
 use reef_service::idempotency::{Claim, Claimed, Done, check_key};
 use reef_service::{Error, Services};
 use serde::Serialize;
@@ -34,6 +35,8 @@ pub async fn once(State(services): State<Services>, request: Request, next: Next
 async fn claim_and_run(services: Services, request: Request, next: Next) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     let holder = KeyHolder::from_request_parts(&mut parts, &services).await?;
+    // Every one of these requests writes: who may not is told nothing of what was answered before.
+    holder.0.require(Scope::Write)?;
     let key = key(&parts);
     let body = read(body).await?;
     if let Err(issue) = check_key(&key) {

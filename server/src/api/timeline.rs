@@ -10,9 +10,9 @@ use axum::http::{HeaderMap, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::Stream;
-use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::Status;
+use reef_domain::{Chain, Timestamp};
 use reef_service::assistants::{TimelineEntry, callback_type};
 use reef_service::hub::{News, change_of};
 use reef_service::seats::Seat;
@@ -195,7 +195,7 @@ impl Viewer {
                 Ok(entries) => self.take(entries),
                 Err(Error::NotFound | Error::Unauthorized) => return None,
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "an event stream ends");
+                    tracing::error!(error = %Chain(&error), "an event stream ends");
                     return None;
                 }
             }

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use reef_domain::Chain;
 use reef_service::ClientAddress;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
@@ -92,7 +93,7 @@ async fn serve_within(
             }
             Err(error) if is_of_the_other_side(&error) => {}
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "no connection can be taken");
+                tracing::error!(error = %Chain(&error), "no connection can be taken");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -106,7 +107,7 @@ async fn serve_within(
 fn connections_max() -> usize {
     let wanted = CONNECTIONS_MAX as u64 + OTHER_FILES;
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or_else(|error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the limit of open files cannot be read");
+        tracing::warn!(error = %Chain(&error), "the limit of open files cannot be read");
         wanted
     });
     let most = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(CONNECTIONS_MAX);
@@ -127,7 +128,7 @@ async fn carry(
 ) {
     // Events are small and should not wait for more to come.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection sends in pieces");
+        tracing::debug!(error = %Chain(&error), "a connection sends in pieces");
     }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED_AFTER));
@@ -151,7 +152,7 @@ async fn carry(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended badly");
+        tracing::debug!(error = %Chain(&error), "a connection ended badly");
     }
 }
 
@@ -159,7 +160,7 @@ async fn carry(
 fn refuse(stream: TcpStream) {
     let told = stream.into_std().and_then(|mut stream| stream.write_all(FULL));
     if let Err(error) = told {
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection was refused without a word");
+        tracing::debug!(error = %Chain(&error), "a connection was refused without a word");
     }
 }
 

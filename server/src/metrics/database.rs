@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
-use reef_domain::Timestamp;
 use reef_domain::wire::Status;
+use reef_domain::{Chain, Timestamp};
 use reef_service::Services;
 use reef_service::jobs::Job;
 use reef_service::payments::EndpointHealth;
@@ -32,7 +32,7 @@ impl Tallies {
         match read {
             Ok(()) => gauge!("reef_database_asked_timestamp_seconds").set(seconds(services.now())),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "metrics without the database");
+                tracing::warn!(error = %Chain(&error), "metrics without the database");
             }
         }
         *asked = Some(Instant::now());

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
+use reef_domain::Chain;
 use reef_service::Services;
 use reef_store::StoreError;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -73,7 +74,7 @@ async fn ready(State(metrics): State<Metrics>) -> impl IntoResponse {
     match timeout(PING_TIMEOUT, ping(&metrics.services)).await {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
         Ok(Err(error)) => {
-            let error = &error as &dyn std::error::Error;
+            let error = tracing::field::display(Chain(&error));
             tracing::warn!(error, "not ready: the database does not answer");
             NOT_READY
         }

@@ -135,6 +135,7 @@ async fn what_may_be_otherwise_next_time_is_not_kept() {
     let made = once(&me, "k", "POST", "/purchase", &buy).await;
     assert_eq!((made.status, made.header("idempotency-replayed")), (201, None));
     // Nor does a kept answer open anything to who may not come in.
+    once(&reader, "k", "POST", "/purchase", &buy).await.error(403, "FORBIDDEN");
     once(&nobody, "k", "POST", "/purchase", &buy).await.error(401, "UNAUTHORIZED");
     let revoked = app.revoked(me.user).await;
     once(&revoked, "k", "POST", "/purchase", &buy).await.error(401, "UNAUTHORIZED");

@@ -12,7 +12,7 @@ use crate::services::Services;
 
 const NOT_REMOVED: &str = "Failed to delete deployed worker before deleting assistant";
 /// How often a deletion starts over because another change came between.
-const TRIES: usize = 3;
+const TRIES: usize = 20;
 
 impl Services {
     /// Deletes an assistant in any status: its secrets and memory are destroyed at once, its subscription
@@ -73,6 +73,7 @@ impl Services {
             tracing::info!(assistant_id = %last.id, "assistant deleted");
             return Ok(());
         }
+        tracing::warn!(assistant_id = %found.id, "other changes came between every time");
         Err(Error::WorkerDeleteFailed { message: NOT_REMOVED })
     }
 }

@@ -14,7 +14,7 @@ use crate::services::Services;
 const NOT_STOPPABLE: &str = "Deployment can only be stopped after it was activated";
 const NOT_REMOVED: &str = "Failed to delete deployed worker before stopping";
 /// How often a stop starts over because another change came between.
-const TRIES: usize = 3;
+const TRIES: usize = 20;
 
 impl Services {
     /// Stops an assistant. On a stopped one it changes nothing. Billing goes on.
@@ -49,6 +49,7 @@ impl Services {
             }
             found = before;
         }
+        tracing::warn!(assistant_id = %found.id, "other changes came between every time");
         Err(Error::WorkerDeleteFailed { message: NOT_REMOVED })
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reef_domain::FailureCode;
 use reef_domain::state::Event;
 use reef_domain::wire::Status;
+use reef_domain::{Chain, FailureCode};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +56,7 @@ impl Services {
             };
             if let Err(error) = done {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Chain(&error),
                     "maintenance failed and is tried again"
                 );
             }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use reef_domain::Timestamp;
 use reef_domain::ids::JobId;
+use reef_domain::{Chain, Timestamp};
 use reef_store::JobRow;
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -68,7 +68,7 @@ impl Runner {
             let wait = match self.start_due().await {
                 Ok(next) => next.map_or(POLL, |next| next.since(self.services.now()).min(POLL)),
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "jobs could not be claimed");
+                    tracing::error!(error = %Chain(&error), "jobs could not be claimed");
                     POLL
                 }
             };
@@ -213,7 +213,7 @@ async fn keep_lease(services: &Services, id: JobId, token: Uuid) {
             Ok(false) => return,
             // The database may be back before the lease is over.
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be kept alive");
+                tracing::warn!(error = %Chain(&error), "a lease could not be kept alive");
             }
         }
     }
@@ -248,11 +248,11 @@ async fn settle(
                 let why = error.to_string();
                 match job {
                     Some(job) if job.tries_max().is_none_or(|max| row.attempts < max) => {
-                        tracing::warn!(error = &*error as &dyn std::error::Error, "job will be tried again");
+                        tracing::warn!(error = %Chain(&*error), "job will be tried again");
                         tx.retry_job(row.id, token, now.plus(job.back_off(row.attempts)), Some(&why)).await?;
                     }
                     _ => {
-                        tracing::error!(error = &*error as &dyn std::error::Error, "job given up");
+                        tracing::error!(error = %Chain(&*error), "job given up");
                         tx.bury_job(row.id, token, &why, now).await?;
                     }
                 }
@@ -266,6 +266,6 @@ async fn settle(
 /// A job that could not be settled runs again when its lease is over.
 fn log_failure(result: Result<(), reef_store::StoreError>) {
     if let Err(error) = result {
-        tracing::error!(error = &error as &dyn std::error::Error, "a job could not be settled");
+        tracing::error!(error = %Chain(&error), "a job could not be settled");
     }
 }

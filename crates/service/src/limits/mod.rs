@@ -9,6 +9,7 @@ mod windows;
 
 use std::time::Duration;
 
+use reef_domain::Chain;
 use reef_domain::ids::ApiKeyId;
 use tokio_util::sync::CancellationToken;
 
@@ -95,11 +96,11 @@ impl Services {
             match self.exchange_counts_once().await {
                 Ok(()) => is_cut_off = false,
                 Err(error) if is_cut_off => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "counts are not exchanged");
+                    tracing::debug!(error = %Chain(&error), "counts are not exchanged");
                 }
                 Err(error) => {
                     is_cut_off = true;
-                    let error = &error as &dyn std::error::Error;
+                    let error = tracing::field::display(Chain(&error));
                     tracing::warn!(error, "counts are not exchanged: this process counts for itself");
                 }
             }

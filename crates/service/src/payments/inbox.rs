@@ -1,7 +1,7 @@
 //! Taking webhooks in and working them off.
 
 use http::HeaderMap;
-use reef_domain::Timestamp;
+use reef_domain::{Chain, Timestamp};
 use secrecy::ExposeSecret as _;
 
 use super::apply::Source;
@@ -62,7 +62,7 @@ impl Services {
                             // Nothing was written, and trying again would only hold up what comes after.
                             tracing::error!(
                                 webhook_id = row.webhook_id,
-                                error = &error as &dyn std::error::Error,
+                                error = %Chain(&error),
                                 "a webhook of polar is about a row that cannot be read"
                             );
                             "corrupt row"

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reef_domain::ids::AssistantId;
-use reef_domain::{Assistant, State, Timestamp};
+use reef_domain::{Assistant, Chain, State, Timestamp};
 use reef_store::AskRow;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -57,7 +57,7 @@ impl Services {
                 done = async { self.watch_endpoint().await?; self.reconcile_due().await } => done,
             };
             if let Err(error) = done {
-                tracing::error!(error = &error as &dyn std::error::Error, "polar could not be asked");
+                tracing::error!(error = %Chain(&error), "polar could not be asked");
             }
         }
     }
@@ -91,7 +91,7 @@ impl Services {
         let slot = row.assistant_id;
         let assistant = match self.store().read().await?.assistant(slot).await {
             Err(error @ reef_store::StoreError::Corrupt { .. }) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a slot cannot be asked about");
+                tracing::error!(error = %Chain(&error), "a slot cannot be asked about");
                 return self.settle(row, Outlook::Refused, self.now()).await;
             }
             read => read?,

@@ -2,7 +2,7 @@
 
 use reef_domain::ids::{AssistantId, UserId};
 use reef_domain::wire::Status;
-use reef_domain::{Assistant, Timestamp};
+use reef_domain::{Assistant, Chain, Timestamp};
 
 use super::{Row, select};
 use crate::error::StoreError;
@@ -17,7 +17,7 @@ fn sound(rows: Vec<Row>) -> Vec<Assistant> {
     let read = rows.into_iter().map(Assistant::try_from);
     read.filter_map(|row| {
         row.inspect_err(|error| {
-            tracing::error!(error = error as &dyn std::error::Error, "an assistant is passed over");
+            tracing::error!(error = %Chain(error), "an assistant is passed over");
         })
         .ok()
     })

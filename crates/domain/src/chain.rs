@@ -1,0 +1,52 @@
+//! An error with all of its causes, as logs say it.
+
+use std::error::Error;
+use std::fmt;
+
+/// Shows an error and what caused it, outermost first, with colons between. Logs say it this way in every format; JSON
+/// would keep only the outermost by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'a>(pub &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.0, f)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Layer(&'static str, Option<Box<Layer>>);
+
+    impl fmt::Display for Layer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Layer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|inner| inner as _)
+        }
+    }
+
+    #[test]
+    fn every_cause_is_told() {
+        let inner = Layer("refused", None);
+        let middle = Layer("connection", Some(Box::new(inner)));
+        assert_eq!(
+            Chain(&Layer("database", Some(Box::new(middle)))).to_string(),
+            "database: connection: refused"
+        );
+        assert_eq!(Chain(&Layer("alone", None)).to_string(), "alone");
+    }
+}
