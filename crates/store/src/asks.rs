@@ -122,11 +122,11 @@ impl Tx {
         until: Timestamp,
         pace: Pace,
     ) -> Result<Option<AskRow>, StoreError> {
-        const SQLITE: &str = "update polar_asks set next_at = $2, asks = asks + 1
+        const SQLITE: &str = "update polar_asks set next_at = $2, asks = asks + 1, asked_at = $1
              where assistant_id in (select assistant_id from polar_asks where next_at <= $1
                                     order by next_at, assistant_id limit 1)
              returning assistant_id, checkout_id, next_at, asks, closed_at, since";
-        const POSTGRES: &str = "update polar_asks set next_at = $2, asks = asks + 1
+        const POSTGRES: &str = "update polar_asks set next_at = $2, asks = asks + 1, asked_at = $1
              where assistant_id = any (array(select assistant_id from polar_asks where next_at <= $1
                                              order by next_at, assistant_id limit 1 for update skip locked))
              returning assistant_id, checkout_id, next_at, asks, closed_at, since";
@@ -175,6 +175,52 @@ impl Tx {
         let free_at = until.plus(pace.burst).plus(Duration::from_millis(1));
         execute!(self, "update polar_pace set free_at = $1 where free_at < $1", free_at);
         Ok(())
+    }
+
+    /// From now on, whatever was last asked about before `before` is to be asked about anew: see [`Self::hasten_asks`].
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn ask_all_anew(&mut self, before: Timestamp) -> Result<(), StoreError> {
+        execute!(self, "update polar_pace set ask_all_before = $1", before);
+        Ok(())
+    }
+
+    /// Brings forward what is to be asked about anew, what was asked about longest ago first: at most so many that
+    /// `asks_max` asks are due within `within`, spread over it, so that what comes meanwhile need not wait behind them.
+    /// Gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn hasten_asks(
+        &mut self,
+        now: Timestamp,
+        within: Duration,
+        asks_max: u32,
+    ) -> Result<u64, StoreError> {
+        const SQLITE: &str = "update polar_asks set next_at = $1 + chosen.place * $3
+             from (select assistant_id as slot,
+                          row_number() over (order by asked_at nulls first, assistant_id) as place
+                   from polar_asks, polar_pace
+                   where next_at > $2 and ask_all_before is not null
+                     and (asked_at is null or asked_at < ask_all_before)
+                   order by asked_at nulls first, assistant_id limit $4) as chosen
+             where polar_asks.assistant_id = chosen.slot and polar_asks.next_at > $2";
+        const POSTGRES: &str =
+            "update polar_asks set next_at = $1 + chosen.place * $3 * interval '1 millisecond'
+             from (select assistant_id as slot,
+                          row_number() over (order by asked_at nulls first, assistant_id) as place
+                   from polar_asks, polar_pace
+                   where next_at > $2 and ask_all_before is not null
+                     and (asked_at is null or asked_at < ask_all_before)
+                   order by asked_at nulls first, assistant_id limit $4) as chosen
+             where polar_asks.assistant_id = chosen.slot and polar_asks.next_at > $2";
+        let by = now.plus(within);
+        let due_anyway = self.asks_overdue(by).await?.0;
+        let free = i64::from(asks_max).saturating_sub(due_anyway).max(0);
+        let apart = i64::try_from((within / asks_max.max(1)).as_millis()).unwrap_or(i64::MAX);
+        let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
+        Ok(execute!(self, sql, now, by, apart, free))
     }
 
     async fn pace_locked(&mut self) -> Result<Timestamp, StoreError> {

@@ -63,7 +63,10 @@ fn a_bare_start_has_the_contracts_defaults() {
     assert!(bare.api_v1_enabled && bare.sandbox && bare.signups_open);
     assert_eq!((bare.deploy_timeout, bare.rate_limit_per_minute), (Duration::from_secs(300), 600));
     assert!((bare.managed_credit_usd - 5.0).abs() < f64::EPSILON);
-    assert_eq!((bare.log_format, bare.log_filter.as_str()), (LogFormat::Text, "info"));
+    assert_eq!(
+        (bare.log_format, bare.log_filter.as_str()),
+        (LogFormat::Text, "info,sqlx::postgres::notice=warn")
+    );
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@ use crate::services::Services;
 
 /// How often the endpoint is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
+/// While no webhooks come, so many asks are due until the next look: three quarters of what the pace allows, so that
+/// purchases find room beside them.
+const ASKS_PER_LOOK: u32 = 75;
 /// Where webhooks are taken in.
 const PATH: &str = "/webhooks/polar";
 
@@ -79,7 +82,8 @@ impl Services {
         }
     }
 
-    /// Looks at the endpoint when it is time to, one process for all, and notes what is seen.
+    /// Looks at the endpoint when it is time to, one process for all, and notes what is seen. While Polar sends no
+    /// webhooks, and once more when it does again, everything is asked about within minutes instead of hours.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -98,12 +102,20 @@ impl Services {
                 return Ok(());
             }
         };
-        if matches!(health, EndpointHealth::Disabled | EndpointHealth::Missing) {
+        let is_silent = matches!(health, EndpointHealth::Disabled | EndpointHealth::Missing);
+        if is_silent {
             let url = self.polar_webhook_url();
             tracing::error!(health = health.as_str(), url, "polar sends no webhooks; payments arrive late");
         }
         let mut tx = self.store().begin().await?;
+        let before = tx.endpoint_seen().await?.as_deref().and_then(EndpointHealth::parse);
         tx.set_endpoint_seen(health.as_str()).await?;
+        // Once more when they come again: what was lost since the last ask does not come.
+        let is_back = health == EndpointHealth::Enabled && before.is_some_and(|seen| seen != health);
+        if is_silent || is_back {
+            tx.ask_all_anew(now).await?;
+        }
+        tx.hasten_asks(now, LOOK_EVERY, ASKS_PER_LOOK).await?;
         Ok(tx.commit().await?)
     }
 }

@@ -6,7 +6,7 @@ use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue, Refunded};
 use reef_domain::wire::Status::{Active, PendingPayment, Purchased, Stopped};
-use reef_service::ports::PaymentError;
+use reef_service::ports::{PaymentError, WebhookEndpoint};
 use reef_service::testing::TestServices;
 use reef_store::{EventKind, on_both_databases};
 use serde_json::{Value, json};
@@ -112,6 +112,44 @@ on_both_databases! {
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
         assert!(t.workers.running().is_empty());
         assert_eq!(pass(&t, 24, HOUR).await, 0, "what is over is not asked about");
+        t.finish().await;
+    }
+
+    async fn while_no_webhooks_are_sent_and_once_more_after_all_is_asked_within_minutes(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (first, second, third) = (t.active(&me).await, t.active(&me).await, t.active(&me).await);
+        let endpoint = |enabled| {
+            let url = t.services.polar_webhook_url();
+            t.payments.set_endpoints(vec![WebhookEndpoint { url, enabled }]);
+        };
+        let end = |id| put(&t, id, &json!({"status": "canceled", "ended_at": t.services.now()}));
+        let minutes = async |count: u32| {
+            let mut asked = 0;
+            for _ in 0..count {
+                t.services.watch_endpoint().await.expect("a look");
+                asked += pass(&t, 1, MINUTE).await;
+            }
+            asked
+        };
+        for id in [first, second, third] {
+            put(&t, id, &json!({}));
+        }
+        endpoint(true);
+        minutes(20).await;
+        assert_eq!(minutes(60).await, 0, "webhooks tell");
+        endpoint(false);
+        end(first);
+        minutes(12).await;
+        assert_eq!(t.status(&me, first).await, Stopped);
+        end(second);
+        minutes(12).await;
+        assert_eq!((t.status(&me, second).await, t.status(&me, third).await), (Stopped, Active));
+        // The last one is lost just before the endpoint is enabled again.
+        end(third);
+        endpoint(true);
+        minutes(12).await;
+        assert_eq!(t.status(&me, third).await, Stopped);
         t.finish().await;
     }
 

@@ -80,6 +80,34 @@ on_both_databases! {
         assert_eq!(claim(&mut tx, at(5_001)).await.map(|row| row.assistant_id), Some(id));
     }
 
+    async fn what_was_asked_longest_ago_is_brought_forward_in_bounds(db: TestStore) {
+        const WITHIN: Duration = Duration::from_secs(300);
+        let hours = 3_600_000;
+        let mut tx = db.store.begin().await.unwrap();
+        let mut slots = vec![];
+        for n in 0..4 {
+            slots.push(slot(&mut tx, at(n * 1000)).await);
+            let row = claim(&mut tx, at(n * 1000)).await.unwrap();
+            // The one asked first is the last to be asked again.
+            tx.settle_ask(&row, Some(at((9 - n) * hours)), 0, None).await.unwrap();
+        }
+        assert_eq!(tx.hasten_asks(at(5000), WITHIN, 3).await.unwrap(), 0, "nobody wants it");
+        tx.ask_all_anew(at(3000)).await.unwrap();
+        tx.stop_asking(slots[1]).await.unwrap();
+        let soon = slot(&mut tx, at(6000)).await;
+        assert_eq!(tx.hasten_asks(at(5000), WITHIN, 2).await.unwrap(), 1, "one is due anyway");
+        assert_eq!(tx.hasten_asks(at(5001), WITHIN, 2).await.unwrap(), 0, "no more than are asked");
+        assert_eq!(claim(&mut tx, at(154_999)).await.map(|row| row.assistant_id), Some(soon));
+        let row = claim(&mut tx, at(155_000)).await.unwrap();
+        assert_eq!(row.assistant_id, slots[0]);
+        tx.settle_ask(&row, Some(at(9 * hours)), 0, None).await.unwrap();
+        // What was asked since is not asked again; the last was asked at the mark itself, and is not old.
+        tx.stop_asking(soon).await.unwrap();
+        assert_eq!(tx.hasten_asks(at(300_000), WITHIN, 9).await.unwrap(), 1);
+        assert_eq!(tx.asks_overdue(at(1_000_000)).await.unwrap(), (1, Some(at(333_333))));
+        assert_eq!(claim(&mut tx, at(333_333)).await.map(|row| row.assistant_id), Some(slots[2]));
+    }
+
     async fn the_newest_state_is_noted_and_so_is_the_endpoint(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let id = slot(&mut tx, NOW).await;
