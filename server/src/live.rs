@@ -26,7 +26,7 @@ use crate::metrics::OpenStream;
 
 /// How often a silent stream says that it lives, so that proxies keep it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often a stream looks without news: an unpaid slot leaves the list by the clock alone.
+/// How often a stream looks without news: an unpaid slot leaves the list, and a session ends, by the clock alone.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What the streams need.
@@ -62,6 +62,8 @@ async fn one(State(live): State<Live>, session: Session, Path(id): Path<String>)
 }
 
 async fn stream(live: Live, session: Session, subject: Subject) -> Response {
+    // Listening begins before the first look, so that nothing falls between.
+    let news = live.services.hub().listen();
     let Ok(Some(caller)) = caller_of(&session).await else { return StatusCode::UNAUTHORIZED.into_response() };
     // 404 now is kinder than a stream that ends at once.
     if matches!(snapshot(&live.services, &caller, &subject).await, Err(Error::NotFound)) {
@@ -74,7 +76,6 @@ async fn stream(live: Live, session: Session, subject: Subject) -> Response {
         Subject::All => None,
         Subject::One(id) => AssistantId::parse(id),
     };
-    let news = live.services.hub().listen();
     let viewer = Viewer {
         live,
         session,

@@ -91,8 +91,10 @@ impl SessionStore for Sessions {
     async fn delete(&self, id: &Id) -> Result<()> {
         let gone = async {
             let mut tx = self.0.store().begin().await?;
-            tx.delete_session(&kept_under(id)).await?;
-            tx.commit().await
+            match tx.delete_session(&kept_under(id)).await? {
+                Some(user) => self.0.commit_end_of_access(tx, user).await,
+                None => tx.commit().await,
+            }
         };
         gone.await.map_err(backend)
     }

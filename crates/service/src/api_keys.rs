@@ -167,7 +167,7 @@ impl Services {
         Ok(tx.api_keys_of(caller.user_id).await?.into_iter().map(ApiKey::from).collect())
     }
 
-    /// Revokes one of the caller's keys; it is dead at once.
+    /// Revokes one of the caller's keys; it is dead at once, and what it has open is told to look.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such live key; [`Error::Forbidden`] when a key asks.
@@ -178,8 +178,7 @@ impl Services {
         if !tx.revoke_api_key(caller.user_id, id, self.now()).await? {
             return Err(Error::NotFound);
         }
-        tx.commit().await?;
-        Ok(())
+        Ok(self.commit_end_of_access(tx, caller.user_id).await?)
     }
 
     /// Revokes the key itself, whoever holds it: for the operator's command line.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reef_domain::Chain;
 use reef_domain::ids::{AssistantId, UserId};
-use reef_store::{NewsListener, StoreError};
+use reef_store::{NewsListener, StoreError, Tx};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
@@ -31,8 +31,20 @@ pub struct Changed {
 pub enum News {
     /// An assistant has changed.
     Changed(Changed),
+    /// A key of this user was revoked, or one of their sessions has ended: whoever listens for them looks whether they
+    /// still may.
+    AccessEnded(UserId),
     /// Something may have been missed: look.
     Missed,
+}
+
+/// How the end of a user's access is told to other processes: where a change names the assistant, it names none.
+fn access_text(user: UserId) -> String {
+    format!("{user} -")
+}
+
+fn parse_access(text: &str) -> Option<UserId> {
+    UserId::parse(text.strip_suffix(" -")?)
 }
 
 impl Changed {
@@ -65,6 +77,11 @@ impl Hub {
     /// Tells everybody who listens. Nobody listening is fine.
     pub fn changed(&self, change: Changed) {
         drop(self.news.send(News::Changed(change)));
+    }
+
+    /// Has everybody who listens for this user look whether they still may.
+    fn access_ended(&self, user: UserId) {
+        drop(self.news.send(News::AccessEnded(user)));
     }
 
     /// Has everybody who listens look.
@@ -104,6 +121,8 @@ impl Hub {
             self.wake();
         } else if let Some(change) = Changed::parse(text) {
             self.changed(change);
+        } else if let Some(user) = parse_access(text) {
+            self.access_ended(user);
         } else {
             // A newer process speaks of something this one does not know yet.
             self.missed();
@@ -111,7 +130,8 @@ impl Hub {
     }
 }
 
-/// Waits until an assistant of a user has changed, or may have: any of them when `assistant` is `None`.
+/// Waits until an assistant of a user has changed, or may have: any of them when `assistant` is `None`; or until a key or
+/// a session of the user has ended.
 pub async fn change_of(news: &mut broadcast::Receiver<News>, user: UserId, assistant: Option<AssistantId>) {
     loop {
         match news.recv().await {
@@ -120,6 +140,8 @@ pub async fn change_of(news: &mut broadcast::Receiver<News>, user: UserId, assis
                     return;
                 }
             }
+            Ok(News::AccessEnded(of)) if of == user => return,
+            Ok(News::AccessEnded(_)) => {}
             Ok(News::Missed) | Err(broadcast::error::RecvError::Lagged(_)) => return,
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
         }
@@ -127,6 +149,19 @@ pub async fn change_of(news: &mut broadcast::Receiver<News>, user: UserId, assis
 }
 
 impl Services {
+    /// Commits what takes a key or a session from a user, and wakes everybody who listens for them, in every process:
+    /// what was opened with it ends now, not with the next change of an assistant.
+    /// On SQLite this process alone is told; streams of another look by themselves within a minute.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn commit_end_of_access(&self, mut tx: Tx, user: UserId) -> Result<(), StoreError> {
+        tx.tell(&access_text(user)).await?;
+        tx.commit().await?;
+        self.hub().access_ended(user);
+        Ok(())
+    }
+
     /// Passes on what other processes tell, until `stop`. On SQLite there are none.
     pub async fn relay_news(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
@@ -184,8 +219,10 @@ mod tests {
         let hub = Hub::default();
         let mut news = hub.listen();
         hub.hear(&change.text());
+        hub.hear(&access_text(change.user_id));
         hub.hear("something new");
         assert_eq!(news.try_recv(), Ok(News::Changed(change)));
+        assert_eq!(news.try_recv(), Ok(News::AccessEnded(change.user_id)));
         assert_eq!(news.try_recv(), Ok(News::Missed));
     }
 }

@@ -83,13 +83,18 @@ impl Tx {
         ))
     }
 
-    /// Ends a session.
+    /// Ends a session; gives who was signed in with it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn delete_session(&mut self, id: &str) -> Result<(), StoreError> {
-        execute!(self, "delete from sessions where id = $1", id);
-        Ok(())
+    pub async fn delete_session(&mut self, id: &str) -> Result<Option<UserId>, StoreError> {
+        let row: Option<(Option<UserId>,)> = fetch_optional!(
+            self,
+            (Option<UserId>,),
+            "delete from sessions where id = $1 returning user_id",
+            id
+        );
+        Ok(row.and_then(|(user,)| user))
     }
 
     /// Forgets sessions that have ended; gives how many.

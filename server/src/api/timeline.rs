@@ -33,6 +33,8 @@ use crate::metrics::OpenStream;
 const DELETED: &str = EventKind::Deleted.as_str();
 /// How often a silent stream says that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a stream looks without news: a key expires by the clock alone.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// One entry of the timeline.
 #[derive(Debug, Serialize, ToSchema)]
@@ -190,6 +192,7 @@ impl Viewer {
             tokio::select! {
                 () = closing.cancelled() => return None,
                 () = change_of(&mut self.news, self.caller.user_id, self.assistant) => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
             }
             match self.look().await {
                 Ok(entries) => self.take(entries),

@@ -163,12 +163,22 @@ async fn what_one_does_the_other_knows_within_a_second() {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
 
-    // A key revoked on A is dead on B.
+    // A key revoked on A is dead on B, and what it has open there ends, although nothing happens to the assistant.
+    until(&b, &path, "active").await;
+    let request =
+        b.request("GET", &format!("{ASSISTANTS}{path}/events")).header("Accept", "text/event-stream");
+    let stream = request.send().await.unwrap();
+    let waiting = tokio::spawn(b.request("GET", &format!("{ASSISTANTS}{path}/status?wait=30")).send());
+    tokio::time::sleep(Duration::from_millis(300)).await;
     pair.a.ok(&["key", "revoke", "--key-stdin"], &format!("{}\n", pair.key));
     let revoked = Instant::now();
     while b.send("GET", "", Value::Null).await.status != 401 {
         assert!(revoked.elapsed() < SOON);
     }
+    let left = || SOON.saturating_sub(revoked.elapsed());
+    tokio::time::timeout(left(), stream.text()).await.expect("the stream on B ends").unwrap();
+    let waited = tokio::time::timeout(left(), waiting).await.expect("the long-poll on B ends").unwrap();
+    assert_eq!(waited.unwrap().status(), 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]

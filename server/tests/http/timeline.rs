@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use reqwest::header::COOKIE;
 use serde_json::{Value, json};
 
 use crate::callbacks::Receiver;
-use crate::client::ASSISTANTS;
+use crate::client::{ASSISTANTS, Client};
+use crate::sessions::{form, signed_in};
 use crate::support::{App, Database, activation, bot, changed, eventually, on_both_databases};
 
 on_both_databases! {
@@ -54,24 +56,38 @@ on_both_databases! {
         let again = me.request("GET", &format!("{ASSISTANTS}/{id}/events")).header("Accept", "text/event-stream");
         assert_eq!(again.send().await.unwrap().status(), 404);
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_key_hears_no_more() {
-    let app = App::start().await;
-    let me = app.customer().await;
-    let id = me.active().await;
-    let (reader, key) = app.key(me.user, "read", None).await;
-    let stream =
-        reader.request("GET", &format!("{ASSISTANTS}/{id}/events")).header("Accept", "text/event-stream");
-    let stream = stream.send().await.unwrap();
-    let wait = reader.request("GET", &format!("{ASSISTANTS}/{id}/status?wait=20")).send();
-    let wait = tokio::spawn(wait);
-    app.services.revoke_api_key(&reef_service::Caller::session(me.user), &key).await.unwrap();
-    me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
-    let told = tokio::time::timeout(Duration::from_secs(10), stream.text()).await.expect("an end").unwrap();
-    assert!(told.contains("active") && !told.contains("stopped"), "{told}");
-    assert_eq!(wait.await.unwrap().unwrap().status(), 401);
+    async fn a_revoked_key_hears_no_more(app) {
+        let me = app.customer().await;
+        let id = me.active().await;
+        let (reader, key) = app.key(me.user, "read", None).await;
+        let (still, _) = app.key(me.user, "read", None).await;
+        let open = async |with: &Client| {
+            let request = with.request("GET", &format!("{ASSISTANTS}/{id}/events"));
+            request.header("Accept", "text/event-stream").send().await.unwrap()
+        };
+        let (stream, mut other) = (open(&reader).await, open(&still).await);
+        let wait = reader.request("GET", &format!("{ASSISTANTS}/{id}/status?wait=20")).send();
+        let wait = tokio::spawn(wait);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        // They end with the key: nothing happens to the assistant.
+        let cookie = signed_in(&app, me.user).await;
+        let revoked = form(&app, "revoke_key", &[("id", &key)]).header(COOKIE, cookie).send().await.unwrap();
+        revoked.error_for_status().unwrap();
+        let soon = Duration::from_secs(3);
+        let told = tokio::time::timeout(soon, stream.text()).await.expect("an end").unwrap();
+        assert!(told.contains("active"), "{told}");
+        let waited = tokio::time::timeout(soon, wait).await.expect("an answer").unwrap().unwrap();
+        assert_eq!(waited.status(), 401);
+        // Another key's stream goes on.
+        me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
+        let mut told = String::new();
+        while !told.contains("\"stopped\"") {
+            let chunk = tokio::time::timeout(Duration::from_secs(10), other.chunk()).await;
+            let chunk = chunk.expect("news in time").unwrap().expect("the stream goes on");
+            told.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

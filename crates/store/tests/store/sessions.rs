@@ -78,10 +78,13 @@ on_both_databases! {
 
     async fn an_ended_session_is_gone_and_ending_it_again_is_no_error(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
-        tx.insert_session(&session("s1", None, at(1000))).await.unwrap();
+        let user = add_user(&mut tx).await;
+        tx.insert_session(&session("s1", Some(user), at(1000))).await.unwrap();
         tx.insert_session(&session("s2", None, at(1000))).await.unwrap();
-        tx.delete_session("s1").await.unwrap();
-        tx.delete_session("s1").await.unwrap();
+        tx.insert_session(&session("s3", None, at(1000))).await.unwrap();
+        assert_eq!(tx.delete_session("s1").await.unwrap(), Some(user));
+        assert_eq!(tx.delete_session("s1").await.unwrap(), None);
+        assert_eq!(tx.delete_session("s3").await.unwrap(), None);
         assert!(tx.session("s1", NOW).await.unwrap().is_none());
         assert!(tx.session("s2", NOW).await.unwrap().is_some());
     }
