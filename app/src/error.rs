@@ -1,6 +1,6 @@
 //! What a page can be told instead of what it asked for.
 
-use reef_domain::{Chain, ErrorCode, Issue};
+use reef_domain::{ErrorCode, Issue};
 use serde::{Deserialize, Serialize};
 use server_fn::codec::JsonEncoding;
 use server_fn::error::{FromServerFnError, ServerFnErrorErr};
@@ -84,7 +84,7 @@ impl From<reef_service::Error> for AppError {
                 format!("{message}. Try again in {}.", crate::text::wait(*retry_after_seconds))
             }
             Error::Internal(source) => {
-                tracing::error!(error = %Chain(&**source), "a page could not be served");
+                tracing::error!(error = %reef_domain::Chain(&**source), "a page could not be served");
                 INTERNAL.to_owned()
             }
         };
