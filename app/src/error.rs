@@ -76,6 +76,7 @@ impl From<reef_service::Error> for AppError {
             }
             Error::WrongCredentials
             | Error::Forbidden { .. }
+            | Error::KeyIsLimited
             | Error::IdempotencyKeyReused
             | Error::RequestInProgress => {
                 format!("{}.", error.message())

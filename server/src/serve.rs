@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use reef_domain::Chain;
 use reef_sandbox::Sandbox;
 use reef_service::Services;
 use reef_service::jobs::Runner;
@@ -85,6 +86,10 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         let (services, stop) = (app.services.clone(), stop.clone());
         async move { services.exchange_counts(stop).await }
     });
+    background.spawn({
+        let (services, stop) = (app.services.clone(), stop.clone());
+        async move { services.write_key_requests(stop).await }
+    });
     background.spawn(tidy_metrics(stop.clone()));
     background.close();
 
@@ -116,6 +121,10 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     }
     if let Some(sandbox) = sandbox {
         sandbox.close().await;
+    }
+    // What was answered while the process drained.
+    if let Err(error) = app.services.write_key_requests_once().await {
+        tracing::warn!(error = %Chain(&error), "the last requests are missing in the logs of their keys");
     }
     store.close().await;
     tracing::info!("stopped");

@@ -5,7 +5,7 @@ use reef_app::session::SESSION_USER;
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_service::Services;
-use reef_service::vault::{fingerprint, hex};
+use reef_service::flash::session_row;
 use reef_store::{SessionRow, StoreError};
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
@@ -24,10 +24,8 @@ impl std::fmt::Debug for Sessions {
     }
 }
 
-/// What a session is kept under: who reads the database can't use what they find as a cookie. The id has 128 random
-/// bits, so a plain hash is enough.
 fn kept_under(id: &Id) -> String {
-    hex(&fingerprint("reef session", &id.to_string()))
+    session_row(&id.to_string())
 }
 
 fn backend(error: impl std::fmt::Display) -> Error {

@@ -51,7 +51,7 @@ pub struct Key {
 #[cfg(feature = "ssr")]
 impl From<ApiKey> for Key {
     fn from(key: ApiKey) -> Self {
-        let ApiKey { id, name, prefix, read, write, created_at, expires_at, last_used_at } = key;
+        let ApiKey { id, name, prefix, read, write, created_at, expires_at, last_used_at, .. } = key;
         Self { id: id.to_string(), name, prefix, read, write, created_at, expires_at, last_used_at }
     }
 }
@@ -92,7 +92,7 @@ pub async fn create_key(
     answer(&[&kept[..], &[("name", &name)]].concat(), async {
         let (services, caller) = signed_in().await?;
         let expires_in = (expires_days > 0).then(|| DAY.saturating_mul(expires_days));
-        let new = NewApiKey { name: name.clone(), read, write, expires_in };
+        let new = NewApiKey { name: name.clone(), read, write, expires_in, ..NewApiKey::default() };
         let (_, key) = services.create_api_key(&caller, &new).await?;
         if accepts_html() {
             go(&format!("/keys?created={}", flash::seal(&services, caller.user_id, &key)?))?;

@@ -56,6 +56,8 @@ id! {
     AssistantId,
     /// An API key.
     ApiKeyId,
+    /// The assistants that a key is limited to.
+    GrantId,
     /// One entry of an assistant's timeline.
     EventId,
     /// One callback to a customer; the `webhook-id` of all its tries.

@@ -1,6 +1,6 @@
 //! Who asks.
 
-use reef_domain::ids::{ApiKeyId, UserId};
+use reef_domain::ids::{ApiKeyId, GrantId, UserId};
 use reef_domain::wire::Scope;
 
 use crate::error::Error;
@@ -18,6 +18,8 @@ pub enum Via {
         read: bool,
         /// May change.
         write: bool,
+        /// The assistants it is limited to, if it is.
+        grant: Option<GrantId>,
     },
 }
 
@@ -35,6 +37,15 @@ impl Caller {
     #[must_use]
     pub const fn session(user_id: UserId) -> Self {
         Self { user_id, via: Via::Session }
+    }
+
+    /// The assistants that the caller is limited to; `None` for who may touch all of their own.
+    #[must_use]
+    pub const fn grant(&self) -> Option<GrantId> {
+        match self.via {
+            Via::Session => None,
+            Via::Key { grant, .. } => grant,
+        }
     }
 
     /// Passes when the caller may do things of this scope.

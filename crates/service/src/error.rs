@@ -27,6 +27,9 @@ pub enum Error {
         /// What it lacks.
         needed: Scope,
     },
+    /// The key is limited to single assistants.
+    #[error("This API key is limited to single assistants and can't buy another one")]
+    KeyIsLimited,
     /// It does not exist, or is somebody else's: the caller can't tell.
     #[error("Deployment not found")]
     NotFound,
@@ -132,7 +135,7 @@ impl Error {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Unauthorized | Self::WrongCredentials => ErrorCode::Unauthorized,
-            Self::Forbidden { .. } => ErrorCode::Forbidden,
+            Self::Forbidden { .. } | Self::KeyIsLimited => ErrorCode::Forbidden,
             Self::NotFound => ErrorCode::NotFound,
             Self::InvalidRequest(_) => ErrorCode::InvalidRequest,
             Self::InvalidInput { .. } => ErrorCode::InvalidInput,

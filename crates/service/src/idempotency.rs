@@ -128,12 +128,18 @@ impl Services {
         key: &str,
         fingerprint: Vec<u8>,
     ) -> Result<Claimed, Error> {
+        // A key that is limited to single assistants is told nothing of what other keys were answered. No idempotency
+        // key has a space in it.
+        let key = match caller.grant() {
+            Some(grant) => format!("{grant} {key}"),
+            None => key.to_owned(),
+        };
         let now = self.now();
         let mut tx = self.store().begin().await?;
         let earlier = tx
             .claim_idempotency_key(
                 caller.user_id,
-                key,
+                &key,
                 &fingerprint,
                 now,
                 now.plus(LEASE),
@@ -142,7 +148,7 @@ impl Services {
             .await?;
         tx.commit().await?;
         let Some(earlier) = earlier else {
-            return Ok(Claimed::First(Claim { caller: *caller, key: key.to_owned(), fingerprint }));
+            return Ok(Claimed::First(Claim { caller: *caller, key, fingerprint }));
         };
         if earlier.fingerprint != fingerprint {
             return Err(Error::IdempotencyKeyReused);

@@ -12,6 +12,7 @@ pub mod catalog;
 mod client;
 pub mod config;
 pub mod error;
+pub mod flash;
 mod hashing;
 pub mod hub;
 pub mod idempotency;

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret as _;
 use crate::assistants::{BOT_TOKEN, MODEL_KEY};
 use crate::callbacks::COLUMN as CALLBACK_SECRET;
 use crate::error::Error;
+use crate::flash::COLUMN as FLASH;
 use crate::services::Services;
 use crate::vault::{PREFIX_LENGTH, Place, VaultError, WORKER_SETTINGS};
 
@@ -44,6 +45,7 @@ const fn place(column: SealedColumn) -> &'static str {
         SealedColumn::BotToken => BOT_TOKEN,
         SealedColumn::ModelKey => MODEL_KEY,
         SealedColumn::WorkerSettings => WORKER_SETTINGS,
+        SealedColumn::SessionFlash => FLASH,
     }
 }
 

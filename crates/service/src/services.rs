@@ -10,6 +10,7 @@ use reef_domain::wire::Scope;
 use reef_store::{Store, Tx};
 use uuid::Uuid;
 
+use crate::api_keys::RequestLog;
 use crate::caller::Caller;
 use crate::catalog::Cached;
 use crate::config::Config;
@@ -36,6 +37,7 @@ struct Inner {
     hashing: Hashing,
     counts: Counts,
     seats: Seats,
+    key_requests: RequestLog,
     catalog: Mutex<Cached>,
 }
 
@@ -54,6 +56,7 @@ impl Services {
                 hashing: Hashing::default(),
                 counts,
                 seats: Seats::default(),
+                key_requests: RequestLog::default(),
                 catalog: Mutex::new(None),
             }),
         }
@@ -95,6 +98,10 @@ impl Services {
 
     pub(crate) fn counts(&self) -> &Counts {
         &self.inner.counts
+    }
+
+    pub(crate) fn key_requests(&self) -> &RequestLog {
+        &self.inner.key_requests
     }
 
     /// Places for those who wait for news.
@@ -140,7 +147,7 @@ impl Services {
     pub(crate) async fn owned(&self, tx: &mut Tx, caller: &Caller, id: &str) -> Result<Assistant, Error> {
         let id = AssistantId::parse(id).ok_or(Error::NotFound)?;
         let found = tx.assistant(id).await?;
-        found.filter(|assistant| assistant.user_id == caller.user_id).ok_or(Error::NotFound)
+        theirs(tx, caller, found).await
     }
 
     /// As [`Self::owned`], locked until the transaction ends.
@@ -151,7 +158,7 @@ impl Services {
         id: AssistantId,
     ) -> Result<Assistant, Error> {
         let found = tx.lock_assistant(id).await?;
-        found.filter(|assistant| assistant.user_id == caller.user_id).ok_or(Error::NotFound)
+        theirs(tx, caller, found).await
     }
 
     /// The scope check, then the caller's assistant, in a transaction of its own.
@@ -159,5 +166,14 @@ impl Services {
         caller.require(scope)?;
         let mut tx = self.store().read().await?;
         self.owned(&mut tx, caller, id).await
+    }
+}
+
+/// Passes for an assistant of the caller's, within what their key is limited to.
+async fn theirs(tx: &mut Tx, caller: &Caller, found: Option<Assistant>) -> Result<Assistant, Error> {
+    let assistant = found.filter(|assistant| assistant.user_id == caller.user_id).ok_or(Error::NotFound)?;
+    match caller.grant() {
+        Some(grant) if !tx.is_granted(grant, assistant.id).await? => Err(Error::NotFound),
+        _ => Ok(assistant),
     }
 }

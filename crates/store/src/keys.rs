@@ -1,7 +1,7 @@
 //! API keys: a hash, never the key.
 
 use reef_domain::Timestamp;
-use reef_domain::ids::{ApiKeyId, UserId};
+use reef_domain::ids::{ApiKeyId, GrantId, UserId};
 use sqlx::FromRow;
 
 use crate::error::StoreError;
@@ -32,6 +32,10 @@ pub struct ApiKeyRow {
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// The assistants it is limited to; `None` when it is not.
+    pub grant_id: Option<GrantId>,
+    /// The key that was made in its place.
+    pub replaced_by: Option<ApiKeyId>,
 }
 
 /// What is looked up for a request: the same row, alive.
@@ -45,8 +49,8 @@ impl Tx {
     pub async fn insert_api_key(&mut self, key: &ApiKeyRow) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into api_keys (id, user_id, name, hash, prefix, can_read, can_write, created_at, expires_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "insert into api_keys (id, user_id, name, hash, prefix, can_read, can_write, created_at, expires_at, grant_id)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             key.id,
             key.user_id,
             &key.name,
@@ -56,6 +60,7 @@ impl Tx {
             key.can_write,
             key.created_at,
             key.expires_at,
+            key.grant_id,
         );
         Ok(())
     }
@@ -101,6 +106,15 @@ impl Tx {
         ))
     }
 
+    /// One of a user's keys, also one that was revoked.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn api_key(&mut self, user: UserId, id: ApiKeyId) -> Result<Option<ApiKeyRow>, StoreError> {
+        let sql = "select * from api_keys where id = $1 and user_id = $2";
+        Ok(fetch_optional!(self, ApiKeyRow, sql, id, user))
+    }
+
     /// How many live keys a user has.
     ///
     /// # Errors
@@ -135,5 +149,37 @@ impl Tx {
             now,
         );
         Ok(revoked == 1)
+    }
+    /// Notes that another key was made in the place of one that is not revoked: it ends at `ends_at` at the latest, or
+    /// is revoked `now` without one.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn replace_api_key(
+        &mut self,
+        id: ApiKeyId,
+        by: ApiKeyId,
+        ends_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        match ends_at {
+            Some(ends_at) => execute!(
+                self,
+                "update api_keys set replaced_by = $2,
+                        expires_at = case when expires_at < $3 then expires_at else $3 end
+                 where id = $1 and revoked_at is null",
+                id,
+                by,
+                ends_at,
+            ),
+            None => execute!(
+                self,
+                "update api_keys set replaced_by = $2, revoked_at = $3 where id = $1 and revoked_at is null",
+                id,
+                by,
+                now,
+            ),
+        };
+        Ok(())
     }
 }

@@ -21,6 +21,8 @@ pub enum SealedColumn {
     ModelKey,
     /// An embedded worker's settings.
     WorkerSettings,
+    /// What a session's next page shows.
+    SessionFlash,
 }
 
 /// What names a row of a table with sealed values.
@@ -28,7 +30,7 @@ pub enum SealedColumn {
 pub enum RowKey {
     /// An id.
     Id(Uuid),
-    /// A worker's name.
+    /// A worker's name, or what a session is kept under.
     Name(String),
 }
 
@@ -108,12 +110,13 @@ macro_rules! texts {
 
 impl SealedColumn {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::CallbackSecret,
         Self::CallbackSecretPrevious,
         Self::BotToken,
         Self::ModelKey,
         Self::WorkerSettings,
+        Self::SessionFlash,
     ];
 
     /// Table and column.
@@ -125,6 +128,7 @@ impl SealedColumn {
             Self::BotToken => "assistants.bot_token",
             Self::ModelKey => "assistants.model_key",
             Self::WorkerSettings => "workers.settings",
+            Self::SessionFlash => "sessions.flash",
         }
     }
 
@@ -135,6 +139,7 @@ impl SealedColumn {
             Self::BotToken => texts!("assistants", "bot_token", "id"),
             Self::ModelKey => texts!("assistants", "model_key", "id"),
             Self::WorkerSettings => texts!("workers", "settings", "worker_name"),
+            Self::SessionFlash => texts!("sessions", "flash", "id"),
         }
     }
 }
@@ -166,7 +171,7 @@ impl Tx {
         let sql = column.texts().others;
         let length = i32::try_from(prefix.len()).unwrap_or(i32::MAX);
         Ok(match column {
-            SealedColumn::WorkerSettings => {
+            SealedColumn::WorkerSettings | SealedColumn::SessionFlash => {
                 fetch_all!(self, (String, Vec<u8>), sql, length, prefix, limit, skip)
                     .into_iter()
                     .map(|(name, sealed)| SealedRow { key: RowKey::Name(name), sealed })

@@ -104,4 +104,43 @@ impl Tx {
     pub async fn prune_sessions(&mut self, now: Timestamp) -> Result<u64, StoreError> {
         Ok(execute!(self, "delete from sessions where expires_at <= $1", now))
     }
+
+    /// Keeps a sealed text for a session's next page until a moment, in the place of what was kept before; `false` when
+    /// there is no such session.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_flash(
+        &mut self,
+        session: &str,
+        sealed: &[u8],
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "update sessions set flash = $2, flash_until = $3 where id = $1";
+        Ok(execute!(self, sql, session, sealed, until) == 1)
+    }
+
+    /// The sealed text that is kept for a session's next page.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn flash(&mut self, session: &str, now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+        let row: Option<(Option<Vec<u8>>,)> = fetch_optional!(
+            self,
+            (Option<Vec<u8>>,),
+            "select flash from sessions where id = $1 and flash_until > $2 and expires_at > $2",
+            session,
+            now,
+        );
+        Ok(row.and_then(|(flash,)| flash))
+    }
+
+    /// Forgets what was kept for pages long enough; gives of how many sessions.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn prune_flashes(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let sql = "update sessions set flash = null, flash_until = null where flash_until <= $1";
+        Ok(execute!(self, sql, now))
+    }
 }

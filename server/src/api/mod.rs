@@ -131,7 +131,7 @@ mod tests {
         let services = compose::app(&config, store, Reached::at(&config, config.bind_addr)).unwrap().services;
         let password = "correct horse battery".into();
         let user = services.create_user("ada@example.com", &password).await.unwrap().id;
-        let new = NewApiKey { name: "k".to_owned(), read: true, write: true, expires_in: None };
+        let new = NewApiKey { name: "k".to_owned(), read: true, write: true, ..NewApiKey::default() };
         let (_, key) = services.create_api_key(&Caller::session(user), &new).await.unwrap();
         let routes = Router::new().route("/api/v1/x", post(panics_once));
         let routes = layered(routes, &services).with_state(services.clone());

@@ -64,10 +64,10 @@ pub(super) async fn user(app: &App, command: UserCommand) -> anyhow::Result<()> 
 pub(super) async fn key(app: &App, command: KeyCommand) -> anyhow::Result<()> {
     let services = &app.services;
     match command {
-        KeyCommand::Create { email, name, scopes, expires_in } => {
+        KeyCommand::Create { email, name, scopes, expires_in, assistants } => {
             let caller = Caller::session(account(services, &email).await?);
             let has = |scope: &str| scopes.is_empty() || scopes.iter().any(|given| given == scope);
-            let new = NewApiKey { name, read: has("read"), write: has("write"), expires_in };
+            let new = NewApiKey { name, read: has("read"), write: has("write"), expires_in, assistants };
             let (_, key) = services.create_api_key(&caller, &new).await.map_err(|error| told(&error))?;
             print(key.expose_secret())
         }

@@ -91,6 +91,10 @@ enum KeyCommand {
         /// After how long it ends by itself, such as 12h or 30d.
         #[arg(long, value_parser = accounts::duration)]
         expires_in: Option<std::time::Duration>,
+        /// The id of an assistant that it is limited to; up to 20 times. Without it the key may touch all of the
+        /// account's, also later ones.
+        #[arg(long = "assistant", value_name = "ID")]
+        assistants: Vec<String>,
     },
     /// Revoke an API key; it is dead at once.
     Revoke(RevokeArgs),

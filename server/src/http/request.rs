@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use reef_app::session::caller_of;
+use reef_domain::ids::AssistantId;
+use reef_service::api_keys::NewKeyRequest;
 use reef_service::caller::Via;
 use reef_service::trace::{TRACEPARENT, go_on};
 use reef_service::{Caller, Services};
@@ -45,6 +47,7 @@ pub async fn identify(State(services): State<Services>, mut request: Request, ne
     // The path itself may carry a secret (the sandbox's bot tokens): only the route is logged.
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let method = known(request.method());
+    let uri = request.uri().clone();
     let asker = Asker::default();
     request.extensions_mut().insert(asker.clone());
     let span = tracing::info_span!(
@@ -68,6 +71,9 @@ pub async fn identify(State(services): State<Services>, mut request: Request, ne
     }
     let line = Line { id: &id, method, route, asker: asker.0.get(), took: started.elapsed() };
     line.write(&response);
+    if let Some(caller) = line.asker {
+        services.note_key_request(caller, line.of_key(uri.path(), response.status()));
+    }
     let class = ["1xx", "2xx", "3xx", "4xx", "5xx"];
     let class = class.get(usize::from(response.status().as_u16() / 100) - 1).copied().unwrap_or("other");
     let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", class.to_owned())];
@@ -86,6 +92,17 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// What the log of the caller's key is told.
+    fn of_key(&self, path: &str, status: StatusCode) -> NewKeyRequest {
+        NewKeyRequest {
+            method: self.method.to_owned(),
+            path: as_asked(self.route, path),
+            status: status.as_u16(),
+            took: self.took,
+            request_id: self.id.to_str().unwrap_or_default().to_owned(),
+        }
+    }
+
     fn write(&self, response: &Response) {
         let status = response.status();
         let key_id = self.asker.and_then(|caller| match caller.via {
@@ -128,6 +145,17 @@ pub async fn note_session(request: Request, next: Next) -> Response {
     response
 }
 
+/// The path as it was asked for. What stands in a parameter's place and is no id is not told: it may be a secret that
+/// slipped there. That bounds the length, too.
+fn as_asked(route: &str, path: &str) -> String {
+    let asked = route.split('/').zip(path.split('/'));
+    let told = asked.map(|(of_route, of_path)| {
+        let is_told = !of_route.starts_with('{') || AssistantId::parse(of_path).is_some();
+        if is_told { of_path } else { of_route }
+    });
+    told.collect::<Vec<_>>().join("/")
+}
+
 /// A method's name; one of those that clients make up is `other`.
 fn known(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"];
@@ -138,4 +166,19 @@ fn is_valid(value: &HeaderValue) -> bool {
     let bytes = value.as_bytes();
     (1..=ID_MAX).contains(&bytes.len())
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_asked;
+
+    #[test]
+    fn a_path_is_told_with_its_ids_and_with_nothing_else() {
+        let route = "/api/v1/assistants/{id}/status";
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let good = format!("/api/v1/assistants/{id}/status");
+        assert_eq!(as_asked(route, &good), good);
+        assert_eq!(as_asked(route, "/api/v1/assistants/123:secret/status"), route);
+        assert_eq!(as_asked("/api/v1/me", "/api/v1/me"), "/api/v1/me");
+    }
 }

@@ -143,6 +143,7 @@ impl App {
             read: scopes.contains("read"),
             write: scopes.contains("write"),
             expires_in,
+            ..NewApiKey::default()
         };
         let made = self.services.create_api_key(&Caller::session(user), &new).await;
         let (key, secret) = made.expect("a key");

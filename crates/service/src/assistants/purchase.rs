@@ -33,12 +33,15 @@ impl Services {
     /// Orders a slot: the row first, then the checkout with the row's id in it.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], [`Error::InvalidRequest`], [`Error::PaymentNotConfigured`],
+    /// [`Error::Forbidden`], [`Error::KeyIsLimited`], [`Error::InvalidRequest`], [`Error::PaymentNotConfigured`],
     /// [`Error::RateLimited`] with 10 young unpaid slots, and [`Error::PaymentProviderUnavailable`] when no
     /// checkout could be made; the slot is gone again then.
     #[tracing::instrument(name = "purchase", skip_all)]
     pub async fn purchase(&self, caller: &Caller, mode: Parsed<ApiMode>) -> Result<Purchased, Error> {
         caller.require(Scope::Write)?;
+        if caller.grant().is_some() {
+            return Err(Error::KeyIsLimited);
+        }
         let mode = mode.map_err(Error::InvalidRequest)?;
         let product = self.config().product(mode).ok_or(Error::PaymentNotConfigured)?.to_owned();
         let id = self.order_slot(caller, mode).await?;

@@ -81,6 +81,11 @@ impl Services {
         if !events.first().is_some_and(is_theirs_and_gone) {
             return Err(Error::NotFound);
         }
+        if let Some(grant) = caller.grant()
+            && !tx.is_granted(grant, id).await?
+        {
+            return Err(Error::NotFound);
+        }
         Ok(events.into_iter().map(TimelineEntry::from).collect())
     }
 

@@ -41,8 +41,12 @@ impl Services {
     /// [`Error::Forbidden`] without the read scope.
     pub async fn list_assistants(&self, caller: &Caller) -> Result<Vec<AssistantRecord>, Error> {
         caller.require(Scope::Read)?;
+        let unpaid_since = self.now().minus(UNPAID_SHOWN_FOR);
         let mut tx = self.store().read().await?;
-        let found = tx.assistants_of(caller.user_id, self.now().minus(UNPAID_SHOWN_FOR)).await?;
+        let found = match caller.grant() {
+            Some(grant) => tx.granted_assistants(caller.user_id, grant, unpaid_since).await?,
+            None => tx.assistants_of(caller.user_id, unpaid_since).await?,
+        };
         Ok(found.iter().map(reef_domain::Assistant::record).collect())
     }
 
@@ -63,7 +67,15 @@ impl Services {
         let unpaid_since = self.now().minus(UNPAID_SHOWN_FOR);
         let after = after.map(|cursor| (cursor.created_at, cursor.id));
         // One more than asked for tells whether there is a next page.
-        let mut found = tx.assistants_page(caller.user_id, unpaid_since, after, limit + 1).await?;
+        let mut found = match caller.grant() {
+            // A handful: the page is cut from all of them.
+            Some(grant) => {
+                let mut all = tx.granted_assistants(caller.user_id, grant, unpaid_since).await?;
+                all.retain(|a| after.is_none_or(|after| (a.created_at, a.id) < after));
+                all
+            }
+            None => tx.assistants_page(caller.user_id, unpaid_since, after, limit + 1).await?,
+        };
         let size = usize::try_from(limit).map_err(Error::internal)?;
         let has_more = found.len() > size;
         found.truncate(size);

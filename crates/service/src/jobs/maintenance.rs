@@ -27,7 +27,7 @@ const TIMERS_EVERY: Duration = Duration::from_secs(15);
 const BATCH: i64 = 100;
 /// Active assistants whose workers are looked for in one go.
 const WORKERS_AT_ONCE: i64 = 20_000;
-/// How long finished deliveries and webhooks stay visible.
+/// How long finished deliveries, webhooks, and the requests of ended keys stay visible.
 const LOG_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long a bot's update is remembered, so that a repeat is known. Telegram repeats for a day.
 const UPDATES_KEPT_FOR: Duration = Duration::from_secs(2 * 24 * 3600);
@@ -120,6 +120,8 @@ impl Services {
         let limits = tx.prune_limits(now).await?;
         let asks = tx.prune_asks().await?;
         let revocations = tx.prune_revocations(now.minus(TIMELINE_KEPT_FOR)).await?;
+        let flashes = tx.prune_flashes(now).await?;
+        let key_requests = tx.prune_key_requests(now.minus(LOG_KEPT_FOR)).await?;
         tx.commit().await?;
         tracing::debug!(
             sessions,
@@ -131,6 +133,8 @@ impl Services {
             limits,
             asks,
             revocations,
+            flashes,
+            key_requests,
             "old rows forgotten"
         );
         Ok(())

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::support::{MINUTE, SECOND, TICK};
 
 fn key(name: &str) -> NewApiKey {
-    NewApiKey { name: name.to_owned(), read: true, write: true, expires_in: None }
+    NewApiKey { name: name.to_owned(), read: true, write: true, ..NewApiKey::default() }
 }
 
 async fn last_used(t: &TestServices, me: &Caller) -> Option<reef_domain::Timestamp> {
@@ -92,7 +92,7 @@ on_both_databases! {
         let me = t.user().await;
         let (made, secret) = t.services.create_api_key(&me, &key("k")).await.unwrap();
         let caller = t.services.authenticate(&secret).await.unwrap();
-        assert_eq!(caller.via, Via::Key { id: made.id, read: true, write: true });
+        assert_eq!(caller.via, Via::Key { id: made.id, read: true, write: true, grant: None });
         assert!(matches!(t.services.create_api_key(&caller, &key("x")).await, Err(Error::Forbidden { .. })));
         assert!(matches!(t.services.api_keys(&caller).await, Err(Error::Forbidden { .. })));
         let id = made.id.to_string();
@@ -121,7 +121,7 @@ on_both_databases! {
     async fn what_is_asked_for_wrongly_is_told_at_once(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;
-        let bad = NewApiKey { name: " ".into(), read: false, write: false, expires_in: Some(Duration::ZERO) };
+        let bad = NewApiKey { name: " ".into(), read: false, write: false, expires_in: Some(Duration::ZERO), ..NewApiKey::default() };
         let Err(Error::InvalidRequest(issues)) = t.services.create_api_key(&me, &bad).await else { panic!() };
         assert_eq!(issues.into_iter().map(|issue| issue.path).collect::<Vec<_>>(), ["name", "scopes", "expiresIn"]);
         for nonsense in ["", "reef_live_", "x", "reef_live_0123456789abcdef0123456789abcdef0123456700000000"] {

@@ -48,7 +48,7 @@ fn nobodys(number: u32) -> SecretString {
 }
 
 async fn api_key(t: &TestServices, caller: &Caller) -> SecretString {
-    let new = NewApiKey { name: "k".to_owned(), read: true, write: true, expires_in: None };
+    let new = NewApiKey { name: "k".to_owned(), read: true, write: true, ..NewApiKey::default() };
     t.services.create_api_key(caller, &new).await.expect("a key").1
 }
 

@@ -43,7 +43,7 @@ on_both_databases! {
         let period_end = START.plus(30 * DAY);
         put(&t, id, "active", period_end, &Value::Null);
         let unpaid = t.slot(&me).await;
-        let new = NewApiKey { name: "two days".into(), read: true, write: true, expires_in: Some(2 * DAY) };
+        let new = NewApiKey { name: "two days".into(), read: true, write: true, expires_in: Some(2 * DAY), ..NewApiKey::default() };
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
         let session = SessionRow { id: "hash".into(), user_id: Some(me.user_id), data: "{}".into(), address: None,
             agent: None, created_at: START, expires_at: START.plus(14 * DAY) };

@@ -49,7 +49,7 @@ on_both_databases! {
         let account = t.services.sign_up("ada@example.com", &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
         t.services.sign_in("ada@example.com", &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
         let me = Caller::session(account.id);
-        let new = NewApiKey { name: "findable name".into(), read: true, write: true, expires_in: None };
+        let new = NewApiKey { name: "findable name".into(), read: true, write: true, ..NewApiKey::default() };
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
         t.services.authenticate(&key).await.unwrap();
         let first = t.services.callback_secret(me.user_id).await.unwrap();
@@ -111,7 +111,7 @@ on_both_databases! {
         let id = t.active(&me).await;
         let number = t.number() - 1;
         let spec = t.workers.spec_of(id).unwrap();
-        let new = NewApiKey { name: "k".into(), read: true, write: true, expires_in: None };
+        let new = NewApiKey { name: "k".into(), read: true, write: true, ..NewApiKey::default() };
         let made = t.services.create_api_key(&me, &new).await.unwrap();
         let secret = t.services.callback_secret(me.user_id).await.unwrap();
         let details = t.services.assistant_details(&me, &id.to_string()).await.unwrap();

@@ -1,6 +1,6 @@
 //! Several assistants at once: what owners see listed, and what reconcilers walk.
 
-use reef_domain::ids::{AssistantId, UserId};
+use reef_domain::ids::{AssistantId, GrantId, UserId};
 use reef_domain::wire::Status;
 use reef_domain::{Assistant, Chain, Timestamp};
 
@@ -83,6 +83,30 @@ impl Tx {
             created_at,
             id,
             limit,
+        ))
+    }
+
+    /// The same list, of the assistants alone that a grant names.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn granted_assistants(
+        &mut self,
+        user: UserId,
+        grant: GrantId,
+        unpaid_since: Timestamp,
+    ) -> Result<Vec<Assistant>, StoreError> {
+        all(fetch_all!(
+            self,
+            Row,
+            select!(
+                "where id in (select assistant_id from api_key_grants where grant_id = $1) and user_id = $2
+                   and (status <> 'pending_payment' or created_at >= $3)
+                 order by created_at desc, id desc"
+            ),
+            grant,
+            user,
+            unpaid_since,
         ))
     }
 

@@ -1,8 +1,8 @@
 use reef_domain::Timestamp;
-use reef_domain::ids::{ApiKeyId, UserId};
-use reef_store::{ApiKeyRow, on_both_databases};
+use reef_domain::ids::{ApiKeyId, GrantId, UserId};
+use reef_store::{ApiKeyRow, KeyRequestRow, on_both_databases};
 
-use crate::support::{NOW, add_user, at, uuid};
+use crate::support::{NOW, add_slot, add_user, at, uuid};
 
 fn key(user_id: UserId, hash: &[u8], created_at: Timestamp, expires_at: Option<Timestamp>) -> ApiKeyRow {
     ApiKeyRow {
@@ -17,6 +17,8 @@ fn key(user_id: UserId, hash: &[u8], created_at: Timestamp, expires_at: Option<T
         expires_at,
         last_used_at: None,
         revoked_at: None,
+        grant_id: None,
+        replaced_by: None,
     }
 }
 
@@ -112,5 +114,86 @@ on_both_databases! {
         assert!(!tx.revoke_api_key(other, made.id, NOW).await.unwrap());
         assert!(!tx.revoke_api_key(user, ApiKeyId::new(uuid()), NOW).await.unwrap());
         assert!(tx.live_api_key(b"h1", NOW).await.unwrap().is_some());
+    }
+
+    async fn a_replaced_key_ends_after_the_overlap_or_earlier(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let by = ApiKeyId::new(uuid());
+        for (hash, expires_at, ends_at, expected) in [
+            (b"h1", None, 5000, 5000),
+            (b"h2", Some(at(9000)), 5000, 5000),
+            (b"h3", Some(at(1000)), 5000, 1000),
+        ] {
+            let made = key(user, hash, NOW, expires_at);
+            tx.insert_api_key(&made).await.unwrap();
+            tx.replace_api_key(made.id, by, Some(at(ends_at)), NOW).await.unwrap();
+            let now = tx.api_key(user, made.id).await.unwrap().unwrap();
+            assert_eq!((now.expires_at, now.replaced_by, now.revoked_at), (Some(at(expected)), Some(by), None));
+            assert!(tx.live_api_key(hash, at(expected - 1)).await.unwrap().is_some());
+            assert!(tx.live_api_key(hash, at(expected)).await.unwrap().is_none());
+        }
+        let made = key(user, b"h4", NOW, Some(at(1000)));
+        tx.insert_api_key(&made).await.unwrap();
+        tx.replace_api_key(made.id, by, None, at(3)).await.unwrap();
+        let now = tx.api_key(user, made.id).await.unwrap().unwrap();
+        assert_eq!((now.replaced_by, now.revoked_at, now.expires_at), (Some(by), Some(at(3)), Some(at(1000))));
+        let other = add_user(&mut tx).await;
+        assert!(tx.api_key(other, made.id).await.unwrap().is_none());
+    }
+
+    async fn a_grant_names_its_assistants_also_when_they_are_gone(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        let (named, deleted) = (add_slot(&mut tx, user).await.id, add_slot(&mut tx, user).await.id);
+        let beside = add_slot(&mut tx, user).await.id;
+        let grant = GrantId::new(uuid());
+        for id in [named, deleted, named] {
+            tx.grant(grant, user, id).await.unwrap();
+        }
+        tx.grant(GrantId::new(uuid()), other, beside).await.unwrap();
+        let listed = tx.granted_assistants(user, grant, at(-1)).await.unwrap();
+        assert_eq!(listed.iter().map(|a| a.id).collect::<Vec<_>>(), [deleted, named]);
+        assert!(tx.granted_assistants(user, grant, at(1)).await.unwrap().is_empty(), "unpaid ones are hidden");
+        assert!(tx.granted_assistants(other, grant, at(-1)).await.unwrap().is_empty());
+        tx.delete_assistant(deleted, user, NOW).await.unwrap();
+        assert!(tx.is_granted(grant, deleted).await.unwrap());
+        assert!(!tx.is_granted(grant, beside).await.unwrap());
+        let found: Vec<_> =
+            tx.grants_of(user).await.unwrap().into_iter().map(|row| (row.assistant_id, row.found)).collect();
+        assert_eq!(found, [(named, Some(named)), (deleted, None)]);
+    }
+
+    async fn the_newest_requests_of_a_key_are_kept(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (busy, idle) = (key(user, b"h1", NOW, None), key(user, b"h2", NOW, Some(at(1000))));
+        tx.insert_api_key(&busy).await.unwrap();
+        tx.insert_api_key(&idle).await.unwrap();
+        let row = |key_id, number: i64| KeyRequestRow {
+            key_id,
+            id: uuid(),
+            method: "GET".to_owned(),
+            path: format!("/{number}"),
+            status: 200 + number,
+            duration_ms: number,
+            request_id: format!("r{number}"),
+            answered_at: at(number),
+        };
+        let mut rows: Vec<_> = (0..5).map(|number| row(busy.id, number)).collect();
+        rows.push(row(idle.id, 9));
+        // A key that is gone by now takes the others' requests with it nowhere.
+        rows.push(row(ApiKeyId::new(uuid()), 10));
+        tx.add_key_requests(&rows).await.unwrap();
+        tx.add_key_requests(&[]).await.unwrap();
+        tx.trim_key_requests(busy.id, 3).await.unwrap();
+        tx.trim_key_requests(idle.id, 3).await.unwrap();
+        let newest: Vec<_> = rows[2..5].iter().rev().cloned().collect();
+        assert_eq!(tx.key_requests(busy.id, 100).await.unwrap(), newest);
+        assert_eq!(tx.key_requests(busy.id, 1).await.unwrap(), newest[..1]);
+        assert_eq!(tx.key_requests(idle.id, 100).await.unwrap(), rows[5..6]);
+        assert_eq!(tx.prune_key_requests(at(999)).await.unwrap(), 0);
+        assert_eq!(tx.prune_key_requests(at(1000)).await.unwrap(), 1, "of the one that has ended");
+        assert_eq!(tx.key_requests(busy.id, 100).await.unwrap().len(), 3);
     }
 }

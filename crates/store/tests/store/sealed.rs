@@ -1,6 +1,8 @@
-use reef_store::{RowKey, SealedColumn, SealedCount, SealedRow, Secrets, WorkerRow, on_both_databases};
+use reef_store::{
+    RowKey, SealedColumn, SealedCount, SealedRow, Secrets, SessionRow, WorkerRow, on_both_databases,
+};
 
-use crate::support::{NOW, add_slot, add_user, worker_name};
+use crate::support::{NOW, add_slot, add_user, at, worker_name};
 
 const OLD: &[u8] = &[1, 9, 9];
 const NEW: &[u8] = &[1, 2, 2];
@@ -49,6 +51,12 @@ on_both_databases! {
         assert!(tx.put_worker(&worker).await.unwrap());
         // Every column that may hold something.
         tx.rotate_callback_secret(user, &value(OLD, 4), NOW).await.unwrap();
+        let session = SessionRow {
+            id: "s1".to_owned(), user_id: Some(user), data: "{}".to_owned(), address: None, agent: None,
+            created_at: NOW, expires_at: at(9000),
+        };
+        tx.insert_session(&session).await.unwrap();
+        assert!(tx.set_flash("s1", &value(OLD, 5), at(1000)).await.unwrap());
         for column in SealedColumn::ALL {
             let row = tx.sealed_otherwise(column, NEW, 0, 9).await.unwrap().pop().unwrap();
             let before = SealedRow { sealed: value(OLD, 200), ..row.clone() };

@@ -111,4 +111,22 @@ on_both_databases! {
         let left = raw_rows!(db, (String,), "select id from sessions");
         assert_eq!(left, [("s2".to_owned(),)]);
     }
+
+    async fn what_is_kept_for_a_page_is_there_for_its_time_alone(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        for id in ["s1", "s2"] {
+            tx.insert_session(&session(id, None, at(10_000))).await.unwrap();
+        }
+        assert!(!tx.set_flash("s3", b"x", at(1000)).await.unwrap(), "no such session");
+        assert!(tx.set_flash("s1", b"older", at(500)).await.unwrap());
+        assert!(tx.set_flash("s1", b"newer", at(1000)).await.unwrap());
+        // The session's own data comes and goes beside it.
+        tx.save_session(&session("s1", None, at(20_000))).await.unwrap();
+        assert_eq!(tx.flash("s1", at(999)).await.unwrap().as_deref(), Some(&b"newer"[..]));
+        assert_eq!(tx.flash("s2", NOW).await.unwrap(), None);
+        assert_eq!(tx.flash("s1", at(1000)).await.unwrap(), None);
+        assert_eq!(tx.prune_flashes(at(999)).await.unwrap(), 0);
+        assert_eq!(tx.prune_flashes(at(1000)).await.unwrap(), 1);
+        assert_eq!(tx.flash("s1", NOW).await.unwrap(), None);
+    }
 }

@@ -1,17 +1,28 @@
 //! API keys: shown once, kept as a hash, with a checksum so that a typo is known without a look-up.
 
+mod grants;
+mod requests;
+mod rotation;
+
 use std::time::Duration;
 
 use reef_domain::ids::{ApiKeyId, UserId};
 use reef_domain::wire::Scope;
 use reef_domain::{Issue, Timestamp, text};
-use reef_store::ApiKeyRow;
+use reef_store::{ApiKeyRow, Tx};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::caller::{Caller, Via};
 use crate::error::Error;
 use crate::services::Services;
+
+pub use grants::{ASSISTANTS_MAX, GrantedAssistant};
+pub(crate) use requests::RequestLog;
+pub use requests::{KeyRequest, NewKeyRequest, REQUESTS_KEPT};
+pub use rotation::Overlap;
+
+use grants::Granted;
 
 /// How every key begins; never to change, secret scanners know it.
 pub const PREFIX: &str = "reef_live_";
@@ -27,7 +38,7 @@ const TOUCH_AFTER: Duration = Duration::from_secs(60);
 const EXPIRES_IN_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// What a new key is to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewApiKey {
     /// What its owner calls it.
     pub name: String,
@@ -37,6 +48,8 @@ pub struct NewApiKey {
     pub write: bool,
     /// After how long it ends by itself.
     pub expires_in: Option<Duration>,
+    /// Ids of the assistants that it is limited to; with none it may touch all of its owner's, also later ones.
+    pub assistants: Vec<String>,
 }
 
 /// A key as its owner sees it listed.
@@ -58,10 +71,29 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// The assistants that it is limited to; `None` when it may touch all of its owner's.
+    pub assistants: Option<Vec<GrantedAssistant>>,
+    /// The key that was made in its place: it ends by itself when the overlap is over.
+    pub replaced_by: Option<ApiKeyId>,
 }
 
-impl From<ApiKeyRow> for ApiKey {
-    fn from(row: ApiKeyRow) -> Self {
+/// How it stands with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It works.
+    Live,
+    /// It works until its overlap with the key that replaces it is over.
+    Replaced,
+    /// It has ended by itself.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl ApiKey {
+    fn of(row: ApiKeyRow, granted: &Granted) -> Self {
         Self {
             id: row.id,
             name: row.name,
@@ -71,11 +103,26 @@ impl From<ApiKeyRow> for ApiKey {
             created_at: row.created_at,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
+            revoked_at: row.revoked_at,
+            assistants: row.grant_id.map(|grant| granted.of(grant)),
+            replaced_by: row.replaced_by,
         }
     }
-}
 
-impl ApiKey {
+    /// How it stands with it `now`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        if self.revoked_at.is_some() {
+            KeyState::Revoked
+        } else if self.expires_at.is_some_and(|end| end <= now) {
+            KeyState::Expired
+        } else if self.replaced_by.is_some() {
+            KeyState::Replaced
+        } else {
+            KeyState::Live
+        }
+    }
+
     /// What it may do.
     #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {
@@ -104,8 +151,8 @@ impl Services {
     /// Makes a key; the only time it is seen.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a bad name, no scope, a bad expiry, or one live key too many;
-    /// [`Error::Forbidden`] when a key asks: a key can't make a key.
+    /// [`Error::InvalidRequest`] for a bad name, no scope, a bad expiry, more than 20 assistants, an assistant that is
+    /// not the caller's, or one live key too many; [`Error::Forbidden`] when a key asks: a key can't make a key.
     pub async fn create_api_key(
         &self,
         caller: &Caller,
@@ -124,37 +171,47 @@ impl Services {
                 "A key lives from one second to ten years.",
             ));
         }
+        let assistants =
+            grants::parse(&new.assistants).map_err(|issue| issues.push(issue)).unwrap_or_default();
         if !issues.is_empty() {
             return Err(Error::InvalidRequest(issues));
         }
-        let random = self.random_hex::<{ RANDOM_HEX / 2 }>();
-        let key = format!("{PREFIX}{random}{}", checksum(&random));
         let now = self.now();
-        let row = ApiKeyRow {
-            id: ApiKeyId::new(self.new_uuid()),
-            user_id: caller.user_id,
-            name,
-            hash: hash(&key),
-            prefix: key[..SHOWN].to_owned(),
-            can_read: new.read,
-            can_write: new.write,
-            created_at: now,
-            expires_at: new.expires_in.map(|life| now.plus(life)),
-            last_used_at: None,
-            revoked_at: None,
-        };
+        let (key, mut row) = self.new_key(caller.user_id, now);
+        row.name = name;
+        row.can_read = new.read;
+        row.can_write = new.write;
+        row.expires_at = new.expires_in.map(|life| now.plus(life));
         let mut tx = self.store().begin().await?;
         tx.lock_user(caller.user_id).await?;
-        if tx.count_live_api_keys(caller.user_id, now).await? >= KEYS_MAX {
-            return Err(Error::invalid_field(
-                "",
-                "too_many_keys",
-                "You have 50 live keys; revoke one first.",
-            ));
-        }
+        row.grant_id = self.new_grant(&mut tx, caller, &assistants).await?;
+        leave_room(&mut tx, caller.user_id, now, 0).await?;
         tx.insert_api_key(&row).await?;
+        let granted = Granted::to(&mut tx, caller.user_id).await?;
         tx.commit().await?;
-        Ok((row.into(), SecretString::from(key)))
+        Ok((ApiKey::of(row, &granted), key))
+    }
+
+    /// A new key, and what is kept of it: nothing that it may do yet.
+    fn new_key(&self, user_id: UserId, now: Timestamp) -> (SecretString, ApiKeyRow) {
+        let random = self.random_hex::<{ RANDOM_HEX / 2 }>();
+        let key = format!("{PREFIX}{random}{}", checksum(&random));
+        let row = ApiKeyRow {
+            id: ApiKeyId::new(self.new_uuid()),
+            user_id,
+            name: String::new(),
+            hash: hash(&key),
+            prefix: key[..SHOWN].to_owned(),
+            can_read: false,
+            can_write: false,
+            created_at: now,
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+            grant_id: None,
+            replaced_by: None,
+        };
+        (SecretString::from(key), row)
     }
 
     /// The caller's keys that are not revoked, newest first.
@@ -164,7 +221,22 @@ impl Services {
     pub async fn api_keys(&self, caller: &Caller) -> Result<Vec<ApiKey>, Error> {
         only_people(caller)?;
         let mut tx = self.store().read().await?;
-        Ok(tx.api_keys_of(caller.user_id).await?.into_iter().map(ApiKey::from).collect())
+        let keys = tx.api_keys_of(caller.user_id).await?;
+        let granted = Granted::to(&mut tx, caller.user_id).await?;
+        Ok(keys.into_iter().map(|row| ApiKey::of(row, &granted)).collect())
+    }
+
+    /// One of the caller's keys, also one that was revoked.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Forbidden`] when a key asks.
+    pub async fn api_key(&self, caller: &Caller, id: &str) -> Result<ApiKey, Error> {
+        only_people(caller)?;
+        let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
+        let mut tx = self.store().read().await?;
+        let row = tx.api_key(caller.user_id, id).await?.ok_or(Error::NotFound)?;
+        let granted = Granted::to(&mut tx, caller.user_id).await?;
+        Ok(ApiKey::of(row, &granted))
     }
 
     /// Revokes one of the caller's keys; it is dead at once, and what it has open is told to look.
@@ -204,7 +276,7 @@ impl Services {
         }
         Ok(Caller {
             user_id: row.user_id,
-            via: Via::Key { id: row.id, read: row.can_read, write: row.can_write },
+            via: Via::Key { id: row.id, read: row.can_read, write: row.can_write, grant: row.grant_id },
         })
     }
 
@@ -215,8 +287,8 @@ impl Services {
     pub async fn is_still_live(&self, caller: &Caller) -> Result<bool, Error> {
         let Via::Key { id, .. } = caller.via else { return Ok(true) };
         let now = self.now();
-        let keys = self.store().read().await?.api_keys_of(caller.user_id).await?;
-        Ok(keys.iter().any(|key| key.id == id && key.expires_at.is_none_or(|end| end > now)))
+        let key = self.store().read().await?.api_key(caller.user_id, id).await?;
+        Ok(key.is_some_and(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now)))
     }
 
     /// The key that the caller came with.
@@ -226,8 +298,10 @@ impl Services {
     pub async fn own_api_key(&self, caller: &Caller) -> Result<ApiKey, Error> {
         let Via::Key { id, .. } = caller.via else { return Err(Error::Unauthorized) };
         let mut tx = self.store().read().await?;
-        let keys = tx.api_keys_of(caller.user_id).await?;
-        keys.into_iter().find(|row| row.id == id).map(ApiKey::from).ok_or(Error::Unauthorized)
+        let row = tx.api_key(caller.user_id, id).await?.filter(|row| row.revoked_at.is_none());
+        let row = row.ok_or(Error::Unauthorized)?;
+        let granted = Granted::to(&mut tx, caller.user_id).await?;
+        Ok(ApiKey::of(row, &granted))
     }
 
     async fn look_up(&self, key: &SecretString) -> Result<Option<ApiKeyRow>, Error> {
@@ -244,6 +318,14 @@ impl Services {
     pub const fn on_behalf_of(user: UserId) -> Caller {
         Caller::session(user)
     }
+}
+
+/// Passes when the account may have another live key beside those it has, `ending` of which end by the same commit.
+async fn leave_room(tx: &mut Tx, user: UserId, now: Timestamp, ending: i64) -> Result<(), Error> {
+    if tx.count_live_api_keys(user, now).await? - ending >= KEYS_MAX {
+        return Err(Error::invalid_field("", "too_many_keys", "You have 50 live keys; revoke one first."));
+    }
+    Ok(())
 }
 
 const fn only_people(caller: &Caller) -> Result<(), Error> {

@@ -1,0 +1,89 @@
+//! Keys that are limited to single assistants.
+
+use std::collections::{BTreeSet, HashMap};
+
+use reef_domain::Issue;
+use reef_domain::assistant::UNTITLED;
+use reef_domain::ids::{AssistantId, GrantId, UserId};
+use reef_store::{GrantedRow, Tx};
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::services::Services;
+
+/// Assistants that one key may be limited to.
+pub const ASSISTANTS_MAX: usize = 20;
+
+/// An assistant that a key is limited to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantedAssistant {
+    /// Its id.
+    pub id: AssistantId,
+    /// What it is called; `None` when it was deleted.
+    pub name: Option<String>,
+}
+
+impl From<GrantedRow> for GrantedAssistant {
+    fn from(row: GrantedRow) -> Self {
+        let name = row.found.map(|_| row.name.unwrap_or_else(|| UNTITLED.to_owned()));
+        Self { id: row.assistant_id, name }
+    }
+}
+
+/// What an account's grants name.
+#[derive(Debug, Default)]
+pub(super) struct Granted(HashMap<GrantId, Vec<GrantedAssistant>>);
+
+impl Granted {
+    /// Reads them all.
+    pub(super) async fn to(tx: &mut Tx, user: UserId) -> Result<Self, Error> {
+        let mut all = Self::default();
+        for row in tx.grants_of(user).await? {
+            all.0.entry(row.grant_id).or_default().push(row.into());
+        }
+        Ok(all)
+    }
+
+    /// The assistants of one grant.
+    pub(super) fn of(&self, grant: GrantId) -> Vec<GrantedAssistant> {
+        self.0.get(&grant).cloned().unwrap_or_default()
+    }
+}
+
+/// Reads a list of ids, each of which counts once.
+pub(super) fn parse(ids: &[String]) -> Result<BTreeSet<AssistantId>, Issue> {
+    let ids: Option<BTreeSet<_>> = ids.iter().map(|id| AssistantId::parse(id)).collect();
+    let Some(ids) = ids else { return Err(unknown()) };
+    if ids.len() > ASSISTANTS_MAX {
+        let message = "A key can be limited to at most 20 assistants.";
+        return Err(Issue::new("assistants", "too_many", message));
+    }
+    Ok(ids)
+}
+
+fn unknown() -> Issue {
+    Issue::new("assistants", "unknown", "You have no such assistant.")
+}
+
+impl Services {
+    /// A grant of these assistants of the caller's; none for none.
+    pub(super) async fn new_grant(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        assistants: &BTreeSet<AssistantId>,
+    ) -> Result<Option<GrantId>, Error> {
+        if assistants.is_empty() {
+            return Ok(None);
+        }
+        let grant = GrantId::new(self.new_uuid());
+        for id in assistants {
+            let found = tx.assistant(*id).await?;
+            if found.is_none_or(|assistant| assistant.user_id != caller.user_id) {
+                return Err(Error::InvalidRequest(vec![unknown()]));
+            }
+            tx.grant(grant, caller.user_id, *id).await?;
+        }
+        Ok(Some(grant))
+    }
+}

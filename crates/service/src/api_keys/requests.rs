@@ -1,0 +1,284 @@
+//! What each key has asked for lately: its newest hundred requests.
+//!
+//! A request leaves its line in memory and is answered; twice a second the lines are written. So no request waits for the
+//! log or fails with it, and a killed process loses what half a second has brought. What can't be written is kept for
+//! the next try, within bounds: a key's newest hundred, and so many altogether.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use reef_domain::ids::ApiKeyId;
+use reef_domain::{Chain, Timestamp};
+use reef_store::KeyRequestRow;
+use tokio_util::sync::CancellationToken;
+
+use super::only_people;
+use crate::caller::{Caller, Via};
+use crate::error::Error;
+use crate::services::Services;
+
+/// Requests of a key that are kept.
+pub const REQUESTS_KEPT: usize = 100;
+/// How often they are written.
+const WRITE_EVERY: Duration = Duration::from_millis(500);
+/// Requests that wait to be written, of all keys.
+const WAITING_MAX: usize = 10_000;
+/// Requests written in one transaction.
+const BATCH: usize = 500;
+
+/// A request that was answered.
+#[derive(Clone, Debug)]
+pub struct NewKeyRequest {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, without the query and without anything that may be a secret.
+    pub path: String,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// How long the answer took.
+    pub took: Duration,
+    /// The answer's `X-Request-Id`.
+    pub request_id: String,
+}
+
+/// A request as the key's owner sees it listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRequest {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// How long the answer took, in milliseconds.
+    pub duration_ms: u64,
+    /// The answer's `X-Request-Id`.
+    pub request_id: String,
+    /// When it was answered.
+    pub answered_at: Timestamp,
+}
+
+impl From<KeyRequestRow> for KeyRequest {
+    fn from(row: KeyRequestRow) -> Self {
+        Self {
+            method: row.method,
+            path: row.path,
+            status: u16::try_from(row.status).unwrap_or(0),
+            duration_ms: u64::try_from(row.duration_ms).unwrap_or(0),
+            request_id: row.request_id,
+            answered_at: row.answered_at,
+        }
+    }
+}
+
+/// Requests that are not written yet.
+#[derive(Debug, Default)]
+pub(crate) struct RequestLog(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    of_keys: HashMap<ApiKeyId, VecDeque<KeyRequestRow>>,
+    count: usize,
+    lost: u64,
+}
+
+impl Waiting {
+    /// Adds the newest request of its key.
+    fn push(&mut self, row: KeyRequestRow) {
+        if self.count >= WAITING_MAX && !self.of_keys.contains_key(&row.key_id) {
+            self.lost += 1;
+            return;
+        }
+        let rows = self.of_keys.entry(row.key_id).or_default();
+        rows.push_back(row);
+        self.count += 1;
+        // Older ones would be trimmed as soon as they are written.
+        if rows.len() > REQUESTS_KEPT {
+            rows.pop_front();
+            self.count -= 1;
+        } else if self.count > WAITING_MAX {
+            rows.pop_front();
+            self.count -= 1;
+            self.lost += 1;
+        }
+    }
+
+    /// Takes whole keys, until they make a batch.
+    fn take(&mut self) -> Vec<KeyRequestRow> {
+        let mut batch = Vec::new();
+        while batch.len() < BATCH
+            && let Some(key) = self.of_keys.keys().next().copied()
+        {
+            batch.extend(self.of_keys.remove(&key).unwrap_or_default());
+        }
+        self.count -= batch.len();
+        batch
+    }
+
+    /// Takes back what could not be written: it is older than what came since.
+    fn put_back(&mut self, batch: Vec<KeyRequestRow>) {
+        for row in batch.into_iter().rev() {
+            let rows = self.of_keys.entry(row.key_id).or_default();
+            if rows.len() < REQUESTS_KEPT && self.count < WAITING_MAX {
+                rows.push_front(row);
+                self.count += 1;
+            } else {
+                self.lost += 1;
+            }
+        }
+        self.of_keys.retain(|_, rows| !rows.is_empty());
+    }
+}
+
+impl RequestLog {
+    fn with<T>(&self, act: impl FnOnce(&mut Waiting) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Services {
+    /// Notes a request of the caller's key in its log, which is written later; nothing for who came without a key.
+    pub fn note_key_request(&self, caller: &Caller, request: NewKeyRequest) {
+        let Via::Key { id: key_id, .. } = caller.via else { return };
+        let row = KeyRequestRow {
+            key_id,
+            id: self.new_uuid(),
+            method: request.method,
+            path: request.path,
+            status: i64::from(request.status),
+            duration_ms: i64::try_from(request.took.as_millis()).unwrap_or(i64::MAX),
+            request_id: request.request_id,
+            answered_at: self.now(),
+        };
+        self.key_requests().with(|waiting| waiting.push(row));
+    }
+
+    /// The newest requests of one of the caller's keys, newest first; half a second ago at most.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Forbidden`] when a key asks.
+    pub async fn requests_of_api_key(&self, caller: &Caller, id: &str) -> Result<Vec<KeyRequest>, Error> {
+        only_people(caller)?;
+        let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
+        let mut tx = self.store().read().await?;
+        tx.api_key(caller.user_id, id).await?.ok_or(Error::NotFound)?;
+        let limit = i64::try_from(REQUESTS_KEPT).map_err(Error::internal)?;
+        Ok(tx.key_requests(id, limit).await?.into_iter().map(KeyRequest::from).collect())
+    }
+
+    /// Writes keys' requests down until `stop`.
+    pub async fn write_key_requests(&self, stop: CancellationToken) {
+        let mut is_cut_off = false;
+        while tokio::time::timeout(WRITE_EVERY, stop.cancelled()).await.is_err() {
+            match self.write_key_requests_once().await {
+                Ok(()) => is_cut_off = false,
+                Err(error) if is_cut_off => {
+                    tracing::debug!(error = %Chain(&error), "keys' requests are not written down");
+                }
+                Err(error) => {
+                    is_cut_off = true;
+                    let error = tracing::field::display(Chain(&error));
+                    tracing::warn!(error, "keys' requests are not written down; the next try is soon");
+                }
+            }
+        }
+    }
+
+    /// Writes down all that waits.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]; what is not written then waits for the next try, within bounds.
+    pub async fn write_key_requests_once(&self) -> Result<(), Error> {
+        let lost = self.key_requests().with(|waiting| std::mem::take(&mut waiting.lost));
+        if lost > 0 {
+            tracing::warn!(lost, "requests are missing in the logs of their keys");
+        }
+        // No more than what may wait, whatever comes meanwhile.
+        for _ in 0..=WAITING_MAX / BATCH {
+            let batch = self.key_requests().with(Waiting::take);
+            if batch.is_empty() {
+                break;
+            }
+            if let Err(error) = self.write_batch(&batch).await {
+                self.key_requests().with(|waiting| waiting.put_back(batch));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_batch(&self, batch: &[KeyRequestRow]) -> Result<(), Error> {
+        let kept = i64::try_from(REQUESTS_KEPT).map_err(Error::internal)?;
+        let mut tx = self.store().begin().await?;
+        tx.add_key_requests(batch).await?;
+        // A key's requests stand together.
+        for of_key in batch.chunk_by(|one, next| one.key_id == next.key_id) {
+            tx.trim_key_requests(of_key[0].key_id, kept).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn row(key: u128, number: u128) -> KeyRequestRow {
+        KeyRequestRow {
+            key_id: ApiKeyId::new(Uuid::from_u128(key)),
+            id: Uuid::from_u128(number),
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            status: 200,
+            duration_ms: 1,
+            request_id: String::new(),
+            answered_at: Timestamp::from_unix_ms(0),
+        }
+    }
+
+    fn numbers(rows: &[KeyRequestRow]) -> Vec<u128> {
+        rows.iter().map(|row| row.id.as_u128()).collect()
+    }
+
+    #[test]
+    fn of_each_key_the_newest_hundred_wait() {
+        let mut waiting = Waiting::default();
+        (0..250).for_each(|number| waiting.push(row(1, number)));
+        assert_eq!(waiting.count, 100);
+        assert_eq!(numbers(&waiting.take()), (150..250).collect::<Vec<_>>());
+        assert_eq!((waiting.count, waiting.lost, waiting.of_keys.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_could_not_be_written_goes_before_what_came_since() {
+        let mut waiting = Waiting::default();
+        (0..60).for_each(|number| waiting.push(row(1, number)));
+        let batch = waiting.take();
+        (60..120).for_each(|number| waiting.push(row(1, number)));
+        waiting.put_back(batch);
+        assert_eq!(waiting.count, 100);
+        assert_eq!(numbers(&waiting.take()), (20..120).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_lost_is_counted() {
+        let mut waiting = Waiting::default();
+        for number in 0..WAITING_MAX as u128 + 3 {
+            waiting.push(row(number, number));
+        }
+        // A key that waits already loses its oldest instead.
+        waiting.push(row(7, u128::MAX));
+        assert_eq!((waiting.count, waiting.lost), (WAITING_MAX, 4));
+        let of_seven = &waiting.of_keys[&ApiKeyId::new(Uuid::from_u128(7))];
+        assert_eq!(of_seven.back().map(|row| row.id.as_u128()), Some(u128::MAX));
+        let mut batch = waiting.take();
+        assert_eq!(batch.len(), BATCH);
+        (0..BATCH as u128).for_each(|number| waiting.push(row(100_000 + number, number)));
+        batch.truncate(5);
+        waiting.put_back(batch);
+        assert_eq!((waiting.count, waiting.lost), (WAITING_MAX, 9));
+    }
+}

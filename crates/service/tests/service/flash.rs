@@ -1,0 +1,53 @@
+//! What a form hands to the page it leads to.
+
+use reef_service::Error;
+use reef_service::flash::session_row;
+use reef_service::testing::TestServices;
+use reef_store::{SessionRow, on_both_databases};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::support::{MINUTE, TICK};
+
+async fn session(t: &TestServices, id: &str) {
+    let row = SessionRow {
+        id: session_row(id),
+        user_id: None,
+        data: "{}".to_owned(),
+        address: None,
+        agent: None,
+        created_at: t.services.now(),
+        expires_at: t.services.now().plus(60 * MINUTE),
+    };
+    let mut tx = t.db.store.begin().await.expect("a transaction");
+    assert!(tx.insert_session(&row).await.expect("a session"));
+    tx.commit().await.expect("a commit");
+}
+
+async fn shown(t: &TestServices, session: &str, name: &str) -> Option<String> {
+    let kept = t.services.flash(session, name).await.expect("a look");
+    kept.map(|text| text.expose_secret().to_owned())
+}
+
+on_both_databases! {
+    async fn it_is_shown_for_a_minute_to_that_session_under_that_name(db: TestStore) {
+        let t = TestServices::new(db);
+        session(&t, "one").await;
+        session(&t, "two").await;
+        let text = SecretString::from("reef_live_x and more\nlines");
+        t.services.keep_flash("one", "api-key", &SecretString::from("older")).await.unwrap();
+        t.services.keep_flash("one", "api-key", &text).await.unwrap();
+        assert_eq!(shown(&t, "one", "api-key").await.as_deref(), Some(text.expose_secret()));
+        assert_eq!(shown(&t, "one", "recovery-codes").await, None);
+        assert_eq!(shown(&t, "two", "api-key").await, None);
+        let refused = t.services.keep_flash("three", "api-key", &text).await;
+        assert!(matches!(refused, Err(Error::Unauthorized)), "{refused:?}");
+        t.clock.advance(MINUTE - TICK);
+        // A look uses nothing up: pages are loaded again.
+        assert!(shown(&t, "one", "api-key").await.is_some());
+        t.clock.advance(TICK);
+        assert_eq!(shown(&t, "one", "api-key").await, None);
+        t.services.prune().await.unwrap();
+        assert_eq!(t.services.sealed_with().await.unwrap().first, 0, "nothing sealed is left");
+        t.finish().await;
+    }
+}

@@ -1,0 +1,119 @@
+//! A key in the place of another.
+
+use std::time::Duration;
+
+use reef_service::api_keys::{ApiKey, KeyState, NewApiKey, Overlap};
+use reef_service::testing::{START, TestServices};
+use reef_service::{Caller, Error};
+use reef_store::on_both_databases;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::support::{HOUR, TICK};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn key(expires_in: Option<Duration>) -> NewApiKey {
+    NewApiKey { name: "CI".into(), read: true, expires_in, ..NewApiKey::default() }
+}
+
+async fn made(t: &TestServices, me: &Caller, new: &NewApiKey) -> (ApiKey, SecretString) {
+    t.services.create_api_key(me, new).await.expect("a key")
+}
+
+async fn works(t: &TestServices, key: &SecretString) -> bool {
+    t.services.authenticate(key).await.is_ok()
+}
+
+fn code(refused: Result<(ApiKey, SecretString), Error>) -> String {
+    match refused {
+        Err(Error::InvalidRequest(issues)) => issues[0].code.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+on_both_databases! {
+    async fn the_successor_is_like_the_old_key_which_ends_after_the_overlap(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (mine, other) = (t.paid(&me).await, t.paid(&me).await);
+        let assistants = vec![mine.to_string()];
+        let (old, old_key) = made(&t, &me, &NewApiKey { assistants, ..key(Some(DAY * 30)) }).await;
+        t.clock.advance(DAY);
+        let (new, new_key) = t.services.rotate_api_key(&me, &old.id.to_string(), Overlap::Hour).await.unwrap();
+        assert_ne!(new_key.expose_secret(), old_key.expose_secret());
+        assert_eq!((new.name.as_str(), new.read, new.write), ("CI", true, false));
+        assert_eq!((new.expires_at, &new.assistants), (Some(START.plus(DAY * 31)), &old.assistants));
+        let caller = t.services.authenticate(&new_key).await.unwrap();
+        assert!(t.services.assistant(&caller, &mine.to_string()).await.is_ok());
+        assert!(t.services.assistant(&caller, &other.to_string()).await.is_err());
+        // Both work, and both are seen.
+        let listed = t.services.api_keys(&me).await.unwrap();
+        let now = t.services.now();
+        let states: Vec<_> = listed.iter().map(|key| (key.id, key.state(now), key.replaced_by)).collect();
+        assert_eq!(states, [(new.id, KeyState::Live, None), (old.id, KeyState::Replaced, Some(new.id))]);
+        t.clock.advance(HOUR - TICK);
+        assert!(works(&t, &old_key).await && works(&t, &new_key).await);
+        t.clock.advance(TICK);
+        assert!(!works(&t, &old_key).await && works(&t, &new_key).await);
+        let old = t.services.api_key(&me, &old.id.to_string()).await.unwrap();
+        assert_eq!(old.state(t.services.now()), KeyState::Expired);
+        t.finish().await;
+    }
+
+    async fn without_an_overlap_the_old_key_and_what_it_has_open_end_at_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (old, old_key) = made(&t, &me, &key(None)).await;
+        let caller = t.services.authenticate(&old_key).await.unwrap();
+        let mut news = t.services.hub().listen();
+        let (new, new_key) = t.services.rotate_api_key(&me, &old.id.to_string(), Overlap::None).await.unwrap();
+        assert!(!works(&t, &old_key).await && works(&t, &new_key).await);
+        assert!(!t.services.is_still_live(&caller).await.unwrap());
+        assert!(news.try_recv().is_ok(), "who listens with the old key is told to look");
+        assert_eq!(new.expires_at, None);
+        let old = t.services.api_key(&me, &old.id.to_string()).await.unwrap();
+        assert_eq!((old.state(t.services.now()), old.replaced_by), (KeyState::Revoked, Some(new.id)));
+        let again = t.services.rotate_api_key(&me, &old.id.to_string(), Overlap::None).await;
+        assert!(matches!(again, Err(Error::NotFound)));
+        t.finish().await;
+    }
+
+    async fn a_key_is_rotated_once_and_while_it_lives_and_by_its_owner(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (t.user().await, t.user().await);
+        let (old, old_key) = made(&t, &me, &key(Some(DAY))).await;
+        let id = old.id.to_string();
+        assert!(matches!(t.services.rotate_api_key(&other, &id, Overlap::Day).await, Err(Error::NotFound)));
+        let caller = t.services.authenticate(&old_key).await.unwrap();
+        let refused = t.services.rotate_api_key(&caller, &id, Overlap::Day).await;
+        assert!(matches!(refused, Err(Error::Forbidden { .. })));
+        // A double click makes one successor.
+        let (first, second) = tokio::join!(
+            t.services.rotate_api_key(&me, &id, Overlap::Week),
+            t.services.rotate_api_key(&me, &id, Overlap::Week)
+        );
+        let (made, refused) = if first.is_ok() { (first, second) } else { (second, first) };
+        assert_eq!(code(refused), "already_rotated");
+        // The overlap makes no key live longer than it was to.
+        let listed = t.services.api_keys(&me).await.unwrap();
+        assert_eq!((listed.len(), listed[1].expires_at), (2, Some(START.plus(DAY))));
+        let new = made.unwrap().0.id.to_string();
+        t.clock.advance(DAY);
+        assert_eq!(code(t.services.rotate_api_key(&me, &new, Overlap::Day).await), "expired");
+        t.finish().await;
+    }
+
+    async fn both_keys_count_while_they_overlap(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (first, _) = made(&t, &me, &key(None)).await;
+        for _ in 1..50 {
+            made(&t, &me, &key(None)).await;
+        }
+        let id = first.id.to_string();
+        assert_eq!(code(t.services.rotate_api_key(&me, &id, Overlap::Hour).await), "too_many_keys");
+        t.services.rotate_api_key(&me, &id, Overlap::None).await.unwrap();
+        assert!(t.services.create_api_key(&me, &key(None)).await.is_err(), "still 50");
+        t.finish().await;
+    }
+}

@@ -1,0 +1,72 @@
+//! Grants: the assistants that API keys are limited to.
+
+use reef_domain::ids::{AssistantId, GrantId, UserId};
+use sqlx::FromRow;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_all, fetch_optional};
+
+/// One assistant of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct GrantedRow {
+    /// The grant.
+    pub grant_id: GrantId,
+    /// The assistant that it names.
+    pub assistant_id: AssistantId,
+    /// The same, unless the assistant was deleted.
+    pub found: Option<AssistantId>,
+    /// What its owner calls it.
+    pub name: Option<String>,
+}
+
+/// A bound on all grants of an account that are read at once: 200 listed keys with 20 assistants each.
+const ALL_MAX: i64 = 4000;
+
+impl Tx {
+    /// Adds an assistant to a grant.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn grant(
+        &mut self,
+        grant: GrantId,
+        user: UserId,
+        assistant: AssistantId,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "insert into api_key_grants (grant_id, user_id, assistant_id) values ($1, $2, $3)
+             on conflict (grant_id, assistant_id) do nothing",
+            grant,
+            user,
+            assistant,
+        );
+        Ok(())
+    }
+
+    /// Whether a grant names an assistant.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn is_granted(&mut self, grant: GrantId, assistant: AssistantId) -> Result<bool, StoreError> {
+        let sql = "select count(*) from api_key_grants where grant_id = $1 and assistant_id = $2";
+        let row: Option<(i64,)> = fetch_optional!(self, (i64,), sql, grant, assistant);
+        Ok(row.is_some_and(|(count,)| count > 0))
+    }
+
+    /// What the grants of a user's keys name, by grant and in the order in which the assistants were bought.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn grants_of(&mut self, user: UserId) -> Result<Vec<GrantedRow>, StoreError> {
+        Ok(fetch_all!(
+            self,
+            GrantedRow,
+            "select g.grant_id, g.assistant_id, a.id as found, a.name from api_key_grants g
+             left join assistants a on a.id = g.assistant_id and a.user_id = g.user_id
+             where g.user_id = $1 order by g.grant_id, g.assistant_id limit $2",
+            user,
+            ALL_MAX,
+        ))
+    }
+}

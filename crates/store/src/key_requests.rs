@@ -1,0 +1,112 @@
+//! The newest requests of each API key.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::ApiKeyId;
+use sqlx::{FromRow, QueryBuilder};
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, db, execute, fetch_all, in_time};
+
+/// One request that a key has made.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct KeyRequestRow {
+    /// The key.
+    pub key_id: ApiKeyId,
+    /// Its own id, which grows with the time.
+    pub id: Uuid,
+    /// The HTTP method.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The HTTP status of the answer.
+    pub status: i64,
+    /// How long the answer took, in milliseconds.
+    pub duration_ms: i64,
+    /// The answer's `X-Request-Id`.
+    pub request_id: String,
+    /// When it was answered.
+    pub answered_at: Timestamp,
+}
+
+impl Tx {
+    /// Adds requests, of keys that are there still; at most 1,000 at once, for a statement takes 32,766 values
+    /// (<https://sqlite.org/limits.html#max_variable_number>).
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn add_key_requests(&mut self, rows: &[KeyRequestRow]) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        db!(self, conn => {
+            let mut statement = QueryBuilder::new(
+                "with added (key_id, id, method, path, status, duration_ms, request_id, answered_at) as (",
+            );
+            statement.push_values(rows, |mut values, row| {
+                values
+                    .push_bind(row.key_id)
+                    .push_bind(row.id)
+                    .push_bind(&row.method)
+                    .push_bind(&row.path)
+                    .push_bind(row.status)
+                    .push_bind(row.duration_ms)
+                    .push_bind(&row.request_id)
+                    .push_bind(row.answered_at);
+            });
+            statement.push(
+                ") insert into api_key_requests
+                       (key_id, id, method, path, status, duration_ms, request_id, answered_at)
+                   select added.* from added join api_keys on api_keys.id = added.key_id",
+            );
+            in_time(statement.build().execute(conn)).await?;
+        });
+        Ok(())
+    }
+
+    /// Forgets all but the newest `kept` requests of a key.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn trim_key_requests(&mut self, key: ApiKeyId, kept: i64) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "delete from api_key_requests where key_id = $1 and id <=
+                    (select id from api_key_requests where key_id = $1 order by id desc limit 1 offset $2)",
+            key,
+            kept,
+        );
+        Ok(())
+    }
+
+    /// The newest requests of a key, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn key_requests(
+        &mut self,
+        key: ApiKeyId,
+        limit: i64,
+    ) -> Result<Vec<KeyRequestRow>, StoreError> {
+        Ok(fetch_all!(
+            self,
+            KeyRequestRow,
+            "select * from api_key_requests where key_id = $1 order by id desc limit $2",
+            key,
+            limit,
+        ))
+    }
+
+    /// Forgets the requests of keys that had ended before a moment; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn prune_key_requests(&mut self, ended_before: Timestamp) -> Result<u64, StoreError> {
+        Ok(execute!(
+            self,
+            "delete from api_key_requests where key_id in
+                    (select id from api_keys where revoked_at <= $1 or expires_at <= $1)",
+            ended_before,
+        ))
+    }
+}
