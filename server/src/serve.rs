@@ -75,6 +75,10 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         async move { services.reconcile(stop).await }
     });
     background.spawn({
+        let (services, stop) = (app.services.clone(), stop.clone());
+        async move { services.keep_prices(stop).await }
+    });
+    background.spawn({
         let (workers, stop) = (app.workers.clone(), stop.clone());
         async move { workers.run(stop).await }
     });

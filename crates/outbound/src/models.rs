@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use reef_assistant::model::{
-    ModelError, key_check_request, model_check_request, read_key_check, read_model_check,
+    ModelError, chat_request, key_check_request, model_check_request, read_answer, read_key_check,
+    read_model_check,
 };
-use reef_assistant::{HttpRequest, HttpResponse, Method, Provider as AssistantProvider};
+use reef_assistant::{HttpRequest, HttpResponse, Method, Provider as AssistantProvider, Settings, Turn};
 use reef_domain::catalog::Listed;
 use reef_domain::wire::Provider;
-use reef_service::ports::{ModelCheckError, ModelListError, ModelProviders};
+use reef_service::ports::{GreetError, ModelCheckError, ModelListError, ModelProviders};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,6 +19,14 @@ use crate::http::Http;
 const LIST_TIMEOUT_MS: u64 = 30_000;
 /// How long it may be: some kilobytes for each of hundreds of models.
 const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a model may take to say hello, in milliseconds: somebody is looking at a form.
+const GREETING_TIMEOUT_MS: u64 = 20_000;
+/// How much of it is kept, in characters.
+const GREETING_CHARS_MAX: usize = 200;
+const GREETING_SYSTEM: &str =
+    "You are about to become a chat assistant. Answer in one short, friendly sentence.";
+const GREETING_ASKED: &str = "Say hello.";
 
 /// Where the providers are, without trailing slashes; Anthropic's and Google's without their version, OpenAI's and
 /// OpenRouter's with it, as those vendors write their base URLs.
@@ -104,6 +113,36 @@ impl ModelProviders for Providers {
         read_model_check(provider, model_id, &answer).map_err(check_error)
     }
 
+    async fn greet(
+        &self,
+        provider: Provider,
+        model_id: &str,
+        key: &SecretString,
+    ) -> Result<String, GreetError> {
+        let settings = Settings {
+            name: String::new(),
+            bot_token: String::new(),
+            bot_username: String::new(),
+            telegram_url: String::new(),
+            provider: assistant_provider(provider),
+            provider_url: self.urls.of(provider).to_owned(),
+            model_id: model_id.to_owned(),
+            api_key: key.expose_secret().to_owned(),
+            credit: None,
+        };
+        let request = chat_request(&settings, GREETING_SYSTEM, &[Turn::user(GREETING_ASKED)]);
+        let request = HttpRequest { timeout_ms: GREETING_TIMEOUT_MS, ..request };
+        let answer =
+            self.http.send(request).await.map_err(|error| GreetError::NoAnswer(error.to_string()))?;
+        let answer = read_answer(settings.provider, &answer).map_err(|error| match error {
+            ModelError::KeyRejected => GreetError::KeyRejected,
+            ModelError::ModelNotFound => GreetError::ModelUnavailable,
+            ModelError::OutOfCredit => GreetError::OutOfCredit,
+            error => GreetError::NoAnswer(error.to_string()),
+        })?;
+        Ok(one_line(&answer.text))
+    }
+
     async fn list(&self) -> Result<Vec<Listed>, ModelListError> {
         let request = HttpRequest {
             vendor: AssistantProvider::OpenRouter.name(),
@@ -152,6 +191,16 @@ impl Entry {
         let outputs =
             self.architecture.as_ref().and_then(|architecture| architecture.output_modalities.as_ref());
         outputs.is_none_or(|outputs| outputs.iter().any(|output| output == "text"))
+    }
+}
+
+/// The words of a text on one line, cut where it gets long.
+fn one_line(text: &str) -> String {
+    let line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line = line.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(GREETING_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reef_assistant::{HttpError, HttpResponse};
-use reef_domain::ids::AssistantId;
+use reef_domain::ids::{AssistantId, UserId};
 use reef_service::payments::{CheckoutFacts, OrderFacts, SubscriptionFacts};
-use reef_service::ports::{Checkout, NewCheckout, PaymentError, Payments, WebhookEndpoint};
+use reef_service::ports::{Checkout, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::{Http, segment};
+use product::ProductBody;
+
+mod product;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -46,6 +49,11 @@ struct List<T> {
 struct EndpointBody {
     url: String,
     enabled: bool,
+}
+
+#[derive(Deserialize)]
+struct SessionBody {
+    customer_portal_url: String,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +134,22 @@ impl Payments for Polar {
         }
     }
 
+    async fn price(&self, product: &str) -> Result<Option<Price>, PaymentError> {
+        let found = self.one::<ProductBody>(&format!("products/{}", segment(product))).await?;
+        Ok(found.and_then(ProductBody::price))
+    }
+
+    async fn open_portal(&self, user: UserId, return_url: &str) -> Result<Option<String>, PaymentError> {
+        let body = json!({"external_customer_id": user, "return_url": return_url});
+        let answer = self.send(self.request(Method::POST, "customer-sessions/").json(&body)).await?;
+        match answer.status {
+            200 | 201 => read::<SessionBody>(&answer).map(|session| Some(session.customer_portal_url)),
+            404 => Ok(None),
+            422 if is_about(&answer, "external_customer_id") => Ok(None),
+            status => Err(refused(status)),
+        }
+    }
+
     async fn revoke_subscription(&self, id: &str) -> Result<(), PaymentError> {
         let path = format!("subscriptions/{}", segment(id));
         let answer = self.send(self.request(Method::DELETE, &path)).await?;
@@ -164,6 +188,13 @@ impl Payments for Polar {
 fn is_over_already(answer: &HttpResponse) -> bool {
     serde_json::from_slice::<ErrorBody>(&answer.body)
         .is_ok_and(|body| body.error == "AlreadyCanceledSubscription")
+}
+
+/// Whether a 422 is about this field: for a customer that it does not know, Polar has nothing else to say.
+fn is_about(answer: &HttpResponse, field: &str) -> bool {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let issues = body["detail"].as_array().map(Vec::as_slice).unwrap_or_default();
+    issues.iter().any(|issue| issue["loc"].as_array().is_some_and(|loc| loc.iter().any(|step| step == field)))
 }
 
 fn read<T: DeserializeOwned>(answer: &HttpResponse) -> Result<T, PaymentError> {

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use reef_assistant::HttpRequest;
-use reef_assistant::telegram::{Bot, BotUser, TelegramError as BotError, read_reply};
-use reef_service::ports::{BotIdentity, Telegram, TelegramError};
+use reef_assistant::telegram::{Bot, BotUser, File, Photos, TelegramError as BotError, read_reply};
+use reef_service::ports::{BotIdentity, Picture, Telegram, TelegramError};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
@@ -11,6 +11,9 @@ use crate::http::Http;
 
 /// A deployment has its own deadline and tries again: better soon than long.
 const TIMEOUT_MS: u64 = 10_000;
+
+/// The largest picture that is shown, in bytes. Telegram's smallest size, 160 pixels wide, has some 10,000.
+const PICTURE_BYTES_MAX: usize = 64 * 1024;
 
 /// Telegram at one Bot API server.
 #[derive(Clone, Debug)]
@@ -54,11 +57,43 @@ fn is_path_safe(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":_-".contains(&byte))
 }
 
+/// Telegram names files `photos/file_0.jpg`: what could lead elsewhere is none of its names.
+fn is_file_path(path: &str) -> bool {
+    !path.contains("..") && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte))
+}
+
+/// What a picture is, by how it begins; `None` for everything that browsers need not be shown.
+fn media_type_of(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xFF, 0xD8, 0xFF, ..] => Some("image/jpeg"),
+        [0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Some("image/png"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}
+
 #[async_trait]
 impl Telegram for TelegramApi {
     async fn get_me(&self, token: &SecretString) -> Result<BotIdentity, TelegramError> {
         let bot: BotUser = self.call(self.bot(token)?.get_me()).await?;
         Ok(BotIdentity { id: bot.id, username: bot.username, name: bot.first_name })
+    }
+
+    async fn picture(&self, token: &SecretString, bot_id: i64) -> Result<Option<Picture>, TelegramError> {
+        let bot = self.bot(token)?;
+        let photos: Photos = self.call(bot.get_profile_photos(bot_id)).await?;
+        let Some(smallest) =
+            photos.photos.first().and_then(|sizes| sizes.iter().min_by_key(|size| size.width))
+        else {
+            return Ok(None);
+        };
+        let file: File = self.call(bot.get_file(&smallest.file_id)).await?;
+        let Some(path) = file.file_path.filter(|path| is_file_path(path)) else { return Ok(None) };
+        let request = HttpRequest { timeout_ms: TIMEOUT_MS, ..bot.download(&path, PICTURE_BYTES_MAX) };
+        let answer =
+            self.http.send(request).await.map_err(|error| TelegramError::Unavailable(error.to_string()))?;
+        let media_type = media_type_of(&answer.body).filter(|_| answer.status == 200);
+        Ok(media_type.map(|media_type| Picture { media_type, bytes: answer.body }))
     }
 
     async fn set_webhook(&self, token: &SecretString, url: &str, secret: &str) -> Result<(), TelegramError> {

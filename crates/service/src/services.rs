@@ -1,6 +1,6 @@
 //! The service layer's one object.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reef_domain::Assistant;
 use reef_domain::Timestamp;
@@ -19,6 +19,7 @@ use crate::hashing::Hashing;
 use crate::hub::Hub;
 use crate::limits::Counts;
 use crate::ports::Ports;
+use crate::prices::Known;
 use crate::seats::Seats;
 use crate::vault::Vault;
 
@@ -39,6 +40,7 @@ struct Inner {
     seats: Seats,
     key_requests: RequestLog,
     catalog: Mutex<Cached>,
+    prices: Mutex<Known>,
 }
 
 impl Services {
@@ -58,6 +60,7 @@ impl Services {
                 seats: Seats::default(),
                 key_requests: RequestLog::default(),
                 catalog: Mutex::new(None),
+                prices: Mutex::default(),
             }),
         }
     }
@@ -118,6 +121,10 @@ impl Services {
 
     pub(crate) fn cache_catalog(&self, made: (Option<Timestamp>, Arc<Catalog>)) {
         *self.inner.catalog.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+    }
+
+    pub(crate) fn known_prices(&self) -> MutexGuard<'_, Known> {
+        self.inner.prices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Now.

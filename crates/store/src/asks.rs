@@ -57,6 +57,31 @@ impl Tx {
         Ok(())
     }
 
+    /// A slot has a new checkout in the place of one that was closed: it is asked about as if it had just been ordered.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn ask_anew(
+        &mut self,
+        id: AssistantId,
+        checkout: &str,
+        first: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "insert into polar_asks (assistant_id, checkout_id, next_at, asks, hurries, since)
+             values ($1, $2, $3, 0, 0, $4)
+             on conflict (assistant_id) do update set checkout_id = excluded.checkout_id,
+                 next_at = excluded.next_at, asks = 0, hurries = 0, closed_at = null, since = excluded.since",
+            id,
+            checkout,
+            first,
+            now,
+        );
+        Ok(())
+    }
+
     /// Something has happened to a slot's payment: it is asked about at `at` at the latest, and then in short
     /// intervals again, also if asking had ended.
     ///
@@ -142,7 +167,8 @@ impl Tx {
         Ok(claimed)
     }
 
-    /// Ends a claim: the next ask is at `next`, or never, with so many `asks` counted so far. Who was hastened meanwhile stays so.
+    /// Ends a claim: the next ask is at `next`, or never, with so many `asks` counted so far. Who was hastened meanwhile stays so,
+    /// and what was said of a checkout that another one has replaced is not kept.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -155,7 +181,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "update polar_asks set closed_at = $5, next_at = case when next_at = $2 then $3 else next_at end,
+            "update polar_asks set closed_at = case when checkout_id is not distinct from $6 then $5 else closed_at end,
+                    next_at = case when next_at = $2 then $3 else next_at end,
                     asks = case when next_at = $2 then $4 else asks end
              where assistant_id = $1",
             claimed.assistant_id,
@@ -163,6 +190,7 @@ impl Tx {
             next,
             asks,
             closed_at,
+            &claimed.checkout_id,
         );
         Ok(())
     }

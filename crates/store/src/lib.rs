@@ -35,7 +35,7 @@ mod workers;
 
 pub use accounts::UserRow;
 pub use asks::{AskRow, Pace};
-pub use assistants::Secrets;
+pub use assistants::{BotRow, Secrets};
 pub use bots::{NewUpdate, UpdateRow};
 pub use chats::TurnRow;
 pub use connect::Store;

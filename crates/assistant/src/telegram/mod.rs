@@ -8,10 +8,10 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-pub use reply::{BotUser, TelegramError, WebhookInfo, read_reply};
+pub use reply::{BotUser, File, PhotoSize, Photos, TelegramError, WebhookInfo, read_reply};
 pub use update::{BadUpdate, Chat, Entity, Message, Update, User, parse_update};
 
-use crate::host::HttpRequest;
+use crate::host::{HttpRequest, Method};
 
 /// The kinds of updates an assistant asks for.
 pub const ALLOWED_UPDATES: [&str; 1] = ["message"];
@@ -118,6 +118,29 @@ impl<'a> Bot<'a> {
         let mut body = json!({"chat_id": chat_id, "action": "typing"});
         set(&mut body, "message_thread_id", thread_id);
         self.call("sendChatAction", &body, TYPING_TIMEOUT_MS)
+    }
+
+    /// `getUserProfilePhotos` of the newest picture of one user, such as the bot itself. Answers [`Photos`].
+    pub fn get_profile_photos(self, user_id: i64) -> HttpRequest {
+        self.call("getUserProfilePhotos", &json!({"user_id": user_id, "limit": 1}), TIMEOUT_MS)
+    }
+
+    /// `getFile`: where a file can be had for an hour. Answers [`File`].
+    pub fn get_file(self, file_id: &str) -> HttpRequest {
+        self.call("getFile", &json!({"file_id": file_id}), TIMEOUT_MS)
+    }
+
+    /// Downloads a file of at most `bytes_max` from where [`Self::get_file`] says it is. The answer's body is the file.
+    pub fn download(self, file_path: &str, bytes_max: usize) -> HttpRequest {
+        HttpRequest {
+            vendor: "telegram",
+            method: Method::Get,
+            url: format!("{}/file/bot{}/{file_path}", self.api_url, self.token),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout_ms: TIMEOUT_MS,
+            response_bytes_max: bytes_max,
+        }
     }
 
     /// `setMyCommands`: the bot's menu, as (command without slash, description). Answers `bool`.

@@ -16,6 +16,29 @@ pub struct BotUser {
     pub username: String,
 }
 
+/// A user's profile pictures, each in several sizes, the smallest first.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Photos {
+    /// The pictures, newest first.
+    pub photos: Vec<Vec<PhotoSize>>,
+}
+
+/// One size of a picture.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PhotoSize {
+    /// What [`getFile`](super::Bot::get_file) wants.
+    pub file_id: String,
+    /// In pixels.
+    pub width: u32,
+}
+
+/// A file that is ready to be downloaded.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct File {
+    /// Where, below the server's `/file/bot<token>/`.
+    pub file_path: Option<String>,
+}
+
 /// How a bot's webhook is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WebhookInfo {

@@ -82,3 +82,36 @@ async fn openrouters_list_is_read_entry_by_entry() {
         assert!(list(vec![bad]).await.0.is_err());
     }
 }
+
+#[tokio::test]
+async fn a_model_says_hello_on_one_line_or_why_it_does_not() {
+    let greet = |answered: Answer| async {
+        let stub = Stub::start([answered]).await;
+        let urls = ProviderUrls { anthropic: stub.url.clone(), ..ProviderUrls::default() };
+        let providers = Providers::new(Http::new().unwrap(), urls);
+        let said = providers.greet(Provider::Anthropic, "model-1", &"sk-secret".into()).await;
+        let sent = stub.sent().remove(0);
+        assert_eq!((sent.line(), &sent.json()["model"]), ("POST /v1/messages".to_owned(), &json!("model-1")));
+        said
+    };
+    let words = |text: &str| {
+        json!({"type": "message", "role": "assistant", "stop_reason": "end_turn",
+            "content": [{"type": "text", "text": text}]})
+    };
+    assert_eq!(greet(answer(200, words(" Hello,\n\tyou! "))).await.unwrap(), "Hello, you!");
+    let long = greet(answer(200, words(&"ä".repeat(500)))).await.unwrap();
+    assert_eq!(long.chars().count(), 201);
+    let error = |status, kind| {
+        answer(status, json!({"type": "error", "error": {"type": kind, "message": "sk-secret"}}))
+    };
+    for (answered, expected) in [
+        (error(401, "authentication_error"), "KeyRejected"),
+        (error(404, "not_found_error"), "ModelUnavailable"),
+        (error(402, "billing_error"), "OutOfCredit"),
+        (error(529, "overloaded_error"), "NoAnswer"),
+        (answer(200, "<html>"), "NoAnswer"),
+    ] {
+        let shown = format!("{:?}", greet(answered).await.unwrap_err());
+        assert!(shown.starts_with(expected) && !shown.contains("secret"), "{shown}, not {expected}");
+    }
+}

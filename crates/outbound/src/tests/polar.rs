@@ -3,7 +3,7 @@ use std::time::Duration;
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_service::payments::{CheckoutStanding, Standing};
-use reef_service::ports::{Checkout, NewCheckout, PaymentError, Payments, WebhookEndpoint};
+use reef_service::ports::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
 use serde_json::json;
 
 use super::stub::{Stub, answer, nobody};
@@ -159,4 +159,66 @@ async fn what_names_a_slot_is_listed() {
 #[test]
 fn the_token_is_not_shown() {
     assert!(!format!("{:?}", polar("http://h")).contains("secret"));
+}
+
+#[tokio::test]
+async fn only_a_fixed_price_is_a_price() {
+    let fixed = |amount: i64, currency: &str| json!({"amount_type": "fixed", "price_amount": amount, "price_currency": currency, "is_archived": false});
+    let product = |prices: serde_json::Value| {
+        json!({"id": "p", "recurring_interval": "month", "recurring_interval_count": 1, "is_archived": false,
+            "prices": prices})
+    };
+    let metered = json!({"amount_type": "metered_unit", "unit_amount": "0.1", "price_currency": "usd"});
+    let mut once = product(json!([fixed(100, "usd")]));
+    once["recurring_interval"] = json!(null);
+    let mut archived = product(json!([fixed(100, "usd")]));
+    archived["is_archived"] = json!(true);
+    for (answered, expected) in [
+        (answer(200, product(json!([fixed(1_900, "usd")]))), Some((1_900, "usd"))),
+        (answer(200, product(json!([fixed(1_800, "eur"), fixed(1_900, "usd")]))), Some((1_900, "usd"))),
+        (answer(200, product(json!([fixed(1_800, "eur")]))), Some((1_800, "eur"))),
+        (answer(200, product(json!([fixed(1_900, "usd"), metered]))), None),
+        (answer(200, product(json!([]))), None),
+        (answer(200, once), None),
+        (answer(200, archived), None),
+        (answer(404, json!({"error": "ResourceNotFound"})), None),
+    ] {
+        let stub = Stub::start([answered]).await;
+        let price = polar(&stub.url).price("p/1").await.unwrap();
+        let expected = expected.map(|(amount, currency)| Price {
+            amount,
+            currency: currency.to_owned(),
+            interval: Interval::Month,
+            interval_count: 1,
+        });
+        assert_eq!(price, expected);
+        assert_eq!(stub.sent()[0].line(), "GET /v1/products/p%2F1");
+    }
+    let down = Stub::start([answer(503, json!({}))]).await;
+    assert!(matches!(polar(&down.url).price("p").await, Err(PaymentError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn the_portal_is_opened_for_the_user_and_for_nobody_else() {
+    let user = UserId::parse(USER).unwrap();
+    let url = "https://polar.test/acme/portal?customer_session_token=polar_cst_x";
+    let issue = |field: &str| {
+        json!({"error": "PolarRequestValidationError",
+            "detail": [{"loc": ["body", field], "msg": "Customer does not exist.", "type": "value_error"}]})
+    };
+    let stub = Stub::start([
+        answer(201, json!({"id": "s", "token": "polar_cst_x", "customer_portal_url": url})),
+        answer(422, issue("external_customer_id")),
+        answer(422, issue("return_url")),
+    ])
+    .await;
+    let polar = polar(&stub.url);
+    assert_eq!(polar.open_portal(user, "https://reef.test/billing").await.unwrap().as_deref(), Some(url));
+    assert_eq!(polar.open_portal(user, "https://reef.test/billing").await.unwrap(), None);
+    let odd = polar.open_portal(user, "x").await.unwrap_err();
+    assert!(matches!(odd, PaymentError::Refused { status: 422 }), "{odd:?}");
+    let sent = stub.sent();
+    assert_eq!(sent[0].line(), "POST /v1/customer-sessions/");
+    let body = json!({"external_customer_id": USER, "return_url": "https://reef.test/billing"});
+    assert_eq!(sent[0].json(), body);
 }

@@ -40,13 +40,17 @@ impl Sent {
 pub struct Answer {
     status: u16,
     header: Option<(&'static str, String)>,
-    body: String,
+    body: Vec<u8>,
     delay: Duration,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a call reads best with the value itself")]
 pub fn answer(status: u16, body: impl ToString) -> Answer {
-    Answer { status, header: None, body: body.to_string(), delay: Duration::ZERO }
+    answer_bytes(status, body.to_string().into_bytes())
+}
+
+pub fn answer_bytes(status: u16, body: Vec<u8>) -> Answer {
+    Answer { status, header: None, body, delay: Duration::ZERO }
 }
 
 impl Answer {

@@ -1,8 +1,8 @@
-use reef_service::ports::{BotIdentity, Telegram, TelegramError};
+use reef_service::ports::{BotIdentity, Picture, Telegram, TelegramError};
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::stub::{Stub, answer, nobody};
+use super::stub::{Stub, answer, answer_bytes, nobody};
 use crate::{Http, TelegramApi};
 
 fn telegram(url: &str) -> TelegramApi {
@@ -71,4 +71,34 @@ async fn a_token_that_would_change_the_path_is_never_sent() {
         assert!(matches!(error, TelegramError::TokenRejected), "{token}");
     }
     assert!(stub.sent().is_empty());
+}
+
+#[tokio::test]
+async fn the_smallest_picture_is_fetched_and_only_a_picture_is_one() {
+    let png = [&b"\x89PNG\r\n\x1a\n"[..], &[7; 20]].concat();
+    let photos = json!({"total_count": 1, "photos": [[
+        {"file_id": "big", "width": 640}, {"file_id": "small", "width": 160},
+    ]]});
+    let file = |path: &str| answer(200, json!({"ok": true, "result": {"file_path": path}}));
+    let photos = || answer(200, json!({"ok": true, "result": photos}));
+    let stub = Stub::start([photos(), file("photos/file_0.jpg"), answer_bytes(200, png.clone())]).await;
+    let picture = telegram(&stub.url).picture(&token(), 123_456).await.unwrap();
+    assert_eq!(picture, Some(Picture { media_type: "image/png", bytes: png }));
+    let sent = stub.sent();
+    assert_eq!((&sent[0].json()["user_id"], &sent[1].json()["file_id"]), (&json!(123_456), &json!("small")));
+    assert_eq!(sent[2].line(), "GET /file/bot123456:AAsecret/photos/file_0.jpg");
+
+    let none = json!({"ok": true, "result": {"total_count": 0, "photos": []}});
+    for answers in [
+        vec![answer(200, none)],
+        vec![photos(), file("../../secrets")],
+        vec![photos(), file("a.svg"), answer_bytes(200, b"<svg onload='alert(1)'/>".to_vec())],
+        vec![photos(), file("a.jpg"), answer_bytes(404, b"\xff\xd8\xff".to_vec())],
+    ] {
+        let stub = Stub::start(answers).await;
+        assert_eq!(telegram(&stub.url).picture(&token(), 1).await.unwrap(), None);
+    }
+    let huge = Stub::start([photos(), file("a.jpg"), answer_bytes(200, vec![0xff; 70_000])]).await;
+    let error = telegram(&huge.url).picture(&token(), 1).await.unwrap_err();
+    assert!(!format!("{error:?}").contains("AAsecret"), "{error:?}");
 }

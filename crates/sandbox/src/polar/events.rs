@@ -115,6 +115,12 @@ pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
     .bind(DONE_MAX)
     .execute(&world.db)
     .await?;
+    sqlx::query(
+        "delete from polar_objects where kind = 'customer_session' and json_extract(doc, '$.expires_at') <= $1",
+    )
+    .bind(rfc3339(now_ms()))
+    .execute(&world.db)
+    .await?;
     Ok(())
 }
 

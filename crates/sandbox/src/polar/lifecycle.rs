@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::{
-    error,
+    cards, error,
     events::Stage,
     objects::{self, Kind, Object},
     shapes,
@@ -22,6 +22,7 @@ pub(super) enum Happening {
     /// It ends now.
     Revoke,
     /// The period is over: it is paid again, or it ends if it was canceled. When past due, the payment went through.
+    /// With a card that is declined, the payment fails.
     Renew,
     /// The last paid order is given back in full.
     Refund,
@@ -105,6 +106,9 @@ pub(super) async fn happen(
         ),
         Happening::Renew if scheduled_to_end => {
             end(subscription, &mut stage, &["subscription.updated", "subscription.revoked"]);
+        }
+        Happening::Renew if cards::is_declined(conn, &subscription.doc).await? => {
+            past_due(conn, subscription, &mut stage).await?;
         }
         Happening::Renew => renew(conn, subscription, &mut stage).await?,
         Happening::PastDue => past_due(conn, subscription, &mut stage).await?,

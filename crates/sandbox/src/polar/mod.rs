@@ -1,14 +1,19 @@
-//! Polar: checkouts, subscriptions, orders and signed webhooks, as its API of version 2026-10 has them.
+//! Polar: products, checkouts, subscriptions, orders, customers with their portal, and signed webhooks, as its API of
+//! version 2026-10 has them.
 //!
 //! The sandbox's organization allows several subscriptions per customer, and knows every product id that it is asked
 //! for. Wire facts: Polar's OpenAPI document and its own server's source.
 
+mod cards;
 mod checkouts;
+mod customers;
 mod endpoints;
 mod events;
 mod lifecycle;
 mod objects;
 mod pages;
+mod portal;
+mod products;
 mod shapes;
 mod subscriptions;
 mod validate;
@@ -50,6 +55,11 @@ pub(crate) fn api_routes() -> Router<World> {
         )
         .route("/sandbox/polar/v1/orders/", get(subscriptions::list_orders))
         .route("/sandbox/polar/v1/orders/{id}", get(subscriptions::read_order))
+        .route("/sandbox/polar/v1/products/{id}", get(products::read))
+        .route("/sandbox/polar/v1/customers/", get(customers::list))
+        .route("/sandbox/polar/v1/customers/{id}", get(customers::read))
+        .route("/sandbox/polar/v1/customers/external/{external_id}", get(customers::read_external))
+        .route("/sandbox/polar/v1/customer-sessions/", post(customers::open_session))
         .route("/sandbox/polar/v1/webhooks/endpoints", get(webhooks::list).post(webhooks::create))
         .route(
             "/sandbox/polar/v1/webhooks/endpoints/{id}",
@@ -69,6 +79,10 @@ pub(crate) fn page_routes() -> Router<World> {
         .route("/sandbox/polar/checkout/{client_secret}/decline", post(pages::decline))
         .route("/sandbox/polar/checkout/{client_secret}/expire", post(pages::expire))
         .route("/sandbox/polar/subscriptions/{id}/{happening}", post(pages::happen))
+        .route("/sandbox/polar/portal", get(portal::overview))
+        .route("/sandbox/polar/portal/orders/{id}", get(portal::invoice))
+        .route("/sandbox/polar/portal/subscriptions/{id}/{happening}", post(portal::happen))
+        .route("/sandbox/polar/portal/card", post(portal::change_card))
 }
 
 /// `{"error": "<ClassName>", "detail": "<text>"}`.
@@ -103,7 +117,8 @@ async fn gate(request: Request, next: Next) -> Response {
 
 /// Collections have a trailing slash; without it Polar redirects.
 async fn unknown_path(OriginalUri(uri): OriginalUri) -> Response {
-    const COLLECTIONS: [&str; 3] = ["/v1/checkouts", "/v1/subscriptions", "/v1/orders"];
+    const COLLECTIONS: [&str; 5] =
+        ["/v1/checkouts", "/v1/subscriptions", "/v1/orders", "/v1/customers", "/v1/customer-sessions"];
     if COLLECTIONS.iter().any(|path| uri.path().strip_prefix("/sandbox/polar") == Some(*path)) {
         return Redirect::temporary(&with_slash(&uri)).into_response();
     }

@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Subscription,
     Order,
     Endpoint,
+    CustomerSession,
+    PaymentMethod,
 }
 
 impl Kind {
@@ -24,6 +26,8 @@ impl Kind {
             Self::Subscription => "subscription",
             Self::Order => "order",
             Self::Endpoint => "endpoint",
+            Self::CustomerSession => "customer_session",
+            Self::PaymentMethod => "payment_method",
         }
     }
 }
@@ -45,14 +49,14 @@ impl Object {
     }
 }
 
-/// Keeps a new object; a checkout is found by its client secret too.
+/// Keeps a new object; a checkout is found by its client secret too, a customer session by its token.
 pub(super) async fn insert(conn: &mut SqliteConnection, kind: Kind, object: &Object) -> sqlx::Result<()> {
     sqlx::query(
         "insert into polar_objects (kind, id, client_secret, webhook_url, doc) values ($1, $2, $3, $4, $5)",
     )
     .bind(kind.name())
     .bind(&object.id)
-    .bind(object.doc["client_secret"].as_str())
+    .bind(object.doc["client_secret"].as_str().or_else(|| object.doc["token"].as_str()))
     .bind(&object.webhook_url)
     .bind(Json(&object.doc))
     .execute(conn)
@@ -87,14 +91,29 @@ pub(super) async fn get(conn: &mut SqliteConnection, kind: Kind, id: &str) -> sq
         .await
 }
 
-pub(super) async fn checkout_by_secret(
+/// The object that this secret opens.
+pub(super) async fn by_secret(
     conn: &mut SqliteConnection,
-    client_secret: &str,
+    kind: Kind,
+    secret: &str,
 ) -> sqlx::Result<Option<Object>> {
-    sqlx::query_as("select id, webhook_url, doc from polar_objects where client_secret = $1")
-        .bind(client_secret)
+    sqlx::query_as("select id, webhook_url, doc from polar_objects where kind = $1 and client_secret = $2")
+        .bind(kind.name())
+        .bind(secret)
         .fetch_optional(conn)
         .await
+}
+
+/// All objects of a kind that belong to a customer, newest first.
+pub(super) async fn of_customer(
+    conn: &mut SqliteConnection,
+    kind: Kind,
+    customer_id: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Object>> {
+    let mut filter = Map::new();
+    filter.insert("$.customer_id".to_owned(), json!([customer_id]));
+    find(conn, kind, &filter, limit, 0).await
 }
 
 /// The customer with this id at the merchant's.

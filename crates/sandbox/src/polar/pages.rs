@@ -30,7 +30,7 @@ const SHOWN_MAX: i64 = 50;
 /// `GET …/checkout/{client_secret}`.
 pub(super) async fn checkout(State(world): State<World>, Path(secret): Path<String>) -> Answer {
     let mut conn = world.db.acquire().await?;
-    Ok(match objects::checkout_by_secret(&mut conn, &secret).await? {
+    Ok(match objects::by_secret(&mut conn, Kind::Checkout, &secret).await? {
         None => no_such_checkout(),
         Some(checkout) => checkout_page(200, &checkout, None),
     })
@@ -39,7 +39,7 @@ pub(super) async fn checkout(State(world): State<World>, Path(secret): Path<Stri
 /// `POST …/pay`: 303 to the `success_url`; 409 when it is paid, 410 when it has expired.
 pub(super) async fn pay(State(world): State<World>, Path(secret): Path<String>) -> Answer {
     let mut tx = world.db.begin().await?;
-    let Some(mut checkout) = objects::checkout_by_secret(&mut tx, &secret).await? else {
+    let Some(mut checkout) = objects::by_secret(&mut tx, Kind::Checkout, &secret).await? else {
         return Ok(no_such_checkout());
     };
     if checkouts::is_over(&checkout) {
@@ -62,7 +62,7 @@ pub(super) async fn pay(State(world): State<World>, Path(secret): Path<String>) 
 /// `POST …/decline`: 402, and the checkout stays open.
 pub(super) async fn decline(State(world): State<World>, Path(secret): Path<String>) -> Answer {
     let mut conn = world.db.acquire().await?;
-    Ok(match objects::checkout_by_secret(&mut conn, &secret).await? {
+    Ok(match objects::by_secret(&mut conn, Kind::Checkout, &secret).await? {
         None => no_such_checkout(),
         Some(checkout) if checkout.text("status") != "open" => closed(&checkout),
         Some(checkout) => {
@@ -74,7 +74,7 @@ pub(super) async fn decline(State(world): State<World>, Path(secret): Path<Strin
 /// `POST …/expire`: as if its 24 hours were over.
 pub(super) async fn expire(State(world): State<World>, Path(secret): Path<String>) -> Answer {
     let mut tx = world.db.begin().await?;
-    let Some(mut checkout) = objects::checkout_by_secret(&mut tx, &secret).await? else {
+    let Some(mut checkout) = objects::by_secret(&mut tx, Kind::Checkout, &secret).await? else {
         return Ok(no_such_checkout());
     };
     if checkout.text("status") != "open" {
@@ -125,7 +125,7 @@ fn checkout_page(status: u16, checkout: &Object, problem: Option<&str>) -> Respo
         status,
         "Checkout",
         &html! {
-            p { strong { (checkout.text("product_id")) } ": " (format!("${}.{:02}", amount / 100, amount % 100)) " a month" }
+            p { strong { (checkout.text("product_id")) } ": " (money(amount)) " a month" }
             @if let Some(problem) = problem { p.error role="alert" { (problem) } }
             @match checkout.text("status") {
                 "open" => {
@@ -141,6 +141,11 @@ fn checkout_page(status: u16, checkout: &Object, problem: Option<&str>) -> Respo
             }
         },
     )
+}
+
+/// `$19.00`.
+pub(super) fn money(cents: i64) -> String {
+    format!("${}.{:02}", cents / 100, cents % 100)
 }
 
 #[derive(FromRow)]
@@ -215,7 +220,7 @@ fn subscription_row(subscription: &Object) -> Markup {
     }
 }
 
-fn table<T>(headings: &[&str], rows: &[T], row: impl Fn(&T) -> Markup) -> Markup {
+pub(super) fn table<T>(headings: &[&str], rows: &[T], row: impl Fn(&T) -> Markup) -> Markup {
     if rows.is_empty() {
         return html! { p { "None yet." } };
     }

@@ -8,6 +8,8 @@ use crate::clock::{month_after, new_id, random_base62, rfc3339};
 pub(super) const ORGANIZATION_ID: &str = "5a4db0c5-0000-4000-8000-000000000001";
 /// A checkout can be paid for a day.
 const CHECKOUT_TTL_MS: i64 = 24 * 60 * 60 * 1000;
+/// A customer can be in the portal for an hour.
+const CUSTOMER_SESSION_TTL_MS: i64 = 60 * 60 * 1000;
 
 /// Cents a month. The sandbox has no price list: what is managed costs more.
 fn amount(product_id: &str) -> i64 {
@@ -22,7 +24,8 @@ fn price(product_id: &str, created_at: &str) -> Value {
     })
 }
 
-fn product(product_id: &str, created_at: &str) -> Value {
+/// A product that is sold by the month at a fixed price.
+pub(super) fn product(product_id: &str, created_at: &str) -> Value {
     json!({
         "id": product_id, "created_at": created_at, "modified_at": null, "trial_interval": null,
         "trial_interval_count": null, "name": product_id, "description": null, "visibility": "public",
@@ -154,5 +157,30 @@ pub(super) fn refund(order: &Value, now: i64) -> Value {
         "reason": "customer_request", "amount": order["total_amount"], "tax_amount": 0, "currency": order["currency"],
         "organization_id": ORGANIZATION_ID, "order_id": order["id"], "subscription_id": order["subscription_id"],
         "customer_id": order["customer_id"], "revoke_benefits": false, "dispute": null,
+    })
+}
+
+/// A customer's way into the portal, good for an hour.
+pub(super) fn customer_session(
+    customer: &Value,
+    return_url: Option<&str>,
+    public_url: &str,
+    now: i64,
+) -> Value {
+    let token = format!("polar_cst_{}", random_base62(43));
+    json!({
+        "created_at": rfc3339(now), "modified_at": null, "id": new_id(), "token": token,
+        "expires_at": rfc3339(now + CUSTOMER_SESSION_TTL_MS), "return_url": return_url,
+        "customer_portal_url": format!("{public_url}/sandbox/polar/portal?customer_session_token={token}"),
+        "customer_id": customer["id"], "customer": customer,
+    })
+}
+
+/// A card that a customer pays with from now on.
+pub(super) fn payment_method(customer: &Value, last4: &str, now: i64) -> Value {
+    json!({
+        "id": new_id(), "created_at": rfc3339(now), "modified_at": null, "processor": "stripe", "type": "card",
+        "customer_id": customer["id"], "is_default": true,
+        "method_metadata": {"brand": "visa", "last4": last4, "exp_month": 12, "exp_year": 2034},
     })
 }

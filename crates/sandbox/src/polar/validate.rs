@@ -189,7 +189,7 @@ pub(super) fn metadata(body: &Map<String, Value>, name: &str, issues: &mut Issue
     }
 }
 
-fn web_url(body: &Map<String, Value>, name: &str, issues: &mut Issues) {
+pub(super) fn web_url(body: &Map<String, Value>, name: &str, issues: &mut Issues) {
     present(body, name, |value| {
         let url = value.as_str().filter(|text| text.len() <= 2083).and_then(|text| Url::parse(text).ok());
         if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {

@@ -83,13 +83,31 @@ pub(super) async fn find(conn: &mut SqliteConnection, id: i64) -> sqlx::Result<O
     .await
 }
 
+/// What bots are called, and their pictures.
+const LOOKS: [(&str, &[u8]); 8] = [
+    ("Coral", include_bytes!("pictures/coral.png")),
+    ("Pearl", include_bytes!("pictures/pearl.png")),
+    ("Kelp", include_bytes!("pictures/kelp.png")),
+    ("Urchin", include_bytes!("pictures/urchin.png")),
+    ("Marlin", include_bytes!("pictures/marlin.png")),
+    ("Anemone", include_bytes!("pictures/anemone.png")),
+    ("Nautilus", include_bytes!("pictures/nautilus.png")),
+    ("Wrasse", include_bytes!("pictures/wrasse.png")),
+];
+
 impl Bot {
     /// Always the same for an id.
+    fn look(&self) -> (&'static str, &'static [u8]) {
+        LOOKS[usize::try_from(self.id).unwrap_or(0) % LOOKS.len()]
+    }
+
     pub fn first_name(&self) -> String {
-        const NAMES: [&str; 8] =
-            ["Coral", "Pearl", "Kelp", "Urchin", "Marlin", "Anemone", "Nautilus", "Wrasse"];
-        let index = usize::try_from(self.id).unwrap_or(0) % NAMES.len();
-        format!("{} {}", NAMES[index], self.id % 1000)
+        format!("{} {}", self.look().0, self.id % 1000)
+    }
+
+    /// A square PNG.
+    pub fn picture(&self) -> &'static [u8] {
+        self.look().1
     }
 
     /// Ends in `bot`, as all bots' names do.

@@ -16,7 +16,7 @@ use url::{Host, Url};
 use super::{
     bad_request,
     bots::{self, Bot, Magic, parse_token},
-    error, send, updates,
+    error, pictures, send, updates,
 };
 use crate::{
     World,
@@ -104,6 +104,8 @@ async fn run(world: &World, id: i64, magic: Magic, method: &str, params: &Params
         "sendchataction" => send::send_chat_action(world, &bot, params).await,
         "setmycommands" => set_my_commands(world, &bot, params).await,
         "getmycommands" => Ok(Done::plain(bot.commands)),
+        "getuserprofilephotos" => pictures::photos(&bot, params),
+        "getfile" => pictures::file(&bot, params),
         _ => Err(error(404, "Not Found: method not found")),
     }
 }

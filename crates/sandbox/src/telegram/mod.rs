@@ -8,6 +8,7 @@ mod entities;
 mod markdown;
 mod methods;
 mod pages;
+mod pictures;
 mod polls;
 mod send;
 mod updates;
@@ -27,6 +28,7 @@ use crate::{World, web::Refusal};
 pub(crate) fn api_routes() -> Router<World> {
     Router::new()
         .route("/sandbox/telegram/{bot}/{method}", any(methods::call))
+        .route("/sandbox/telegram/file/{bot}/{*path}", get(pictures::download))
         .route("/sandbox/telegram/{bot}", any(|| async { error(404, "Not Found") }))
         .route("/sandbox/telegram/{bot}/{method}/{*rest}", any(|| async { error(404, "Not Found") }))
 }

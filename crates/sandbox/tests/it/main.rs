@@ -4,6 +4,7 @@
 mod harness;
 mod models;
 mod polar;
+mod portal;
 mod switches;
 mod telegram;
 mod webhooks;

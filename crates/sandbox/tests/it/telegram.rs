@@ -251,3 +251,21 @@ async fn a_stop_ends_polls_and_calls_that_never_answer() {
     stuck.await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(1));
 }
+
+#[tokio::test]
+async fn a_bot_has_a_picture() {
+    let world = World::start().await;
+    let asked = |method: &str, body: Value| world.post(&call(123_457, "ok", method)).json(&body);
+    let photos = expect(200, asked("getUserProfilePhotos", json!({"user_id": 123_457, "limit": 1}))).await;
+    let id = photos["result"]["photos"][0][0]["file_id"].clone();
+    let file = expect(200, asked("getFile", json!({"file_id": id}))).await;
+    let path = file["result"]["file_path"].as_str().unwrap().to_owned();
+    let at = |token: &str| world.get(&format!("/sandbox/telegram/file/bot{token}/{path}"));
+    let picture = at(&format!("123457:ok{SECRET}")).send().await.unwrap();
+    assert_eq!(picture.status(), 200);
+    assert!(picture.bytes().await.unwrap().starts_with(b"\x89PNG"));
+    expect(401, at(&format!("123457:revoked{SECRET}"))).await;
+    expect(400, asked("getUserProfilePhotos", json!({"user_id": 1}))).await;
+    let calls = expect(200, world.get("/sandbox/requests?vendor=telegram")).await;
+    assert!(!calls.to_string().contains(SECRET), "{calls}");
+}

@@ -1,10 +1,12 @@
 //! Activating a purchased slot.
 
 use reef_domain::choice;
-use reef_domain::input::{ActivateInput, Parsed};
+use reef_domain::input::{self, ActivateInput, Parsed};
 use reef_domain::state::Event;
-use reef_domain::wire::{AssistantRecord, Scope};
-use reef_domain::{Assistant, Issue};
+use reef_domain::wire::{ApiMode, AssistantRecord, Provider, Scope};
+use reef_domain::{Assistant, Issue, callback_url};
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value};
 
 use super::secrets::bot_fingerprint;
 use crate::caller::Caller;
@@ -64,6 +66,36 @@ impl Services {
         work.done(Done::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())
+    }
+
+    /// As [`Self::activate`], for people whose secrets are kept since they were checked: a secret that the body leaves
+    /// out is the kept one; a model key only when it is for the same provider.
+    ///
+    /// # Errors
+    /// As [`Self::activate`].
+    pub async fn activate_with_kept(
+        &self,
+        caller: &Caller,
+        id: &str,
+        mut body: Map<String, Value>,
+    ) -> Result<AssistantRecord, Error> {
+        let found = self.find(caller, Scope::Write, id).await?;
+        let secrets = self.store().read().await?.secrets(found.id).await?;
+        let provider = found.config.provider.map(Provider::as_str);
+        let is_same = body.get("modelProvider").and_then(Value::as_str) == provider;
+        let key = match found.mode {
+            ApiMode::Byok if is_same => self.open_model_key(found.id, &secrets)?,
+            _ => None,
+        };
+        let kept = [("telegramBotToken", self.open_bot_token(found.id, &secrets)?), ("modelApiKey", key)];
+        for (field, secret) in kept {
+            if let Some(secret) = secret
+                && !body.contains_key(field)
+            {
+                body.insert(field.to_owned(), secret.expose_secret().into());
+            }
+        }
+        self.activate(caller, id, input::activate(body, callback_url::check)).await
     }
 
     /// A worker name that no assistant has: of its 32 bits two may be the same by chance.

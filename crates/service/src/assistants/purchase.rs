@@ -45,15 +45,7 @@ impl Services {
         let mode = mode.map_err(Error::InvalidRequest)?;
         let product = self.config().product(mode).ok_or(Error::PaymentNotConfigured)?.to_owned();
         let id = self.order_slot(caller, mode).await?;
-        let page = format!("{}/assistants/{id}", self.config().public_url);
-        let new = NewCheckout {
-            assistant_id: id,
-            user_id: caller.user_id,
-            product,
-            success_url: format!("{page}?checkout_id={{CHECKOUT_ID}}"),
-            return_url: page,
-        };
-        match self.ports().payments.create_checkout(&new).await {
+        match self.make_checkout(caller, id, product).await {
             Ok(Checkout { id: checkout, url }) => {
                 let mut work = self.work().await?;
                 work.tx.set_checkout(id, &checkout, &url).await?;
@@ -67,6 +59,24 @@ impl Services {
                 Err(Error::PaymentProviderUnavailable)
             }
         }
+    }
+
+    /// Has a checkout made that leads back to the slot's page.
+    pub(super) async fn make_checkout(
+        &self,
+        caller: &Caller,
+        id: AssistantId,
+        product: String,
+    ) -> Result<Checkout, PaymentError> {
+        let page = format!("{}/assistants/{id}", self.config().public_url);
+        let new = NewCheckout {
+            assistant_id: id,
+            user_id: caller.user_id,
+            product,
+            success_url: format!("{page}?checkout_id={{CHECKOUT_ID}}"),
+            return_url: page,
+        };
+        self.ports().payments.create_checkout(&new).await
     }
 
     async fn order_slot(&self, caller: &Caller, mode: ApiMode) -> Result<AssistantId, Error> {

@@ -7,6 +7,7 @@ use reef_domain::ids::AssistantId;
 use reef_domain::input::Parsed;
 use reef_domain::page::{Cursor, Page};
 use reef_domain::wire::{AssistantRecord, Scope, Status};
+use reef_store::BotRow;
 
 use crate::caller::Caller;
 use crate::error::Error;
@@ -90,6 +91,21 @@ impl Services {
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
     pub async fn assistant(&self, caller: &Caller, id: &str) -> Result<AssistantRecord, Error> {
         Ok(self.find(caller, Scope::Read, id).await?.record())
+    }
+
+    /// The bot that one of the caller's assistants answers as, while it is active; also `None` when it was deployed by a
+    /// Reef that did not note it.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
+    pub async fn active_bot(&self, caller: &Caller, id: &str) -> Result<Option<BotRow>, Error> {
+        caller.require(Scope::Read)?;
+        let mut tx = self.store().read().await?;
+        let assistant = self.owned(&mut tx, caller, id).await?;
+        if assistant.state.status() != Status::Active {
+            return Ok(None);
+        }
+        Ok(tx.bot_of(assistant.id).await?)
     }
 
     /// One of the caller's assistants, as soon as its status has changed, or after `wait`.

@@ -56,7 +56,7 @@ impl Services {
     }
 
     /// Up to a quarter longer, so that many Reefs do not ask a vendor at the same moment.
-    fn with_jitter(&self, wait: Duration) -> Duration {
+    pub(crate) fn with_jitter(&self, wait: Duration) -> Duration {
         let mut byte = [0];
         self.ports().entropy.fill(&mut byte);
         wait + wait * u32::from(byte[0]) / 1024

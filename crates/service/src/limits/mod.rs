@@ -10,7 +10,7 @@ mod windows;
 use std::time::Duration;
 
 use reef_domain::Chain;
-use reef_domain::ids::ApiKeyId;
+use reef_domain::ids::{ApiKeyId, UserId};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::ClientAddress;
@@ -27,6 +27,9 @@ const EXCHANGE_EVERY: Duration = Duration::from_millis(500);
 const BATCH: usize = 100;
 /// Transactions of one exchange; what is left waits for the next.
 const BATCHES_MAX: usize = 20;
+
+/// Questions to vendors that one user may cause in a window, by looking at pages and checking forms.
+const CHECKS: u64 = 40;
 
 /// The length of a window.
 pub const WINDOW: Duration = Duration::from_secs(60);
@@ -49,6 +52,7 @@ pub struct Quota {
 pub(crate) struct Counts {
     keys: Windows,
     failures: Windows,
+    checks: Windows,
     admission: Admission,
 }
 
@@ -57,6 +61,7 @@ impl Counts {
         Self {
             keys: Windows::new(config.rate_limit_per_minute),
             failures: Windows::new(config.auth_failures_per_minute),
+            checks: Windows::new(CHECKS),
             admission: Admission::default(),
         }
     }
@@ -76,7 +81,25 @@ impl Services {
     /// # Errors
     /// [`Error::Internal`] when the database does not answer then.
     pub async fn count_request(&self, key: ApiKeyId) -> Result<Quota, Error> {
-        let (subject, windows) = (of_key(key), &self.counts().keys);
+        self.count_in(&self.counts().keys, of_key(key)).await
+    }
+
+    /// Counts a question to a vendor that a user causes.
+    pub(crate) async fn count_check(&self, user: UserId) -> Result<Quota, Error> {
+        self.count_in(&self.counts().checks, format!("checks of {user}")).await
+    }
+
+    /// Counts a question to a vendor that a user causes, and refuses it when there were too many.
+    pub(crate) async fn may_check(&self, user: UserId) -> Result<(), Error> {
+        let quota = self.count_check(user).await?;
+        if quota.is_over {
+            let message = "That was often within a minute: wait a moment";
+            return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in });
+        }
+        Ok(())
+    }
+
+    async fn count_in(&self, windows: &Windows, subject: String) -> Result<Quota, Error> {
         if let Some(quota) = windows.count(&subject, self.now()) {
             return Ok(quota);
         }
@@ -115,8 +138,8 @@ impl Services {
     /// # Errors
     /// [`Error::Internal`]; nothing that was counted is lost.
     pub async fn exchange_counts_once(&self) -> Result<(), Error> {
-        let Counts { keys, failures, .. } = self.counts();
-        for windows in [keys, failures] {
+        let Counts { keys, failures, checks, .. } = self.counts();
+        for windows in [keys, failures, checks] {
             for _ in 0..BATCHES_MAX {
                 let batch = windows.unsent(BATCH, self.now());
                 if batch.is_empty() {

@@ -15,9 +15,9 @@ pub use callbacks::{CallbackSender, Outgoing, SendError};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use managed_keys::{KEYS_PAGE, KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
-pub use models::{ModelCheckError, ModelListError, ModelProviders};
-pub use payments::{Checkout, NewCheckout, PaymentError, Payments, WebhookEndpoint};
-pub use telegram::{BotIdentity, Telegram, TelegramError};
+pub use models::{GreetError, ModelCheckError, ModelListError, ModelProviders};
+pub use payments::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
+pub use telegram::{BotIdentity, Picture, Telegram, TelegramError};
 pub use workers::{HostError, Started, WorkerHost, WorkerRef, WorkerSpec};
 
 /// The outside world.

@@ -32,6 +32,32 @@ pub struct Checkout {
     pub url: String,
 }
 
+/// What a product costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// In the currency's smallest unit, before tax: cents.
+    pub amount: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// What it is paid for, again and again: `month` and the like.
+    pub interval: Interval,
+    /// How many of these one payment is for.
+    pub interval_count: u32,
+}
+
+/// A stretch of time that is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interval {
+    /// A day.
+    Day,
+    /// A week.
+    Week,
+    /// A month.
+    Month,
+    /// A year.
+    Year,
+}
+
 /// Where the provider sends its webhooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookEndpoint {
@@ -66,6 +92,14 @@ pub enum PaymentError {
 pub trait Payments: Send + Sync {
     /// Makes a checkout.
     async fn create_checkout(&self, new: &NewCheckout) -> Result<Checkout, PaymentError>;
+
+    /// What a product costs; `None` when there is no such product, or none that is paid for again and again at a fixed
+    /// price.
+    async fn price(&self, product: &str) -> Result<Option<Price>, PaymentError>;
+
+    /// Opens the provider's page for customers, with `return_url` to come back to: its URL, which is a key to that page
+    /// for an hour. `None` when the provider does not know the user as a customer.
+    async fn open_portal(&self, user: UserId, return_url: &str) -> Result<Option<String>, PaymentError>;
 
     /// Ends a subscription at once. One that is over or unknown already is success.
     async fn revoke_subscription(&self, id: &str) -> Result<(), PaymentError>;

@@ -15,6 +15,15 @@ pub struct BotIdentity {
     pub name: String,
 }
 
+/// A picture that browsers show: JPEG, PNG or WebP, small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
 /// Telegram did not do it.
 #[derive(Debug, Error)]
 pub enum TelegramError {
@@ -40,6 +49,9 @@ pub enum TelegramError {
 pub trait Telegram: Send + Sync {
     /// Who the token belongs to.
     async fn get_me(&self, token: &SecretString) -> Result<BotIdentity, TelegramError>;
+
+    /// A bot's profile picture, at most some 64 KiB; `None` when it has none that can be shown.
+    async fn picture(&self, token: &SecretString, bot_id: i64) -> Result<Option<Picture>, TelegramError>;
 
     /// Has updates sent to `url`, each with `secret` in its header.
     async fn set_webhook(&self, token: &SecretString, url: &str, secret: &str) -> Result<(), TelegramError>;

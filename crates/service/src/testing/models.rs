@@ -8,13 +8,15 @@ use reef_domain::wire::Provider;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::script::{Script, lock};
-use crate::ports::{ModelCheckError, ModelListError, ModelProviders};
+use crate::ports::{GreetError, ModelCheckError, ModelListError, ModelProviders};
 
-/// Checks keys; `check` is its call, and `list` the list's.
+/// Checks keys; `check` is its call, `greet` the greeting's, and `list` the list's.
 #[derive(Default)]
 pub struct FakeModels {
     /// What goes wrong.
     pub script: Script<ModelCheckError>,
+    /// What goes wrong with the greeting.
+    pub greet_script: Script<GreetError>,
     /// What goes wrong with the list.
     pub list_script: Script<ModelListError>,
     checked: Mutex<Vec<(Provider, String, String)>>,
@@ -48,6 +50,10 @@ impl ModelProviders for FakeModels {
             Ok(())
         };
         self.script.perform("check", check).await
+    }
+
+    async fn greet(&self, _: Provider, model_id: &str, _: &SecretString) -> Result<String, GreetError> {
+        self.greet_script.perform("greet", || Ok(format!("Hello from {model_id}."))).await
     }
 
     async fn list(&self) -> Result<Vec<Listed>, ModelListError> {

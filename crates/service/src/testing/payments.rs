@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use reef_domain::ids::AssistantId;
+use reef_domain::ids::{AssistantId, UserId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::script::{Script, lock};
 use crate::payments::{CheckoutFacts, OrderFacts, SubscriptionFacts};
-use crate::ports::{Checkout, NewCheckout, PaymentError, Payments, WebhookEndpoint};
+use crate::ports::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
 
 /// Takes payments; the port's methods are its calls.
 #[derive(Default)]
@@ -23,6 +24,7 @@ pub struct FakePayments {
     subscriptions: Mutex<Vec<Value>>,
     orders: Mutex<Vec<Value>>,
     endpoints: Mutex<Vec<WebhookEndpoint>>,
+    is_unknown_customer: AtomicBool,
 }
 
 fn facts<T: DeserializeOwned>(doc: &Value) -> T {
@@ -66,6 +68,16 @@ impl FakePayments {
         lock(&self.closed).insert(format!("checkout_{number}"), status);
     }
 
+    /// As [`Self::set_checkout`], for the last checkout of a slot that has several.
+    ///
+    /// # Panics
+    /// When the slot has no checkout.
+    pub fn set_last_checkout(&self, slot: AssistantId, status: &'static str) {
+        let made = lock(&self.checkouts);
+        let number = made.iter().rposition(|new| new.assistant_id == slot).expect("a checkout") + 1;
+        lock(&self.closed).insert(format!("checkout_{number}"), status);
+    }
+
     /// There is this subscription, in Polar's shape; one with its `id` is replaced.
     pub fn put_subscription(&self, doc: Value) {
         put(&mut lock(&self.subscriptions), doc);
@@ -74,6 +86,11 @@ impl FakePayments {
     /// There is this order, in Polar's shape; one with its `id` is replaced.
     pub fn put_order(&self, doc: Value) {
         put(&mut lock(&self.orders), doc);
+    }
+
+    /// From now on nobody is known as a customer.
+    pub fn forget_customers(&self) {
+        self.is_unknown_customer.store(true, Ordering::Relaxed);
     }
 
     /// Where webhooks go.
@@ -92,6 +109,27 @@ impl Payments for FakePayments {
             Ok(Checkout { url: format!("https://polar.test/checkout/{id}"), id })
         };
         self.script.perform("create_checkout", make).await
+    }
+
+    async fn price(&self, product: &str) -> Result<Option<Price>, PaymentError> {
+        let amount = if product.contains("managed") { 2_900 } else { 1_900 };
+        let price = || {
+            Ok(Some(Price {
+                amount,
+                currency: "usd".to_owned(),
+                interval: Interval::Month,
+                interval_count: 1,
+            }))
+        };
+        self.script.perform("price", price).await
+    }
+
+    async fn open_portal(&self, user: UserId, return_url: &str) -> Result<Option<String>, PaymentError> {
+        let open = || {
+            let is_known = !self.is_unknown_customer.load(Ordering::Relaxed);
+            Ok(is_known.then(|| format!("https://polar.test/portal?of={user}&back={return_url}")))
+        };
+        self.script.perform("open_portal", open).await
     }
 
     async fn revoke_subscription(&self, id: &str) -> Result<(), PaymentError> {

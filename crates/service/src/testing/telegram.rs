@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::script::{Script, lock};
-use crate::ports::{BotIdentity, Telegram, TelegramError};
+use crate::ports::{BotIdentity, Picture, Telegram, TelegramError};
 
-/// Knows bots; `get_me`, `set_webhook` and `delete_webhook` are its calls.
+/// Knows bots; `get_me`, `picture`, `set_webhook` and `delete_webhook` are its calls.
 #[derive(Default)]
 pub struct FakeTelegram {
     /// What goes wrong.
@@ -34,6 +34,11 @@ impl Telegram for FakeTelegram {
             Ok(BotIdentity { id, username: format!("bot{id}_bot"), name: format!("Bot {id}") })
         };
         self.script.perform("get_me", bot).await
+    }
+
+    async fn picture(&self, _: &SecretString, _: i64) -> Result<Option<Picture>, TelegramError> {
+        let picture = || Ok(Some(Picture { media_type: "image/png", bytes: vec![1, 2, 3] }));
+        self.script.perform("picture", picture).await
     }
 
     async fn set_webhook(&self, token: &SecretString, url: &str, secret: &str) -> Result<(), TelegramError> {

@@ -126,6 +126,29 @@ impl Tx {
         Ok(row.map(|(created_at,)| created_at))
     }
 
+    /// A user's newest unpaid slots that were ordered since a moment.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn unpaid_of(
+        &mut self,
+        user: UserId,
+        since: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Assistant>, StoreError> {
+        all(fetch_all!(
+            self,
+            Row,
+            select!(
+                "where user_id = $1 and status = 'pending_payment' and created_at >= $2
+                 order by created_at desc, id desc limit $3"
+            ),
+            user,
+            since,
+            limit,
+        ))
+    }
+
     /// Assistants in a status, oldest change first: what reconcilers walk. A corrupt row is logged and left out.
     ///
     /// # Errors

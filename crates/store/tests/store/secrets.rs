@@ -1,6 +1,6 @@
 use reef_domain::ids::AssistantId;
 use reef_domain::{FailureCode, State};
-use reef_store::{Secrets, on_both_databases};
+use reef_store::{BotRow, Secrets, on_both_databases};
 
 use crate::support::{NOW, add_assistant, add_slot, add_user, at, run, uuid};
 
@@ -18,6 +18,18 @@ fn fingerprint(bytes: &[u8]) -> Secrets {
 }
 
 on_both_databases! {
+    async fn the_bot_of_a_run_is_noted_and_an_older_runs_is_not(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let deploying = State::Deploying { run: run(3), deadline: at(1) };
+        let assistant = add_assistant(&mut tx, user, deploying, NOW).await;
+        assert_eq!(tx.bot_of(assistant.id).await.unwrap(), None);
+        let bot = |id: i64| BotRow { bot_id: id, bot_username: format!("b{id}_bot") };
+        tx.set_bot(assistant.id, 3, &bot(5_000_000_001)).await.unwrap();
+        tx.set_bot(assistant.id, 2, &bot(7)).await.unwrap();
+        assert_eq!(tx.bot_of(assistant.id).await.unwrap(), Some(bot(5_000_000_001)));
+    }
+
     async fn secrets_are_read_as_they_were_written_and_are_of_one_assistant(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reef_domain::FailureCode;
 use reef_domain::wire::{ApiMode, Provider};
+use reef_store::BotRow;
 use secrecy::SecretString;
 use tokio::time::sleep;
 
@@ -63,6 +64,11 @@ impl Deployment<'_> {
         if tx.bot_is_taken(&fingerprint, self.assistant.id, None).await? {
             return Err(Halt::Failed(FailureCode::TelegramConflict));
         }
+        drop(tx);
+        let known = BotRow { bot_id: bot.id, bot_username: bot.username.clone() };
+        let mut tx = self.services.store().begin().await?;
+        tx.set_bot(self.assistant.id, self.worker.generation, &known).await?;
+        tx.commit().await?;
         Ok(bot)
     }
 

@@ -1,0 +1,70 @@
+//! `/v1/customers/` and `/v1/customer-sessions/`.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use serde_json::Value;
+
+use super::{
+    not_found,
+    objects::{self, Filterable, Kind, Object},
+    shapes,
+    validate::{self, Issues, Place},
+};
+use crate::{
+    World,
+    clock::{is_uuid, now_ms},
+    web::Answer,
+};
+
+const FILTERS: [Filterable; 1] = [("email", "$.email")];
+
+/// `GET /v1/customers/`.
+pub(super) async fn list(State(world): State<World>, RawQuery(query): RawQuery) -> Answer {
+    let mut conn = world.db.acquire().await?;
+    Ok(Json(objects::page(&mut conn, Kind::Customer, &FILTERS, query.as_deref()).await?).into_response())
+}
+
+/// `GET /v1/customers/{id}`.
+pub(super) async fn read(State(world): State<World>, Path(id): Path<String>) -> Answer {
+    validate::id(&id)?;
+    let mut conn = world.db.acquire().await?;
+    let customer = objects::get(&mut conn, Kind::Customer, &id).await?.ok_or_else(not_found)?;
+    Ok(Json(customer.doc).into_response())
+}
+
+/// `GET /v1/customers/external/{external_id}`.
+pub(super) async fn read_external(State(world): State<World>, Path(id): Path<String>) -> Answer {
+    let mut conn = world.db.acquire().await?;
+    let customer = objects::customer_by_external_id(&mut conn, &id).await?.ok_or_else(not_found)?;
+    Ok(Json(customer.doc).into_response())
+}
+
+/// `POST /v1/customer-sessions/`: by `customer_id` or `external_customer_id`, 201 and the way into the portal; 422 for
+/// whom Polar does not know.
+pub(super) async fn open_session(State(world): State<World>, raw: Bytes) -> Answer {
+    let body = validate::object(&raw)?;
+    let mut issues = Issues::default();
+    validate::web_url(&body, "return_url", &mut issues);
+    let given = |name: &str| body.get(name).and_then(Value::as_str);
+    let mut tx = world.db.begin().await?;
+    let (field, customer) = match (given("customer_id"), given("external_customer_id")) {
+        (Some(id), None) if is_uuid(id) => ("customer_id", objects::get(&mut tx, Kind::Customer, id).await?),
+        (None, Some(id)) => ("external_customer_id", objects::customer_by_external_id(&mut tx, id).await?),
+        _ => ("customer_id", None),
+    };
+    if customer.is_none() {
+        issues.add(Place::Body, &[field], "Customer does not exist.", "value_error");
+    }
+    issues.check()?;
+    let customer = customer.ok_or_else(not_found)?;
+    let doc = shapes::customer_session(&customer.doc, given("return_url"), &world.public_url, now_ms());
+    let session = Object { id: super::lifecycle::id_of(&doc), webhook_url: customer.webhook_url, doc };
+    objects::insert(&mut tx, Kind::CustomerSession, &session).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(session.doc)).into_response())
+}

@@ -1,0 +1,63 @@
+//! Profile pictures: `getUserProfilePhotos`, `getFile`, and the file itself.
+
+use axum::{
+    extract::{Path, State},
+    http::header,
+    response::IntoResponse,
+};
+use serde_json::json;
+
+use super::{
+    bad_request,
+    bots::{self, Bot, Magic, parse_token},
+    error,
+    methods::{Done, Params, integer, text},
+};
+use crate::{World, web::Answer};
+
+/// The pictures' width and height.
+const SIDE: u32 = 160;
+const PATH: &str = "photos/file_0.png";
+
+fn file_id(bot: &Bot) -> String {
+    format!("AgACAgQAAx-{}-picture", bot.id)
+}
+
+/// A bot has one picture, its own; it knows no other users.
+pub(super) fn photos(bot: &Bot, params: &Params) -> Answer<Done> {
+    let user = integer(params, "user_id").ok_or_else(|| bad_request("invalid user_id specified"))?;
+    if user != bot.id {
+        return Err(bad_request("user not found"));
+    }
+    let size = json!({"file_id": file_id(bot), "file_unique_id": format!("AQAD-{}", bot.id),
+        "file_size": bot.picture().len(), "width": SIDE, "height": SIDE});
+    Ok(Done::plain(json!({"total_count": 1, "photos": [[size]]})))
+}
+
+pub(super) fn file(bot: &Bot, params: &Params) -> Answer<Done> {
+    let id = text(params, "file_id").unwrap_or_default();
+    if id != file_id(bot) {
+        return Err(bad_request("invalid file_id"));
+    }
+    Ok(Done::plain(json!({"file_id": id, "file_unique_id": format!("AQAD-{}", bot.id),
+        "file_size": bot.picture().len(), "file_path": PATH})))
+}
+
+/// `GET /file/bot<token>/<file_path>`.
+pub(super) async fn download(
+    State(world): State<World>,
+    Path((bot, path)): Path<(String, String)>,
+) -> Answer {
+    let token = bot.strip_prefix("bot").ok_or_else(|| error(404, "Not Found"))?;
+    let (id, magic) = parse_token(token)?;
+    if magic == Magic::Revoked {
+        return Err(error(401, "Unauthorized"));
+    }
+    let mut conn = world.db.acquire().await?;
+    let bot = bots::appear(&mut conn, id).await?;
+    if path != PATH {
+        return Err(error(404, "Not Found"));
+    }
+    // Telegram says no more of a file than that it is one.
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bot.picture()).into_response())
+}

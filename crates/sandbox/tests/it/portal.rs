@@ -1,0 +1,130 @@
+//! Products, customers, and the customer portal.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Receiver, World, expect, send, until};
+
+const TOKEN: &str = "polar_oat_test";
+const SESSIONS: &str = "/sandbox/polar/v1/customer-sessions/";
+
+/// A paid slot of `user-1`; answers the subscription.
+async fn paid(world: &World, receiver: &Receiver) -> Value {
+    let body = json!({"products": ["sandbox-byok"], "external_customer_id": "user-1",
+        "success_url": format!("{}/back", receiver.url)});
+    let checkout =
+        expect(201, world.post("/sandbox/polar/v1/checkouts/").bearer_auth(TOKEN).json(&body)).await;
+    send(world.http.post(format!("{}/pay", checkout["url"].as_str().unwrap()))).await;
+    subscription(world).await
+}
+
+async fn subscription(world: &World) -> Value {
+    let query = "/sandbox/polar/v1/subscriptions/?external_customer_id=user-1";
+    expect(200, world.get(query).bearer_auth(TOKEN)).await["items"][0].clone()
+}
+
+async fn text(request: reqwest::RequestBuilder) -> (u16, String) {
+    let answer = send(request).await;
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+/// Waits for the newest events, after so many.
+async fn events(receiver: &Receiver, after: usize, types: &[&str]) {
+    let found = until(|| async {
+        let hits = receiver.hits();
+        let told: Vec<_> =
+            hits.iter().skip(after).map(|hit| hit.json()["type"].as_str().unwrap().to_owned()).collect();
+        (told.len() >= types.len()).then_some(told)
+    })
+    .await;
+    assert_eq!(found, types);
+}
+
+#[tokio::test]
+async fn a_product_has_its_price_and_an_unknown_one_is_not_there() {
+    let world = World::start().await;
+    let product = |id: &str| world.get(&format!("/sandbox/polar/v1/products/{id}")).bearer_auth(TOKEN);
+    let managed = expect(200, product("sandbox-managed")).await;
+    assert_eq!(managed["recurring_interval"], "month");
+    let price = &managed["prices"][0];
+    assert_eq!((&price["amount_type"], &price["price_amount"]), (&json!("fixed"), &json!(2_900)));
+    expect(404, product("unknown-product")).await;
+}
+
+#[tokio::test]
+async fn a_customer_cancels_takes_it_back_and_changes_the_card() {
+    let (world, receiver) = (World::start().await, Receiver::start().await);
+    let open = |body: Value| world.post(SESSIONS).bearer_auth(TOKEN).json(&body);
+    let unknown = expect(422, open(json!({"external_customer_id": "user-1"}))).await;
+    assert_eq!(unknown["detail"][0]["loc"], json!(["body", "external_customer_id"]));
+    let bought = paid(&world, &receiver).await;
+    let id = bought["id"].as_str().unwrap();
+    let known =
+        expect(200, world.get("/sandbox/polar/v1/customers/external/user-1").bearer_auth(TOKEN)).await;
+    assert_eq!(known["id"], bought["customer_id"]);
+
+    let session = expect(
+        201,
+        open(json!({"external_customer_id": "user-1", "return_url": "https://reef.test/billing"})),
+    )
+    .await;
+    let portal = session["customer_portal_url"].as_str().unwrap();
+    let token = session["token"].as_str().unwrap();
+    assert!(token.starts_with("polar_cst_") && portal.ends_with(token), "{portal}");
+    let (status, page) = text(world.http.get(portal)).await;
+    assert_eq!(status, 200);
+    for part in
+        ["Invoice SANDBOX-", "https://reef.test/billing", "Visa ending in 4242", "renews on", "/cancel?"]
+    {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
+    let at = |path: &str| world.post(&format!("/sandbox/polar/portal{path}?customer_session_token={token}"));
+
+    let before = receiver.wait_for(10).await.len();
+    let cancel = format!("/subscriptions/{id}/cancel");
+    for _ in 0..2 {
+        assert_eq!(send(at(&cancel)).await.status(), 303, "pressed twice it is the same");
+    }
+    events(&receiver, before, &["subscription.updated", "subscription.canceled"]).await;
+    assert_eq!(subscription(&world).await["cancel_at_period_end"], true);
+    assert_eq!(send(at(&format!("/subscriptions/{id}/uncancel"))).await.status(), 303);
+    events(&receiver, before + 2, &["subscription.updated", "subscription.uncanceled"]).await;
+    expect(404, at(&format!("/subscriptions/{id}/revoke"))).await;
+
+    // With a card that is declined the renewal fails; a good one is charged at once.
+    let card = |digits: &'static str| at("/card").form(&[("card", digits)]);
+    assert_eq!(send(card("0341")).await.status(), 303);
+    expect(200, world.post(&format!("/sandbox/polar/subscriptions/{id}/renew"))).await;
+    assert_eq!(subscription(&world).await["status"], "past_due");
+    assert_eq!(send(card("4242")).await.status(), 303);
+    assert_eq!(subscription(&world).await["status"], "active");
+    let told = receiver.wait_for(before + 15).await;
+    assert_eq!(told.last().unwrap().json()["type"], "subscription.active");
+    expect(400, card("1")).await;
+}
+
+#[tokio::test]
+async fn a_portal_is_its_customers_alone() {
+    let (world, receiver) = (World::start().await, Receiver::start().await);
+    let bought = paid(&world, &receiver).await;
+    let id = bought["id"].as_str().unwrap();
+    // Somebody else, with a subscription of their own.
+    let body = json!({"products": ["sandbox-byok"], "external_customer_id": "user-2"});
+    let checkout =
+        expect(201, world.post("/sandbox/polar/v1/checkouts/").bearer_auth(TOKEN).json(&body)).await;
+    send(world.http.post(format!("{}/pay", checkout["url"].as_str().unwrap()))).await;
+    let theirs =
+        expect(201, world.post(SESSIONS).bearer_auth(TOKEN).json(&json!({"external_customer_id": "user-2"})))
+            .await;
+    let token = theirs["token"].as_str().unwrap();
+    let query = format!("customer_session_token={token}");
+    expect(404, world.post(&format!("/sandbox/polar/portal/subscriptions/{id}/cancel?{query}"))).await;
+    let orders =
+        expect(200, world.get("/sandbox/polar/v1/orders/?external_customer_id=user-1").bearer_auth(TOKEN))
+            .await;
+    let order = orders["items"][0]["id"].as_str().unwrap();
+    expect(404, world.get(&format!("/sandbox/polar/portal/orders/{order}?{query}"))).await;
+    for nonsense in ["", "?customer_session_token=polar_cst_nonsense"] {
+        assert_eq!(text(world.get(&format!("/sandbox/polar/portal{nonsense}"))).await.0, 401);
+    }
+    assert_eq!(subscription(&world).await["cancel_at_period_end"], false);
+}

@@ -1,0 +1,228 @@
+//! Trying a bot token and a model key before anything is deployed. Nothing is changed or kept.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reef_domain::input::{Parsed, UpdateInput};
+use reef_domain::wire::{ApiMode, Provider, Scope};
+use reef_domain::{Assistant, State, choice};
+use reef_store::Secrets;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::timeout;
+
+use super::secrets::bot_fingerprint;
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
+use crate::services::Services;
+
+const INVALID: &str = "Model provider/model combination is invalid";
+const UNPAID: &str = "Bots and models can be tried once the slot is paid";
+
+/// How long Telegram may take to say whose a token is.
+const BOT_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long it may take to give the picture, without which all is well.
+const PICTURE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a provider may take to look at a key.
+const MODEL_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long its model may take to say hello.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// What is to be tried; what is not given is taken from what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    /// The bot token.
+    Bot,
+    /// The model and its key.
+    Model,
+    /// Both.
+    All,
+}
+
+/// What was found, each of what was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preflight {
+    /// Of the bot token.
+    pub bot: Option<BotFinding>,
+    /// Of the model and its key.
+    pub model: Option<ModelFinding>,
+}
+
+/// What was found of a bot token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BotFinding {
+    /// There is none.
+    Missing,
+    /// It opens this bot.
+    Good {
+        /// Whose it is.
+        bot: BotIdentity,
+        /// The bot's picture as a `data:` URL.
+        picture: Option<String>,
+    },
+    /// It opens this bot, but another assistant holds it.
+    InUse {
+        /// Whose it is.
+        bot: BotIdentity,
+    },
+    /// Telegram refuses it.
+    Rejected,
+    /// Telegram did not answer in time.
+    NoAnswer,
+}
+
+/// What was found of a model and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelFinding {
+    /// A model or a key is missing.
+    Missing,
+    /// A managed assistant may use the model; Reef brings the key.
+    Managed,
+    /// The key opens the model.
+    Good {
+        /// What the model said, if it answered in time.
+        answer: Option<String>,
+    },
+    /// The provider refuses the key.
+    KeyRejected,
+    /// The provider does not offer the model to this key.
+    Unavailable,
+    /// The key opens the model, but nothing is left to spend.
+    OutOfCredit,
+    /// The provider did not answer in time.
+    NoAnswer,
+}
+
+/// Which secrets a slot keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// A bot token.
+    pub bot_token: bool,
+    /// A model key.
+    pub model_key: bool,
+}
+
+impl Services {
+    /// Tries what is given, else what is kept, with the vendors, at the same time and for seconds at most.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`],
+    /// [`Error::InvalidState`] for an unpaid slot, [`Error::RateLimited`].
+    #[tracing::instrument(name = "preflight", skip_all)]
+    pub async fn preflight(
+        &self,
+        caller: &Caller,
+        id: &str,
+        input: Parsed<UpdateInput>,
+        what: Try,
+    ) -> Result<Preflight, Error> {
+        let assistant = self.find(caller, Scope::Write, id).await?;
+        let input = input.map_err(Error::InvalidRequest)?;
+        if assistant.state == State::PendingPayment {
+            let current = assistant.state.status();
+            return Err(Error::InvalidState { message: UNPAID, current, allowed: &[] });
+        }
+        self.may_check(caller.user_id).await?;
+        let secrets = self.store().read().await?.secrets(assistant.id).await?;
+        let bot = async {
+            if what == Try::Model {
+                return Ok(None);
+            }
+            self.try_bot(&assistant, &secrets, input.telegram_bot_token.clone()).await.map(Some)
+        };
+        let model = async {
+            if what == Try::Bot {
+                return Ok(None);
+            }
+            self.try_model(&assistant, &secrets, &input).await.map(Some)
+        };
+        let (bot, model) = tokio::join!(bot, model);
+        Ok(Preflight { bot: bot?, model: model? })
+    }
+
+    async fn try_bot(
+        &self,
+        a: &Assistant,
+        secrets: &Secrets,
+        given: Option<String>,
+    ) -> Result<BotFinding, Error> {
+        let token = match given {
+            Some(token) => SecretString::from(token),
+            None => match self.open_bot_token(a.id, secrets)? {
+                Some(token) => token,
+                None => return Ok(BotFinding::Missing),
+            },
+        };
+        let telegram = &self.ports().telegram;
+        let bot = match timeout(BOT_TIMEOUT, telegram.get_me(&token)).await {
+            Ok(Ok(bot)) => bot,
+            Ok(Err(TelegramError::TokenRejected)) => return Ok(BotFinding::Rejected),
+            Ok(Err(_)) | Err(_) => return Ok(BotFinding::NoAnswer),
+        };
+        let fingerprint = bot_fingerprint(token.expose_secret());
+        let mut tx = self.store().read().await?;
+        let is_taken = tx.bot_is_taken(&fingerprint, a.id, Some(a.user_id)).await?
+            || tx.bot_runs_elsewhere(&fingerprint, a.id).await?;
+        drop(tx);
+        if is_taken {
+            return Ok(BotFinding::InUse { bot });
+        }
+        let picture = timeout(PICTURE_TIMEOUT, telegram.picture(&token, bot.id)).await;
+        let picture = picture.ok().and_then(Result::ok).flatten();
+        let picture = picture.map(|picture| {
+            format!("data:{};base64,{}", picture.media_type, BASE64_STANDARD.encode(picture.bytes))
+        });
+        Ok(BotFinding::Good { bot, picture })
+    }
+
+    async fn try_model(
+        &self,
+        a: &Assistant,
+        secrets: &Secrets,
+        input: &UpdateInput,
+    ) -> Result<ModelFinding, Error> {
+        let catalog = self.catalog().await?;
+        let choice = choice::of_update(&catalog, a.mode, &a.config, input)
+            .map_err(|issues| Error::InvalidInput { message: INVALID, issues })?;
+        let (Some(provider), Some(model)) = (choice.provider, choice.model_id) else {
+            return Ok(ModelFinding::Missing);
+        };
+        if a.mode == ApiMode::Managed {
+            return Ok(ModelFinding::Managed);
+        }
+        let kept = || self.open_model_key(a.id, secrets);
+        let key = choice.model_api_key.map(SecretString::from).map_or_else(kept, |key| Ok(Some(key)))?;
+        let Some(key) = key else { return Ok(ModelFinding::Missing) };
+        Ok(self.ask_model(provider, &model, &key).await)
+    }
+
+    /// The check that a deployment makes, then a word from the model.
+    async fn ask_model(&self, provider: Provider, model: &str, key: &SecretString) -> ModelFinding {
+        let models = &self.ports().models;
+        match timeout(MODEL_TIMEOUT, models.check(provider, model, key)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(ModelCheckError::KeyRejected)) => return ModelFinding::KeyRejected,
+            Ok(Err(ModelCheckError::ModelUnavailable)) => return ModelFinding::Unavailable,
+            Ok(Err(ModelCheckError::Unavailable(_))) | Err(_) => return ModelFinding::NoAnswer,
+        }
+        match timeout(GREETING_TIMEOUT, models.greet(provider, model, key)).await {
+            Ok(Ok(answer)) => ModelFinding::Good { answer: Some(answer) },
+            Ok(Err(GreetError::KeyRejected)) => ModelFinding::KeyRejected,
+            Ok(Err(GreetError::ModelUnavailable)) => ModelFinding::Unavailable,
+            Ok(Err(GreetError::OutOfCredit)) => ModelFinding::OutOfCredit,
+            // The key is good: a slow or busy model is no obstacle.
+            Ok(Err(GreetError::NoAnswer(_))) | Err(_) => ModelFinding::Good { answer: None },
+        }
+    }
+
+    /// Which secrets an assistant keeps, sealed.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
+    pub async fn kept_secrets(&self, caller: &Caller, id: &str) -> Result<Kept, Error> {
+        let assistant = self.find(caller, Scope::Read, id).await?;
+        let secrets = self.store().read().await?.secrets(assistant.id).await?;
+        Ok(Kept { bot_token: secrets.bot_token.is_some(), model_key: secrets.model_key.is_some() })
+    }
+}

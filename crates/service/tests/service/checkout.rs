@@ -1,0 +1,187 @@
+//! Buying by a form once, and going on with a checkout.
+
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::{ApiMode, PaymentStatus, Status};
+use reef_service::Error;
+use reef_service::assistants::{GoOn, PaymentStanding};
+use reef_service::ports::PaymentError;
+use reef_service::testing::TestServices;
+use reef_store::on_both_databases;
+
+use crate::support::{HOUR, SECOND};
+
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+fn down() -> PaymentError {
+    PaymentError::Unavailable("no answer".into())
+}
+
+/// The only slot's id.
+async fn only_slot(t: &TestServices, me: &reef_service::Caller) -> AssistantId {
+    let slots = t.services.unpaid(me).await.unwrap();
+    let [slot] = slots.as_slice() else { panic!("{} slots", slots.len()) };
+    AssistantId::parse(&slot.id).unwrap()
+}
+
+on_both_databases! {
+    async fn a_form_sent_twice_buys_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let token = t.services.form_token();
+        let gate = t.payments.script.hold("create_checkout");
+        let buy = || t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &token);
+        // The second click comes while the first one's checkout is being made.
+        let (first, second, ()) = tokio::join!(buy(), buy(), async {
+            gate.reached().await;
+            gate.open();
+        });
+        let first = first.unwrap();
+        assert!(matches!(&first, GoOn::Checkout(url) if url.starts_with("https://polar.test/")), "{first:?}");
+        assert_eq!(second.unwrap(), first);
+        // And hours later, from a page that was kept open.
+        t.clock.advance(HOUR);
+        assert_eq!(buy().await.unwrap(), first);
+        assert_eq!(t.payments.checkouts().len(), 1);
+        only_slot(&t, &me).await;
+        // Another choice, and another page, are other orders; somebody else's form is theirs.
+        t.services.purchase_by_form(&me, Ok(ApiMode::Managed), &token).await.unwrap();
+        t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &t.services.form_token()).await.unwrap();
+        let other = t.user().await;
+        assert_ne!(t.services.purchase_by_form(&other, Ok(ApiMode::Byok), &token).await.unwrap(), first);
+        assert_eq!(t.payments.checkouts().len(), 4);
+        t.finish().await;
+    }
+
+    async fn a_form_that_bought_nothing_can_be_sent_again_and_one_that_is_paid_leads_to_its_slot(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let token = t.services.form_token();
+        t.payments.script.fail("create_checkout", 1, down);
+        let buy = || t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &token);
+        assert!(matches!(buy().await, Err(Error::PaymentProviderUnavailable)));
+        assert!(t.services.unpaid(&me).await.unwrap().is_empty());
+        buy().await.unwrap();
+        let id = only_slot(&t, &me).await;
+        t.pay(id).await;
+        t.payments.set_checkout(id, "succeeded");
+        assert_eq!(buy().await.unwrap(), GoOn::Slot(id));
+        for bad in ["", "a b", &"x".repeat(65)] {
+            let refused = t.services.purchase_by_form(&me, Ok(ApiMode::Byok), bad).await;
+            assert!(matches!(refused, Err(Error::InvalidRequest(_))), "{bad:?}");
+        }
+        t.finish().await;
+    }
+
+    async fn an_open_checkout_is_gone_on_with_and_a_closed_one_replaced_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let bought = t.services.purchase(&me, Ok(ApiMode::Byok)).await.unwrap();
+        let id = bought.id.to_string();
+        let go_on = || t.services.resume_checkout(&me, &id);
+        assert_eq!(go_on().await.unwrap(), GoOn::Checkout(bought.checkout_url.clone()));
+        // Polar's own page says how it stands.
+        t.payments.script.fail("checkout", 1, down);
+        assert_eq!(go_on().await.unwrap(), GoOn::Checkout(bought.checkout_url.clone()));
+        assert_eq!(t.payments.checkouts().len(), 1);
+
+        // The next day it has expired, and nobody asks about it any more.
+        t.payments.set_checkout(bought.id, "expired");
+        t.clock.advance(DAY);
+        while t.services.reconcile_due().await.unwrap() > 0 { t.clock.advance(HOUR); }
+        let gate = t.payments.script.hold("create_checkout");
+        let (one, two, ()) = tokio::join!(go_on(), go_on(), async {
+            gate.reached().await;
+            gate.open();
+        });
+        let renewed = one.unwrap();
+        assert_eq!(two.unwrap(), renewed);
+        assert_ne!(renewed, GoOn::Checkout(bought.checkout_url));
+        let made = t.payments.checkouts();
+        assert_eq!(made.iter().map(|new| new.assistant_id).collect::<Vec<_>>(), [bought.id, bought.id]);
+
+        // Paid there, it is found by asking, too.
+        t.payments.put_subscription(serde_json::json!({
+            "id": TestServices::subscription_of(bought.id), "status": "active",
+            "metadata": {"assistant_id": id}, "current_period_end": "2026-04-13T12:03:21.456Z",
+        }));
+        t.payments.set_last_checkout(bought.id, "succeeded");
+        t.clock.advance(20 * SECOND);
+        assert_eq!(t.services.reconcile_due().await.unwrap(), 1);
+        t.run().await;
+        assert_eq!(t.status(&me, bought.id).await, Status::Purchased);
+        assert_eq!(go_on().await.unwrap(), GoOn::Slot(bought.id));
+        assert!(t.services.unpaid(&me).await.unwrap().is_empty());
+        let other = t.user().await;
+        assert!(matches!(t.services.resume_checkout(&other, &id).await, Err(Error::NotFound)));
+        t.finish().await;
+    }
+
+    async fn a_new_checkout_that_cannot_be_made_leaves_the_slot_to_be_tried_again(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot(&me).await;
+        t.payments.set_checkout(id, "failed");
+        t.payments.script.fail("create_checkout", 1, down);
+        let go_on = || async { t.services.resume_checkout(&me, &id.to_string()).await };
+        assert!(matches!(go_on().await, Err(Error::PaymentProviderUnavailable)));
+        assert_eq!(only_slot(&t, &me).await, id);
+        assert!(matches!(go_on().await.unwrap(), GoOn::Checkout(_)));
+        assert_eq!(t.payments.checkouts().len(), 2);
+        t.finish().await;
+    }
+
+    async fn who_comes_back_is_told_how_the_payment_stands(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot(&me).await;
+        let standing = || async { t.services.payment_standing(&me, &id.to_string()).await.unwrap() };
+        assert_eq!(standing().await, Some(PaymentStanding::Open));
+        for (status, expected) in [
+            ("confirmed", PaymentStanding::Confirming),
+            ("succeeded", PaymentStanding::Confirming),
+            ("expired", PaymentStanding::Closed),
+        ] {
+            t.payments.set_checkout(id, status);
+            assert_eq!(standing().await, Some(expected), "{status}");
+        }
+        assert_eq!(t.record(&me, id).await.payment_status, PaymentStatus::Pending, "looking grants nothing");
+        t.payments.script.fail("checkout", 1, down);
+        assert_eq!(standing().await, Some(PaymentStanding::Unknown));
+        // Whoever looks without end is not asked for without end.
+        t.payments.set_checkout(id, "open");
+        while standing().await != Some(PaymentStanding::Unknown) {}
+        t.clock.advance(61 * SECOND);
+        assert_eq!(standing().await, Some(PaymentStanding::Open));
+        t.pay(id).await;
+        assert_eq!(standing().await, None);
+        t.finish().await;
+    }
+
+    async fn prices_are_known_while_polar_is_away_for_a_day(db: TestStore) {
+        let t = TestServices::with(db, |config| config.product_managed = None);
+        assert_eq!(t.services.prices(), reef_service::Prices::default());
+        t.services.refresh_prices().await.unwrap();
+        let known = t.services.prices();
+        assert_eq!(known.byok.as_ref().map(|price| price.amount), Some(1_900));
+        assert_eq!(known.managed, None, "it is not sold");
+        t.payments.script.fail("price", 1, down);
+        t.clock.advance(DAY - SECOND);
+        assert!(t.services.refresh_prices().await.is_err());
+        assert_eq!(t.services.prices(), known);
+        t.clock.advance(SECOND);
+        assert_eq!(t.services.prices().byok, None);
+        t.finish().await;
+    }
+
+    async fn the_portal_is_opened_for_each_click(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let url = t.services.open_portal(&me).await.unwrap().unwrap();
+        assert!(url.contains(&me.user_id.to_string()) && url.ends_with("https://reef.example/billing"), "{url}");
+        t.payments.script.fail("open_portal", 1, down);
+        assert!(matches!(t.services.open_portal(&me).await, Err(Error::PaymentProviderUnavailable)));
+        t.payments.forget_customers();
+        assert_eq!(t.services.open_portal(&me).await.unwrap(), None);
+        t.finish().await;
+    }
+}

@@ -1,0 +1,165 @@
+//! Trying a bot and a model before anything is deployed, and activating with what was kept.
+
+use reef_domain::input::UpdateInput;
+use reef_domain::wire::{ApiMode, Status};
+use reef_service::assistants::{BotFinding, Kept, ModelFinding, Try};
+use reef_service::ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
+use reef_service::testing::{MODEL, TestServices, bot_token, model_key};
+use reef_service::{Caller, Error};
+use reef_store::on_both_databases;
+use serde_json::{Map, Value, json};
+
+fn bot_only(number: u64) -> UpdateInput {
+    UpdateInput { telegram_bot_token: Some(bot_token(number)), ..UpdateInput::default() }
+}
+
+fn whole(number: u64) -> UpdateInput {
+    UpdateInput {
+        model_provider: Some("anthropic".into()),
+        model_id: Some(MODEL.into()),
+        model_api_key: Some(model_key(number)),
+        ..bot_only(number)
+    }
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("not an object: {other}"),
+    }
+}
+
+async fn found(t: &TestServices, me: &Caller, id: &str, input: UpdateInput) -> (BotFinding, ModelFinding) {
+    let found = t.services.preflight(me, id, Ok(input), Try::All).await.unwrap();
+    (found.bot.unwrap(), found.model.unwrap())
+}
+
+on_both_databases! {
+    async fn what_is_found_is_said_of_each_and_nothing_is_kept(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let slot = t.paid(&me).await;
+        let id = slot.to_string();
+        let before = t.record(&me, slot).await;
+        let bot = BotIdentity { id: 7, username: "bot7_bot".into(), name: "Bot 7".into() };
+        let good_bot = BotFinding::Good { bot: bot.clone(), picture: Some("data:image/png;base64,AQID".into()) };
+        let hello = ModelFinding::Good { answer: Some(format!("Hello from {MODEL}.")) };
+        assert_eq!(found(&t, &me, &id, whole(7)).await, (good_bot.clone(), hello.clone()));
+        assert_eq!(found(&t, &me, &id, bot_only(7)).await, (good_bot, ModelFinding::Missing));
+        assert_eq!(
+            found(&t, &me, &id, UpdateInput::default()).await,
+            (BotFinding::Missing, ModelFinding::Missing)
+        );
+        let only_bot = t.services.preflight(&me, &id, Ok(whole(7)), Try::Bot).await.unwrap();
+        assert!(only_bot.bot.is_some() && only_bot.model.is_none());
+
+        // A picture, or words, that do not come are no obstacle.
+        t.telegram.script.fail("picture", 1, || TelegramError::Unavailable("down".into()));
+        t.models.greet_script.fail("greet", 1, || GreetError::NoAnswer("slow".into()));
+        let (found_bot, found_model) = found(&t, &me, &id, whole(7)).await;
+        assert_eq!(found_bot, BotFinding::Good { bot, picture: None });
+        assert_eq!(found_model, ModelFinding::Good { answer: None });
+
+        t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+        t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+        assert_eq!(
+            found(&t, &me, &id, whole(7)).await,
+            (BotFinding::Rejected, ModelFinding::KeyRejected)
+        );
+        t.telegram.script.fail("get_me", 1, || TelegramError::RateLimited { seconds: 9 });
+        t.models.script.fail("check", 1, || ModelCheckError::ModelUnavailable);
+        assert_eq!(
+            found(&t, &me, &id, whole(7)).await,
+            (BotFinding::NoAnswer, ModelFinding::Unavailable)
+        );
+        t.models.greet_script.fail("greet", 1, || GreetError::OutOfCredit);
+        assert_eq!(found(&t, &me, &id, whole(7)).await.1, ModelFinding::OutOfCredit);
+
+        assert_eq!(t.record(&me, slot).await, before);
+        assert_eq!(t.services.kept_secrets(&me, &id).await.unwrap(), Kept::default());
+        assert!(t.telegram.webhook(&bot_token(7)).is_none());
+        t.finish().await;
+    }
+
+    async fn a_bot_that_answers_elsewhere_is_in_use(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, somebody) = (t.user().await, t.user().await);
+        let theirs = t.paid(&somebody).await;
+        t.activate(&somebody, theirs).await.unwrap();
+        t.run().await;
+        let number = t.number() - 1;
+        let mine = t.paid(&me).await.to_string();
+        let (bot, _) = found(&t, &me, &mine, whole(number)).await;
+        assert!(matches!(&bot, BotFinding::InUse { bot } if bot.id == i64::try_from(number).unwrap()), "{bot:?}");
+        t.finish().await;
+    }
+
+    async fn only_a_paid_slot_of_ones_own_is_tried_and_not_without_end(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, somebody) = (t.user().await, t.user().await);
+        let unpaid = t.slot(&me).await.to_string();
+        let refused = t.services.preflight(&me, &unpaid, Ok(whole(1)), Try::All).await;
+        assert!(matches!(refused, Err(Error::InvalidState { .. })), "{refused:?}");
+        let paid = t.paid(&me).await.to_string();
+        let refused = t.services.preflight(&somebody, &paid, Ok(whole(1)), Try::All).await;
+        assert!(matches!(refused, Err(Error::NotFound)));
+        let unknown = UpdateInput { model_id: Some("clawd".into()), ..whole(1) };
+        let refused = t.services.preflight(&me, &paid, Ok(unknown), Try::Model).await;
+        assert!(matches!(refused, Err(Error::InvalidInput { .. })));
+        let refused = loop {
+            let tried = t.services.preflight(&me, &paid, Ok(bot_only(1)), Try::Bot).await;
+            if let Err(error) = tried { break error; }
+        };
+        assert!(matches!(refused, Error::RateLimited { .. }), "{refused:?}");
+        t.finish().await;
+    }
+
+    async fn managed_assistants_need_no_key(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let slot = t.slot_of(&me, ApiMode::Managed).await;
+        t.pay(slot).await;
+        let model = UpdateInput { model_id: Some("openrouter/auto".into()), ..UpdateInput::default() };
+        assert_eq!(found(&t, &me, &slot.to_string(), model).await.1, ModelFinding::Managed);
+        t.finish().await;
+    }
+
+    async fn secrets_that_were_kept_need_not_be_typed_again(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let slot = t.paid(&me).await;
+        let id = slot.to_string();
+        t.services.update(&me, &id, Ok(whole(7))).await.unwrap();
+        assert_eq!(t.status(&me, slot).await, Status::Purchased);
+        assert_eq!(
+            t.services.kept_secrets(&me, &id).await.unwrap(),
+            Kept { bot_token: true, model_key: true }
+        );
+        let (bot, model) = found(&t, &me, &id, UpdateInput::default()).await;
+        assert!(matches!(bot, BotFinding::Good { .. }) && matches!(model, ModelFinding::Good { .. }));
+
+        // A kept key goes to no other provider.
+        let body = json!({"name": "Coral", "modelProvider": "openai", "modelId": "gpt-5.5"});
+        let refused = t.services.activate_with_kept(&me, &id, map(body)).await;
+        let paths: Vec<_> = refused.unwrap_err().issues().iter().map(|issue| issue.path.clone()).collect();
+        assert_eq!(paths, ["modelApiKey"]);
+
+        let body = json!({"name": "Coral", "modelProvider": "anthropic", "modelId": MODEL});
+        t.services.activate_with_kept(&me, &id, map(body)).await.unwrap();
+        assert_eq!(t.services.active_bot(&me, &id).await.unwrap(), None, "not yet");
+        t.run().await;
+        assert_eq!(t.status(&me, slot).await, Status::Active);
+        assert_eq!(t.models.checked().last().map(|(_, _, key)| key.clone()), Some(model_key(7)));
+        let bot = t.services.active_bot(&me, &id).await.unwrap().unwrap();
+        assert_eq!((bot.bot_id, bot.bot_username.as_str()), (7, "bot7_bot"));
+        // What is typed goes before what is kept.
+        let other = t.paid(&me).await;
+        t.services.update(&me, &other.to_string(), Ok(whole(8))).await.unwrap();
+        let body = json!({"name": "Pearl", "modelProvider": "anthropic", "modelId": MODEL,
+            "telegramBotToken": bot_token(9), "modelApiKey": model_key(9)});
+        t.services.activate_with_kept(&me, &other.to_string(), map(body)).await.unwrap();
+        t.run().await;
+        assert_eq!(t.services.active_bot(&me, &other.to_string()).await.unwrap().unwrap().bot_id, 9);
+        t.finish().await;
+    }
+}
