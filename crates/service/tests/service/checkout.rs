@@ -18,9 +18,9 @@ fn down() -> PaymentError {
 
 /// The only slot's id.
 async fn only_slot(t: &TestServices, me: &reef_service::Caller) -> AssistantId {
-    let slots = t.services.unpaid(me).await.unwrap();
+    let slots = t.services.unpaid(me).await.expect("a list");
     let [slot] = slots.as_slice() else { panic!("{} slots", slots.len()) };
-    AssistantId::parse(&slot.id).unwrap()
+    AssistantId::parse(&slot.id).expect("an id")
 }
 
 on_both_databases! {

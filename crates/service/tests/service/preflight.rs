@@ -30,8 +30,8 @@ fn map(value: Value) -> Map<String, Value> {
 }
 
 async fn found(t: &TestServices, me: &Caller, id: &str, input: UpdateInput) -> (BotFinding, ModelFinding) {
-    let found = t.services.preflight(me, id, Ok(input), Try::All).await.unwrap();
-    (found.bot.unwrap(), found.model.unwrap())
+    let found = t.services.preflight(me, id, Ok(input), Try::All).await.expect("findings");
+    (found.bot.expect("the bot was tried"), found.model.expect("the model was tried"))
 }
 
 on_both_databases! {
