@@ -2,6 +2,7 @@
 //!
 //! The crate compiles for the browser too, which validates and draws with the very same code.
 
+pub mod actions;
 pub mod address;
 pub mod assistant;
 #[cfg(feature = "callback-url")]
@@ -15,7 +16,9 @@ pub mod ids;
 pub mod input;
 pub mod json;
 pub mod page;
+pub mod search;
 pub mod state;
+pub mod steps;
 pub mod text;
 pub mod timestamp;
 pub mod usd;

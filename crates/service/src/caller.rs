@@ -60,4 +60,15 @@ impl Caller {
         };
         if allowed { Ok(()) } else { Err(Error::Forbidden { needed: scope }) }
     }
+
+    /// As [`Self::require`], for what concerns all of the account's assistants together.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] also for a key that is limited to single assistants.
+    pub const fn require_for_all(&self, scope: Scope) -> Result<(), Error> {
+        if self.grant().is_some() {
+            return Err(Error::Forbidden { needed: scope });
+        }
+        self.require(scope)
+    }
 }

@@ -1,7 +1,7 @@
 //! A unit of work: one conditional update, its event, its callbacks and its jobs, in one transaction;
 //! then, and only then, the news.
 
-use reef_domain::ids::{AssistantId, DeliveryId, EventId, JobId};
+use reef_domain::ids::{AssistantId, DeliveryId, EventId, JobId, UserId};
 use reef_domain::wire::{ApiMode, Status};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow, Tx};
@@ -145,6 +145,11 @@ impl Work<'_> {
     /// Notes that an assistant has changed in a way that [`Self::save`] does not see.
     pub fn changed(&mut self, a: &Assistant) {
         self.changed.push(Changed { user_id: a.user_id, assistant_id: a.id });
+    }
+
+    /// As [`Self::changed`], for an assistant that may be gone.
+    pub fn changed_of(&mut self, user_id: UserId, assistant_id: AssistantId) {
+        self.changed.push(Changed { user_id, assistant_id });
     }
 
     /// Enqueues a job to run as soon as this is committed.

@@ -13,7 +13,7 @@ use crate::tx::{Tx, dialect, execute, fetch_optional};
 mod beside;
 mod lists;
 
-pub use beside::{BotRow, Secrets};
+pub use beside::{BotRow, PendingChange, Secrets};
 
 #[derive(FromRow)]
 struct Row {

@@ -7,6 +7,9 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
+/// How many tries of a delivery are remembered: a schedule has ten, and it may be sent again.
+const ATTEMPTS_KEPT: i64 = 50;
+
 /// How a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryState {
@@ -64,8 +67,27 @@ pub struct DeliveryRow {
 /// What came of one try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
+    /// When it began.
+    pub tried_at: Timestamp,
     /// How the delivery stands after it.
     pub state: DeliveryState,
+    /// HTTP status, when there was one.
+    pub status: Option<i64>,
+    /// What went wrong, in our words.
+    pub error: Option<String>,
+}
+
+/// One try, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct AttemptRow {
+    /// Of which delivery.
+    pub delivery_id: DeliveryId,
+    /// Which try, from 1; goes on growing when the delivery is sent again.
+    pub number: i64,
+    /// When it began.
+    pub tried_at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub took_ms: i64,
     /// HTTP status, when there was one.
     pub status: Option<i64>,
     /// What went wrong, in our words.
@@ -142,7 +164,7 @@ impl Tx {
         row.map(DeliveryRow::try_from).transpose()
     }
 
-    /// Notes what came of a try.
+    /// Notes what came of a try that has ended now; the newest fifty of a delivery are remembered.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -163,7 +185,47 @@ impl Tx {
             &attempt.error,
             finished,
         );
+        let took_ms = i64::try_from(now.since(attempt.tried_at).as_millis()).unwrap_or(i64::MAX);
+        execute!(
+            self,
+            "insert into delivery_attempts (delivery_id, number, tried_at, took_ms, status, error)
+             select id, (select coalesce(max(number), 0) + 1 from delivery_attempts where delivery_id = $1), $2, $3, $4, $5
+             from deliveries where id = $1",
+            id,
+            attempt.tried_at,
+            took_ms,
+            attempt.status,
+            &attempt.error,
+        );
+        execute!(
+            self,
+            "delete from delivery_attempts where delivery_id = $1
+               and number <= (select max(number) from delivery_attempts where delivery_id = $1) - $2",
+            id,
+            ATTEMPTS_KEPT,
+        );
         Ok(())
+    }
+
+    /// The tries of an assistant's newest `deliveries` deliveries, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn attempts_of(
+        &mut self,
+        assistant: AssistantId,
+        deliveries: i64,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        Ok(fetch_all!(
+            self,
+            AttemptRow,
+            "select delivery_id, number, tried_at, took_ms, status, error from delivery_attempts
+             where delivery_id in (select id from deliveries where assistant_id = $1
+                                   order by created_at desc, sequence desc, id desc limit $2)
+             order by number desc, delivery_id",
+            assistant,
+            deliveries,
+        ))
     }
 
     /// Opens a delivery again, as if it had not been tried.

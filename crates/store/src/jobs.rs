@@ -290,6 +290,20 @@ impl Tx {
         ))
     }
 
+    /// When the job with this dedup key runs next; `None` when there is none that waits or runs.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn job_due(&mut self, dedup_key: &str) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<(Timestamp,)> = fetch_optional!(
+            self,
+            (Timestamp,),
+            "select run_at from jobs where dedup_key = $1 and dead_at is null",
+            dedup_key
+        );
+        Ok(row.map(|(run_at,)| run_at))
+    }
+
     /// How many jobs wait or run, and how many were given up.
     ///
     /// # Errors

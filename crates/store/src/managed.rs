@@ -179,7 +179,7 @@ impl Tx {
     pub async fn drop_managed_key(&mut self, id: AssistantId, hash: &str) -> Result<(), StoreError> {
         execute!(
             self,
-            "update assistants set model_key = null, managed_key_hash = null
+            "update assistants set model_key = null, managed_key_hash = null, model_key_mark = null, model_key_set_at = null
              where id = $1 and managed_key_hash = $2",
             id,
             hash,

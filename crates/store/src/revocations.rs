@@ -5,7 +5,7 @@ use reef_domain::ids::AssistantId;
 use sqlx::FromRow;
 
 use crate::error::StoreError;
-use crate::tx::{Tx, execute, fetch_optional};
+use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
 /// A subscription that Reef ends.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -71,6 +71,25 @@ impl Tx {
             "select subscription_id, assistant_id, reason, asked_at, confirmed_at from revocations
              where subscription_id = $1",
             subscription,
+        ))
+    }
+
+    /// The revocations of a slot's subscriptions, oldest first; a slot has one, seldom two.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn revocations_of(
+        &mut self,
+        assistant: AssistantId,
+        limit: i64,
+    ) -> Result<Vec<RevocationRow>, StoreError> {
+        Ok(fetch_all!(
+            self,
+            RevocationRow,
+            "select subscription_id, assistant_id, reason, asked_at, confirmed_at from revocations
+             where assistant_id = $1 order by asked_at, subscription_id limit $2",
+            assistant,
+            limit,
         ))
     }
 

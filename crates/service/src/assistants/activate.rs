@@ -4,10 +4,11 @@ use reef_domain::choice;
 use reef_domain::input::{self, ActivateInput, Parsed};
 use reef_domain::state::Event;
 use reef_domain::wire::{ApiMode, AssistantRecord, Provider, Scope};
-use reef_domain::{Assistant, Issue, callback_url};
+use reef_domain::{Assistant, callback_url};
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
+use super::change::bot_in_use;
 use super::secrets::bot_fingerprint;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -119,12 +120,7 @@ impl Services {
         // Of two assistants of one owner that take the same bot at once, the second has to see the first.
         work.tx.lock_user(a.user_id).await?;
         if work.tx.bot_is_taken(&bot_fingerprint(token), a.id, Some(a.user_id)).await? {
-            let issue = Issue::new(
-                "telegramBotToken",
-                "in_use",
-                "Another of your assistants uses this bot; stop it first.",
-            );
-            return Err(Error::InvalidInput { message: "The bot is in use", issues: vec![issue] });
+            return Err(bot_in_use());
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ use crate::idempotency::Done;
 use crate::jobs::Job;
 use crate::services::Services;
 
+use super::receipt::receipt_of;
+
 const NOT_REMOVED: &str = "Failed to delete deployed worker before deleting assistant";
 /// How often a deletion starts over because another change came between.
 const TRIES: usize = 20;
@@ -46,6 +48,7 @@ impl Services {
                 continue;
             }
             let secrets = work.tx.secrets(last.id).await?;
+            work.tx.insert_receipt(&receipt_of(&last, &secrets, work.now)).await?;
             last.sequence += 1;
             let status = last.state.status();
             work.tell(&last, EventKind::Deleted, Some(status)).await?;

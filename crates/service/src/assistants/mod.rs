@@ -1,12 +1,16 @@
 //! Assistants: one file a use case.
 
 mod activate;
+mod callbacks;
+mod change;
 mod checkout;
 mod delete;
 mod preflight;
 mod purchase;
+mod receipt;
 mod redeploy;
 mod removal;
+mod search;
 mod secrets;
 mod stop;
 mod timeline;
@@ -16,8 +20,12 @@ mod view;
 pub(crate) use removal::{REMOVAL_TIMEOUT, worker_ref};
 pub(crate) use secrets::{BOT_TOKEN, MODEL_KEY};
 
+pub use callbacks::{CALLBACKS_SHOWN, Callback};
+pub use change::Change;
 pub use checkout::{GoOn, PaymentStanding};
 pub use preflight::{BotFinding, Kept, ModelFinding, Preflight, Try};
 pub use purchase::Purchased;
+pub use receipt::{End, KEPT_FOR as RECEIPT_KEPT_FOR, Receipt, SubscriptionEnd};
+pub use search::{Found, PAGE};
 pub use timeline::{SHOWN_MAX, TimelineEntry, callback_type};
-pub use view::{Details, UNPAID_SHOWN_FOR};
+pub use view::{Details, KeptSecret, UNPAID_SHOWN_FOR};

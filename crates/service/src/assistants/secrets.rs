@@ -16,6 +16,11 @@ pub(crate) const MODEL_KEY: &str = "assistants.model_key";
 /// What a hash of a bot token is a hash of.
 const BOT_TOKEN_PURPOSE: &str = "reef bot token";
 
+/// What the mark of a secret is derived for.
+const MARK_PURPOSE: &str = "reef secret mark";
+/// The length of a mark, in hexadecimal digits.
+const MARK_LENGTH: usize = 8;
+
 /// Known without any key, so that equal tokens are found.
 pub(crate) fn bot_fingerprint(token: &str) -> Vec<u8> {
     fingerprint(BOT_TOKEN_PURPOSE, token)
@@ -33,11 +38,17 @@ impl Services {
             let place = Place { column, row: &id };
             secret.map(|secret| self.vault().seal(secret, place, &*self.ports().entropy)).transpose()
         };
+        let mark =
+            |secret: &str| self.vault().derive(MARK_PURPOSE, secret).chars().take(MARK_LENGTH).collect();
         Ok(Secrets {
             bot_token: seal(BOT_TOKEN, bot_token).map_err(Error::internal)?,
             bot_fingerprint: bot_token.map(bot_fingerprint),
             model_key: seal(MODEL_KEY, model_key).map_err(Error::internal)?,
             managed_key_hash: None,
+            bot_token_mark: bot_token.map(mark),
+            bot_token_set_at: bot_token.map(|_| self.now()),
+            model_key_mark: model_key.map(mark),
+            model_key_set_at: model_key.map(|_| self.now()),
         })
     }
 

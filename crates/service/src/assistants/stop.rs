@@ -5,6 +5,7 @@ use reef_domain::assistant::NotNow;
 use reef_domain::input::Parsed;
 use reef_domain::state::{Event, State};
 use reef_domain::wire::{AssistantRecord, Scope};
+use reef_store::PendingChange;
 
 use crate::caller::Caller;
 use crate::error::Error;
@@ -24,6 +25,17 @@ impl Services {
     /// [`Error::WorkerDeleteFailed`] with everything as it was when the worker may still be there.
     #[tracing::instrument(name = "stop", skip_all)]
     pub async fn stop(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<AssistantRecord, Error> {
+        self.stop_for(caller, id, body, None).await
+    }
+
+    /// Stops an assistant and notes, by the same commit, for what: nothing when its owner wants it stopped.
+    pub(super) async fn stop_for(
+        &self,
+        caller: &Caller,
+        id: &str,
+        body: Parsed<()>,
+        change: Option<PendingChange>,
+    ) -> Result<AssistantRecord, Error> {
         let mut found = self.find(caller, Scope::Write, id).await?;
         body.map_err(Error::InvalidRequest)?;
         let mut checks = Vec::new();
@@ -42,6 +54,7 @@ impl Services {
             // What came between may have started a worker: a redeployment, or this very run.
             if before.state == found.state {
                 let after = work.save(&before, stopped(&before)?).await?;
+                work.tx.set_pending_change(after.id, change).await?;
                 work.cancel_checks(&checks).await?;
                 work.done(Done::Record(&after.record())).await?;
                 work.commit().await?;

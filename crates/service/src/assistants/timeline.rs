@@ -119,6 +119,7 @@ impl Services {
         found.filter(|row| row.assistant_id == assistant.id).ok_or(Error::NotFound)?;
         work.tx.reopen_delivery(delivery_id).await?;
         work.enqueue(Job::Callback { delivery_id }).await?;
+        work.changed(&assistant);
         let row = work.tx.delivery(delivery_id).await?.ok_or(Error::NotFound)?;
         work.commit().await?;
         Ok(row)
@@ -163,6 +164,7 @@ impl Services {
         };
         work.tx.insert_delivery(&row).await?;
         work.enqueue(Job::Callback { delivery_id }).await?;
+        work.changed(&a);
         work.commit().await?;
         Ok(row)
     }

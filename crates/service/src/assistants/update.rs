@@ -7,6 +7,7 @@ use reef_domain::choice;
 use reef_domain::input::{Parsed, UpdateInput};
 use reef_domain::state::Event;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
+use reef_store::PendingChange;
 use tokio::time::timeout;
 
 use crate::caller::Caller;
@@ -19,7 +20,7 @@ use super::secrets::bot_fingerprint;
 /// How long Telegram may take to forget an old bot's webhook.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
-const INVALID: &str = "Model provider/model combination is invalid";
+pub(super) const INVALID: &str = "Model provider/model combination is invalid";
 const NOT_EDITABLE: &str = "Deployment can only be updated when status is purchased, stopped, or failed";
 
 impl Services {
@@ -62,6 +63,11 @@ impl Services {
         )?;
         let after = work.save(&before, after).await?;
         work.tx.set_secrets(after.id, &secrets).await?;
+        if work.tx.pending_change(after.id).await?.is_some() {
+            work.tx.set_pending_change(after.id, Some(PendingChange::Saved)).await?;
+            // A page that is open says so.
+            work.changed(&after);
+        }
         work.done(Done::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())

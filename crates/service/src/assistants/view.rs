@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
 use reef_domain::input::Parsed;
 use reef_domain::page::{Cursor, Page};
+use reef_domain::steps::StepRecord;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
-use reef_store::BotRow;
+use reef_domain::{Assistant, State, Timestamp};
+use reef_store::{BotRow, PendingChange, Tx};
 
+use super::callbacks::{Callback, callbacks_in};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::hub::change_of;
@@ -33,6 +35,41 @@ pub struct Details {
     pub timeline: Vec<(Timestamp, Status, Option<String>)>,
     /// Its model credit, in managed mode once it was paid.
     pub credit: Option<Credit>,
+    /// What its last run has done so far, if that run is what its status tells of.
+    pub steps: Vec<StepRecord>,
+    /// The bot token that is kept.
+    pub bot_token: Option<KeptSecret>,
+    /// The model key that is kept.
+    pub model_key: Option<KeptSecret>,
+    /// How far a change has come that it was stopped for.
+    pub pending_change: Option<PendingChange>,
+    /// Its newest callbacks, newest first.
+    pub callbacks: Vec<Callback>,
+}
+
+/// What may be shown of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSecret {
+    /// The beginning of a keyed hash: the same for the same secret. `None` for one from before this was kept.
+    pub mark: Option<String>,
+    /// Since when it is kept.
+    pub since: Option<Timestamp>,
+}
+
+impl KeptSecret {
+    fn of(is_kept: bool, mark: Option<String>, since: Option<Timestamp>) -> Option<Self> {
+        is_kept.then_some(Self { mark, since })
+    }
+}
+
+/// The steps of the run that the state tells of: a stopped assistant's last one is no news any more.
+async fn steps_in(tx: &mut Tx, a: &Assistant) -> Result<Vec<StepRecord>, Error> {
+    match &a.state {
+        State::Deploying { run, .. } | State::Active { run, .. } | State::Failed { run, .. } => {
+            Ok(tx.steps_of(a.id, run.generation).await?)
+        }
+        State::PendingPayment | State::Purchased | State::Stopped { .. } => Ok(Vec::new()),
+    }
 }
 
 impl Services {
@@ -48,7 +85,7 @@ impl Services {
             Some(grant) => tx.granted_assistants(caller.user_id, grant, unpaid_since).await?,
             None => tx.assistants_of(caller.user_id, unpaid_since).await?,
         };
-        Ok(found.iter().map(reef_domain::Assistant::record).collect())
+        Ok(found.iter().map(Assistant::record).collect())
     }
 
     /// A page of the same list, and where the next one begins; all of it without a page.
@@ -82,7 +119,7 @@ impl Services {
         found.truncate(size);
         let next =
             found.last().filter(|_| has_more).map(|last| Cursor { created_at: last.created_at, id: last.id });
-        Ok((found.iter().map(reef_domain::Assistant::record).collect(), next))
+        Ok((found.iter().map(Assistant::record).collect(), next))
     }
 
     /// One of the caller's assistants.
@@ -162,12 +199,27 @@ impl Services {
         let checkout_url = if unpaid { tx.checkout_url(assistant.id).await? } else { None };
         let events = tx.events_of(assistant.id, TIMELINE).await?;
         let credit = credit_in(&mut tx, &assistant).await?;
+        let steps = steps_in(&mut tx, &assistant).await?;
+        let kept = tx.secrets(assistant.id).await?;
+        let pending_change = tx.pending_change(assistant.id).await?;
+        let callbacks = callbacks_in(&mut tx, assistant.id).await?;
         drop(tx);
         if unpaid {
             self.hurry_ask(assistant.id).await?;
         }
         let timeline =
             events.into_iter().map(|event| (event.created_at, event.status, event.status_message)).collect();
-        Ok(Details { record: assistant.record(), version: assistant.version, checkout_url, timeline, credit })
+        Ok(Details {
+            record: assistant.record(),
+            version: assistant.version,
+            checkout_url,
+            timeline,
+            credit,
+            steps,
+            bot_token: KeptSecret::of(kept.bot_token.is_some(), kept.bot_token_mark, kept.bot_token_set_at),
+            model_key: KeptSecret::of(kept.model_key.is_some(), kept.model_key_mark, kept.model_key_set_at),
+            pending_change: pending_change.filter(|_| !assistant.state.is_running()),
+            callbacks,
+        })
     }
 }

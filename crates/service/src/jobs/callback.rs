@@ -39,11 +39,12 @@ impl Services {
             body: delivery.payload.clone(),
         };
         let answer = self.ports().callbacks.send(&outgoing).await;
-        let (attempt, again) = judge(&delivery, &answer);
-        let now = self.now();
-        let mut tx = self.store().begin().await?;
-        tx.record_attempt(id, &attempt, now).await?;
-        tx.commit().await?;
+        let (attempt, again) = judge(&delivery, now, &answer);
+        let mut work = self.work().await?;
+        let now = work.now;
+        work.tx.record_attempt(id, &attempt, now).await?;
+        work.changed_of(delivery.user_id, delivery.assistant_id);
+        work.commit().await?;
         let outcome = match attempt.state {
             DeliveryState::Delivered => "delivered",
             DeliveryState::Pending => "retry",
@@ -66,8 +67,12 @@ impl Services {
     }
 }
 
-/// What an answer means, and after how long to try again.
-fn judge(delivery: &DeliveryRow, answer: &Result<u16, SendError>) -> (Attempt, Option<Duration>) {
+/// What the answer to a try that began then means, and after how long to try again.
+fn judge(
+    delivery: &DeliveryRow,
+    tried_at: Timestamp,
+    answer: &Result<u16, SendError>,
+) -> (Attempt, Option<Duration>) {
     let status = answer.as_ref().ok().copied();
     let error = match answer {
         Ok(200..=299) => None,
@@ -80,5 +85,5 @@ fn judge(delivery: &DeliveryRow, answer: &Result<u16, SendError>) -> (Attempt, O
         (Some(GONE), _) | (_, None) => (DeliveryState::Failed, None),
         (_, Some(wait)) => (DeliveryState::Pending, Some(wait)),
     };
-    (Attempt { state, status: status.map(i64::from), error }, again)
+    (Attempt { tried_at, state, status: status.map(i64::from), error }, again)
 }

@@ -166,6 +166,7 @@ impl Work<'_> {
         let Some(before) = self.tx.lock_assistant(id).await? else { return Ok(None) };
         let mut after = before.clone();
         let outcome = outcome_of(&event);
+        let failed = matches!(event, Event::DeployFailed { .. });
         if after.apply(event).is_err() {
             return Ok(None);
         }
@@ -175,6 +176,9 @@ impl Work<'_> {
             }
             _ => None,
         };
+        if let Some(run) = before.state.run() {
+            self.tx.end_step(id, run.generation, failed, self.now).await?;
+        }
         self.save(&before, after).await?;
         Ok(Some(Ended { outcome, took }))
     }
@@ -187,6 +191,11 @@ impl Services {
         work.enqueue(Job::ManagedKey { assistant_id }).await?;
         work.commit().await
     }
+}
+
+/// Whether exactly this run is under way.
+fn is_run_of(a: &Assistant, generation: i64) -> bool {
+    matches!(&a.state, State::Deploying { run, .. } if run.generation == generation)
 }
 
 /// What an event says of a run, as metrics tell it.

@@ -8,7 +8,7 @@ use reef_domain::{Chain, FailureCode};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::assistants::worker_ref;
+use crate::assistants::{RECEIPT_KEPT_FOR, worker_ref};
 use crate::error::Error;
 use crate::idempotency::KEPT_FOR;
 use crate::services::Services;
@@ -119,6 +119,7 @@ impl Services {
         let events = tx.prune_events(now.minus(TIMELINE_KEPT_FOR)).await?;
         let limits = tx.prune_limits(now).await?;
         let asks = tx.prune_asks().await?;
+        let receipts = tx.prune_receipts(now.minus(RECEIPT_KEPT_FOR)).await?;
         let revocations = tx.prune_revocations(now.minus(TIMELINE_KEPT_FOR)).await?;
         let flashes = tx.prune_flashes(now).await?;
         let key_requests = tx.prune_key_requests(now.minus(LOG_KEPT_FOR)).await?;
@@ -132,6 +133,7 @@ impl Services {
             events,
             limits,
             asks,
+            receipts,
             revocations,
             flashes,
             key_requests,

@@ -155,7 +155,8 @@ impl Job {
         Self::LANES.into_iter().map(|(kind, _)| kind)
     }
 
-    fn dedup_key(&self) -> String {
+    /// At most one job that waits or runs has this key.
+    pub(crate) fn dedup_key(&self) -> String {
         match self {
             Self::Deploy { assistant_id, generation, .. } => format!("deploy:{assistant_id}:{generation}"),
             Self::RemoveWorker { worker_name, generation, .. } => {

@@ -55,6 +55,12 @@ impl Services {
         let mut work = self.work().await?;
         let row = work.tx.revocation(id).await?;
         work.tx.confirm_revocation(id, work.now).await?;
+        // Who looks at the receipt of a deletion sees it.
+        if let Some(slot) = row.as_ref().and_then(|row| row.assistant_id)
+            && let Some(receipt) = work.tx.receipt(slot).await?
+        {
+            work.changed_of(receipt.user_id, slot);
+        }
         if let Some(slot) = row.filter(|row| row.reason == "duplicate").and_then(|row| row.assistant_id)
             && let Some(assistant) = work.tx.lock_assistant(slot).await?
         {

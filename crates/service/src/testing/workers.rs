@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use reef_domain::ids::AssistantId;
@@ -16,6 +17,7 @@ pub struct FakeWorkerHost {
     pub script: Script<HostError>,
     workers: Mutex<HashMap<String, WorkerSpec>>,
     forgotten: Mutex<Vec<AssistantId>>,
+    polls: AtomicBool,
 }
 
 impl FakeWorkerHost {
@@ -36,6 +38,11 @@ impl FakeWorkerHost {
     /// Loses a worker, as a host does that was rebuilt.
     pub fn lose(&self, assistant: AssistantId) {
         lock(&self.workers).retain(|_, spec| spec.worker.assistant_id != assistant);
+    }
+
+    /// From now on workers fetch their messages themselves, or again not.
+    pub fn poll(&self, polls: bool) {
+        self.polls.store(polls, Ordering::Relaxed);
     }
 
     /// Whose memory was destroyed, oldest first.
@@ -65,7 +72,8 @@ impl WorkerHost for FakeWorkerHost {
     }
 
     fn webhook_url(&self, worker: &WorkerRef) -> Option<String> {
-        Some(format!("https://workers.test/{}/telegram", worker.worker_name))
+        let pushed = !self.polls.load(Ordering::Relaxed);
+        pushed.then(|| format!("https://workers.test/{}/telegram", worker.worker_name))
     }
 
     async fn health(&self, worker: &WorkerRef) -> Result<(), HostError> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use reef_domain::ids::AssistantId;
 use reef_domain::input::CallbackChange;
 use reef_service::callbacks::RETRY_AFTER;
+use reef_service::hub::News;
 use reef_service::ports::{Outgoing, SendError};
 use reef_service::testing::{CALLBACK_URL, TestServices};
 use reef_store::{DeliveryRow, DeliveryState, on_both_databases};
@@ -143,6 +144,42 @@ on_both_databases! {
         }
         let delivery = newest_delivery(&t, id).await;
         assert_eq!(delivery.state, DeliveryState::Failed);
+        t.finish().await;
+    }
+
+    async fn an_owner_sees_every_try_and_when_the_next_one_comes(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        t.callbacks.answer([500, 503]);
+        t.callbacks.script.fail("send", 1, || SendError::Timeout);
+        stop(&t, &me, id).await.unwrap();
+        let log = |t: &TestServices| {
+            let services = t.services.clone();
+            async move { services.assistant_details(&me, &id.to_string()).await.unwrap().callbacks }
+        };
+        let newest = log(&t).await.into_iter().max_by_key(|one| one.delivery.sequence).unwrap();
+        assert_eq!((newest.next_try, newest.tries.len()), (Some(t.services.now()), 0));
+        let mut news = t.services.hub().listen();
+        let tried_at = t.services.now();
+        t.run().await;
+        assert!(matches!(news.try_recv(), Ok(News::Changed(change)) if change.assistant_id == id));
+        t.run_after(6 * SECOND).await;
+        t.run_after(330 * SECOND).await;
+        let newest = log(&t).await.into_iter().max_by_key(|one| one.delivery.sequence).unwrap();
+        let tries: Vec<_> = newest.tries.iter().map(|tried| (tried.number, tried.status, tried.error.as_deref())).collect();
+        let expected = [(3, Some(503), Some("answered 503")), (2, Some(500), Some("answered 500")), (1, None, Some("no answer within 15 s"))];
+        assert_eq!(tries, expected);
+        assert_eq!(newest.tries[2].tried_at, tried_at);
+        assert_eq!(newest.kind, "assistant.status_changed");
+        assert!(newest.next_try.unwrap().since(t.services.now()) >= 1800 * SECOND);
+        // Sent again by hand: at once, and what was before stays to be seen.
+        let delivery = newest.delivery.id.to_string();
+        t.services.redeliver(&me, &id.to_string(), &delivery, Ok(())).await.unwrap();
+        t.run().await;
+        let newest = log(&t).await.into_iter().max_by_key(|one| one.delivery.sequence).unwrap();
+        assert_eq!((newest.delivery.state, newest.next_try), (DeliveryState::Delivered, None));
+        assert_eq!(newest.tries.iter().map(|tried| tried.status).collect::<Vec<_>>(), [Some(200), Some(503), Some(500), None]);
         t.finish().await;
     }
 }

@@ -12,12 +12,42 @@ use crate::tx::{Tx, execute, fetch_optional};
 pub struct Secrets {
     /// The bot token, sealed.
     pub bot_token: Option<Vec<u8>>,
-    /// A keyed hash of the bot token.
+    /// A hash of the bot token by which an equal one is found.
     pub bot_fingerprint: Option<Vec<u8>>,
     /// The model key, sealed.
     pub model_key: Option<Vec<u8>>,
     /// OpenRouter's name for the key it made, in managed mode.
     pub managed_key_hash: Option<String>,
+    /// By what the owner knows the bot token again: the beginning of a keyed hash.
+    pub bot_token_mark: Option<String>,
+    /// Since when this bot token is kept.
+    pub bot_token_set_at: Option<Timestamp>,
+    /// By what the owner knows the model key again.
+    pub model_key_mark: Option<String>,
+    /// Since when this model key is kept.
+    pub model_key_set_at: Option<Timestamp>,
+}
+
+/// How far a change of a running assistant has come that is not deployed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PendingChange {
+    /// It was stopped for it; nothing is saved.
+    Stopped,
+    /// It is saved.
+    Saved,
+}
+
+impl PendingChange {
+    const ALL: [Self; 2] = [Self::Stopped, Self::Saved];
+
+    /// As stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Saved => "saved",
+        }
+    }
 }
 
 /// The bot that an assistant answers as.
@@ -119,7 +149,8 @@ impl Tx {
         let row: Option<Secrets> = fetch_optional!(
             self,
             Secrets,
-            "select bot_token, bot_fingerprint, model_key, managed_key_hash from assistants where id = $1",
+            "select bot_token, bot_fingerprint, model_key, managed_key_hash, bot_token_mark, bot_token_set_at,
+                    model_key_mark, model_key_set_at from assistants where id = $1",
             id,
         );
         Ok(row.unwrap_or_default())
@@ -133,15 +164,51 @@ impl Tx {
         execute!(
             self,
             "update assistants set bot_token = coalesce($2, bot_token), bot_fingerprint = coalesce($3, bot_fingerprint),
-                    model_key = coalesce($4, model_key), managed_key_hash = coalesce($5, managed_key_hash)
+                    model_key = coalesce($4, model_key), managed_key_hash = coalesce($5, managed_key_hash),
+                    bot_token_mark = coalesce($6, bot_token_mark), bot_token_set_at = coalesce($7, bot_token_set_at),
+                    model_key_mark = coalesce($8, model_key_mark), model_key_set_at = coalesce($9, model_key_set_at)
              where id = $1",
             id,
             &secrets.bot_token,
             &secrets.bot_fingerprint,
             &secrets.model_key,
             &secrets.managed_key_hash,
+            &secrets.bot_token_mark,
+            secrets.bot_token_set_at,
+            &secrets.model_key_mark,
+            secrets.model_key_set_at,
         );
         Ok(())
+    }
+
+    /// Notes how far a change of a running assistant has come; `None` when there is none to finish any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_pending_change(
+        &mut self,
+        id: AssistantId,
+        change: Option<PendingChange>,
+    ) -> Result<(), StoreError> {
+        let change = change.map(PendingChange::as_str);
+        execute!(self, "update assistants set pending_change = $2 where id = $1", id, change);
+        Ok(())
+    }
+
+    /// How far a change of a running assistant has come that is not deployed yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn pending_change(&mut self, id: AssistantId) -> Result<Option<PendingChange>, StoreError> {
+        let row: Option<(Option<String>,)> = fetch_optional!(
+            self,
+            (Option<String>,),
+            "select pending_change from assistants where id = $1",
+            id
+        );
+        let Some(text) = row.and_then(|(text,)| text) else { return Ok(None) };
+        let change = PendingChange::ALL.into_iter().find(|change| change.as_str() == text);
+        change.map(Some).ok_or_else(|| StoreError::corrupt("assistants", id))
     }
 
     /// Deletes an assistant and everything of it that is not a record of what was said to its owner;
@@ -160,6 +227,7 @@ impl Tx {
         execute!(self, "delete from workers where assistant_id = $1", id);
         execute!(self, "delete from managed_credits where assistant_id = $1", id);
         execute!(self, "delete from managed_keys where assistant_id = $1", id);
+        execute!(self, "delete from deployment_steps where assistant_id = $1", id);
         execute!(
             self,
             "insert into tombstones (assistant_id, user_id, deleted_at) values ($1, $2, $3)

@@ -110,6 +110,31 @@ impl Tx {
         ))
     }
 
+    /// How many of the same list there are in each status; those in which there are none are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn count_by_status(
+        &mut self,
+        user: UserId,
+        unpaid_since: Timestamp,
+    ) -> Result<Vec<(Status, i64)>, StoreError> {
+        let rows: Vec<(String, i64)> = fetch_all!(
+            self,
+            (String, i64),
+            "select status, count(*) from assistants
+             where user_id = $1 and (status <> 'pending_payment' or created_at >= $2)
+             group by status order by status",
+            user,
+            unpaid_since,
+        );
+        let read = |(text, count): (String, i64)| {
+            let status = Status::parse(&text).ok_or_else(|| StoreError::corrupt("assistants", user))?;
+            Ok((status, count))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     /// When a user's `n`-th newest unpaid slot was ordered, counted from 1; `None` when there are fewer.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ fn delivery(assistant_id: AssistantId, sequence: i64) -> DeliveryRow {
 }
 
 fn attempt(state: DeliveryState, status: Option<i64>, error: Option<&str>) -> Attempt {
-    Attempt { state, status, error: error.map(str::to_owned) }
+    Attempt { tried_at: NOW, state, status, error: error.map(str::to_owned) }
 }
 
 on_both_databases! {
@@ -130,5 +130,31 @@ on_both_databases! {
         let unknown = DeliveryId::new(uuid());
         tx.record_attempt(unknown, &attempt(DeliveryState::Delivered, None, None), NOW).await.unwrap();
         assert_eq!(tx.delivery(unknown).await.unwrap(), None);
+    }
+
+    async fn the_newest_fifty_tries_are_remembered_also_over_a_redelivery(db: TestStore) {
+        let assistant = AssistantId::new(uuid());
+        let (old, row) = (delivery(assistant, 1), delivery(assistant, 2));
+        let mut tx = db.store.begin().await.unwrap();
+        for row in [&old, &row] {
+            tx.insert_delivery(row).await.unwrap();
+        }
+        tx.record_attempt(old.id, &attempt(DeliveryState::Delivered, Some(200), None), at(5)).await.unwrap();
+        for number in 1..=51 {
+            let refused = Attempt { tried_at: at(number), ..attempt(DeliveryState::Failed, Some(500), Some("answered 500")) };
+            tx.record_attempt(row.id, &refused, at(number + 7)).await.unwrap();
+            tx.reopen_delivery(row.id).await.unwrap();
+        }
+        let of_newest = tx.attempts_of(assistant, 1).await.unwrap();
+        assert_eq!(of_newest.iter().map(|tried| tried.number).collect::<Vec<_>>(), (2..=51).rev().collect::<Vec<_>>());
+        let newest = &of_newest[0];
+        assert_eq!((newest.delivery_id, newest.tried_at, newest.took_ms), (row.id, at(51), 7));
+        assert_eq!((newest.status, newest.error.as_deref()), (Some(500), Some("answered 500")));
+        let all = tx.attempts_of(assistant, 9).await.unwrap();
+        assert_eq!(all.iter().filter(|tried| tried.delivery_id == old.id).count(), 1);
+        assert_eq!(tx.attempts_of(AssistantId::new(uuid()), 9).await.unwrap(), []);
+        // They go with their delivery.
+        assert_eq!(tx.prune_deliveries(at(6)).await.unwrap(), 1);
+        assert_eq!(tx.attempts_of(assistant, 9).await.unwrap(), of_newest);
     }
 }

@@ -219,4 +219,15 @@ on_both_databases! {
         tx.enqueue(&NewJob { run_at: at(5), ..job("deploy", Some("d:1")) }, at(5)).await.unwrap();
         assert_eq!(claim(&mut tx, token, at(5)).await.map(|row| row.attempts), Some(2));
     }
+
+    async fn when_a_job_runs_next_is_known_while_it_is_to_run(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        assert_eq!(tx.job_due("d:1").await.unwrap(), None);
+        tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
+        assert_eq!(tx.job_due("d:1").await.unwrap(), Some(NOW));
+        let token = uuid();
+        let claimed = claim(&mut tx, token, NOW).await.unwrap();
+        tx.bury_job(claimed.id, token, "given up", NOW).await.unwrap();
+        assert_eq!(tx.job_due("d:1").await.unwrap(), None);
+    }
 }

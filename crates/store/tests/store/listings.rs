@@ -29,6 +29,20 @@ on_both_databases! {
         assert_eq!(tx.assistant(slot.id).await.unwrap(), Some(slot));
     }
 
+    async fn what_is_listed_is_counted_by_status(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        for state in [State::Purchased, State::Purchased, State::Stopped { run: run(1), reason: None }] {
+            add_assistant(&mut tx, user, state, at(-9 * HOUR)).await;
+        }
+        add_assistant(&mut tx, user, State::PendingPayment, at(-1)).await;
+        add_slot(&mut tx, user).await;
+        add_slot(&mut tx, other).await;
+        let counts = [(Status::PendingPayment, 1), (Status::Purchased, 2), (Status::Stopped, 1)];
+        assert_eq!(tx.count_by_status(user, NOW).await.unwrap(), counts);
+        assert_eq!(tx.count_by_status(UserId::new(uuid()), NOW).await.unwrap(), []);
+    }
+
     async fn only_a_users_unpaid_slots_are_counted_from_the_newest(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);

@@ -71,6 +71,8 @@ on_both_databases! {
         let kept = Secrets {
             model_key: Some(b"sealed".to_vec()),
             managed_key_hash: Some("new".to_owned()),
+            model_key_mark: Some("0a1b2c3d".to_owned()),
+            model_key_set_at: Some(NOW),
             ..Secrets::default()
         };
         tx.set_secrets(id, &kept).await.unwrap();

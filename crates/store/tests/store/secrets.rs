@@ -1,8 +1,8 @@
 use reef_domain::ids::AssistantId;
 use reef_domain::{FailureCode, State};
-use reef_store::{BotRow, Secrets, on_both_databases};
+use reef_store::{BotRow, PendingChange, Secrets, on_both_databases};
 
-use crate::support::{NOW, add_assistant, add_slot, add_user, at, run, uuid};
+use crate::support::{NOW, add_assistant, add_slot, add_user, assert_corrupt, at, raw, run, uuid};
 
 fn all_secrets() -> Secrets {
     Secrets {
@@ -10,6 +10,10 @@ fn all_secrets() -> Secrets {
         bot_fingerprint: Some(vec![7; 32]),
         model_key: Some(vec![9]),
         managed_key_hash: Some("or-hash".to_owned()),
+        bot_token_mark: Some("0a1b2c3d".to_owned()),
+        bot_token_set_at: Some(at(1)),
+        model_key_mark: Some("4e5f6a7b".to_owned()),
+        model_key_set_at: Some(at(2)),
     }
 }
 
@@ -53,6 +57,8 @@ on_both_databases! {
             Secrets { bot_fingerprint: Some(vec![2]), ..Secrets::default() },
             Secrets { model_key: Some(vec![3]), ..Secrets::default() },
             Secrets { managed_key_hash: Some("new".to_owned()), ..Secrets::default() },
+            Secrets { bot_token_mark: Some("new".to_owned()), bot_token_set_at: Some(at(9)), ..Secrets::default() },
+            Secrets { model_key_mark: Some("new".to_owned()), model_key_set_at: Some(at(9)), ..Secrets::default() },
         ] {
             let before = tx.secrets(slot.id).await.unwrap();
             tx.set_secrets(slot.id, &one).await.unwrap();
@@ -61,6 +67,10 @@ on_both_databases! {
                 bot_fingerprint: one.bot_fingerprint.or(before.bot_fingerprint),
                 model_key: one.model_key.or(before.model_key),
                 managed_key_hash: one.managed_key_hash.or(before.managed_key_hash),
+                bot_token_mark: one.bot_token_mark.or(before.bot_token_mark),
+                bot_token_set_at: one.bot_token_set_at.or(before.bot_token_set_at),
+                model_key_mark: one.model_key_mark.or(before.model_key_mark),
+                model_key_set_at: one.model_key_set_at.or(before.model_key_set_at),
             };
             assert_eq!(tx.secrets(slot.id).await.unwrap(), expected);
         }
@@ -118,5 +128,20 @@ on_both_databases! {
             assert_eq!(running, status == reef_domain::wire::Status::Active, "{status}");
             assert!(!tx.bot_is_taken(&bot, holder.id, None).await.unwrap(), "{status}");
         }
+    }
+
+    async fn how_far_a_change_has_come_is_kept_until_it_is_finished(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (slot, other) = (add_slot(&mut tx, user).await.id, add_slot(&mut tx, user).await.id);
+        assert_eq!(tx.pending_change(slot).await.unwrap(), None);
+        for change in [Some(PendingChange::Stopped), Some(PendingChange::Saved), None] {
+            tx.set_pending_change(slot, change).await.unwrap();
+            assert_eq!(tx.pending_change(slot).await.unwrap(), change);
+            assert_eq!(tx.pending_change(other).await.unwrap(), None);
+        }
+        tx.commit().await.unwrap();
+        raw!(db, "update assistants set pending_change = 'lost' where id = $1", slot);
+        assert_corrupt(db.store.read().await.unwrap().pending_change(slot).await, "assistants", slot);
     }
 }

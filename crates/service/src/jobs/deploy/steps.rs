@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use reef_domain::FailureCode;
+use reef_domain::steps::Step;
 use reef_domain::wire::{ApiMode, Provider};
 use reef_store::BotRow;
 use secrecy::SecretString;
 use tokio::time::sleep;
 
-use super::{Deployment, Halt};
+use super::{Deployment, Halt, is_run_of};
 use crate::hub::change_of;
 use crate::ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, WorkerSpec};
 
@@ -20,17 +21,32 @@ const HEALTH_TRIES: usize = 5;
 impl Deployment<'_> {
     /// The steps, each with its failure code; gives the worker's URL.
     pub(super) async fn steps(&self) -> Result<String, Halt> {
+        self.begin(Step::Token).await?;
         let bot = self.unless_overtaken(self.check_bot()).await?;
+        self.begin(Step::Model).await?;
         let spec = self.check_model(&bot).await?;
-        self.still_current().await?;
+        self.begin(Step::Worker).await?;
         self.fence_old_worker().await?;
         let started = self.start_worker(&spec).await?;
-        self.still_current().await?;
         if let Some(url) = &started.webhook_url {
+            self.begin(Step::Webhook).await?;
             self.unless_overtaken(self.set_webhook(url, &spec)).await?;
         }
+        self.begin(Step::Ready).await?;
         self.unless_overtaken(self.check_health()).await?;
         Ok(started.worker_url)
+    }
+
+    /// Notes for the owner that the next step begins, if this is still the current run.
+    async fn begin(&self, step: Step) -> Result<(), Halt> {
+        let generation = self.worker.generation;
+        let mut work = self.services.work().await?;
+        let found = work.tx.lock_assistant(self.assistant.id).await?;
+        let Some(a) = found.filter(|a| is_run_of(a, generation)) else { return Err(Halt::Stale) };
+        let now = work.now;
+        work.tx.begin_step(a.id, generation, step, now).await?;
+        work.changed(&a);
+        Ok(work.commit().await?)
     }
 
     /// A step that is left where it stands when the run is not the current one any more: somebody may be waiting for

@@ -1,0 +1,219 @@
+//! What an owner can do with an assistant now, and what a refusal says: why not, and what would allow it.
+//!
+//! Pages show every action, also the refused ones. The rules are the state machine's and the payment's; a test compares
+//! the two cell by cell.
+
+use crate::wire::{AssistantRecord, PaymentStatus, Status};
+
+/// What an owner can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Give a paid slot its name, model and bot.
+    Activate,
+    /// Change the configuration of one that does not run.
+    Edit,
+    /// Change a running one: it is stopped, saved and deployed anew.
+    Change,
+    /// Deploy what is configured now.
+    Redeploy,
+    /// End the worker.
+    Stop,
+    /// Send a callback of type `assistant.test`.
+    TestCallback,
+    /// Delete for good.
+    Delete,
+}
+
+/// Why something is not possible now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is in its way, as a sentence.
+    pub why: &'static str,
+    /// What would allow it, as a sentence.
+    pub instead: &'static str,
+}
+
+const fn refusal(why: &'static str, instead: &'static str) -> Option<Refusal> {
+    Some(Refusal { why, instead })
+}
+
+const UNPAID: Option<Refusal> = refusal("It has not been paid yet.", "Finish the checkout first.");
+const NOT_ACTIVATED: Option<Refusal> = refusal("It has no bot and no model yet.", "Activate it first.");
+const ENDED: Option<Refusal> =
+    refusal("Its subscription has ended.", "Buy a new slot to run an assistant again.");
+const UNDER_WAY: Option<Refusal> =
+    refusal("A deployment is under way.", "Wait until it has ended, or stop it.");
+
+/// Why `action` is not possible with the assistant as it is; `None` when it is possible.
+#[must_use]
+pub fn refusal_of(record: &AssistantRecord, action: Action) -> Option<Refusal> {
+    let is_paid = matches!(record.payment_status, PaymentStatus::Paid | PaymentStatus::PastDue);
+    match action {
+        Action::Delete => None,
+        Action::Activate => activate(record.status, is_paid),
+        Action::Edit => edit(record.status),
+        Action::Change | Action::Redeploy => redeploy(record.status, is_paid),
+        Action::Stop => stop(record.status),
+        Action::TestCallback => test_callback(record),
+    }
+}
+
+fn activate(status: Status, is_paid: bool) -> Option<Refusal> {
+    match status {
+        Status::PendingPayment => UNPAID,
+        Status::Purchased if is_paid => None,
+        Status::Purchased => ENDED,
+        _ => refusal("It was activated already.", "Edit it, or redeploy it."),
+    }
+}
+
+fn edit(status: Status) -> Option<Refusal> {
+    match status {
+        Status::PendingPayment => UNPAID,
+        Status::Purchased | Status::Failed | Status::Stopped => None,
+        Status::Deploying => UNDER_WAY,
+        Status::Active => refusal("A running assistant is not changed.", "Stop it first."),
+    }
+}
+
+/// A change of a running assistant ends with a redeployment: without one it would only stop it.
+fn redeploy(status: Status, is_paid: bool) -> Option<Refusal> {
+    match status {
+        Status::PendingPayment => UNPAID,
+        Status::Purchased => NOT_ACTIVATED,
+        Status::Deploying => UNDER_WAY,
+        Status::Active | Status::Failed | Status::Stopped if !is_paid => ENDED,
+        Status::Active | Status::Failed | Status::Stopped => None,
+    }
+}
+
+fn stop(status: Status) -> Option<Refusal> {
+    match status {
+        Status::PendingPayment | Status::Purchased => {
+            refusal("Nothing runs yet.", "If you do not want it any more, delete it.")
+        }
+        // The API takes it and changes nothing.
+        Status::Stopped => refusal("It is stopped already.", "Redeploying starts it again."),
+        Status::Deploying | Status::Active | Status::Failed => None,
+    }
+}
+
+fn test_callback(record: &AssistantRecord) -> Option<Refusal> {
+    if record.user_callback_url.is_some() {
+        return None;
+    }
+    if record.is_prebuy {
+        return refusal("It has no callback URL.", "Give it one when you activate it.");
+    }
+    refusal("It has no callback URL.", "Give it one with a redeployment.")
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::assistant::Assistant;
+    use crate::failure::FailureCode;
+    use crate::ids::{AssistantId, UserId};
+    use crate::state::{Event, Run, State};
+    use crate::timestamp::Timestamp;
+    use crate::wire::ApiMode;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(0);
+
+    fn states() -> [State; 6] {
+        let run = || Run { worker_name: "openclaw-00000000".to_owned(), generation: 1 };
+        [
+            State::PendingPayment,
+            State::Purchased,
+            State::Deploying { run: run(), deadline: NOW },
+            State::Active { run: run(), worker_url: "https://w".to_owned() },
+            State::Failed { run: run(), failure: FailureCode::DeployTimeout },
+            State::Stopped { run: run(), reason: None },
+        ]
+    }
+
+    /// Every state with every payment.
+    fn all() -> Vec<Assistant> {
+        let mut all = Vec::new();
+        for state in states() {
+            for &payment in PaymentStatus::ALL {
+                let mut a = Assistant::ordered(
+                    AssistantId::new(Uuid::nil()),
+                    UserId::new(Uuid::nil()),
+                    ApiMode::Byok,
+                    NOW,
+                );
+                a.state = state.clone();
+                a.payment.status = payment;
+                all.push(a);
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn what_is_refused_here_is_refused_by_the_state_machine_and_nothing_else() {
+        let activate = Event::Activate { worker_name: "openclaw-00000000".to_owned(), deadline: NOW };
+        let cases = [
+            (Action::Activate, activate),
+            (Action::Edit, Event::Patch),
+            (Action::Redeploy, Event::Redeploy { deadline: NOW }),
+            (Action::Stop, Event::Stop),
+        ];
+        for a in all() {
+            for (action, event) in &cases {
+                let is_possible = a.clone().apply(event.clone()).is_ok();
+                // Stopping what is stopped is a success that changes nothing: pages do not offer it.
+                let is_idle = *action == Action::Stop && a.state.status() == Status::Stopped;
+                let is_refused = refusal_of(&a.record(), *action).is_some();
+                let about = (a.state.status(), a.payment.status, *action);
+                assert_eq!(is_refused, !is_possible || is_idle, "{about:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_is_offered_where_each_of_its_parts_will_be_possible() {
+        for a in all() {
+            let mut stopped = a.clone();
+            let is_possible = stopped.apply(Event::Stop).is_ok()
+                && stopped.apply(Event::Patch).is_ok()
+                && stopped.apply(Event::Redeploy { deadline: NOW }).is_ok();
+            let is_deploying = a.state.status() == Status::Deploying;
+            let is_offered = refusal_of(&a.record(), Action::Change).is_none();
+            assert_eq!(
+                is_offered,
+                is_possible && !is_deploying,
+                "{:?}",
+                (a.state.status(), a.payment.status)
+            );
+        }
+    }
+
+    #[test]
+    fn every_refusal_says_why_and_what_then() {
+        let actions = [
+            Action::Activate,
+            Action::Edit,
+            Action::Change,
+            Action::Redeploy,
+            Action::Stop,
+            Action::TestCallback,
+            Action::Delete,
+        ];
+        for a in all() {
+            for action in actions {
+                if let Some(Refusal { why, instead }) = refusal_of(&a.record(), action) {
+                    assert!(why.ends_with('.') && instead.ends_with('.'), "{action:?}");
+                }
+            }
+            assert_eq!(refusal_of(&a.record(), Action::Delete), None);
+            let with_url =
+                AssistantRecord { user_callback_url: Some("https://a.example".to_owned()), ..a.record() };
+            assert_eq!(refusal_of(&with_url, Action::TestCallback), None);
+            assert!(refusal_of(&a.record(), Action::TestCallback).is_some());
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Which assistants of a list somebody looks for: the same on the server and in the browser.
+
+use crate::wire::{AssistantRecord, Status};
+
+/// Most characters of a search that are looked at.
+pub const TEXT_MAX: usize = 100;
+
+/// What is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    words: Vec<String>,
+    status: Option<Status>,
+}
+
+impl Search {
+    /// For everything whose name or id has every word of `text`, in any case, and that is in `status`, if one is given.
+    #[must_use]
+    pub fn new(text: &str, status: Option<Status>) -> Self {
+        let text: String = text.chars().take(TEXT_MAX).collect();
+        Self { words: text.to_lowercase().split_whitespace().map(str::to_owned).collect(), status }
+    }
+
+    /// Whether everything is looked for.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        self.words.is_empty() && self.status.is_none()
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn finds(&self, record: &AssistantRecord) -> bool {
+        if self.status.is_some_and(|status| status != record.status) {
+            return false;
+        }
+        let name = record.name.to_lowercase();
+        self.words.iter().all(|word| name.contains(word.as_str()) || record.id.contains(word.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::assistant::Assistant;
+    use crate::ids::{AssistantId, UserId};
+    use crate::timestamp::Timestamp;
+    use crate::wire::ApiMode;
+
+    #[test]
+    fn names_and_ids_are_found_by_words_in_any_case() {
+        let id = AssistantId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap();
+        let user = UserId::new(Uuid::nil());
+        let mut a = Assistant::ordered(id, user, ApiMode::Byok, Timestamp::from_unix_ms(0));
+        a.config.name = Some("Ördek the Helper".to_owned());
+        let finds = |text, status| Search::new(text, status).finds(&a.record());
+        for found in ["", "  ", "ördek", "HELP ördek", "01890a5d", "8057 the"] {
+            assert!(finds(found, None), "{found}");
+            assert!(finds(found, Some(Status::PendingPayment)), "{found}");
+            assert!(!finds(found, Some(Status::Active)), "{found}");
+        }
+        for missing in ["ordek", "helper duck", "%", "_"] {
+            assert!(!finds(missing, None), "{missing}");
+        }
+        assert!(finds(&" ".repeat(TEXT_MAX + 1), None));
+        assert!(Search::new(" ", None).is_for_all() && !Search::new("x", None).is_for_all());
+    }
+}

@@ -1,0 +1,167 @@
+//! The receipt of a deletion: what is gone, and how the end of the subscription stands.
+
+use std::time::Duration;
+
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::{ApiMode, PaymentStatus, Scope};
+use reef_domain::{Assistant, Timestamp};
+use reef_store::{ReceiptRow, RevocationRow, Secrets, Tx};
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::jobs::Job;
+use crate::services::Services;
+
+/// How long a receipt is kept.
+pub const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Receipts listed at once.
+const LISTED: i64 = 20;
+/// Revocations looked at: a slot has one, seldom two.
+const REVOCATIONS: i64 = 20;
+
+/// How something ends that is not in Reef's hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Asked for, not confirmed: Reef goes on asking until it is.
+    UnderWay,
+    /// Confirmed, at this moment where it is known.
+    Confirmed(Option<Timestamp>),
+}
+
+/// What became of the subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionEnd {
+    /// It was never paid.
+    NeverWas,
+    /// It had ended before the deletion.
+    HadEnded,
+    /// The deletion ends it.
+    Revoked(End),
+}
+
+/// What was done when an assistant was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Which assistant.
+    pub id: String,
+    /// What it was called.
+    pub name: String,
+    /// Whose model key it used.
+    pub mode: ApiMode,
+    /// The worker that is gone; `None` when there never was one.
+    pub worker_name: Option<String>,
+    /// Whether a bot token was destroyed.
+    pub had_bot_token: bool,
+    /// Whether a model key was destroyed.
+    pub had_model_key: bool,
+    /// The end at OpenRouter of the key that Reef made for it, if it had one.
+    pub managed_key: Option<End>,
+    /// The subscription.
+    pub subscription: SubscriptionEnd,
+    /// Until when it was paid.
+    pub current_period_end: Option<Timestamp>,
+    /// The ends of subscriptions that were paid for the slot besides: a second one, or after the deletion.
+    pub besides: Vec<End>,
+    /// When it was deleted.
+    pub deleted_at: Timestamp,
+    /// Until when this is kept.
+    pub kept_until: Timestamp,
+}
+
+/// What is to be remembered of an assistant that is deleted now.
+pub(super) fn receipt_of(a: &Assistant, secrets: &Secrets, now: Timestamp) -> ReceiptRow {
+    ReceiptRow {
+        assistant_id: a.id,
+        user_id: a.user_id,
+        name: a.name().to_owned(),
+        mode: a.mode,
+        status: a.state.status(),
+        worker_name: a.state.run().map(|run| run.worker_name.clone()),
+        had_bot_token: secrets.bot_token.is_some(),
+        had_model_key: secrets.model_key.is_some(),
+        managed_key_hash: secrets.managed_key_hash.clone(),
+        payment_status: a.payment.status,
+        subscription_id: a.payment.subscription_id.clone(),
+        current_period_end: a.payment.current_period_end,
+        deleted_at: now,
+    }
+}
+
+fn end_of(row: &RevocationRow) -> End {
+    row.confirmed_at.map_or(End::UnderWay, |at| End::Confirmed(Some(at)))
+}
+
+/// How the subscription of a deleted assistant stands, given the revocations of its slot.
+fn subscription_end(row: &ReceiptRow, revocations: &[RevocationRow]) -> SubscriptionEnd {
+    let Some(id) = &row.subscription_id else { return SubscriptionEnd::NeverWas };
+    let revocation = revocations.iter().find(|revocation| revocation.subscription_id == *id);
+    match revocation {
+        _ if row.payment_status == PaymentStatus::Canceled => SubscriptionEnd::HadEnded,
+        // Given back, and ended, before.
+        Some(RevocationRow { confirmed_at: Some(at), .. }) if *at < row.deleted_at => {
+            SubscriptionEnd::HadEnded
+        }
+        Some(revocation) => SubscriptionEnd::Revoked(end_of(revocation)),
+        // Confirmed so long ago that it is forgotten.
+        None => SubscriptionEnd::HadEnded,
+    }
+}
+
+async fn read(tx: &mut Tx, row: ReceiptRow) -> Result<Receipt, Error> {
+    let revocations = tx.revocations_of(row.assistant_id, REVOCATIONS).await?;
+    let managed_key = match &row.managed_key_hash {
+        Some(hash) => {
+            let open = tx.job_due(&Job::DeleteManagedKey { hash: hash.clone() }.dedup_key()).await?;
+            Some(open.map_or(End::Confirmed(None), |_| End::UnderWay))
+        }
+        None => None,
+    };
+    let is_another = |other: &&RevocationRow| row.subscription_id.as_deref() != Some(&other.subscription_id);
+    Ok(Receipt {
+        subscription: subscription_end(&row, &revocations),
+        besides: revocations.iter().filter(is_another).map(end_of).collect(),
+        managed_key,
+        id: row.assistant_id.to_string(),
+        mode: row.mode,
+        had_bot_token: row.had_bot_token,
+        had_model_key: row.had_model_key,
+        current_period_end: row.current_period_end,
+        deleted_at: row.deleted_at,
+        kept_until: row.deleted_at.plus(KEPT_FOR),
+        name: row.name,
+        worker_name: row.worker_name,
+    })
+}
+
+impl Services {
+    /// The receipt of an assistant that the caller has deleted in the last 90 days.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope for all assistants, [`Error::NotFound`].
+    pub async fn receipt(&self, caller: &Caller, id: &str) -> Result<Receipt, Error> {
+        caller.require_for_all(Scope::Read)?;
+        let id = AssistantId::parse(id).ok_or(Error::NotFound)?;
+        let mut tx = self.store().read().await?;
+        let oldest = self.now().minus(KEPT_FOR);
+        let row = tx.receipt(id).await?;
+        let row = row.filter(|row| row.user_id == caller.user_id && row.deleted_at >= oldest);
+        read(&mut tx, row.ok_or(Error::NotFound)?).await
+    }
+
+    /// The caller's newest receipts, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope for all assistants.
+    pub async fn receipts(&self, caller: &Caller) -> Result<Vec<Receipt>, Error> {
+        caller.require_for_all(Scope::Read)?;
+        let mut tx = self.store().read().await?;
+        let oldest = self.now().minus(KEPT_FOR);
+        let mut receipts = Vec::new();
+        for row in tx.receipts_of(caller.user_id, LISTED).await? {
+            if row.deleted_at >= oldest {
+                receipts.push(read(&mut tx, row).await?);
+            }
+        }
+        Ok(receipts)
+    }
+}

@@ -1,0 +1,66 @@
+use reef_domain::input::UpdateInput;
+use reef_domain::search::Search;
+use reef_domain::wire::Status::{self, Active, PendingPayment, Purchased};
+use reef_domain::wire::{ApiMode, AssistantRecord};
+use reef_domain::{Assistant, State};
+use reef_service::assistants::PAGE;
+use reef_service::testing::TestServices;
+use reef_store::on_both_databases;
+
+use crate::support::HOUR;
+
+fn ids(records: &[AssistantRecord]) -> Vec<&str> {
+    records.iter().map(|record| record.id.as_str()).collect()
+}
+
+on_both_databases! {
+    async fn assistants_are_found_by_name_id_and_status_and_counted(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (t.user().await, t.user().await);
+        let running = t.active(&me).await;
+        t.clock.advance(HOUR);
+        let bought = t.paid(&me).await;
+        let ordered = t.slot(&me).await;
+        t.active(&other).await;
+        let name = UpdateInput { name: Some("ÉTOILE de mer".to_owned()), ..UpdateInput::default() };
+        t.services.update(&me, &bought.to_string(), Ok(name)).await.unwrap();
+        let find = |text: &str, status: Option<Status>| {
+            let (services, search) = (t.services.clone(), Search::new(text, status));
+            async move { services.search_assistants(&me, &search, None).await.unwrap() }
+        };
+        let (running, bought, ordered) = (running.to_string(), bought.to_string(), ordered.to_string());
+        let all = find("", None).await;
+        assert_eq!(ids(&all.records).len(), 3);
+        assert_eq!(all.counts, [(Active, 1), (PendingPayment, 1), (Purchased, 1)]);
+        assert_eq!(ids(&find("étoile", None).await.records), [&bought]);
+        assert_eq!(ids(&find(&running, None).await.records), [&running]);
+        assert_eq!(ids(&find("", Some(PendingPayment)).await.records), [&ordered]);
+        let none = find("étoile", Some(Active)).await;
+        assert_eq!((none.records.len(), none.counts), (0, all.counts));
+    }
+
+    async fn pages_follow_one_another_whatever_lies_between(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let mut tx = t.db.store.begin().await.unwrap();
+        // Newest first: a hundred that fit, five hundred and more that do not, one that fits.
+        for number in 0..(PAGE + 520) {
+            let id = reef_domain::ids::AssistantId::new(t.services.new_uuid());
+            let mut a = Assistant::ordered(id, me.user_id, ApiMode::Byok, t.services.now());
+            a.state = State::Purchased;
+            let fits = number == 0 || number >= 520;
+            a.config.name = Some(if fits { format!("coral {number}") } else { format!("other {number}") });
+            tx.insert_assistant(&a).await.unwrap();
+            t.clock.advance(std::time::Duration::from_millis(1));
+        }
+        tx.commit().await.unwrap();
+        let search = Search::new("coral", None);
+        let first = t.services.search_assistants(&me, &search, None).await.unwrap();
+        assert_eq!((first.records.len(), first.records[0].name.as_str()), (PAGE, "coral 619"));
+        let second = t.services.search_assistants(&me, &search, first.next).await.unwrap();
+        assert_eq!((second.records.len(), second.records[0].name.as_str()), (1, "coral 0"));
+        assert!(first.next.is_some() && second.next.is_none());
+        let all = t.services.search_assistants(&me, &Search::default(), None).await.unwrap();
+        assert_eq!((all.records.len(), all.counts), (PAGE, vec![(Purchased, 620)]));
+    }
+}

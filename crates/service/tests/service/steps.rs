@@ -1,0 +1,95 @@
+use reef_domain::ids::AssistantId;
+use reef_domain::steps::Step::{Model, Ready, Token, Webhook, Worker};
+use reef_domain::steps::{Step, StepRecord};
+use reef_domain::wire::Status::{Active, Deploying};
+use reef_service::Caller;
+use reef_service::hub::News;
+use reef_service::ports::{ModelCheckError, TelegramError};
+use reef_service::testing::TestServices;
+use reef_store::on_both_databases;
+
+use crate::support::{SECOND, redeploy, stop};
+
+async fn steps(t: &TestServices, me: &Caller, id: AssistantId) -> Vec<StepRecord> {
+    t.services.assistant_details(me, &id.to_string()).await.expect("details").steps
+}
+
+/// Which steps, whether each has ended, and whether badly.
+fn walk(steps: &[StepRecord]) -> Vec<(Step, bool, bool)> {
+    steps.iter().map(|step| (step.step, step.ended_at.is_some(), step.failed)).collect()
+}
+
+const WHOLE: [(Step, bool, bool); 5] = [
+    (Token, true, false),
+    (Model, true, false),
+    (Worker, true, false),
+    (Webhook, true, false),
+    (Ready, true, false),
+];
+
+on_both_databases! {
+    async fn a_run_tells_its_steps_as_they_happen(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        assert_eq!(steps(&t, &me, id).await, []);
+        t.activate(&me, id).await.unwrap();
+        assert_eq!(steps(&t, &me, id).await, [], "nobody has begun");
+        let gate = t.telegram.script.hold("set_webhook");
+        let mut news = t.services.hub().listen();
+        let running = async {
+            gate.reached().await;
+            let now = steps(&t, &me, id).await;
+            let until_now = [(Token, true, false), (Model, true, false), (Worker, true, false), (Webhook, false, false)];
+            assert_eq!(walk(&now), until_now);
+            assert_eq!(t.status(&me, id).await, Deploying);
+            let mut told = 0;
+            while let Ok(News::Changed(change)) = news.try_recv() {
+                told += usize::from(change.assistant_id == id);
+            }
+            assert_eq!(told, 4, "each step is told when it begins");
+            t.clock.advance(SECOND);
+            gate.open();
+        };
+        tokio::join!(t.run(), running);
+        let whole = steps(&t, &me, id).await;
+        assert_eq!(walk(&whole), WHOLE);
+        assert_eq!(whole[3].ended_at.unwrap().since(whole[3].began_at), SECOND);
+        assert_eq!(t.status(&me, id).await, Active);
+        t.finish().await;
+    }
+
+    async fn a_step_that_fails_is_the_last_one(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+        t.activate(&me, id).await.unwrap();
+        t.run().await;
+        assert_eq!(walk(&steps(&t, &me, id).await), [(Token, true, false), (Model, true, true)]);
+        // The next run begins from nothing, and fails elsewhere.
+        t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+        redeploy(&t, &me, id).await.unwrap();
+        assert_eq!(steps(&t, &me, id).await, []);
+        t.run().await;
+        assert_eq!(walk(&steps(&t, &me, id).await), [(Token, true, true)]);
+        redeploy(&t, &me, id).await.unwrap();
+        t.run().await;
+        assert_eq!(walk(&steps(&t, &me, id).await), WHOLE);
+        // What a stopped one has done is no news.
+        stop(&t, &me, id).await.unwrap();
+        assert_eq!(steps(&t, &me, id).await, []);
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn a_worker_that_fetches_its_messages_needs_no_webhook(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        t.workers.poll(true);
+        let id = t.active(&me).await;
+        let done = steps(&t, &me, id).await;
+        assert_eq!(done.iter().map(|step| step.step).collect::<Vec<_>>(), [Token, Model, Worker, Ready]);
+        t.finish().await;
+    }
+}

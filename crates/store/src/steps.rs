@@ -1,0 +1,106 @@
+//! The steps of deployment runs, for their owners to follow.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::AssistantId;
+use reef_domain::steps::{Step, StepRecord};
+use sqlx::FromRow;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_all};
+
+/// The steps of so many generations before a run's are kept beside its own.
+const GENERATIONS_KEPT: i64 = 10;
+
+#[derive(FromRow)]
+struct Row {
+    position: i64,
+    began_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    failed: bool,
+}
+
+impl Tx {
+    /// Notes that a run begins a step: what was open has ended well, what an earlier try of the run did from here on
+    /// counts no more.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], also when there is no such assistant.
+    pub async fn begin_step(
+        &mut self,
+        assistant: AssistantId,
+        generation: i64,
+        step: Step,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let position = step.position();
+        execute!(
+            self,
+            "delete from deployment_steps
+             where assistant_id = $1 and (generation < $2 or (generation = $3 and position >= $4))",
+            assistant,
+            generation - GENERATIONS_KEPT,
+            generation,
+            position,
+        );
+        self.end_step(assistant, generation, false, now).await?;
+        execute!(
+            self,
+            "insert into deployment_steps (assistant_id, generation, position, began_at, failed)
+             values ($1, $2, $3, $4, $5)",
+            assistant,
+            generation,
+            position,
+            now,
+            false,
+        );
+        Ok(())
+    }
+
+    /// Notes that the step which a run was at has ended; without one nothing happens.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn end_step(
+        &mut self,
+        assistant: AssistantId,
+        generation: i64,
+        failed: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update deployment_steps set ended_at = $3, failed = $4
+             where assistant_id = $1 and generation = $2 and ended_at is null",
+            assistant,
+            generation,
+            now,
+            failed,
+        );
+        Ok(())
+    }
+
+    /// The steps that a run has begun, in their order.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn steps_of(
+        &mut self,
+        assistant: AssistantId,
+        generation: i64,
+    ) -> Result<Vec<StepRecord>, StoreError> {
+        let rows: Vec<Row> = fetch_all!(
+            self,
+            Row,
+            "select position, began_at, ended_at, failed from deployment_steps
+             where assistant_id = $1 and generation = $2 order by position",
+            assistant,
+            generation,
+        );
+        let read = |row: Row| {
+            let step = Step::at(row.position);
+            let step = step.ok_or_else(|| StoreError::corrupt("deployment_steps", assistant))?;
+            Ok(StepRecord { step, began_at: row.began_at, ended_at: row.ended_at, failed: row.failed })
+        };
+        rows.into_iter().map(read).collect()
+    }
+}
