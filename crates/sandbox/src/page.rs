@@ -28,21 +28,20 @@ button.main { background: var(--accent); color: Canvas; border: 1px solid var(--
 .chat li { background: var(--soft); border-radius: .6rem; padding: .4rem .8rem; max-width: 85%; white-space: pre-wrap;
   overflow-wrap: anywhere; }
 .chat li.user { align-self: flex-end; border: 1px solid var(--accent); }
+body.inner { padding-bottom: 0; }
+body.inner h1 { font-size: 1.1rem; }
+body.inner form { display: flex; gap: .5rem; align-items: end; position: sticky; bottom: 0; padding: .5rem 0;
+  margin: 0; background: Canvas; }
+body.inner form label { flex: 1; margin: 0; font-size: .875rem; }
 pre { overflow-x: auto; background: var(--soft); padding: .6rem; }
 ";
 
 /// A whole page around `content`.
 pub(crate) fn page(status: u16, title: &str, content: &Markup) -> Response {
-    let whole = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · Sandbox" }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
-            }
+    whole(
+        status,
+        title,
+        &html! {
             body {
                 p.banner role="note" { "Sandbox: no real money, no real messages" }
                 nav aria-label="Sandbox" {
@@ -54,6 +53,27 @@ pub(crate) fn page(status: u16, title: &str, content: &Markup) -> Response {
                 }
                 main { h1 { (title) } (content) }
             }
+        },
+    )
+}
+
+/// A page to be shown inside another one: `content` alone.
+pub(crate) fn inner_page(title: &str, content: &Markup) -> Response {
+    whole(200, title, &html! { body.inner { main { h1 { (title) } (content) } } })
+}
+
+fn whole(status: u16, title: &str, body: &Markup) -> Response {
+    let whole = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Sandbox" }
+                link rel="icon" href="data:,";
+                style { (PreEscaped(STYLE)) }
+            }
+            (body)
         }
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

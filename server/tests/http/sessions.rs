@@ -170,6 +170,11 @@ async fn pages_run_no_script_but_their_own_and_are_framed_by_nobody() {
             "{path}"
         );
     }
+    // In the sandbox the chat with a bot is shown inside its assistant's page.
+    for (path, frames) in [("/sandbox/telegram/bots/1", "SAMEORIGIN"), ("/sandbox/telegram/", "DENY")] {
+        let answer = app.http.get(app.url(path)).send().await.unwrap();
+        assert_eq!(answer.headers()["x-frame-options"], frames, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Redirect},
 };
-use maud::{PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::{FromRow, SqliteConnection};
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     World,
     clock::{now_ms, rfc3339},
-    page::page,
+    page::{inner_page, page},
     web::{Answer, field, is_json, refuse},
 };
 
@@ -45,6 +45,7 @@ async function look() {
         item.textContent = message.text;
         return item;
       }));
+      list.lastElementChild?.scrollIntoView({ block: 'nearest' });
     }
   } catch { /* The sandbox is restarting: the next look will do. */ }
   setTimeout(look, 1000);
@@ -56,6 +57,9 @@ setTimeout(look, 1000);
 #[serde(rename_all = "camelCase")]
 pub(super) struct Chat {
     chat_id: Option<i64>,
+    /// Whether the chat is shown inside another page.
+    #[serde(default)]
+    inner: bool,
 }
 
 #[derive(FromRow)]
@@ -191,10 +195,22 @@ pub(super) async fn say(
     if by_program {
         return Ok(Json(json!({"data": {"messageId": message_id}})).into_response());
     }
-    Ok(Redirect::to(&format!("/sandbox/telegram/bots/{}?chatId={}", bot.id, said.chat_id)).into_response())
+    // The newest words are beside the field.
+    let inner = if field(&body, "inner").is_some_and(|inner| inner == "true") { "inner=true&" } else { "" };
+    let chat = format!("/sandbox/telegram/bots/{}?{inner}chatId={}#text", bot.id, said.chat_id);
+    Ok(Redirect::to(&chat).into_response())
 }
 
-/// `GET …/bots/{botId}?chatId=1`: the chat.
+fn conversation_list(bot: &Bot, here: &str, chat_id: i64, messages: &[Message], typing: bool) -> Markup {
+    html! {
+        ul.chat aria-live="polite" data-from={ (here) "/messages?chatId=" (chat_id) } {
+            @for message in messages { li class=(message.sender) { (message.text) } }
+        }
+        p #typing role="status" hidden[!typing] { (bot.first_name()) " is typing…" }
+    }
+}
+
+/// `GET …/bots/{botId}?chatId=1`: the chat; with `inner=true` to be shown inside another page.
 pub(super) async fn chat(
     State(world): State<World>,
     Path(bot_id): Path<String>,
@@ -213,6 +229,23 @@ pub(super) async fn chat(
     let chat_id = chat.chat_id.unwrap_or(1);
     let (messages, typing) = conversation(&mut conn, &bot, chat_id).await?;
     let here = format!("/sandbox/telegram/bots/{}", bot.id);
+    if chat.inner {
+        return Ok(inner_page(
+            &format!("Chat with @{}", bot.username()),
+            &html! {
+                (conversation_list(&bot, &here, chat_id, &messages, typing))
+                form method="post" action={ (here) "/messages" } {
+                    input type="hidden" name="chatId" value=(chat_id);
+                    input type="hidden" name="inner" value="true";
+                    label { "Message"
+                        input #text name="text" maxlength=(TEXT_UNITS_MAX) autocomplete="off" required; }
+                    button.main type="submit" { "Send" }
+                }
+                p { a href={ (here) "?inner=true&chatId=" (chat_id) "#text" } { "Refresh" } }
+                script { (PreEscaped(REFRESH)) }
+            },
+        ));
+    }
     Ok(page(
         200,
         &bot.first_name(),
@@ -222,10 +255,7 @@ pub(super) async fn chat(
                 a href={ (here) "?chatId=" (chat_id.saturating_add(1)) } { "Be someone else" } }
             @if let Some(error) = &bot.last_error { p.error { "The last delivery failed: " (error) } }
             @if bot.webhook_url.is_none() { p { "No webhook is set: messages wait until the bot fetches them." } }
-            ul.chat aria-live="polite" data-from={ (here) "/messages?chatId=" (chat_id) } {
-                @for message in &messages { li class=(message.sender) { (message.text) } }
-            }
-            p #typing role="status" hidden[!typing] { (bot.first_name()) " is typing…" }
+            (conversation_list(&bot, &here, chat_id, &messages, typing))
             form method="post" action={ (here) "/messages" } style="display: block" {
                 input type="hidden" name="chatId" value=(chat_id);
                 label for="text" { "Message" }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Receiver, World, expect, until};
+use crate::harness::{Receiver, World, expect, send, until};
 
 const SECRET: &str = "AAbbCCddEEffGGhhIIjjKKllMMnn";
 
@@ -268,4 +268,19 @@ async fn a_bot_has_a_picture() {
     expect(400, asked("getUserProfilePhotos", json!({"user_id": 1}))).await;
     let calls = expect(200, world.get("/sandbox/requests?vendor=telegram")).await;
     assert!(!calls.to_string().contains(SECRET), "{calls}");
+}
+
+#[tokio::test]
+async fn the_chat_is_shown_inside_another_page_and_stays_there() {
+    let world = World::start().await;
+    expect(200, world.post(&call(123_458, "ok", "getMe"))).await;
+    let chat = "/sandbox/telegram/bots/123458";
+    let page = send(world.get(&format!("{chat}?inner=true&chatId=7"))).await.text().await.unwrap();
+    assert!(page.contains("Chat with @reef_123458_bot") && !page.contains("<nav"), "{page}");
+    let said = [("chatId", "7"), ("inner", "true"), ("text", "hello")];
+    let answer = send(world.post(&format!("{chat}/messages")).form(&said)).await;
+    let back = answer.headers()["location"].to_str().unwrap();
+    assert_eq!((answer.status().as_u16(), back), (303, &*format!("{chat}?inner=true&chatId=7#text")));
+    let page = send(world.get(back)).await.text().await.unwrap();
+    assert!(page.contains(r#"<li class="user">hello</li>"#), "{page}");
 }
