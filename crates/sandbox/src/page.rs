@@ -9,7 +9,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = "
 :root { color-scheme: light dark; --line: #8886; --soft: #8882; --accent: light-dark(#0b57d0, #8ab4f8); }
 * { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 0 1rem 3rem; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 0 1rem 3rem;
+  background: Canvas; }
 .banner { background: #f5c211; color: #241f00; margin: 0 -1rem; padding: .4rem 1rem; font-weight: 600; }
 nav { padding: .6rem 0; border-bottom: 1px solid var(--line); display: flex; gap: 1rem; flex-wrap: wrap; }
 a { color: var(--accent); }
@@ -43,7 +44,7 @@ pub(crate) fn page(status: u16, title: &str, content: &Markup) -> Response {
         title,
         &html! {
             body {
-                p.banner role="note" { "Sandbox: no real money, no real messages" }
+                aside.banner aria-label="Sandbox" { "Sandbox: no real money, no real messages" }
                 nav aria-label="Sandbox" {
                     a href="/sandbox/" { "Sandbox" }
                     a href="/sandbox/polar/" { "Payments" }

@@ -76,7 +76,7 @@ pub(super) async fn overview(State(world): State<World>, Query(token): Query<Tok
             p { "Polar's page for customers, signed in as " strong { (customer.text("email")) } ". "
                 @if let Some(back) = session.doc["return_url"].as_str() { a href=(back) { "Back to the shop" } } }
             h2 { "Subscriptions" }
-            (table(&["Product", "Bought", "Price", "Standing", ""], &subscriptions, |found| subscription_row(&token, found)))
+            (table(&["Product", "Bought", "Price", "Standing", "Cancellation"], &subscriptions, |found| subscription_row(&token, found)))
             h2 { "Orders and invoices" }
             (table(&["Date", "Product", "Amount", "Status", "Invoice"], &orders, |order| html! {
                 td { (day(order.text("created_at"))) }

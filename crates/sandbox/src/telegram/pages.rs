@@ -241,7 +241,7 @@ pub(super) async fn chat(
                         input #text name="text" maxlength=(TEXT_UNITS_MAX) autocomplete="off" required; }
                     button.main type="submit" { "Send" }
                 }
-                p { a href={ (here) "?inner=true&chatId=" (chat_id) "#text" } { "Refresh" } }
+                noscript { p { a href={ (here) "?inner=true&chatId=" (chat_id) } { "Refresh" } } }
                 script { (PreEscaped(REFRESH)) }
             },
         ));
