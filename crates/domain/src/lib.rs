@@ -5,6 +5,7 @@
 pub mod actions;
 pub mod address;
 pub mod assistant;
+pub mod billing;
 #[cfg(feature = "callback-url")]
 pub mod callback_url;
 pub mod catalog;
