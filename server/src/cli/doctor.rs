@@ -1,10 +1,10 @@
 //! `reef doctor`: is everything that is configured there, and does it accept us?
 
 use anyhow::bail;
-use reef_domain::wire::Provider;
+use reef_domain::wire::{ApiMode, Provider};
 use reef_service::Services;
 use reef_service::payments::EndpointHealth;
-use reef_service::ports::{ModelCheckError, TelegramError};
+use reef_service::ports::{ModelCheckError, PaymentError, TelegramError};
 use secrecy::SecretString;
 
 use super::print;
@@ -46,6 +46,9 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         )?;
     }
     line("polar", polar(&app.services, config).await)?;
+    if app.services.config().payments_configured {
+        line("prices", prices(&app.services).await)?;
+    }
     line("telegram", telegram(&app.services).await)?;
     for provider in [Provider::Anthropic, Provider::Openai, Provider::Google, Provider::Openrouter] {
         line(provider.as_str(), model_provider(&app.services, provider).await)?;
@@ -96,6 +99,24 @@ async fn polar(services: &Services, config: &Config) -> Result<String, String> {
     } else {
         Err(format!("accepts the token, but {} is not set", missing.join(" and ")))
     }
+}
+
+/// Whether pages can say what a slot costs.
+async fn prices(services: &Services) -> Result<String, String> {
+    let mut told = Vec::new();
+    for mode in [ApiMode::Byok, ApiMode::Managed] {
+        let Some(product) = services.config().product(mode) else { continue };
+        let price = services.ports().payments.price(product).await.map_err(|error| match error {
+            PaymentError::Refused { status: 403 } => "the token lacks the scope products:read".to_owned(),
+            error => error.to_string(),
+        })?;
+        let price = price.ok_or_else(|| {
+            format!("Polar has no product {product} with one fixed price that is paid again and again")
+        })?;
+        let (whole, part) = (price.amount / 100, price.amount % 100);
+        told.push(format!("{} {whole}.{part:02} {}", mode.as_str(), price.currency));
+    }
+    Ok(told.join(", "))
 }
 
 /// Whether Polar sends its webhooks.

@@ -65,6 +65,12 @@ async fn an_endpoint_that_polar_has_disabled_is_told_by_the_doctor() {
         process.http.put(format!("{}/sandbox/faults", process.base)).json(&faults).send().await.unwrap();
     assert_eq!(ordered.status(), 200);
     assert!(doctor().contains("lacks the scope webhooks:read"));
+    assert!(doctor().contains("ok    prices: byok 19.00 usd, managed 29.00 usd"), "{}", doctor());
+    let faults = json!([{"path": "/v1/products/*", "status": 403, "times": 1}]);
+    let ordered =
+        process.http.put(format!("{}/sandbox/faults", process.base)).json(&faults).send().await.unwrap();
+    assert_eq!(ordered.status(), 200);
+    assert!(doctor().contains("wrong prices: the token lacks the scope products:read"));
     eventually("it to be enabled", async || {
         let enabled = polar(process.http.patch(&url).json(&json!({"enabled": true}))).await.ok()?;
         (enabled.status() == 200).then_some(())
