@@ -119,6 +119,7 @@ async fn rotation(on_postgres: bool) {
             "assistants.bot_token: 2 sealed anew",
             "assistants.model_key: 2 sealed anew",
             "workers.settings: 2 sealed anew",
+            "sessions.flash: 0 sealed anew",
         ]
     );
     assert!(here.ok(&["reseal"], "").lines().all(|line| line.ends_with(": 0 sealed anew")));
