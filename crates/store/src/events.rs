@@ -147,6 +147,27 @@ impl Tx {
         rows.into_iter().map(EventRow::try_from).collect()
     }
 
+    /// The oldest `limit` entries after the one with this sequence, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn events_after(
+        &mut self,
+        assistant: AssistantId,
+        sequence: i64,
+        limit: i64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let rows: Vec<Row> = fetch_all!(
+            self,
+            Row,
+            "select * from events where assistant_id = $1 and sequence > $2 order by sequence limit $3",
+            assistant,
+            sequence,
+            limit,
+        );
+        rows.into_iter().map(EventRow::try_from).collect()
+    }
+
     /// Forgets the timelines of assistants deleted before `before`; gives how many entries.
     ///
     /// # Errors

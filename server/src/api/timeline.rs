@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::Stream;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::Status;
 use reef_domain::{Chain, Timestamp};
-use reef_service::assistants::{TimelineEntry, callback_type};
+use reef_service::assistants::{SHOWN_MAX, TimelineEntry, callback_type};
 use reef_service::hub::{News, change_of};
 use reef_service::seats::Seat;
 use reef_service::{Caller, Error, Services};
@@ -114,15 +114,14 @@ pub async fn events(
     Ids(id): Ids<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    // Listening begins before the first look, so that nothing falls between.
-    let news = services.hub().listen();
-    let entries = services.timeline(&caller, &id).await?;
-    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if !text(header::ACCEPT).is_some_and(|accept| accept.contains("text/event-stream")) {
-        let data = entries.into_iter().map(EventInfo::from).collect();
+    if !wants_stream(&headers) {
+        let data = services.timeline(&caller, &id).await?.into_iter().map(EventInfo::from).collect();
         return Ok(Json(EventListResponse { data }).into_response());
     }
+    // Listening begins before the first look, so that nothing falls between.
+    let news = services.hub().listen();
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+    let entries = services.timeline_after(&caller, &id, last).await?;
     let seat = services.seats().take(caller.user_id)?;
     let mut viewer = Viewer {
         assistant: AssistantId::parse(&id),
@@ -132,12 +131,30 @@ pub async fn events(
         news,
         last,
         waiting: VecDeque::new(),
+        has_more: false,
         is_over: false,
         _seat: seat,
         _open: OpenStream::new(),
     };
     viewer.take(entries);
-    Ok(Sse::new(viewer.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    let stream = Sse::new(viewer.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    // A stream has no tag to be asked for again by.
+    let uncached = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((uncached, stream).into_response())
+}
+
+/// Whether one of the media types in `Accept` is that of a stream, in any case and not refused by `q=0`.
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let refuses = |parameter: &str| {
+        let quality = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+        quality.and_then(|(_, value)| value.trim().parse().ok()).is_some_and(|quality: f32| quality <= 0.0)
+    };
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|kind| {
+        let mut parts = kind.split(';');
+        let name = parts.next().unwrap_or_default().trim();
+        name.eq_ignore_ascii_case("text/event-stream") && !parts.any(refuses)
+    })
 }
 
 /// Follows a timeline.
@@ -149,16 +166,18 @@ struct Viewer {
     news: Receiver<News>,
     last: i64,
     waiting: VecDeque<TimelineEntry>,
+    /// Whether the last look may not have seen all of it.
+    has_more: bool,
     is_over: bool,
     _seat: Seat,
     _open: OpenStream,
 }
 
 impl Viewer {
-    /// Queues what is new of a timeline that is newest first.
+    /// Queues what a look has found.
     fn take(&mut self, entries: Vec<TimelineEntry>) {
-        let newest = self.waiting.back().map_or(self.last, |entry| entry.sequence);
-        self.waiting.extend(entries.into_iter().rev().filter(|entry| entry.sequence > newest));
+        self.has_more = i64::try_from(entries.len()).is_ok_and(|found| found >= SHOWN_MAX);
+        self.waiting.extend(entries);
     }
 
     fn stream(self) -> impl Stream<Item = Result<sse::Event, Infallible>> {
@@ -168,12 +187,12 @@ impl Viewer {
         })
     }
 
-    /// The timeline now, if the key is still live.
+    /// How the timeline goes on, if the key is still live.
     async fn look(&self) -> Result<Vec<TimelineEntry>, Error> {
         if !self.services.is_still_live(&self.caller).await? {
             return Err(Error::Unauthorized);
         }
-        self.services.timeline_to_its_end(&self.caller, &self.id).await
+        self.services.timeline_to_its_end(&self.caller, &self.id, self.last).await
     }
 
     /// The next entry; the end when the assistant was deleted, the process stops, or something inside is wrong.
@@ -191,6 +210,7 @@ impl Viewer {
             let closing = self.services.hub().closing().clone();
             tokio::select! {
                 () = closing.cancelled() => return None,
+                () = std::future::ready(()), if self.has_more => {}
                 () = change_of(&mut self.news, self.caller.user_id, self.assistant) => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }

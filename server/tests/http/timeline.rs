@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reef_domain::ids::EventId;
+use reef_store::EventRow;
 use reqwest::header::COOKIE;
 use serde_json::{Value, json};
 
@@ -33,6 +35,7 @@ on_both_databases! {
         let request = request.header("Accept", "text/event-stream").header("Last-Event-ID", "2");
         let mut stream = request.send().await.unwrap();
         assert_eq!(stream.headers()["content-type"], "text/event-stream");
+        assert_eq!(stream.headers()["cache-control"], "no-store");
         let mut text = String::new();
         let mut until = async |what: &str| {
             while !text.contains(what) {
@@ -87,6 +90,59 @@ on_both_databases! {
             let chunk = chunk.expect("news in time").unwrap().expect("the stream goes on");
             told.push_str(std::str::from_utf8(&chunk).unwrap());
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_for_who_asks_for_one() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.in_status("stopped").await;
+    let cases: [(&[&str], bool); 8] = [
+        (&["text/event-stream"], true),
+        (&["Text/Event-Stream; charset=utf-8"], true),
+        (&["application/json;q=0.5, text/event-stream;q=0.9"], true),
+        (&["application/json", "text/event-stream"], true),
+        (&[], false),
+        (&["*/*"], false),
+        (&["text/event-stream;q=0, application/json"], false),
+        (&["application/x-text/event-stream"], false),
+    ];
+    for (accepted, is_stream) in cases {
+        let request = me.request("GET", &format!("{ASSISTANTS}/{id}/events"));
+        let request = accepted.iter().fold(request, |request, value| request.header("Accept", *value));
+        let answer = request.send().await.unwrap();
+        let expected = if is_stream { "text/event-stream" } else { "application/json" };
+        assert_eq!(answer.headers()["content-type"], expected, "{accepted:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_resumes_however_much_has_happened_since() {
+    const NEWEST: i64 = 350;
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.slot("byok").await;
+    let first = app.events(&id).await.remove(0);
+    let mut tx = app.services.store().begin().await.unwrap();
+    for sequence in 2..=NEWEST {
+        let id = EventId::new(app.services.new_uuid());
+        tx.insert_event(&EventRow { id, sequence, ..first.clone() }).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    for (last, begins) in [(None, 1), (Some("3"), 4), (Some("349"), 350)] {
+        let request =
+            me.request("GET", &format!("{ASSISTANTS}/{id}/events")).header("Accept", "text/event-stream");
+        let request = last.into_iter().fold(request, |request, last| request.header("Last-Event-ID", last));
+        let mut stream = request.send().await.unwrap();
+        let mut text = String::new();
+        while !text.contains(&format!("id: {NEWEST}\n")) {
+            let chunk = tokio::time::timeout(Duration::from_secs(10), stream.chunk()).await;
+            let chunk = chunk.expect("all of it in time").unwrap().expect("the stream goes on");
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+        let ids = text.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok());
+        assert_eq!(ids.collect::<Vec<i64>>(), (begins..=NEWEST).collect::<Vec<_>>(), "after {last:?}");
     }
 }
 

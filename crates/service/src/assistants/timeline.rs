@@ -5,7 +5,7 @@ use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, DeliveryId};
 use reef_domain::input::Parsed;
 use reef_domain::wire::{Scope, Status};
-use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow};
+use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow, Tx};
 use serde_json::json;
 
 use crate::caller::Caller;
@@ -64,21 +64,42 @@ impl Services {
         Ok(tx.events_of(assistant.id, SHOWN_MAX).await?.into_iter().map(TimelineEntry::from).collect())
     }
 
-    /// As [`Self::timeline`] for somebody who follows it: also once the assistant is deleted, which is its last entry.
+    /// How an assistant's timeline goes on after this sequence, oldest first, at most [`SHOWN_MAX`] entries at once.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn timeline_to_its_end(&self, caller: &Caller, id: &str) -> Result<Vec<TimelineEntry>, Error> {
-        match self.timeline(caller, id).await {
+    pub async fn timeline_after(
+        &self,
+        caller: &Caller,
+        id: &str,
+        sequence: i64,
+    ) -> Result<Vec<TimelineEntry>, Error> {
+        caller.require(Scope::Read)?;
+        let mut tx = self.store().read().await?;
+        let assistant = self.owned(&mut tx, caller, id).await?;
+        entries_after(&mut tx, assistant.id, sequence).await
+    }
+
+    /// As [`Self::timeline_after`] for somebody who follows it: also once the assistant is deleted, which is its last
+    /// entry.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
+    pub async fn timeline_to_its_end(
+        &self,
+        caller: &Caller,
+        id: &str,
+        sequence: i64,
+    ) -> Result<Vec<TimelineEntry>, Error> {
+        match self.timeline_after(caller, id, sequence).await {
             Err(Error::NotFound) => {}
             other => return other,
         }
         let id = AssistantId::parse(id).ok_or(Error::NotFound)?;
         let mut tx = self.store().read().await?;
-        let events = tx.events_of(id, SHOWN_MAX).await?;
         let is_theirs_and_gone =
             |last: &EventRow| last.user_id == caller.user_id && last.kind == EventKind::Deleted;
-        if !events.first().is_some_and(is_theirs_and_gone) {
+        if !tx.events_of(id, 1).await?.first().is_some_and(is_theirs_and_gone) {
             return Err(Error::NotFound);
         }
         if let Some(grant) = caller.grant()
@@ -86,7 +107,7 @@ impl Services {
         {
             return Err(Error::NotFound);
         }
-        Ok(events.into_iter().map(TimelineEntry::from).collect())
+        entries_after(&mut tx, id, sequence).await
     }
 
     /// An assistant's newest callbacks, newest first, each over all its tries.
@@ -168,6 +189,11 @@ impl Services {
         work.commit().await?;
         Ok(row)
     }
+}
+
+async fn entries_after(tx: &mut Tx, id: AssistantId, sequence: i64) -> Result<Vec<TimelineEntry>, Error> {
+    let events = tx.events_after(id, sequence, SHOWN_MAX).await?;
+    Ok(events.into_iter().map(TimelineEntry::from).collect())
 }
 
 fn test_payload(a: &Assistant, now: Timestamp) -> String {

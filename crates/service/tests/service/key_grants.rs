@@ -40,7 +40,7 @@ on_both_databases! {
             t.services.assistant(&key, &id).await.map(drop),
             t.services.assistant_when_changed(&key, &id, Ok(std::time::Duration::ZERO)).await.map(drop),
             t.services.timeline(&key, &id).await.map(drop),
-            t.services.timeline_to_its_end(&key, &id).await.map(drop),
+            t.services.timeline_to_its_end(&key, &id, 0).await.map(drop),
             t.services.callbacks(&key, &id).await.map(drop),
             t.services.test_callback(&key, &id, Ok(())).await.map(drop),
             t.services.redeliver(&key, &id, &id, Ok(())).await.map(drop),
@@ -66,10 +66,10 @@ on_both_databases! {
         let (mine, other) = (t.active(&me).await, t.active(&me).await);
         let key = caller(&t, &me, &[mine]).await;
         delete(&t, &key, mine).await.unwrap();
-        let end = t.services.timeline_to_its_end(&key, &mine.to_string()).await.unwrap();
-        assert_eq!(end[0].kind, "assistant.deleted");
+        let end = t.services.timeline_to_its_end(&key, &mine.to_string(), 0).await.unwrap();
+        assert_eq!(end.last().map(|entry| entry.kind), Some("assistant.deleted"));
         delete(&t, &me, other).await.unwrap();
-        let refused = t.services.timeline_to_its_end(&key, &other.to_string()).await;
+        let refused = t.services.timeline_to_its_end(&key, &other.to_string(), 0).await;
         assert!(matches!(refused, Err(Error::NotFound)));
         t.slot(&me).await;
         assert!(listed(&t, &key).await.is_empty(), "a key never comes to touch more than it was made for");

@@ -61,6 +61,19 @@ on_both_databases! {
         assert_eq!(tx.events_of(AssistantId::new(uuid()), 2).await.unwrap(), []);
     }
 
+    async fn a_timeline_goes_on_after_a_sequence_oldest_first_up_to_the_limit(db: TestStore) {
+        let (assistant, user) = (AssistantId::new(uuid()), UserId::new(uuid()));
+        let mut tx = db.store.begin().await.unwrap();
+        for sequence in [4, 2, 1, 3] {
+            tx.insert_event(&event(assistant, user, sequence)).await.unwrap();
+        }
+        tx.insert_event(&of_nobody(9)).await.unwrap();
+        for (after, limit, expected) in [(0, 9, &[1, 2, 3, 4][..]), (1, 2, &[2, 3]), (4, 9, &[]), (i64::MAX, 9, &[])] {
+            let found = tx.events_after(assistant, after, limit).await.unwrap();
+            assert_eq!(found.iter().map(|row| row.sequence).collect::<Vec<_>>(), expected, "after {after}");
+        }
+    }
+
     async fn a_taken_sequence_is_a_unique_violation(db: TestStore) {
         let (assistant, user) = (AssistantId::new(uuid()), UserId::new(uuid()));
         let mut tx = db.store.begin().await.unwrap();
