@@ -35,6 +35,9 @@ on_both_databases! {
         once(&me, "a", "POST", "/purchase", &managed).await.error(422, "IDEMPOTENCY_KEY_REUSED");
         let id = first.data(201)["deploymentId"].as_str().unwrap().to_owned();
         once(&me, "a", "DELETE", &format!("/{id}"), &Value::Null).await.error(422, "IDEMPOTENCY_KEY_REUSED");
+        // What is no part of the path is no part of the request.
+        let again = once(&me, "a", "POST", "/purchase?try=2", &buy).await;
+        assert_eq!((again.text.as_str(), again.header("idempotency-replayed")), (first.text.as_str(), Some("true")));
         // A refusal is an answer too; a deletion that is repeated was done.
         for _ in 0..2 {
             once(&me, "c", "POST", &format!("/{id}/stop"), &Value::Null).await.error(409, "INVALID_STATE");
