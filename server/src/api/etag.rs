@@ -15,7 +15,12 @@ const TAGGED_MAX: usize = 8 * 1024 * 1024;
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// Tags answers to GET by their bytes. An answer that can't be tagged goes out as it is.
-pub async fn tag(request: Request, next: Next) -> Response {
+pub async fn tag(mut request: Request, next: Next) -> Response {
+    // HEAD has the headers of GET (RFC 9110, 9.3.2), and the tag is one of them: its body is made for that, and taken
+    // away again by the router.
+    if *request.method() == Method::HEAD {
+        *request.method_mut() = Method::GET;
+    }
     let is_read = *request.method() == Method::GET;
     let known = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect::<Vec<_>>();
     let response = next.run(request).await;
