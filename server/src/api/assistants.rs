@@ -153,7 +153,9 @@ pub async fn list(
     let (data, next) = services.list_page(&caller, page).await?;
     let mut response = Json(AssistantListResponse { data }).into_response();
     if let Some(cursor) = next {
-        let link = format!("</api/v1/assistants?limit={limit}&cursor={cursor}>; rel=\"next\"");
+        // Whole, so that a client can ask for it as it stands.
+        let list = format!("{}/api/v1/assistants", services.config().public_url);
+        let link = format!("<{list}?limit={limit}&cursor={cursor}>; rel=\"next\"");
         let link = HeaderValue::from_str(&link).map_err(reef_service::Error::internal)?;
         response.headers_mut().insert(header::LINK, link);
     }
