@@ -1,6 +1,7 @@
 //! Query parameters: pages of a list, and how long to wait.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::Issue;
@@ -37,9 +38,7 @@ impl Cursor {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (ms, id) = text.split_once('_')?;
-        // Digits alone, as the API document says; a plus sign would parse too.
-        let is_plain = ms.len() <= CURSOR_DIGITS_MAX && ms.bytes().all(|byte| byte.is_ascii_digit());
-        let created_at = is_plain.then(|| ms.parse().ok())??;
+        let created_at = whole(ms).filter(|_| ms.len() <= CURSOR_DIGITS_MAX)?;
         Some(Self { created_at: Timestamp::from_unix_ms(created_at), id: AssistantId::parse(id)? })
     }
 }
@@ -65,6 +64,11 @@ pub fn only<'a>(params: &'a [(String, String)], name: &str) -> Result<Option<&'a
     }
 }
 
+/// A whole number: digits alone, as the API document says; a plus sign would parse too.
+fn whole<T: FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 /// Reads `limit` and `cursor`; `None` without either: all of the list.
 ///
 /// # Errors
@@ -73,7 +77,7 @@ pub fn page(params: &[(String, String)]) -> Parsed<Option<Page>> {
     let mut issues = Vec::new();
     let mut take = |name| only(params, name).map_err(|issue| issues.push(issue)).ok().flatten();
     let (limit, cursor) = (take("limit"), take("cursor"));
-    let limit_read = limit.map(|text| text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)));
+    let limit_read = limit.map(|text| whole(text).filter(|limit| (1..=LIMIT_MAX).contains(limit)));
     if limit_read == Some(None) {
         issues.push(Issue::new("limit", "invalid_value", "This must be a whole number from 1 to 100."));
     }
@@ -104,7 +108,7 @@ pub fn wait(params: &[(String, String)]) -> Parsed<Duration> {
     match only(params, "wait").map_err(|issue| vec![issue])? {
         None => Ok(Duration::ZERO),
         Some(text) => {
-            let seconds = text.parse().ok().filter(|seconds| (0..=WAIT_MAX_SECONDS).contains(seconds));
+            let seconds = whole(text).filter(|seconds| (0..=WAIT_MAX_SECONDS).contains(seconds));
             seconds.map(Duration::from_secs).ok_or_else(wrong)
         }
     }
@@ -134,6 +138,7 @@ mod tests {
             "limit=0",
             "limit=101",
             "limit=-1",
+            "limit=+1",
             "limit=x",
             "limit=",
             "limit=1&limit=2",
@@ -152,7 +157,7 @@ mod tests {
     #[test]
     fn waits() {
         assert_eq!(wait(&params("wait=30")), Ok(Duration::from_secs(30)));
-        for bad in ["wait=31", "wait=-1", "wait=x", "wait=1.5", "wait=", "wait=1&wait=1"] {
+        for bad in ["wait=31", "wait=-1", "wait=+1", "wait=x", "wait=1.5", "wait=", "wait=1&wait=1"] {
             assert!(wait(&params(bad)).is_err(), "{bad}");
         }
     }
