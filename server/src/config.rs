@@ -109,6 +109,20 @@ pub struct Config {
 /// already: its notices are no news.
 const LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
 
+/// The most credit that a period may bring, in US dollars: whoever means more has mistyped.
+const MANAGED_CREDIT_USD_MAX: f64 = 10_000.0;
+
+/// Where a `sqlite:` URL says that the database is.
+fn sqlite_path(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite:")?.trim_start_matches("//");
+    Some(path.split('?').next().unwrap_or(path))
+}
+
+/// Whether a `sqlite:` URL is of a file: each connection would have a database of its own otherwise.
+fn names_a_file(url: &str) -> bool {
+    sqlite_path(url).is_some_and(|path| !matches!(path, "" | ":memory:")) && !url.contains("mode=memory")
+}
+
 /// Variables by name; a blank one counts as absent.
 struct Vars(HashMap<String, String>);
 
@@ -189,6 +203,9 @@ impl Config {
         if !is_postgres && !database_url.starts_with("sqlite:") {
             return Err(wrong("DATABASE_URL", "must begin with sqlite:// or postgres://"));
         }
+        if !is_postgres && !names_a_file(&database_url) {
+            return Err(wrong("DATABASE_URL", "must name a file, such as sqlite://data/reef.db"));
+        }
         let secret_key = vars.secret("SECRET_KEY");
         if let Some(key) = &secret_key {
             reef_service::vault::Vault::new(key).map_err(|error| wrong("SECRET_KEY", error.to_string()))?;
@@ -205,7 +222,8 @@ impl Config {
         )?;
         let access_token = vars.secret("POLAR_ACCESS_TOKEN");
         let sandbox = vars.flag("SANDBOX", access_token.is_none())?;
-        if sandbox && !bind_addr.ip().is_loopback() && !vars.flag("SANDBOX_ALLOW_REMOTE", false)? {
+        let is_remote_allowed = vars.flag("SANDBOX_ALLOW_REMOTE", false)?;
+        if sandbox && !bind_addr.ip().is_loopback() && !is_remote_allowed {
             return Err(wrong(
                 "BIND_ADDR",
                 "the sandbox is on and lets anybody pay with play money, so it binds to loopback only; set SANDBOX=false, or SANDBOX_ALLOW_REMOTE=true if you mean it",
@@ -214,8 +232,8 @@ impl Config {
         vars.choice("WORKER_HOST", (), &[("embedded", ())])?;
         let overrides = vars.get("CALLBACK_OVERRIDES").unwrap_or_default();
         let managed_credit_usd = vars.parse("MANAGED_CREDIT_USD", 5.0_f64, "an amount in US dollars")?;
-        if !managed_credit_usd.is_finite() || managed_credit_usd < 0.0 {
-            return Err(wrong("MANAGED_CREDIT_USD", "must not be negative"));
+        if !(0.0..=MANAGED_CREDIT_USD_MAX).contains(&managed_credit_usd) {
+            return Err(wrong("MANAGED_CREDIT_USD", format!("must be from 0 to {MANAGED_CREDIT_USD_MAX}")));
         }
         let deploy_timeout = vars.parse("DEPLOY_TIMEOUT_SECS", 300_u64, "a whole number of seconds")?;
         if !(1..=3600).contains(&deploy_timeout) {
@@ -275,8 +293,7 @@ impl Config {
     /// The database's file on SQLite.
     #[must_use]
     pub fn sqlite_file(&self) -> Option<&Path> {
-        let path = self.database_url.expose_secret().strip_prefix("sqlite:")?.trim_start_matches("//");
-        Some(Path::new(path.split('?').next().unwrap_or(path)))
+        sqlite_path(self.database_url.expose_secret()).map(Path::new)
     }
 
     /// The folder for files beside the database: its own folder on SQLite, else `data`.
@@ -313,15 +330,23 @@ mod tests {
             ("PUBLIC_URL", "reef.example"),
             ("PUBLIC_URL", "https://reef.example/?x"),
             ("DATABASE_URL", "mysql://x"),
+            ("DATABASE_URL", "sqlite://"),
+            ("DATABASE_URL", "sqlite:?mode=rwc"),
+            ("DATABASE_URL", "sqlite::memory:"),
+            ("DATABASE_URL", "sqlite://x?mode=memory"),
             ("DATABASE_URL", "postgres://x"),
             ("SECRET_KEY", "short"),
             ("ASSISTANTS_API_V1_ENABLED", "yes"),
             ("SANDBOX", "1"),
+            ("SANDBOX_ALLOW_REMOTE", "maybe"),
             ("BIND_ADDR", "0.0.0.0:3000"),
             ("WORKER_HOST", "moon"),
             ("POLAR_API_URL", "ftp://x"),
             ("CALLBACK_OVERRIDES", "nonsense"),
             ("MANAGED_CREDIT_USD", "-1"),
+            ("MANAGED_CREDIT_USD", "inf"),
+            ("MANAGED_CREDIT_USD", "NaN"),
+            ("MANAGED_CREDIT_USD", "10000.01"),
             ("DEPLOY_TIMEOUT_SECS", "0"),
             ("RATE_LIMIT_PER_MINUTE", "0"),
             ("AUTH_FAILURES_PER_MINUTE", "0"),
