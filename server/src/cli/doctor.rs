@@ -49,6 +49,9 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     if app.services.config().payments_configured {
         line("prices", prices(&app.services).await)?;
     }
+    if let Some(result) = managed_keys(&app.services).await {
+        line("managed keys", result)?;
+    }
     line("telegram", telegram(&app.services).await)?;
     for provider in [Provider::Anthropic, Provider::Openai, Provider::Google, Provider::Openrouter] {
         line(provider.as_str(), model_provider(&app.services, provider).await)?;
@@ -117,6 +120,17 @@ async fn prices(services: &Services) -> Result<String, String> {
         told.push(format!("{} {whole}.{part:02} {}", mode.as_str(), price.currency));
     }
     Ok(told.join(", "))
+}
+
+/// Whether OpenRouter lets us make keys for managed assistants; `None` where these are neither sold nor provided for.
+async fn managed_keys(services: &Services) -> Option<Result<String, String>> {
+    let Some(keys) = &services.ports().managed_keys else {
+        let is_sold = services.config().product(ApiMode::Managed).is_some();
+        let missing = "OPENROUTER_MANAGEMENT_KEY is not set: managed assistants are sold, and fail to deploy";
+        return is_sold.then(|| Err(missing.to_owned()));
+    };
+    let listed = keys.list(0).await.map(|_| "OpenRouter accepts the management key".to_owned());
+    Some(listed.map_err(|error| format!("{error}; OPENROUTER_MANAGEMENT_KEY has to be a management key")))
 }
 
 /// Whether Polar sends its webhooks.

@@ -17,6 +17,7 @@ mod configuration;
 mod crash;
 mod customer;
 mod delete;
+mod doctor;
 mod endpoints;
 mod envelope;
 mod failures;
