@@ -5,12 +5,15 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use reef_service::Services;
+use reef_domain::ErrorCode;
+use reef_service::{Error, Services};
 
 use crate::api::ApiError;
 
 /// The longest webhook taken in; Polar's are a few KiB.
 const BODY_MAX: usize = 1024 * 1024;
+/// What Polar shows beside a delivery that was refused: its operator has no API key to look for.
+const NOT_SIGNED: &str = "The signature is missing, too old, or not made with this endpoint's secret";
 
 /// `POST /webhooks/polar`.
 pub fn router(services: Services) -> Router {
@@ -26,6 +29,8 @@ async fn polar(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
-    services.receive_polar(&headers, &body).await?;
-    Ok(StatusCode::ACCEPTED)
+    match services.receive_polar(&headers, &body).await {
+        Err(Error::Unauthorized) => Err(ApiError::plain(ErrorCode::Unauthorized, NOT_SIGNED)),
+        received => Ok(received.map(|()| StatusCode::ACCEPTED)?),
+    }
 }

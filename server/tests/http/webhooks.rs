@@ -81,6 +81,8 @@ on_both_databases! {
         for by in &forged {
             let (status, answer) = post(&app, by, &body).await;
             assert_eq!((status.as_u16(), &answer["error"]["code"]), (401, &json!("UNAUTHORIZED")));
+            let message = answer["error"]["message"].as_str().unwrap();
+            assert!(message.contains("signature") && !message.contains("API key"), "{message}");
         }
         assert_eq!(post(&app, &good, &paid(&id, "sub_changed")).await.0, 401);
         assert_eq!(app.http.post(app.url("/webhooks/polar")).body(body.clone()).send().await.unwrap().status(), 401);
