@@ -143,16 +143,17 @@ struct Call {
     at: i64,
 }
 
-/// `GET /sandbox/requests?vendor=`: oldest first.
+/// `GET /sandbox/requests?vendor=`: oldest first; of every vendor when none is named.
 async fn list(State(world): State<World>, Query(filter): Query<Filter>) -> Answer<Response> {
-    if filter.vendor.as_deref().is_some_and(|name| Vendor::named(name).is_none()) {
+    let vendor = filter.vendor.filter(|name| !name.is_empty());
+    if vendor.as_deref().is_some_and(|name| Vendor::named(name).is_none()) {
         return Err(refuse(400, "vendor is one of polar, telegram, anthropic, openai, google, openrouter"));
     }
     let calls: Vec<Call> = sqlx::query_as(
         "select vendor, method, path, body, status, at from requests
          where seq > (select coalesce(max(seq), 0) from requests) - $2 and ($1 is null or vendor = $1) order by seq",
     )
-    .bind(filter.vendor)
+    .bind(vendor)
     .bind(KEPT_MAX)
     .fetch_all(&world.db)
     .await?;

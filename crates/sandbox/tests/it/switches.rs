@@ -47,9 +47,20 @@ async fn faults_strike_as_often_as_told_in_the_vendors_own_shape() {
         json!([{"path": "x", "surprise": 1}]),
         json!([{"path": "x", "times": "2"}]),
         json!([{"path": "x", "status": 99}]),
+        json!([{"path": "x", "status": 600}]),
+        json!([{"path": ""}]),
+        json!([{"path": "x", "times": 0}]),
+        json!([{"path": "x", "delayMs": -1}]),
+        json!([{"path": "x", "delayMs": 600_001}]),
+        json!([{"path": "x", "drop": "yes"}]),
+        json!([{"path": "x", "twice": true, "status": 500}]),
+        json!(vec![json!({"path": "x"}); 101]),
+        // All or none.
+        json!([{"path": "x"}, {"path": "x", "times": 0}]),
     ] {
         expect(400, world.put("/sandbox/faults").json(&bad)).await;
     }
+    assert_eq!(expect(200, world.get("/sandbox/faults")).await["data"], json!([]));
 }
 
 #[tokio::test]
@@ -90,7 +101,22 @@ async fn the_request_log_tells_all_but_secrets() {
     }
     let one = expect(200, world.get("/sandbox/requests?vendor=anthropic")).await;
     assert_eq!(one["data"].as_array().unwrap().len(), 1);
+    let all = expect(200, world.get("/sandbox/requests?vendor=")).await;
+    assert_eq!(all["data"].as_array().unwrap().len(), 2);
     expect(400, world.get("/sandbox/requests?vendor=aol")).await;
+}
+
+#[tokio::test]
+async fn the_last_thousand_calls_are_kept() {
+    let world = World::start().await;
+    expect(200, world.get(&GET_ME.replace("123456", "654321"))).await;
+    for _ in 0..1_000 {
+        expect(200, world.get(GET_ME)).await;
+    }
+    let log = expect(200, world.get("/sandbox/requests")).await;
+    let calls = log["data"].as_array().unwrap();
+    assert_eq!(calls.len(), 1_000);
+    assert!(calls.iter().all(|call| call["path"].as_str().unwrap().contains("bot123456:")));
 }
 
 #[tokio::test]
