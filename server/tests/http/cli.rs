@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::client::Body;
 use crate::process::{Installation, Process, reef};
 
 const ANN: &str = "ann@example.com";
@@ -67,11 +68,36 @@ async fn accounts_and_keys() {
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     process.client(&brief).fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
     // Revoked beside the running server, dead at once.
+    let me = process.client(&long).call("GET", "/api/v1/me", Body::None).await.data(200);
+    here.ok(&["key", "revoke", "--email", ANN, "--id", me["keyId"].as_str().unwrap()], "");
+    process.client(&long).fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
     here.ok(&["key", "revoke", "--key-stdin"], &format!("{both}\n"));
     process.client(&both).fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
     let (code, _, error) = here.run(&["key", "revoke", "--key-stdin"], &format!("{both}\n"));
     assert!(code != Some(0) && !error.contains(&both), "{error}");
     here.fails(&["key", "revoke"]);
+}
+
+#[test]
+fn a_key_is_revoked_by_itself_or_by_its_name() {
+    let here = Installation::new(&[]);
+    here.customer();
+    let make = |name: &str| here.ok(&["key", "create", "--email", ANN, "--name", name], "");
+    let (itself, named) = (make("itself"), [make("twice"), make("twice")]);
+    here.ok(&["key", "revoke", &itself], "");
+    assert!(here.fails(&["key", "revoke", &itself]).contains("not a live key"));
+    here.ok(&["key", "revoke", "--email", ANN, "--name", "twice"], "");
+    for key in &named {
+        assert!(here.fails(&["key", "revoke", key]).contains("not a live key"), "every key of the name");
+    }
+    let by_name = ["key", "revoke", "--email", ANN, "--name", "twice"];
+    assert!(here.fails(&by_name).contains("no such live key"));
+    for wrong in [&["--name", "twice"][..], &["--id", "x"], &["--email", ANN], &["--email", ANN, "--id", "x"]]
+    {
+        here.fails(&[&["key", "revoke"], wrong].concat());
+    }
+    let nobody = ["key", "revoke", "--email", "no@example.com", "--name", "test"];
+    assert!(here.fails(&nobody).contains("no@example.com"));
 }
 
 #[test]
@@ -109,7 +135,10 @@ fn a_variable_that_cannot_be_used_stops_the_start_with_one_line() {
         ("DATABASE_URL", "mysql://x"),
         ("SECRET_KEY", "c2hvcnQtc2VjcmV0"),
         ("ASSISTANTS_API_V1_ENABLED", "maybe"),
+        ("DATABASE_URL", "sqlite://"),
         ("SANDBOX", "maybe"),
+        ("SANDBOX_ALLOW_REMOTE", "maybe"),
+        ("RATE_LIMIT_PER_MINUTE", "many"),
         ("WORKER_HOST", "moon"),
         ("POLAR_API_URL", "polar"),
         ("CALLBACK_OVERRIDES", "nonsense"),
