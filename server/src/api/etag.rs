@@ -38,7 +38,7 @@ pub async fn tag(mut request: Request, next: Next) -> Response {
     };
     parts.headers.insert(header::ETAG, value);
     parts.headers.insert(header::CACHE_CONTROL, CACHE);
-    parts.headers.insert(header::VARY, HeaderValue::from_static("x-api-key"));
+    parts.headers.insert(header::VARY, HeaderValue::from_static("accept, x-api-key"));
     if is_known(&known, &tag) {
         return not_modified(parts.headers);
     }

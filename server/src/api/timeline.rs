@@ -139,7 +139,10 @@ pub async fn events(
     viewer.take(entries);
     let stream = Sse::new(viewer.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     // A stream has no tag to be asked for again by.
-    let uncached = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let uncached = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::VARY, HeaderValue::from_static("accept, x-api-key")),
+    ];
     Ok((uncached, stream).into_response())
 }
 

@@ -114,6 +114,7 @@ async fn a_stream_is_for_who_asks_for_one() {
         let answer = request.send().await.unwrap();
         let expected = if is_stream { "text/event-stream" } else { "application/json" };
         assert_eq!(answer.headers()["content-type"], expected, "{accepted:?}");
+        assert_eq!(answer.headers()["vary"], "accept, x-api-key");
     }
 }
 

@@ -46,7 +46,7 @@ struct Fate {
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
-    let minutes = || prop_oneof![3 => Just(0_u64), 2 => 0_u64..60];
+    let minutes = || prop_oneof![3 => Just(0_u64), 2 => 0_u64..=60];
     (prop::bool::weighted(0.3), minutes(), prop::option::weighted(0.3, minutes()))
         .prop_map(|(dropped, first, second)| Fate { dropped, first, second })
 }
