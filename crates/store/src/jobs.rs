@@ -246,6 +246,28 @@ impl Tx {
         Ok(())
     }
 
+    /// Puts a job off until `until` that is not due yet and that nobody runs; gives its id, `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn put_job_off(
+        &mut self,
+        dedup_key: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<JobId>, StoreError> {
+        let row: Option<(JobId,)> = fetch_optional!(
+            self,
+            (JobId,),
+            "update jobs set run_at = $2
+             where dedup_key = $1 and run_at > $3 and lease_token is null and dead_at is null returning id",
+            dedup_key,
+            until,
+            now,
+        );
+        Ok(row.map(|(id,)| id))
+    }
+
     /// How many jobs whose dedup key begins with `prefix` are not due yet and were never begun.
     ///
     /// # Errors

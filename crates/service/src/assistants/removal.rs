@@ -55,7 +55,8 @@ impl Services {
     }
 
     /// Has a deployment under way end without a word. It goes on as a run of the next generation after a while, by the
-    /// job that is given, unless that is taken back.
+    /// job that is given, unless that is taken back. One that somebody else has ended so stays as it is: else two that
+    /// delete at once would overtake each other again and again.
     pub(crate) async fn overtake_run(&self, found: &mut Assistant) -> Result<Option<JobId>, Error> {
         let mut work = self.work().await?;
         let Some(before) = work.tx.lock_assistant(found.id).await? else { return Err(Error::NotFound) };
@@ -63,15 +64,22 @@ impl Services {
             *found = before;
             return Ok(None);
         };
-        let next = Job::Deploy {
+        let deploy = |generation| Job::Deploy {
             assistant_id: before.id,
             worker_name: run.worker_name.clone(),
-            generation: run.generation + 1,
+            generation,
         };
+        let later = work.now.plus(CHECK_AFTER);
+        if let Some(job) = work.tx.put_job_off(&deploy(run.generation).dedup_key(), later, work.now).await? {
+            *found = before;
+            work.commit().await?;
+            return Ok(Some(job));
+        }
+        let next = deploy(run.generation + 1);
         let after = Assistant { state: before.state.clone().begun_anew(), ..before.clone() };
         *found = work.save(&before, after).await?;
         work.changed(found);
-        let job = work.enqueue_at(next, work.now.plus(CHECK_AFTER)).await?;
+        let job = work.enqueue_at(next, later).await?;
         work.commit().await?;
         Ok(Some(job))
     }

@@ -76,6 +76,28 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn of_many_deletions_at_once_during_a_deployment_one_deletes_and_none_gives_up(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        for _ in 0..3 {
+            let id = t.paid(&me).await;
+            t.activate(&me, id).await.unwrap();
+            let mut all = JoinSet::new();
+            for _ in 0..10 {
+                let services = t.services.clone();
+                all.spawn(async move { services.delete(&me, &id.to_string(), Ok(())).await });
+            }
+            let (won, lost): (Vec<_>, Vec<_>) = all.join_all().await.into_iter().partition(Result::is_ok);
+            assert_eq!(won.len(), 1, "{lost:?}");
+            for error in lost {
+                assert!(matches!(error, Err(Error::NotFound)), "{error:?}");
+            }
+            t.run_after(CHECKED).await;
+        }
+        assert!(t.workers.running().is_empty());
+        t.finish().await;
+    }
+
     async fn a_late_result_of_a_run_that_was_replaced_is_dropped(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;

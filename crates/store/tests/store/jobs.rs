@@ -70,6 +70,21 @@ on_both_databases! {
         assert_eq!(tx.count_jobs_running("d_1:", at(100)).await.unwrap(), 0, "its lease is over");
     }
 
+    async fn a_job_that_is_not_due_can_be_put_off_and_no_other(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let later = NewJob { run_at: at(10), ..job("deploy", Some("later")) };
+        tx.enqueue(&later, NOW).await.unwrap();
+        tx.enqueue(&job("deploy", Some("due")), NOW).await.unwrap();
+        assert_eq!(tx.put_job_off("later", at(20), NOW).await.unwrap(), Some(later.id));
+        assert_eq!(tx.job_due("later").await.unwrap(), Some(at(20)));
+        for (key, now) in [("later", at(20)), ("due", NOW), ("nobody's", NOW)] {
+            assert_eq!(tx.put_job_off(key, at(30), now).await.unwrap(), None, "{key}");
+        }
+        // One that runs is not put off, whenever it was due.
+        tx.claim_jobs("deploy", uuid(), at(20), at(100), 5).await.unwrap();
+        assert_eq!(tx.put_job_off("later", at(30), NOW).await.unwrap(), None);
+    }
+
     async fn a_job_can_be_taken_back_until_it_runs(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (waits, runs) = (job("callback", None), job("deploy", None));
