@@ -1,4 +1,5 @@
 import { defineConfig } from "@playwright/test";
+import { chromiumArguments, chromiumPath } from "./support/chromium.ts";
 
 // Every spec runs twice: once as people with scripts switched off meet Reef, once with WebAssembly.
 export default defineConfig({
@@ -13,19 +14,7 @@ export default defineConfig({
   reporter: [["list"]],
   use: {
     trace: "retain-on-failure",
-    launchOptions: {
-      // The system's browser: Playwright downloads none.
-      executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    },
+    launchOptions: { executablePath: chromiumPath, args: chromiumArguments },
   },
   projects: [
     { name: "script", use: { javaScriptEnabled: true } },

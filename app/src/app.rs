@@ -5,23 +5,32 @@ use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::components::frame::SiteHeader;
+use crate::components::frame::{SiteFooter, SiteHeader};
 use crate::pages::assistant::AssistantPage;
 use crate::pages::assistants::AssistantsPage;
+use crate::pages::billing::BillingPage;
+use crate::pages::docs::DocsPage;
+use crate::pages::forgot::{ForgotPage, ResetPage};
+use crate::pages::goodbye::GoodbyePage;
 use crate::pages::home::HomePage;
-use crate::pages::keys::KeysPage;
+use crate::pages::keys::{KeyPage, KeysPage};
+use crate::pages::mail_links::{ConfirmChangePage, ConfirmPage};
 use crate::pages::new_assistant::NewAssistantPage;
 use crate::pages::not_found::NotFoundPage;
+use crate::pages::receipts::{ReceiptPage, ReceiptsPage};
+use crate::pages::settings::SettingsPage;
 use crate::pages::sign_in::SignInPage;
+use crate::pages::sign_in_code::SignInCodePage;
 use crate::pages::sign_up::SignUpPage;
+use crate::pages::styleguide::StyleguidePage;
 
 /// What a page without a title of its own is called.
 const NAME: &str = "Reef";
 
-/// All of Reef's pages behind their routes. The server draws it inside `shell`; the browser hydrates `<body>` with it.
+/// All of Reef's pages behind their routes, drawn inside `shell`.
 ///
-/// Every page waits for its data on the server: it is whole without JavaScript, and its status and redirects are known
-/// before the first byte.
+/// Every page waits for its data: it is whole without JavaScript, and its status and redirects are known before the
+/// first byte.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -35,12 +44,27 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=HomePage ssr=SsrMode::Async/>
                     <Route path=path!("/signup") view=SignUpPage ssr=SsrMode::Async/>
                     <Route path=path!("/signin") view=SignInPage ssr=SsrMode::Async/>
+                    <Route path=path!("/signin/code") view=SignInCodePage ssr=SsrMode::Async/>
+                    <Route path=path!("/forgot") view=ForgotPage ssr=SsrMode::Async/>
+                    <Route path=path!("/reset") view=ResetPage ssr=SsrMode::Async/>
+                    <Route path=path!("/confirm") view=ConfirmPage ssr=SsrMode::Async/>
+                    <Route path=path!("/confirm-change") view=ConfirmChangePage ssr=SsrMode::Async/>
                     <Route path=path!("/assistants") view=AssistantsPage ssr=SsrMode::Async/>
                     <Route path=path!("/assistants/new") view=NewAssistantPage ssr=SsrMode::Async/>
                     <Route path=path!("/assistants/:id") view=AssistantPage ssr=SsrMode::Async/>
+                    <Route path=path!("/receipts") view=ReceiptsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/receipts/:id") view=ReceiptPage ssr=SsrMode::Async/>
+                    <Route path=path!("/billing") view=BillingPage ssr=SsrMode::Async/>
                     <Route path=path!("/keys") view=KeysPage ssr=SsrMode::Async/>
+                    <Route path=path!("/keys/:id") view=KeyPage ssr=SsrMode::Async/>
+                    <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/goodbye") view=GoodbyePage ssr=SsrMode::Async/>
+                    <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
+                    <Route path=path!("/docs") view=DocsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/docs/:page") view=DocsPage ssr=SsrMode::Async/>
                 </Routes>
             </main>
+            <SiteFooter/>
         </Router>
     }
 }

@@ -40,7 +40,6 @@ impl FromServerFnError for AppError {
                 "Reef cannot be reached. Check the connection and try again.",
             ),
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
-                #[cfg(feature = "ssr")]
                 crate::server::set_status(ErrorCode::InvalidRequest);
                 Self::new(ErrorCode::InvalidRequest, "The form is not complete. Load the page again.")
             }
@@ -49,7 +48,6 @@ impl FromServerFnError for AppError {
     }
 }
 
-#[cfg(feature = "ssr")]
 impl From<reef_service::Error> for AppError {
     /// The one place where the service layer's errors become words on a page. What went wrong inside is logged here,
     /// once, and not told.
@@ -58,6 +56,7 @@ impl From<reef_service::Error> for AppError {
         let message = match &error {
             Error::Unauthorized => "Sign in to do this.".to_owned(),
             Error::NotFound => "This does not exist, or not any more.".to_owned(),
+            Error::InvalidRequest(issues) if is_about_no_field(issues) => sentences(issues),
             Error::InvalidRequest(_) | Error::InvalidInput { .. } => {
                 "This does not fit yet. See what is marked.".to_owned()
             }
@@ -89,6 +88,31 @@ impl From<reef_service::Error> for AppError {
                 INTERNAL.to_owned()
             }
         };
-        Self { code: error.code(), message, issues: error.issues().to_vec(), values: Vec::new() }
+        let issues = if is_about_no_field(error.issues()) { Vec::new() } else { error.issues().to_vec() };
+        Self { code: error.code(), message, issues, values: Vec::new() }
+    }
+}
+
+/// Nothing is marked then: what is wrong is all there is to say.
+fn is_about_no_field(issues: &[Issue]) -> bool {
+    !issues.is_empty() && issues.iter().all(|issue| issue.path.is_empty())
+}
+
+fn sentences(issues: &[Issue]) -> String {
+    issues.iter().map(|issue| &*issue.message).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use reef_service::Error;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_to_be_marked_when_no_field_is() {
+        let error = AppError::from(Error::invalid_field("", "link_over", "This link has been used."));
+        assert_eq!((error.message.as_str(), error.issues.len()), ("This link has been used.", 0));
+        let error = AppError::from(Error::invalid_field("code", "wrong", "This code is not right."));
+        assert!(error.message.contains("See what is marked") && error.issues.len() == 1);
     }
 }

@@ -1,17 +1,20 @@
 //! What server functions and pages need on the server: the request's context, answers, redirects.
 
-use axum::http::header::{ACCEPT, LOCATION, REFERER};
+use axum::http::header::{ACCEPT, LOCATION, REFERER, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use reef_domain::ErrorCode;
+use reef_service::flash::session_row;
 use reef_service::{Caller, ClientAddress, Error, Services};
+use secrecy::{ExposeSecret as _, SecretString};
 use server_fn::error::ServerFnUrlError;
 use url::Url;
 
 use crate::error::AppError;
-use crate::session::current_caller;
+use crate::secret::Secret;
+use crate::session::{current_caller, session};
 
 /// The longest value that is given back to a form, in characters: a callback URL fits.
 const KEPT_MAX: usize = 2100;
@@ -21,6 +24,8 @@ const KEPT_MAX: usize = 2100;
 pub struct SiteInfo {
     /// Whether the outside world is the sandbox: every page says so then.
     pub sandbox: bool,
+    /// Whether the bots live in that sandbox: an assistant's page shows the chat with its bot then.
+    pub sandbox_bots: bool,
 }
 
 /// Something that the server provides to every request.
@@ -35,10 +40,37 @@ pub(crate) async fn signed_in() -> Result<(Services, Caller), AppError> {
     Ok((provided()?, caller))
 }
 
+/// Keeps something secret for the page that a form leads to, with the session, under a name.
+pub(crate) async fn keep_flash(services: &Services, name: &str, text: &SecretString) -> Result<(), AppError> {
+    let id = session().await?.id().ok_or(Error::Unauthorized)?;
+    Ok(services.keep_flash(&id.to_string(), name, text).await?)
+}
+
+/// What a form has kept for this page under that name, for a minute.
+pub(crate) async fn flash(services: &Services, name: &str) -> Result<Option<Secret>, AppError> {
+    let Some(id) = session().await?.id() else { return Ok(None) };
+    let kept = services.flash(&id.to_string(), name).await?;
+    Ok(kept.map(|text| text.expose_secret().to_owned().into()))
+}
+
 /// From where the request comes.
 pub(crate) fn client_address() -> ClientAddress {
     let known = use_context::<Parts>().and_then(|parts| parts.extensions.get().copied());
     known.unwrap_or(ClientAddress::UNKNOWN)
+}
+
+/// What the browser says of itself; empty when it says nothing.
+pub(crate) fn client_agent() -> String {
+    let known = use_context::<Parts>().and_then(|parts| {
+        Some(String::from_utf8_lossy(parts.headers.get(USER_AGENT)?.as_bytes()).into_owned())
+    });
+    known.unwrap_or_default()
+}
+
+/// What the session of this request is kept under: it is not to end with the others.
+pub(crate) async fn own_session_row() -> Result<String, AppError> {
+    let id = session().await?.id().ok_or(Error::Unauthorized)?;
+    Ok(session_row(&id.to_string()))
 }
 
 /// Does a form's work. On an error the form gets back what was typed into its fields `kept`, and a script the HTTP

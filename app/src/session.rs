@@ -2,13 +2,20 @@
 
 use leptos_axum::extract;
 use reef_domain::ids::UserId;
-use reef_service::{Caller, Error};
+use reef_service::accounts::{PendingSignIn, clean_agent};
+use reef_service::{Caller, ClientAddress, Error};
 use tower_sessions::Session;
 
 use crate::error::AppError;
 
 /// The session's key of the account that is signed in; the value is a [`UserId`].
 pub const SESSION_USER: &str = "user_id";
+/// The session's key of the address it was opened from, for the list of sessions.
+pub const SESSION_ADDRESS: &str = "address";
+/// The session's key of what it was opened with, for the list of sessions.
+pub const SESSION_AGENT: &str = "agent";
+/// The session's key of a sign-in whose code is to come; the value is a [`PendingSignIn`].
+const SESSION_PENDING: &str = "pending_user";
 
 /// Who is signed in, as a caller of the service layer. Reads the session, never writes it.
 ///
@@ -19,13 +26,44 @@ pub async fn caller_of(session: &Session) -> Result<Option<Caller>, Error> {
     Ok(user.map(Caller::session))
 }
 
-/// Signs the session in, under a new id: one that was known before the sign-in is worth nothing after it.
+/// Signs the session in, under a new id: one that was known before the sign-in is worth nothing after it. Notes from
+/// where and with what (`agent`, as the browser says it), so that its owner knows it again.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be written.
-pub async fn sign_in_session(session: &Session, user: UserId) -> Result<(), Error> {
+pub async fn sign_in_session(
+    session: &Session,
+    user: UserId,
+    from: ClientAddress,
+    agent: &str,
+) -> Result<(), Error> {
     session.cycle_id().await.map_err(Error::internal)?;
+    session.remove_value(SESSION_PENDING).await.map_err(Error::internal)?;
+    if from != ClientAddress::UNKNOWN {
+        let address = from.0.to_canonical().to_string();
+        session.insert(SESSION_ADDRESS, address).await.map_err(Error::internal)?;
+    }
+    session.insert(SESSION_AGENT, clean_agent(agent)).await.map_err(Error::internal)?;
     session.insert(SESSION_USER, user).await.map_err(Error::internal)
+}
+
+/// Notes in the session that a code is to come: nobody is signed in until then.
+///
+/// # Errors
+/// [`Error::Internal`] when the session cannot be written.
+pub(crate) async fn await_code(session: &Session, pending: &PendingSignIn) -> Result<(), Error> {
+    session.cycle_id().await.map_err(Error::internal)?;
+    session.insert(SESSION_PENDING, pending).await.map_err(Error::internal)
+}
+
+/// Whose code is to come.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] about `code` when the session waits for none; [`Error::Internal`] when it cannot be read.
+pub(crate) async fn pending_sign_in(session: &Session) -> Result<PendingSignIn, Error> {
+    let pending = session.get(SESSION_PENDING).await.map_err(Error::internal)?;
+    let message = "The password comes first. Sign in again.";
+    pending.ok_or_else(|| Error::invalid_field("code", "sign_in_over", message))
 }
 
 /// Ends the session: its row and its cookie are gone.

@@ -1,4 +1,4 @@
-//! The HTML document around the pages. Only the server draws it; the browser hydrates `<body>`.
+//! The HTML document around the pages.
 
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
@@ -22,6 +22,10 @@ pub struct Assets {
 ///
 /// Without `assets` (the site was never built) the page is plain HTML, and works: every flow does without JavaScript.
 pub fn shell(assets: Option<Assets>) -> impl IntoView {
+    // Pages are plain HTML: only inside islands does Leptos leave marks for hydration.
+    if let Some(context) = Owner::current_shared_context() {
+        context.set_is_hydrating(false);
+    }
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -29,6 +33,8 @@ pub fn shell(assets: Option<Assets>) -> impl IntoView {
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
+                <meta name="theme-color" media="(prefers-color-scheme: light)" content="#fbfaf7"/>
+                <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#10191d"/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 {assets.map(|assets| asset_tags(&assets))}
                 <MetaTags/>
@@ -53,16 +59,25 @@ fn asset_tags(assets: &Assets) -> impl IntoView + use<> {
     }
 }
 
-/// Both downloads start at once, hydration only with the whole document. `<html data-live>` says that clicks reach
-/// WebAssembly from now on: style may differ by it, and tests wait for it.
+/// Both downloads start at once, islands wake only with the whole document. `<html data-live>` says that clicks reach
+/// WebAssembly from now on: style may differ by it, and tests wait for it. What `browser::refresh` draws later is told of
+/// by `reef:drawn`.
 fn hydration_script(assets: &Assets) -> String {
     let Assets { js, wasm, .. } = assets;
     format!(
         r#"const wasm = fetch("/pkg/{wasm}");
-const {{ default: init, hydrate }} = await import("/pkg/{js}");
-await init({{ module_or_path: wasm }});
+const reef = await import("/pkg/{js}");
+await reef.default({{ module_or_path: wasm }});
 if (document.readyState === "loading") await new Promise((parsed) => addEventListener("DOMContentLoaded", parsed));
-hydrate();
+reef.start();
+const wake = (root) => {{
+  for (const island of root.querySelectorAll("leptos-island:not([data-awake])")) {{
+    island.dataset.awake = "";
+    reef[island.dataset.component](island);
+  }}
+}};
+wake(document);
+addEventListener("reef:drawn", (event) => wake(event.target));
 document.documentElement.dataset.live = "";"#
     )
 }

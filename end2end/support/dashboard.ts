@@ -16,14 +16,31 @@ export class Dashboard {
     return answer?.status();
   }
 
-  /** Signs in on the page for it and arrives at the list. */
-  async signIn(user: User): Promise<void> {
+  /** Gives an address and a password on the page for signing in. */
+  async trySigningIn(user: User): Promise<void> {
     await this.open("/signin");
     await this.page.getByLabel("E-mail").fill(user.email);
     await this.page.getByLabel("Password").fill(user.password);
     await this.page.getByRole("button", { name: "Sign in" }).click();
+  }
+
+  /** The same, and it is refused. */
+  async isRefused(user: User): Promise<void> {
+    await this.trySigningIn(user);
+    await expect(this.page.getByRole("alert")).toContainText("not right");
+  }
+
+  /** Signs in and arrives at the list. */
+  async signIn(user: User): Promise<void> {
+    await this.trySigningIn(user);
     await expect(this.page).toHaveURL("/assistants");
     await live(this.page, this.script);
+  }
+
+  /** Signs out, by the button that every page has. */
+  async signOut(): Promise<void> {
+    await this.page.getByRole("button", { name: "Sign out", exact: true }).first().click();
+    await expect(this.page).toHaveURL("/");
   }
 
   /** Orders a slot and arrives at its checkout. */
@@ -76,9 +93,17 @@ export class Dashboard {
     }).toPass({ timeout: 12_000 });
   }
 
+  /** Presses a button that opens a dialog, and waits for it. */
+  async ask(button: string): Promise<Locator> {
+    await this.page.getByRole("button", { name: button, exact: true }).click();
+    const dialog = this.page.getByRole("dialog");
+    await expect(dialog).toBeVisible();
+    return dialog;
+  }
+
   /** Opens what hides behind a summary, unless it is open. */
   async unfold(summary: string): Promise<void> {
-    const details = this.page.locator("details").filter({ has: this.page.locator("summary", { hasText: summary }) });
+    const details = this.page.locator("details").filter({ has: this.page.locator("summary", { hasText: summary }) }).first();
     if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
   }
 

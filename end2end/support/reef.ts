@@ -15,7 +15,7 @@ export class Reef {
     readonly url: string,
     private readonly folder: string,
     private readonly environment: NodeJS.ProcessEnv,
-    private readonly server: ChildProcess,
+    private server: ChildProcess,
   ) {}
 
   /** Starts the binary that `REEF_BIN` names, with further settings if given; resolves when it can serve. */
@@ -31,11 +31,7 @@ export class Reef {
       RUST_LOG: "info",
       ...settings,
     };
-    const server = spawn(binary(), ["serve"], { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
-    const log = createWriteStream(join(folder, "reef.log"));
-    server.stdout?.pipe(log, { end: false });
-    server.stderr?.pipe(log, { end: false });
-    const reef = new Reef(`http://${address}`, folder, environment, server);
+    const reef = new Reef(`http://${address}`, folder, environment, serve(folder, environment));
     await reef.waitUntilReady();
     return reef;
   }
@@ -60,6 +56,16 @@ export class Reef {
   /** What the server has logged so far. */
   async log(): Promise<string> {
     return readFile(join(this.folder, "reef.log"), "utf8");
+  }
+
+  /** Kills it, lets something happen meanwhile, and starts it again at the same address over the same data. */
+  async dieFor(whileDead: () => Promise<void>): Promise<void> {
+    const ended = new Promise((resolve) => this.server.once("exit", resolve));
+    this.server.kill("SIGKILL");
+    await ended;
+    await whileDead();
+    this.server = serve(this.folder, this.environment);
+    await this.waitUntilReady();
   }
 
   /** Asks it to stop, as an operator would, and removes its folder. */
@@ -88,6 +94,14 @@ export class Reef {
   }
 }
 
+function serve(folder: string, environment: NodeJS.ProcessEnv): ChildProcess {
+  const server = spawn(binary(), ["serve"], { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  const log = createWriteStream(join(folder, "reef.log"), { flags: "a" });
+  server.stdout?.pipe(log, { end: false });
+  server.stderr?.pipe(log, { end: false });
+  return server;
+}
+
 function binary(): string {
   const path = process.env.REEF_BIN;
   if (!path) throw new Error("REEF_BIN is not set: run `cargo xtask end2end`");
@@ -95,7 +109,7 @@ function binary(): string {
 }
 
 /** A port that was free a moment ago. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);

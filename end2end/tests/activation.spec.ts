@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import type { Locator } from "@playwright/test";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
@@ -27,6 +29,80 @@ test.describe("bad input", () => {
   });
 });
 
+test("what is left behind wrong is marked at once, by the server's own rules", async ({ home, page, javaScriptEnabled }) => {
+  test.skip(!javaScriptEnabled, "a plain page is told when it is sent");
+  await home.order("Your own model key");
+  await home.pay();
+  const callback = page.getByLabel("Callback URL");
+  await callback.fill("http://localhost/hook");
+  await page.getByLabel("Telegram bot token").fill("a token with spaces");
+  await page.getByLabel("Name").focus();
+  await expect(callback).toHaveAccessibleDescription(/begins with https/);
+  await expect(page.getByLabel("Telegram bot token")).toHaveAccessibleDescription(/no spaces/);
+  await callback.fill("https://example.com/hook");
+  await expect(callback).not.toHaveAttribute("aria-invalid", "true");
+});
+
+test("bot and model are tried first, and nothing typed is lost", async ({ home, page, javaScriptEnabled }) => {
+  const [revoked, good] = [botToken("revoked"), botToken()];
+  await home.order("Your own model key");
+  await home.pay();
+  const callback = `https://callbacks.sandbox.test/${good.split(":")[0]}`;
+  await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-refused", token: revoked, callback });
+  await page.getByRole("button", { name: "Check first" }).click();
+  await expect(page.getByText("Telegram refuses it.")).toBeVisible();
+  await expect(page.getByText("The provider refuses the key.")).toBeVisible();
+  await expect(page.getByLabel("Callback URL")).toHaveValue(callback);
+
+  await page.getByLabel("Model API key").fill("sk-ant-good");
+  await page.getByLabel("Telegram bot token").fill(good);
+  await page.getByRole("button", { name: "Check first" }).click();
+  await expect(page.getByText(`(@reef_${good.split(":")[0]}_bot)`)).toBeVisible();
+  await expect(page.getByText("The model says:")).toBeVisible();
+  await expect(page.getByText("refuses")).toHaveCount(0);
+  await expect(page.getByLabel("Name")).toHaveValue("Ann");
+  // A plain page is never given a secret back, and needs none: they are kept.
+  await expect(page.getByLabel("Telegram bot token")).toHaveValue(javaScriptEnabled ? good : "");
+  for (const secret of [good, "sk-ant-good"]) expect(page.url()).not.toContain(secret);
+  await home.becomes("ready to activate");
+
+  await page.getByRole("button", { name: "Activate" }).click();
+  await home.becomes("active");
+});
+
+test("from the start page to a chat it takes at most twelve clicks", async ({ dashboard, page, javaScriptEnabled }) => {
+  let clicks = 0;
+  const click = async (what: Locator) => {
+    clicks += 1;
+    await what.click();
+  };
+  await dashboard.open("/");
+  await click(page.getByRole("main").getByRole("link", { name: "Sign up" }));
+  await page.getByLabel("E-mail").fill(`${randomUUID()}@example.com`);
+  await page.getByLabel("Password").fill("four plain words here");
+  await click(page.getByRole("button", { name: "Sign up" }));
+  await click(page.getByRole("link", { name: "Buy your first slot" }));
+  await click(page.getByRole("button", { name: "Continue to checkout" }));
+  await click(page.getByRole("button", { name: "Pay", exact: true }));
+  await dashboard.appears(page.getByRole("heading", { name: "Activate" }));
+  const example = await page.getByRole("group", { name: "Bot token for the sandbox" }).locator("code").innerText();
+  const model = "anthropic:claude-sonnet-5";
+  // Opening the list of models, and choosing one.
+  clicks += 2;
+  await dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-any", token: example });
+  await click(page.getByRole("button", { name: "Activate" }));
+  await dashboard.appears(page.getByRole("heading", { name: /^Say hello to @/ }));
+  await expect(page.getByRole("img", { name: /^QR code that opens https:\/\/t\.me\// })).toBeVisible();
+  const chat = page.frameLocator('iframe[title^="Chat with @"]');
+  await chat.getByLabel("Message").fill("hello");
+  await click(chat.getByRole("button", { name: "Send" }));
+  await expect(async () => {
+    if (!javaScriptEnabled) await chat.getByRole("link", { name: "Refresh" }).click();
+    await expect(chat.locator(".chat li.bot").first()).toBeVisible({ timeout: javaScriptEnabled ? 10_000 : 250 });
+  }).toPass({ timeout: 12_000 });
+  expect(clicks).toBeLessThanOrEqual(12);
+});
+
 test("a refused bot token is told in plain words, and mended", async ({ home, page }) => {
   await home.order("Your own model key");
   await home.pay();
@@ -36,11 +112,9 @@ test("a refused bot token is told in plain words, and mended", async ({ home, pa
   await home.becomes("failed");
   await expect(page.getByRole("region", { name: "Status" })).toContainText("Telegram refused the bot token");
 
+  await expect(page.getByRole("list").getByText("The bot token is tried")).toBeVisible();
+  await page.getByRole("link", { name: "Give it another bot token" }).click();
   await page.getByLabel("New Telegram bot token").fill(botToken());
-  await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByText("Saved.")).toBeVisible();
-  await expect(page.getByLabel("New Telegram bot token")).toHaveValue("");
-  await home.unfold("Redeploy");
-  await page.getByRole("button", { name: "Redeploy now" }).click();
+  await page.getByRole("button", { name: "Save and redeploy" }).click();
   await home.becomes("active");
 });

@@ -8,6 +8,16 @@ test("managed mode asks for no model key", async ({ home, page }) => {
   await expect(page.getByLabel("Model", { exact: true })).toContainText("Auto (OpenRouter chooses)");
 });
 
+test("the start page's offers lead to the shop with that mode chosen, prices said", async ({ home, page }) => {
+  await home.open("/");
+  await page.getByRole("link", { name: "Choose: Managed" }).click();
+  await expect(page).toHaveURL("/assistants/new?mode=managed");
+  const managed = page.getByLabel("Managed", { exact: true });
+  await expect(managed).toBeChecked();
+  await expect(managed).toHaveAccessibleDescription(/\$29 a month/);
+  await expect(page.getByLabel("Your own model key", { exact: true })).toHaveAccessibleDescription(/\$19 a month/);
+});
+
 test.describe("a declined card", () => {
   test.use({ expectedComplaints: ["402 (Payment Required)"] });
 
@@ -16,37 +26,63 @@ test.describe("a declined card", () => {
     await page.getByRole("button", { name: "Have the card declined" }).click();
     await expect(page.getByText("The card was declined")).toBeVisible();
 
-    await home.open("/assistants");
-    await expect(page.getByRole("row", { name: /waiting for payment.*not paid/ })).toBeVisible();
+    await home.open("/assistants/new");
     await page.getByRole("link", { name: "Untitled assistant" }).click();
-    await expect(page.getByRole("button", { name: "Redeploy" })).toHaveAccessibleDescription("Pay for it first.");
-
-    await home.open(`${new URL(page.url()).pathname}?checkout_id=made-up`);
-    await expect(page.getByText("Waiting for the payment to be confirmed")).toBeVisible();
+    const path = new URL(page.url()).pathname;
+    await home.open(`${path}?checkout_id=made-up`);
+    await expect(page.getByText("It is not paid: the checkout is open")).toBeVisible();
     await home.becomes("waiting for payment");
     await expect(page.getByRole("heading", { name: "Activate" })).toHaveCount(0);
 
-    await page.getByRole("link", { name: "Go to checkout" }).click();
-    await home.pay();
+    await page.getByRole("button", { name: "Go to checkout" }).click();
+    expect(await home.pay()).toBe(path);
     await home.becomes("ready to activate");
   });
 });
 
-test("a double click orders one slot", async ({ home, page, javaScriptEnabled }) => {
-  test.skip(!javaScriptEnabled, "without scripts nothing can keep a browser from sending a form twice");
+test("an abandoned checkout is gone on with, also once it has expired", async ({ home, page }) => {
+  await home.order("Your own model key");
+  await home.open("/assistants/new");
+  await page.getByRole("button", { name: "Resume the checkout of Untitled assistant" }).click();
+  await page.getByRole("button", { name: "Let the checkout expire" }).click();
+
+  await home.open("/assistants/new");
+  await page.getByRole("link", { name: "Untitled assistant" }).click();
+  const path = new URL(page.url()).pathname;
+  await expect(page.getByText("The checkout is over, and nothing was charged")).toBeVisible();
+  await page.getByRole("button", { name: "Start a new checkout" }).click();
+  expect(await home.pay()).toBe(path);
+  await home.open("/assistants/new");
+  await expect(page.getByRole("heading", { name: "Ordered, not paid yet" })).toHaveCount(0);
+});
+
+test("a double click orders one slot", async ({ home, page }) => {
   await home.open("/assistants/new");
   await page.getByLabel("Managed", { exact: true }).check();
   await page.getByRole("button", { name: "Continue to checkout" }).dblclick();
   await expect(page.getByRole("button", { name: "Pay", exact: true })).toBeVisible();
-  await home.open("/assistants");
-  await expect(page.getByRole("row", { name: /waiting for payment/ })).toHaveCount(1);
+  await home.open("/assistants/new");
+  await expect(page.getByRole("button", { name: /^Resume the checkout/ })).toHaveCount(1);
+});
+
+test("invoices and the card are at Polar, once there was a payment", async ({ home, page }) => {
+  await home.open("/billing");
+  await page.getByRole("button", { name: "Invoices and payment method" }).click();
+  await expect(page.getByText("no invoices for this account yet")).toBeVisible();
+  await home.order("Your own model key");
+  await home.pay();
+  await home.open("/billing");
+  await expect(page.getByText(/Paid until \d+ \w+ \d{4}/)).toBeVisible();
+  await page.getByRole("button", { name: "Invoices and payment method" }).click();
+  await expect(page).toHaveURL(/\/sandbox\/polar\//);
+  await expect(page.getByText("sandbox-byok").first()).toBeVisible();
 });
 
 test("an unpaid slot can be deleted", async ({ home, page }) => {
   await home.order("Your own model key");
   await home.open("/assistants");
   await page.getByRole("link", { name: "Untitled assistant" }).click();
-  await home.unfold("Delete");
-  await page.getByRole("button", { name: "Delete it for good" }).click();
-  await expect(page.getByText("The assistant is deleted.")).toBeVisible();
+  await (await home.ask("Delete")).getByRole("button", { name: "Delete it for good" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Untitled assistant is deleted");
+  await expect(page.getByText("there never was one; nothing was charged")).toBeVisible();
 });

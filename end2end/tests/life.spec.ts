@@ -2,50 +2,101 @@ import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
 test("an assistant's whole life", async ({ home, page, reef }) => {
-  test.slow();
+  test.setTimeout(90_000);
   const token = botToken();
-  const path = await home.activeAssistant("Ann", token, `https://callbacks.sandbox.test/${token.split(":")[0]}`);
+  const inbox = token.split(":")[0];
+  const path = await home.activeAssistant("Ann", token, `https://callbacks.sandbox.test/${inbox}`);
   await expect(page).toHaveTitle("Ann · Reef");
-  await expect(page.getByText("Message your bot in Telegram")).toBeVisible();
-  await expect(page.getByRole("link", { name: /\/workers\/openclaw-[0-9a-f]{8}$/ })).toBeVisible();
-  await expect(page.getByRole("button", { name: "Edit" })).toBeDisabled();
-  await expect(page.getByRole("button", { name: "Edit" })).toHaveAccessibleDescription(/Stop it first/);
+  await expect(page.getByText("Write to your bot in Telegram")).toBeVisible();
+  await expect(page.getByRole("link", { name: /^openclaw-[0-9a-f]{8}$/ })).toBeVisible();
+  await expect(page.getByText(/kept encrypted, fingerprint [0-9a-f]+, set on/).first()).toBeVisible();
   expect(await home.chat(token, "hello")).not.toBe("");
 
-  await page.goto(`/sandbox/callbacks/${token.split(":")[0]}`);
+  await page.goto(`/sandbox/callbacks/${inbox}`);
   await expect(page.getByText("assistant.status_changed").first()).toBeVisible();
 
   await home.open(path);
-  await home.unfold("Stop");
-  await expect(page.getByText("Stopping does not stop the billing")).toBeVisible();
-  await page.getByRole("button", { name: "Stop it now" }).click();
-  await home.becomes("stopped");
+  await home.appears(page.getByText("delivered").first());
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await expect(page.getByText("A test callback is on its way.")).toBeVisible();
+  await home.appears(page.getByText("assistant.test").first());
 
+  // A running assistant is changed in one go.
+  await home.unfold("Edit");
   await page.getByLabel("Name").fill("Bea");
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
-  await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByText("Saved. Redeploy to put it to work.")).toBeVisible();
+  await page.getByRole("button", { name: "Stop, save and redeploy" }).click();
+  await home.becomes("active");
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Bea");
   await expect(page.getByText("claude-opus-5 (Anthropic)")).toBeVisible();
 
-  await home.unfold("Redeploy");
+  const stopping = await home.ask("Stop");
+  await expect(stopping).toContainText("Stopping does not stop the billing");
+  await stopping.getByRole("button", { name: "Stop it now" }).click();
+  await home.becomes("stopped");
+  await expect(page.getByRole("button", { name: "Stop", exact: true })).toBeDisabled();
+  await expect(page.getByRole("button", { name: "Stop", exact: true })).toHaveAccessibleDescription(/stopped already/);
+
+  // A stopped one can only be saved, too.
+  await home.unfold("Edit");
+  await page.getByLabel("Name").fill("Cleo");
+  await page.getByRole("button", { name: "Only save" }).click();
+  await expect(page.getByText("Saved. Redeploy to put it to work.")).toBeVisible();
+  await home.unfold("Edit");
   await page.getByLabel("Callback URL").fill("");
-  await page.getByRole("button", { name: "Redeploy now" }).click();
+  await page.getByRole("button", { name: "Save and redeploy" }).click();
   await home.becomes("active");
-  await expect(page.locator("dd").getByText("none", { exact: true })).toBeVisible();
+  await expect(page.getByText("nowhere", { exact: true })).toBeVisible();
   expect(await home.chat(token, "are you there?")).not.toBe("");
 
   await home.open("/assistants");
-  await expect(page.getByRole("row", { name: /Bea.*active.*paid/ })).toBeVisible();
-  await page.getByRole("link", { name: "Bea" }).click();
-  await home.unfold("Delete");
-  await expect(page.getByText("The subscription is revoked")).toBeVisible();
-  await page.getByRole("button", { name: "Delete it for good" }).click();
-  await expect(page.getByText("The assistant is deleted.")).toBeVisible();
+  await expect(page.getByRole("row", { name: /Cleo.*active.*paid/ })).toBeVisible();
+  await page.getByRole("link", { name: "Cleo" }).click();
+  const deleting = await home.ask("Delete");
+  await expect(deleting).toContainText("The subscription is ended and nothing more is charged");
+  await deleting.getByRole("button", { name: "Delete it for good" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Cleo is deleted");
+  await expect(page.getByText(/openclaw-[0-9a-f]{8} is gone/)).toBeVisible();
+  await expect(async () => {
+    await page.reload();
+    await expect(page.getByText(/^revoked on/)).toBeVisible({ timeout: 250 });
+  }).toPass({ timeout: 10_000 });
+  await page.getByRole("link", { name: "To your assistants" }).click();
   await expect(page.getByRole("link", { name: "Buy your first slot" })).toBeVisible();
 
   const log = await reef.log();
   for (const secret of [token, "sk-ant-good"]) expect(log).not.toContain(secret);
+});
+
+test.describe("saving alone", () => {
+  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+
+test("a callback URL is not changed by saving alone, and what was typed stays", async ({ home, page }) => {
+  await home.activeAssistant("Dan", botToken());
+  await (await home.ask("Stop")).getByRole("button", { name: "Stop it now" }).click();
+  await home.becomes("stopped");
+  await home.unfold("Edit");
+  await page.getByLabel("Callback URL").fill("https://example.com/hook");
+  await page.getByRole("button", { name: "Only save" }).click();
+  await expect(page.getByText("The callback URL changes with a redeployment")).toBeVisible();
+  await expect(page.getByLabel("Callback URL")).toHaveValue("https://example.com/hook");
+});
+});
+
+test("a long list is searched, filtered and paged", async ({ home, page, javaScriptEnabled }) => {
+  await home.activeAssistant("Ebb and flow", botToken());
+  await home.order("Managed");
+  await home.open("/assistants");
+  await expect(page.getByRole("row")).toHaveCount(3);
+  await page.getByLabel("Search").fill("EBB");
+  if (!javaScriptEnabled) await page.getByRole("button", { name: "Show" }).click();
+  await expect(page.getByRole("row")).toHaveCount(2);
+  await expect(page.getByRole("link", { name: "Ebb and flow" })).toBeVisible();
+  await page.getByLabel("Status").selectOption({ label: "waiting for payment (1)" });
+  if (!javaScriptEnabled) await page.getByRole("button", { name: "Show" }).click();
+  await expect(page.getByRole("heading", { name: "Nothing matches" })).toBeVisible();
+  await page.getByRole("link", { name: "Show all" }).click();
+  await expect(page.getByRole("row")).toHaveCount(3);
 });
 
 test("the pages follow what happens elsewhere", async ({ home, page, user, reef, request }) => {
@@ -55,7 +106,7 @@ test("the pages follow what happens elsewhere", async ({ home, page, user, reef,
   expect(stop.status()).toBe(200);
   await home.becomes("stopped");
   await expect(page.getByRole("button", { name: "Stop", exact: true })).toBeDisabled();
-  await expect(page.getByRole("button", { name: "Redeploy now" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Redeploy", exact: true })).toBeEnabled();
 
   await home.open("/assistants");
   await request.post(`/api/v1${path}/redeploy`, { headers: { "X-API-Key": key } });

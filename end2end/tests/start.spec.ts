@@ -7,6 +7,21 @@ test("the start page is drawn by the server and comes alive", async ({ page, jav
   await live(page, javaScriptEnabled);
 });
 
+test("the start page says what Reef is, costs and how developers begin, on a phone without scrolling sideways", async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto("/");
+  await expect(page.locator('meta[name="description"]')).toHaveAttribute("content", /assistant in Telegram/);
+  for (const words of ["$19 a month", "$29 a month"]) await expect(page.getByText(words)).toBeVisible();
+  await expect(page.getByRole("img", { name: /^A chat in Telegram/ })).toBeVisible();
+  await expect(page.getByRole("listitem")).toContainText(["Buy", "Activate", "Talk"]);
+  await expect(page.getByRole("region", { name: "Ordering a slot with curl" })).toContainText("/api/v1/assistants/purchase");
+  await expect(page.getByRole("link", { name: "Read the API reference" })).toHaveAttribute("href", "/docs");
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
+});
+
 test.describe("a page that does not exist", () => {
   test.use({ expectedComplaints: ["404 (Not Found)"] });
 

@@ -1,10 +1,12 @@
-//! The browser's entry: takes over the page that the server drew.
+//! The browser's entry: what moves on the pages that the server drew.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Makes the server's HTML live. The shell's script calls it once, when the module is loaded.
+/// Makes ready for islands, which the shell's script wakes next, and starts what any page may use. Called once, when the
+/// module is loaded.
 #[wasm_bindgen]
-pub fn hydrate() {
+pub fn start() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(reef_app::App);
+    leptos::mount::hydrate_islands();
+    reef_app::browser::start();
 }

@@ -12,10 +12,12 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reef_embedded::{Delivery, Embedded};
-use reef_outbound::{Callbacks, Http, OpenRouterKeys, Polar, ProviderUrls, Providers, TelegramApi};
+use reef_outbound::{
+    Callbacks, Http, OpenRouterKeys, Polar, ProviderUrls, Providers, Sender, Smtp, SmtpServer, TelegramApi,
+};
 use reef_sandbox::VendorUrls;
 use reef_service::Services;
-use reef_service::ports::{Entropy, ManagedKeys, Ports, SystemClock, SystemEntropy};
+use reef_service::ports::{Entropy, Mailer, ManagedKeys, Ports, SystemClock, SystemEntropy};
 use reef_service::vault::{KEY_LENGTH, Vault};
 use reef_store::Store;
 use secrecy::{ExposeSecret, SecretString};
@@ -34,6 +36,8 @@ pub struct Reached {
     pub public_url: String,
     /// By itself, over loopback.
     pub own_url: String,
+    /// Where the sandbox of this process takes mail, once it runs.
+    pub sandbox_smtp: Option<String>,
 }
 
 impl Reached {
@@ -46,7 +50,8 @@ impl Reached {
             bound
         };
         let own_url = format!("http://{own}");
-        Self { public_url: config.public_url.clone().unwrap_or_else(|| own_url.clone()), own_url }
+        let public_url = config.public_url.clone().unwrap_or_else(|| own_url.clone());
+        Self { public_url, own_url, sandbox_smtp: None }
     }
 }
 
@@ -59,6 +64,8 @@ pub struct App {
     pub workers: Embedded,
     /// Where this process is reached.
     pub reached: Reached,
+    /// Whether the bots live in the sandbox of this process.
+    pub sandbox_bots: bool,
 }
 
 /// Opens the database and brings it up to date.
@@ -94,6 +101,7 @@ pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<Ap
             .unwrap_or_else(|| vendor.to_owned())
     };
     let telegram_url = url(&config.telegram_api_url, |urls| &urls.telegram, "https://api.telegram.org");
+    let sandbox_bots = sandbox.as_ref().is_some_and(|urls| urls.telegram == telegram_url);
     let openrouter_url =
         url(&config.openrouter_api_url, |urls| &urls.openrouter, "https://openrouter.ai/api/v1");
     let providers = ProviderUrls {
@@ -140,9 +148,25 @@ pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<Ap
         models: Arc::new(Providers::new(http.clone(), providers)),
         managed_keys,
         callbacks: Arc::new(Callbacks::new(http, overrides).context("the callback client cannot be made")?),
+        mailer: mailer(config, &reached)?,
     };
     let services = Services::new(store, service_config(config, &reached), vault, ports);
-    Ok(App { services, workers, reached })
+    Ok(App { services, workers, reached, sandbox_bots })
+}
+
+/// The operator's mail server, or else the sandbox's; `None` where there is neither.
+fn mailer(config: &Config, reached: &Reached) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
+    let in_sandbox = || reached.sandbox_smtp.as_deref().map(SmtpServer::parse).transpose();
+    let server = match &config.smtp {
+        Some(server) => Some(server.clone()),
+        None => in_sandbox().map_err(anyhow::Error::msg)?,
+    };
+    let Some(server) = server else { return Ok(None) };
+    let sender = match &config.mail_from {
+        Some(sender) => sender.clone(),
+        None => Sender::default_for(&reached.public_url).map_err(anyhow::Error::msg).context("MAIL_FROM")?,
+    };
+    Ok(Some(Arc::new(Smtp::new(&server, sender)?)))
 }
 
 /// Telegram delivers to https, and to loopback when it is itself on loopback (the sandbox, or a Bot API

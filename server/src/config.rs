@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use reef_outbound::Overrides;
+use reef_outbound::{Overrides, Sender, SmtpServer};
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::Url;
@@ -83,6 +83,10 @@ pub struct Config {
     pub openai_api_url: Option<String>,
     /// `GOOGLE_API_URL`
     pub google_api_url: Option<String>,
+    /// `SMTP_URL`; `None` means the sandbox's, or that no mail is sent.
+    pub smtp: Option<SmtpServer>,
+    /// `MAIL_FROM`; `None` means `reef` at the public host.
+    pub mail_from: Option<Sender>,
     /// `CALLBACK_OVERRIDES`
     pub callback_overrides: Overrides,
     /// `DEPLOY_TIMEOUT_SECS`
@@ -269,6 +273,16 @@ impl Config {
             anthropic_api_url: vars.url("ANTHROPIC_API_URL")?,
             openai_api_url: vars.url("OPENAI_API_URL")?,
             google_api_url: vars.url("GOOGLE_API_URL")?,
+            smtp: vars
+                .get("SMTP_URL")
+                .map(SmtpServer::parse)
+                .transpose()
+                .map_err(|problem| wrong("SMTP_URL", problem))?,
+            mail_from: vars
+                .get("MAIL_FROM")
+                .map(Sender::parse)
+                .transpose()
+                .map_err(|problem| wrong("MAIL_FROM", problem))?,
             callback_overrides: Overrides::parse(overrides)
                 .map_err(|problem| wrong("CALLBACK_OVERRIDES", problem))?,
             deploy_timeout: Duration::from_secs(deploy_timeout),
@@ -342,6 +356,9 @@ mod tests {
             ("BIND_ADDR", "0.0.0.0:3000"),
             ("WORKER_HOST", "moon"),
             ("POLAR_API_URL", "ftp://x"),
+            ("SMTP_URL", "mail.example"),
+            ("SMTP_URL", "smtp://ann@mail.example"),
+            ("MAIL_FROM", "Reef"),
             ("CALLBACK_OVERRIDES", "nonsense"),
             ("MANAGED_CREDIT_USD", "-1"),
             ("MANAGED_CREDIT_USD", "inf"),

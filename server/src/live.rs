@@ -1,23 +1,26 @@
-//! Live status for the dashboard: full snapshots over server-sent events. A client
-//! that missed ten is right after one.
+//! Live status for the dashboard: full snapshots over server-sent events. A client that missed ten is right after one.
+//!
+//! A stream begins with what its page shows (`?seen=`, or `Last-Event-ID` after a lost connection): while that is how
+//! things are, it says nothing.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use reef_app::session::caller_of;
+use reef_app::snapshot::{self, Snapshot};
 use reef_domain::Chain;
 use reef_domain::ids::AssistantId;
 use reef_service::hub::{News, change_of};
 use reef_service::seats::Seat;
 use reef_service::{Caller, Error, Services};
-use serde::Serialize;
+use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 use tower_sessions::Session;
@@ -26,6 +29,8 @@ use crate::metrics::OpenStream;
 
 /// How often a silent stream says that it lives, so that proxies keep it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a browser waits before it connects again.
+const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 /// How often a stream looks without news: an unpaid slot leaves the list, and a session ends, by the clock alone.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -53,15 +58,40 @@ enum Subject {
     One(String),
 }
 
-async fn list(State(live): State<Live>, session: Session) -> Response {
-    stream(live, session, Subject::All).await
+/// What the one who listens has seen already.
+#[derive(Deserialize)]
+struct Seen {
+    /// The stamp of the snapshot that the page shows.
+    seen: Option<String>,
 }
 
-async fn one(State(live): State<Live>, session: Session, Path(id): Path<String>) -> Response {
-    stream(live, session, Subject::One(id)).await
+impl Seen {
+    fn last(self, headers: &HeaderMap) -> Option<String> {
+        let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        resumed.or(self.seen)
+    }
 }
 
-async fn stream(live: Live, session: Session, subject: Subject) -> Response {
+async fn list(
+    State(live): State<Live>,
+    session: Session,
+    Query(seen): Query<Seen>,
+    headers: HeaderMap,
+) -> Response {
+    stream(live, session, Subject::All, seen.last(&headers)).await
+}
+
+async fn one(
+    State(live): State<Live>,
+    session: Session,
+    Path(id): Path<String>,
+    Query(seen): Query<Seen>,
+    headers: HeaderMap,
+) -> Response {
+    stream(live, session, Subject::One(id), seen.last(&headers)).await
+}
+
+async fn stream(live: Live, session: Session, subject: Subject, seen: Option<String>) -> Response {
     // Listening begins before the first look, so that nothing falls between.
     let news = live.services.hub().listen();
     let Ok(Some(caller)) = caller_of(&session).await else { return StatusCode::UNAUTHORIZED.into_response() };
@@ -83,7 +113,8 @@ async fn stream(live: Live, session: Session, subject: Subject) -> Response {
         subject,
         assistant,
         news,
-        last: None,
+        last: seen,
+        has_looked: false,
         is_over: false,
         _seat: seat,
         _open: OpenStream::new(),
@@ -91,14 +122,10 @@ async fn stream(live: Live, session: Session, subject: Subject) -> Response {
     Sse::new(viewer.events()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
-/// A snapshot and its text.
-async fn snapshot(services: &Services, caller: &Caller, subject: &Subject) -> Result<String, Error> {
-    fn text(value: &impl Serialize) -> Result<String, Error> {
-        serde_json::to_string(value).map_err(Error::internal)
-    }
+async fn snapshot(services: &Services, caller: &Caller, subject: &Subject) -> Result<Snapshot, Error> {
     match subject {
-        Subject::All => text(&services.list_assistants(caller).await?),
-        Subject::One(id) => text(&services.assistant(caller, id).await?),
+        Subject::All => snapshot::list(services, caller).await,
+        Subject::One(id) => snapshot::assistant(services, caller, id).await,
     }
 }
 
@@ -110,19 +137,23 @@ struct Viewer {
     /// `None`: all of them.
     assistant: Option<AssistantId>,
     news: Receiver<News>,
+    /// The stamp of what was told last.
     last: Option<String>,
+    has_looked: bool,
     is_over: bool,
     _seat: Seat,
     _open: OpenStream,
 }
 
 impl Viewer {
-    /// The snapshot now, then each one that differs from the last.
+    /// The snapshot now, unless it was seen already, then each one that differs from the last.
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
-        futures::stream::unfold(self, |mut viewer| async move {
+        let greeting = Event::default().retry(RECONNECT_AFTER);
+        let news = futures::stream::unfold(self, |mut viewer| async move {
             let event = viewer.next().await?;
             Some((Ok(event), viewer))
-        })
+        });
+        futures::stream::once(async { Ok(greeting) }).chain(news)
     }
 
     /// Whether the session is still there, with the same person in it.
@@ -137,7 +168,7 @@ impl Viewer {
         }
         let stop = self.live.stop.clone();
         loop {
-            if self.last.is_some() {
+            if self.has_looked {
                 tokio::select! {
                     () = stop.cancelled() => return None,
                     () = change_of(&mut self.news, self.caller.user_id, self.assistant) => {}
@@ -145,14 +176,15 @@ impl Viewer {
                 }
             }
             // Who has signed out meanwhile sees no more.
-            if self.last.is_some() && !self.is_still_in().await {
+            if self.has_looked && !self.is_still_in().await {
                 return None;
             }
+            self.has_looked = true;
             match snapshot(&self.live.services, &self.caller, &self.subject).await {
-                Ok(text) if self.last.as_ref() == Some(&text) => {}
-                Ok(text) => {
-                    self.last = Some(text.clone());
-                    return Some(Event::default().id(self.live.services.now().to_string()).data(text));
+                Ok(now) if self.last.as_ref() == Some(&now.stamp) => {}
+                Ok(now) => {
+                    self.last = Some(now.stamp.clone());
+                    return Some(Event::default().id(now.stamp).data(now.json));
                 }
                 Err(Error::NotFound) => {
                     self.is_over = true;

@@ -1,5 +1,7 @@
 //! Every route, each behind the layers it needs.
 
+use std::sync::Arc;
+
 use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderValue;
 use axum::{Router, middleware};
@@ -7,6 +9,7 @@ use leptos::config::LeptosOptions;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list};
 use reef_app::{App as Pages, SiteInfo, shell};
+use reef_docs::Docs;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -19,7 +22,7 @@ use crate::http::{csrf, drain, overload, panic, request, security};
 use crate::live::Live;
 use crate::sessions::Sessions;
 use crate::site::Site;
-use crate::{api, live, metrics, webhooks, workers};
+use crate::{api, docs, live, metrics, webhooks, workers};
 
 /// How long a session lives after it was last written.
 const SESSION_DAYS: i64 = 30;
@@ -47,12 +50,14 @@ pub fn router(parts: Parts) -> Router {
     let Parts { app, site, sandbox, api_v1_enabled, metrics_token, stop } = parts;
     let services = app.services.clone();
     let api = api::router(services.clone(), api_v1_enabled);
+    let reference = docs::docs(&app.reached.public_url);
     let mut all = Router::new()
-        .merge(pages(&app, &site, sandbox.is_some(), stop))
+        .merge(pages(&app, &site, sandbox.is_some(), stop, &reference))
         .merge(api)
         .merge(webhooks::router(services.clone()))
         .merge(workers::router(app.workers.clone()))
         .merge(metrics::router(services.clone(), metrics_token))
+        .merge(docs::router(&reference))
         .merge(site.router());
     if let Some(sandbox) = sandbox {
         all = all.merge(sandbox);
@@ -65,14 +70,16 @@ pub fn router(parts: Parts) -> Router {
 }
 
 /// The site: pages, server functions and live streams, behind sessions and the CSRF check.
-fn pages(app: &App, site: &Site, is_sandbox: bool, stop: CancellationToken) -> Router {
+fn pages(app: &App, site: &Site, is_sandbox: bool, stop: CancellationToken, reference: &Arc<Docs>) -> Router {
     let services = app.services.clone();
+    let about = SiteInfo { sandbox: is_sandbox, sandbox_bots: app.sandbox_bots };
     let assets = site.assets();
     let context = {
-        let services = services.clone();
+        let (services, reference) = (services.clone(), Arc::clone(reference));
         move || {
             provide_context(services.clone());
-            provide_context(SiteInfo { sandbox: is_sandbox });
+            provide_context(Arc::clone(&reference));
+            provide_context(about);
             set_policy();
         }
     };

@@ -1,5 +1,6 @@
 //! Starting, and stopping without losing anything.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -44,10 +45,11 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
 /// # Errors
 /// When the database or the sandbox can't be had.
 pub async fn serve_on(config: &Config, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    let reached = Reached::at(config, listener.local_addr()?);
+    let mut reached = Reached::at(config, listener.local_addr()?);
     let store = compose::open_store(config).await?;
-    let app = compose::app(config, store.clone(), reached.clone())?;
     let sandbox = if config.sandbox { Some(open_sandbox(config, &reached).await?) } else { None };
+    reached.sandbox_smtp = sandbox.as_ref().map(Sandbox::smtp_url);
+    let app = compose::app(config, store.clone(), reached.clone())?;
     free_leases(&app.services).await?;
     let parts = Parts {
         app: app.clone(),
@@ -98,6 +100,11 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     background.close();
 
     tracing::info!(address = %listener.local_addr()?, public_url = reached.public_url, sandbox = config.sandbox, "reef serves");
+    if !app.services.mail_is_on() {
+        tracing::warn!(
+            "SMTP_URL is not set, so no mail is sent: addresses are not confirmed, and nobody can choose a new password"
+        );
+    }
     let closing = CancellationToken::new();
     let proxies = config.trusted_proxies.clone();
     let server = tokio::spawn(connections::serve(listener, routes, proxies, closing.clone()));
@@ -154,6 +161,7 @@ async fn open_sandbox(config: &Config, reached: &Reached) -> anyhow::Result<Sand
             .map_or(reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET, |secret| secret.expose_secret())
             .to_owned(),
         polar_webhook_url: Some(format!("{}/webhooks/polar", reached.own_url)),
+        smtp_bind: SocketAddr::from(([127, 0, 0, 1], 0)),
     };
     reef_sandbox::open(options).await.context("the sandbox cannot be opened")
 }

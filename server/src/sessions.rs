@@ -1,7 +1,7 @@
 //! Browser sessions in Reef's own database.
 
 use async_trait::async_trait;
-use reef_app::session::SESSION_USER;
+use reef_app::session::{SESSION_ADDRESS, SESSION_AGENT, SESSION_USER};
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_service::Services;
@@ -39,10 +39,11 @@ impl Sessions {
             id: kept_under(&record.id),
             user_id: text(SESSION_USER).and_then(|id| UserId::parse(&id)),
             data: serde_json::to_string(&record.data).map_err(|error| Error::Encode(error.to_string()))?,
-            address: text("address"),
-            agent: text("agent"),
+            address: text(SESSION_ADDRESS),
+            agent: text(SESSION_AGENT),
             created_at: self.0.now(),
             expires_at: Timestamp::from(record.expiry_date),
+            last_used_at: None,
         })
     }
 
@@ -82,6 +83,7 @@ impl SessionStore for Sessions {
             tx.session(&kept_under(id), self.0.now()).await
         };
         let Some(row) = found.await.map_err(backend)? else { return Ok(None) };
+        self.0.note_session_use(&row).await;
         let data = serde_json::from_str(&row.data).map_err(|error| Error::Decode(error.to_string()))?;
         Ok(Some(Record { id: *id, data, expiry_date: row.expires_at.into() }))
     }

@@ -34,7 +34,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Everything that must hold: format, lints, licences, tests on both databases, size, API tools, browser tests.
+    /// Everything that must hold: format, lints, licences, tests on both databases, size, API tools, browser tests, Lighthouse.
     Test,
     /// The inner loop: tests of domain, store and service on both databases.
     Unit {
@@ -60,6 +60,18 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Lighthouse alone, against a fresh target/dist/reef.
+    Lighthouse {
+        /// Handed to Playwright.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Take pictures of every page, into docs/screens.
+    Screens {
+        /// Handed to Playwright.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -72,6 +84,8 @@ fn main() -> ExitCode {
         Task::Dist => dist::dist().map(|path| run::say(&format!("built {}", path.display()))),
         Task::Apitest => test::apitest(),
         Task::End2end { args } => test::end2end(&args),
+        Task::Lighthouse { args } => test::lighthouse(&args),
+        Task::Screens { args } => test::screens(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

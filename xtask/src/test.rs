@@ -34,7 +34,17 @@ pub fn apitest() -> Result<()> {
 
 /// The browser tests against a fresh `target/dist/reef`. The arguments go to Playwright.
 pub fn end2end(args: &[String]) -> Result<()> {
-    run(playwright()?.args(args))
+    run(playwright("playwright")?.args(args))
+}
+
+/// Pictures of every page of a fresh `target/dist/reef`, in `docs/screens`. The arguments go to Playwright.
+pub fn screens(args: &[String]) -> Result<()> {
+    run(playwright("screens")?.args(args))
+}
+
+/// Lighthouse's judgement of a fresh `target/dist/reef`. The arguments go to Playwright.
+pub fn lighthouse(args: &[String]) -> Result<()> {
+    run(playwright("lighthouse")?.args(args))
 }
 
 fn all(suite: &mut Suite) -> Result<()> {
@@ -57,7 +67,8 @@ fn all(suite: &mut Suite) -> Result<()> {
     suite.step("distributed binary", |_| dist::dist().map(drop))?;
     suite.step("API tools and generated clients", |counts| run_counting(&mut api_tools()?, counts))?;
     suite.step("chaos, a few kills on each database", |_| chaos::chaos(&["--kills=5".to_owned()]))?;
-    suite.step("browser tests", |counts| run_counting(&mut playwright()?, counts))
+    suite.step("browser tests", |counts| run_counting(&mut playwright("playwright")?, counts))?;
+    suite.step("Lighthouse", |counts| run_counting(&mut playwright("lighthouse")?, counts))
 }
 
 fn lint(what: &[&str]) -> Result<()> {
@@ -90,12 +101,14 @@ fn api_tools() -> Result<Command> {
     Ok(command)
 }
 
-fn playwright() -> Result<Command> {
+/// Playwright with `end2end/{config}.config.ts`.
+fn playwright(config: &str) -> Result<Command> {
     let chromium = system::chromium()?;
     let reef = dist::dist()?;
     let modules = tools::npm("end2end")?;
-    let mut command = command(modules.join(".bin/playwright"), &["test"]);
+    let mut command = command(modules.join(".bin/playwright"), &["test", "--config"]);
     command
+        .arg(format!("{config}.config.ts"))
         .current_dir(project::root().join("end2end"))
         .env("CHROMIUM", chromium)
         .env("REEF_BIN", reef)

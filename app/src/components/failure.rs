@@ -1,6 +1,8 @@
 //! What a page shows when it cannot show what it is for.
 
+use axum::http::StatusCode;
 use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 use leptos_router::location::Url;
@@ -8,6 +10,7 @@ use reef_domain::ErrorCode;
 
 use crate::error::AppError;
 use crate::pages::not_found::NotFoundPage;
+use crate::server::redirect_page;
 
 /// The page for an error: nobody signed in goes to sign in and comes back; what does not exist is a 404; anything
 /// else is told, with a way back.
@@ -25,13 +28,7 @@ pub fn Failure(error: AppError) -> impl IntoView {
 fn ToSignIn() -> impl IntoView {
     let path = use_location().pathname.get_untracked();
     let to = format!("/signin?next={}", Url::escape(&path));
-    #[cfg(feature = "ssr")]
-    crate::server::redirect_page(&to);
-    #[cfg(not(feature = "ssr"))]
-    leptos_router::hooks::use_navigate()(
-        &to,
-        leptos_router::NavigateOptions { replace: true, ..Default::default() },
-    );
+    redirect_page(&to);
     view! {
         <h1>"Sign in first"</h1>
         <p><a href=to>"Sign in"</a></p>
@@ -40,10 +37,9 @@ fn ToSignIn() -> impl IntoView {
 
 #[component]
 fn Broken(error: AppError) -> impl IntoView {
-    #[cfg(feature = "ssr")]
-    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
-        let status = axum::http::StatusCode::from_u16(error.code.http_status());
-        response.set_status(status.unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR));
+    if let Some(response) = use_context::<ResponseOptions>() {
+        let status = StatusCode::from_u16(error.code.http_status());
+        response.set_status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     }
     let again = use_location().pathname.get_untracked();
     view! {

@@ -2,8 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::drawn::changing;
-use crate::components::form::Form;
+use crate::components::form::{FieldIssue, Form};
 
 /// One line of text.
 #[component]
@@ -31,11 +30,19 @@ pub fn TextField(
     /// Whether it may be left empty.
     #[prop(optional)]
     optional: bool,
+    /// The rule that the browser checks it with, of those in `browser::checks`.
+    #[prop(optional)]
+    check: Option<&'static str>,
+    /// Which keyboard a phone shows.
+    #[prop(optional)]
+    inputmode: Option<&'static str>,
+    /// What else is said of it, below.
+    #[prop(optional)]
+    children: Option<Children>,
 ) -> impl IntoView {
     let id = form.id(name);
     let (hint_id, issue_id) = (format!("{id}-hint"), format!("{id}-issue"));
-    let issue = form.issue(path);
-    let value = form.kept(name).unwrap_or(value);
+    let is_wrong = form.issue(path).is_some();
     view! {
         <div class="field">
             <label for=id.clone()>
@@ -45,22 +52,34 @@ pub fn TextField(
                 id=id
                 name=name
                 type=kind
-                value=value
+                value=form.kept(name).unwrap_or(value)
                 autocomplete=autocomplete
                 autocapitalize="none"
                 spellcheck="false"
                 required=!optional
-                aria-invalid=move || issue.get().map(|_| "true")
+                inputmode=inputmode
+                data-check=check
+                aria-invalid=is_wrong.then_some("true")
                 aria-describedby=format!("{hint_id} {issue_id}")
             />
             <p class="hint" id=hint_id>{hint}</p>
-            <p class="issue" id=issue_id>{changing(move || issue.get().into_any())}</p>
+            <FieldIssue form id=issue_id path/>
+            {children.map(|children| children())}
         </div>
     }
-    .into_any()
 }
 
-/// One of a few; `options` are value, label and what it means.
+/// One answer of [`Choices`].
+pub struct Choice {
+    /// Its value in the form.
+    pub value: &'static str,
+    /// What it says.
+    pub label: String,
+    /// What it means.
+    pub meaning: String,
+}
+
+/// One of a few.
 #[component]
 pub fn Choices(
     /// The form it belongs to.
@@ -72,13 +91,16 @@ pub fn Choices(
     /// The question.
     label: &'static str,
     /// The answers.
-    options: &'static [(&'static str, &'static str, &'static str)],
+    options: Vec<Choice>,
+    /// Which one is chosen at first.
+    #[prop(optional)]
+    chosen: Option<&'static str>,
 ) -> impl IntoView {
-    let issue = form.issue(path);
-    let kept = form.kept(name);
+    let kept = form.kept(name).or_else(|| chosen.map(str::to_owned));
     let issue_id = format!("{}-issue", form.id(name));
-    let choice = |&(value, label, meaning): &(&'static str, &'static str, &'static str)| {
-        let id = form.id(value);
+    let described_by = issue_id.clone();
+    let choice = |option: Choice| {
+        let id = form.id(option.value);
         let meaning_id = format!("{id}-meaning");
         view! {
             <div class="choice">
@@ -86,27 +108,25 @@ pub fn Choices(
                     type="radio"
                     id=id.clone()
                     name=name
-                    value=value
+                    value=option.value
                     required
-                    checked=kept.as_deref() == Some(value)
+                    checked=kept.as_deref() == Some(option.value)
                     aria-describedby=meaning_id.clone()
                 />
                 <div>
-                    <label for=id>{label}</label>
-                    <p class="hint" id=meaning_id>{meaning}</p>
+                    <label for=id>{option.label}</label>
+                    <p class="hint" id=meaning_id>{option.meaning}</p>
                 </div>
             </div>
         }
-        .into_any()
     };
     view! {
-        <fieldset class="field" aria-describedby=issue_id.clone()>
+        <fieldset class="field choices" aria-describedby=described_by>
             <legend>{label}</legend>
-            {options.iter().map(choice).collect_view()}
-            <p class="issue" id=issue_id.clone()>{changing(move || issue.get().into_any())}</p>
+            {options.into_iter().map(choice).collect_view()}
+            <FieldIssue form id=issue_id path/>
         </fieldset>
     }
-    .into_any()
 }
 
 /// A box to tick.
@@ -114,18 +134,49 @@ pub fn Choices(
 pub fn Tick(
     /// The form it belongs to.
     form: Form,
-    /// Its name in the form; its value is `true`.
+    /// Its name in the form.
     name: &'static str,
+    /// Its value when it is ticked.
+    #[prop(default = "true".to_owned(), into)]
+    value: String,
     /// What people call it.
-    label: &'static str,
+    #[prop(into)]
+    label: String,
+    /// Whether it is ticked at first.
+    #[prop(optional)]
+    ticked: bool,
 ) -> impl IntoView {
-    let id = form.id(name);
-    let ticked = form.kept(name).is_none_or(|kept| kept == "true");
+    let id = form.id(&format!("{name}-{value}"));
+    let ticked = form.kept(name).map_or(ticked, |kept| kept.split(' ').any(|one| one == value));
     view! {
         <div class="choice">
-            <input type="checkbox" id=id.clone() name=name value="true" checked=ticked/>
+            <input type="checkbox" id=id.clone() name=name value=value checked=ticked/>
             <label for=id>{label}</label>
         </div>
     }
-    .into_any()
+}
+
+/// A list to choose one value from.
+#[component]
+pub fn SelectField(
+    /// The form it belongs to.
+    form: Form,
+    /// Its name in the form.
+    name: &'static str,
+    /// What people call it.
+    label: &'static str,
+    /// Values and words.
+    options: &'static [(&'static str, &'static str)],
+) -> impl IntoView {
+    let id = form.id(name);
+    let kept = form.kept(name);
+    let option = |&(value, words): &(&'static str, &'static str)| {
+        view! { <option value=value selected=kept.as_deref() == Some(value)>{words}</option> }
+    };
+    view! {
+        <div class="field">
+            <label for=id.clone()>{label}</label>
+            <select id=id name=name>{options.iter().map(option).collect_view()}</select>
+        </div>
+    }
 }

@@ -3,49 +3,59 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use crate::components::drawn::waiting;
 use crate::components::form::{Form, PostForm, Submit};
-use crate::error::AppError;
-use crate::functions::account::{Frame, SignOut, load_frame};
-
-/// The frame's data, for every page: one question to the server per visit.
-#[derive(Clone, Copy)]
-pub struct FrameData(pub Resource<Result<Frame, AppError>>);
-
-/// Asks for the frame's data and gives it to everything below.
-pub fn provide_frame() -> FrameData {
-    let frame = FrameData(Resource::new(|| (), |()| load_frame()));
-    provide_context(frame);
-    frame
-}
+use crate::components::page::drawn;
+use crate::functions::account::{Frame, SignOut, frame};
 
 /// The banner of the sandbox and the header.
 #[component]
 pub fn SiteHeader() -> impl IntoView {
-    let FrameData(frame) = provide_frame();
-    waiting("", move || async move {
-        let frame = frame.await.ok();
+    drawn(async {
+        let frame = frame().await.ok();
         let sandbox = frame.as_ref().is_some_and(|frame| frame.sandbox);
+        let is_to_confirm = frame.as_ref().is_some_and(|frame| frame.is_to_confirm);
         view! {
             {sandbox.then(|| view! { <SandboxBanner/> })}
             <header class="site-header">
-                <a class="brand" href="/">"Reef"</a>
+                <a class="brand" href="/">
+                    <Mark/>
+                    "Reef"
+                </a>
                 {frame.map(|frame| view! { <Navigation frame/> })}
             </header>
+            {is_to_confirm.then(|| view! { <ToConfirm/> })}
         }
         .into_any()
     })
 }
 
+/// Reef's mark: the same as the favicon, in the text's colour.
+#[component]
+fn Mark() -> impl IntoView {
+    view! {
+        <svg class="mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
+            <path d="M4 20c0-5 2-6 2-9m-3-2c1 2 3 2 3 2m6 9c0-7-1-8-1-14m-3 4c2 1 3 3 3 3m3-6c-2 2-3 5-3 5m9 8c0-4-2-5-2-8m4-3c-1 3-4 3-4 3"/>
+        </svg>
+    }
+}
+
 #[component]
 fn SandboxBanner() -> impl IntoView {
     view! {
-        <p class="sandbox-banner" role="note">
-            "Sandbox: no real money, no real messages. "
-            <a href="/sandbox/" rel="external">"Look behind the scenes"</a>
-        </p>
+        <aside class="sandbox-banner" aria-label="Sandbox">
+            "Sandbox: no real money, no real messages. " <a href="/sandbox/">"Look behind the scenes"</a>
+        </aside>
     }
-    .into_any()
+}
+
+/// While the address is not confirmed: settings send the link.
+#[component]
+fn ToConfirm() -> impl IntoView {
+    view! {
+        <aside class="to-confirm" aria-label="Your e-mail address">
+            "Your e-mail address is not confirmed yet. " <a href="/settings">"Confirm it"</a>
+        </aside>
+    }
 }
 
 #[component]
@@ -55,16 +65,22 @@ fn Navigation(frame: Frame) -> impl IntoView {
             <nav aria-label="Main">
                 <A href="/assistants">"Assistants"</A>
                 <A href="/keys">"API keys"</A>
+                <A href="/billing">"Billing"</A>
+                <A href="/docs">"Docs"</A>
             </nav>
             <div class="account">
-                <span class="email">{email}</span>
+                <A href="/settings">
+                    <span class="email">{email}</span>
+                    <span class="visually-hidden">", settings"</span>
+                </A>
                 <SignOutForm/>
             </div>
         }
         .into_any(),
         None => view! {
             <nav aria-label="Main">
-                <A href="/signin">"Sign in"</A>
+                <A href="/docs">"Docs"</A>
+                <A href="/signin" attr:class="apart">"Sign in"</A>
                 {frame.signups_open.then(|| view! { <A href="/signup">"Sign up"</A> })}
             </nav>
         }
@@ -74,11 +90,23 @@ fn Navigation(frame: Frame) -> impl IntoView {
 
 #[component]
 fn SignOutForm() -> impl IntoView {
-    let form = Form::leaving::<SignOut>("sign-out", &[]);
+    let form = Form::of::<SignOut>("sign-out", &[]);
     view! {
-        <PostForm form>
-            <Submit form label="Sign out" busy="Signing out…"/>
+        <PostForm form class="inline">
+            <Submit label="Sign out" busy="Signing out…" class="quiet small"/>
         </PostForm>
     }
-    .into_any()
+}
+
+/// Below every page.
+#[component]
+pub fn SiteFooter() -> impl IntoView {
+    view! {
+        <footer class="site-footer">
+            <nav aria-label="Footer">
+                <a href="/docs">"API reference"</a>
+                <a href="/llms.txt">"llms.txt"</a>
+            </nav>
+        </footer>
+    }
 }

@@ -1,12 +1,16 @@
-//! The pieces that pages are made of.
+//! The pieces that pages are made of. All of them are drawn on the server only.
 
-pub mod copy;
-pub mod drawn;
+pub mod code;
+pub mod dialog;
 pub mod failure;
 pub mod field;
 pub mod form;
 pub mod frame;
 pub mod model;
 pub mod notice;
-mod post;
+pub mod offer;
+pub mod page;
+pub mod preflight;
+pub mod qr;
+pub mod resume;
 pub mod small;

@@ -1,14 +1,17 @@
 //! Choosing a model: one list, grouped by provider, so that no pair that does not go together can be sent.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use leptos::prelude::*;
 use reef_domain::catalog::{Catalog, Model};
 use reef_domain::wire::{ApiMode, AssistantRecord, Provider};
 
-use crate::components::drawn::changing;
-use crate::components::form::Form;
+use crate::components::form::{FieldIssue, Form};
 use crate::text;
+
+/// What the API calls what is chosen here.
+const PATHS: &[&str] = &["modelId", "modelProvider"];
 
 /// The model field. Its value is `provider:model`, or the model alone in managed mode, where Reef has the key.
 #[component]
@@ -18,31 +21,30 @@ pub fn ModelField(
     /// What is chosen now.
     record: AssistantRecord,
     /// What there is to choose from.
-    catalog: StoredValue<Catalog>,
+    catalog: Arc<Catalog>,
 ) -> impl IntoView {
     let id = form.id("model");
     let issue_id = format!("{id}-issue");
-    let issue = form.issue(&["modelId", "modelProvider"]);
+    let is_wrong = form.issue(PATHS).is_some();
     let mode = record.api_mode;
     let current = record.model_id.map(|model| match (mode, record.model_provider) {
         (ApiMode::Byok, Some(provider)) => value_of(mode, provider, &model),
         _ => model,
     });
     let chosen = form.kept("model").filter(|kept| !kept.is_empty()).or(current).unwrap_or_default();
-    let groups = catalog.with_value(|catalog| groups(catalog, mode, &chosen));
+    let groups = groups(&catalog, mode, &chosen);
     // What the catalog does not have any more can still be kept.
     let known = groups.iter().any(|(_, models)| models.iter().any(|(value, _)| *value == chosen));
     let unknown = (!known && !chosen.is_empty())
         .then(|| view! { <option value=chosen.clone() selected>{chosen.clone()}</option> });
     let option = |(value, name): (String, String)| {
         let selected = value == chosen;
-        view! { <option value=value selected=selected>{name}</option> }.into_any()
+        view! { <option value=value selected=selected>{name}</option> }
     };
     let group = |(provider, models): (Provider, Vec<(String, String)>)| {
         view! {
             <optgroup label=text::provider(provider)>{models.into_iter().map(option).collect_view()}</optgroup>
         }
-        .into_any()
     };
     view! {
         <div class="field">
@@ -51,17 +53,16 @@ pub fn ModelField(
                 id=id
                 name="model"
                 required
-                aria-invalid=move || issue.get().map(|_| "true")
+                aria-invalid=is_wrong.then_some("true")
                 aria-describedby=issue_id.clone()
             >
                 <option value="">"Choose a model"</option>
                 {unknown}
                 {groups.into_iter().map(group).collect_view()}
             </select>
-            <p class="issue" id=issue_id>{changing(move || issue.get().into_any())}</p>
+            <FieldIssue form id=issue_id path=PATHS/>
         </div>
     }
-    .into_any()
 }
 
 fn value_of(mode: ApiMode, provider: Provider, model: &str) -> String {

@@ -3,22 +3,44 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use crate::components::drawn::changing;
+/// Whether a form has led here, with its work done.
+pub fn is_done() -> bool {
+    use_query_map().with_untracked(|query| query.get_str("done").is_some())
+}
 
 /// Says what the form that led here has done, from `?done=`: a closed set, so that no address makes a page say other
 /// things.
 #[component]
 pub fn Done() -> impl IntoView {
     let query = use_query_map();
-    let words = move || {
-        Some(match query.read().get_str("done")? {
+    let words = query.with_untracked(|query| {
+        Some(match query.get_str("done")? {
             "saved" => "Saved. Redeploy to put it to work.",
             "deleted" => "The assistant is deleted.",
+            "changed" => "Saved. It is being deployed with the change.",
+            "resent" => "The callback is sent again.",
+            "tested" => "A test callback is on its way.",
+            "no_invoices" => "There are no invoices yet: nothing has been bought.",
+            "created" => "The key is made.",
+            "key_rotated" => "There is a new key in the place of the other.",
             "revoked" => "The key is revoked; nothing can use it any more.",
             "rotated" => "There is a new signing secret. The one before it signs too for 24 hours.",
+            "password_changed" => "Your password is changed. All other sessions are signed out.",
+            "totp_on" => "Two-step sign-in is on. From now on, signing in takes a code as well.",
+            "totp_off" => "Two-step sign-in is off. The password alone signs you in.",
+            "codes_new" => "There are new recovery codes. The ones before are worth nothing now.",
+            "session_ended" => "That session is signed out.",
+            "sessions_ended" => "All other sessions are signed out.",
+            "link_sent" => "The link is sent again.",
+            "change_sent" => {
+                "A link is on its way to the new address. Until it is opened, the present one stays."
+            }
+            "email_confirmed" => "Your address is confirmed.",
+            "email_changed" => "Your account has the new address. Sign in with it from now on.",
+            "reset_sent" => "If there is an account with this address, a link is on its way to it.",
+            "password_reset" => "You have a new password. Sign in with it.",
             _ => return None,
         })
-    };
-    let shown = move || words().map(|words| view! { <p class="notice good">{words}</p> }).into_any();
-    view! { <div role="status">{changing(shown)}</div> }.into_any()
+    });
+    view! { <div role="status" class="toasts">{words.map(|words| view! { <p class="toast">{words}</p> })}</div> }
 }

@@ -8,10 +8,15 @@ use crate::text;
 
 /// A moment, to the minute, in UTC: the same words on the server and in every browser.
 #[component]
-pub fn When(at: Timestamp) -> impl IntoView {
+pub fn When(
+    at: Timestamp,
+    /// Whether seconds are shown, too.
+    #[prop(optional)]
+    seconds: bool,
+) -> impl IntoView {
     let exact = at.to_string();
-    let shown = format!("{} {} UTC", &exact[..10], &exact[11..16]);
-    view! { <time datetime=exact>{shown}</time> }.into_any()
+    let shown = format!("{} {} UTC", &exact[..10], &exact[11..if seconds { 19 } else { 16 }]);
+    view! { <time datetime=exact>{shown}</time> }
 }
 
 /// A moment that may not be there.
@@ -26,5 +31,5 @@ pub fn WhenOr(at: Option<Timestamp>, or: &'static str) -> impl IntoView {
 /// A status, in words; its colour says the same.
 #[component]
 pub fn StatusBadge(status: Status) -> impl IntoView {
-    view! { <span class=format!("badge {status}")>{text::status(status)}</span> }.into_any()
+    view! { <span class=format!("badge {status}")>{text::status(status)}</span> }
 }

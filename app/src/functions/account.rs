@@ -1,20 +1,18 @@
 //! Signing up, in and out.
 
 use leptos::prelude::*;
-use serde::{Deserialize, Serialize};
+use leptos_router::location::Url;
+use reef_service::{Services, accounts};
 
 use crate::error::AppError;
 use crate::secret::Secret;
-#[cfg(feature = "ssr")]
-use crate::{
-    server::{SiteInfo, answer, client_address, go, local_path, provided},
-    session::{current_caller, session, sign_in_session, sign_out_session},
+use crate::server::{SiteInfo, answer, client_address, client_agent, go, local_path, provided};
+use crate::session::{
+    await_code, current_caller, pending_sign_in, session, sign_in_session, sign_out_session,
 };
-#[cfg(feature = "ssr")]
-use reef_service::Services;
 
 /// What every page shows around itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Whether the outside world is the sandbox.
     pub sandbox: bool,
@@ -22,19 +20,25 @@ pub struct Frame {
     pub signups_open: bool,
     /// The address of the account that is signed in.
     pub email: Option<String>,
+    /// Whether that address waits to be confirmed by a link that was sent there.
+    pub is_to_confirm: bool,
 }
 
 /// What every page shows around itself.
-#[server(prefix = "/_fn", endpoint = "frame")]
-pub async fn load_frame() -> Result<Frame, AppError> {
+///
+/// # Errors
+/// [`AppError`] when the session or the account cannot be read.
+pub async fn frame() -> Result<Frame, AppError> {
     let services: Services = provided()?;
     let account = match current_caller().await? {
         Some(caller) => services.account(caller.user_id).await?,
         None => None,
     };
-    let SiteInfo { sandbox } = provided()?;
+    let SiteInfo { sandbox, .. } = provided()?;
     let signups_open = services.config().signups_open;
-    Ok(Frame { sandbox, signups_open, email: account.map(|account| account.email) })
+    let is_to_confirm =
+        services.mail_is_on() && account.as_ref().is_some_and(|account| !account.email_confirmed);
+    Ok(Frame { sandbox, signups_open, email: account.map(|account| account.email), is_to_confirm })
 }
 
 /// Opens an account and signs in.
@@ -47,13 +51,12 @@ pub async fn sign_up(
     answer(&[("email", &email)], async {
         let services: Services = provided()?;
         let account = services.sign_up(&email, &password.expose().into(), client_address()).await?;
-        sign_in_session(&session().await?, account.id).await?;
-        go(local_path(&next))
+        enter(&account, &next).await
     })
     .await
 }
 
-/// Signs in.
+/// Signs in, or asks for the code that this account's sign-in takes.
 #[server(prefix = "/_fn", endpoint = "sign_in")]
 pub async fn sign_in(
     email: String,
@@ -62,9 +65,28 @@ pub async fn sign_in(
 ) -> Result<(), AppError> {
     answer(&[("email", &email)], async {
         let services: Services = provided()?;
-        let account = services.sign_in(&email, &password.expose().into(), client_address()).await?;
-        sign_in_session(&session().await?, account.id).await?;
-        go(local_path(&next))
+        match services.sign_in_first(&email, &password.expose().into(), client_address()).await? {
+            accounts::SignIn::Done(account) => enter(&account, &next).await,
+            accounts::SignIn::NeedsCode(pending) => {
+                await_code(&session().await?, &pending).await?;
+                go(&code_page(&next))
+            }
+        }
+    })
+    .await
+}
+
+/// Signs in whose password was right: the second step.
+#[server(prefix = "/_fn", endpoint = "sign_in_code")]
+pub async fn sign_in_code(
+    #[server(default)] code: Secret,
+    #[server(default)] next: String,
+) -> Result<(), AppError> {
+    answer(&[], async {
+        let services: Services = provided()?;
+        let pending = pending_sign_in(&session().await?).await?;
+        let account = services.sign_in_second(&pending, &code.expose().into(), client_address()).await?;
+        enter(&account, &next).await
     })
     .await
 }
@@ -77,4 +99,18 @@ pub async fn sign_out() -> Result<(), AppError> {
         go("/")
     })
     .await
+}
+
+/// Signs this browser in, and goes where it wanted to.
+async fn enter(account: &accounts::Account, next: &str) -> Result<(), AppError> {
+    sign_in_session(&session().await?, account.id, client_address(), &client_agent()).await?;
+    go(local_path(next))
+}
+
+/// Where the code is asked for; it goes on to the same place.
+fn code_page(next: &str) -> String {
+    if next.is_empty() {
+        return "/signin/code".to_owned();
+    }
+    format!("/signin/code?next={}", Url::escape(local_path(next)))
 }

@@ -1,126 +1,15 @@
-//! Assistants: looking, buying, and what can be done with one.
+//! What can be done with assistants: one server function per form.
 
 use leptos::prelude::*;
-use reef_domain::catalog::Catalog;
-use reef_domain::wire::{AssistantRecord, Status};
-use reef_domain::{Timestamp, Usd};
-use serde::{Deserialize, Serialize};
+use reef_domain::input;
+use reef_domain::input::CallbackChange;
 
-#[cfg(feature = "ssr")]
-use super::body::{activation, callback_change, changes, filled};
+use super::body::{callback_change, callback_stays, change_of, changes};
 use crate::error::AppError;
 use crate::secret::Secret;
-#[cfg(feature = "ssr")]
 use crate::server::{answer, go, signed_in};
-#[cfg(feature = "ssr")]
-use reef_domain::{callback_url, input};
 
-/// An assistant with what its page shows around it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Details {
-    /// The record.
-    pub record: AssistantRecord,
-    /// Where it can be paid, while it is not.
-    pub checkout_url: Option<String>,
-    /// What happened, newest first.
-    pub timeline: Vec<Happened>,
-    /// Its model credit, in managed mode once it was paid.
-    pub credit: Option<Credit>,
-}
-
-/// A managed assistant's model credit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Credit {
-    /// What has been spent, as last read.
-    pub used: Usd,
-    /// What all paid periods have brought.
-    pub credited: Usd,
-    /// Whether the model is refused until there is more.
-    pub is_used_up: bool,
-}
-
-/// One entry of a timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Happened {
-    /// When.
-    pub at: Timestamp,
-    /// To which status.
-    pub status: Status,
-    /// What there was to say.
-    pub message: Option<String>,
-}
-
-/// The assistants of who is signed in, newest first.
-#[server(prefix = "/_fn", endpoint = "assistants")]
-pub async fn load_assistants() -> Result<Vec<AssistantRecord>, AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
-        Ok(services.list_assistants(&caller).await?)
-    })
-    .await
-}
-
-/// The models there are to choose from.
-#[server(prefix = "/_fn", endpoint = "catalog")]
-pub async fn load_catalog() -> Result<Catalog, AppError> {
-    answer(&[], async {
-        let (services, _) = signed_in().await?;
-        Ok(services.catalog().await?.as_ref().clone())
-    })
-    .await
-}
-
-/// One assistant of who is signed in.
-#[server(prefix = "/_fn", endpoint = "assistant")]
-pub async fn load_assistant(id: String) -> Result<Details, AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
-        let found = services.assistant_details(&caller, &id).await?;
-        let entry = |(at, status, message)| Happened { at, status, message };
-        let timeline = found.timeline.into_iter().map(entry).collect();
-        let credit = found.credit.map(|credit| Credit {
-            used: credit.used,
-            credited: credit.credited,
-            is_used_up: credit.is_used_up,
-        });
-        Ok(Details { record: found.record, checkout_url: found.checkout_url, timeline, credit })
-    })
-    .await
-}
-
-/// Orders a slot and goes to its checkout.
-#[server(prefix = "/_fn", endpoint = "purchase")]
-pub async fn purchase(#[server(default)] api_mode: String) -> Result<(), AppError> {
-    answer(&[("api_mode", &api_mode)], async {
-        let (services, caller) = signed_in().await?;
-        let mode = input::purchase(filled(&[("apiMode", &api_mode)]));
-        let bought = services.purchase(&caller, mode).await?;
-        go(&bought.checkout_url)
-    })
-    .await
-}
-
-/// Configures a purchased slot and deploys it.
-#[server(prefix = "/_fn", endpoint = "activate")]
-pub async fn activate(
-    id: String,
-    #[server(default)] name: String,
-    #[server(default)] model: String,
-    #[server(default)] telegram_bot_token: Secret,
-    #[server(default)] model_api_key: Secret,
-    #[server(default)] callback_url: String,
-) -> Result<AssistantRecord, AppError> {
-    answer(&[("name", &name), ("model", &model), ("callback_url", &callback_url)], async {
-        let (services, caller) = signed_in().await?;
-        let secrets = (&telegram_bot_token, &model_api_key);
-        let body = activation(&name, &model, secrets, &callback_url);
-        let after = services.activate(&caller, &id, input::activate(body, callback_url::check)).await?;
-        go(&format!("/assistants/{id}")).map(|()| after)
-    })
-    .await
-}
-
-/// Changes the configuration of an assistant that is not running.
+/// Saves the configuration of an assistant that is not running.
 #[server(prefix = "/_fn", endpoint = "update")]
 pub async fn update(
     id: String,
@@ -128,40 +17,57 @@ pub async fn update(
     #[server(default)] model: String,
     #[server(default)] telegram_bot_token: Secret,
     #[server(default)] model_api_key: Secret,
-) -> Result<AssistantRecord, AppError> {
-    answer(&[("name", &name), ("model", &model)], async {
+    #[server(default)] callback_url: String,
+) -> Result<(), AppError> {
+    answer(&[("name", &name), ("model", &model), ("callback_url", &callback_url)], async {
         let (services, caller) = signed_in().await?;
         let now = services.assistant(&caller, &id).await?;
+        callback_stays(&now, &callback_url)?;
         let body = changes(&now, &name, &model, (&telegram_bot_token, &model_api_key));
-        let after = services.update(&caller, &id, input::update(body)).await?;
-        go(&format!("/assistants/{id}?done=saved")).map(|()| after)
+        services.update(&caller, &id, input::update(body)).await?;
+        go(&format!("/assistants/{id}?done=saved"))
     })
     .await
 }
 
-/// Deploys what is configured now, with another callback URL if one is given.
-#[server(prefix = "/_fn", endpoint = "redeploy")]
-pub async fn redeploy(
+/// Saves the configuration of an assistant, running or not, and deploys it.
+#[server(prefix = "/_fn", endpoint = "change")]
+pub async fn change(
     id: String,
+    #[server(default)] name: String,
+    #[server(default)] model: String,
+    #[server(default)] telegram_bot_token: Secret,
+    #[server(default)] model_api_key: Secret,
     #[server(default)] callback_url: String,
-) -> Result<AssistantRecord, AppError> {
-    answer(&[("callback_url", &callback_url)], async {
+) -> Result<(), AppError> {
+    answer(&[("name", &name), ("model", &model), ("callback_url", &callback_url)], async {
         let (services, caller) = signed_in().await?;
         let now = services.assistant(&caller, &id).await?;
-        let change = input::redeploy(callback_change(&now, &callback_url), callback_url::check);
-        let after = services.redeploy(&caller, &id, change).await?;
-        go(&format!("/assistants/{id}")).map(|()| after)
+        let body = changes(&now, &name, &model, (&telegram_bot_token, &model_api_key));
+        services.change(&caller, &id, change_of(body, callback_change(&now, &callback_url))).await?;
+        go(&format!("/assistants/{id}?done=changed"))
+    })
+    .await
+}
+
+/// Deploys what is configured now.
+#[server(prefix = "/_fn", endpoint = "redeploy")]
+pub async fn redeploy(id: String) -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        services.redeploy(&caller, &id, Ok(CallbackChange::Keep)).await?;
+        go(&format!("/assistants/{id}"))
     })
     .await
 }
 
 /// Stops an assistant.
 #[server(prefix = "/_fn", endpoint = "stop")]
-pub async fn stop(id: String) -> Result<AssistantRecord, AppError> {
+pub async fn stop(id: String) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
-        let after = services.stop(&caller, &id, Ok(())).await?;
-        go(&format!("/assistants/{id}")).map(|()| after)
+        services.stop(&caller, &id, Ok(())).await?;
+        go(&format!("/assistants/{id}"))
     })
     .await
 }
@@ -172,7 +78,29 @@ pub async fn delete(id: String) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
         services.delete(&caller, &id, Ok(())).await?;
-        go("/assistants?done=deleted")
+        go(&format!("/receipts/{id}"))
+    })
+    .await
+}
+
+/// Sends a callback again.
+#[server(prefix = "/_fn", endpoint = "redeliver")]
+pub async fn redeliver(id: String, delivery: String) -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        services.redeliver(&caller, &id, &delivery, Ok(())).await?;
+        go(&format!("/assistants/{id}?done=resent#callbacks"))
+    })
+    .await
+}
+
+/// Sends a callback of type `assistant.test`.
+#[server(prefix = "/_fn", endpoint = "test_callback")]
+pub async fn test_callback(id: String) -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        services.test_callback(&caller, &id, Ok(())).await?;
+        go(&format!("/assistants/{id}?done=tested#callbacks"))
     })
     .await
 }

@@ -1,6 +1,10 @@
 //! Forms become the bodies that the API takes, so that both faces are checked by the very same rules.
 
+use reef_domain::input::Parsed;
 use reef_domain::wire::{AssistantRecord, Provider};
+use reef_domain::{callback_url, input};
+use reef_service::Error;
+use reef_service::assistants::Change;
 use serde_json::{Map, Value};
 
 use crate::secret::Secret;
@@ -67,6 +71,28 @@ pub(super) fn callback_change(now: &AssistantRecord, callback_url: &str) -> Map<
         return Map::new();
     }
     Map::from_iter([("callbackUrl".to_owned(), asked.map_or(Value::Null, Value::from))])
+}
+
+/// What a form changes of an assistant that is then deployed.
+pub(super) fn change_of(configuration: Map<String, Value>, callback: Map<String, Value>) -> Parsed<Change> {
+    let update = if configuration.is_empty() { Ok(None) } else { input::update(configuration).map(Some) };
+    let callback = input::redeploy(callback, callback_url::check);
+    match (update, callback) {
+        (Ok(update), Ok(callback)) => Ok(Change { update, callback }),
+        (update, callback) => Err(update.err().into_iter().chain(callback.err()).flatten().collect()),
+    }
+}
+
+/// Refuses another callback URL where nothing is deployed: it changes with a deployment alone.
+pub(super) fn callback_stays(now: &AssistantRecord, callback_url: &str) -> Result<(), Error> {
+    if callback_change(now, callback_url).is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid_field(
+        "callbackUrl",
+        "needs_redeploy",
+        "The callback URL changes with a redeployment: save and redeploy, or leave it as it was.",
+    ))
 }
 
 #[cfg(test)]

@@ -1,103 +1,77 @@
 //! API keys, and the secret that signs callbacks.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
-use reef_domain::Timestamp;
-use serde::{Deserialize, Serialize};
+use reef_service::Error;
+use reef_service::api_keys::{NewApiKey, Overlap};
 
-#[cfg(feature = "ssr")]
-use super::flash;
 use crate::error::AppError;
-use crate::secret::Secret;
-#[cfg(feature = "ssr")]
-use crate::server::{accepts_html, answer, go, signed_in};
-#[cfg(feature = "ssr")]
-use reef_service::api_keys::{ApiKey, NewApiKey};
-#[cfg(feature = "ssr")]
-use secrecy::ExposeSecret;
+use crate::server::{answer, go, keep_flash, signed_in};
 
-#[cfg(feature = "ssr")]
-const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// What the page of keys shows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keys {
-    /// The keys that are not revoked, newest first.
-    pub keys: Vec<Key>,
-    /// What signs the account's callbacks.
-    pub callback_secret: Secret,
-}
+/// Under which name a new key is handed to the page of keys.
+pub const NEW_KEY: &str = "new_api_key";
+/// What `reach` says of a key that is limited to the assistants that are ticked.
+pub const CHOSEN: &str = "chosen";
 
-/// A key as its owner sees it listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key {
-    /// Its id.
-    pub id: String,
-    /// What its owner calls it.
-    pub name: String,
-    /// The part of it that may be shown.
-    pub prefix: String,
-    /// May look.
-    pub read: bool,
-    /// May change.
-    pub write: bool,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it ends by itself.
-    pub expires_at: Option<Timestamp>,
-    /// When it was last used, to the minute.
-    pub last_used_at: Option<Timestamp>,
-}
-
-#[cfg(feature = "ssr")]
-impl From<ApiKey> for Key {
-    fn from(key: ApiKey) -> Self {
-        let ApiKey { id, name, prefix, read, write, created_at, expires_at, last_used_at, .. } = key;
-        Self { id: id.to_string(), name, prefix, read, write, created_at, expires_at, last_used_at }
-    }
-}
-
-/// The keys of who is signed in.
-#[server(prefix = "/_fn", endpoint = "keys")]
-pub async fn load_keys() -> Result<Keys, AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
-        let keys = services.api_keys(&caller).await?.into_iter().map(Key::from).collect();
-        let callback_secret = services.callback_secret(caller.user_id).await?;
-        Ok(Keys { keys, callback_secret: callback_secret.expose_secret().to_owned().into() })
-    })
-    .await
-}
-
-/// The key that a form without JavaScript has just made, from the address it was sent to; nothing when that is a
-/// minute old, or somebody else's.
-#[server(prefix = "/_fn", endpoint = "new_key")]
-pub async fn load_new_key(sealed: String) -> Result<Option<Secret>, AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
-        Ok(flash::open(&services, caller.user_id, &sealed).map(Secret::from))
-    })
-    .await
-}
-
-/// Makes a key: the answer is the only one that has it.
+/// Makes a key. The page that follows is the only one that shows it.
 #[server(prefix = "/_fn", endpoint = "create_key")]
 pub async fn create_key(
     #[server(default)] name: String,
     #[server(default)] read: bool,
     #[server(default)] write: bool,
     #[server(default)] expires_days: u32,
-) -> Result<Secret, AppError> {
+    #[server(default)] reach: String,
+    #[server(default)] assistants: Vec<String>,
+) -> Result<(), AppError> {
     let scopes = (read.to_string(), write.to_string());
-    let kept = [("read", &*scopes.0), ("write", &scopes.1), ("expires_days", &expires_days.to_string())];
-    answer(&[&kept[..], &[("name", &name)]].concat(), async {
+    let (days, ticked) = (expires_days.to_string(), assistants.join(" "));
+    let kept = [
+        ("name", &*name),
+        ("read", &scopes.0),
+        ("write", &scopes.1),
+        ("expires_days", &days),
+        ("reach", &reach),
+        ("assistants[]", &ticked),
+    ];
+    answer(&kept, async {
         let (services, caller) = signed_in().await?;
+        let assistants = limited_to(&reach, assistants)?;
         let expires_in = (expires_days > 0).then(|| DAY.saturating_mul(expires_days));
-        let new = NewApiKey { name: name.clone(), read, write, expires_in, ..NewApiKey::default() };
+        let new = NewApiKey { name: name.clone(), read, write, expires_in, assistants };
         let (_, key) = services.create_api_key(&caller, &new).await?;
-        if accepts_html() {
-            go(&format!("/keys?created={}", flash::seal(&services, caller.user_id, &key)?))?;
+        keep_flash(&services, NEW_KEY, &key).await?;
+        go("/keys?done=created")
+    })
+    .await
+}
+
+/// The assistants that a form limits a key to: what is ticked counts only where that was chosen, and a key that was to
+/// be limited must not become one for everything.
+fn limited_to(reach: &str, ticked: Vec<String>) -> Result<Vec<String>, Error> {
+    match (reach == CHOSEN, ticked.is_empty()) {
+        (true, true) => {
+            let message = "Tick at least one assistant, or let the key reach all of them.";
+            Err(Error::invalid_field("assistants", "required", message))
         }
-        Ok(key.expose_secret().to_owned().into())
+        (true, false) => Ok(ticked),
+        (false, _) => Ok(Vec::new()),
+    }
+}
+
+/// Makes a key in the place of another, which goes on for as long as was chosen.
+#[server(prefix = "/_fn", endpoint = "rotate_key")]
+pub async fn rotate_key(id: String, #[server(default)] overlap: String) -> Result<(), AppError> {
+    answer(&[("id", &id), ("overlap", &overlap)], async {
+        let (services, caller) = signed_in().await?;
+        let unknown =
+            || Error::invalid_field("", "invalid_value", "Choose how long the present key goes on.");
+        let overlap = Overlap::parse(&overlap).ok_or_else(unknown)?;
+        let (_, key) = services.rotate_api_key(&caller, &id, overlap).await?;
+        keep_flash(&services, NEW_KEY, &key).await?;
+        go("/keys?done=key_rotated")
     })
     .await
 }
@@ -105,7 +79,7 @@ pub async fn create_key(
 /// Revokes a key.
 #[server(prefix = "/_fn", endpoint = "revoke_key")]
 pub async fn revoke_key(id: String) -> Result<(), AppError> {
-    answer(&[], async {
+    answer(&[("id", &id)], async {
         let (services, caller) = signed_in().await?;
         services.revoke_api_key(&caller, &id).await?;
         go("/keys?done=revoked")
@@ -122,4 +96,17 @@ pub async fn rotate_callback_secret() -> Result<(), AppError> {
         go("/keys?done=rotated")
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_to_be_limited_is_never_one_for_everything() {
+        let ticked = vec!["1".to_owned()];
+        assert_eq!(limited_to(CHOSEN, ticked.clone()).unwrap(), ticked);
+        assert!(limited_to(CHOSEN, Vec::new()).is_err());
+        assert!(limited_to("all", ticked).unwrap().is_empty());
+    }
 }

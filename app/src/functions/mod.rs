@@ -3,9 +3,11 @@
 //! Each has a fixed address below `/_fn`, which a plain form posts to just as well as a script.
 
 pub mod account;
+pub mod activation;
 pub mod assistants;
-#[cfg(feature = "ssr")]
+pub mod billing;
 mod body;
-#[cfg(feature = "ssr")]
-mod flash;
+pub mod buying;
 pub mod keys;
+pub mod mail;
+pub mod settings;

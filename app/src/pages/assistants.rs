@@ -1,53 +1,141 @@
-//! `/assistants`: all of them.
+//! `/assistants`: all of them, searched and filtered.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
-use reef_domain::wire::AssistantRecord;
+use leptos_router::hooks::use_query_map;
+use leptos_router::location::Url;
+use reef_domain::page::Cursor;
+use reef_domain::search::Search;
+use reef_domain::wire::{AssistantRecord, Status};
+use reef_service::assistants::Found;
 
-use crate::components::drawn::{changing, waiting};
-use crate::components::failure::Failure;
 use crate::components::notice::Done;
+use crate::components::page::{Head, Region, drawn_or_failure};
 use crate::components::small::{StatusBadge, When};
-use crate::functions::assistants::load_assistants;
-use crate::live::{Connection, listen};
+use crate::error::AppError;
+use crate::islands::Live;
+use crate::server::signed_in;
+use crate::snapshot::Snapshot;
 use crate::text;
+
+/// What is looked for, as the address says it.
+#[derive(Clone, Default)]
+struct Asked {
+    words: String,
+    status: Option<Status>,
+    after: Option<String>,
+}
+
+impl Asked {
+    fn of_address() -> Self {
+        use_query_map().with_untracked(|query| Self {
+            words: query.get("q").unwrap_or_default(),
+            status: query.get_str("status").and_then(Status::parse),
+            after: query.get("after"),
+        })
+    }
+
+    /// The address of the page after this one.
+    fn next(&self, cursor: Cursor) -> String {
+        let status = self.status.map_or("", Status::as_str);
+        format!(
+            "/assistants?q={}&status={status}&after={}",
+            Url::escape(&self.words),
+            Url::escape(&cursor.to_string())
+        )
+    }
+}
+
+struct List {
+    asked: Asked,
+    found: Found,
+    stream: String,
+}
 
 /// The list, kept up to date.
 #[component]
 pub(crate) fn AssistantsPage() -> impl IntoView {
-    let assistants = Resource::new(|| (), |()| load_assistants());
+    let asked = Asked::of_address();
     view! {
-        <Title text="Assistants"/>
-        {waiting("Loading…", move || async move {
-                match assistants.await {
-                    Ok(assistants) => view! { <List assistants/> }.into_any(),
-                    Err(error) => view! { <Failure error/> }.into_any(),
-                }
-        })}
+        <Head title="Assistants" description="Your assistants in Telegram and how each of them is."/>
+        {drawn_or_failure(async move { Ok(list(&load(asked).await?)) })}
     }
 }
 
-#[component]
-fn List(assistants: Vec<AssistantRecord>) -> impl IntoView {
-    let list = RwSignal::new(assistants);
-    let lost = listen("/live/assistants".to_owned(), move |snapshot| list.set(snapshot), || {});
+async fn load(asked: Asked) -> Result<List, AppError> {
+    let (services, caller) = signed_in().await?;
+    let all = services.list_assistants(&caller).await?;
+    let stream = Snapshot::of_list(&all)?.stream("/live/assistants");
+    let search = Search::new(&asked.words, asked.status);
+    let after = asked.after.as_deref().and_then(Cursor::parse);
+    let found = services.search_assistants(&caller, &search, after).await?;
+    Ok(List { asked, found, stream })
+}
+
+fn list(List { asked, found, stream }: &List) -> AnyView {
+    let total: i64 = found.counts.iter().map(|(_, count)| count).sum();
+    let content = if total == 0 {
+        view! { <Empty/> }.into_any()
+    } else if found.records.is_empty() {
+        view! {
+            <div class="empty">
+                <h2>"Nothing matches"</h2>
+                <p>"No assistant has this in its name or id, in this status."</p>
+                <p><a class="button quiet" href="/assistants">"Show all"</a></p>
+            </div>
+        }
+        .into_any()
+    } else {
+        let older = found
+            .next
+            .map(|cursor| view! { <p><a class="button quiet" href=asked.next(cursor)>"Older ones"</a></p> });
+        view! { <Table assistants=found.records.clone()/> {older} }.into_any()
+    };
     view! {
-        <h1>"Assistants"</h1>
+        <div class="page-head">
+            <h1>"Assistants"</h1>
+            <a class="button" href="/assistants/new">"Buy a slot"</a>
+        </div>
         <Done/>
-        <Connection lost/>
-        {changing(move || if list.read().is_empty() {
-            view! {
-                <p>"You have no assistant yet. It begins with a slot: buy one, then give it a bot and a model."</p>
-                <p><a class="button" href="/assistants/new">"Buy your first slot"</a></p>
-            }
-            .into_any()
-        } else {
-            view! {
-                <p><a class="button" href="/assistants/new">"Buy a slot"</a></p>
-                <Table assistants=list.get()/>
-            }
-            .into_any()
-        })}
+        <Live path=stream.clone()/>
+        {filter(asked, &found.counts)}
+        <Region name="list">{content}</Region>
+        <p class="hint"><a href="/billing">"Billing"</a> " · " <a href="/receipts">"Receipts of deleted assistants"</a></p>
+    }
+    .into_any()
+}
+
+#[component]
+fn Empty() -> impl IntoView {
+    view! {
+        <div class="empty">
+            <h2>"No assistant yet"</h2>
+            <p>"It begins with a slot: buy one, then give it a bot and a model. It answers within seconds."</p>
+            <p><a class="button" href="/assistants/new">"Buy your first slot"</a></p>
+        </div>
+    }
+}
+
+/// A search form. With a script it shows what it finds while one types.
+fn filter(asked: &Asked, counts: &[(Status, i64)]) -> AnyView {
+    let option = |(status, count): &(Status, i64)| {
+        let words = format!("{} ({count})", text::status(*status));
+        view! { <option value=status.as_str() selected=asked.status == Some(*status)>{words}</option> }
+    };
+    view! {
+        <form class="filter wide" method="get" action="/assistants" role="search" data-filter="">
+            <div class="field">
+                <label for="filter-q">"Search"</label>
+                <input id="filter-q" type="search" name="q" value=asked.words.clone() maxlength="100" autocomplete="off"/>
+            </div>
+            <div class="field">
+                <label for="filter-status">"Status"</label>
+                <select id="filter-status" name="status">
+                    <option value="">"all"</option>
+                    {counts.iter().map(option).collect_view()}
+                </select>
+            </div>
+            <button type="submit" class="quiet without-script">"Show"</button>
+        </form>
     }
     .into_any()
 }
@@ -59,12 +147,12 @@ fn Table(assistants: Vec<AssistantRecord>) -> impl IntoView {
             <tr>
                 <th scope="row"><a href=format!("/assistants/{}", assistant.id)>{assistant.name}</a></th>
                 <td data-label="Status"><StatusBadge status=assistant.status/></td>
+                <td data-label="Model">{assistant.model_id.unwrap_or_else(|| "–".to_owned())}</td>
                 <td data-label="Mode">{text::mode(assistant.api_mode)}</td>
                 <td data-label="Payment">{text::payment(assistant.payment_status)}</td>
                 <td data-label="Ordered"><When at=assistant.created_at/></td>
             </tr>
         }
-        .into_any()
     };
     view! {
         <table class="cards">
@@ -72,6 +160,7 @@ fn Table(assistants: Vec<AssistantRecord>) -> impl IntoView {
                 <tr>
                     <th scope="col">"Name"</th>
                     <th scope="col">"Status"</th>
+                    <th scope="col">"Model"</th>
                     <th scope="col">"Mode"</th>
                     <th scope="col">"Payment"</th>
                     <th scope="col">"Ordered"</th>
@@ -80,5 +169,4 @@ fn Table(assistants: Vec<AssistantRecord>) -> impl IntoView {
             <tbody>{assistants.into_iter().map(row).collect_view()}</tbody>
         </table>
     }
-    .into_any()
 }

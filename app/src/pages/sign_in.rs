@@ -1,27 +1,33 @@
 //! `/signin`.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
+use reef_service::Services;
 
 use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::notice::Done;
+use crate::components::page::Head;
 use crate::functions::account::SignIn;
+use crate::server::provided;
 
 /// E-mail and password; then on to where one wanted to go.
 #[component]
 pub(crate) fn SignInPage() -> impl IntoView {
-    let form = Form::leaving::<SignIn>("sign-in", &["email", "password"]);
+    let form = Form::of::<SignIn>("sign-in", &["email", "password"]);
     let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
     let sign_up = format!("/signup?next={}", Url::escape(&next));
+    let can_forget = provided().is_ok_and(|services: Services| services.mail_is_on());
     view! {
-        <Title text="Sign in"/>
+        <Head title="Sign in" description="Sign in to Reef to buy, activate and look after your assistants in Telegram."/>
+        <div class="narrow">
         <h1>"Sign in"</h1>
+        <Done/>
         <PostForm form>
             <Problem form/>
             <input type="hidden" name="next" value=next/>
-            <TextField form name="email" path=&["email"] label="E-mail" kind="email" autocomplete="username"/>
+            <TextField form name="email" path=&["email"] label="E-mail" kind="email" autocomplete="username" check="email"/>
             <TextField
                 form
                 name="password"
@@ -30,8 +36,10 @@ pub(crate) fn SignInPage() -> impl IntoView {
                 kind="password"
                 autocomplete="current-password"
             />
-            <Submit form label="Sign in" busy="Signing in…"/>
+            <Submit label="Sign in" busy="Signing in…"/>
         </PostForm>
+        {can_forget.then(|| view! { <p><a href="/forgot">"Forgot your password?"</a></p> })}
         <p>"No account yet? " <a href=sign_up>"Sign up"</a></p>
+        </div>
     }
 }

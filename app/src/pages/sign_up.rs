@@ -1,27 +1,28 @@
 //! `/signup`.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
 
 use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::page::Head;
 use crate::functions::account::SignUp;
 
 /// Opens an account, signed in at once.
 #[component]
 pub(crate) fn SignUpPage() -> impl IntoView {
-    let form = Form::leaving::<SignUp>("sign-up", &["email", "password"]);
+    let form = Form::of::<SignUp>("sign-up", &["email", "password"]);
     let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
     let sign_in = format!("/signin?next={}", Url::escape(&next));
     view! {
-        <Title text="Sign up"/>
+        <Head title="Sign up" description="Open an account at Reef: an e-mail address and a password are all it takes."/>
+        <div class="narrow">
         <h1>"Sign up"</h1>
         <PostForm form>
             <Problem form/>
             <input type="hidden" name="next" value=next/>
-            <TextField form name="email" path=&["email"] label="E-mail" kind="email" autocomplete="username"/>
+            <TextField form name="email" path=&["email"] label="E-mail" kind="email" autocomplete="username" check="email"/>
             <TextField
                 form
                 name="password"
@@ -29,10 +30,12 @@ pub(crate) fn SignUpPage() -> impl IntoView {
                 label="Password"
                 kind="password"
                 autocomplete="new-password"
+                check="password"
                 hint="10 characters or more; a few words are easier to remember."
             />
-            <Submit form label="Sign up" busy="Opening your account…"/>
+            <Submit label="Sign up" busy="Opening your account…"/>
         </PostForm>
         <p>"You have an account? " <a href=sign_in>"Sign in"</a></p>
+        </div>
     }
 }

@@ -1,40 +1,43 @@
 //! The closed set of error codes and the shape of a validation issue.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-/// Every `error.code` a client can meet. The set is closed: a client may match on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum ErrorCode {
-    /// `ASSISTANTS_API_V1_ENABLED` is false.
-    ApiDisabled,
-    /// No valid API key.
-    Unauthorized,
-    /// Too many requests, or too many unpaid slots.
-    RateLimited,
-    /// The key's scopes do not allow it.
-    Forbidden,
-    /// It does not exist, or is somebody else's.
-    NotFound,
-    /// The path exists, the method does not.
-    MethodNotAllowed,
-    /// The body's form is wrong.
-    InvalidRequest,
-    /// The body is well-formed and makes no sense for this assistant.
-    InvalidInput,
-    /// The operator has not set up payments for this mode.
-    PaymentNotConfigured,
-    /// The assistant's state does not allow it now.
-    InvalidState,
-    /// The idempotency key was used with another body.
-    IdempotencyKeyReused,
-    /// The first request with this idempotency key is still running.
-    RequestInProgress,
-    /// The worker host did not confirm the removal.
-    WorkerDeleteFailed,
-    /// Something inside went wrong.
-    InternalError,
+use crate::wire::wire_enum;
+
+wire_enum! {
+    /// Every `error.code` a client can meet. The set is closed: a client may match on it.
+    ErrorCode {
+        /// The operator has turned the API off.
+        ApiDisabled = "API_DISABLED",
+        /// There is no live API key in `X-API-Key`.
+        Unauthorized = "UNAUTHORIZED",
+        /// Too many requests, wrong keys, unpaid slots, or waiting calls and streams; `Retry-After` says when to try again.
+        RateLimited = "RATE_LIMITED",
+        /// The key lacks the scope, or is limited to single assistants and wants to buy another.
+        Forbidden = "FORBIDDEN",
+        /// It does not exist, is somebody else's, or is none of those that the key is limited to.
+        NotFound = "NOT_FOUND",
+        /// The path does not take the method; `Allow` lists those it takes.
+        MethodNotAllowed = "METHOD_NOT_ALLOWED",
+        /// The form of the request is wrong; `details.issues` says where. 413 when the body is too large.
+        InvalidRequest = "INVALID_REQUEST",
+        /// Well-formed, but not for this assistant: mode, provider, model, or a bot that is in use.
+        InvalidInput = "INVALID_INPUT",
+        /// The operator has not set up payments for this mode.
+        PaymentNotConfigured = "PAYMENT_NOT_CONFIGURED",
+        /// Not in this status, not paid, or no callback URL to send a test to.
+        InvalidState = "INVALID_STATE",
+        /// The idempotency key was used with another method, path or body.
+        IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED",
+        /// The first request with this idempotency key still runs.
+        RequestInProgress = "REQUEST_IN_PROGRESS",
+        /// The removal of the worker was not confirmed; nothing has changed, and it is safe to repeat.
+        WorkerDeleteFailed = "WORKER_DELETE_FAILED",
+        /// Something inside went wrong.
+        InternalError = "INTERNAL_ERROR",
+    }
 }
 
 impl ErrorCode {

@@ -64,6 +64,8 @@ id! {
     DeliveryId,
     /// One durable job.
     JobId,
+    /// One mail to a customer.
+    MailId,
     /// One update a bot has received.
     UpdateRowId,
 }

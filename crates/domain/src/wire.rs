@@ -8,12 +8,12 @@ use crate::timestamp::Timestamp;
 
 // `$text` is a `tt`: a `literal` reaches the derive macros wrapped, and utoipa would take the variant's name instead.
 macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:tt),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[doc = $vdoc:literal])+ $variant:ident = $text:tt),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $text)] $variant),+
+            $($(#[doc = $vdoc])+ #[serde(rename = $text)] $variant),+
         }
 
         impl $name {
@@ -24,6 +24,12 @@ macro_rules! wire_enum {
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
+            }
+
+            /// What the value means: its own documentation.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($vdoc),+).trim_ascii()),+ }
             }
 
             /// The written value read back.
@@ -41,20 +47,22 @@ macro_rules! wire_enum {
     };
 }
 
+pub(crate) use wire_enum;
+
 wire_enum! {
     /// Where an assistant stands.
     Status {
-        /// Ordered, not paid.
+        /// Ordered, not paid yet.
         PendingPayment = "pending_payment",
-        /// Paid, not yet activated.
+        /// Paid; it can be activated.
         Purchased = "purchased",
-        /// Being deployed.
+        /// Being deployed; it ends as `active` or `failed`.
         Deploying = "deploying",
-        /// Running.
+        /// Running: it answers in Telegram.
         Active = "active",
-        /// The deployment failed or the worker vanished.
+        /// The deployment failed or the worker vanished; `statusMessage` says why.
         Failed = "failed",
-        /// Not running.
+        /// Not running; its configuration is kept.
         Stopped = "stopped",
     }
 }
@@ -78,7 +86,7 @@ wire_enum! {
 wire_enum! {
     /// Whose model key is used.
     ApiMode {
-        /// The customer brings a key.
+        /// You bring your own key.
         Byok = "byok",
         /// Reef brings the key and the credit.
         Managed = "managed",
@@ -102,9 +110,9 @@ wire_enum! {
 wire_enum! {
     /// What a key may do.
     Scope {
-        /// Look.
+        /// Everything that only reads.
         Read = "read",
-        /// Change.
+        /// Everything that changes something.
         Write = "write",
     }
 }
@@ -204,6 +212,31 @@ impl From<&AssistantRecord> for AssistantStatus {
             status: record.status,
             status_message: record.status_message.clone(),
             worker_url: record.worker_url.clone(),
+        }
+    }
+}
+
+wire_enum! {
+    /// How far a callback has come.
+    DeliveryState {
+        /// To be sent, or sent again.
+        Pending = "pending",
+        /// Taken with a status of 200 to 299.
+        Delivered = "delivered",
+        /// Given up.
+        Failed = "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meaning_is_the_documentation_on_one_line() {
+        assert_eq!(Status::Purchased.meaning(), "Paid; it can be activated.");
+        for scope in Scope::ALL {
+            assert!(scope.meaning().ends_with('.') && !scope.meaning().contains('\n'), "{scope}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The outside world over HTTP: adapters of the service layer's ports.
 //!
-//! All of them send through [`Http`], which is built in one place, with time-outs, limits and without redirects.
+//! All but mail is sent through [`Http`], which is built in one place, with time-outs, limits and without redirects.
 //! Callbacks have a client of their own, which reaches publicly routable addresses only.
 
 mod callbacks;
@@ -12,6 +12,7 @@ mod openrouter;
 mod otlp;
 mod overrides;
 mod polar;
+mod smtp;
 mod telegram;
 #[cfg(test)]
 mod tests;
@@ -23,4 +24,5 @@ pub use openrouter::OpenRouterKeys;
 pub use otlp::traces;
 pub use overrides::Overrides;
 pub use polar::Polar;
+pub use smtp::{Sender, Smtp, SmtpServer, SmtpSetupError};
 pub use telegram::TelegramApi;

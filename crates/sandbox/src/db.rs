@@ -59,6 +59,11 @@ create table if not exists callbacks (
 create index if not exists callbacks_name on callbacks (name, seq);
 create table if not exists callback_secrets (name text primary key, secret text not null) strict;
 
+create table if not exists mails (
+  seq integer primary key autoincrement, sender text not null, recipient text not null, subject text not null,
+  text text not null, at integer not null) strict;
+create index if not exists mails_recipient on mails (recipient, seq);
+
 create table if not exists faults (
   seq integer primary key autoincrement, method text, path text not null, status integer, delay_ms integer not null,
   dropped integer not null, times integer not null, twice integer not null default 0) strict;

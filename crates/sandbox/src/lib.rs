@@ -1,4 +1,4 @@
-//! The outside world in a box: Polar, Telegram, the model providers and OpenRouter, played in their own wire formats
+//! The outside world in a box: Polar, Telegram, the model providers, OpenRouter and a mail server, played in their own wire formats
 //! on paths under `/sandbox/`, with pages for people and switches for tests.
 //!
 //! It knows nothing of Reef: Reef reaches it through the clients it uses in production, by base URL alone. All state
@@ -11,6 +11,7 @@ mod clock;
 mod courier;
 mod db;
 mod faults;
+mod mail;
 mod models;
 mod page;
 mod polar;
@@ -18,12 +19,12 @@ mod requests;
 mod telegram;
 mod web;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::{Router, extract::DefaultBodyLimit, response::Redirect, routing::get};
 use sqlx::SqlitePool;
-use tokio::sync::Notify;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The secret of the default Polar webhook endpoint: `whsec_` and 43 letters and digits, as Polar makes them, which is
@@ -50,6 +51,8 @@ pub struct Options {
     /// The URL of the default Polar webhook endpoint. `None`: `/webhooks/polar` at the origin of the checkout's
     /// `success_url`.
     pub polar_webhook_url: Option<String>,
+    /// Where mail is taken, by SMTP. Port 0: any that is free.
+    pub smtp_bind: SocketAddr,
 }
 
 /// The base URLs at which Reef's clients find each vendor.
@@ -109,15 +112,17 @@ impl std::ops::Deref for World {
 /// A running sandbox.
 pub struct Sandbox {
     world: World,
+    smtp: SocketAddr,
     tasks: TaskTracker,
 }
 
-/// Opens the database and starts the background tasks: Polar's webhooks, Telegram's updates, the expiry of checkouts.
+/// Opens the database and starts the background tasks: Polar's webhooks, Telegram's updates, the mail server,
+/// the expiry of checkouts.
 /// What was waiting when the last process ended is delivered now.
 ///
 /// # Errors
 ///
-/// The database cannot be opened, or the HTTP client cannot be made.
+/// The database cannot be opened, the address for mail cannot be bound, or the HTTP client cannot be made.
 pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
     let world = World(Arc::new(Inner {
         db: db::open(&options.database).await?,
@@ -130,6 +135,10 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
         stop: CancellationToken::new(),
     }));
     let http = http_client()?;
+    let smtp = TcpListener::bind(options.smtp_bind)
+        .await
+        .with_context(|| format!("{} cannot be bound for mail", options.smtp_bind))?;
+    let smtp_address = smtp.local_addr()?;
     let soon = clock::now_ms() + SOON_MS;
     polar::settle_endpoints(&world).await?;
     polar::hurry(&world, soon).await?;
@@ -138,9 +147,10 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
     let tasks = TaskTracker::new();
     tasks.spawn(courier::run(polar::Webhooks(world.clone()), http.clone(), stop.clone()));
     tasks.spawn(courier::run(telegram::Updates(world.clone()), http, stop));
+    tasks.spawn(mail::serve(world.clone(), smtp));
     tasks.spawn(tend(world.clone()));
     tasks.close();
-    Ok(Sandbox { world, tasks })
+    Ok(Sandbox { world, smtp: smtp_address, tasks })
 }
 
 impl Sandbox {
@@ -161,10 +171,16 @@ impl Sandbox {
             .merge(polar::page_routes())
             .merge(telegram::page_routes())
             .merge(callbacks::routes())
+            .merge(mail::routes())
             .merge(faults::routes())
             .merge(requests::routes())
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .with_state(self.world.clone())
+    }
+
+    /// For `SMTP_URL`.
+    pub fn smtp_url(&self) -> String {
+        format!("smtp://{}", self.smtp)
     }
 
     /// Ends what could hold up a server that waits for its open requests: polls and calls that never answer. No more

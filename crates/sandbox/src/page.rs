@@ -34,6 +34,7 @@ body.inner h1 { font-size: 1.1rem; }
 body.inner form { display: flex; gap: .5rem; align-items: end; position: sticky; bottom: 0; padding: .5rem 0;
   margin: 0; background: Canvas; }
 body.inner form label { flex: 1; margin: 0; font-size: .875rem; }
+pre.mail { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }
 pre { overflow-x: auto; background: var(--soft); padding: .6rem; }
 ";
 
@@ -50,6 +51,7 @@ pub(crate) fn page(status: u16, title: &str, content: &Markup) -> Response {
                     a href="/sandbox/polar/" { "Payments" }
                     a href="/sandbox/telegram/" { "Bots" }
                     a href="/sandbox/callbacks/" { "Callbacks" }
+                    a href="/sandbox/mail/" { "Mail" }
                     a href="/sandbox/requests" { "Requests" }
                 }
                 main { h1 { (title) } (content) }
@@ -101,6 +103,7 @@ pub(crate) fn front() -> Response {
                 li { a href="/sandbox/telegram/" { "Telegram" } ": the bots, each with a chat" }
                 li { a href="/sandbox/callbacks/" { "Callbacks" } ": what arrived at "
                     code { "https://callbacks.sandbox.test/{name}" } ", with its signature checked" }
+                li { a href="/sandbox/mail/" { "Mail" } ": what was sent, to whomever, with links that work" }
                 li { a href="/sandbox/requests" { "Requests" } ": the last 1,000 calls to the vendors, secrets masked" }
                 li { a href="/sandbox/faults" { "Faults" } ": how the next calls are to fail; "
                     code { "PUT" } " a list to change them" }
@@ -110,6 +113,8 @@ pub(crate) fn front() -> Response {
                 code { "conflict" } ": setWebhook answers 409; " code { "stuck" } ": setWebhook never answers; "
                 code { "stubborn" } ": deleteWebhook answers 500." }
             p { "A model key that contains " code { "refused" } " is refused; one with " code { "broke" } " is out of credit." }
+            p { "Mail to an address that begins with " code { "refused" } " is refused, to one with " code { "later" }
+                " it is put off." }
             p { "The scripted model answers the word " code { "long" } ", " code { "markdown" } ", " code { "slow" } ", "
                 code { "fail" } ", " code { "overloaded" } " or " code { "limit" } " in its own way, knows your name once "
                 "you said “my name is …”, and a model id that contains " code { "unknown" } " or " code { "nonexistent" }

@@ -1,16 +1,38 @@
-//! Accounts: signing up and in.
+//! Accounts: signing up and in, and what keeps an account its owner's.
+
+mod address;
+mod agent;
+mod confirm;
+mod deletion;
+mod one_time;
+mod operator;
+mod password;
+mod recovery;
+mod reset;
+mod sessions;
+mod sign_in;
+mod totp;
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use reef_domain::ids::UserId;
 use reef_domain::{Issue, text};
-use reef_store::UserRow;
+use reef_store::{MailKind, TokenPurpose, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::client::ClientAddress;
 use crate::error::Error;
 use crate::services::Services;
 use crate::tries::TryOf;
+
+pub use agent::clean_agent;
+pub use deletion::{AccountDeletion, DeletionPreview};
+#[cfg(feature = "testing")]
+pub(crate) use one_time::{code_now, from_base32};
+pub use sessions::SessionView;
+pub use sign_in::{CODE_WITHIN, PendingSignIn, SignIn};
+pub(crate) use totp::{COLUMN as TOTP_SECRET, CONFIRM_WITHIN};
+pub use totp::{NewTotp, TotpStatus};
 
 /// A hash of no password that anybody has: verifying against it takes as long as against a real one, so
 /// the time of an answer does not tell whether an address has an account.
@@ -24,12 +46,20 @@ pub struct Account {
     pub id: UserId,
     /// Its address.
     pub email: String,
+    /// Whether its owner has shown that the address is theirs. An account works fully without.
+    pub email_confirmed: bool,
 }
 
 impl From<UserRow> for Account {
     fn from(row: UserRow) -> Self {
-        Self { id: row.id, email: row.email }
+        Self { id: row.id, email: row.email, email_confirmed: row.email_confirmed_at.is_some() }
     }
+}
+
+/// Said of every link that is good for nothing, whatever the reason.
+fn link_over() -> Error {
+    let message = "This link has been used or is not valid any more; ask for a new one.";
+    Error::invalid_field("", "link_over", message)
 }
 
 /// The address as it is kept, when both are good.
@@ -45,7 +75,7 @@ fn check(email: &str, password: &SecretString) -> Result<String, Error> {
 }
 
 impl Services {
-    /// Opens an account for a stranger who asks from an address.
+    /// Opens an account for a stranger who asks from an address, and has them confirm their own by mail.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for a bad address or password, an address that has an account, or when
@@ -67,7 +97,7 @@ impl Services {
         check(email, password)?;
         let message = "Too many accounts were opened from your network";
         self.begin_try(&TryOf::signing_up(from), message).await?;
-        self.create_user(email, password).await
+        self.open_account(email, password, self.mail_is_on()).await
     }
 
     /// Opens an account, whether or not strangers may.
@@ -76,6 +106,15 @@ impl Services {
     /// [`Error::InvalidRequest`] for a bad address or password, or an address that has an account;
     /// [`Error::RateLimited`] when too many people sign in at this moment.
     pub async fn create_user(&self, email: &str, password: &SecretString) -> Result<Account, Error> {
+        self.open_account(email, password, false).await
+    }
+
+    async fn open_account(
+        &self,
+        email: &str,
+        password: &SecretString,
+        is_to_confirm: bool,
+    ) -> Result<Account, Error> {
         let email = check(email, password)?;
         let password_hash = self.hash_password(password).await?;
         let id = UserId::new(self.new_uuid());
@@ -87,45 +126,20 @@ impl Services {
             callback_secret_previous: None,
             callback_secret_rotated: None,
             created_at: self.now(),
+            email_confirmed_at: None,
         };
-        let mut tx = self.store().begin().await?;
-        if !tx.insert_user(&row).await? {
+        let mut work = self.work().await?;
+        if !work.tx.insert_user(&row).await? {
             let issue =
                 Issue::new("email", "taken", "There is an account with this address; sign in instead.");
             return Err(Error::InvalidRequest(vec![issue]));
         }
-        tx.commit().await?;
+        if is_to_confirm {
+            work.mail_link(Some(id), MailKind::ConfirmAddress, TokenPurpose::Confirm, &row.email).await?;
+        }
+        work.commit().await?;
         tracing::info!(user_id = %id, "account opened");
         Ok(row.into())
-    }
-
-    /// Checks an address and a password.
-    ///
-    /// # Errors
-    /// [`Error::WrongCredentials`], the same and as slow for an unknown address as for a wrong password;
-    /// [`Error::RateLimited`] after too many of them, for both alike.
-    pub async fn sign_in(
-        &self,
-        email: &str,
-        password: &SecretString,
-        from: ClientAddress,
-    ) -> Result<Account, Error> {
-        let what = TryOf::signing_in(email, from);
-        self.begin_try(&what, "Too many failed tries to sign in").await?;
-        let found = match text::email("email", email) {
-            Ok(email) => {
-                let mut tx = self.store().read().await?;
-                tx.user_by_email(&email).await?
-            }
-            Err(_) => None,
-        };
-        let hash = found.as_ref().map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
-        let matches = self.verify_password(password, hash).await?;
-        let outcome = if matches { "right" } else { "wrong" };
-        metrics::counter!("reef_sign_ins_total", "outcome" => outcome).increment(1);
-        let account = found.filter(|_| matches).map(Account::from).ok_or(Error::WrongCredentials)?;
-        self.try_succeeded(&what).await?;
-        Ok(account)
     }
 
     /// The account with this id, if it is still there.

@@ -18,6 +18,7 @@ pub mod hub;
 pub mod idempotency;
 pub mod jobs;
 pub mod limits;
+mod mails;
 pub mod managed;
 pub mod payments;
 mod portal;

@@ -6,10 +6,12 @@
 use reef_store::{SealedColumn, SealedRow};
 use secrecy::ExposeSecret as _;
 
+use crate::accounts::TOTP_SECRET;
 use crate::assistants::{BOT_TOKEN, MODEL_KEY};
 use crate::callbacks::COLUMN as CALLBACK_SECRET;
 use crate::error::Error;
 use crate::flash::COLUMN as FLASH;
+use crate::mails::COLUMN as MAIL_TOKEN;
 use crate::services::Services;
 use crate::vault::{PREFIX_LENGTH, Place, VaultError, WORKER_SETTINGS};
 
@@ -46,6 +48,8 @@ const fn place(column: SealedColumn) -> &'static str {
         SealedColumn::ModelKey => MODEL_KEY,
         SealedColumn::WorkerSettings => WORKER_SETTINGS,
         SealedColumn::SessionFlash => FLASH,
+        SealedColumn::TotpSecret => TOTP_SECRET,
+        SealedColumn::MailToken => MAIL_TOKEN,
     }
 }
 

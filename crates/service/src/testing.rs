@@ -2,6 +2,7 @@
 //! be looked at and whose failures are scripted, and the services put together with them on a fresh database.
 
 mod callbacks;
+mod mailer;
 mod managed_keys;
 mod models;
 mod payments;
@@ -13,12 +14,13 @@ mod time;
 mod workers;
 
 pub use callbacks::FakeCallbacks;
+pub use mailer::FakeMailer;
 pub use managed_keys::FakeManagedKeys;
 pub use models::FakeModels;
 pub use payments::FakePayments;
 pub use polar::POLAR_SECRET;
 pub use script::{Act, Gate, Script};
-pub use services::{CALLBACK_URL, MODEL, TestServices, activation, bot_token, model_key};
+pub use services::{CALLBACK_URL, MODEL, TestServices, activation, bot_token, model_key, totp_code};
 pub use telegram::FakeTelegram;
 pub use time::{FakeClock, START, SeededEntropy};
 pub use workers::FakeWorkerHost;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use reef_domain::ids::UserId;
 use sha2::{Digest as _, Sha256};
 
 use crate::client::ClientAddress;
@@ -35,6 +36,13 @@ const ADDRESS: Patience = Patience { free: 50, first_wait: Duration::from_secs(1
 /// Accounts opened from one address, a day.
 const SIGN_UPS: Patience = Patience { free: 100, first_wait: Duration::from_secs(60) };
 
+/// Mails that somebody has sent to themselves.
+const MAILS: Patience = Patience { free: 3, first_wait: Duration::from_secs(60) };
+/// Links to a new password asked for from one network, for any account.
+const RESETS: Patience = Patience { free: 20, first_wait: Duration::from_secs(60) };
+/// Said when somebody asks for one mail too many.
+pub(crate) const MANY_MAILS: &str = "A few mails were asked for already: look for them, or wait a while";
+
 impl Patience {
     /// The wait after this many tries.
     fn wait_after(self, tries: i64) -> Option<Duration> {
@@ -48,15 +56,28 @@ impl Patience {
 #[derive(Clone, Debug)]
 pub(crate) struct TryOf(Vec<(String, Patience)>);
 
+/// Of what was typed only a hash is kept: it may be a password.
+fn hashed(email: &str) -> String {
+    hex(&Sha256::digest(email.trim().to_lowercase().as_bytes())[..16])
+}
+
 impl TryOf {
     /// To sign in. An address without an account counts like any other.
     pub(crate) fn signing_in(email: &str, from: ClientAddress) -> Self {
-        // Of what was typed only a hash is kept: it may be a password.
-        let account = hex(&Sha256::digest(email.trim().to_lowercase().as_bytes())[..16]);
+        let account = hashed(email);
         Self(vec![
             (format!("sign-in from {from}"), ADDRESS),
             (format!("sign-in to {account}"), ACCOUNT),
             (format!("sign-in to {account} from {from}"), PAIR),
+        ])
+    }
+
+    /// To give a code beside the password.
+    pub(crate) fn giving_a_code(user: UserId, from: ClientAddress) -> Self {
+        Self(vec![
+            (format!("code from {from}"), ADDRESS),
+            (format!("code of {user}"), ACCOUNT),
+            (format!("code of {user} from {from}"), PAIR),
         ])
     }
 
@@ -67,6 +88,26 @@ impl TryOf {
             return Self(Vec::new());
         }
         Self(vec![(format!("sign-up from {from}"), SIGN_UPS)])
+    }
+
+    /// To have a link to a new password sent. An address without an account counts like any other, and this machine's own
+    /// address tells nobody apart.
+    pub(crate) fn resetting(email: &str, from: ClientAddress) -> Self {
+        let account = (format!("reset of {}", hashed(email)), MAILS);
+        if from.is_this_machine() {
+            return Self(vec![account]);
+        }
+        Self(vec![(format!("reset from {from}"), RESETS), account])
+    }
+
+    /// To have a mail sent by an account.
+    pub(crate) fn mailing(user: UserId) -> Self {
+        Self(vec![(format!("mail by {user}"), MAILS)])
+    }
+
+    /// To prove once more, by the password, that one is who is signed in.
+    pub(crate) fn proving(user: UserId) -> Self {
+        Self(vec![(format!("password of {user}"), PAIR)])
     }
 }
 

@@ -41,7 +41,8 @@ impl Services {
 }
 
 impl Work<'_> {
-    /// Writes `after` over `before`: the row, and if the status changed, the event and its callback.
+    /// Writes `after` over `before`: the row, and if the status changed, the event and its callback. Bad news goes to the
+    /// owner by mail.
     pub async fn save(&mut self, before: &Assistant, mut after: Assistant) -> Result<Assistant, Error> {
         if before.record() != after.record() {
             after.updated_at = self.now;
@@ -57,6 +58,7 @@ impl Work<'_> {
         if after.mode == ApiMode::Managed && before.state.is_running() != after.state.is_running() {
             self.enqueue(Job::ManagedKey { assistant_id: after.id }).await?;
         }
+        self.mail_news(before, &after).await?;
         if is_news {
             self.tell(&after, EventKind::StatusChanged, Some(previous)).await?;
         }

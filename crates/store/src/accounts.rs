@@ -24,6 +24,8 @@ pub struct UserRow {
     pub callback_secret_rotated: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
+    /// When its owner has shown that the address is theirs.
+    pub email_confirmed_at: Option<Timestamp>,
 }
 
 impl Tx {
@@ -34,13 +36,14 @@ impl Tx {
     pub async fn insert_user(&mut self, user: &UserRow) -> Result<bool, StoreError> {
         let added = execute!(
             self,
-            "insert into users (id, email, password_hash, callback_secret, created_at)
-             values ($1, $2, $3, $4, $5) on conflict (email) do nothing",
+            "insert into users (id, email, password_hash, callback_secret, created_at, email_confirmed_at)
+             values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing",
             user.id,
             &user.email,
             &user.password_hash,
             &user.callback_secret,
             user.created_at,
+            user.email_confirmed_at,
         );
         Ok(added == 1)
     }
@@ -96,5 +99,93 @@ impl Tx {
             now,
         );
         Ok(())
+    }
+
+    /// Replaces the password's hash while it is the one that was read; `false` when somebody was faster.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn change_password_hash(
+        &mut self,
+        id: UserId,
+        before: &str,
+        after: &str,
+    ) -> Result<bool, StoreError> {
+        let sql = "update users set password_hash = $3 where id = $1 and password_hash = $2";
+        Ok(execute!(self, sql, id, before, after) == 1)
+    }
+
+    /// Deletes an account with its keys, its sessions, the timelines of its deleted assistants and whatever else is its
+    /// own; `false`, with nothing deleted, while it has an assistant or when there is no such account.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn delete_user(&mut self, id: UserId) -> Result<bool, StoreError> {
+        // Who is ordering an assistant has a hold on the account's row: either that is seen below, or finds no account.
+        let sql = dialect!(
+            self,
+            sqlite: "select id from users where id = $1",
+            postgres: "select id from users where id = $1 for update",
+        );
+        let _: Option<(UserId,)> = fetch_optional!(self, (UserId,), sql, id);
+        let sql = "select count(*) from assistants where user_id = $1";
+        let assistants: Option<(i64,)> = fetch_optional!(self, (i64,), sql, id);
+        if assistants.is_none_or(|(count,)| count > 0) {
+            return Ok(false);
+        }
+        // What was told of its assistants; receipts are kept longer, and are found by their owner.
+        execute!(
+            self,
+            "delete from events where assistant_id in (select assistant_id from receipts where user_id = $1)",
+            id
+        );
+        execute!(
+            self,
+            "delete from deliveries where assistant_id in (select assistant_id from receipts where user_id = $1)",
+            id
+        );
+        execute!(self, "delete from idempotency where user_id = $1", id);
+        Ok(execute!(self, "delete from users where id = $1", id) == 1)
+    }
+
+    /// Notes that this address of the account is its owner's; `false` when the account has another one. The first time
+    /// counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn confirm_address(
+        &mut self,
+        id: UserId,
+        email: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "update users set email_confirmed_at = coalesce(email_confirmed_at, $3)
+                   where id = $1 and email = $2";
+        Ok(execute!(self, sql, id, email, now) == 1)
+    }
+
+    /// Gives the account another (lower-cased) address, which its owner has confirmed; `false` when it is taken. Two that
+    /// take it at the same moment: the second is a unique violation.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn change_address(
+        &mut self,
+        id: UserId,
+        email: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "update users set email = $2, email_confirmed_at = $3
+                   where id = $1 and not exists (select 1 from users where email = $2 and id <> $1)";
+        Ok(execute!(self, sql, id, email, now) == 1)
+    }
+
+    /// Replaces the password's hash; `false` when there is no such account.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_password_hash(&mut self, id: UserId, hash: &str) -> Result<bool, StoreError> {
+        let sql = "update users set password_hash = $2 where id = $1";
+        Ok(execute!(self, sql, id, hash) == 1)
     }
 }

@@ -237,6 +237,14 @@ impl Tx {
         Ok(())
     }
 
+    /// Forgets jobs of a kind that were given up before a moment; gives how many. For kinds that nobody can mend any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn prune_buried_jobs(&mut self, kind: &str, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(execute!(self, "delete from jobs where kind = $1 and dead_at < $2", kind, before))
+    }
+
     /// Takes a job back that is not needed after all. One that runs already is left to end.
     ///
     /// # Errors

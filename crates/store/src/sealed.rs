@@ -23,6 +23,10 @@ pub enum SealedColumn {
     WorkerSettings,
     /// What a session's next page shows.
     SessionFlash,
+    /// What an account's codes are made from.
+    TotpSecret,
+    /// The secret of a link in a mail that is not sent yet.
+    MailToken,
 }
 
 /// What names a row of a table with sealed values.
@@ -110,13 +114,15 @@ macro_rules! texts {
 
 impl SealedColumn {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::CallbackSecret,
         Self::CallbackSecretPrevious,
         Self::BotToken,
         Self::ModelKey,
         Self::WorkerSettings,
         Self::SessionFlash,
+        Self::TotpSecret,
+        Self::MailToken,
     ];
 
     /// Table and column.
@@ -129,6 +135,8 @@ impl SealedColumn {
             Self::ModelKey => "assistants.model_key",
             Self::WorkerSettings => "workers.settings",
             Self::SessionFlash => "sessions.flash",
+            Self::TotpSecret => "totp.secret",
+            Self::MailToken => "mails.token",
         }
     }
 
@@ -140,6 +148,8 @@ impl SealedColumn {
             Self::ModelKey => texts!("assistants", "model_key", "id"),
             Self::WorkerSettings => texts!("workers", "settings", "worker_name"),
             Self::SessionFlash => texts!("sessions", "flash", "id"),
+            Self::TotpSecret => texts!("totp", "secret", "user_id"),
+            Self::MailToken => texts!("mails", "token", "id"),
         }
     }
 }

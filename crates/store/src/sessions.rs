@@ -5,7 +5,7 @@ use reef_domain::ids::UserId;
 use sqlx::FromRow;
 
 use crate::error::StoreError;
-use crate::tx::{Tx, execute, fetch_optional};
+use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
 /// A session as the cookie layer keeps it.
 #[derive(Clone, Debug, FromRow)]
@@ -24,6 +24,8 @@ pub struct SessionRow {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// When it was last used, once that was noted; saving leaves it as it is.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl Tx {
@@ -95,6 +97,52 @@ impl Tx {
             id
         );
         Ok(row.and_then(|(user,)| user))
+    }
+
+    /// A user's sessions that have not ended, the most recently used first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn sessions_of(
+        &mut self,
+        user: UserId,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<SessionRow>, StoreError> {
+        Ok(fetch_all!(
+            self,
+            SessionRow,
+            "select * from sessions where user_id = $1 and expires_at > $2
+             order by coalesce(last_used_at, created_at) desc, id limit $3",
+            user,
+            now,
+            limit,
+        ))
+    }
+
+    /// Notes that a session was used.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn touch_session(&mut self, id: &str, now: Timestamp) -> Result<(), StoreError> {
+        execute!(self, "update sessions set last_used_at = $2 where id = $1", id, now);
+        Ok(())
+    }
+
+    /// Ends all of a user's sessions but one; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn end_other_sessions(&mut self, user: UserId, keep: &str) -> Result<u64, StoreError> {
+        Ok(execute!(self, "delete from sessions where user_id = $1 and id <> $2", user, keep))
+    }
+
+    /// Ends all sessions of an account; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn end_sessions_of(&mut self, user: UserId) -> Result<u64, StoreError> {
+        Ok(execute!(self, "delete from sessions where user_id = $1", user))
     }
 
     /// Forgets sessions that have ended; gives how many.

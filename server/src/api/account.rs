@@ -102,6 +102,7 @@ pub struct ModelListResponse {
 /// The model catalog that activation accepts.
 #[utoipa::path(
     get, path = "/api/v1/models", operation_id = "listModels", tag = "Account",
+    security(("apiKey" = ["read"])),
     params(
         ("mode" = Option<ApiMode>, Query, description = "Only models for this mode."),
         ("provider" = Option<Provider>, Query, description = "Only models of this provider."),

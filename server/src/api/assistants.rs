@@ -28,6 +28,7 @@ const POLL_AFTER: HeaderValue = HeaderValue::from_static("2");
 /// Creates a prebuy deployment slot and returns a Polar checkout URL. Complete the checkout before calling activate.
 #[utoipa::path(
     post, path = "/api/v1/assistants/purchase", operation_id = "purchaseAssistant", tag = "Assistants",
+    security(("apiKey" = ["write"])),
     request_body = PurchaseRequest,
     responses(
         (status = 201, description = "Checkout session created.", body = PurchaseResponse),
@@ -55,6 +56,7 @@ pub async fn purchase(
 /// successful checkout payment.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/activate", operation_id = "activateAssistant", tag = "Assistants",
+    security(("apiKey" = ["write"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     request_body = ActivateRequest,
     responses(
@@ -84,6 +86,7 @@ pub async fn activate(
 /// Returns lightweight deployment state for polling, until status becomes `active` or `failed`.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}/status", operation_id = "getAssistantStatus", tag = "Assistants",
+    security(("apiKey" = ["read"])),
     params(
         ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
         ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Holds the answer until the status changes or so many seconds are over."),
@@ -128,6 +131,7 @@ pub async fn status(
 /// one hour are excluded.
 #[utoipa::path(
     get, path = "/api/v1/assistants", operation_id = "listAssistants", tag = "Assistants",
+    security(("apiKey" = ["read"])),
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Most entries of a page; all of the list without limit and cursor."),
         ("cursor" = Option<String>, Query, description = "Where the page begins, from the Link header of the page before."),
@@ -167,6 +171,7 @@ pub async fn list(
 /// Fetches a single assistant deployment record by ID.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}", operation_id = "getAssistant", tag = "Assistants",
+    security(("apiKey" = ["read"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "Assistant details returned.", body = AssistantResponse),
@@ -192,6 +197,7 @@ pub async fn get(
 /// enforce modelProvider=openrouter and reject modelApiKey updates.
 #[utoipa::path(
     patch, path = "/api/v1/assistants/{deploymentId}", operation_id = "updateAssistant", tag = "Assistants",
+    security(("apiKey" = ["write"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     request_body = UpdateRequest,
     responses(
@@ -220,6 +226,7 @@ pub async fn update(
 /// Starts a fresh deployment for an active/failed/stopped assistant.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/redeploy", operation_id = "redeployAssistant", tag = "Assistants",
+    security(("apiKey" = ["write"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     request_body = Option<RedeployRequest>,
     responses(
@@ -249,6 +256,7 @@ pub async fn redeploy(
 /// Stops a deployment and deletes the current worker. Billing goes on.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/stop", operation_id = "stopAssistant", tag = "Assistants",
+    security(("apiKey" = ["write"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "Assistant stopped.", body = AssistantResponse),
@@ -277,6 +285,7 @@ pub async fn stop(
 /// Deletes an assistant deployment: its worker and its secrets at once, its subscription as soon as Polar confirms.
 #[utoipa::path(
     delete, path = "/api/v1/assistants/{deploymentId}", operation_id = "deleteAssistant", tag = "Assistants",
+    security(("apiKey" = ["write"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "Assistant deleted.", body = SuccessResponse),

@@ -11,7 +11,7 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::Stream;
 use reef_domain::ids::AssistantId;
-use reef_domain::wire::Status;
+use reef_domain::wire::{DeliveryState, Status};
 use reef_domain::{Chain, Timestamp};
 use reef_service::assistants::{SHOWN_MAX, TimelineEntry, callback_type};
 use reef_service::hub::{News, change_of};
@@ -94,6 +94,7 @@ pub struct EventListResponse {
 /// on as things happen; `Last-Event-ID` (a sequence) resumes it.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}/events", operation_id = "listAssistantEvents", tag = "Assistants",
+    security(("apiKey" = ["read"])),
     params(
         ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
         ("Last-Event-ID" = Option<String>, Header, description = "With a stream: only entries after this sequence. What is no sequence counts as none."),
@@ -245,8 +246,7 @@ pub struct DeliveryInfo {
     /// Where to; as it was when the event was made.
     pub url: String,
     /// How far it has come.
-    #[schema(value_type = DeliveryStateName)]
-    pub state: String,
+    pub state: DeliveryState,
     /// Tries so far.
     pub attempts: i64,
     /// HTTP status of the last answer.
@@ -263,19 +263,6 @@ pub struct DeliveryInfo {
     pub finished_at: Option<Timestamp>,
 }
 
-/// How far a callback has come.
-#[derive(ToSchema)]
-#[schema(as = DeliveryState, rename_all = "snake_case")]
-#[expect(dead_code, reason = "only its schema is used")]
-pub enum DeliveryStateName {
-    /// To be sent, or sent again.
-    Pending,
-    /// Taken with a status of 200 to 299.
-    Delivered,
-    /// Given up.
-    Failed,
-}
-
 impl From<DeliveryRow> for DeliveryInfo {
     fn from(row: DeliveryRow) -> Self {
         Self {
@@ -283,13 +270,21 @@ impl From<DeliveryRow> for DeliveryInfo {
             id: row.id.to_string(),
             sequence: row.sequence,
             url: row.url,
-            state: row.state.as_str().to_owned(),
+            state: state(row.state),
             attempts: row.attempts,
             last_status: row.last_status,
             last_error: row.last_error,
             created_at: row.created_at,
             finished_at: row.finished_at,
         }
+    }
+}
+
+const fn state(stored: reef_store::DeliveryState) -> DeliveryState {
+    match stored {
+        reef_store::DeliveryState::Pending => DeliveryState::Pending,
+        reef_store::DeliveryState::Delivered => DeliveryState::Delivered,
+        reef_store::DeliveryState::Failed => DeliveryState::Failed,
     }
 }
 
@@ -312,6 +307,7 @@ pub struct DeliveryResponse {
 /// The delivery log of an assistant's callbacks, newest first.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}/callbacks", operation_id = "listCallbacks", tag = "Callbacks",
+    security(("apiKey" = ["read"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "The delivery log.", body = DeliveryListResponse),
@@ -337,6 +333,7 @@ pub async fn callbacks(
 /// Sends a callback again now: the same `webhook-id` and body, with the whole retry schedule anew.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/callbacks/{deliveryId}/redeliver", operation_id = "redeliverCallback", tag = "Callbacks",
+    security(("apiKey" = ["write"])),
     params(
         ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
         ("deliveryId" = String, Path, format = Uuid, description = "Callback ID from the delivery log."),
@@ -367,6 +364,7 @@ pub async fn redeliver(
 /// Sends a callback of type `assistant.test` with the present status to the assistant's callback URL.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/callbacks/test", operation_id = "testCallback", tag = "Callbacks",
+    security(("apiKey" = ["write"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "The callback, to be sent now.", body = DeliveryResponse),

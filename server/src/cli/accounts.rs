@@ -53,10 +53,19 @@ fn generated_password() -> SecretString {
 
 /// `reef user …`
 pub(super) async fn user(app: &App, command: UserCommand) -> anyhow::Result<()> {
-    let UserCommand::Create { email, password_stdin } = command;
+    let (UserCommand::Create { password_stdin, .. } | UserCommand::Password { password_stdin, .. }) = command;
     let password = if password_stdin { first_line()? } else { generated_password() };
-    let account = app.services.create_user(&email, &password).await.map_err(|error| told(&error))?;
-    print(&account.id.to_string())?;
+    match command {
+        UserCommand::Create { email, .. } => {
+            let account = app.services.create_user(&email, &password).await.map_err(|error| told(&error))?;
+            print(&account.id.to_string())?;
+        }
+        UserCommand::Password { email, end_two_step, .. } => {
+            account(&app.services, &email).await?;
+            let replaced = app.services.replace_password(&email, &password, end_two_step).await;
+            replaced.map_err(|error| told(&error))?;
+        }
+    }
     if password_stdin { Ok(()) } else { print(password.expose_secret()) }
 }
 

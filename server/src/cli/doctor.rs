@@ -8,7 +8,7 @@ use reef_service::ports::{ModelCheckError, PaymentError, TelegramError};
 use secrecy::SecretString;
 
 use super::print;
-use crate::compose::{self, Reached};
+use crate::compose::{self, App, Reached};
 use crate::config::Config;
 
 /// A subscription that nobody has: being told so proves that Polar answers and accepts the token.
@@ -52,6 +52,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     if let Some(result) = managed_keys(&app.services).await {
         line("managed keys", result)?;
     }
+    line("mail", mail(&app, config).await)?;
     line("telegram", telegram(&app.services).await)?;
     for provider in [Provider::Anthropic, Provider::Openai, Provider::Google, Provider::Openrouter] {
         line(provider.as_str(), model_provider(&app.services, provider).await)?;
@@ -131,6 +132,22 @@ async fn managed_keys(services: &Services) -> Option<Result<String, String>> {
     };
     let listed = keys.list(0).await.map(|_| "OpenRouter accepts the management key".to_owned());
     Some(listed.map_err(|error| format!("{error}; OPENROUTER_MANAGEMENT_KEY has to be a management key")))
+}
+
+/// Whether the mail server takes us. To send none is a choice, so it is only said.
+async fn mail(app: &App, config: &Config) -> Result<String, String> {
+    match (&app.services.ports().mailer, &config.smtp) {
+        (Some(mailer), Some(server)) => {
+            mailer.check().await.map_err(|error| format!("{error}; SMTP_URL names {}", server.address()))?;
+            Ok(format!("{} answers", server.address()))
+        }
+        _ if config.sandbox => Ok(format!("kept in the sandbox, at {}/sandbox/mail/", app.reached.own_url)),
+        _ => Ok(
+            "SMTP_URL is not set, so none is sent: addresses are not confirmed, and nobody can choose a new \
+                 password"
+                .to_owned(),
+        ),
+    }
 }
 
 /// Whether Polar sends its webhooks.

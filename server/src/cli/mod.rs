@@ -73,6 +73,18 @@ enum UserCommand {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Give an account another password and sign it out everywhere.
+    Password {
+        /// Its address.
+        #[arg(long)]
+        email: String,
+        /// Read the password from the first line of standard input; without it one is made and printed.
+        #[arg(long)]
+        password_stdin: bool,
+        /// Switch two-step sign-in off too, for somebody who has lost app and recovery codes.
+        #[arg(long)]
+        end_two_step: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,6 +138,9 @@ struct SandboxArgs {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:4000")]
     bind: SocketAddr,
+    /// Where to take mail by SMTP. Port 0: any that is free, another after each start.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    smtp_bind: SocketAddr,
     /// Where browsers and Reef reach it; `http://` and the bound address unless given.
     #[arg(long)]
     public_url: Option<String>,

@@ -25,10 +25,11 @@ pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()
             .map_or(reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET, |secret| secret.expose_secret())
             .to_owned(),
         polar_webhook_url: args.webhook_url,
+        smtp_bind: args.smtp_bind,
     };
     let polar_webhook_secret = options.polar_webhook_secret.clone();
     let sandbox = reef_sandbox::open(options).await.context("the sandbox cannot be opened")?;
-    print(&environment(&url, &polar_webhook_secret))?;
+    print(&environment(&url, &polar_webhook_secret, &sandbox.smtp_url()))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     axum::serve(listener, sandbox.router())
@@ -44,7 +45,7 @@ pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()
 }
 
 /// What a Reef that is to live in this world needs in its environment.
-fn environment(url: &str, secret: &str) -> String {
+fn environment(url: &str, secret: &str, smtp_url: &str) -> String {
     let urls = reef_sandbox::vendor_urls(url);
     format!(
         "# The sandbox is at {url}/sandbox/. A Reef that lives in it needs:\n\
@@ -52,6 +53,7 @@ fn environment(url: &str, secret: &str) -> String {
          POLAR_PRODUCT_ID_BYOK=sandbox-byok\nPOLAR_PRODUCT_ID_MANAGED=sandbox-managed\n\
          OPENROUTER_MANAGEMENT_KEY=sandbox\nPOLAR_API_URL={}\nTELEGRAM_API_URL={}\nANTHROPIC_API_URL={}\n\
          OPENAI_API_URL={}\nGOOGLE_API_URL={}\nOPENROUTER_API_URL={}\n\
+         SMTP_URL={smtp_url}\n\
          CALLBACK_OVERRIDES=callbacks.sandbox.test={url}/sandbox/callbacks",
         urls.polar, urls.telegram, urls.anthropic, urls.openai, urls.google, urls.openrouter
     )

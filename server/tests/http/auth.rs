@@ -114,6 +114,7 @@ async fn a_session_cookie_never_opens_the_api() {
         agent: None,
         created_at: app.services.now(),
         expires_at: app.services.now().plus(Duration::from_secs(3600)),
+        last_used_at: None,
     };
     let mut tx = app.services.store().begin().await.unwrap();
     assert!(tx.insert_session(&row).await.unwrap());

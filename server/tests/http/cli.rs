@@ -22,6 +22,10 @@ async fn accounts_and_keys() {
     let made = here.ok(&["user", "create", "--email", "bob@example.com"], "");
     assert_eq!(made.lines().count(), 2);
 
+    here.ok(&["user", "password", "--email", ANN, "--password-stdin"], "another long one\n");
+    assert_eq!(here.ok(&["user", "password", "--email", ANN, "--end-two-step"], "").lines().count(), 1);
+    assert!(here.fails(&["user", "password", "--email", "nobody@example.com"]).contains("no account"));
+
     let both = here.ok(&["key", "create", "--email", ANN, "--name", "both"], "");
     assert!(
         both.starts_with("reef_live_") && both.len() > 40 && !both.contains(char::is_whitespace),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{App, activation, bot};
 
 /// The contract's table.
-const VARIABLES: [&str; 29] = [
+const VARIABLES: [&str; 31] = [
     "BIND_ADDR",
     "PUBLIC_URL",
     "DATABASE_URL",
@@ -34,6 +34,8 @@ const VARIABLES: [&str; 29] = [
     "ANTHROPIC_API_URL",
     "OPENAI_API_URL",
     "GOOGLE_API_URL",
+    "SMTP_URL",
+    "MAIL_FROM",
     "CALLBACK_OVERRIDES",
     "DEPLOY_TIMEOUT_SECS",
     "RATE_LIMIT_PER_MINUTE",

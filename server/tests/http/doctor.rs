@@ -12,7 +12,7 @@ async fn every_upstream_is_asked_and_named_when_it_is_wrong() {
         ["polar", "prices", "managed keys", "telegram", "anthropic", "openai", "google", "openrouter"];
     let (code, told, _) = here.run(&["doctor"], "");
     assert_eq!(code, Some(0), "{told}");
-    for name in ["database", "secrets", "sandbox"].iter().chain(&upstreams) {
+    for name in ["database", "secrets", "sandbox", "mail"].iter().chain(&upstreams) {
         assert!(told.contains(&format!("ok    {name}: ")), "{name}: {told}");
     }
     let faults = json!([{"path": "*", "status": 500, "times": 1000}]);

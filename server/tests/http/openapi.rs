@@ -93,7 +93,8 @@ fn every_error_of_the_reference_is_there() {
 
 #[test]
 fn its_values_are_those_on_the_wire() {
-    use reef_domain::wire::{ApiMode, ChannelType, PaymentStatus, Provider, Scope, Status};
+    use reef_domain::ErrorCode;
+    use reef_domain::wire::{ApiMode, ChannelType, DeliveryState, PaymentStatus, Provider, Scope, Status};
     let document = reef_server::api::document();
     macro_rules! same {
         ($($name:ident),+) => {$(
@@ -101,7 +102,7 @@ fn its_values_are_those_on_the_wire() {
             assert_eq!(*listed, json!($name::ALL), stringify!($name));
         )+};
     }
-    same!(ApiMode, ChannelType, PaymentStatus, Provider, Scope, Status);
+    same!(ApiMode, ChannelType, DeliveryState, ErrorCode, PaymentStatus, Provider, Scope, Status);
 }
 
 #[test]

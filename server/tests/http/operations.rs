@@ -120,6 +120,8 @@ async fn rotation(on_postgres: bool) {
             "assistants.model_key: 2 sealed anew",
             "workers.settings: 2 sealed anew",
             "sessions.flash: 0 sealed anew",
+            "totp.secret: 0 sealed anew",
+            "mails.token: 0 sealed anew",
         ]
     );
     assert!(here.ok(&["reseal"], "").lines().all(|line| line.ends_with(": 0 sealed anew")));

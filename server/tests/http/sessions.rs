@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use reef_domain::ids::UserId;
+use reef_service::ClientAddress;
+use reef_service::accounts::PendingSignIn;
+use reef_service::flash::session_row;
+use reef_service::vault::fingerprint;
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{RequestBuilder, Response};
+use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::support::App;
@@ -100,6 +105,36 @@ async fn each_sign_in_has_an_id_of_its_own_and_signing_out_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_alone_signs_nobody_in_whose_sign_in_takes_a_code() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let email = app.services.account(user).await.unwrap().unwrap().email;
+    let now = app.services.now();
+    let mut tx = app.services.store().begin().await.unwrap();
+    assert!(tx.begin_totp(user, b"sealed", now).await.unwrap());
+    assert!(tx.confirm_totp(user, now, 1, now).await.unwrap());
+    let code = fingerprint("reef recovery code", "abcdefghijklmnop");
+    tx.replace_recovery_codes(user, &[code]).await.unwrap();
+    tx.commit().await.unwrap();
+    let answer = sign_in(&app, &email, PASSWORD).await;
+    assert_eq!(answer.headers()[LOCATION], "/signin/code");
+    let (_, waiting) = cookie(answer.headers());
+    assert!(!is_in(&app, &waiting).await);
+    let stream = app.http.get(app.url("/live/assistants")).header(COOKIE, &waiting).send().await.unwrap();
+    assert_eq!(stream.status(), 401);
+    // What the session keeps is enough for the second step, and nothing that the browser has.
+    let id = waiting.strip_prefix("reef=").unwrap();
+    let mut tx = app.services.store().read().await.unwrap();
+    let row = tx.session(&session_row(id), app.services.now()).await.unwrap().unwrap();
+    assert_eq!(row.user_id, None);
+    let data: Value = serde_json::from_str(&row.data).unwrap();
+    let pending: PendingSignIn = serde_json::from_value(data["pending_user"].clone()).unwrap();
+    let code = SecretString::from("ABCD-efgh ijkl-mnop");
+    let account = app.services.sign_in_second(&pending, &code, ClientAddress::UNKNOWN).await.unwrap();
+    assert_eq!((account.id, account.email), (user, email));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_sites_own_pages_change_anything() {
     let app = App::start().await;
     let email = account(&app).await;
@@ -185,7 +220,9 @@ async fn a_live_stream_ends_with_its_session() {
     let pair = signed_in(&app, me.user).await;
     let live = app.http.get(app.url(&format!("/live/assistants/{id}"))).header(COOKIE, &pair);
     let mut stream = live.send().await.unwrap();
-    assert!(stream.chunk().await.unwrap().is_some_and(|first| first.starts_with(b"id: ")));
+    for start in ["retry: ", "id: "] {
+        assert!(stream.chunk().await.unwrap().is_some_and(|chunk| chunk.starts_with(start.as_bytes())));
+    }
     // Nothing happens to the assistant.
     form(&app, "sign_out", &[]).header(COOKIE, &pair).send().await.unwrap();
     let end = tokio::time::timeout(Duration::from_secs(3), stream.chunk()).await;

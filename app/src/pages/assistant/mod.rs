@@ -1,145 +1,95 @@
-//! `/assistants/{id}`: one assistant, by the state it is in.
+//! `/assistants/{id}`: one assistant. What changes by itself sits in regions, which the page's stream keeps up to date.
 
 mod actions;
 mod activate;
-mod edit;
-mod facts;
+mod billing;
+mod callbacks;
+mod configure;
+mod hello;
 mod payment;
 mod state;
+mod steps;
+mod timeline;
+
+use std::sync::Arc;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
+use reef_domain::Timestamp;
 use reef_domain::catalog::Catalog;
-use reef_domain::wire::{AssistantRecord, Status};
+use reef_domain::wire::Status;
+use reef_service::assistants::Details;
+use reef_service::{Caller, Services};
 
-use crate::components::drawn::{changing, waiting};
-use crate::components::failure::Failure;
-use crate::components::form::Form;
 use crate::components::notice::Done;
-use crate::functions::assistants::{Credit, Details, Happened, load_assistant, load_catalog};
-use crate::live::{Connection, listen};
+use crate::components::page::{Head, Region, drawn_or_failure};
+use crate::error::AppError;
+use crate::islands::Live;
+use crate::server::signed_in;
+use crate::snapshot::Snapshot;
 
-/// What the page knows of its assistant, and learns while it is open.
-#[derive(Clone, Copy)]
-struct Live {
-    record: RwSignal<AssistantRecord>,
-    timeline: RwSignal<Vec<Happened>>,
-    credit: RwSignal<Option<Credit>>,
-    catalog: StoredValue<Catalog>,
-    gone: RwSignal<bool>,
-    /// Grows when a form was accepted: forms are drawn afresh then, without what was typed.
-    accepted: RwSignal<usize>,
-}
-
-impl Live {
-    fn new(details: Details, catalog: Catalog) -> Self {
-        Self {
-            record: RwSignal::new(details.record),
-            timeline: RwSignal::new(details.timeline),
-            credit: RwSignal::new(details.credit),
-            catalog: StoredValue::new(catalog),
-            gone: RwSignal::new(false),
-            accepted: RwSignal::new(0),
-        }
-    }
-
-    /// Takes what a form's success gave: the stream may have told more already.
-    fn take_answers_of(self, form: Form) {
-        Effect::new(move || {
-            if let Some(answer) = form.answer::<AssistantRecord>() {
-                if answer.updated_at > self.record.read_untracked().updated_at {
-                    self.record.set(answer);
-                }
-                self.accepted.update(|count| *count += 1);
-            }
-        });
-    }
-
-    /// Asks for the timeline again whenever the status has changed. Only in the browser.
-    fn follow_timeline(self) {
-        let status = Memo::new(move |_| self.record.read().status);
-        Effect::new(move |before: Option<Status>| {
-            let now = status.get();
-            if before.is_some_and(|before| before != now) {
-                let id = self.record.read_untracked().id.clone();
-                spawn_local(async move {
-                    // An error changes nothing: the page still shows what it knew.
-                    if let Ok(details) = load_assistant(id).await {
-                        self.timeline.try_set(details.timeline);
-                        self.credit.try_set(details.credit);
-                    }
-                });
-            }
-            now
-        });
-    }
+/// What the page is drawn from.
+struct Shown {
+    details: Details,
+    catalog: Arc<Catalog>,
+    now: Timestamp,
 }
 
 /// The page.
 #[component]
 pub(crate) fn AssistantPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.read().get("id").unwrap_or_default());
-    let details = Resource::new(move || id.get(), load_assistant);
-    let catalog = Resource::new(|| (), |()| load_catalog());
-    view! {
-        {waiting("Loading…", move || async move {
-                match (details.await, catalog.await) {
-                    (Ok(details), Ok(catalog)) => view! { <Assistant details catalog/> }.into_any(),
-                    (Err(error), _) | (_, Err(error)) => view! { <Failure error/> }.into_any(),
-                }
-        })}
+    let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
+    drawn_or_failure(async move {
+        let (services, caller) = signed_in().await?;
+        let details = services.assistant_details(&caller, &id).await?;
+        let shown = Shown { details, catalog: services.catalog().await?, now: services.now() };
+        let at_stage = stage(&services, &caller, &shown).await?;
+        page(&shown, at_stage)
+    })
+}
+
+/// What the page is for now: paying, activating, following a deployment, saying hello.
+async fn stage(services: &Services, caller: &Caller, shown: &Shown) -> Result<AnyView, AppError> {
+    let details = &shown.details;
+    match details.record.status {
+        Status::PendingPayment => payment::section(services, caller, details).await,
+        Status::Purchased => activate::section(services, details).await,
+        Status::Active => hello::section(services, caller, details).await,
+        Status::Deploying | Status::Failed => Ok(steps::section(&details.steps, shown.now)),
+        Status::Stopped => Ok(().into_any()),
     }
 }
 
-#[component]
-fn Assistant(details: Details, catalog: Catalog) -> impl IntoView {
-    let checkout_url = details.checkout_url.clone();
-    let live = Live::new(details, catalog);
-    let Live { record, gone, .. } = live;
-    let path = format!("/live/assistants/{}", record.read_untracked().id);
-    let lost = listen(path, move |snapshot| record.set(snapshot), move || gone.set(true));
-    live.follow_timeline();
-    let name = move || record.read().name.clone();
-    view! {
-        <Title text=name/>
+fn page(shown: &Shown, at_stage: AnyView) -> Result<AnyView, AppError> {
+    let details = &shown.details;
+    let record = &details.record;
+    let stream = Snapshot::of_assistant(details)?.stream(&format!("/live/assistants/{}", record.id));
+    // Forms are kept while somebody fills them in, unless what they are for has changed.
+    let stage = format!("{} {}", record.status, record.payment_status);
+    let name = record.name.clone();
+    let state = state::section(details);
+    let (configuration, told) = (configure::section(shown), callbacks::section(shown));
+    let (actions, money, past) =
+        (actions::section(record), billing::section(details), timeline::section(details));
+    let view = view! {
+        <Head title=name.clone() description="One assistant: how it is, what it is set to, and what it costs."/>
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
-        <h1>{changing(move || name().into_any())}</h1>
         <Done/>
-        <Connection lost/>
-        {changing(move || if gone.get() {
-            view! { <p class="notice" role="status">"This assistant has been deleted."</p> }.into_any()
-        } else {
-            let checkout_url = checkout_url.clone();
-            view! { <Present live checkout_url/> }.into_any()
-        })}
-    }
-}
-
-#[component]
-fn Present(live: Live, checkout_url: Option<String>) -> impl IntoView {
-    let Live { record, accepted, .. } = live;
-    // What is being typed stays while nothing changes what the forms are for.
-    let stage = Memo::new(move |_| (record.read().status, record.read().payment_status, accepted.get()));
-    let stage = move || {
-        let (status, _, _) = stage.get();
-        match status {
-            Status::PendingPayment => {
-                view! { <payment::Payment checkout_url=checkout_url.clone()/> }.into_any()
-            }
-            Status::Purchased => view! { <activate::Activation live/> }.into_any(),
-            Status::Failed | Status::Stopped => view! { <edit::Edit live/> }.into_any(),
-            Status::Deploying | Status::Active => ().into_any(),
-        }
+        <Live path=stream/>
+        <Region name="head"><h1>{name}</h1></Region>
+        <Region name="state" spoken=true>{state}</Region>
+        <div class="split">
+            <div>
+                <Region name="stage" key=stage.clone()>{at_stage}</Region>
+                <Region name="configuration" key=stage.clone()>{configuration}</Region>
+                <Region name="callbacks">{told}</Region>
+            </div>
+            <div>
+                <Region name="actions" key=stage>{actions}</Region>
+                <Region name="billing">{money}</Region>
+                <Region name="timeline">{past}</Region>
+            </div>
+        </div>
     };
-    view! {
-        <state::State record/>
-        {changing(stage)}
-        <actions::Actions live/>
-        <facts::Facts record credit=live.credit/>
-        <facts::Timeline timeline=live.timeline/>
-    }
-    .into_any()
+    Ok(view.into_any())
 }

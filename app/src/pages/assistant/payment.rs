@@ -1,34 +1,75 @@
 //! Before the payment: what has arrived is what the payment provider has confirmed, whatever the address says.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
+use reef_domain::wire::ApiMode;
+use reef_service::assistants::{Details, PaymentStanding};
+use reef_service::{Caller, Services};
 
-use crate::components::drawn::changing;
+use crate::components::resume::Resume;
+use crate::error::AppError;
+use crate::text;
 
-/// The way to the checkout; or, for who comes back from it, the wait for the confirmation.
-#[component]
-pub(super) fn Payment(checkout_url: Option<String>) -> impl IntoView {
-    let query = use_query_map();
-    // That somebody comes from the checkout says nothing about whether they paid.
-    let returned = move || query.read().get_str("checkout_id").is_some();
-    view! {
+/// How the payment of an unpaid slot stands, with the way to go on.
+///
+/// # Errors
+/// [`AppError`] when it cannot be looked up.
+pub(super) async fn section(
+    services: &Services,
+    caller: &Caller,
+    details: &Details,
+) -> Result<AnyView, AppError> {
+    let record = &details.record;
+    let standing = services.payment_standing(caller, &record.id).await?;
+    let prices = services.prices();
+    let price = match record.api_mode {
+        ApiMode::Byok => prices.byok,
+        ApiMode::Managed => prices.managed,
+    };
+    let what = match price {
+        Some(price) => format!("One slot, {}: {}.", text::mode(record.api_mode), text::price(&price)),
+        None => format!("One slot, {}. The checkout shows the price.", text::mode(record.api_mode)),
+    };
+    let id = record.id.clone();
+    let view = view! {
         <section aria-labelledby="payment">
             <h2 id="payment">"Payment"</h2>
-            {changing(move || if returned() {
-                view! {
-                    <p role="status" class="notice">
-                        "Waiting for the payment to be confirmed. This takes a few seconds; the page goes on by itself "
-                        "when the payment has arrived."
-                    </p>
-                    <p class="without-script"><a href="" rel="external">"Refresh"</a></p>
-                    <p>"You did not pay? The checkout is still open."</p>
-                }
-                .into_any()
-            } else {
-                view! { <p>"Pay for the slot to go on."</p> }.into_any()
-            })}
-            {checkout_url.map(|url| view! { <p><a class="button" rel="external" href=url>"Go to checkout"</a></p> })}
+            <p>{what}</p>
+            <Standing standing=standing.unwrap_or(PaymentStanding::Confirming) id/>
         </section>
+    };
+    Ok(view.into_any())
+}
+
+/// Paid meanwhile counts as being confirmed: the page is drawn anew at once.
+#[component]
+fn Standing(standing: PaymentStanding, id: String) -> impl IntoView {
+    match standing {
+        PaymentStanding::Open => view! {
+            <p class="notice">"It is not paid: the checkout is open, and nothing was charged so far."</p>
+            <Resume id label="Go to checkout"/>
+        }
+        .into_any(),
+        PaymentStanding::Confirming => view! {
+            <p class="notice">
+                "The payment is being confirmed. This takes some seconds; the page goes on by itself as soon as it has "
+                "arrived. There is no need to pay again."
+            </p>
+            <p class="without-script"><a href="">"Refresh"</a></p>
+        }
+        .into_any(),
+        PaymentStanding::Closed => view! {
+            <p class="notice warn">"The checkout is over, and nothing was charged. A new one leads to the same slot."</p>
+            <Resume id label="Start a new checkout"/>
+        }
+        .into_any(),
+        PaymentStanding::Unknown => view! {
+            <p class="notice warn">
+                "The payment provider does not say just now how the payment stands. If you have paid, wait: the page goes on "
+                "by itself once that is confirmed. If you have not, the checkout is still there; it cannot be paid twice."
+            </p>
+            <Resume id label="Go to checkout" class="quiet"/>
+            <p class="without-script"><a href="">"Refresh"</a></p>
+        }
+        .into_any(),
     }
-    .into_any()
 }

@@ -1,58 +1,100 @@
-//! Where the assistant stands, in a sentence.
+//! Where the assistant stands, what that means, and the next sensible thing to do.
 
 use leptos::prelude::*;
+use reef_domain::FailureCode;
 use reef_domain::wire::{AssistantRecord, Status};
+use reef_service::assistants::{Details, PendingChange};
 
-use crate::components::drawn::changing;
+use crate::components::form::{Form, PostForm, Submit};
 use crate::components::small::StatusBadge;
+use crate::functions::assistants::Redeploy;
 
-/// The status with what it means and what can be done; read out when it changes.
-#[component]
-pub(super) fn State(record: RwSignal<AssistantRecord>) -> impl IntoView {
+/// The status in a few words, read out when it changes.
+pub(super) fn section(details: &Details) -> AnyView {
+    let record = &details.record;
+    let refresh = (record.status == Status::Deploying)
+        .then(|| view! { <p class="without-script"><a href="">"Refresh"</a></p> });
     view! {
-        <section class="state" aria-label="Status" aria-live="polite">
-            {changing(move || view! { <Now record=record.get()/> }.into_any())}
+        <section class="state" aria-label="Status">
+            <p><StatusBadge status=record.status/></p>
+            <p>{meaning(details)}</p>
+            {mend(record)}
+            {refresh}
         </section>
     }
     .into_any()
 }
 
-#[component]
-fn Now(record: AssistantRecord) -> impl IntoView {
-    let meaning = meaning(&record);
-    let worker = record.worker_url.map(|url| {
-        view! { <p>"Its worker: " <a href=url.clone() rel="external">{url.clone()}</a></p> }
-    });
-    let refresh = (record.status == Status::Deploying)
-        .then(|| view! { <p class="without-script"><a href="" rel="external">"Refresh"</a></p> });
-    view! {
-        <p class="now"><StatusBadge status=record.status/></p>
-        <p>{meaning}</p>
-        {worker}
-        {refresh}
-    }
+/// Why it is as it is, by code.
+fn failure(record: &AssistantRecord) -> Option<FailureCode> {
+    FailureCode::parse(record.status_message.as_deref()?.split_once(": ")?.0)
 }
 
-/// One plain sentence. A message is `CODE: a sentence with the way out`; people need the sentence.
-fn meaning(record: &AssistantRecord) -> String {
-    let told = record
-        .status_message
-        .as_deref()
-        .map(|message| message.split_once(": ").map_or(message, |(_, said)| said));
+/// A message is `CODE: a sentence with the way out`; people need the sentence.
+fn meaning(details: &Details) -> String {
+    let record = &details.record;
+    if let Some(change) = details.pending_change
+        && record.status == Status::Stopped
+    {
+        return match change {
+            PendingChange::Stopped => {
+                "It was stopped for a change, which was not saved. Change it again, or redeploy it as it was."
+            }
+            PendingChange::Saved => {
+                "It was stopped for a change. The change is saved; redeploy to put it to work."
+            }
+        }
+        .to_owned();
+    }
+    let told =
+        record.status_message.as_deref().map(|told| told.split_once(": ").map_or(told, |(_, said)| said));
     let plain = match record.status {
         Status::PendingPayment => "Ordered, and not paid yet.",
         Status::Purchased => "Paid. Now give it a name, a model and a bot.",
-        Status::Deploying => "Being deployed: the bot and the model are checked, then the worker starts.",
-        Status::Active => "Running. Message your bot in Telegram.",
+        Status::Deploying => "Being deployed: bot and model are tried, then the worker starts.",
+        Status::Active => "Running. Write to your bot in Telegram.",
         Status::Failed => "It could not be started.",
         Status::Stopped => "Not running. Its memory is kept.",
     };
     told.unwrap_or(plain).to_owned()
 }
 
+/// The button that mends a failure.
+fn mend(record: &AssistantRecord) -> Option<AnyView> {
+    if !matches!(record.status, Status::Failed | Status::Stopped) {
+        return None;
+    }
+    let link =
+        |to: &'static str, words: &'static str| view! { <a class="button" href=to>{words}</a> }.into_any();
+    let button = match failure(record)? {
+        FailureCode::TelegramTokenRejected | FailureCode::TelegramConflict => {
+            link("#edit-telegram_bot_token", "Give it another bot token")
+        }
+        FailureCode::ModelKeyRejected => link("#edit-model_api_key", "Give it another model key"),
+        FailureCode::ModelUnavailable => link("#edit-model", "Choose another model"),
+        FailureCode::SubscriptionEnded => link("/assistants/new", "Buy a new slot"),
+        FailureCode::DeployTimeout
+        | FailureCode::WorkerStartFailed
+        | FailureCode::HealthCheckFailed
+        | FailureCode::WorkerMissing => view! { <Again id=record.id.clone()/> }.into_any(),
+    };
+    Some(view! { <div class="actions">{button}</div> }.into_any())
+}
+
+#[component]
+fn Again(id: String) -> impl IntoView {
+    let form = Form::of::<Redeploy>("again", &[]);
+    view! {
+        <PostForm form class="inline">
+            <input type="hidden" name="id" value=id/>
+            <Submit label="Try again" busy="Redeploying…"/>
+        </PostForm>
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use reef_domain::FailureCode;
+    use super::FailureCode;
 
     #[test]
     fn every_failure_has_a_sentence() {

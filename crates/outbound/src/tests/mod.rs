@@ -4,5 +4,6 @@ mod callbacks;
 mod models;
 mod openrouter;
 mod polar;
+mod smtp;
 mod stub;
 mod telegram;

@@ -36,6 +36,7 @@ impl World {
             public_url: base.clone(),
             polar_webhook_secret: DEFAULT_POLAR_WEBHOOK_SECRET.to_owned(),
             polar_webhook_url: None,
+            smtp_bind: "127.0.0.1:0".parse().unwrap(),
         };
         let sandbox = reef_sandbox::open(options).await.unwrap();
         let router = sandbox.router();
@@ -50,6 +51,11 @@ impl World {
         self.sandbox.close().await;
         drop(self);
         Self::start_in(folder).await
+    }
+
+    /// Where it takes mail.
+    pub fn smtp(&self) -> String {
+        self.sandbox.smtp_url().trim_start_matches("smtp://").to_owned()
     }
 
     pub fn drain(&self) {

@@ -328,7 +328,7 @@ async fn leave_room(tx: &mut Tx, user: UserId, now: Timestamp, ending: i64) -> R
     Ok(())
 }
 
-const fn only_people(caller: &Caller) -> Result<(), Error> {
+pub(crate) const fn only_people(caller: &Caller) -> Result<(), Error> {
     match caller.via {
         Via::Session => Ok(()),
         Via::Key { .. } => Err(Error::Forbidden { needed: Scope::Write }),

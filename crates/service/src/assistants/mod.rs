@@ -29,3 +29,5 @@ pub use receipt::{End, KEPT_FOR as RECEIPT_KEPT_FOR, Receipt, SubscriptionEnd};
 pub use search::{Found, PAGE};
 pub use timeline::{SHOWN_MAX, TimelineEntry, callback_type};
 pub use view::{Details, KeptSecret, UNPAID_SHOWN_FOR};
+// What an assistant's page shows as it is stored.
+pub use reef_store::{AttemptRow, DeliveryState, PendingChange};

@@ -8,9 +8,11 @@ use reef_domain::{Chain, FailureCode};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::CONFIRM_WITHIN;
 use crate::assistants::{RECEIPT_KEPT_FOR, worker_ref};
 use crate::error::Error;
 use crate::idempotency::KEPT_FOR;
+use crate::mails::LINK_GOOD_FOR;
 use crate::services::Services;
 
 /// How often deployments over their deadline are looked for.
@@ -27,7 +29,7 @@ const TIMERS_EVERY: Duration = Duration::from_secs(15);
 const BATCH: i64 = 100;
 /// Active assistants whose workers are looked for in one go.
 const WORKERS_AT_ONCE: i64 = 20_000;
-/// How long finished deliveries, webhooks, and the requests of ended keys stay visible.
+/// How long finished deliveries, webhooks, mails, and the requests of ended keys stay visible.
 const LOG_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long a bot's update is remembered, so that a repeat is known. Telegram repeats for a day.
 const UPDATES_KEPT_FOR: Duration = Duration::from_secs(2 * 24 * 3600);
@@ -122,7 +124,10 @@ impl Services {
         let receipts = tx.prune_receipts(now.minus(RECEIPT_KEPT_FOR)).await?;
         let revocations = tx.prune_revocations(now.minus(TIMELINE_KEPT_FOR)).await?;
         let flashes = tx.prune_flashes(now).await?;
+        let totp = tx.prune_totp(now.minus(CONFIRM_WITHIN)).await?;
         let key_requests = tx.prune_key_requests(now.minus(LOG_KEPT_FOR)).await?;
+        let mails = tx.prune_mails(now, now.minus(LINK_GOOD_FOR), now.minus(LOG_KEPT_FOR)).await?;
+        let mail_jobs = tx.prune_buried_jobs(super::mail::KIND, now.minus(LOG_KEPT_FOR)).await?;
         tx.commit().await?;
         tracing::debug!(
             sessions,
@@ -136,7 +141,10 @@ impl Services {
             receipts,
             revocations,
             flashes,
+            totp,
             key_requests,
+            mails,
+            mail_jobs,
             "old rows forgotten"
         );
         Ok(())

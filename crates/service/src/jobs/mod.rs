@@ -6,6 +6,7 @@
 mod callback;
 mod check_bot;
 mod deploy;
+mod mail;
 mod maintenance;
 mod removal;
 mod runner;
@@ -14,7 +15,7 @@ mod timers;
 use std::time::Duration;
 
 use reef_domain::Timestamp;
-use reef_domain::ids::{AssistantId, DeliveryId, JobId};
+use reef_domain::ids::{AssistantId, DeliveryId, JobId, MailId};
 use reef_store::{NewJob, StoreError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -59,6 +60,11 @@ pub enum Job {
     Callback {
         /// Which.
         delivery_id: DeliveryId,
+    },
+    /// Send a mail.
+    Mail {
+        /// Which.
+        mail_id: MailId,
     },
     /// Work off Polar's webhooks.
     Polar {},
@@ -117,11 +123,12 @@ fn worker_of(assistant_id: AssistantId, worker_name: &str, generation: i64) -> W
 
 impl Job {
     /// Every kind, with how many of it run at once in one process.
-    pub(crate) const LANES: [(&'static str, usize); 11] = [
+    pub(crate) const LANES: [(&'static str, usize); 12] = [
         ("deploy", 32),
         ("remove_worker", 8),
         ("check_bot", 8),
         ("callback", 32),
+        ("mail", 4),
         // One: webhooks are worked off in order.
         ("polar", 1),
         ("revoke_subscription", 4),
@@ -140,6 +147,7 @@ impl Job {
             Self::RemoveWorker { .. } => "remove_worker",
             Self::CheckBot { .. } => "check_bot",
             Self::Callback { .. } => "callback",
+            Self::Mail { .. } => mail::KIND,
             Self::Polar {} => "polar",
             Self::RevokeSubscription { .. } => "revoke_subscription",
             Self::DeleteManagedKey { .. } => "delete_managed_key",
@@ -166,6 +174,7 @@ impl Job {
                 format!("{}{reason}", check_bot::prefix(*assistant_id))
             }
             Self::Callback { delivery_id } => format!("callback:{delivery_id}"),
+            Self::Mail { mail_id } => format!("mail:{mail_id}"),
             Self::Polar {} => "polar".to_owned(),
             Self::RevokeSubscription { subscription_id } => format!("revoke_subscription:{subscription_id}"),
             Self::DeleteManagedKey { hash } => format!("delete_managed_key:{hash}"),
@@ -193,6 +202,8 @@ impl Job {
     const fn tries_max(&self) -> Option<i64> {
         match self {
             Self::Forget { .. } | Self::CheckBot { .. } => Some(20),
+            // Some four hours.
+            Self::Mail { .. } => Some(15),
             // A callback's own schedule ends it, its deadline a deployment; the others concern money.
             _ => None,
         }
@@ -224,6 +235,7 @@ impl Job {
             }
             Self::CheckBot { assistant_id, .. } => services.check_bot(*assistant_id).await,
             Self::Callback { delivery_id } => services.deliver_callback(*delivery_id).await,
+            Self::Mail { mail_id } => services.send_mail(*mail_id).await,
             Self::Polar {} => services.work_off_polar().await,
             Self::RevokeSubscription { subscription_id } => {
                 services.revoke_subscription(subscription_id).await

@@ -3,6 +3,7 @@
 mod callbacks;
 mod clock;
 mod entropy;
+mod mailer;
 mod managed_keys;
 mod models;
 mod payments;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use callbacks::{CallbackSender, Outgoing, SendError};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
+pub use mailer::{Mail, MailError, Mailer};
 pub use managed_keys::{KEYS_PAGE, KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
 pub use models::{GreetError, ModelCheckError, ModelListError, ModelProviders};
 pub use payments::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
@@ -39,4 +41,6 @@ pub struct Ports {
     pub managed_keys: Option<Arc<dyn ManagedKeys>>,
     /// Customers' callback receivers.
     pub callbacks: Arc<dyn CallbackSender>,
+    /// Mail to customers; absent when the operator has no mail server.
+    pub mailer: Option<Arc<dyn Mailer>>,
 }

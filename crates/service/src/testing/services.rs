@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_domain::input::ActivateInput;
 use reef_domain::wire::{ApiMode, AssistantRecord, Status};
 use reef_store::testing::TestStore;
 use reef_store::{EventRow, UserRow};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::SeededEntropy;
 use super::polar::POLAR_SECRET;
 use super::{
-    FakeCallbacks, FakeClock, FakeManagedKeys, FakeModels, FakePayments, FakeTelegram, FakeWorkerHost,
+    FakeCallbacks, FakeClock, FakeMailer, FakeManagedKeys, FakeModels, FakePayments, FakeTelegram,
+    FakeWorkerHost,
 };
+use crate::accounts::{code_now, from_base32};
 use crate::jobs::Runner;
 use crate::ports::Ports;
 use crate::vault::{KEY_LENGTH, Vault};
@@ -38,6 +41,16 @@ pub fn bot_token(number: u64) -> String {
 #[must_use]
 pub fn model_key(number: u64) -> String {
     format!("sk-ant-model-secret-{number}-5PALDsaw")
+}
+
+/// What an authenticator app with this secret shows at a moment.
+///
+/// # Panics
+/// When the secret is not base32.
+#[must_use]
+pub fn totp_code(secret: &SecretString, now: Timestamp) -> SecretString {
+    let key = from_base32(secret.expose_secret()).expect("base32");
+    code_now(&key, now).into()
 }
 
 /// A good activation with the `number`-th bot and [`CALLBACK_URL`].
@@ -73,15 +86,23 @@ pub struct TestServices {
     pub managed_keys: Arc<FakeManagedKeys>,
     /// The customer's receiver.
     pub callbacks: Arc<FakeCallbacks>,
+    /// The mail server, if there is one.
+    pub mailer: Arc<FakeMailer>,
     runner: Runner,
     next: AtomicU64,
 }
 
 impl TestServices {
-    /// With everything configured.
+    /// With everything configured but mail.
     #[must_use]
     pub fn new(db: TestStore) -> Self {
         Self::with(db, |_| {})
+    }
+
+    /// With everything configured, mail too.
+    #[must_use]
+    pub fn with_mail(db: TestStore) -> Self {
+        Self::built(db, |_| {}, true)
     }
 
     /// With a configuration of its own.
@@ -90,6 +111,10 @@ impl TestServices {
     /// Never: the key is a key.
     #[must_use]
     pub fn with(db: TestStore, change: impl FnOnce(&mut Config)) -> Self {
+        Self::built(db, change, false)
+    }
+
+    fn built(db: TestStore, change: impl FnOnce(&mut Config), mail_is_on: bool) -> Self {
         let mut config = Config {
             public_url: "https://reef.example".to_owned(),
             product_byok: Some("product-byok".to_owned()),
@@ -110,6 +135,7 @@ impl TestServices {
         let workers = Arc::new(FakeWorkerHost::default());
         let managed_keys = Arc::new(FakeManagedKeys::default());
         let callbacks = Arc::new(FakeCallbacks::default());
+        let mailer = Arc::new(FakeMailer::default());
         let ports = Ports {
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SeededEntropy::new(1)),
@@ -119,6 +145,7 @@ impl TestServices {
             models: Arc::clone(&models) as _,
             managed_keys: Some(Arc::clone(&managed_keys) as _),
             callbacks: Arc::clone(&callbacks) as _,
+            mailer: mail_is_on.then(|| Arc::clone(&mailer) as _),
         };
         let key = SecretString::from(BASE64_STANDARD.encode([7; KEY_LENGTH]));
         let vault = Arc::new(Vault::new(&key).expect("32 bytes are a key"));
@@ -135,6 +162,7 @@ impl TestServices {
             workers,
             managed_keys,
             callbacks,
+            mailer,
             runner,
             next,
         }
@@ -159,6 +187,7 @@ impl TestServices {
             callback_secret_previous: None,
             callback_secret_rotated: None,
             created_at: self.services.now(),
+            email_confirmed_at: None,
         };
         let mut tx = self.db.store.begin().await.expect("a transaction");
         assert!(tx.insert_user(&row).await.expect("an account"));

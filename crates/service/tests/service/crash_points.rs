@@ -10,10 +10,12 @@ use std::task::{Context, Poll};
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
 use reef_domain::wire::Status::{self, Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
+use reef_service::accounts::AccountDeletion;
 use reef_service::ports::TelegramError;
 use reef_service::testing::{TestServices, bot_token};
-use reef_service::{Caller, Error, jobs::Runner};
+use reef_service::{Caller, ClientAddress, Error, jobs::Runner};
 use reef_store::on_both_databases;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::support::{SECOND, delete, redeploy, stop, walk};
@@ -128,7 +130,18 @@ async fn at_every_wait<C, R>(
     live: impl AsyncFn(&C) -> R,
     look: impl AsyncFn(&C, usize),
 ) {
-    let stride = if t.db.schema().is_some() { STRIDE_POSTGRES } else { 1 };
+    at_every_nth_wait(t, 1, set_up, live, look).await;
+}
+
+/// As [`at_every_wait`], for what is made of parts that are tried at every wait by themselves.
+async fn at_every_nth_wait<C, R>(
+    t: &TestServices,
+    nth: usize,
+    set_up: impl AsyncFn() -> C,
+    live: impl AsyncFn(&C) -> R,
+    look: impl AsyncFn(&C, usize),
+) {
+    let stride = if t.db.schema().is_some() { STRIDE_POSTGRES } else { nth };
     let (mut whole, mut cut_short) = (0, 0);
     for waits in (0..WAITS_MAX).step_by(stride) {
         let case = set_up().await;
@@ -261,6 +274,45 @@ on_both_databases! {
                 delete(&t, &me, case.id).await.unwrap();
                 goes_on(&t).await;
                 assert_eq!(case.is_consistent(&t, at).await, None);
+            }
+        })
+        .await;
+    }
+
+    async fn of_an_accounts_deletion(db: TestStore) {
+        let t = TestServices::new(db);
+        let password = SecretString::from("correct horse battery");
+        let first = t.services.create_user("first@example.com", &password).await.unwrap();
+        let hash = t.db.store.read().await.unwrap().user(first.id).await.unwrap().unwrap().password_hash;
+        let set_up = async || {
+            // With a password that was hashed before: hashing takes longer than all the rest.
+            let me = t.user().await;
+            let mut tx = t.db.store.begin().await.unwrap();
+            assert!(tx.change_password_hash(me.user_id, "", &hash).await.unwrap());
+            tx.commit().await.unwrap();
+            (Case::active(&t, &me).await, t.paid(&me).await)
+        };
+        let live = async |(case, _): &(Case, AssistantId)| {
+            let done = t.services.delete_account(&case.me, &password, None, ClientAddress::UNKNOWN).await;
+            assert_eq!(done.unwrap(), AccountDeletion::Done);
+            jobs(&t).await;
+        };
+        at_every_nth_wait(&t, 5, set_up, live, async |both, at| {
+            goes_on(&t).await;
+            let (case, paid) = both;
+            let is_there = async || t.services.account(case.me.user_id).await.unwrap().is_some();
+            if is_there().await {
+                let status = case.is_consistent(&t, at).await;
+                assert!(matches!(status, None | Some(Active | Failed)), "killed at {at}: {status:?}");
+                live(both).await;
+                goes_on(&t).await;
+            }
+            assert!(!is_there().await, "killed at {at}");
+            assert!(t.workers.running().is_empty(), "killed at {at}");
+            assert!(t.telegram.webhook(&case.token).is_none(), "killed at {at}");
+            for id in [case.id, *paid] {
+                assert!(t.payments.revoked().contains(&TestServices::subscription_of(id)), "killed at {at}");
+                assert!(t.workers.forgotten().contains(&id), "killed at {at}");
             }
         })
         .await;

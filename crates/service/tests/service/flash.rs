@@ -17,6 +17,7 @@ async fn session(t: &TestServices, id: &str) {
         agent: None,
         created_at: t.services.now(),
         expires_at: t.services.now().plus(60 * MINUTE),
+        last_used_at: None,
     };
     let mut tx = t.db.store.begin().await.expect("a transaction");
     assert!(tx.insert_session(&row).await.expect("a session"));

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod account_deletion;
 mod accounts;
 mod api_keys;
 mod callbacks;
@@ -19,9 +20,12 @@ mod key_requests;
 mod key_rotation;
 mod life;
 mod limits;
+mod mail_links;
+mod mails;
 mod managed;
 mod month;
 mod overtaken;
+mod own_sessions;
 mod payments;
 mod payments_late;
 mod preflight;
@@ -31,6 +35,7 @@ mod receipts;
 mod reconcile;
 mod removal;
 mod search;
+mod second_factor;
 mod secrets;
 mod steps;
 mod truth;

@@ -46,7 +46,8 @@ on_both_databases! {
         let new = NewApiKey { name: "two days".into(), read: true, write: true, expires_in: Some(2 * DAY), ..NewApiKey::default() };
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
         let session = SessionRow { id: "hash".into(), user_id: Some(me.user_id), data: "{}".into(), address: None,
-            agent: None, created_at: START, expires_at: START.plus(14 * DAY) };
+            agent: None, created_at: START, expires_at: START.plus(14 * DAY),
+            last_used_at: None };
         let mut tx = t.db.store.begin().await.unwrap();
         assert!(tx.insert_session(&session).await.unwrap());
         tx.commit().await.unwrap();

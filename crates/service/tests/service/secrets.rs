@@ -47,7 +47,7 @@ on_both_databases! {
         let t = TestServices::new(db);
         let password = SecretString::from("correct horse battery");
         let account = t.services.sign_up("ada@example.com", &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
-        t.services.sign_in("ada@example.com", &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
+        t.services.sign_in_first("ada@example.com", &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
         let me = Caller::session(account.id);
         let new = NewApiKey { name: "findable name".into(), read: true, write: true, ..NewApiKey::default() };
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();

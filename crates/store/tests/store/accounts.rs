@@ -85,4 +85,52 @@ on_both_databases! {
         let untouched = tx.user(other.id).await.unwrap().unwrap();
         assert_eq!((untouched.callback_secret, untouched.callback_secret_rotated), (vec![1, 2, 3], None));
     }
+
+    async fn a_password_is_replaced_only_while_it_is_what_was_read(db: TestStore) {
+        let (user, other) = (account("ada@example.com"), account("eve@example.com"));
+        let mut tx = db.store.begin().await.unwrap();
+        tx.insert_user(&user).await.unwrap();
+        tx.insert_user(&other).await.unwrap();
+        assert!(!tx.change_password_hash(user.id, "another", "new").await.unwrap());
+        assert!(tx.change_password_hash(user.id, &user.password_hash, "new").await.unwrap());
+        assert!(!tx.change_password_hash(user.id, &user.password_hash, "newer").await.unwrap());
+    }
+
+    async fn an_address_is_confirmed_while_it_is_the_accounts_and_the_first_time_counts(db: TestStore) {
+        let (user, other) = (account("ada@example.com"), account("eve@example.com"));
+        let mut tx = db.store.begin().await.unwrap();
+        tx.insert_user(&user).await.unwrap();
+        tx.insert_user(&other).await.unwrap();
+        assert!(!tx.confirm_address(user.id, "eve@example.com", at(1)).await.unwrap());
+        assert_eq!(tx.user(user.id).await.unwrap().unwrap().email_confirmed_at, None);
+        assert!(tx.confirm_address(user.id, "ada@example.com", at(2)).await.unwrap());
+        assert!(tx.confirm_address(user.id, "ada@example.com", at(3)).await.unwrap());
+        assert_eq!(tx.user(user.id).await.unwrap().unwrap().email_confirmed_at, Some(at(2)));
+        assert_eq!(tx.user(other.id).await.unwrap().unwrap().email_confirmed_at, None);
+    }
+
+    async fn an_account_takes_a_free_address_and_no_other(db: TestStore) {
+        let (user, other) = (account("ada@example.com"), account("eve@example.com"));
+        let mut tx = db.store.begin().await.unwrap();
+        tx.insert_user(&user).await.unwrap();
+        tx.insert_user(&other).await.unwrap();
+        assert!(!tx.change_address(user.id, "eve@example.com", at(1)).await.unwrap());
+        assert!(tx.change_address(user.id, "new@example.com", at(2)).await.unwrap());
+        let changed = tx.user(user.id).await.unwrap().unwrap();
+        assert_eq!((changed.email.as_str(), changed.email_confirmed_at), ("new@example.com", Some(at(2))));
+        assert!(tx.user_by_email("ada@example.com").await.unwrap().is_none());
+        assert_eq!(tx.user(other.id).await.unwrap().unwrap().email, "eve@example.com");
+        assert!(!tx.change_address(UserId::new(uuid()), "nobody@example.com", at(3)).await.unwrap());
+    }
+
+    async fn a_new_password_is_that_accounts_alone(db: TestStore) {
+        let (user, other) = (account("ada@example.com"), account("eve@example.com"));
+        let mut tx = db.store.begin().await.unwrap();
+        tx.insert_user(&user).await.unwrap();
+        tx.insert_user(&other).await.unwrap();
+        assert!(tx.set_password_hash(user.id, "new").await.unwrap());
+        assert!(!tx.set_password_hash(UserId::new(uuid()), "new").await.unwrap());
+        assert_eq!(tx.user(user.id).await.unwrap().unwrap().password_hash, "new");
+        assert_eq!(tx.user(other.id).await.unwrap().unwrap().password_hash, other.password_hash);
+    }
 }

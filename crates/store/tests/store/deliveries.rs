@@ -3,7 +3,7 @@ use reef_store::{Attempt, DeliveryRow, DeliveryState, on_both_databases};
 
 use crate::support::{NOW, assert_corrupt, at, raw, uuid};
 
-fn delivery(assistant_id: AssistantId, sequence: i64) -> DeliveryRow {
+pub fn delivery(assistant_id: AssistantId, sequence: i64) -> DeliveryRow {
     DeliveryRow {
         id: DeliveryId::new(uuid()),
         assistant_id,

@@ -4,7 +4,7 @@ use reef_store::{ApiKeyRow, KeyRequestRow, on_both_databases};
 
 use crate::support::{NOW, add_slot, add_user, at, uuid};
 
-fn key(user_id: UserId, hash: &[u8], created_at: Timestamp, expires_at: Option<Timestamp>) -> ApiKeyRow {
+pub fn key(user_id: UserId, hash: &[u8], created_at: Timestamp, expires_at: Option<Timestamp>) -> ApiKeyRow {
     ApiKeyRow {
         id: ApiKeyId::new(uuid()),
         user_id,

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod account_deletion;
 mod accounts;
 mod asks;
 mod assistants;
@@ -18,11 +19,13 @@ mod jobs;
 mod keys;
 mod limits;
 mod listings;
+mod mails;
 mod managed;
 mod migrations;
 mod polar;
 mod receipts;
 mod sealed;
+mod second_factor;
 mod secrets;
 mod sessions;
 mod steps;

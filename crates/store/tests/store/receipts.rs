@@ -4,7 +4,7 @@ use reef_store::{ReceiptRow, on_both_databases};
 
 use crate::support::{add_slot, add_user, assert_corrupt, at, raw, uuid};
 
-fn receipt(user_id: UserId, deleted_ms: i64) -> ReceiptRow {
+pub fn receipt(user_id: UserId, deleted_ms: i64) -> ReceiptRow {
     ReceiptRow {
         assistant_id: AssistantId::new(uuid()),
         user_id,

@@ -1,7 +1,8 @@
 use reef_store::{
-    RowKey, SealedColumn, SealedCount, SealedRow, Secrets, SessionRow, WorkerRow, on_both_databases,
+    MailKind, RowKey, SealedColumn, SealedCount, SealedRow, Secrets, SessionRow, WorkerRow, on_both_databases,
 };
 
+use crate::mails::mail;
 use crate::support::{NOW, add_slot, add_user, at, worker_name};
 
 const OLD: &[u8] = &[1, 9, 9];
@@ -53,10 +54,13 @@ on_both_databases! {
         tx.rotate_callback_secret(user, &value(OLD, 4), NOW).await.unwrap();
         let session = SessionRow {
             id: "s1".to_owned(), user_id: Some(user), data: "{}".to_owned(), address: None, agent: None,
-            created_at: NOW, expires_at: at(9000),
+            created_at: NOW, expires_at: at(9000), last_used_at: None,
         };
         tx.insert_session(&session).await.unwrap();
         assert!(tx.set_flash("s1", &value(OLD, 5), at(1000)).await.unwrap());
+        assert!(tx.begin_totp(user, &value(OLD, 7), NOW).await.unwrap());
+        let sent = mail(Some(user), MailKind::ConfirmAddress);
+        tx.insert_mail(&reef_store::MailRow { token: Some(value(OLD, 6)), ..sent }).await.unwrap();
         for column in SealedColumn::ALL {
             let row = tx.sealed_otherwise(column, NEW, 0, 9).await.unwrap().pop().unwrap();
             let before = SealedRow { sealed: value(OLD, 200), ..row.clone() };

@@ -13,6 +13,7 @@ fn session(id: &str, user_id: Option<UserId>, expires_at: Timestamp) -> SessionR
         agent: Some("Firefox".to_owned()),
         created_at: NOW,
         expires_at,
+        last_used_at: None,
     }
 }
 
@@ -128,5 +129,50 @@ on_both_databases! {
         assert_eq!(tx.prune_flashes(at(999)).await.unwrap(), 0);
         assert_eq!(tx.prune_flashes(at(1000)).await.unwrap(), 1);
         assert_eq!(tx.flash("s1", NOW).await.unwrap(), None);
+    }
+
+    async fn a_users_sessions_are_listed_by_their_last_use(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        for (id, of, expiry) in [
+            ("s1", Some(user), 9000), ("s2", Some(user), 9000), ("s3", Some(user), 9000), ("over", Some(user), 50),
+            ("theirs", Some(other), 9000), ("nobodys", None, 9000),
+        ] {
+            tx.insert_session(&session(id, of, at(expiry))).await.unwrap();
+        }
+        tx.touch_session("s3", at(20)).await.unwrap();
+        tx.touch_session("s2", at(10)).await.unwrap();
+        // Saving leaves the last use as it is.
+        tx.save_session(&session("s3", Some(user), at(9000))).await.unwrap();
+        let listed = tx.sessions_of(user, at(50), 10).await.unwrap();
+        let listed: Vec<_> = listed.iter().map(|row| (row.id.as_str(), row.last_used_at)).collect();
+        assert_eq!(listed, [("s3", Some(at(20))), ("s2", Some(at(10))), ("s1", None)]);
+        assert_eq!(tx.sessions_of(user, at(50), 2).await.unwrap().len(), 2);
+        assert_eq!(tx.session("s2", NOW).await.unwrap().unwrap().last_used_at, Some(at(10)));
+    }
+
+    async fn ending_the_others_leaves_the_one_and_everybody_elses(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        for (id, of) in [("s1", Some(user)), ("s2", Some(user)), ("theirs", Some(other)), ("nobodys", None)] {
+            tx.insert_session(&session(id, of, at(9000))).await.unwrap();
+        }
+        assert_eq!(tx.end_other_sessions(user, "s1").await.unwrap(), 1);
+        assert_eq!(tx.end_other_sessions(user, "s1").await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        let left = raw_rows!(db, (String,), "select id from sessions order by id");
+        assert_eq!(left, ["nobodys", "s1", "theirs"].map(|id| (id.to_owned(),)));
+    }
+
+    async fn all_sessions_of_an_account_end_and_no_others(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        for (id, whose) in [("s1", Some(user)), ("s2", Some(user)), ("s3", Some(other)), ("s4", None)] {
+            assert!(tx.insert_session(&session(id, whose, at(1000))).await.unwrap());
+        }
+        assert_eq!(tx.end_sessions_of(user).await.unwrap(), 2);
+        for (id, is_there) in [("s1", false), ("s2", false), ("s3", true), ("s4", true)] {
+            assert_eq!(tx.session(id, NOW).await.unwrap().is_some(), is_there, "{id}");
+        }
     }
 }

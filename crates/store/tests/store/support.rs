@@ -48,6 +48,7 @@ pub fn account(email: &str) -> UserRow {
         callback_secret_previous: None,
         callback_secret_rotated: None,
         created_at: NOW,
+        email_confirmed_at: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the derived schemas can't say: patterns that agree with the rules of `reef_domain`, and strict objects.
 
+use reef_domain::error::ErrorCode;
+use reef_domain::wire::{ApiMode, ChannelType, DeliveryState, PaymentStatus, Provider, Scope, Status};
 use serde_json::{Value, json};
 
 /// A name after trimming has 1 to 100 characters and no control characters (`text::name`); around it may be white
@@ -47,6 +49,7 @@ pub(super) fn complete(document: &mut Value) {
     for (schema, field, pattern) in PATTERNS {
         schemas[schema]["properties"][field]["pattern"] = json!(pattern);
     }
+    describe_values(schemas);
     schemas["PurchaseResult"]["properties"]["checkoutUrl"]["format"] = json!("uri");
     // "At least one field is required."
     schemas["UpdateRequest"]["minProperties"] = json!(1);
@@ -76,4 +79,17 @@ pub(super) fn complete(document: &mut Value) {
             }
         }
     }
+}
+
+/// OpenAPI has no place for what each value of an enum means; readers of the extension show it beside the value.
+fn describe_values(schemas: &mut Value) {
+    macro_rules! describe {
+        ($($name:ident),+) => {$(
+            let meaning = |value: &$name| (value.as_str().to_owned(), json!(value.meaning()));
+            schemas[stringify!($name)]["x-enumDescriptions"] = $name::ALL.iter().map(meaning).collect();
+        )+};
+    }
+    describe!(ApiMode, ChannelType, DeliveryState, ErrorCode, PaymentStatus, Provider, Scope, Status);
+    let status = |code: &ErrorCode| (code.as_str().to_owned(), json!(code.http_status()));
+    schemas["ErrorCode"]["x-enumHttpStatus"] = ErrorCode::ALL.iter().map(status).collect();
 }

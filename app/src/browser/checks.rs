@@ -1,0 +1,95 @@
+//! Checks fields while they are filled in, with the very rules that the server has (`data-check` names the rule).
+//!
+//! Nobody is told off while typing for the first time: a field is judged when it is left, and from then on at once.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use leptos::task::spawn_local;
+use reef_domain::{Issue, text};
+use wasm_bindgen::JsValue;
+use web_sys::{Element, Event, HtmlInputElement, UrlSearchParams};
+
+use super::{dom, forms};
+
+/// The rule that is asked of the server: reading addresses as the server does is too heavy for the browser.
+const CALLBACK_URL: &str = "callback-url";
+/// How long to wait for the next letter before asking.
+const PAUSE: Duration = Duration::from_millis(300);
+
+thread_local! {
+    static CHANGES: Cell<u32> = const { Cell::new(0) };
+}
+
+pub(super) fn start() {
+    dom::listen("focusout", false, |event| judge(&event, true));
+    dom::listen("input", false, |event| judge(&event, false));
+}
+
+fn judge(event: &Event, is_left: bool) {
+    let Some(field) = dom::target::<HtmlInputElement>(event) else { return };
+    let Some(rule) = field.get_attribute("data-check") else { return };
+    let was_wrong = field.get_attribute("aria-invalid").as_deref() == Some("true");
+    if !is_left && !was_wrong {
+        return;
+    }
+    let described = field.get_attribute("aria-describedby").unwrap_or_default();
+    let places = described.split(' ').filter_map(|id| dom::document().get_element_by_id(id));
+    let Some(place) = places.into_iter().find(|place| place.has_attribute("data-issue")) else { return };
+    let value = field.value();
+    if rule == CALLBACK_URL && !value.is_empty() {
+        return ask_soon(field, place);
+    }
+    // What was left empty is told by the button, not by passing through.
+    let wrong = if value.is_empty() { None } else { check(&rule, &value) };
+    say(&field, &place, wrong.map(|issue| issue.message).as_deref());
+}
+
+fn say(field: &HtmlInputElement, place: &Element, words: Option<&str>) {
+    if let Some(form) = field.closest("form").ok().flatten() {
+        forms::mark(&form, place, words);
+    }
+}
+
+/// Asks the server of the field as it is after a pause.
+fn ask_soon(field: HtmlInputElement, place: Element) {
+    let change = CHANGES.get().wrapping_add(1);
+    CHANGES.set(change);
+    let ask = move || {
+        if CHANGES.get() == change {
+            spawn_local(ask(field, place));
+        }
+    };
+    leptos::prelude::set_timeout(ask, PAUSE);
+}
+
+/// What cannot be asked now is told by the button.
+async fn ask(field: HtmlInputElement, place: Element) {
+    let value = field.value();
+    let Ok(body) = callback_url_body(&value) else { return };
+    let Ok(answer) = forms::post("/_fn/check_callback_url", &body).await else { return };
+    let words = serde_json::from_str::<Option<String>>(&answer.text);
+    // The answer is about what was asked, not about what has been typed since.
+    if let Ok(words) = words
+        && field.value() == value
+    {
+        say(&field, &place, words.as_deref());
+    }
+}
+
+fn callback_url_body(value: &str) -> Result<String, JsValue> {
+    let pairs = UrlSearchParams::new()?;
+    pairs.append("callback_url", value);
+    Ok(pairs.to_string().as_string().unwrap_or_default())
+}
+
+fn check(rule: &str, value: &str) -> Option<Issue> {
+    match rule {
+        "name" => text::name("", value).err(),
+        "bot-token" => text::bot_token("", value.trim()).err(),
+        "model-key" => text::model_key("", value.trim()).err(),
+        "email" => text::email("", value).err(),
+        "password" => text::password("", value).err(),
+        _ => None,
+    }
+}

@@ -1,0 +1,40 @@
+//! Copies the code of a `[data-copy]` with its button.
+
+use leptos::task::spawn_local;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::Element;
+
+use super::dom;
+
+/// How long the button says that it was done, in milliseconds.
+const SAID_MS: u32 = 2000;
+
+pub(super) fn start() {
+    dom::listen("click", false, |event| {
+        let Some(button) =
+            dom::target::<Element>(&event).and_then(|at| at.closest("button.copy").ok().flatten())
+        else {
+            return;
+        };
+        let code = button.closest("[data-copy]").ok().flatten().and_then(|block| dom::first(&block, "code"));
+        if let Some(code) = code {
+            spawn_local(copy(button, code.text_content().unwrap_or_default()));
+        }
+    });
+}
+
+/// Browsers have a clipboard only on https and on the machine itself; elsewhere the text can be selected by hand.
+async fn copy(button: Element, text: String) {
+    let clipboard = dom::window().navigator().clipboard();
+    let done = if clipboard.is_undefined() {
+        false
+    } else {
+        JsFuture::from(clipboard.write_text(&text)).await.is_ok()
+    };
+    let before = button.text_content();
+    button.set_text_content(Some(if done { "Copied" } else { "Select and copy by hand" }));
+    leptos::prelude::set_timeout(
+        move || button.set_text_content(before.as_deref()),
+        std::time::Duration::from_millis(SAID_MS.into()),
+    );
+}

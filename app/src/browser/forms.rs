@@ -1,0 +1,267 @@
+//! Sends forms in the background, so that an error loses nothing that was typed: one handler for every `form[data-form]`.
+
+use leptos::task::spawn_local;
+use reef_domain::ErrorCode;
+use serde::Deserialize;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    Element, Event, FormData, Headers, HtmlElement, HtmlFormElement, RequestInit, Response, SubmitEvent,
+};
+use web_sys::{UrlSearchParams, console, js_sys::encode_uri_component};
+
+use super::{dom, findings};
+use crate::findings::Finding;
+
+/// The header with which leptos_axum marks an answer that leads elsewhere.
+const REDIRECT_HEADER: &str = "serverfnredirect";
+const UNREACHABLE: &str = "Reef cannot be reached. Check the connection and try again.";
+
+/// What a server function says when it refuses; the server's `AppError`.
+#[derive(Deserialize)]
+pub(super) struct Refusal {
+    #[serde(default)]
+    code: Option<ErrorCode>,
+    message: String,
+    #[serde(default)]
+    issues: Vec<reef_domain::Issue>,
+}
+
+impl Refusal {
+    fn saying(message: impl Into<String>) -> Self {
+        Self { code: None, message: message.into(), issues: Vec::new() }
+    }
+}
+
+/// What a server function says when it has done it.
+pub(super) struct Answer {
+    /// What it gave, as JSON.
+    pub(super) text: String,
+    /// Where it leads.
+    to: String,
+}
+
+pub(super) fn start() {
+    dom::listen("submit", false, |event| {
+        if let Some(form) = dom::target::<HtmlFormElement>(&event)
+            && form.has_attribute("data-form")
+        {
+            event.prevent_default();
+            submit(form, &event);
+        }
+    });
+    // A page that comes back from the browser's memory can be submitted again.
+    let shown = wasm_bindgen::closure::Closure::<dyn Fn()>::new(|| {
+        let root = dom::document().document_element();
+        for form in root.iter().flat_map(|root| dom::all(root, "form[aria-busy]")) {
+            set_busy(&form, None, false);
+        }
+    });
+    dom::window().set_onpageshow(Some(shown.into_js_value().unchecked_ref()));
+}
+
+fn submit(form: HtmlFormElement, event: &Event) {
+    if form.has_attribute("aria-busy") {
+        return;
+    }
+    let button = event.dyn_ref::<SubmitEvent>().and_then(SubmitEvent::submitter);
+    let Ok(body) = body_of(&form, button.as_ref()) else { return };
+    let path = button
+        .as_ref()
+        .and_then(|button| button.get_attribute("formaction"))
+        .or_else(|| form.get_attribute("action"))
+        .unwrap_or_default();
+    // A button may only ask what is to be said of the fields.
+    let asks = button.as_ref().is_some_and(|button| button.has_attribute("data-finds"));
+    set_busy(&form, button.as_ref(), true);
+    spawn_local(async move {
+        let refused = if asks {
+            try_out(&form, button.as_ref(), &path, &body).await.err()
+        } else {
+            leave(&path, &body).await.err()
+        };
+        if let Some(refusal) = refused {
+            set_busy(&form, button.as_ref(), false);
+            show(&form, refusal);
+        }
+    });
+}
+
+/// Posts a form and goes where it leads. It stays busy until the other page is there.
+async fn leave(path: &str, body: &str) -> Result<(), Refusal> {
+    let answer = post(path, body).await?;
+    go(&answer.to).map_err(|_| Refusal::saying("The browser does not leave this page."))
+}
+
+/// Posts a form to be tried, and shows what was found.
+async fn try_out(
+    form: &HtmlFormElement,
+    button: Option<&HtmlElement>,
+    path: &str,
+    body: &str,
+) -> Result<(), Refusal> {
+    findings::clear(form);
+    let answer = post(path, body).await?;
+    let found: Vec<Finding> = serde_json::from_str(&answer.text)
+        .map_err(|_| Refusal::saying("The server's answer cannot be read. Load the page again."))?;
+    set_busy(form, button, false);
+    clear(form);
+    findings::show(form, &found);
+    Ok(())
+}
+
+/// The fields as a plain form sends them, the pressed button's own among them.
+fn body_of(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Result<String, JsValue> {
+    let data = FormData::new_with_form(form)?;
+    let value =
+        button.and_then(|button| Some((button.get_attribute("name")?, button.get_attribute("value")?)));
+    if let Some((name, value)) = value {
+        data.append_with_str(&name, &value)?;
+    }
+    let pairs = UrlSearchParams::new_with_str_sequence_sequence(&data.into())?;
+    Ok(pairs.to_string().as_string().unwrap_or_default())
+}
+
+/// Posts a form. Gives the answer to a success.
+pub(super) async fn post(path: &str, body: &str) -> Result<Answer, Refusal> {
+    let response = send(path, body).await.map_err(|_| Refusal::saying(UNREACHABLE))?;
+    // Read to its end in any case: a browser counts an answer that was left half read as a failed request.
+    let text = text_of(&response).await;
+    if response.ok() {
+        return Ok(Answer { text, to: place_of(&response) });
+    }
+    Err(serde_json::from_str(&text).unwrap_or_else(|_| {
+        Refusal::saying(format!("The server answered {}. Reload the page and try again.", response.status()))
+    }))
+}
+
+/// Where a success leads.
+fn place_of(response: &Response) -> String {
+    let headers = response.headers();
+    let leads = headers.has(REDIRECT_HEADER).unwrap_or(false);
+    let to = headers.get("location").ok().flatten().filter(|_| leads);
+    // A success without a place to go to is this page anew.
+    to.unwrap_or_else(|| dom::window().location().href().unwrap_or_default())
+}
+
+async fn text_of(response: &Response) -> String {
+    match response.text() {
+        Ok(text) => JsFuture::from(text).await.ok().and_then(|text| text.as_string()).unwrap_or_default(),
+        Err(_) => String::new(),
+    }
+}
+
+async fn send(path: &str, body: &str) -> Result<Response, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("Accept", "application/json")?;
+    headers.set("Content-Type", "application/x-www-form-urlencoded")?;
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_headers(&headers);
+    init.set_body(&JsValue::from_str(body));
+    JsFuture::from(dom::window().fetch_with_str_and_init(path, &init)).await?.dyn_into()
+}
+
+/// Goes to a page; to this one if need be, as it is now.
+fn go(to: &str) -> Result<(), JsValue> {
+    let location = dom::window().location();
+    let before = location.href()?;
+    let here = before.split('#').next().unwrap_or_default();
+    let target = web_sys::Url::new_with_base(to, &before)?.href();
+    // The very same address would only scroll.
+    if target.split('#').next() == Some(here) { location.reload() } else { location.assign(&target) }
+}
+
+/// Shows that a form is under way: nothing in it can be pressed twice, and the pressed button says what happens.
+fn set_busy(form: &Element, button: Option<&HtmlElement>, busy: bool) {
+    let done =
+        if busy { form.set_attribute("aria-busy", "true") } else { form.remove_attribute("aria-busy") };
+    if done.is_err() {
+        console::error_1(&"a form cannot be marked".into());
+    }
+    for each in dom::all(form, "button") {
+        let Ok(each) = each.dyn_into::<web_sys::HtmlButtonElement>() else { continue };
+        each.set_disabled(busy);
+        let is_pressed = button.is_none_or(|button| button.is_same_node(Some(&each)));
+        let words = each.dataset().get(if busy { "busy" } else { "label" });
+        if let Some(words) = words.filter(|_| is_pressed) {
+            if busy && each.dataset().set("label", &each.text_content().unwrap_or_default()).is_err() {
+                continue;
+            }
+            each.set_text_content(Some(&words));
+        }
+    }
+}
+
+/// Says at each field, and above the form, what is wrong; the first wrong field gets the focus.
+fn show(form: &HtmlFormElement, refusal: Refusal) {
+    clear(form);
+    let mut above = vec![refusal.message];
+    let mut first_wrong: Option<HtmlElement> = None;
+    for issue in refusal.issues {
+        match dom::first(form, &format!("[data-issue~='{}']", issue.path)) {
+            Some(place) => {
+                let field = mark(form, &place, Some(&issue.message));
+                first_wrong = first_wrong.or(field);
+            }
+            None => above.push(issue.message),
+        }
+    }
+    if let Some(problem) = dom::first(form, "[data-problem]") {
+        for line in above {
+            add(&problem, "p", &line);
+        }
+        let asks_for_password = dom::first(form, "[type=password]").is_some();
+        if refusal.code == Some(ErrorCode::Unauthorized) && !asks_for_password {
+            lead_to_sign_in(&problem);
+        }
+        if first_wrong.is_none() {
+            problem.scroll_into_view();
+        }
+    }
+    if let Some(field) = first_wrong {
+        // A field that cannot take the focus is still marked.
+        let _ = field.focus();
+    }
+}
+
+/// Adds an element with words to a place.
+fn add(place: &Element, tag: &str, words: &str) -> Option<Element> {
+    let element = dom::document().create_element(tag).ok()?;
+    element.set_text_content(Some(words));
+    place.append_child(&element).ok()?;
+    Some(element)
+}
+
+/// The session has ended: signing in leads back to this page.
+fn lead_to_sign_in(place: &Element) {
+    let here = dom::window().location().pathname().unwrap_or_default();
+    let to = format!("/signin?next={}", encode_uri_component(&here));
+    let link = add(place, "p", "").and_then(|line| add(&line, "a", "Sign in"));
+    if link.is_none_or(|link| link.set_attribute("href", &to).is_err()) {
+        console::error_1(&"a link cannot be shown".into());
+    }
+}
+
+fn clear(form: &HtmlFormElement) {
+    for place in dom::all(form, "[data-issue]") {
+        mark(form, &place, None);
+    }
+    if let Some(problem) = dom::first(form, "[data-problem]") {
+        problem.set_text_content(None);
+    }
+}
+
+/// Writes at a field's place for issues what is wrong with it, or that nothing is. Gives the field.
+pub(super) fn mark(form: &Element, place: &Element, words: Option<&str>) -> Option<HtmlElement> {
+    place.set_text_content(words);
+    let field = dom::first(form, &format!("[aria-describedby~='{}']", place.id()))?;
+    let done = match words {
+        Some(_) => field.set_attribute("aria-invalid", "true"),
+        None => field.remove_attribute("aria-invalid"),
+    };
+    if done.is_err() {
+        console::error_1(&"a field cannot be marked".into());
+    }
+    field.dyn_into().ok()
+}

@@ -1,0 +1,145 @@
+//! Sends the requests of the API reference's forms (`form[data-try]`) to this server, with the reader's own key. The
+//! key stays in its field: nothing stores it, and it goes nowhere else.
+
+use leptos::task::spawn_local;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::js_sys::{Date, encode_uri_component};
+use web_sys::{
+    Element, Headers, HtmlButtonElement, HtmlFormElement, HtmlInputElement, HtmlSelectElement,
+    HtmlTextAreaElement, RequestInit, Response, UrlSearchParams,
+};
+
+use super::dom;
+
+const UNREACHABLE: &str = "Reef cannot be reached. Check the connection and try again.";
+
+pub(super) fn start() {
+    dom::listen("submit", false, |event| {
+        if let Some(form) = dom::target::<HtmlFormElement>(&event)
+            && form.has_attribute("data-try")
+        {
+            event.prevent_default();
+            spawn_local(run(form));
+        }
+    });
+}
+
+/// What came back.
+struct Answer {
+    status: u16,
+    phrase: String,
+    request_id: String,
+    took_ms: f64,
+    body: String,
+}
+
+async fn run(form: HtmlFormElement) {
+    let button = dom::first(&form, "button[type=submit]")
+        .and_then(|button| button.dyn_into::<HtmlButtonElement>().ok());
+    let busy = |is_busy| button.iter().for_each(|button| button.set_disabled(is_busy));
+    busy(true);
+    let answer = send(&form).await;
+    busy(false);
+    let Some(output) = dom::first(&form, "[data-output]") else { return };
+    if show(&output, answer.ok()).is_err() {
+        leptos::logging::error!("the answer cannot be shown");
+    }
+}
+
+async fn send(form: &HtmlFormElement) -> Result<Answer, JsValue> {
+    let (path, headers) = (path_of(form)?, Headers::new()?);
+    let init = RequestInit::new();
+    init.set_method(&form.get_attribute("data-method").unwrap_or_default());
+    for field in dom::all(form, "[data-in]") {
+        let value = value_of(&field);
+        let name = field.get_attribute("data-name").unwrap_or_default();
+        match field.get_attribute("data-in").as_deref() {
+            Some("key") => headers.set("X-API-Key", value.trim())?,
+            Some("header") if !value.is_empty() => headers.set(&name, &value)?,
+            Some("body") if !value.trim().is_empty() => {
+                headers.set("Content-Type", "application/json")?;
+                init.set_body(&JsValue::from_str(&value));
+            }
+            _ => {}
+        }
+    }
+    init.set_headers(&headers);
+    // No session opens the API, and none is shown to it.
+    init.set_credentials(web_sys::RequestCredentials::Omit);
+    let began = Date::now();
+    let response: Response =
+        JsFuture::from(dom::window().fetch_with_str_and_init(&path, &init)).await?.dyn_into()?;
+    let body = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
+    Ok(Answer {
+        status: response.status(),
+        phrase: response.status_text(),
+        request_id: response.headers().get("x-request-id")?.unwrap_or_default(),
+        took_ms: Date::now() - began,
+        body,
+    })
+}
+
+/// The path with its parameters filled in, and what is asked behind it.
+fn path_of(form: &HtmlFormElement) -> Result<String, JsValue> {
+    let mut path = form.get_attribute("data-path").unwrap_or_default();
+    let query = UrlSearchParams::new()?;
+    for field in dom::all(form, "[data-in]") {
+        let name = field.get_attribute("data-name").unwrap_or_default();
+        let value = value_of(&field);
+        match field.get_attribute("data-in").as_deref() {
+            Some("path") => {
+                let value = encode_uri_component(value.trim()).as_string().unwrap_or_default();
+                path = path.replace(&format!("{{{name}}}"), &value);
+            }
+            Some("query") if !value.is_empty() => query.append(&name, &value),
+            _ => {}
+        }
+    }
+    let query = query.to_string().as_string().unwrap_or_default();
+    Ok(if query.is_empty() { path } else { format!("{path}?{query}") })
+}
+
+fn value_of(field: &Element) -> String {
+    if let Some(input) = field.dyn_ref::<HtmlInputElement>() {
+        input.value()
+    } else if let Some(select) = field.dyn_ref::<HtmlSelectElement>() {
+        select.value()
+    } else {
+        field.dyn_ref::<HtmlTextAreaElement>().map(HtmlTextAreaElement::value).unwrap_or_default()
+    }
+}
+
+/// A line on how it went, and the body below it.
+fn show(output: &Element, answer: Option<Answer>) -> Result<(), JsValue> {
+    output.set_text_content(None);
+    let Some(answer) = answer else {
+        add(output, "p", UNREACHABLE)?;
+        return Ok(());
+    };
+    let Answer { status, phrase, request_id, took_ms, body } = answer;
+    add(output, "p", &format!("{status} {phrase} · {took_ms:.0} ms · request {request_id}"))?;
+    if body.is_empty() {
+        return Ok(());
+    }
+    let pretty = serde_json::from_str::<serde_json::Value>(&body).map_or(body, |json| format!("{json:#}"));
+    let block = add(output, "div", "")?;
+    block.set_class_name("code");
+    block.set_attribute("data-copy", "")?;
+    let pre = add(&block, "pre", "")?;
+    for (name, value) in [("tabindex", "0"), ("role", "group"), ("aria-label", "Answer")] {
+        pre.set_attribute(name, value)?;
+    }
+    add(&pre, "code", &pretty)?;
+    let copy = add(&block, "button", "Copy")?;
+    copy.set_class_name("copy quiet small");
+    copy.set_attribute("type", "button")
+}
+
+/// A new element at the end of another one.
+fn add(parent: &Element, name: &str, text: &str) -> Result<Element, JsValue> {
+    let element = dom::document().create_element(name)?;
+    element.set_text_content(Some(text));
+    parent.append_child(&element)?;
+    Ok(element)
+}

@@ -1,0 +1,81 @@
+//! What goes by mail: an address confirmed or changed, a new password. What a link leads to is a page with a button: the
+//! programs that look at mails before people do open links, too.
+
+use leptos::prelude::*;
+use reef_service::Services;
+
+use crate::error::AppError;
+use crate::secret::Secret;
+use crate::server::{answer, client_address, go, provided, signed_in};
+
+/// Sends the link that confirms one's own address again.
+#[server(prefix = "/_fn", endpoint = "resend_confirmation")]
+pub async fn resend_confirmation() -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        services.resend_confirmation(&caller).await?;
+        go("/settings?done=link_sent")
+    })
+    .await
+}
+
+/// Sends a link to the address that is to be one's own.
+#[server(prefix = "/_fn", endpoint = "change_email")]
+pub async fn change_email(
+    #[server(default)] email: String,
+    #[server(default)] password: Secret,
+) -> Result<(), AppError> {
+    answer(&[("email", &email)], async {
+        let (services, caller) = signed_in().await?;
+        services.request_email_change(&caller, &email, &password.expose().into()).await?;
+        go("/settings?done=change_sent")
+    })
+    .await
+}
+
+/// Confirms the address that the link was sent to.
+#[server(prefix = "/_fn", endpoint = "confirm_email")]
+pub async fn confirm_email(#[server(default)] token: Secret) -> Result<(), AppError> {
+    answer(&[], async {
+        let services: Services = provided()?;
+        services.confirm_email(&token.expose().into()).await?;
+        go("/confirm?done=email_confirmed")
+    })
+    .await
+}
+
+/// Changes an account's address to the one that the link was sent to.
+#[server(prefix = "/_fn", endpoint = "confirm_email_change")]
+pub async fn confirm_email_change(#[server(default)] token: Secret) -> Result<(), AppError> {
+    answer(&[], async {
+        let services: Services = provided()?;
+        services.confirm_email_change(&token.expose().into()).await?;
+        go("/confirm-change?done=email_changed")
+    })
+    .await
+}
+
+/// Sends a link to a new password, if there is an account with this address; the answer does not tell.
+#[server(prefix = "/_fn", endpoint = "forgot_password")]
+pub async fn forgot_password(#[server(default)] email: String) -> Result<(), AppError> {
+    answer(&[("email", &email)], async {
+        let services: Services = provided()?;
+        services.request_password_reset(&email, client_address()).await?;
+        go("/forgot?done=reset_sent")
+    })
+    .await
+}
+
+/// Replaces the password of the account that a link belongs to. Signing in goes the normal way afterwards.
+#[server(prefix = "/_fn", endpoint = "reset_password")]
+pub async fn reset_password(
+    #[server(default)] token: Secret,
+    #[server(default)] password: Secret,
+) -> Result<(), AppError> {
+    answer(&[], async {
+        let services: Services = provided()?;
+        services.reset_password(&token.expose().into(), &password.expose().into()).await?;
+        go("/signin?done=password_reset")
+    })
+    .await
+}

@@ -1,0 +1,138 @@
+//! What keeps an account its owner's: password, two-step sign-in, sessions, and its end.
+
+use leptos::prelude::*;
+use reef_domain::ErrorCode;
+use reef_service::Services;
+use reef_service::accounts::AccountDeletion;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::AppError;
+use crate::secret::Secret;
+use crate::server::{answer, client_address, go, keep_flash, own_session_row, signed_in};
+use crate::session::{session, sign_out_session};
+
+/// Under which name new recovery codes are handed to the page of settings; one a line.
+pub const RECOVERY_CODES: &str = "recovery_codes";
+
+/// Replaces the password; all other sessions end.
+#[server(prefix = "/_fn", endpoint = "change_password")]
+pub async fn change_password(
+    #[server(default)] current_password: Secret,
+    #[server(default)] new_password: Secret,
+) -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        let (current, new) = (current_password.expose().into(), new_password.expose().into());
+        let here = own_session_row().await?;
+        services.change_password(&caller, &here, &current, &new, client_address()).await?;
+        go("/settings?done=password_changed")
+    })
+    .await
+}
+
+/// Makes a secret for an authenticator app; a code has to confirm it.
+#[server(prefix = "/_fn", endpoint = "begin_totp")]
+pub async fn begin_totp() -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        services.begin_totp(&caller).await?;
+        go("/settings#two-step")
+    })
+    .await
+}
+
+/// Switches two-step sign-in on. The page that follows is the only one that shows the recovery codes.
+#[server(prefix = "/_fn", endpoint = "confirm_totp")]
+pub async fn confirm_totp(#[server(default)] code: Secret) -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        let codes = services.confirm_totp(&caller, &code.expose().into(), client_address()).await?;
+        hand_over(&services, &codes).await?;
+        go("/settings?done=totp_on")
+    })
+    .await
+}
+
+/// Switches two-step sign-in off.
+#[server(prefix = "/_fn", endpoint = "disable_totp")]
+pub async fn disable_totp(
+    #[server(default)] password: Secret,
+    #[server(default)] code: Secret,
+) -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        let (password, code) = (password.expose().into(), code.expose().into());
+        services.disable_totp(&caller, &password, &code, client_address()).await?;
+        go("/settings?done=totp_off")
+    })
+    .await
+}
+
+/// Replaces the recovery codes. The page that follows is the only one that shows them.
+#[server(prefix = "/_fn", endpoint = "new_recovery_codes")]
+pub async fn new_recovery_codes(#[server(default)] code: Secret) -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        let codes = services.new_recovery_codes(&caller, &code.expose().into(), client_address()).await?;
+        hand_over(&services, &codes).await?;
+        go("/settings?done=codes_new")
+    })
+    .await
+}
+
+/// Ends one session.
+#[server(prefix = "/_fn", endpoint = "revoke_session")]
+pub async fn revoke_session(handle: String) -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        services.revoke_session(&caller, &handle).await?;
+        go("/settings?done=session_ended")
+    })
+    .await
+}
+
+/// Ends all sessions but this one.
+#[server(prefix = "/_fn", endpoint = "revoke_other_sessions")]
+pub async fn revoke_other_sessions() -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        services.revoke_other_sessions(&caller, &own_session_row().await?).await?;
+        go("/settings?done=sessions_ended")
+    })
+    .await
+}
+
+/// Deletes the account with everything in it.
+#[server(prefix = "/_fn", endpoint = "delete_account")]
+pub async fn delete_account(
+    #[server(default)] password: Secret,
+    #[server(default)] code: Secret,
+) -> Result<(), AppError> {
+    answer(&[], async {
+        let (services, caller) = signed_in().await?;
+        let code = (!code.expose().trim().is_empty()).then(|| SecretString::from(code.expose()));
+        let (password, from) = (password.expose().into(), client_address());
+        match services.delete_account(&caller, &password, code.as_ref(), from).await? {
+            AccountDeletion::WorkerRemains { name } => Err(worker_remains(&name)),
+            AccountDeletion::Done => {
+                sign_out_session(&session().await?).await?;
+                go("/goodbye")
+            }
+        }
+    })
+    .await
+}
+
+fn worker_remains(name: &str) -> AppError {
+    let message = format!(
+        "The worker of “{name}” could not be removed, so it and your account are still there. Assistants before it \
+         are deleted. Try again in a moment: it goes on from here."
+    );
+    AppError::new(ErrorCode::WorkerDeleteFailed, message)
+}
+
+/// Keeps recovery codes for the page that shows them.
+async fn hand_over(services: &Services, codes: &[SecretString]) -> Result<(), AppError> {
+    let codes: Vec<&str> = codes.iter().map(ExposeSecret::expose_secret).collect();
+    keep_flash(services, RECOVERY_CODES, &codes.join("\n").into()).await
+}

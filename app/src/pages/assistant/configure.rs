@@ -1,0 +1,178 @@
+//! What is set, and changing it: one form, whether the assistant runs or not.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use reef_domain::actions::{Action, refusal_of};
+use reef_domain::billing;
+use reef_domain::catalog::Catalog;
+use reef_domain::wire::{ApiMode, AssistantRecord, Status};
+use reef_service::assistants::KeptSecret;
+
+use super::Shown;
+use crate::components::field::TextField;
+use crate::components::form::{Form, PostForm, Problem};
+use crate::components::model::ModelField;
+use crate::functions::assistants::{Change, Update};
+use crate::text;
+
+const FIELDS: &[&str] =
+    &["name", "modelId", "modelProvider", "modelApiKey", "telegramBotToken", "callbackUrl"];
+
+/// What is set now, secrets by mark and age alone; and the form that changes it.
+pub(super) fn section(shown: &Shown) -> AnyView {
+    let record = &shown.details.record;
+    if matches!(record.status, Status::PendingPayment | Status::Purchased) {
+        return ().into_any();
+    }
+    view! {
+        <section class="card" aria-labelledby="configuration">
+            <h2 id="configuration">"Configuration"</h2>
+            {facts(shown)}
+            {editing(record, &shown.catalog)}
+        </section>
+    }
+    .into_any()
+}
+
+fn facts(shown: &Shown) -> AnyView {
+    let record = &shown.details.record;
+    let model = match (record.model_provider, &record.model_id) {
+        (Some(provider), Some(model)) => format!("{model} ({})", text::provider(provider)),
+        _ => "not chosen yet".to_owned(),
+    };
+    let byok = record.api_mode == ApiMode::Byok;
+    view! {
+        <dl class="facts">
+            <dt>"Model"</dt>
+            <dd>{model}</dd>
+            {byok.then(|| view! {
+                <dt>"Model key"</dt>
+                <dd>{kept(shown.details.model_key.as_ref())}</dd>
+            })}
+            <dt>"Bot token"</dt>
+            <dd>{kept(shown.details.bot_token.as_ref())}</dd>
+            <dt>"Worker"</dt>
+            <dd>
+                {match (&record.worker_url, &record.worker_name) {
+                    (Some(url), Some(name)) => view! { <a href=url.clone()>{name.clone()}</a> }.into_any(),
+                    (_, Some(name)) => view! { {name.clone()} ", not running" }.into_any(),
+                    _ => "none yet".into_any(),
+                }}
+            </dd>
+            <dt>"Id"</dt>
+            <dd><code>{record.id.clone()}</code></dd>
+        </dl>
+    }
+    .into_any()
+}
+
+/// What may be shown of a secret: a mark that is the same for the same secret, and since when it is kept.
+fn kept(secret: Option<&KeptSecret>) -> String {
+    let Some(secret) = secret else { return "none kept".to_owned() };
+    let mark = secret.mark.as_ref().map(|mark| format!("fingerprint {mark}, ")).unwrap_or_default();
+    match secret.since {
+        Some(since) => format!("kept encrypted, {mark}set on {}", billing::day(since)),
+        None => format!("kept encrypted, {mark}set before this was noted"),
+    }
+}
+
+fn editing(record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyView {
+    let may_save = refusal_of(record, Action::Edit).is_none();
+    let may_deploy = refusal_of(record, Action::Change).is_none();
+    if !may_save && !may_deploy {
+        let refusal = refusal_of(record, Action::Edit);
+        return view! {
+            <div class="action">
+                <button type="button" class="quiet" disabled aria-describedby="why-not-edit">"Edit"</button>
+                {refusal.map(|refusal| view! { <p class="hint" id="why-not-edit">{refusal.why} " " {refusal.instead}</p> })}
+            </div>
+        }
+        .into_any();
+    }
+    let (form, save) = (Form::of::<Change>("edit", FIELDS), Form::of::<Update>("edit", FIELDS));
+    // The form's own action is what its first button does.
+    let form = if may_deploy && !save.has_failed() { form } else { save };
+    let fields = fields(form, record, catalog);
+    let buttons = buttons(record, may_save, may_deploy);
+    let is_open = form.has_failed() || record.status == Status::Failed;
+    view! {
+        <details id="edit" open=is_open>
+            <summary>"Edit"</summary>
+            <PostForm form>
+                <Problem form/>
+                {fields}
+                {buttons}
+            </PostForm>
+        </details>
+    }
+    .into_any()
+}
+
+fn fields(form: Form, record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyView {
+    let byok = record.api_mode == ApiMode::Byok;
+    view! {
+        <input type="hidden" name="id" value=record.id.clone()/>
+        <TextField form name="name" path=&["name"] label="Name" value=record.name.clone() check="name"/>
+        <ModelField form record=record.clone() catalog=catalog.clone()/>
+        {byok.then(|| view! {
+            <TextField
+                form
+                name="model_api_key"
+                path=&["modelApiKey"]
+                label="New model API key"
+                kind="password"
+                hint="Left empty, the present one stays. Another provider needs its own."
+                check="model-key"
+                optional=true
+            />
+        })}
+        <TextField
+            form
+            name="telegram_bot_token"
+            path=&["telegramBotToken"]
+            label="New Telegram bot token"
+            kind="password"
+            hint="Left empty, the present one stays."
+            check="bot-token"
+            optional=true
+        />
+        <TextField
+            form
+            name="callback_url"
+            path=&["callbackUrl"]
+            label="Callback URL"
+            value=record.user_callback_url.clone().unwrap_or_default()
+            hint="Your own server is told there when the status changes: https only. Emptied, nobody is told any more."
+            optional=true
+        />
+    }
+    .into_any()
+}
+
+fn buttons(record: &AssistantRecord, may_save: bool, may_deploy: bool) -> AnyView {
+    let runs = record.status == Status::Active;
+    let (change, save) = (action_of::<Change>(), action_of::<Update>());
+    let costs = billing::consequence(record, Action::Change);
+    let label = if runs { "Stop, save and redeploy" } else { "Save and redeploy" };
+    view! {
+        {runs.then(|| view! {
+            <p class="hint">
+                "It is stopped, changed and started again: its bot is silent for a few seconds. " {costs}
+            </p>
+        })}
+        <div class="actions">
+            {may_deploy.then(|| view! {
+                <button type="submit" formaction=change data-busy="Saving and redeploying…">{label}</button>
+            })}
+            {may_save.then(|| view! {
+                <button type="submit" class="quiet" formaction=save data-busy="Saving…">"Only save"</button>
+            })}
+        </div>
+    }
+    .into_any()
+}
+
+fn action_of<S: server_fn::ServerFn>() -> &'static str {
+    S::PATH
+}

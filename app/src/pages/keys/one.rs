@@ -1,0 +1,140 @@
+//! One key: what it may do, and the last requests that came with it.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use reef_domain::Timestamp;
+use reef_service::api_keys::{ApiKey, KeyRequest, REQUESTS_KEPT};
+
+use super::actions::KeyActions;
+use super::{badge, curl, reach, scopes};
+use crate::components::code::CodeBlock;
+use crate::components::page::{Head, drawn_or_failure};
+use crate::components::small::{When, WhenOr};
+use crate::error::AppError;
+use crate::server::signed_in;
+
+struct Shown {
+    key: ApiKey,
+    requests: Vec<KeyRequest>,
+    public_url: String,
+    now: Timestamp,
+}
+
+/// The page.
+#[component]
+pub(crate) fn KeyPage() -> impl IntoView {
+    let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
+    drawn_or_failure(async move { Ok(page(load(&id).await?)) })
+}
+
+async fn load(id: &str) -> Result<Shown, AppError> {
+    let (services, caller) = signed_in().await?;
+    Ok(Shown {
+        key: services.api_key(&caller, id).await?,
+        requests: services.requests_of_api_key(&caller, id).await?,
+        public_url: services.config().public_url.clone(),
+        now: services.now(),
+    })
+}
+
+fn page(Shown { key, requests, public_url, now }: Shown) -> AnyView {
+    let (name, state) = (key.name.clone(), key.state(now));
+    let facts = facts(&key, now);
+    let asked = if requests.is_empty() { empty(&key, &public_url) } else { table(requests) };
+    view! {
+        <Head title=name.clone() description="One API key and what it has asked for."/>
+        <p class="crumbs"><a href="/keys">"API keys"</a></p>
+        <div class="page-head">
+            <h1>{name}</h1>
+            <KeyActions key_of=key state/>
+        </div>
+        {facts}
+        <section aria-labelledby="requests">
+            <div class="page-head">
+                <h2 id="requests">"Last requests"</h2>
+                <a class="button quiet small" href="">"Refresh"</a>
+            </div>
+            {asked}
+        </section>
+    }
+    .into_any()
+}
+
+fn facts(key: &ApiKey, now: Timestamp) -> AnyView {
+    let replaced = key.replaced_by.map(|by| {
+        view! { <dt>"Replaced by"</dt> <dd><a href=format!("/keys/{by}")>"the key made in its place"</a></dd> }
+    });
+    let revoked = key.revoked_at.map(|at| view! { <dt>"Revoked"</dt> <dd><When at/></dd> });
+    view! {
+        <section class="card" aria-label="About this key">
+            <dl class="facts">
+                <dt>"Key"</dt>
+                <dd><code>{key.prefix.clone()} "…"</code></dd>
+                <dt>"It may"</dt>
+                <dd>{scopes(key)}</dd>
+                <dt>"It reaches"</dt>
+                <dd>{reach(key)}</dd>
+                <dt>"Created"</dt>
+                <dd><When at=key.created_at/></dd>
+                <dt>"Expires"</dt>
+                <dd><WhenOr at=key.expires_at or="never"/> " " {badge(key.state(now))}</dd>
+                <dt>"Last used"</dt>
+                <dd><WhenOr at=key.last_used_at or="never"/></dd>
+                {replaced}
+                {revoked}
+                <dt>"Id"</dt>
+                <dd><code>{key.id.to_string()}</code></dd>
+            </dl>
+        </section>
+    }
+    .into_any()
+}
+
+fn empty(key: &ApiKey, public_url: &str) -> AnyView {
+    view! {
+        <div class="empty">
+            <h3>"Nothing was asked with this key yet"</h3>
+            <p>{format!("Each request shows up here within a second; the newest {REQUESTS_KEPT} are kept.")}</p>
+        </div>
+        <p>"A first one, with your key put in:"</p>
+        <CodeBlock label="A first request" code=curl(public_url, "$REEF_KEY", key.read)/>
+    }
+    .into_any()
+}
+
+fn table(requests: Vec<KeyRequest>) -> AnyView {
+    view! {
+        <p class="hint">{format!("The newest {REQUESTS_KEPT} are kept, without their bodies.")}</p>
+        <table class="cards requests">
+            <thead>
+                <tr>
+                    <th scope="col">"Request"</th>
+                    <th scope="col">"Status"</th>
+                    <th scope="col">"Time"</th>
+                    <th scope="col">"Took"</th>
+                    <th scope="col">"Request id"</th>
+                </tr>
+            </thead>
+            <tbody>{requests.into_iter().map(row).collect_view()}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+fn row(request: KeyRequest) -> AnyView {
+    let class = match request.status {
+        0..400 => "badge good",
+        400..500 => "badge warn",
+        _ => "badge bad",
+    };
+    view! {
+        <tr>
+            <th scope="row"><code>{request.method} " " {request.path}</code></th>
+            <td data-label="Status"><span class=class>{request.status}</span></td>
+            <td data-label="Time"><When at=request.answered_at seconds=true/></td>
+            <td data-label="Took">{request.duration_ms} "\u{a0}ms"</td>
+            <td data-label="Request id"><code class="id">{request.request_id}</code></td>
+        </tr>
+    }
+    .into_any()
+}

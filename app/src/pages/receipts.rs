@@ -1,0 +1,138 @@
+//! `/receipts` and `/receipts/{id}`: what was done when an assistant was deleted.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use reef_domain::billing;
+use reef_service::assistants::{End, Receipt, SubscriptionEnd};
+
+use crate::components::page::{Head, drawn_or_failure};
+use crate::components::small::When;
+use crate::server::signed_in;
+
+/// All that are kept, newest first.
+#[component]
+pub(crate) fn ReceiptsPage() -> impl IntoView {
+    view! {
+        <Head title="Receipts" description="What became of the assistants that you have deleted."/>
+        {drawn_or_failure(async {
+            let (services, caller) = signed_in().await?;
+            Ok(list(services.receipts(&caller).await?))
+        })}
+    }
+}
+
+/// One of them.
+#[component]
+pub(crate) fn ReceiptPage() -> impl IntoView {
+    let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
+    view! {
+        <Head title="Receipt" description="What became of an assistant that was deleted."/>
+        {drawn_or_failure(async move {
+            let (services, caller) = signed_in().await?;
+            Ok(one(services.receipt(&caller, &id).await?))
+        })}
+    }
+}
+
+fn list(receipts: Vec<Receipt>) -> AnyView {
+    if receipts.is_empty() {
+        return view! {
+            <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
+            <h1>"Receipts"</h1>
+            <div class="empty">
+                <h2>"No receipts"</h2>
+                <p>"Whoever deletes an assistant finds here for 90 days what became of its worker, secrets and subscription."</p>
+            </div>
+        }
+        .into_any();
+    }
+    let row = |receipt: Receipt| {
+        view! {
+            <tr>
+                <th scope="row"><a href=format!("/receipts/{}", receipt.id)>{receipt.name.clone()}</a></th>
+                <td data-label="Deleted"><When at=receipt.deleted_at/></td>
+                <td data-label="Subscription">{subscription(&receipt.subscription)}</td>
+            </tr>
+        }
+    };
+    view! {
+        <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
+        <h1>"Receipts"</h1>
+        <table class="cards">
+            <thead>
+                <tr><th scope="col">"Name"</th><th scope="col">"Deleted"</th><th scope="col">"Subscription"</th></tr>
+            </thead>
+            <tbody>{receipts.into_iter().map(row).collect_view()}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+fn one(receipt: Receipt) -> AnyView {
+    let under_way = is_under_way(&receipt);
+    let managed_key = receipt
+        .managed_key
+        .map(|end| view! { <dt>"Managed model key"</dt> <dd>{ended(end, "deleted at OpenRouter")}</dd> });
+    let besides = (!receipt.besides.is_empty()).then(|| {
+        let ends: Vec<String> = receipt.besides.iter().map(|end| ended(*end, "ended")).collect();
+        view! { <dt>"Paid besides"</dt> <dd>{ends.join("; ")}</dd> }
+    });
+    view! {
+        <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href="/receipts">"Receipts"</a></p>
+        <h1>{receipt.name.clone()} " is deleted"</h1>
+        <div class="card" role="status">
+            <dl class="facts">
+                <dt>"Deleted"</dt>
+                <dd><When at=receipt.deleted_at/></dd>
+                <dt>"Worker"</dt>
+                <dd>{receipt.worker_name.clone().map_or_else(|| "there never was one".to_owned(), |name| format!("{name} is gone"))}</dd>
+                <dt>"Bot token"</dt>
+                <dd>{destroyed(receipt.had_bot_token)}</dd>
+                <dt>"Model key"</dt>
+                <dd>{destroyed(receipt.had_model_key)}</dd>
+                {managed_key}
+                <dt>"Conversations"</dt>
+                <dd>"destroyed"</dd>
+                <dt>"Subscription"</dt>
+                <dd>{subscription(&receipt.subscription)}</dd>
+                {besides}
+                <dt>"Id"</dt>
+                <dd><code>{receipt.id.clone()}</code></dd>
+            </dl>
+        </div>
+        {under_way.then(|| view! {
+            <p class="notice">
+                "Reef goes on asking until the end is confirmed; nothing is left for you to do. " <a href="">"Look again"</a>
+            </p>
+        })}
+        <p class="hint">{format!("This receipt is kept until {}.", billing::day(receipt.kept_until))}</p>
+        <p><a class="button quiet" href="/assistants">"To your assistants"</a></p>
+    }
+    .into_any()
+}
+
+fn is_under_way(receipt: &Receipt) -> bool {
+    let subscription = receipt.subscription == SubscriptionEnd::Revoked(End::UnderWay);
+    let others = receipt.besides.iter().chain(receipt.managed_key.iter());
+    subscription || others.into_iter().any(|end| *end == End::UnderWay)
+}
+
+const fn destroyed(was_there: bool) -> &'static str {
+    if was_there { "destroyed" } else { "there was none" }
+}
+
+fn ended(end: End, word: &str) -> String {
+    match end {
+        End::UnderWay => "its end is asked for and not confirmed yet".to_owned(),
+        End::Confirmed(None) => word.to_owned(),
+        End::Confirmed(Some(at)) => format!("{word} on {}", billing::day(at)),
+    }
+}
+
+fn subscription(end: &SubscriptionEnd) -> String {
+    match end {
+        SubscriptionEnd::NeverWas => "there never was one; nothing was charged".to_owned(),
+        SubscriptionEnd::HadEnded => "had ended before".to_owned(),
+        SubscriptionEnd::Revoked(end) => ended(*end, "revoked"),
+    }
+}

@@ -1,0 +1,76 @@
+//! Where somebody is signed in.
+
+use leptos::prelude::*;
+use reef_service::accounts::SessionView;
+
+use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::small::When;
+use crate::functions::settings::{RevokeOtherSessions, RevokeSession};
+
+/// All sessions, this one marked.
+pub(super) fn section(sessions: &[SessionView]) -> AnyView {
+    let one = Form::of::<RevokeSession>("session", &[]);
+    let has_others = sessions.iter().any(|session| !session.is_current);
+    view! {
+        <section class="card" aria-labelledby="sessions">
+            <h2 id="sessions">"Sessions"</h2>
+            <p>"Where you are signed in. Is there one you do not know? Sign it out and change your password."</p>
+            <table class="cards">
+                <thead>
+                    <tr>
+                        <th scope="col">"Device"</th>
+                        <th scope="col">"Address"</th>
+                        <th scope="col">"Signed in"</th>
+                        <th scope="col">"Last used"</th>
+                        <td></td>
+                    </tr>
+                </thead>
+                <tbody>{sessions.iter().map(|session| row(session, one)).collect_view()}</tbody>
+            </table>
+            {has_others.then(all_others)}
+        </section>
+    }
+    .into_any()
+}
+
+fn row(session: &SessionView, form: Form) -> AnyView {
+    let address = session.address.clone().unwrap_or_else(|| "unknown".to_owned());
+    let last = if session.is_current {
+        view! { <span class="badge good">"this session"</span> }.into_any()
+    } else {
+        sign_out(session, form)
+    };
+    view! {
+        <tr>
+            <th scope="row">{session.agent.clone()}</th>
+            <td data-label="Address">{address}</td>
+            <td data-label="Signed in"><When at=session.created_at/></td>
+            <td data-label="Last used"><When at=session.last_used_at/></td>
+            <td>{last}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+fn sign_out(session: &SessionView, form: Form) -> AnyView {
+    let (handle, spoken) = (session.handle.clone(), format!("Sign out {}", session.agent));
+    view! {
+        <PostForm form class="inline">
+            <Problem form/>
+            <input type="hidden" name="handle" value=handle/>
+            <Submit label="Sign out" busy="Signing out…" class="quiet small" spoken=spoken/>
+        </PostForm>
+    }
+    .into_any()
+}
+
+fn all_others() -> AnyView {
+    let form = Form::of::<RevokeOtherSessions>("other-sessions", &[]);
+    view! {
+        <PostForm form>
+            <Problem form/>
+            <Submit label="Sign out all others" busy="Signing out…" class="quiet"/>
+        </PostForm>
+    }
+    .into_any()
+}

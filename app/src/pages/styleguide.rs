@@ -1,0 +1,223 @@
+//! `/styleguide`: every component in every state, to look at while styling. Only where the sandbox is: in development.
+
+use leptos::prelude::*;
+use reef_domain::wire::Status;
+
+use crate::components::code::{CodeBlock, Copyable};
+use crate::components::dialog::Dialog;
+use crate::components::page::Head;
+use crate::components::small::StatusBadge;
+use crate::pages::not_found::NotFoundPage;
+use crate::secret::Secret;
+use crate::server::SiteInfo;
+
+const STATES: [Status; 6] = [
+    Status::PendingPayment,
+    Status::Purchased,
+    Status::Deploying,
+    Status::Active,
+    Status::Failed,
+    Status::Stopped,
+];
+const COLOURS: [&str; 10] =
+    ["ink", "ink-soft", "ground", "surface", "sunken", "line", "accent", "good", "warn", "bad"];
+
+/// The page.
+#[component]
+pub(crate) fn StyleguidePage() -> impl IntoView {
+    if !use_context::<SiteInfo>().is_some_and(|site| site.sandbox) {
+        return view! { <NotFoundPage/> }.into_any();
+    }
+    view! {
+        <Head title="Style guide" description="Every component of this site in every state."/>
+        <h1>"Style guide"</h1>
+        <p>"Every component in every state. Sizes, colours, distances and movement are in style/tokens.css."</p>
+        <Type/>
+        <Colours/>
+        <Buttons/>
+        <Fields/>
+        <Says/>
+        <Lists/>
+        <Surfaces/>
+    }
+    .into_any()
+}
+
+#[component]
+fn Type() -> impl IntoView {
+    view! {
+        <section aria-labelledby="type">
+            <h2 id="type">"Type"</h2>
+            <h3>"A heading of the third level"</h3>
+            <p>
+                "Running text with a " <a href="#type">"link"</a> ", " <code>"code"</code> " and "
+                <strong>"weight"</strong> ". It is never wider than is easy to read, and lines end where the eye finds the next one."
+            </p>
+            <p class="hint">"A hint, smaller and softer."</p>
+            <p>"AVeryLongNameWithoutAnySpaceThatSomebodyGaveToTheirAssistantBecauseNothingForbidsItAndItMustNotBreakThePage"</p>
+        </section>
+    }
+}
+
+#[component]
+fn Colours() -> impl IntoView {
+    let swatch = |name: &'static str| view! { <li><span class=format!("swatch {name}")></span> {name}</li> };
+    view! {
+        <section aria-labelledby="colours">
+            <h2 id="colours">"Colours"</h2>
+            <ul class="swatches">{COLOURS.into_iter().map(swatch).collect_view()}</ul>
+        </section>
+    }
+}
+
+#[component]
+fn Buttons() -> impl IntoView {
+    view! {
+        <section aria-labelledby="buttons">
+            <h2 id="buttons">"Buttons"</h2>
+            <p class="actions">
+                <button type="button">"Primary"</button>
+                <button type="button" class="quiet">"Quiet"</button>
+                <button type="button" class="danger">"Danger"</button>
+                <button type="button" class="danger quiet">"Quiet danger"</button>
+                <a class="button" href="#buttons">"A link"</a>
+            </p>
+            <p class="actions">
+                <button type="button" class="small">"Small"</button>
+                <button type="button" class="small quiet">"Small and quiet"</button>
+                <button type="button" disabled>"Not now"</button>
+                <button type="button" class="quiet" disabled>"Not now"</button>
+            </p>
+            <div class="action">
+                <button type="button" disabled aria-describedby="why-not">"Redeploy"</button>
+                <p class="hint" id="why-not">"It is being deployed already. Wait until it is active or has failed."</p>
+            </div>
+            <Dialog id="example" button="Open a dialog" class="quiet" title="Delete this assistant?">
+                <p>"What will happen, money first. Then the button that does it."</p>
+                <button type="button" class="danger">"Delete it for good"</button>
+            </Dialog>
+        </section>
+    }
+}
+
+#[component]
+fn Fields() -> impl IntoView {
+    view! {
+        <section aria-labelledby="fields">
+            <h2 id="fields">"Fields"</h2>
+            <form>
+                <div role="alert" class="problem"><p>"This does not fit yet. See what is marked."</p></div>
+                <div class="field">
+                    <label for="sg-name">"Name"</label>
+                    <input id="sg-name" value="Coral" aria-describedby="sg-name-hint"/>
+                    <p class="hint" id="sg-name-hint">"What you call it."</p>
+                </div>
+                <div class="field">
+                    <label for="sg-token">"Telegram bot token" <span class="optional">" (optional)"</span></label>
+                    <input id="sg-token" value="nonsense" aria-invalid="true" aria-describedby="sg-token-issue"/>
+                    <p class="issue" id="sg-token-issue">"A bot token has no spaces."</p>
+                </div>
+                <div class="field">
+                    <label for="sg-key">"Model API key"</label>
+                    <input id="sg-key" type="password" autocomplete="off" aria-describedby="sg-key-finding"/>
+                    <p class="finding good" id="sg-key-finding">"The model answers: “Hello!”"</p>
+                </div>
+                <div class="field">
+                    <label for="sg-model">"Model"</label>
+                    <select id="sg-model"><option>"Claude Sonnet"</option><option>"Claude Opus"</option></select>
+                </div>
+                <fieldset class="field">
+                    <legend>"It may"</legend>
+                    <div class="choice"><input type="checkbox" id="sg-read" checked/><label for="sg-read">"read"</label></div>
+                    <div class="choice"><input type="checkbox" id="sg-write"/><label for="sg-write">"write"</label></div>
+                </fieldset>
+                <div class="field">
+                    <label for="sg-off">"Not to be changed"</label>
+                    <input id="sg-off" value="as it is" disabled/>
+                </div>
+                <button type="button" disabled>"Saving…"</button>
+            </form>
+        </section>
+    }
+}
+
+#[component]
+fn Says() -> impl IntoView {
+    let badge = |status| view! { <StatusBadge status/> " " };
+    view! {
+        <section aria-labelledby="says">
+            <h2 id="says">"Statuses and notices"</h2>
+            <p>{STATES.into_iter().map(badge).collect_view()}</p>
+            <p class="toast">"Saved. Redeploy to put it to work."</p>
+            <p class="notice">"Something worth knowing."</p>
+            <p class="notice good">"It went well."</p>
+            <p class="notice warn">"The payment is overdue. The assistant still runs."</p>
+            <p class="notice bad">"The worker could not be started."</p>
+        </section>
+    }
+}
+
+#[component]
+fn Lists() -> impl IntoView {
+    view! {
+        <section aria-labelledby="lists">
+            <h2 id="lists">"Tables, timelines, steps"</h2>
+            <table class="cards">
+                <caption class="visually-hidden">"Two assistants"</caption>
+                <thead><tr><th scope="col">"Name"</th><th scope="col">"Status"</th><th scope="col">"Mode"</th></tr></thead>
+                <tbody>
+                    <tr>
+                        <th scope="row"><a href="#lists">"Coral"</a></th>
+                        <td data-label="Status"><StatusBadge status=Status::Active/></td>
+                        <td data-label="Mode">"managed"</td>
+                    </tr>
+                    <tr>
+                        <th scope="row"><a href="#lists">"Pearl, which has a long name that wraps"</a></th>
+                        <td data-label="Status"><StatusBadge status=Status::Failed/></td>
+                        <td data-label="Mode">"your own model key"</td>
+                    </tr>
+                </tbody>
+            </table>
+            <div class="split">
+                <ol class="steps" aria-label="Steps">
+                    <li class="done">"Bot token tried"</li>
+                    <li class="done">"Model tried"</li>
+                    <li class="now">"Starting the worker…"</li>
+                    <li class="todo">"Connecting the bot"</li>
+                    <li class="failed">"A step that failed"</li>
+                </ol>
+                <ol class="timeline" aria-label="Timeline">
+                    <li><StatusBadge status=Status::Active/> " " <time>"2026-11-28 14:53 UTC"</time></li>
+                    <li>
+                        <StatusBadge status=Status::Failed/> " " <time>"2026-11-28 14:52 UTC"</time>
+                        <p class="hint">"Telegram refuses the bot token."</p>
+                    </li>
+                </ol>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn Surfaces() -> impl IntoView {
+    view! {
+        <section aria-labelledby="surfaces">
+            <h2 id="surfaces">"Surfaces"</h2>
+            <div class="cards-grid">
+                <div class="card"><h3>"A card"</h3><p>"With something on it."</p></div>
+                <div class="card">
+                    <dl class="facts"><dt>"Mode"</dt><dd>"managed"</dd><dt>"Model"</dt><dd>"claude-sonnet-5-5"</dd></dl>
+                </div>
+                <div class="card" role="status" aria-label="Loading"><div class="skeleton"></div></div>
+            </div>
+            <h3>"Code and secrets"</h3>
+            <CodeBlock label="An example" code="curl -H 'X-API-Key: …' https://reef.example/api/v1/me"/>
+            <Copyable label="A secret" secret=Secret::from("whsec_example".to_owned())/>
+            <div class="empty">
+                <h3>"Nothing here yet"</h3>
+                <p>"What it is for, and how it begins."</p>
+                <p><a class="button" href="#surfaces">"Begin"</a></p>
+            </div>
+        </section>
+    }
+}

@@ -1,0 +1,82 @@
+//! The guides: written by hand, with what the document knows filled in.
+
+use crate::block::Block;
+use crate::document::Document;
+use crate::page::Draft;
+use crate::{parse, reference, schema, tables};
+
+/// The group of the navigation that they are.
+const GROUP: &str = "Guides";
+
+/// A guide's page and its text.
+struct Guide {
+    slug: &'static str,
+    /// As the navigation calls it.
+    label: &'static str,
+    text: &'static str,
+}
+
+const GUIDES: [Guide; 8] = [
+    Guide { slug: "", label: "Overview", text: include_str!("../guides/overview.md") },
+    Guide { slug: "quick-start", label: "Quick start", text: include_str!("../guides/quick-start.md") },
+    Guide { slug: "callbacks", label: "Callbacks", text: include_str!("../guides/callbacks.md") },
+    Guide { slug: "errors", label: "Errors", text: include_str!("../guides/errors.md") },
+    Guide { slug: "idempotency", label: "Idempotency", text: include_str!("../guides/idempotency.md") },
+    Guide { slug: "limits", label: "Limits", text: include_str!("../guides/limits.md") },
+    Guide { slug: "paging", label: "Paging and caching", text: include_str!("../guides/paging.md") },
+    Guide { slug: "events", label: "Live events", text: include_str!("../guides/events.md") },
+];
+
+/// Code that guides show and tests run.
+const FILES: [(&str, &str); 3] = [
+    ("{{file verify.py}}", include_str!("../guides/verify.py")),
+    ("{{file verify.mjs}}", include_str!("../guides/verify.mjs")),
+    ("{{file verify.rs}}", include_str!("../guides/verify.rs")),
+];
+
+/// Every guide, in the order of the navigation.
+pub(crate) fn all(document: &Document<'_>) -> Vec<Draft> {
+    GUIDES.iter().map(|guide| draft(*document, guide)).collect()
+}
+
+fn draft(document: Document<'_>, guide: &Guide) -> Draft {
+    let mut text = guide.text.replace("{{url}}", document.public_url);
+    for (name, content) in FILES {
+        text = text.replace(name, content.trim_end());
+    }
+    let parsed = parse::guide(&text, &|name, argument| insert(document, name, argument));
+    Draft {
+        slug: guide.slug.to_owned(),
+        title: parsed.title,
+        label: guide.label.to_owned(),
+        lead: parsed.lead,
+        group: GROUP.to_owned(),
+        method: None,
+        blocks: parsed.blocks,
+    }
+}
+
+/// What `{{name argument}}` stands for.
+fn insert(document: Document<'_>, name: &str, argument: &str) -> Vec<Block> {
+    match name {
+        "codes" => vec![tables::codes(document)],
+        "values" => vec![tables::values(document, argument)],
+        "fields" => {
+            vec![tables::answered("Fields", schema::fields(document, document.schema(argument)))]
+        }
+        "sample" => {
+            let operation = document.operation(argument);
+            operation.map(|operation| reference::sample(document, operation)).into_iter().collect()
+        }
+        "endpoints" => endpoints(document),
+        // A name that nothing stands for is a mistake of the guide's, which a test finds.
+        _ => vec![Block::Note(format!("{{{{{name} {argument}}}}}"))],
+    }
+}
+
+fn endpoints(document: Document<'_>) -> Vec<Block> {
+    let of_tag = |(tag, words): (&str, &str)| {
+        [crate::block::heading(3, tag), Block::Paragraph(words.to_owned()), tables::endpoints(document, tag)]
+    };
+    document.tags().into_iter().flat_map(of_tag).collect()
+}

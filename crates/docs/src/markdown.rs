@@ -1,0 +1,105 @@
+//! Blocks as Markdown. Links lead to the Markdown of other pages, with the server before them.
+
+use crate::block::{Block, Code, Table};
+use crate::inline::{self, Span};
+
+/// A whole page, ending with a line break.
+pub(crate) fn page(title: &str, lead: &str, blocks: &[Block], public_url: &str) -> String {
+    let mut text = format!("# {}\n\n{}\n", spans(title, public_url), spans(lead, public_url));
+    for block in blocks {
+        if let Some(written) = write(block, public_url) {
+            text.push('\n');
+            text.push_str(written.trim_end_matches('\n'));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn write(block: &Block, url: &str) -> Option<String> {
+    Some(match block {
+        Block::Heading { level, text, .. } => {
+            format!("{} {}", "#".repeat(usize::from(*level)), spans(text, url))
+        }
+        Block::Paragraph(text) => spans(text, url),
+        Block::Note(text) => format!("> {}", spans(text, url)),
+        Block::List { is_ordered, items } => list(*is_ordered, items, url),
+        Block::Table(table) => write_table(table, url),
+        Block::Code(one) => code(one),
+        Block::Tabs { codes, .. } => codes.iter().map(code).collect::<Vec<_>>().join("\n"),
+        Block::Endpoint { method, url } => format!("`{method} {url}`"),
+        // A form is for browsers; the code above it says the same.
+        Block::Trial(_) => return None,
+    })
+}
+
+fn list(is_ordered: bool, items: &[String], url: &str) -> String {
+    let lines = items.iter().enumerate().map(|(at, item)| {
+        let mark = if is_ordered { format!("{}.", at + 1) } else { "-".to_owned() };
+        format!("{mark} {}", spans(item, url))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn write_table(table: &Table, url: &str) -> String {
+    let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+    let head = line(table.head.clone());
+    let rule = line(table.head.iter().map(|_| "---".to_owned()).collect());
+    let cell = |text: &String| spans(text, url).replace('|', "\\|");
+    let rows = table.rows.iter().map(|row| line(row.iter().map(cell).collect()));
+    [head, rule].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+}
+
+/// A fence longer than any run of backticks in the code.
+fn code(code: &Code) -> String {
+    let mut fence = "```".to_owned();
+    while code.text.contains(&fence) {
+        fence.push('`');
+    }
+    format!("{fence}{}\n{}\n{fence}\n", code.language, code.text.trim_end_matches('\n'))
+}
+
+fn spans(text: &str, public_url: &str) -> String {
+    let pieces = inline::spans(text).into_iter().map(|span| match span {
+        // In HTML it would be a tag.
+        Span::Text(text) => text.replace('<', "\\<"),
+        Span::Code(text) => format!("`{text}`"),
+        Span::Strong(text) => format!("**{text}**"),
+        Span::Link { text, href } => format!("[{text}]({})", target(href, public_url)),
+    });
+    pieces.collect()
+}
+
+fn target(href: &str, public_url: &str) -> String {
+    if !href.starts_with('/') {
+        return href.to_owned();
+    }
+    let (path, anchor) = href.split_once('#').map_or((href, None), |(path, anchor)| (path, Some(anchor)));
+    let twin = if path == "/docs" || path.starts_with("/docs/") { ".md" } else { "" };
+    let anchor = anchor.map(|anchor| format!("#{anchor}")).unwrap_or_default();
+    format!("{public_url}{path}{twin}{anchor}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_to_markdown_and_cells_stay_cells() {
+        let table = Table {
+            caption: "Things".to_owned(),
+            head: vec!["Name".to_owned(), "What".to_owned()],
+            rows: vec![vec!["`a`".to_owned(), "x | <b> [y](/docs/errors#codes)".to_owned()]],
+        };
+        let text = page("T", "See [keys](/keys).", &[Block::Table(table)], "https://reef.test");
+        let expected = "# T\n\nSee [keys](https://reef.test/keys).\n\n| Name | What |\n| --- | --- |\n\
+                        | `a` | x \\| \\<b> [y](https://reef.test/docs/errors.md#codes) |\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_fence_is_longer_than_what_it_holds() {
+        let one = Code { language: "md".to_owned(), text: "```\n".to_owned() };
+        assert_eq!(code(&one), "````md\n```\n````\n");
+    }
+}

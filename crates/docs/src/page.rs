@@ -1,0 +1,105 @@
+//! A page, first as blocks, then drawn.
+
+use crate::block::Block;
+use crate::{html, inline, markdown};
+
+/// The longest description that search engines show whole.
+const DESCRIPTION_MAX: usize = 155;
+
+/// A page of the reference.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Such as `/docs` or `/docs/quick-start`; the Markdown is at the same path with `.md`.
+    pub path: String,
+    /// Its title and only heading of level 1.
+    pub title: String,
+    /// A sentence on it, for search engines.
+    pub description: String,
+    /// The content as an HTML fragment, beginning with its `<h1>`.
+    pub html: String,
+    /// The content as Markdown.
+    pub markdown: String,
+    /// Its headings of level 2.
+    pub toc: Vec<TocEntry>,
+    /// What it is made of.
+    pub blocks: Vec<Block>,
+}
+
+/// A heading that a table of contents leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TocEntry {
+    /// The anchor, without `#`.
+    pub id: String,
+    /// Its words, without markup.
+    pub text: String,
+}
+
+/// A page before it is drawn.
+pub(crate) struct Draft {
+    /// The last segment of its path; empty for the first page.
+    pub(crate) slug: String,
+    pub(crate) title: String,
+    /// As the navigation calls it.
+    pub(crate) label: String,
+    /// The first paragraph, with markup.
+    pub(crate) lead: String,
+    /// The group of the navigation.
+    pub(crate) group: String,
+    /// In capitals, on an endpoint's page.
+    pub(crate) method: Option<String>,
+    pub(crate) blocks: Vec<Block>,
+}
+
+impl Draft {
+    pub(crate) fn path(&self) -> String {
+        if self.slug.is_empty() { "/docs".to_owned() } else { format!("/docs/{}", self.slug) }
+    }
+
+    pub(crate) fn drawn(self, public_url: &str) -> Page {
+        let toc = self.blocks.iter().filter_map(|block| match block {
+            Block::Heading { level: 2, id, text } => {
+                Some(TocEntry { id: id.clone(), text: inline::plain(text) })
+            }
+            _ => None,
+        });
+        Page {
+            path: self.path(),
+            description: shortened(&inline::plain(&self.lead)),
+            html: html::page(&self.title, &self.lead, &self.blocks),
+            markdown: markdown::page(&self.title, &self.lead, &self.blocks, public_url),
+            toc: toc.collect(),
+            title: self.title,
+            blocks: self.blocks,
+        }
+    }
+}
+
+/// As much as fits, ending with a whole word.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= DESCRIPTION_MAX {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    for word in text.split(' ') {
+        if short.chars().count() + word.chars().count() + 2 > DESCRIPTION_MAX {
+            break;
+        }
+        if !short.is_empty() {
+            short.push(' ');
+        }
+        short.push_str(word);
+    }
+    format!("{}…", short.trim_end_matches([',', ';', ':', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_end_with_a_whole_word() {
+        assert_eq!(shortened("Short."), "Short.");
+        let long = shortened(&"word ".repeat(60));
+        assert!(long.ends_with("word…") && long.chars().count() <= DESCRIPTION_MAX, "{long}");
+    }
+}

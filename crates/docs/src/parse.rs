@@ -1,0 +1,149 @@
+//! The Markdown of the guides: headings, paragraphs, lists, tables, quotes (notes) and fenced code.
+//!
+//! Fences in a row become tabs, and a line `{{name argument}}` stands for something of the document.
+
+use crate::block::{Block, Code, Table, heading};
+
+/// A guide's title, its first paragraph, and the rest.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) title: String,
+    pub(crate) lead: String,
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// Reads a guide. `insert` gives what `{{name argument}}` stands for.
+pub(crate) fn guide(text: &str, insert: &dyn Fn(&str, &str) -> Vec<Block>) -> Parsed {
+    let mut chunks = chunks(text).into_iter();
+    let title = chunks.next().unwrap_or_default().trim_start_matches("# ").to_owned();
+    let lead = joined(&chunks.next().unwrap_or_default());
+    let mut blocks: Vec<Block> = Vec::new();
+    for chunk in chunks {
+        if let Some(directive) = chunk.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
+            let (name, argument) = directive.split_once(' ').unwrap_or((directive, ""));
+            blocks.extend(insert(name, argument));
+        } else {
+            add(block(&chunk), &mut blocks);
+        }
+    }
+    Parsed { title, lead, blocks }
+}
+
+/// A code after another code is a tab beside it.
+fn add(block: Block, blocks: &mut Vec<Block>) {
+    let Block::Code(code) = block else { return blocks.push(block) };
+    match blocks.pop() {
+        Some(Block::Tabs { label, mut codes }) => {
+            codes.push(code);
+            blocks.push(Block::Tabs { label, codes });
+        }
+        Some(Block::Code(before)) => {
+            let label = last_heading(blocks).unwrap_or("Example").to_owned();
+            blocks.push(Block::Tabs { label, codes: vec![before, code] });
+        }
+        other => blocks.extend(other.into_iter().chain([Block::Code(code)])),
+    }
+}
+
+fn last_heading(blocks: &[Block]) -> Option<&str> {
+    blocks.iter().rev().find_map(|block| match block {
+        Block::Heading { text, .. } => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+/// The text between empty lines; a fence is one whatever is in it.
+fn chunks(text: &str) -> Vec<String> {
+    let mut chunks: Vec<String> = Vec::new();
+    let (mut is_open, mut is_fenced) = (false, false);
+    for line in text.lines() {
+        if line.is_empty() && !is_fenced {
+            is_open = false;
+            continue;
+        }
+        match chunks.last_mut().filter(|_| is_open) {
+            Some(chunk) => {
+                chunk.push('\n');
+                chunk.push_str(line);
+            }
+            None => chunks.push(line.to_owned()),
+        }
+        is_open = true;
+        if line.starts_with("```") {
+            is_fenced = !is_fenced;
+        }
+    }
+    chunks
+}
+
+fn block(chunk: &str) -> Block {
+    if let Some(text) = chunk.strip_prefix("### ") {
+        heading(3, text)
+    } else if let Some(text) = chunk.strip_prefix("## ") {
+        heading(2, text)
+    } else if let Some(text) = chunk.strip_prefix("> ") {
+        Block::Note(joined(&text.replace("\n> ", "\n")))
+    } else if let Some(fenced) = chunk.strip_prefix("```") {
+        let (language, code) = fenced.split_once('\n').unwrap_or((fenced, ""));
+        let text = code.strip_suffix("```").unwrap_or(code).trim_end();
+        Block::Code(Code { language: language.to_owned(), text: text.to_owned() })
+    } else if chunk.starts_with("| ") {
+        table(chunk)
+    } else if chunk.starts_with("- ") {
+        Block::List { is_ordered: false, items: items(chunk, "- ") }
+    } else if chunk.starts_with("1. ") {
+        Block::List { is_ordered: true, items: items(chunk, "1. ") }
+    } else {
+        Block::Paragraph(joined(chunk))
+    }
+}
+
+/// Entries begin with the mark (an ordered one with `1.` each) and go on in the lines below.
+fn items(chunk: &str, mark: &str) -> Vec<String> {
+    let marked = format!("\n{chunk}");
+    let separator = format!("\n{mark}");
+    marked.split(separator.as_str()).skip(1).map(joined).collect()
+}
+
+/// The first line is the head, the second a rule, and the caption the first column's name.
+fn table(chunk: &str) -> Block {
+    let cells = |line: &str| -> Vec<String> {
+        let inner = line.trim_start_matches('|').trim_end_matches('|');
+        inner.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let mut lines = chunk.lines();
+    let head: Vec<String> = lines.next().map(cells).unwrap_or_default();
+    let rows = lines.skip(1).map(cells).collect();
+    Block::Table(Table { caption: head.join(", "), head, rows })
+}
+
+fn joined(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guide_becomes_blocks() {
+        let text = "# Title\n\nLead\nline.\n\n## Part\n\n- a\n  b\n- c\n\n```sh\nx\n\ny\n```\n\n```python\nz\n```\n\n\
+                    | A | B |\n| --- | --- |\n| 1 | 2 |\n\n> Note\n> well.\n\n{{part Of it}}\n";
+        let parsed = guide(text, &|name, argument| vec![Block::Paragraph(format!("{name}={argument}"))]);
+        assert_eq!((parsed.title.as_str(), parsed.lead.as_str()), ("Title", "Lead line."));
+        let code = |language: &str, text: &str| Code { language: language.to_owned(), text: text.to_owned() };
+        let expected = [
+            Block::Heading { level: 2, id: "part".to_owned(), text: "Part".to_owned() },
+            Block::List { is_ordered: false, items: vec!["a b".to_owned(), "c".to_owned()] },
+            Block::Tabs { label: "Part".to_owned(), codes: vec![code("sh", "x\n\ny"), code("python", "z")] },
+            Block::Table(Table {
+                caption: "A, B".to_owned(),
+                head: vec!["A".to_owned(), "B".to_owned()],
+                rows: vec![vec!["1".to_owned(), "2".to_owned()]],
+            }),
+            Block::Note("Note well.".to_owned()),
+            Block::Paragraph("part=Of it".to_owned()),
+        ];
+        assert_eq!(parsed.blocks, expected);
+    }
+}

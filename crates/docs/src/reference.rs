@@ -1,0 +1,190 @@
+//! A page for every operation of the document.
+
+use serde_json::Value;
+
+use crate::block::{self, Block, Code, heading, paragraph};
+use crate::document::{Document, Operation, text};
+use crate::page::Draft;
+use crate::samples::{self, Request};
+use crate::trial::{Input, Trial};
+use crate::{schema, tables};
+
+/// The pages of all operations, by tag.
+pub(crate) fn all(document: &Document<'_>) -> Vec<Draft> {
+    let operations = document.operations();
+    let of_tag =
+        |tag: &str| operations.iter().filter(move |operation| operation.tag() == tag).collect::<Vec<_>>();
+    document.tags().into_iter().flat_map(|(tag, _)| of_tag(tag)).map(|one| draft(*document, *one)).collect()
+}
+
+/// The last segment of an operation's page, such as `get-assistant`.
+pub(crate) fn slug(operation: Operation<'_>) -> String {
+    let mut spaced = String::new();
+    for char in operation.id().chars() {
+        if char.is_ascii_uppercase() {
+            spaced.push(' ');
+        }
+        spaced.push(char);
+    }
+    block::slug(&spaced)
+}
+
+fn draft(document: Document<'_>, operation: Operation<'_>) -> Draft {
+    let method = operation.method.to_uppercase();
+    let mut blocks = vec![Block::Endpoint {
+        method: method.clone(),
+        url: format!("{}{}", document.public_url, operation.path),
+    }];
+    blocks.extend(manners(operation));
+    blocks.push(heading(2, "Request"));
+    blocks.push(sample(document, operation));
+    blocks.extend(parts(document, operation));
+    blocks.extend(answer(document, operation));
+    blocks.push(heading(2, "Errors"));
+    blocks.push(paragraph("The envelope, and what `details` holds, is on [Errors](/docs/errors)."));
+    blocks.push(tables::errors(operation.errors()));
+    blocks.push(heading(2, "Try it"));
+    blocks.push(paragraph("With your own key, against your own data, on this server."));
+    blocks.push(Block::Trial(trial(document, operation)));
+    Draft {
+        slug: slug(operation),
+        title: operation.summary().to_owned(),
+        label: operation.summary().to_owned(),
+        lead: operation.description(),
+        group: operation.tag().to_owned(),
+        method: Some(method),
+        blocks,
+    }
+}
+
+/// Who may ask, and how it may be repeated.
+fn manners(operation: Operation<'_>) -> Vec<Block> {
+    let mut items = vec![match operation.scope() {
+        Some(scope) => format!("The key in `X-API-Key` needs the scope `{scope}`."),
+        None => "Any live key in `X-API-Key` will do.".to_owned(),
+    }];
+    let takes_key = operation.errors().iter().any(|case| case.code == "IDEMPOTENCY_KEY_REUSED");
+    if takes_key {
+        items.push("Takes an `Idempotency-Key`: see [Idempotency](/docs/idempotency).".to_owned());
+    }
+    let has_tag = operation.success().is_some_and(|(_, answer)| answer["headers"]["ETag"].is_object());
+    if has_tag {
+        items.push("Answers with an `ETag`: see [Paging and conditional requests](/docs/paging).".to_owned());
+    }
+    vec![Block::List { is_ordered: false, items }]
+}
+
+/// Example requests in every language.
+pub(crate) fn sample(document: Document<'_>, operation: Operation<'_>) -> Block {
+    let request = Request {
+        method: operation.method.to_uppercase(),
+        url: format!("{}{}", document.public_url, filled_path(document, operation)),
+        body: operation.body_example().cloned(),
+    };
+    Block::Tabs { label: operation.summary().to_owned(), codes: samples::all(&request) }
+}
+
+/// The path with the document's example ids in it.
+fn filled_path(document: Document<'_>, operation: Operation<'_>) -> String {
+    let parameters = operation.parameters("path");
+    parameters.iter().fold(operation.path.to_owned(), |path, parameter| {
+        let name = text(&parameter["name"]);
+        // An id that no answer shows by this name is that of what is answered.
+        let example = document.example_of(name).or_else(|| document.example_of("id")).map_or(name, text);
+        path.replace(&format!("{{{name}}}"), example)
+    })
+}
+
+/// Everything that is sent.
+fn parts(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (place, title) in
+        [("path", "Path parameters"), ("query", "Query parameters"), ("header", "Header parameters")]
+    {
+        let parameters = operation.parameters(place);
+        if !parameters.is_empty() {
+            blocks.push(heading(3, title));
+            blocks.push(tables::parameters(document, title, &parameters));
+        }
+    }
+    let Some(body) = operation.body() else { return blocks };
+    let schema = &body["content"]["application/json"]["schema"];
+    blocks.push(heading(3, "Body"));
+    let needed = if body["required"] == true { "" } else { " It may be left out." };
+    let words = text(&document.resolved(schema)["description"]);
+    blocks.push(paragraph(format!("A JSON object, with these keys and no others. {words}{needed}")));
+    blocks.push(tables::sent("Body", schema::fields(document, schema)));
+    blocks
+}
+
+/// The answer when all goes well.
+fn answer(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
+    let mut blocks = vec![heading(2, "Answer")];
+    for (status, answer) in operation.answers().filter(|(status, _)| status.starts_with(['2', '3'])) {
+        blocks.push(paragraph(format!("**{status}** {}", text(&answer["description"]))));
+        let content = &answer["content"];
+        let other: Vec<&String> =
+            content.as_object().into_iter().flat_map(serde_json::Map::keys).skip(1).collect();
+        if let [kind] = other.as_slice() {
+            blocks.push(paragraph(format!(
+                "With `Accept: {kind}` it is a stream: see [Live events](/docs/events)."
+            )));
+        }
+        let json = &content["application/json"];
+        if json.is_object() {
+            blocks.push(Block::Code(Code { language: "json".to_owned(), text: pretty(&json["example"]) }));
+            blocks.push(heading(3, "Fields"));
+            blocks.push(tables::answered("Fields of the answer", schema::fields(document, &json["schema"])));
+            blocks.push(heading(3, "Headers"));
+            blocks.push(tables::headers(document, answer));
+        }
+    }
+    blocks
+}
+
+fn trial(document: Document<'_>, operation: Operation<'_>) -> Trial {
+    let of_place = |place: &'static str| {
+        operation.parameters(place).into_iter().map(move |parameter| input(document, place, parameter))
+    };
+    let warning = operation
+        .is_change()
+        .then(|| format!("**This really happens**, to your own data: {}", operation.description()));
+    Trial {
+        method: operation.method.to_uppercase(),
+        path: operation.path.to_owned(),
+        inputs: ["path", "query", "header"].into_iter().flat_map(of_place).collect(),
+        body: operation.body_example().map(pretty),
+        is_body_required: operation.body().is_some_and(|body| body["required"] == true),
+        warning,
+    }
+}
+
+fn input(document: Document<'_>, place: &'static str, parameter: &Value) -> Input {
+    let schema = document.resolved(&parameter["schema"]);
+    let values = schema["enum"].as_array().into_iter().flatten();
+    Input {
+        place,
+        name: text(&parameter["name"]).to_owned(),
+        is_required: parameter["required"] == true,
+        hint: tables::parameter_description(document, parameter),
+        values: values.map(|value| text(value).to_owned()).collect(),
+    }
+}
+
+/// JSON over several lines.
+pub(crate) fn pretty(value: &Value) -> String {
+    format!("{value:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn slugs_follow_from_ids() {
+        let value = json!({"operationId": "getAssistantStatus"});
+        assert_eq!(slug(Operation { method: "get", path: "/", value: &value }), "get-assistant-status");
+    }
+}

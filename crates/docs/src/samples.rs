@@ -1,0 +1,116 @@
+//! An example request in curl, Python, JavaScript and Rust. Values are written as literals of each language, so that
+//! no text of the document can end a string early.
+
+mod curl;
+mod javascript;
+mod python;
+mod rust;
+
+use serde_json::Value;
+
+use crate::block::Code;
+
+/// What is asked.
+pub(crate) struct Request {
+    /// In capitals.
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) body: Option<Value>,
+}
+
+/// The request in every language.
+pub(crate) fn all(request: &Request) -> Vec<Code> {
+    let texts = [
+        ("sh", curl::write(request)),
+        ("python", python::write(request)),
+        ("javascript", javascript::write(request)),
+        ("rust", rust::write(request)),
+    ];
+    texts.into_iter().map(|(language, text)| Code { language: language.to_owned(), text }).collect()
+}
+
+/// How a language writes values.
+struct Literals {
+    null: &'static str,
+    yes: &'static str,
+    no: &'static str,
+    string: fn(&str) -> String,
+}
+
+impl Literals {
+    /// A value over several lines, four spaces a level; the lines after the first begin at `depth`.
+    fn write(&self, value: &Value, depth: usize) -> String {
+        match value {
+            Value::Null => self.null.to_owned(),
+            Value::Bool(true) => self.yes.to_owned(),
+            Value::Bool(false) => self.no.to_owned(),
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => (self.string)(text),
+            Value::Array(items) => {
+                self.lines(('[', ']'), items.iter().map(|item| self.write(item, depth + 1)), depth)
+            }
+            Value::Object(object) => {
+                let entry = |(key, value): (&String, &Value)| {
+                    format!("{}: {}", (self.string)(key), self.write(value, depth + 1))
+                };
+                self.lines(('{', '}'), object.iter().map(entry), depth)
+            }
+        }
+    }
+
+    fn lines(
+        &self,
+        (open, close): (char, char),
+        items: impl Iterator<Item = String>,
+        depth: usize,
+    ) -> String {
+        let indent = "    ".repeat(depth + 1);
+        let lines: String = items.map(|item| format!("{indent}{item},\n")).collect();
+        if lines.is_empty() {
+            return format!("{open}{close}");
+        }
+        format!("{open}\n{lines}{}{close}", "    ".repeat(depth))
+    }
+}
+
+/// A string as JSON writes it: in Python and JavaScript it is the same string.
+fn json_string(text: &str) -> String {
+    Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(body: Option<Value>) -> Request {
+        let url = "https://reef.test/api/v1/it's/\"x\"".to_owned();
+        Request { method: "PATCH".to_owned(), url, body }
+    }
+
+    #[test]
+    fn no_text_ends_a_string_early() {
+        let codes =
+            all(&request(Some(json!({"a": "it's \"b\" \\ $c `d`", "e": null, "f": true, "g": [], "h": {}}))));
+        let text = |at: usize| codes[at].text.as_str();
+        assert!(text(0).contains(r#""it'\''s \"b\" \\ $c `d`""#), "{}", text(0));
+        assert!(text(0).contains(r#"'https://reef.test/api/v1/it'\''s/"x"'"#), "{}", text(0));
+        for at in 1..4 {
+            assert!(text(at).contains(r#""it's \"b\" \\ $c `d`""#), "{}", text(at));
+            assert!(text(at).contains(r#""https://reef.test/api/v1/it's/\"x\"""#), "{}", text(at));
+        }
+        assert!(
+            text(1).contains("\"e\": None,\n        \"f\": True,\n        \"g\": [],\n        \"h\": {},")
+        );
+    }
+
+    #[test]
+    fn without_a_body_none_is_sent() {
+        for code in all(&request(None)) {
+            for word in ["Content-Type", "json=", ".json(&", "stringify", "-d "] {
+                assert!(!code.text.contains(word), "{word}: {}", code.text);
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! For a shell, with curl.
+
+use super::Request;
+use crate::reference::pretty;
+
+pub(super) fn write(request: &Request) -> String {
+    let method = if request.method == "GET" { String::new() } else { format!("-X {} ", request.method) };
+    let mut lines = vec![
+        format!("curl {method}{}", quoted(&request.url)),
+        "  -H \"X-API-Key: $REEF_API_KEY\"".to_owned(),
+    ];
+    if let Some(body) = &request.body {
+        lines.push("  -H \"Content-Type: application/json\"".to_owned());
+        lines.push(format!("  -d {}", quoted(&pretty(body))));
+    }
+    lines.join(" \\\n")
+}
+
+/// Quoted for a shell: nothing inside is expanded.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

@@ -1,0 +1,172 @@
+//! Schemas as lists of fields that people read.
+
+use serde_json::Value;
+
+use crate::document::{Document, entries, text};
+
+/// How deep fields within fields are followed.
+const DEPTH_MAX: usize = 6;
+
+/// One field, with its path from the top.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Field {
+    /// Such as `data[].id`.
+    pub(crate) path: String,
+    /// Such as `string or null`.
+    pub(crate) kind: String,
+    pub(crate) is_required: bool,
+    /// What it means, which values it takes, and its limits.
+    pub(crate) description: String,
+}
+
+/// Every field of a schema, outer ones before inner ones.
+pub(crate) fn fields(document: Document<'_>, schema: &Value) -> Vec<Field> {
+    let mut found = Vec::new();
+    collect(document, schema, "", 0, &mut found);
+    found
+}
+
+fn collect(document: Document<'_>, schema: &Value, prefix: &str, depth: usize, found: &mut Vec<Field>) {
+    if depth == DEPTH_MAX {
+        return;
+    }
+    let schema = resolved(document, schema);
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().map(text).collect();
+    for (name, property) in entries(&schema["properties"]) {
+        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        found.push(Field {
+            kind: kind(document, property),
+            is_required: required.contains(&name.as_str()),
+            description: description(document, property),
+            path: path.clone(),
+        });
+        let inner = resolved(document, property);
+        let is_list = inner["type"] == "array";
+        let (inner, path) = if is_list { (&inner["items"], format!("{path}[]")) } else { (inner, path) };
+        collect(document, inner, &path, depth + 1, found);
+    }
+}
+
+/// The schema behind references and "or null".
+fn resolved<'v>(document: Document<'v>, schema: &'v Value) -> &'v Value {
+    document.resolved(or_null(schema).unwrap_or(schema))
+}
+
+/// The one choice of two that is not null.
+fn or_null(schema: &Value) -> Option<&Value> {
+    let choices = schema["oneOf"].as_array()?;
+    choices.iter().find(|choice| choice["type"] != "null")
+}
+
+fn is_nullable(schema: &Value) -> bool {
+    let has_null =
+        |types: &Value| types.as_array().is_some_and(|types| types.iter().any(|one| one == "null"));
+    let is_choice = schema["oneOf"].as_array().is_some_and(|all| all.iter().any(|one| one["type"] == "null"));
+    is_choice || has_null(&schema["type"])
+}
+
+/// The type in words.
+pub(crate) fn kind(document: Document<'_>, schema: &Value) -> String {
+    let inner = resolved(document, schema);
+    let name = match &inner["type"] {
+        Value::Array(types) => types.iter().map(text).find(|name| *name != "null").unwrap_or("any"),
+        other => other.as_str().unwrap_or("any"),
+    };
+    let mut words = match (name, inner["format"].as_str()) {
+        ("array", _) => format!("array of {}", plural(&kind(document, &inner["items"]))),
+        ("string", _) if inner["enum"].is_array() => "enum".to_owned(),
+        ("string", Some("date-time")) => "time".to_owned(),
+        ("string", Some("uuid")) => "UUID".to_owned(),
+        ("string", Some("uri")) => "URL".to_owned(),
+        _ => name.to_owned(),
+    };
+    if is_nullable(schema) {
+        words.push_str(" or null");
+    }
+    words
+}
+
+fn plural(kind: &str) -> String {
+    format!("{kind}s")
+}
+
+/// What a field or parameter means, the values it takes and its limits.
+pub(crate) fn description(document: Document<'_>, schema: &Value) -> String {
+    let mut parts = Vec::new();
+    let own = [&schema["description"], &or_null(schema).unwrap_or(schema)["description"]];
+    if let Some(words) = own.into_iter().find_map(Value::as_str) {
+        parts.push(words.replace('\n', " "));
+    }
+    let said = parts.join(" ");
+    // Some descriptions say it themselves.
+    parts.extend(
+        rules(document, schema).into_iter().filter(|rule| !said.contains(rule.trim_end_matches('.'))),
+    );
+    parts.join(" ")
+}
+
+/// The values a schema takes and its limits, in sentences.
+pub(crate) fn rules(document: Document<'_>, schema: &Value) -> Vec<String> {
+    let inner = resolved(document, schema);
+    let listed = if inner["type"] == "array" { document.resolved(&inner["items"]) } else { inner };
+    let mut rules: Vec<String> = values(listed).into_iter().collect();
+    rules.extend(range(&inner["minLength"], &inner["maxLength"], "characters"));
+    rules.extend(range(&inner["minimum"], &inner["maximum"], ""));
+    if let Some(least) = inner["minProperties"].as_u64() {
+        rules.push(format!("At least {least}."));
+    }
+    rules
+}
+
+fn values(schema: &Value) -> Option<String> {
+    let values: Vec<String> =
+        schema["enum"].as_array()?.iter().map(|value| format!("`{}`", text(value))).collect();
+    Some(match values.as_slice() {
+        [only] => format!("Always {only}."),
+        all => format!("One of {}.", all.join(", ")),
+    })
+}
+
+fn range(least: &Value, most: &Value, unit: &str) -> Option<String> {
+    let sentence = match (least.as_u64(), most.as_u64()) {
+        (Some(least), Some(most)) => format!("{least} to {most} {unit}"),
+        (None, Some(most)) => format!("At most {most} {unit}"),
+        // That something is not empty, or not negative, goes without saying.
+        (Some(0 | 1) | None, None) => return None,
+        (Some(least), None) => format!("At least {least} {unit}"),
+    };
+    Some(format!("{}.", sentence.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn fields_within_fields_have_their_path() {
+        let root = json!({"components": {"schemas": {
+            "List": {"type": "object", "required": ["data"], "properties": {
+                "data": {"type": "array", "items": {"$ref": "#/components/schemas/One"}, "description": "All."}}},
+            "One": {"type": "object", "properties": {
+                "state": {"oneOf": [{"$ref": "#/components/schemas/State", "description": "How."}, {"type": "null"}]},
+                "name": {"type": "string", "minLength": 1, "maxLength": 9}}},
+            "State": {"type": "string", "enum": ["on", "off"]},
+        }}});
+        let document = Document { root: &root, public_url: "" };
+        let found = fields(document, &json!({"$ref": "#/components/schemas/List"}));
+        let lines: Vec<String> = found
+            .iter()
+            .map(|field| {
+                format!("{} | {} | {} | {}", field.path, field.kind, field.is_required, field.description)
+            })
+            .collect();
+        let expected = [
+            "data | array of objects | true | All.",
+            "data[].state | enum or null | false | How. One of `on`, `off`.",
+            "data[].name | string | false | 1 to 9 characters.",
+        ];
+        assert_eq!(lines, expected);
+    }
+}

@@ -1,0 +1,158 @@
+use reef_domain::Timestamp;
+use reef_domain::ids::MailId;
+use reef_service::ports::{Mail, MailError, Mailer as _};
+use secrecy::SecretString;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::{Sender, Smtp, SmtpServer};
+
+/// A mail server for one conversation, which answers `RCPT` with a line; gives what it was told.
+async fn server(hello: &'static str, recipient: &'static str) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    let told = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut told = Vec::new();
+        let mut answer = "220 hello";
+        let mut is_in_message = false;
+        loop {
+            if !answer.is_empty() {
+                let answer = format!("{answer}\r\n");
+                stream.get_mut().write_all(answer.as_bytes()).await.unwrap();
+            }
+            let mut line = String::new();
+            if stream.read_line(&mut line).await.unwrap() == 0 {
+                return told;
+            }
+            let line = line.trim_end_matches("\r\n").to_owned();
+            answer = match line.get(..4) {
+                _ if is_in_message && line != "." => "",
+                Some("EHLO") => hello,
+                Some("RCPT") => recipient,
+                Some("DATA") => "354 go on",
+                _ => "250 fine",
+            };
+            is_in_message = answer == "354 go on" || answer.is_empty();
+            told.push(line);
+        }
+    });
+    (url, told)
+}
+
+fn smtp(url: &str) -> Smtp {
+    Smtp::new(&SmtpServer::parse(url).unwrap(), Sender::parse("Reef <reef@reef.example>").unwrap()).unwrap()
+}
+
+fn mail(subject: &str) -> Mail {
+    Mail {
+        id: MailId::new("01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap()),
+        to: "ada@example.com".to_owned(),
+        subject: subject.to_owned(),
+        text: SecretString::from("Hello,\n\nhttps://reef.example/reset?token=t0ken\n.\nБот\n"),
+        at: Timestamp::from_unix_ms(1_770_984_000_000),
+    }
+}
+
+#[tokio::test]
+async fn a_mail_has_its_headers_and_no_others() {
+    let (url, told) = server("250 hello", "250 fine").await;
+    smtp(&url).send(&mail("Coral\r\nBcc: eve@example.com\r\n\r\nБот 🐚 has failed")).await.unwrap();
+    let told = told.await.unwrap();
+    assert_eq!(
+        told[..4],
+        ["EHLO reef.example", "MAIL FROM:<reef@reef.example>", "RCPT TO:<ada@example.com>", "DATA"]
+    );
+    let end = told.iter().position(String::is_empty).unwrap();
+    // A line that begins with a blank goes on with the header before it.
+    let names: Vec<_> = told[4..end].iter().filter(|line| !line.starts_with(' ')).collect();
+    let names: Vec<_> = names.iter().filter_map(|line| line.split(':').next()).collect();
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    let expected = [
+        "Auto-Submitted",
+        "Content-Transfer-Encoding",
+        "Content-Type",
+        "Date",
+        "From",
+        "Message-ID",
+        "Subject",
+        "To",
+    ];
+    assert_eq!(sorted, expected, "{told:?}");
+    assert!(told.contains(&"Message-ID: <01890a5d-ac96-774b-bcce-b302099a8057@reef.example>".to_owned()));
+    assert!(told.contains(&"Date: Fri, 13 Feb 2026 12:00:00 +0000".to_owned()), "{told:?}");
+    assert!(told.contains(&"From: Reef <reef@reef.example>".to_owned()), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_the_server_says_decides_whether_it_is_tried_again() {
+    for (recipient, is_refused) in
+        [("550 5.1.1 <ada@example.com> nobody", true), ("451 later", false), ("530 5.7.0 log in", false)]
+    {
+        let (url, _) = server("250 hello", recipient).await;
+        let error = smtp(&url).send(&mail("Hello")).await.unwrap_err();
+        assert_eq!(matches!(error, MailError::Refused { .. }), is_refused, "{recipient}: {error}");
+        assert!(!error.to_string().contains("ada@example.com"), "{error}");
+    }
+    let (url, _) = server("250 hello", "250 fine").await;
+    let sent = smtp(&url).send(&Mail { to: "ada@exa\r\nmple.com".to_owned(), ..mail("Hello") }).await;
+    assert!(matches!(sent, Err(MailError::Refused { .. })), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_server_is_asked_whether_it_is_there() {
+    let (url, _) = server("250 hello", "250 fine").await;
+    smtp(&url).check().await.unwrap();
+    let gone = smtp("smtp://127.0.0.1:1").check().await;
+    assert!(matches!(gone, Err(MailError::Unavailable(_))), "{gone:?}");
+    // A password is not sent in the clear to a server that cannot take one safely.
+    let (url, told) = server("250 hello", "250 fine").await;
+    let url = url.replace("smtp://", "smtp://ann:s3cret@");
+    let refused = smtp(&url).check().await.unwrap_err();
+    assert!(matches!(refused, MailError::Unavailable(_)), "{refused}");
+    assert!(told.await.unwrap().iter().all(|line| !line.contains("AUTH")));
+}
+
+#[test]
+fn a_server_is_read_strictly_and_never_shows_its_password() {
+    for (url, address) in [
+        ("smtp://mail.example", "mail.example:587"),
+        ("smtps://ann%40example.com:p%3Ass@mail.example/", "mail.example:465"),
+        ("smtp://127.0.0.1:2525", "127.0.0.1:2525"),
+        ("smtp://mail.example:25?tls=opportunistic", "mail.example:25"),
+    ] {
+        assert_eq!(SmtpServer::parse(url).unwrap().address(), address, "{url}");
+    }
+    for wrong in [
+        "mail.example",
+        "http://mail.example",
+        "smtp:",
+        "smtp:///x",
+        "smtp://mail.example/x",
+        "smtp://mail.example?tls=none",
+        "smtp://hunter2@mail.example",
+        "smtp://:hunter2@mail.example",
+        "smtp://ann:hunter2@mail.example:99999",
+    ] {
+        let problem = SmtpServer::parse(wrong).unwrap_err();
+        assert!(!problem.contains("hunter2"), "{problem}");
+    }
+    let server = SmtpServer::parse("smtp://ann:hunter2@mail.example").unwrap();
+    assert!(!format!("{server:?}").contains("hunter2"));
+}
+
+#[test]
+fn who_mail_is_from_has_a_default() {
+    for (url, from) in [
+        ("https://reef.example", "Reef <reef@reef.example>"),
+        ("http://127.0.0.1:3000", "Reef <reef@localhost>"),
+        ("http://[::1]:3000", "Reef <reef@localhost>"),
+    ] {
+        assert_eq!(Sender::default_for(url), Sender::parse(from));
+    }
+    assert!(Sender::parse("reef").is_err());
+    assert!(Sender::parse("Reef <reef@reef.example>\r\nBcc: x@y.example").is_err());
+}

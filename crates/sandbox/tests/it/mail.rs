@@ -1,0 +1,166 @@
+//! Handing in mail, line by line, and the mailbox.
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
+};
+
+use crate::harness::{World, expect, send};
+
+const MESSAGE: &str = "From: Reef <reef@reef.example>\r\nTo: ada@example.com\r\nSubject: =?utf-8?b?0JHQvtGC?= says\r\n\
+    Date: Fri, 13 Feb 2026 12:00:00 +0000\r\nMessage-ID: <1@reef.example>\r\nMIME-Version: 1.0\r\n\
+    Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+    Open https://reef.example/confirm?token=3Dabc.\r\n..dot <b>\r\n";
+
+/// A client that says what the test says.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    async fn connect(world: &World) -> Self {
+        let mut client = Self(BufReader::new(TcpStream::connect(world.smtp()).await.unwrap()));
+        assert_eq!(client.answer().await, 220);
+        client
+    }
+
+    /// The code of the next answer, of however many lines.
+    async fn answer(&mut self) -> u16 {
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).await.unwrap();
+            assert!(line.ends_with("\r\n"), "{line:?}");
+            if line.as_bytes()[3] != b'-' {
+                return line[..3].parse().unwrap();
+            }
+        }
+    }
+
+    async fn write(&mut self, text: &str) {
+        self.0.get_mut().write_all(text.as_bytes()).await.unwrap();
+    }
+
+    async fn says(&mut self, line: &str, expected: u16) {
+        self.write(&format!("{line}\r\n")).await;
+        assert_eq!(self.answer().await, expected, "{line}");
+    }
+
+    async fn hand_in(&mut self, to: &[&str], message: &str, expected: u16) {
+        self.says("MAIL FROM:<reef@reef.example>", 250).await;
+        for to in to {
+            self.says(&format!("RCPT TO:<{to}>"), 250).await;
+        }
+        self.says("DATA", 354).await;
+        self.says(&format!("{message}."), expected).await;
+    }
+
+    async fn is_over(&mut self) {
+        let mut rest = Vec::new();
+        // A reset is an end too: what was sent in vain was not read.
+        let _ = self.0.read_to_end(&mut rest).await;
+        assert_eq!(rest, b"");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_is_taken_kept_and_shown() {
+    let world = World::start().await;
+    let empty = send(world.get("/sandbox/mail/")).await.text().await.unwrap();
+    assert!(empty.contains("Nothing has arrived yet"), "{empty}");
+    let mut client = Client::connect(&world).await;
+    client.says("EHLO [127.0.0.1]", 250).await;
+    client.hand_in(&["ada@example.com", "bob@example.com"], MESSAGE, 250).await;
+    client.says("QUIT", 221).await;
+    client.is_over().await;
+    let world = world.restart().await;
+    let kept = expect(200, world.get("/sandbox/mail/messages?to=ada@example.com")).await;
+    let text = "Open https://reef.example/confirm?token=abc.\n.dot <b>\n";
+    let mail = &kept["data"][0];
+    assert!(
+        kept["data"].as_array().unwrap().len() == 1 && mail["at"].as_str().unwrap().ends_with('Z'),
+        "{kept}"
+    );
+    assert_eq!(
+        (&mail["from"], &mail["to"], &mail["subject"], &mail["text"]),
+        (&json!("reef@reef.example"), &json!("ada@example.com"), &json!("Бот says"), &json!(text))
+    );
+    assert_eq!(expect(200, world.get("/sandbox/mail/messages")).await["data"].as_array().unwrap().len(), 2);
+    let list = send(world.get("/sandbox/mail/")).await.text().await.unwrap();
+    assert!(list.contains("<a href=\"/sandbox/mail/1\">Бот says</a>"), "{list}");
+    let one = send(world.get("/sandbox/mail/1")).await.text().await.unwrap();
+    let link =
+        "<a href=\"https://reef.example/confirm?token=abc\">https://reef.example/confirm?token=abc</a>.";
+    assert!(one.contains(link) && one.contains(".dot &lt;b&gt;"), "{one}");
+    expect(404, world.get("/sandbox/mail/3")).await;
+    let front = send(world.get("/sandbox/")).await.text().await.unwrap();
+    assert!(front.contains("href=\"/sandbox/mail/\""));
+}
+
+#[tokio::test]
+async fn what_is_out_of_order_or_malformed_is_refused() {
+    let world = World::start().await;
+    let mut client = Client::connect(&world).await;
+    client.says("MAIL FROM:<reef@reef.example>", 503).await;
+    client.says("EHLO ", 501).await;
+    client.says("EHLO reef.example", 250).await;
+    client.says("STARTTLS", 502).await;
+    client.says("RCPT TO:<ada@example.com>", 503).await;
+    client.says("DATA", 503).await;
+    for wrong in
+        ["FROM:reef@reef.example", "FROM:<reef>", "FROM:<a@b@c>", "FROM:<>", "FROM:<é@b>", "TO:<a@b>"]
+    {
+        client.says(&format!("MAIL {wrong}"), 501).await;
+    }
+    client.says("MAIL FROM:<reef@reef.example> SIZE=262145", 552).await;
+    client.says("MAIL FROM:<reef@reef.example> SMTPUTF8", 555).await;
+    client.says("MAIL FROM:<reef@reef.example> SIZE=262144 BODY=8BITMIME", 250).await;
+    client.says("MAIL FROM:<reef@reef.example>", 503).await;
+    client.says("RCPT TO:<ada@example.com> NOTIFY=NEVER", 501).await;
+    client.says("RCPT TO:<refused@example.com>", 550).await;
+    client.says("RCPT TO:<later@example.com>", 451).await;
+    for number in 0..10 {
+        client.says(&format!("RCPT TO:<user{number}@example.com>"), 250).await;
+    }
+    client.says("RCPT TO:<user10@example.com>", 452).await;
+    client.says("RSET", 250).await;
+    client.says("DATA", 503).await;
+    client.hand_in(&["ada@example.com"], &MESSAGE.replace("Date", "Data"), 554).await;
+    client.hand_in(&["ada@example.com"], &MESSAGE.replace("dot", "døt"), 554).await;
+    client.hand_in(&["ada@example.com"], MESSAGE, 250).await;
+    assert_eq!(expect(200, world.get("/sandbox/mail/messages")).await["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn everything_has_a_limit() {
+    let world = World::start().await;
+    let mut client = Client::connect(&world).await;
+    client.write("EHLO reef.example\n").await;
+    assert_eq!(client.answer().await, 500);
+    client.is_over().await;
+    let mut client = Client::connect(&world).await;
+    client.write(&"x".repeat(1001)).await;
+    assert_eq!(client.answer().await, 500);
+    client.is_over().await;
+    let mut client = Client::connect(&world).await;
+    client.says("EHLO reef.example", 250).await;
+    client.hand_in(&["ada@example.com"], &format!("{}\r\n", "y".repeat(998)).repeat(263), 552).await;
+    let mut client = Client::connect(&world).await;
+    for _ in 0..200 {
+        client.says("NOOP", 250).await;
+    }
+    assert_eq!(client.answer().await, 421);
+    client.is_over().await;
+    let mut idle = Vec::new();
+    for _ in 0..16 {
+        idle.push(Client::connect(&world).await);
+    }
+    let mut refused = Client(BufReader::new(TcpStream::connect(world.smtp()).await.unwrap()));
+    assert_eq!(refused.answer().await, 421);
+    idle.pop();
+    // The seat is free once the server has seen the end.
+    crate::harness::until(|| async {
+        let mut client = Client(BufReader::new(TcpStream::connect(world.smtp()).await.unwrap()));
+        (client.answer().await == 220).then_some(())
+    })
+    .await;
+    assert_eq!(expect(200, world.get("/sandbox/mail/messages")).await, json!({"data": []}));
+}

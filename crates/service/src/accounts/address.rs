@@ -1,0 +1,83 @@
+//! Another address: its owner opens a link that was sent there, and the old address is told.
+
+use reef_domain::text;
+use reef_store::{MailKind, StoreError, TokenPurpose};
+use secrecy::SecretString;
+
+use super::{Account, link_over};
+use crate::api_keys::only_people;
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::mails::token_hash;
+use crate::services::Services;
+use crate::tries::{MANY_MAILS, TryOf};
+
+fn taken() -> Error {
+    Error::invalid_field("", "taken", "There is another account with this address.")
+}
+
+impl Services {
+    /// Sends a link to the address that is to be the caller's, and a notice to the one that is. An earlier link to another
+    /// address is good for nothing then. Whether the address has an account shows only to who reads its mail.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] while no mail is sent, for what is no address or the
+    /// caller's own, and for a wrong password; [`Error::RateLimited`] after a few wrong ones, or a few requests.
+    pub async fn request_email_change(
+        &self,
+        caller: &Caller,
+        new_email: &str,
+        password: &SecretString,
+    ) -> Result<(), Error> {
+        only_people(caller)?;
+        self.require_mail()?;
+        let email = text::email("email", new_email).map_err(|issue| Error::InvalidRequest(vec![issue]))?;
+        let user = {
+            let mut tx = self.store().read().await?;
+            tx.user(caller.user_id).await?.ok_or(Error::Unauthorized)?
+        };
+        if email == user.email {
+            return Err(Error::invalid_field("email", "same", "This is your address already."));
+        }
+        let what = TryOf::proving(user.id);
+        self.begin_try(&what, "Too many wrong passwords").await?;
+        if !self.verify_password(password, user.password_hash).await? {
+            return Err(Error::invalid_field("password", "wrong", "This is not your password."));
+        }
+        self.try_succeeded(&what).await?;
+        self.begin_try(&TryOf::mailing(user.id), MANY_MAILS).await?;
+        let mut work = self.work().await?;
+        work.tx.void_mail_tokens(user.id, TokenPurpose::Change).await?;
+        work.mail_link(Some(user.id), MailKind::ChangeAddress, TokenPurpose::Change, &email).await?;
+        work.mail_notice(user.id, MailKind::AddressChanging, &user.email, &email).await?;
+        work.commit().await
+    }
+
+    /// Gives an account the address that the link was sent to, and tells the old one. All its other links are good for
+    /// nothing then.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when the link is used, over or not one, or the address is another account's by now, which
+    /// leaves the link as it is.
+    pub async fn confirm_email_change(&self, token: &SecretString) -> Result<Account, Error> {
+        let mut work = self.work().await?;
+        let now = work.now;
+        let link = work.tx.take_mail_token(&token_hash(token), TokenPurpose::Change, now).await?;
+        let link = link.ok_or_else(link_over)?;
+        let before = work.tx.user(link.user_id).await?.ok_or_else(link_over)?;
+        match work.tx.change_address(link.user_id, &link.email, now).await {
+            Ok(true) => {}
+            Ok(false) => return Err(taken()),
+            Err(error) if StoreError::is_unique_violation(&error) => return Err(taken()),
+            Err(error) => return Err(error.into()),
+        }
+        for purpose in [TokenPurpose::Confirm, TokenPurpose::Reset, TokenPurpose::Change] {
+            work.tx.void_mail_tokens(link.user_id, purpose).await?;
+        }
+        work.mail_notice(link.user_id, MailKind::AddressChanged, &before.email, &link.email).await?;
+        let after = work.tx.user(link.user_id).await?.ok_or_else(link_over)?;
+        work.commit().await?;
+        tracing::info!(user_id = %after.id, "address changed");
+        Ok(after.into())
+    }
+}

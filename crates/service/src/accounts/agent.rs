@@ -1,0 +1,99 @@
+//! What a browser says of itself, made fit to be kept and to be read.
+
+/// The longest text that is kept, in characters.
+const KEPT_MAX: usize = 200;
+
+/// Browsers, the more particular before those whose name they carry as well.
+const BROWSERS: [(&str, &str); 11] = [
+    ("Edg/", "Edge"),
+    ("EdgA/", "Edge"),
+    ("EdgiOS/", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+];
+
+/// Systems, the more particular first: Android is a Linux, and an iPhone says that it is like a Mac.
+const SYSTEMS: [(&str, &str); 8] = [
+    ("iPhone", "an iPhone"),
+    ("iPad", "an iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Macintosh", "macOS"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+];
+
+/// A `User-Agent` header as it may be kept with a session: at most 200 characters, none of them a control character.
+#[must_use]
+pub fn clean_agent(header: &str) -> String {
+    let visible: String = header.chars().filter(|c| !c.is_control()).take(KEPT_MAX).collect();
+    visible.trim().to_owned()
+}
+
+/// The browser and the system in plain words.
+pub(super) fn plain_words(agent: &str) -> String {
+    let find = |known: &[(&str, &'static str)]| {
+        known.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, words)| *words)
+    };
+    match (find(&BROWSERS), find(&SYSTEMS)) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(browser), None) => browser.to_owned(),
+        (None, Some(system)) => format!("A browser on {system}"),
+        (None, None) => "An unknown browser".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_browsers_are_named() {
+        for (agent, words) in [
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36",
+                "Chrome on Windows",
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36 Edg/138.0.0.0",
+                "Edge on Windows",
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15",
+                "Safari on macOS",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/138.0.7204.53 Mobile/15E148 Safari/604.1",
+                "Chrome on an iPhone",
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 15; SM-S931B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36",
+                "Samsung Internet on Android",
+            ),
+            (
+                "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36",
+                "Chrome on ChromeOS",
+            ),
+            ("curl/8.14.1", "curl"),
+            ("Something (Linux)", "A browser on Linux"),
+            ("", "An unknown browser"),
+        ] {
+            assert_eq!(plain_words(agent), words, "{agent}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_short_and_has_one_line() {
+        assert_eq!(clean_agent(" a\r\nb\u{1b}[31m\tc "), "ab[31mc");
+        assert_eq!(clean_agent(&"é".repeat(500)), "é".repeat(200));
+        assert_eq!(clean_agent("\0\n"), "");
+    }
+}

@@ -1,0 +1,115 @@
+//! One-time codes as every authenticator app makes them: RFC 6238 with HMAC-SHA-1, six digits and 30 seconds.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use reef_domain::Timestamp;
+use sha1::Sha1;
+use subtle::ConstantTimeEq as _;
+
+/// How long a code is the current one.
+const STEP_SECONDS: i64 = 30;
+/// How many steps the app's clock may be off, either way.
+const WINDOW: i64 = 1;
+/// What a code is taken modulo: six digits.
+const MODULUS: u32 = 1_000_000;
+/// The alphabet of RFC 4648.
+const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// The code of a step (RFC 4226, 5.3).
+fn code_at(secret: &[u8], step: i64) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    mac.update(&step.to_be_bytes());
+    let hash = mac.finalize().into_bytes();
+    let offset = usize::from(hash[19] & 15);
+    let bytes = [hash[offset] & 0x7f, hash[offset + 1], hash[offset + 2], hash[offset + 3]];
+    format!("{:06}", u32::from_be_bytes(bytes) % MODULUS)
+}
+
+/// The step whose code was typed: one around now that comes after the last one used.
+pub(super) fn step_of(secret: &[u8], typed: &str, now: Timestamp, last_used: i64) -> Option<i64> {
+    let current = now.unix_seconds().div_euclid(STEP_SECONDS);
+    let steps = (current - WINDOW)..=(current + WINDOW);
+    steps
+        .filter(|step| *step > last_used)
+        .find(|step| bool::from(code_at(secret, *step).as_bytes().ct_eq(typed.as_bytes())))
+}
+
+/// The code that an app shows at a moment: for tests.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn code_now(secret: &[u8], now: Timestamp) -> String {
+    code_at(secret, now.unix_seconds().div_euclid(STEP_SECONDS))
+}
+
+/// Bytes in base32, without padding.
+pub(super) fn base32(bytes: &[u8]) -> String {
+    let bit = |at: usize| bytes.get(at / 8).map_or(0, |byte| usize::from(byte >> (7 - at % 8) & 1));
+    let letters = (0..bytes.len() * 8).step_by(5);
+    letters.map(|at| char::from(BASE32[(at..at + 5).fold(0, |five, at| five << 1 | bit(at))])).collect()
+}
+
+/// What [`base32`] was made of; `None` for anything else.
+pub(crate) fn from_base32(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
+    let (mut held, mut bits) = (0_u32, 0);
+    for letter in text.bytes() {
+        let five = BASE32.iter().position(|known| *known == letter)?;
+        held = held << 5 | u32::try_from(five).ok()?;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from(held >> bits & 0xff).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &[u8] = b"12345678901234567890";
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_ms(seconds * 1000)
+    }
+
+    #[test]
+    fn the_rfcs_vectors() {
+        // RFC 6238, appendix B: the last six of its eight digits.
+        for (seconds, code) in [
+            (59, "287082"),
+            (1_111_111_109, "081804"),
+            (1_111_111_111, "050471"),
+            (1_234_567_890, "005924"),
+            (2_000_000_000, "279037"),
+            (20_000_000_000, "353130"),
+        ] {
+            assert_eq!(code_now(SECRET, at(seconds)), code, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_code_counts_one_step_early_or_late_and_after_the_last_one_used() {
+        let now = at(1_234_567_890);
+        let step = 1_234_567_890 / 30;
+        for offset in -2..=2 {
+            let typed = code_at(SECRET, step + offset);
+            let counts = (-1..=1).contains(&offset);
+            assert_eq!(step_of(SECRET, &typed, now, 0), counts.then_some(step + offset), "{offset}");
+            assert_eq!(step_of(SECRET, &typed, now, step).is_some(), offset == 1, "{offset}");
+        }
+        assert_eq!(step_of(SECRET, "", now, 0), None);
+    }
+
+    #[test]
+    fn base32_is_the_rfcs() {
+        // RFC 4648, 10, without the padding.
+        for (bytes, text) in
+            [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foobar", "MZXW6YTBOI")]
+        {
+            assert_eq!(base32(bytes.as_bytes()), text);
+            assert_eq!(from_base32(text).as_deref(), Some(bytes.as_bytes()));
+        }
+        assert_eq!((from_base32("my"), from_base32("M1")), (None, None));
+        assert_eq!(base32(SECRET).len(), 32);
+    }
+}

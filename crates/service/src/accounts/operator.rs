@@ -1,0 +1,42 @@
+//! What only an operator may do with an account: let somebody in again who has no way in of their own.
+
+use reef_domain::text;
+use reef_store::TokenPurpose;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Account;
+use crate::error::Error;
+use crate::services::Services;
+
+impl Services {
+    /// Replaces an account's password, and ends all of its sessions and whatever they have open; links that were sent for
+    /// another one are good for nothing then. With `end_two_step` the password alone signs in from then on, for somebody
+    /// who has lost authenticator app and recovery codes.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without such an account; [`Error::InvalidRequest`] for a bad password; [`Error::RateLimited`]
+    /// when too many people sign in at this moment.
+    pub async fn replace_password(
+        &self,
+        email: &str,
+        password: &SecretString,
+        end_two_step: bool,
+    ) -> Result<Account, Error> {
+        let account = self.account_by_email(email).await?.ok_or(Error::NotFound)?;
+        text::password("password", password.expose_secret())
+            .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
+        let password_hash = self.hash_password(password).await?;
+        let mut tx = self.store().begin().await?;
+        if !tx.set_password_hash(account.id, &password_hash).await? {
+            return Err(Error::NotFound);
+        }
+        if end_two_step {
+            tx.delete_totp(account.id).await?;
+        }
+        tx.void_mail_tokens(account.id, TokenPurpose::Reset).await?;
+        tx.end_sessions_of(account.id).await?;
+        self.commit_end_of_access(tx, account.id).await?;
+        tracing::info!(user_id = %account.id, end_two_step, "an operator has replaced a password");
+        Ok(account)
+    }
+}

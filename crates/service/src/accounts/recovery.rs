@@ -1,0 +1,51 @@
+//! Recovery codes: for whoever has lost their authenticator app. Kept as hashes.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::one_time::base32;
+use crate::ports::Entropy;
+use crate::vault::fingerprint;
+
+/// How many an account is given at once.
+pub(super) const CODES: usize = 10;
+/// Random bytes of a code: so many that a plain hash of it tells nothing.
+const BYTES: usize = 10;
+/// A code's letters, without its dashes.
+const LETTERS: usize = 16;
+/// Letters between two dashes.
+const GROUP: usize = 4;
+
+/// A new code, in groups, and its hash.
+pub(super) fn new(entropy: &dyn Entropy) -> (SecretString, Vec<u8>) {
+    let mut bytes = [0; BYTES];
+    entropy.fill(&mut bytes);
+    let letters = base32(&bytes).to_lowercase();
+    let groups: Vec<_> = (0..LETTERS).step_by(GROUP).map(|at| &letters[at..at + GROUP]).collect();
+    (groups.join("-").into(), fingerprint("reef recovery code", &letters))
+}
+
+/// The hash of what was typed, without its dashes, if it has the form of a code. Case does not matter.
+pub(super) fn hash_of(typed: &SecretString) -> Option<Vec<u8>> {
+    let letters = typed.expose_secret().to_lowercase();
+    let is_one = letters.len() == LETTERS && letters.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));
+    is_one.then(|| fingerprint("reef recovery code", &letters))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::SystemEntropy;
+
+    #[test]
+    fn a_code_is_known_however_it_is_written() {
+        let (code, hash) = new(&SystemEntropy);
+        let shown = code.expose_secret();
+        assert_eq!((shown.len(), shown.matches('-').count()), (19, 3));
+        for typed in [shown.replace('-', ""), shown.replace('-', "").to_uppercase()] {
+            assert_eq!(hash_of(&typed.into()), Some(hash.clone()));
+        }
+        for other in ["123456", "", "0000000000000000", "ääääääää"] {
+            assert_eq!(hash_of(&other.into()), None, "{other}");
+        }
+    }
+}

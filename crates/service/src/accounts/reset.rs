@@ -1,0 +1,69 @@
+//! A new password for whoever reads the account's mail.
+
+use reef_domain::text;
+use reef_store::{MailKind, TokenPurpose};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Account, link_over};
+use crate::client::ClientAddress;
+use crate::error::Error;
+use crate::mails::token_hash;
+use crate::services::Services;
+use crate::tries::{MANY_MAILS, TryOf};
+
+impl Services {
+    /// Sends a link to a new password, if the address has an account. The answer and the work until then are the same
+    /// when it has none: the same rows are written, and the job finds nobody to send to.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for what is no address, or while no mail is sent; [`Error::RateLimited`] after a few for
+    /// an address or from a network, also for an address without an account.
+    pub async fn request_password_reset(&self, email: &str, from: ClientAddress) -> Result<(), Error> {
+        self.require_mail()?;
+        let email = text::email("email", email).map_err(|issue| Error::InvalidRequest(vec![issue]))?;
+        self.begin_try(&TryOf::resetting(&email, from), MANY_MAILS).await?;
+        let mut work = self.work().await?;
+        let user = work.tx.user_by_email(&email).await?.map(|user| user.id);
+        work.mail_link(user, MailKind::ResetPassword, TokenPurpose::Reset, &email).await?;
+        work.commit().await
+    }
+
+    /// Replaces the password of the account that a link belongs to, and ends all of its sessions and whatever they have
+    /// open. Other links to a new password or another address are good for nothing then. Nobody is signed in by it: that
+    /// goes the normal way, with all that signing in asks for.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a bad password, which leaves the link good, or when the link is used, over or not one;
+    /// [`Error::RateLimited`] when too many people sign in at this moment.
+    pub async fn reset_password(
+        &self,
+        token: &SecretString,
+        password: &SecretString,
+    ) -> Result<Account, Error> {
+        let hash = token_hash(token);
+        // Hashing a password is costly: only for a link that is good.
+        let known = self.store().read().await?.mail_token(&hash, TokenPurpose::Reset, self.now()).await?;
+        if known.is_none() {
+            return Err(link_over());
+        }
+        text::password("password", password.expose_secret())
+            .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
+        let password_hash = self.hash_password(password).await?;
+        let now = self.now();
+        let mut tx = self.store().begin().await?;
+        let taken = tx.take_mail_token(&hash, TokenPurpose::Reset, now).await?;
+        let link = taken.ok_or_else(link_over)?;
+        if !tx.set_password_hash(link.user_id, &password_hash).await? {
+            return Err(link_over());
+        }
+        tx.confirm_address(link.user_id, &link.email, now).await?;
+        for purpose in [TokenPurpose::Reset, TokenPurpose::Change] {
+            tx.void_mail_tokens(link.user_id, purpose).await?;
+        }
+        tx.end_sessions_of(link.user_id).await?;
+        let user = tx.user(link.user_id).await?.ok_or_else(link_over)?;
+        self.commit_end_of_access(tx, user.id).await?;
+        tracing::info!(user_id = %user.id, "password reset");
+        Ok(user.into())
+    }
+}

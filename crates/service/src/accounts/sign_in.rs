@@ -1,0 +1,111 @@
+//! Signing in: the password first, then a code where the account asks for one.
+
+use std::time::Duration;
+
+use reef_domain::ids::UserId;
+use reef_domain::{Timestamp, text};
+use reef_store::UserRow;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::{Account, NOBODY};
+use crate::client::ClientAddress;
+use crate::error::Error;
+use crate::services::Services;
+use crate::tries::TryOf;
+use crate::vault::{fingerprint, hex};
+
+/// How long after the password the code may come.
+pub const CODE_WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// What came of the first step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// That was all.
+    Done(Account),
+    /// The password was right, and a code has to follow: nobody is signed in until then.
+    NeedsCode(PendingSignIn),
+}
+
+/// Somebody who has given the right password and no code yet. Kept with their browser's session, out of its reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingSignIn {
+    user_id: UserId,
+    since: Timestamp,
+    /// Of the password's hash: another password ends this.
+    proof: String,
+}
+
+fn proof_of(user: &UserRow) -> String {
+    hex(&fingerprint("reef pending sign-in", &user.password_hash))
+}
+
+impl Services {
+    /// Checks an address and a password.
+    ///
+    /// # Errors
+    /// [`Error::WrongCredentials`], the same and as slow for an unknown address as for a wrong password;
+    /// [`Error::RateLimited`] after too many of them, for both alike.
+    pub async fn sign_in_first(
+        &self,
+        email: &str,
+        password: &SecretString,
+        from: ClientAddress,
+    ) -> Result<SignIn, Error> {
+        let what = TryOf::signing_in(email, from);
+        self.begin_try(&what, "Too many failed tries to sign in").await?;
+        let found = match text::email("email", email) {
+            Ok(email) => {
+                let mut tx = self.store().read().await?;
+                tx.user_by_email(&email).await?
+            }
+            Err(_) => None,
+        };
+        let hash = found.as_ref().map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
+        let matches = self.verify_password(password, hash).await?;
+        count(if matches { "right" } else { "wrong" });
+        let user = found.filter(|_| matches).ok_or(Error::WrongCredentials)?;
+        self.try_succeeded(&what).await?;
+        if self.confirmed_totp(user.id).await?.is_some() {
+            let proof = proof_of(&user);
+            return Ok(SignIn::NeedsCode(PendingSignIn { user_id: user.id, since: self.now(), proof }));
+        }
+        Ok(SignIn::Done(user.into()))
+    }
+
+    /// Checks the code of the account's authenticator app, or one of its recovery codes, within ten minutes of the
+    /// password.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] about `code`: `wrong` for one that is not right or was used, `sign_in_over` when it has
+    /// to begin anew, because it took too long or the account was changed meanwhile; [`Error::RateLimited`] after too many
+    /// wrong codes.
+    pub async fn sign_in_second(
+        &self,
+        pending: &PendingSignIn,
+        code: &SecretString,
+        from: ClientAddress,
+    ) -> Result<Account, Error> {
+        let over = || {
+            let message = "This took too long, or the account was changed meanwhile. Sign in again.";
+            Error::invalid_field("code", "sign_in_over", message)
+        };
+        let user = self.store().read().await?.user(pending.user_id).await?;
+        let in_time = self.now().since(pending.since) < CODE_WITHIN;
+        let user = user.filter(|user| in_time && proof_of(user) == pending.proof).ok_or_else(over)?;
+        if self.confirmed_totp(user.id).await?.is_none() {
+            return Err(over());
+        }
+        let proven = self.prove_code(user.id, code, from).await;
+        match &proven {
+            Ok(()) => count("right_code"),
+            Err(Error::InvalidRequest(_)) => count("wrong_code"),
+            Err(_) => {}
+        }
+        proven.map(|()| user.into())
+    }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("reef_sign_ins_total", "outcome" => outcome).increment(1);
+}

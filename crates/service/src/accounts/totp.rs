@@ -1,0 +1,271 @@
+//! Two-step sign-in: switched on once a code has shown that the owner's app has the secret, and off again.
+
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reef_domain::ids::UserId;
+use reef_store::{StoreError, TotpRow};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::one_time::{base32, from_base32, step_of};
+use super::recovery;
+use crate::api_keys::only_people;
+use crate::caller::Caller;
+use crate::client::ClientAddress;
+use crate::error::Error;
+use crate::services::Services;
+use crate::tries::TryOf;
+use crate::vault::{Place, VaultError};
+
+/// Table and column; the row is the account's id.
+pub(crate) const COLUMN: &str = "totp.secret";
+/// As long as SHA-1's output, as RFC 4226 recommends.
+const SECRET_BYTES: usize = 20;
+/// How long a secret waits to be confirmed.
+pub(crate) const CONFIRM_WITHIN: Duration = Duration::from_secs(3600);
+
+/// A secret for an authenticator app, to be confirmed.
+#[derive(Clone, Debug)]
+pub struct NewTotp {
+    /// To be typed.
+    pub secret: SecretString,
+    /// To be scanned: what a QR code is made of.
+    pub otpauth_url: SecretString,
+}
+
+/// How it stands with an account's two-step sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TotpStatus {
+    /// Whether signing in takes a code.
+    pub on: bool,
+    /// Recovery codes that were not used yet.
+    pub recovery_codes_left: i64,
+}
+
+impl NewTotp {
+    fn of(secret: &str, email: &str) -> Self {
+        let email = utf8_percent_encode(email, NON_ALPHANUMERIC);
+        let url = format!(
+            "otpauth://totp/Reef:{email}?secret={secret}&issuer=Reef&algorithm=SHA1&digits=6&period=30"
+        );
+        Self { secret: secret.into(), otpauth_url: url.into() }
+    }
+}
+
+impl Services {
+    /// Makes a secret for the caller's authenticator app. Nothing changes before [`Self::confirm_totp`]; one that was made
+    /// before and not confirmed is good for nothing any more.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] (`totp_is_on`) when two-step sign-in is on.
+    pub async fn begin_totp(&self, caller: &Caller) -> Result<NewTotp, Error> {
+        let user = self.own_account(caller).await?;
+        let mut bytes = [0; SECRET_BYTES];
+        self.ports().entropy.fill(&mut bytes);
+        let secret = base32(&bytes);
+        let place = Place { column: COLUMN, row: &user.id };
+        let sealed = self.vault().seal(&secret, place, &*self.ports().entropy).map_err(Error::internal)?;
+        let mut tx = self.store().begin().await?;
+        if !tx.begin_totp(user.id, &sealed, self.now()).await? {
+            let message = "Two-step sign-in is on. Turn it off first to use another app.";
+            return Err(Error::invalid_field("", "totp_is_on", message));
+        }
+        tx.commit().await?;
+        Ok(NewTotp::of(&secret, &user.email))
+    }
+
+    /// The secret that waits to be confirmed, for an hour: for the page that shows it again.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when a key asks.
+    pub async fn pending_totp(&self, caller: &Caller) -> Result<Option<NewTotp>, Error> {
+        let user = self.own_account(caller).await?;
+        let Some(row) = self.pending(user.id).await? else { return Ok(None) };
+        let secret = self.open_totp(user.id, &row)?;
+        Ok(Some(NewTotp::of(secret.expose_secret(), &user.email)))
+    }
+
+    /// Switches two-step sign-in on: the code shows that the caller's app has the secret. Gives the recovery codes, the
+    /// only time they are seen.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] about `code`: `wrong`, or `nothing_pending` when
+    /// it has to begin anew; [`Error::RateLimited`] after too many wrong codes.
+    pub async fn confirm_totp(
+        &self,
+        caller: &Caller,
+        code: &SecretString,
+        from: ClientAddress,
+    ) -> Result<Vec<SecretString>, Error> {
+        only_people(caller)?;
+        let user = caller.user_id;
+        let Some(row) = self.pending(user).await? else { return Err(nothing_pending()) };
+        let what = TryOf::giving_a_code(user, from);
+        self.begin_try(&what, TOO_MANY).await?;
+        let typed = without_gaps(code);
+        let step = step_of(&self.totp_key(user, &row)?, typed.expose_secret(), self.now(), 0);
+        let step = step.ok_or_else(wrong_code)?;
+        let (codes, hashes) = self.new_codes();
+        let mut tx = self.store().begin().await?;
+        if !tx.confirm_totp(user, row.begun_at, step, self.now()).await? {
+            return Err(nothing_pending());
+        }
+        tx.replace_recovery_codes(user, &hashes).await?;
+        tx.commit().await?;
+        self.try_succeeded(&what).await?;
+        tracing::info!(user_id = %user, "two-step sign-in switched on");
+        Ok(codes)
+    }
+
+    /// Switches two-step sign-in off: secret and recovery codes are destroyed.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] for a wrong `password`, then a wrong `code` (or
+    /// recovery code), or `totp_is_off`; [`Error::RateLimited`] after too many of either.
+    pub async fn disable_totp(
+        &self,
+        caller: &Caller,
+        password: &SecretString,
+        code: &SecretString,
+        from: ClientAddress,
+    ) -> Result<(), Error> {
+        let user = self.prove_password(caller, password, "password", from).await?;
+        self.require_totp(user.id).await?;
+        self.prove_code(user.id, code, from).await?;
+        let mut tx = self.store().begin().await?;
+        tx.lock_user(user.id).await?;
+        tx.delete_totp(user.id).await?;
+        tx.commit().await?;
+        tracing::info!(user_id = %user.id, "two-step sign-in switched off");
+        Ok(())
+    }
+
+    /// Replaces the caller's recovery codes; the only time the new ones are seen.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] for a wrong `code`, or `totp_is_off`;
+    /// [`Error::RateLimited`] after too many wrong codes.
+    pub async fn new_recovery_codes(
+        &self,
+        caller: &Caller,
+        code: &SecretString,
+        from: ClientAddress,
+    ) -> Result<Vec<SecretString>, Error> {
+        only_people(caller)?;
+        self.require_totp(caller.user_id).await?;
+        self.prove_code(caller.user_id, code, from).await?;
+        let (codes, hashes) = self.new_codes();
+        let mut tx = self.store().begin().await?;
+        tx.lock_user(caller.user_id).await?;
+        // Switched off meanwhile, there is nothing to recover.
+        if tx.totp(caller.user_id).await?.is_none_or(|row| row.confirmed_at.is_none()) {
+            return Err(totp_is_off());
+        }
+        tx.replace_recovery_codes(caller.user_id, &hashes).await?;
+        tx.commit().await?;
+        Ok(codes)
+    }
+
+    /// Whether the caller's two-step sign-in is on, and how many recovery codes are left.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when a key asks.
+    pub async fn totp_status(&self, caller: &Caller) -> Result<TotpStatus, Error> {
+        only_people(caller)?;
+        let on = self.confirmed_totp(caller.user_id).await?.is_some();
+        let mut tx = self.store().read().await?;
+        Ok(TotpStatus { on, recovery_codes_left: tx.count_recovery_codes(caller.user_id).await? })
+    }
+
+    /// Passes when the code is the account's app's, or one of its recovery codes. Either is used up.
+    pub(super) async fn prove_code(
+        &self,
+        user: UserId,
+        code: &SecretString,
+        from: ClientAddress,
+    ) -> Result<(), Error> {
+        let what = TryOf::giving_a_code(user, from);
+        self.begin_try(&what, TOO_MANY).await?;
+        let typed = without_gaps(code);
+        let is_right = match recovery::hash_of(&typed) {
+            Some(hash) => self.use_recovery_code(user, &hash).await?,
+            None => self.use_totp_code(user, &typed).await?,
+        };
+        if !is_right {
+            return Err(wrong_code());
+        }
+        self.try_succeeded(&what).await
+    }
+
+    /// What the account's codes are made from, if signing in takes one.
+    pub(super) async fn confirmed_totp(&self, user: UserId) -> Result<Option<TotpRow>, StoreError> {
+        let row = self.store().read().await?.totp(user).await?;
+        Ok(row.filter(|row| row.confirmed_at.is_some()))
+    }
+
+    async fn require_totp(&self, user: UserId) -> Result<(), Error> {
+        self.confirmed_totp(user).await?.map(drop).ok_or_else(totp_is_off)
+    }
+
+    async fn pending(&self, user: UserId) -> Result<Option<TotpRow>, Error> {
+        let since = self.now().minus(CONFIRM_WITHIN);
+        let row = self.store().read().await?.totp(user).await?;
+        Ok(row.filter(|row| row.confirmed_at.is_none() && row.begun_at > since))
+    }
+
+    fn open_totp(&self, user: UserId, row: &TotpRow) -> Result<SecretString, Error> {
+        self.vault().open(&row.secret, Place { column: COLUMN, row: &user }).map_err(Error::internal)
+    }
+
+    fn totp_key(&self, user: UserId, row: &TotpRow) -> Result<Vec<u8>, Error> {
+        let secret = self.open_totp(user, row)?;
+        from_base32(secret.expose_secret()).ok_or_else(|| Error::internal(VaultError::CannotOpen))
+    }
+
+    async fn use_totp_code(&self, user: UserId, typed: &SecretString) -> Result<bool, Error> {
+        let Some(row) = self.confirmed_totp(user).await? else { return Ok(false) };
+        let key = self.totp_key(user, &row)?;
+        let Some(step) = step_of(&key, typed.expose_secret(), self.now(), row.last_step) else {
+            return Ok(false);
+        };
+        let mut tx = self.store().begin().await?;
+        let is_first = tx.use_totp_step(user, row.begun_at, step).await?;
+        tx.commit().await?;
+        Ok(is_first)
+    }
+
+    async fn use_recovery_code(&self, user: UserId, hash: &[u8]) -> Result<bool, Error> {
+        let mut tx = self.store().begin().await?;
+        let is_right = tx.use_recovery_code(user, hash).await?;
+        tx.commit().await?;
+        if is_right {
+            tracing::info!(user_id = %user, "a recovery code was used");
+        }
+        Ok(is_right)
+    }
+
+    /// New recovery codes, and what is kept of them.
+    fn new_codes(&self) -> (Vec<SecretString>, Vec<Vec<u8>>) {
+        (0..recovery::CODES).map(|_| recovery::new(&*self.ports().entropy)).unzip()
+    }
+}
+
+const TOO_MANY: &str = "Too many wrong codes";
+
+/// As it is compared: people type codes in groups.
+fn without_gaps(code: &SecretString) -> SecretString {
+    let typed = code.expose_secret().chars().filter(|c| !c.is_whitespace() && *c != '-');
+    typed.collect::<String>().into()
+}
+
+fn wrong_code() -> Error {
+    Error::invalid_field("code", "wrong", "This code is not right, or was used already.")
+}
+
+fn nothing_pending() -> Error {
+    Error::invalid_field("code", "nothing_pending", "This took too long. Begin again with a new secret.")
+}
+
+fn totp_is_off() -> Error {
+    Error::invalid_field("", "totp_is_off", "Two-step sign-in is off.")
+}

@@ -1,0 +1,80 @@
+//! Sends one mail.
+
+use reef_domain::ids::MailId;
+use reef_store::{MailRow, UserRow};
+use secrecy::SecretString;
+
+use super::JobError;
+use crate::error::Error;
+use crate::mails::{COLUMN, words, worth_sending_for};
+use crate::ports::{Mail, MailError};
+use crate::services::Services;
+use crate::vault::Place;
+
+pub(super) const KIND: &str = "mail";
+
+impl Services {
+    /// Has the mail server take a mail, unless it has, or it is not worth it any more. Killed between the server's answer
+    /// and its note it is sent twice, with the same id.
+    pub(super) async fn send_mail(&self, id: MailId) -> Result<(), JobError> {
+        let Some(mailer) = &self.ports().mailer else {
+            return Err(JobError::Retry("no mail server is configured".into()));
+        };
+        let Some((mail, user)) = self.mail_to_send(id).await? else { return Ok(()) };
+        let mail = self.outgoing(&mail, &user)?;
+        let outcome = match mailer.send(&mail).await {
+            Ok(()) => Ok(()),
+            Err(error @ MailError::Refused { .. }) => Err(JobError::Fail(error.to_string())),
+            Err(error) => return Err(JobError::Retry(error.into())),
+        };
+        let mut tx = self.store().begin().await?;
+        if outcome.is_ok() {
+            tx.mail_sent(id, self.now()).await?;
+        } else {
+            // Nobody will read its link.
+            tx.destroy_mail_secret(id).await?;
+        }
+        tx.commit().await?;
+        outcome
+    }
+
+    /// The mail and whose it is, while it is to be sent. What is not to be sent any more is forgotten.
+    async fn mail_to_send(&self, id: MailId) -> Result<Option<(MailRow, UserRow)>, Error> {
+        let mut tx = self.store().begin().await?;
+        let Some(mail) = tx.mail(id).await?.filter(|mail| mail.sent_at.is_none()) else { return Ok(None) };
+        let user = match mail.user_id {
+            Some(user) => tx.user(user).await?,
+            None => None,
+        };
+        let is_about_something = match mail.assistant_id {
+            Some(assistant) => tx.assistant(assistant).await?.is_some(),
+            None => true,
+        };
+        let is_late = mail.created_at.plus(worth_sending_for(mail.kind)) <= self.now();
+        match user {
+            Some(user) if is_about_something && !is_late => Ok(Some((mail, user))),
+            _ => {
+                if is_late {
+                    tracing::warn!(mail_id = %id, kind = mail.kind.as_str(), "a mail could not be sent in time");
+                }
+                tx.delete_mail(id).await?;
+                tx.commit().await?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn outgoing(&self, mail: &MailRow, user: &UserRow) -> Result<Mail, Error> {
+        let open = |sealed: &Vec<u8>| self.vault().open(sealed, Place { column: COLUMN, row: &mail.id });
+        let token: Option<SecretString> =
+            mail.token.as_ref().map(open).transpose().map_err(Error::internal)?;
+        let words = words(mail, &self.config().public_url, token.as_ref());
+        Ok(Mail {
+            id: mail.id,
+            to: mail.recipient.clone().unwrap_or_else(|| user.email.clone()),
+            subject: words.subject,
+            text: words.text,
+            at: mail.created_at,
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! What mails say: plain words, one link, and who it is from.
+
+use reef_domain::assistant::UNTITLED;
+use reef_store::{MailKind, MailRow};
+use secrecy::{ExposeSecret, SecretString};
+
+/// A mail's subject and text.
+pub(crate) struct Words {
+    /// One line.
+    pub subject: String,
+    /// The whole text.
+    pub text: SecretString,
+}
+
+/// Said where the account's owner may not have asked.
+const NOT_YOU: &str = "If this was not you, you need not do anything: without the link nothing changes.";
+
+/// What a mail says. `token` is the secret of its link, for those that have one.
+pub(crate) fn words(mail: &MailRow, public_url: &str, token: Option<&SecretString>) -> Words {
+    let token = token.map_or("", ExposeSecret::expose_secret);
+    let link = |page: &str| format!("{public_url}/{page}?token={token}");
+    let name = one_line(mail.assistant_name.as_deref().unwrap_or(UNTITLED));
+    let detail = one_line(mail.detail.as_deref().unwrap_or_default());
+    let page = mail
+        .assistant_id
+        .map_or_else(|| format!("{public_url}/assistants"), |id| format!("{public_url}/assistants/{id}"));
+    let (subject, text) = match mail.kind {
+        MailKind::ConfirmAddress => (
+            "Confirm your e-mail address".to_owned(),
+            format!(
+                "Welcome to Reef. Please confirm that this is your address:\n\n{}\n\n\
+                 The link is good for 24 hours. Your account works fully without it; with it we can be sure that mail \
+                 about your assistants reaches you.\n\n\
+                 If you have not opened an account, you need not do anything.",
+                link("confirm"),
+            ),
+        ),
+        MailKind::ResetPassword => (
+            "Choose a new password".to_owned(),
+            format!(
+                "Somebody, most likely you, asked for a new password. Choose one here:\n\n{}\n\n\
+                 The link is good once, for one hour. Afterwards you are signed out everywhere.\n\n{NOT_YOU}",
+                link("reset"),
+            ),
+        ),
+        MailKind::ChangeAddress => (
+            "Confirm your new e-mail address".to_owned(),
+            format!(
+                "This address was given as the new one of an account at Reef. Confirm it here:\n\n{}\n\n\
+                 The link is good once, for 24 hours.\n\n{NOT_YOU}",
+                link("confirm-change"),
+            ),
+        ),
+        MailKind::AddressChanging => (
+            "Another e-mail address was asked for".to_owned(),
+            format!(
+                "Somebody who knows your password asked to change your account's e-mail address to {detail}. It changes \
+                 once a link that we sent there is opened.\n\n\
+                 If this was not you, change your password at once:\n\n{public_url}/signin"
+            ),
+        ),
+        MailKind::AddressChanged => (
+            "Your e-mail address has changed".to_owned(),
+            format!(
+                "Your account's e-mail address is {detail} now. From now on mail goes there, and you sign in with it.\n\n\
+                 If this was not you, somebody knows your password: tell the operator of {public_url}."
+            ),
+        ),
+        MailKind::PaymentFailed => (
+            format!("The payment for {name} failed"),
+            format!(
+                "The payment for your assistant {name} failed. It goes on running while the payment is tried again. \
+                 Please check your card; its page leads to your payment method:\n\n{page}"
+            ),
+        ),
+        MailKind::AssistantFailed => (
+            format!("{name} has failed"),
+            format!("Your assistant {name} has failed and does not answer.\n\n{detail}\n\n{page}"),
+        ),
+        MailKind::SubscriptionEnded => (
+            format!("{name} was stopped"),
+            format!(
+                "The subscription for your assistant {name} has ended, so it was stopped and does not answer any more. \
+                 To run an assistant again, buy a new slot.\n\n{page}"
+            ),
+        ),
+    };
+    let text = format!("Hello,\n\n{text}\n\nReef, {public_url}\n");
+    Words { subject, text: text.into() }
+}
+
+/// Text of people on one line: a line break in it must begin neither a header nor a paragraph of ours.
+fn one_line(text: &str) -> String {
+    let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    text.split(is_break).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use reef_domain::Timestamp;
+    use reef_domain::ids::{AssistantId, MailId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn mail(kind: MailKind, name: Option<&str>, detail: Option<&str>) -> MailRow {
+        MailRow {
+            id: MailId::new(Uuid::nil()),
+            user_id: None,
+            kind,
+            recipient: None,
+            assistant_id: name.map(|_| AssistantId::new(Uuid::nil())),
+            assistant_name: name.map(str::to_owned),
+            detail: detail.map(str::to_owned),
+            token: None,
+            created_at: Timestamp::from_unix_ms(0),
+            sent_at: None,
+        }
+    }
+
+    #[test]
+    fn a_name_stays_on_its_line() {
+        let name = "Coral\r\nBcc: eve@example.com\u{2028}\n\nБот 🐚";
+        let said =
+            words(&mail(MailKind::AssistantFailed, Some(name), Some("Why.")), "https://reef.example", None);
+        assert_eq!(said.subject, "Coral Bcc: eve@example.com Бот 🐚 has failed");
+        assert!(said.text.expose_secret().contains("assistant Coral Bcc: eve@example.com Бот 🐚 has failed"));
+    }
+
+    #[test]
+    fn links_and_pages_are_where_they_should_be() {
+        let token = SecretString::from("t0ken");
+        for (kind, link) in [
+            (MailKind::ConfirmAddress, "\nhttps://reef.example/confirm?token=t0ken\n"),
+            (MailKind::ResetPassword, "\nhttps://reef.example/reset?token=t0ken\n"),
+            (MailKind::ChangeAddress, "\nhttps://reef.example/confirm-change?token=t0ken\n"),
+        ] {
+            let said = words(&mail(kind, None, None), "https://reef.example", Some(&token));
+            assert!(said.text.expose_secret().contains(link), "{kind:?}");
+            assert!(!said.subject.contains("t0ken"));
+        }
+        let page = "\nhttps://reef.example/assistants/00000000-0000-0000-0000-000000000000\n";
+        for kind in [MailKind::PaymentFailed, MailKind::AssistantFailed, MailKind::SubscriptionEnded] {
+            let said = words(&mail(kind, Some("Coral"), None), "https://reef.example", None);
+            assert!(said.text.expose_secret().contains(page) && said.subject.contains("Coral"), "{kind:?}");
+        }
+    }
+}

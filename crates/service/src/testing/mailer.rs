@@ -1,0 +1,56 @@
+//! A mail server that takes everything.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use secrecy::ExposeSecret;
+
+use super::script::{Script, lock};
+use crate::ports::{Mail, MailError, Mailer};
+
+/// Takes mail; `send` and `check` are its calls.
+#[derive(Default)]
+pub struct FakeMailer {
+    /// What goes wrong.
+    pub script: Script<MailError>,
+    taken: Mutex<Vec<Mail>>,
+}
+
+impl FakeMailer {
+    /// Every mail that was taken, oldest first.
+    #[must_use]
+    pub fn taken(&self) -> Vec<Mail> {
+        lock(&self.taken).clone()
+    }
+
+    /// The subjects of all mails to an address, oldest first.
+    #[must_use]
+    pub fn subjects(&self, to: &str) -> Vec<String> {
+        self.taken().into_iter().filter(|mail| mail.to == to).map(|mail| mail.subject).collect()
+    }
+
+    /// The secret in the link to `page` of the newest mail to an address that has one.
+    #[must_use]
+    pub fn token(&self, to: &str, page: &str) -> Option<String> {
+        let link = format!("/{page}?token=");
+        self.taken().iter().rev().filter(|mail| mail.to == to).find_map(|mail| {
+            let (_, rest) = mail.text.expose_secret().split_once(&link)?;
+            rest.split_whitespace().next().map(str::to_owned)
+        })
+    }
+}
+
+#[async_trait]
+impl Mailer for FakeMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        let take = || {
+            lock(&self.taken).push(mail.clone());
+            Ok(())
+        };
+        self.script.perform("send", take).await
+    }
+
+    async fn check(&self) -> Result<(), MailError> {
+        self.script.perform("check", || Ok(())).await
+    }
+}

@@ -1,0 +1,262 @@
+//! Links in mails: an address confirmed, a new password, another address.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use reef_service::accounts::SignIn;
+use reef_service::testing::TestServices;
+use reef_service::{Caller, ClientAddress, Error};
+use reef_store::{SessionRow, on_both_databases};
+use secrecy::SecretString;
+
+use crate::support::{HOUR, MINUTE, TICK};
+
+const HERE: ClientAddress = ClientAddress::UNKNOWN;
+const ADA: &str = "ada@example.com";
+const NEW: &str = "ada@example.net";
+
+fn secret(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
+fn password() -> SecretString {
+    secret("correct horse battery")
+}
+
+/// Signs up and has the mails sent.
+async fn ada(t: &TestServices) -> Caller {
+    let account = t.services.sign_up(ADA, &password(), HERE).await.unwrap();
+    t.run().await;
+    Caller::session(account.id)
+}
+
+/// The secret in the newest link to `page`.
+fn link(t: &TestServices, to: &str, page: &str) -> SecretString {
+    secret(&t.mailer.token(to, page).expect("a link"))
+}
+
+/// The code of a refusal about a field.
+#[track_caller]
+fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    let Err(Error::InvalidRequest(issues)) = result else { panic!("not refused for a field: {result:?}") };
+    issues[0].code.clone()
+}
+
+async fn signed_in(t: &TestServices, me: &Caller, id: &str) {
+    let row = SessionRow {
+        id: id.to_owned(),
+        user_id: Some(me.user_id),
+        data: "{}".to_owned(),
+        address: None,
+        agent: None,
+        created_at: t.services.now(),
+        expires_at: t.services.now().plus(24 * HOUR),
+        last_used_at: None,
+    };
+    let mut tx = t.db.store.begin().await.unwrap();
+    assert!(tx.insert_session(&row).await.unwrap());
+    tx.commit().await.unwrap();
+}
+
+async fn can_sign_in(t: &TestServices, email: &str, password: &SecretString) -> bool {
+    matches!(t.services.sign_in_first(email, password, HERE).await, Ok(SignIn::Done(_)))
+}
+
+on_both_databases! {
+    async fn a_new_account_confirms_its_address_once_and_works_before(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = ada(&t).await;
+        assert_eq!(t.mailer.subjects(ADA), ["Confirm your e-mail address"]);
+        let account = t.services.account(me.user_id).await.unwrap().unwrap();
+        assert!(!account.email_confirmed);
+        assert!(t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.is_ok());
+        let token = link(&t, ADA, "confirm");
+        assert_eq!(code(t.services.confirm_email(&secret("nonsense")).await), "link_over");
+        assert_eq!(code(t.services.reset_password(&token, &password()).await), "link_over");
+        let confirmed = t.services.confirm_email(&token).await.unwrap();
+        assert!(confirmed.email_confirmed && confirmed.id == me.user_id);
+        assert_eq!(code(t.services.confirm_email(&token).await), "link_over");
+        t.services.resend_confirmation(&me).await.unwrap();
+        t.run().await;
+        assert_eq!(t.mailer.taken().len(), 1, "nothing is left to confirm");
+        t.finish().await;
+    }
+
+    async fn a_link_ends_after_a_day_and_can_be_had_again_a_few_times(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = ada(&t).await;
+        let first = link(&t, ADA, "confirm");
+        t.clock.advance(24 * HOUR);
+        assert_eq!(code(t.services.confirm_email(&first).await), "link_over");
+        for _ in 0..3 {
+            t.services.resend_confirmation(&me).await.unwrap();
+        }
+        let Err(Error::RateLimited { retry_after_seconds, .. }) = t.services.resend_confirmation(&me).await else { panic!() };
+        assert_eq!(retry_after_seconds, 60);
+        t.run().await;
+        t.clock.advance(24 * HOUR - TICK);
+        assert!(t.services.confirm_email(&link(&t, ADA, "confirm")).await.unwrap().email_confirmed);
+        t.finish().await;
+    }
+
+    async fn without_mail_nothing_is_asked_for(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = ada(&t).await;
+        assert!(!t.services.mail_is_on());
+        assert_eq!(code(t.services.resend_confirmation(&me).await), "mail_off");
+        assert_eq!(code(t.services.request_password_reset(ADA, HERE).await), "mail_off");
+        assert_eq!(code(t.services.request_email_change(&me, NEW, &password()).await), "mail_off");
+        t.finish().await;
+    }
+
+    async fn a_reset_changes_the_password_once_and_ends_every_session(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = ada(&t).await;
+        signed_in(&t, &me, "one").await;
+        signed_in(&t, &me, "two").await;
+        t.services.request_email_change(&me, NEW, &password()).await.unwrap();
+        t.services.request_password_reset(ADA, HERE).await.unwrap();
+        t.run().await;
+        let other = link(&t, ADA, "reset");
+        t.services.request_password_reset(" ADA@example.com", HERE).await.unwrap();
+        t.run().await;
+        let token = link(&t, ADA, "reset");
+        assert_eq!(code(t.services.reset_password(&token, &secret("short")).await), "too_short");
+        let mut news = t.services.hub().listen();
+        let new = secret("another horse battery");
+        t.services.reset_password(&token, &new).await.unwrap();
+        assert!(news.try_recv().is_ok(), "who is signed in is told to look");
+        assert!(can_sign_in(&t, ADA, &new).await && !can_sign_in(&t, ADA, &password()).await);
+        let now = t.services.now();
+        let mut tx = t.db.store.read().await.unwrap();
+        for id in ["one", "two"] {
+            assert!(tx.session(id, now).await.unwrap().is_none(), "{id}");
+        }
+        drop(tx);
+        for dead in [&token, &other] {
+            assert_eq!(code(t.services.reset_password(dead, &password()).await), "link_over");
+        }
+        // Whoever asked for it before may be who the new password is against.
+        assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change")).await), "link_over");
+        assert!(t.services.account(me.user_id).await.unwrap().unwrap().email_confirmed, "the mail was read");
+        t.finish().await;
+    }
+
+    async fn a_reset_ends_after_an_hour_and_of_two_at_once_one_counts(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        ada(&t).await;
+        for wait in [HOUR, HOUR - TICK] {
+            t.services.request_password_reset(ADA, HERE).await.unwrap();
+            t.run().await;
+            t.clock.advance(wait);
+            let token = link(&t, ADA, "reset");
+            let new = password();
+            let (one, two) = tokio::join!(
+                t.services.reset_password(&token, &new),
+                t.services.reset_password(&token, &new)
+            );
+            let done = usize::from(one.is_ok()) + usize::from(two.is_ok());
+            assert_eq!(done, usize::from(wait < HOUR));
+        }
+        t.finish().await;
+    }
+
+    async fn whether_an_address_has_an_account_does_not_show_in_a_reset(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        ada(&t).await;
+        for email in [ADA, "nobody@example.com"] {
+            for _ in 0..3 {
+                t.services.request_password_reset(email, HERE).await.unwrap();
+                assert_eq!(t.jobs().await, (1, 0), "the same is done for {email}");
+                t.run().await;
+            }
+            let limited = t.services.request_password_reset(email, HERE).await;
+            assert!(matches!(limited, Err(Error::RateLimited { .. })), "{email}: {limited:?}");
+        }
+        assert_eq!(t.mailer.taken().iter().filter(|mail| mail.to != ADA).count(), 0);
+        assert_eq!(code(t.services.request_password_reset("nonsense", HERE).await), "invalid_email");
+        // Nothing sealed is left of the mails that went nowhere or were sent.
+        assert_eq!(t.services.sealed_with().await.unwrap().first, 1, "the account's callback secret");
+        t.finish().await;
+    }
+
+    async fn one_network_may_not_have_mails_sent_to_everybody(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        for number in 0..20 {
+            t.services.request_password_reset(&format!("user{number}@example.com"), HERE).await.unwrap();
+        }
+        let refused = t.services.request_password_reset("one.more@example.com", HERE).await;
+        assert!(matches!(refused, Err(Error::RateLimited { .. })));
+        let elsewhere = ClientAddress("203.0.113.9".parse().unwrap());
+        t.services.request_password_reset("one.more@example.com", elsewhere).await.unwrap();
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn another_address_is_confirmed_there_and_told_to_the_old_one(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = ada(&t).await;
+        let confirm = link(&t, ADA, "confirm");
+        assert_eq!(code(t.services.request_email_change(&me, "nonsense", &password()).await), "invalid_email");
+        assert_eq!(code(t.services.request_email_change(&me, " ADA@example.com", &password()).await), "same");
+        assert_eq!(code(t.services.request_email_change(&me, NEW, &secret("wrong")).await), "wrong");
+        t.services.request_email_change(&me, "typo@example.net", &password()).await.unwrap();
+        t.services.request_email_change(&me, NEW, &password()).await.unwrap();
+        t.services.request_password_reset(ADA, HERE).await.unwrap();
+        t.run().await;
+        let asked = "Another e-mail address was asked for";
+        assert_eq!(t.mailer.subjects(ADA).iter().filter(|subject| *subject == asked).count(), 2);
+        assert_eq!(t.services.account(me.user_id).await.unwrap().unwrap().email, ADA);
+        let earlier = link(&t, "typo@example.net", "confirm-change");
+        assert_eq!(code(t.services.confirm_email_change(&earlier).await), "link_over");
+        let token = link(&t, NEW, "confirm-change");
+        let changed = t.services.confirm_email_change(&token).await.unwrap();
+        assert!(changed.email == NEW && changed.email_confirmed);
+        assert_eq!(code(t.services.confirm_email_change(&token).await), "link_over");
+        t.run().await;
+        assert_eq!(t.mailer.subjects(ADA).last().unwrap(), "Your e-mail address has changed");
+        assert!(can_sign_in(&t, NEW, &password()).await && !can_sign_in(&t, ADA, &password()).await);
+        // What was sent to the old address is good for nothing.
+        assert_eq!(code(t.services.confirm_email(&confirm).await), "link_over");
+        assert_eq!(code(t.services.reset_password(&link(&t, ADA, "reset"), &password()).await), "link_over");
+        t.finish().await;
+    }
+
+    async fn a_taken_address_shows_only_behind_the_link(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = ada(&t).await;
+        t.services.request_email_change(&me, NEW, &password()).await.unwrap();
+        t.run().await;
+        let token = link(&t, NEW, "confirm-change");
+        t.services.create_user(NEW, &password()).await.unwrap();
+        assert_eq!(code(t.services.confirm_email_change(&token).await), "taken");
+        assert_eq!(t.services.account(me.user_id).await.unwrap().unwrap().email, ADA);
+        t.clock.advance(2 * MINUTE);
+        t.services.request_email_change(&me, NEW, &password()).await.unwrap();
+        t.run().await;
+        assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change")).await), "taken");
+        t.finish().await;
+    }
+
+    async fn passwords_are_not_guessed_by_way_of_the_address(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = ada(&t).await;
+        for _ in 0..5 {
+            assert_eq!(code(t.services.request_email_change(&me, NEW, &secret("wrong")).await), "wrong");
+        }
+        let refused = t.services.request_email_change(&me, NEW, &password()).await;
+        assert!(matches!(refused, Err(Error::RateLimited { .. })), "{refused:?}");
+        t.finish().await;
+    }
+
+    async fn a_key_asks_for_no_mail(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = ada(&t).await;
+        let new = reef_service::api_keys::NewApiKey { name: "k".into(), read: true, write: true, ..Default::default() };
+        let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
+        let key = t.services.authenticate(&key).await.unwrap();
+        assert!(matches!(t.services.resend_confirmation(&key).await, Err(Error::Forbidden { .. })));
+        let change = t.services.request_email_change(&key, NEW, &password()).await;
+        assert!(matches!(change, Err(Error::Forbidden { .. })));
+        t.finish().await;
+    }
+}

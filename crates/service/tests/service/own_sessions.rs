@@ -1,0 +1,162 @@
+//! Where somebody is signed in, and another password.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::UserId;
+use reef_service::accounts::{SessionView, SignIn};
+use reef_service::flash::session_row;
+use reef_service::hub::News;
+use reef_service::testing::TestServices;
+use reef_service::{Caller, ClientAddress, Error};
+use reef_store::{SessionRow, on_both_databases};
+use secrecy::SecretString;
+
+use crate::support::{MINUTE, SECOND, TICK};
+
+const HERE: ClientAddress = ClientAddress::UNKNOWN;
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+/// A session of this user, by the cookie's id.
+pub async fn open_session(t: &TestServices, user: UserId, id: &str) -> SessionRow {
+    let row = SessionRow {
+        id: session_row(id),
+        user_id: Some(user),
+        data: "{}".to_owned(),
+        address: Some("192.0.2.7".to_owned()),
+        agent: Some(FIREFOX.to_owned()),
+        created_at: t.services.now(),
+        expires_at: t.services.now().plus(600 * MINUTE),
+        last_used_at: None,
+    };
+    let mut tx = t.db.store.begin().await.expect("a transaction");
+    assert!(tx.insert_session(&row).await.expect("a session"));
+    tx.commit().await.expect("a commit");
+    row
+}
+
+/// The session as it is kept.
+pub async fn kept(t: &TestServices, id: &str) -> Option<SessionRow> {
+    let mut tx = t.db.store.read().await.expect("a transaction");
+    tx.session(&session_row(id), t.services.now()).await.expect("a look")
+}
+
+async fn sessions(t: &TestServices, me: &Caller, current: &str) -> Vec<SessionView> {
+    t.services.sessions(me, &session_row(current)).await.expect("a list")
+}
+
+async fn last_use(t: &TestServices, id: &str) -> Option<Timestamp> {
+    kept(t, id).await.expect("a session").last_used_at
+}
+
+on_both_databases! {
+    async fn a_session_is_listed_with_what_is_known_and_without_what_opens_it(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (t.user().await, t.user().await);
+        let opened = t.services.now();
+        let row = open_session(&t, me.user_id, "laptop").await;
+        t.clock.advance(MINUTE);
+        open_session(&t, me.user_id, "phone").await;
+        open_session(&t, other.user_id, "theirs").await;
+        let listed = sessions(&t, &me, "laptop").await;
+        assert_eq!(listed.iter().map(|one| one.is_current).collect::<Vec<_>>(), [false, true]);
+        let laptop = &listed[1];
+        assert_eq!((laptop.agent.as_str(), laptop.address.as_deref()), ("Firefox on Linux", Some("192.0.2.7")));
+        assert_eq!((laptop.created_at, laptop.last_used_at), (opened, opened));
+        assert_ne!(laptop.handle, listed[0].handle);
+        for one in &listed {
+            assert_eq!(one.handle.len(), 32);
+            assert!(!row.id.contains(&one.handle), "what a session is kept under is not shown");
+        }
+        t.finish().await;
+    }
+
+    async fn a_last_use_is_noted_once_in_five_minutes(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let note = async || t.services.note_session_use(&kept(&t, "laptop").await.unwrap()).await;
+        let row = open_session(&t, me.user_id, "laptop").await;
+        note().await;
+        let first = t.services.now();
+        assert_eq!(last_use(&t, "laptop").await, Some(first));
+        t.clock.advance(5 * MINUTE - TICK);
+        note().await;
+        assert_eq!(last_use(&t, "laptop").await, Some(first));
+        t.clock.advance(TICK);
+        note().await;
+        assert_eq!(last_use(&t, "laptop").await, Some(t.services.now()));
+        assert_eq!(sessions(&t, &me, "laptop").await[0].last_used_at, t.services.now());
+        // One that is nobody's is not looked at, and one that has ended stays so.
+        t.services.note_session_use(&SessionRow { user_id: None, ..row.clone() }).await;
+        t.services.revoke_other_sessions(&me, "").await.unwrap();
+        t.services.note_session_use(&row).await;
+        assert!(kept(&t, "laptop").await.is_none());
+        t.finish().await;
+    }
+
+    async fn a_session_is_ended_by_its_handle_and_by_its_owner_alone(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (t.user().await, t.user().await);
+        for id in ["laptop", "phone"] {
+            open_session(&t, me.user_id, id).await;
+        }
+        let listed = sessions(&t, &me, "laptop").await;
+        let phone = listed.iter().find(|one| !one.is_current).unwrap();
+        for (caller, handle) in [(&other, phone.handle.as_str()), (&me, "nonsense"), (&me, &session_row("phone"))] {
+            assert!(matches!(t.services.revoke_session(caller, handle).await, Err(Error::NotFound)), "{handle}");
+        }
+        let mut news = t.services.hub().listen();
+        t.services.revoke_session(&me, &phone.handle).await.unwrap();
+        assert_eq!(news.try_recv(), Ok(News::AccessEnded(me.user_id)), "what it has open looks now");
+        assert!(matches!(t.services.revoke_session(&me, &phone.handle).await, Err(Error::NotFound)));
+        assert!(kept(&t, "phone").await.is_none() && kept(&t, "laptop").await.is_some());
+        t.finish().await;
+    }
+
+    async fn another_password_ends_the_other_sessions_and_what_they_have_open(db: TestStore) {
+        let t = TestServices::new(db);
+        let (old, new) = (SecretString::from("correct horse battery"), SecretString::from("another horse battery"));
+        let account = t.services.create_user("ada@example.com", &old).await.unwrap();
+        let (me, other) = (Caller::session(account.id), t.user().await);
+        for (user, id) in [(me.user_id, "laptop"), (me.user_id, "phone"), (other.user_id, "theirs")] {
+            open_session(&t, user, id).await;
+        }
+        let current = session_row("laptop");
+        let short = t.services.change_password(&me, &current, &old, &"short".into(), HERE).await;
+        let Err(Error::InvalidRequest(issues)) = short else { panic!("{short:?}") };
+        assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("newPassword", "too_short"));
+        let mut news = t.services.hub().listen();
+        let wrong = t.services.change_password(&me, &current, &new, &new, HERE).await;
+        let Err(Error::InvalidRequest(issues)) = wrong else { panic!("{wrong:?}") };
+        assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("currentPassword", "wrong"));
+        assert!(kept(&t, "phone").await.is_some() && news.try_recv().is_err());
+
+        t.services.change_password(&me, &current, &old, &new, HERE).await.unwrap();
+        assert_eq!(news.try_recv(), Ok(News::AccessEnded(me.user_id)));
+        assert!(kept(&t, "phone").await.is_none());
+        assert!(kept(&t, "laptop").await.is_some() && kept(&t, "theirs").await.is_some());
+        let refused = t.services.sign_in_first("ada@example.com", &old, HERE).await;
+        assert!(matches!(refused, Err(Error::WrongCredentials)), "{refused:?}");
+        let signed_in = t.services.sign_in_first("ada@example.com", &new, HERE).await.unwrap();
+        assert_eq!(signed_in, SignIn::Done(account));
+        t.finish().await;
+    }
+
+    async fn a_wrong_current_password_counts_like_a_failed_sign_in(db: TestStore) {
+        let t = TestServices::new(db);
+        let (right, wrong) = (SecretString::from("correct horse battery"), SecretString::from("wrong horse battery"));
+        let account = t.services.create_user("ada@example.com", &right).await.unwrap();
+        let me = Caller::session(account.id);
+        for _ in 0..3 {
+            let refused = t.services.change_password(&me, "", &wrong, &right, HERE).await;
+            assert!(matches!(refused, Err(Error::InvalidRequest(_))), "{refused:?}");
+        }
+        for _ in 0..2 {
+            let refused = t.services.sign_in_first("ada@example.com", &wrong, HERE).await;
+            assert!(matches!(refused, Err(Error::WrongCredentials)), "{refused:?}");
+        }
+        let slowed = t.services.change_password(&me, "", &right, &right, HERE).await;
+        assert!(matches!(slowed, Err(Error::RateLimited { retry_after_seconds: 10, .. })), "{slowed:?}");
+        t.clock.advance(10 * SECOND);
+        t.services.change_password(&me, "", &right, &right, HERE).await.unwrap();
+        t.finish().await;
+    }
+}

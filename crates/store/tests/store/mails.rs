@@ -1,0 +1,153 @@
+use reef_domain::ids::{MailId, UserId};
+use reef_store::{MailKind, MailRow, MailTokenRow, NewMailToken, TokenPurpose, on_both_databases};
+
+use crate::support::{NOW, add_slot, add_user, assert_corrupt, at, raw, uuid};
+
+/// A mail that is not stored.
+pub fn mail(user_id: Option<UserId>, kind: MailKind) -> MailRow {
+    MailRow {
+        id: MailId::new(uuid()),
+        user_id,
+        kind,
+        recipient: Some("ada@example.com".to_owned()),
+        assistant_id: None,
+        assistant_name: None,
+        detail: None,
+        token: None,
+        created_at: NOW,
+        sent_at: None,
+    }
+}
+
+fn token<'a>(hash: &'a [u8], mail: &MailRow, purpose: TokenPurpose) -> NewMailToken<'a> {
+    NewMailToken {
+        hash,
+        mail_id: mail.id,
+        user_id: mail.user_id,
+        purpose,
+        email: "ada@example.com",
+        expires_at: at(1000),
+    }
+}
+
+on_both_databases! {
+    async fn a_mail_is_read_as_it_was_written_and_loses_its_secret_when_it_is_sent(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let slot = add_slot(&mut tx, user).await;
+        let row = MailRow {
+            assistant_id: Some(slot.id),
+            assistant_name: Some("Coral\r\n\u{1f41a}".to_owned()),
+            detail: Some("why".to_owned()),
+            token: Some(vec![1, 2]),
+            ..mail(Some(user), MailKind::AssistantFailed)
+        };
+        let bare = MailRow { recipient: None, ..mail(None, MailKind::ResetPassword) };
+        tx.insert_mail(&row).await.unwrap();
+        tx.insert_mail(&bare).await.unwrap();
+        assert_eq!(tx.mail(row.id).await.unwrap(), Some(row.clone()));
+        assert_eq!(tx.mail(bare.id).await.unwrap(), Some(bare.clone()));
+        assert_eq!(tx.mail(MailId::new(uuid())).await.unwrap(), None);
+        tx.mail_sent(row.id, at(5)).await.unwrap();
+        let sent = MailRow { token: None, sent_at: Some(at(5)), ..row };
+        assert_eq!(tx.mail(sent.id).await.unwrap(), Some(sent));
+        assert_eq!(tx.mail(bare.id).await.unwrap(), Some(bare));
+    }
+
+    async fn the_secret_of_a_mail_that_is_not_sent_can_be_destroyed(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let row = MailRow { token: Some(vec![1]), ..mail(None, MailKind::ConfirmAddress) };
+        let other = MailRow { token: Some(vec![2]), ..mail(None, MailKind::ConfirmAddress) };
+        tx.insert_mail(&row).await.unwrap();
+        tx.insert_mail(&other).await.unwrap();
+        tx.destroy_mail_secret(row.id).await.unwrap();
+        assert_eq!(tx.mail(row.id).await.unwrap(), Some(MailRow { token: None, ..row }));
+        assert_eq!(tx.mail(other.id).await.unwrap(), Some(other));
+    }
+
+    async fn a_kind_that_nobody_knows_is_corrupt(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let row = mail(None, MailKind::ConfirmAddress);
+        tx.insert_mail(&row).await.unwrap();
+        tx.commit().await.unwrap();
+        raw!(db, "update mails set kind = 'greeting'");
+        let found = db.store.read().await.unwrap().mail(row.id).await;
+        assert_corrupt(found, "mails", row.id);
+    }
+
+    async fn a_mail_of_a_kind_about_an_assistant_is_known_for_a_while(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (slot, other) = (add_slot(&mut tx, user).await, add_slot(&mut tx, user).await);
+        let kind = MailKind::PaymentFailed;
+        tx.insert_mail(&MailRow { assistant_id: Some(slot.id), ..mail(Some(user), kind) }).await.unwrap();
+        assert!(tx.has_mail_since(slot.id, kind, at(-1)).await.unwrap());
+        assert!(!tx.has_mail_since(slot.id, kind, NOW).await.unwrap());
+        assert!(!tx.has_mail_since(other.id, kind, at(-1)).await.unwrap());
+        assert!(!tx.has_mail_since(slot.id, MailKind::AssistantFailed, at(-1)).await.unwrap());
+    }
+
+    async fn a_link_is_good_once_for_its_purpose_and_until_its_end(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let row = mail(Some(user), MailKind::ResetPassword);
+        tx.insert_mail(&row).await.unwrap();
+        tx.insert_mail_token(&token(b"hash", &row, TokenPurpose::Reset)).await.unwrap();
+        let whose = MailTokenRow { user_id: user, email: "ada@example.com".to_owned() };
+        for (hash, purpose, when) in [
+            (b"hush", TokenPurpose::Reset, at(0)),
+            (b"hash", TokenPurpose::Confirm, at(0)),
+            (b"hash", TokenPurpose::Reset, at(1000)),
+        ] {
+            assert_eq!(tx.mail_token(hash, purpose, when).await.unwrap(), None);
+            assert_eq!(tx.take_mail_token(hash, purpose, when).await.unwrap(), None);
+        }
+        assert_eq!(tx.mail_token(b"hash", TokenPurpose::Reset, at(999)).await.unwrap(), Some(whose.clone()));
+        assert_eq!(tx.take_mail_token(b"hash", TokenPurpose::Reset, at(999)).await.unwrap(), Some(whose));
+        assert_eq!(tx.take_mail_token(b"hash", TokenPurpose::Reset, at(999)).await.unwrap(), None);
+    }
+
+    async fn a_link_of_nobody_is_good_for_nothing(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let row = mail(None, MailKind::ResetPassword);
+        tx.insert_mail(&row).await.unwrap();
+        tx.insert_mail_token(&token(b"hash", &row, TokenPurpose::Reset)).await.unwrap();
+        assert_eq!(tx.mail_token(b"hash", TokenPurpose::Reset, NOW).await.unwrap(), None);
+        assert_eq!(tx.take_mail_token(b"hash", TokenPurpose::Reset, NOW).await.unwrap(), None);
+    }
+
+    async fn links_are_made_void_by_purpose_and_go_with_their_mail(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        let (mine, theirs) = (mail(Some(user), MailKind::ResetPassword), mail(Some(other), MailKind::ResetPassword));
+        tx.insert_mail(&mine).await.unwrap();
+        tx.insert_mail(&theirs).await.unwrap();
+        tx.insert_mail_token(&token(b"1", &mine, TokenPurpose::Reset)).await.unwrap();
+        tx.insert_mail_token(&token(b"2", &mine, TokenPurpose::Reset)).await.unwrap();
+        tx.insert_mail_token(&token(b"3", &mine, TokenPurpose::Confirm)).await.unwrap();
+        tx.insert_mail_token(&token(b"4", &theirs, TokenPurpose::Reset)).await.unwrap();
+        assert_eq!(tx.void_mail_tokens(user, TokenPurpose::Reset).await.unwrap(), 2);
+        assert!(tx.mail_token(b"3", TokenPurpose::Confirm, NOW).await.unwrap().is_some());
+        assert!(tx.mail_token(b"4", TokenPurpose::Reset, NOW).await.unwrap().is_some());
+        tx.delete_mail(mine.id).await.unwrap();
+        assert_eq!(tx.mail(mine.id).await.unwrap(), None);
+        assert_eq!(tx.mail_token(b"3", TokenPurpose::Confirm, NOW).await.unwrap(), None);
+        assert!(tx.mail(theirs.id).await.unwrap().is_some());
+    }
+
+    async fn what_is_old_is_forgotten_the_secrets_first(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let row = MailRow { token: Some(vec![9]), ..mail(Some(user), MailKind::ConfirmAddress) };
+        tx.insert_mail(&row).await.unwrap();
+        tx.insert_mail_token(&token(b"hash", &row, TokenPurpose::Confirm)).await.unwrap();
+        assert_eq!(tx.prune_mails(at(999), NOW, NOW).await.unwrap(), 0);
+        assert_eq!(tx.mail(row.id).await.unwrap(), Some(row.clone()));
+        assert!(tx.mail_token(b"hash", TokenPurpose::Confirm, NOW).await.unwrap().is_some());
+        assert_eq!(tx.prune_mails(at(1000), at(1), NOW).await.unwrap(), 0);
+        assert_eq!(tx.mail_token(b"hash", TokenPurpose::Confirm, NOW).await.unwrap(), None);
+        assert_eq!(tx.mail(row.id).await.unwrap().map(|row| row.token), Some(None));
+        assert_eq!(tx.prune_mails(at(1000), at(1), at(1)).await.unwrap(), 1);
+        assert_eq!(tx.mail(row.id).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrowserContext, chromium } from "@playwright/test";
+import lighthouse from "lighthouse";
+import { chromiumArguments, chromiumPath } from "../support/chromium.ts";
+import { botToken, Dashboard } from "../support/dashboard.ts";
+import { freePort } from "../support/reef.ts";
+import { expect, test as base } from "../support/test.ts";
+
+const LEAST = 95;
+const CATEGORIES = ["performance", "accessibility", "best-practices", "seo"];
+
+/** A browser that Lighthouse can steer, with whatever cookies it has got. */
+type Visitor = { context: BrowserContext; port: number };
+
+const test = base.extend<object, { stranger: Visitor; member: Visitor & { assistant: string } }>({
+  stranger: [async ({ reef }, use) => visit(reef.url, use), { scope: "worker", timeout: 60_000 }],
+  member: [
+    async ({ reef }, use) => {
+      await reef.createUser("ada@example.com", "four plain words here");
+      await visit(reef.url, async (visitor) => {
+        const dashboard = new Dashboard(await visitor.context.newPage(), true);
+        await dashboard.signIn({ email: "ada@example.com", password: "four plain words here" });
+        const assistant = await dashboard.activeAssistant("Coral", botToken());
+        await dashboard.page.close();
+        await use({ ...visitor, assistant });
+      });
+    },
+    { scope: "worker", timeout: 60_000 },
+  ],
+});
+
+test("the landing page", async ({ reef, stranger }) => judge(`${reef.url}/`, stranger));
+test("sign-in", async ({ reef, stranger }) => judge(`${reef.url}/signin`, stranger));
+test("the API reference", async ({ reef, stranger }) => judge(`${reef.url}/docs`, stranger));
+test("the list of assistants", async ({ reef, member }) => judge(`${reef.url}/assistants`, member));
+test("one assistant", async ({ reef, member }) => judge(`${reef.url}${member.assistant}`, member));
+
+/** Lighthouse's mobile preset. Every category has to reach the mark; what keeps one from it is told. */
+async function judge(url: string, { port }: Visitor): Promise<void> {
+  const result = await lighthouse(url, { port, output: "json", onlyCategories: CATEGORIES, disableStorageReset: true });
+  if (!result) throw new Error("Lighthouse has no result");
+  const { categories, audits, finalDisplayedUrl } = result.lhr;
+  expect(finalDisplayedUrl).toBe(url);
+  const scores = Object.values(categories).map(({ title, score }) => `${title} ${Math.round((score ?? 0) * 100)}`);
+  console.log(`${new URL(url).pathname}: ${scores.join(", ")}`);
+  const short = Object.values(categories).filter(({ score }) => (score ?? 0) * 100 < LEAST);
+  const why = short.flatMap(({ title, auditRefs }) =>
+    auditRefs
+      .filter(({ id, weight }) => weight > 0 && (audits[id]?.score ?? 1) < 0.9)
+      .map(({ id }) => `${title}: ${audits[id]?.title} ${audits[id]?.displayValue ?? ""}`),
+  );
+  expect(why, scores.join(", ")).toEqual([]);
+  expect(short.length, scores.join(", ")).toBe(0);
+}
+
+/** Opens a browser with a profile of its own, which takes orders on a port. */
+async function visit(baseURL: string, use: (visitor: Visitor) => Promise<void>): Promise<void> {
+  const profile = await mkdtemp(join(tmpdir(), "reef-lighthouse-"));
+  const port = await freePort();
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: chromiumPath,
+    args: [...chromiumArguments, `--remote-debugging-port=${port}`],
+    baseURL,
+  });
+  await use({ context, port });
+  await context.close();
+  await rm(profile, { recursive: true, force: true });
+}

@@ -1,0 +1,117 @@
+import { expect, test } from "./support.ts";
+
+const TOKEN = "AAGoodTokenForPictures_0123456789";
+const LONG = "The assistant of the committee for the preservation of the old lighthouse and its surroundings, 2nd";
+const UNBROKEN = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft";
+
+for (const [name, path] of Object.entries({
+  landing: "/",
+  "sign-up": "/signup",
+  "sign-in": "/signin",
+  forgot: "/forgot",
+  docs: "/docs",
+  "docs-quick-start": "/docs/quick-start",
+  "docs-endpoint": "/docs/activate-assistant",
+  "docs-errors": "/docs/errors",
+  styleguide: "/styleguide",
+  "not-found": "/no/such/page",
+})) {
+  test(name, async ({ shoot }) => shoot(name, path));
+}
+
+test("nothing yet", async ({ customer, shoot }) => {
+  await customer("zoe@example.com");
+  await shoot("list-empty", "/assistants");
+  await shoot("buy", "/assistants/new");
+  await shoot("billing-empty", "/billing");
+  await shoot("receipts-empty", "/receipts");
+  await shoot("keys-empty", "/keys");
+});
+
+test("two hundred assistants", async ({ customer, shoot }) => {
+  const ada = await customer("ada@example.com");
+  for (let number = 1; number <= 200; number += 1) {
+    await ada.assistant(`Assistant ${String(number).padStart(3, "0")}`, `${200_000_000 + number}:${TOKEN}`, "active");
+  }
+  await shoot("list-200", "/assistants");
+});
+
+test("assistants of every kind", async ({ customer, shoot }) => {
+  const ben = await customer("ben@example.com");
+  await ben.order();
+  await ben.buy("managed");
+  await ben.assistant("Coral", `300000001:${TOKEN}`, "active");
+  await ben.stop(await ben.assistant(LONG, `300000002:${TOKEN}`, "active"));
+  await ben.assistant(UNBROKEN, `300000003:revoked${TOKEN}`, "failed");
+  await ben.assistant("Pearl", `300000004:stuck${TOKEN}`, "deploying");
+  await shoot("list", "/assistants");
+  await shoot("billing", "/billing");
+});
+
+test("the way to an assistant", async ({ customer, page, shoot, shootWindow }) => {
+  const cleo = await customer("cleo@example.com");
+  const { deploymentId, checkoutUrl } = await cleo.order();
+  const path = `/assistants/${deploymentId}`;
+  await shoot("waiting-for-payment", path);
+  await page.goto(checkoutUrl);
+  await cleo.dashboard.pay();
+  await shoot("activation", path);
+  const token = `400000001:${TOKEN}`;
+  const model = "anthropic:claude-sonnet-5-5";
+  await cleo.dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-refused", token });
+  await page.getByRole("button", { name: "Check first" }).click();
+  await expect(page.getByText("The provider refuses the key.")).toBeVisible();
+  await shoot("activation-checked");
+  await cleo.dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-good", token, callback: "https://callbacks.sandbox.test/coral" });
+  await page.getByRole("button", { name: "Activate" }).click();
+  await cleo.dashboard.becomes("active");
+  const chat = page.frameLocator('iframe[title^="Chat with @"]');
+  await chat.getByLabel("Message").fill("hello");
+  await chat.getByRole("button", { name: "Send" }).click();
+  await expect(chat.locator(".chat li.bot")).toBeVisible();
+  await page.getByRole("heading", { level: 1 }).click();
+  await shoot("active");
+  await cleo.dashboard.unfold("Edit");
+  await shoot("edit");
+  await cleo.dashboard.ask("Stop");
+  await shootWindow("stop-asked");
+  await page.keyboard.press("Escape");
+  await cleo.stop(deploymentId);
+  await cleo.dashboard.becomes("stopped");
+  await shoot("stopped", path);
+  const dialog = await cleo.dashboard.ask("Delete");
+  await shootWindow("delete-asked");
+  await dialog.getByRole("button", { name: "Delete it for good" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Coral is deleted");
+  await shoot("receipt");
+  await shoot("receipts", "/receipts");
+});
+
+test("deployments that hang and fail", async ({ customer, shoot }) => {
+  const dora = await customer("dora@example.com");
+  await shoot("deploying", `/assistants/${await dora.assistant("Dora", `500000001:stuck${TOKEN}`, "deploying")}`);
+  await shoot("failed", `/assistants/${await dora.assistant(UNBROKEN, `500000002:revoked${TOKEN}`, "failed")}`);
+});
+
+test("keys", async ({ customer, page, request, shoot }) => {
+  const eve = await customer("eve@example.com");
+  await eve.assistant("Coral", `600000001:${TOKEN}`, "active");
+  await eve.dashboard.open("/keys");
+  await page.getByLabel("Name").fill("deploy script");
+  await page.getByRole("button", { name: "Create key" }).click();
+  const key = page.getByRole("group", { name: "New API key" }).locator("code");
+  const headers = { "X-API-Key": await key.innerText() };
+  await shoot("keys");
+  for (const path of ["assistants", "me", "models", `assistants/${crypto.randomUUID()}`]) await request.get(`/api/v1/${path}`, { headers });
+  await page.getByRole("link", { name: "deploy script" }).click();
+  await expect(page.getByRole("row", { name: /404/ })).toBeVisible();
+  await shoot("key");
+});
+
+test("settings", async ({ customer, page, shoot }) => {
+  await customer("finn@example.com");
+  await shoot("settings", "/settings");
+  await page.getByRole("button", { name: "Set it up" }).click();
+  await expect(page.getByRole("button", { name: "Switch it on" })).toBeVisible();
+  await shoot("settings-two-step");
+});

@@ -1,0 +1,123 @@
+import { mkdir } from "node:fs/promises";
+import { type APIRequestContext, type Page, expect } from "@playwright/test";
+import sharp from "sharp";
+import { Dashboard } from "../support/dashboard.ts";
+import { Reef } from "../support/reef.ts";
+import { test as base } from "../support/test.ts";
+
+const FOLDER = new URL("../../docs/screens/", import.meta.url).pathname;
+const SIZES = [
+  { width: 1440, height: 900 },
+  { width: 390, height: 844 },
+];
+/** What is further down than this, in pixels, is left out: a list of two hundred has been seen by then. */
+const HEIGHT_MAX = 2400;
+const PASSWORD = "four plain words here";
+
+/** Somebody whose pages are pictured: signed in in the browser, and able to do by program what clicks would take long for. */
+export class Customer {
+  private constructor(
+    readonly dashboard: Dashboard,
+    private readonly request: APIRequestContext,
+    private readonly key: string,
+  ) {}
+
+  static async signedIn(reef: Reef, page: Page, request: APIRequestContext, email: string): Promise<Customer> {
+    await reef.createUser(email, PASSWORD);
+    const key = await reef.createKey(email, "pictures");
+    const dashboard = new Dashboard(page, true);
+    await dashboard.signIn({ email, password: PASSWORD });
+    return new Customer(dashboard, request, key);
+  }
+
+  /** A slot whose payment has not happened. Returns its id and its checkout's address. */
+  async order(apiMode: "byok" | "managed" = "byok"): Promise<{ deploymentId: string; checkoutUrl: string }> {
+    return this.call("POST", "/purchase", { apiMode });
+  }
+
+  /** A paid slot. Returns its id. */
+  async buy(apiMode: "byok" | "managed" = "byok"): Promise<string> {
+    const { deploymentId, checkoutUrl } = await this.order(apiMode);
+    await this.request.post(`${checkoutUrl}/pay`, { maxRedirects: 0 });
+    await this.becomes(deploymentId, "purchased");
+    return deploymentId;
+  }
+
+  /** An assistant that is activated and has come to where its token leads. Returns its id. */
+  async assistant(name: string, token: string, status: string, callbackUrl?: string): Promise<string> {
+    const id = await this.buy();
+    const model = { modelProvider: "anthropic", modelId: "claude-sonnet-5-5", modelApiKey: "sk-ant-any" };
+    await this.call("POST", `/${id}/activate`, { name, ...model, telegramBotToken: token, callbackUrl });
+    await this.becomes(id, status);
+    return id;
+  }
+
+  async stop(id: string): Promise<void> {
+    await this.call("POST", `/${id}/stop`);
+  }
+
+  private async becomes(id: string, status: string): Promise<void> {
+    await expect.poll(async () => (await this.call<{ status: string }>("GET", `/${id}/status`)).status).toBe(status);
+  }
+
+  private async call<T>(method: string, path: string, data?: object): Promise<T> {
+    const headers = { "X-API-Key": this.key };
+    const answer = await this.request.fetch(`/api/v1/assistants${path}`, { method, headers, data });
+    expect(answer.ok(), `${method} ${path}: ${answer.status()}`).toBe(true);
+    return (await answer.json()).data as T;
+  }
+}
+
+/** Wide and narrow, light and dark; the whole page, or what a window shows of it. */
+async function everyWay(page: Page, name: string, whole: boolean): Promise<void> {
+  await mkdir(FOLDER, { recursive: true });
+  for (const size of SIZES) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await picture(page, `${FOLDER}${name}-${size.width}-${colorScheme}.png`, whole);
+    }
+  }
+}
+
+/** Few colours are enough for pages, and a repository keeps every picture for ever. */
+async function picture(page: Page, file: string, whole: boolean): Promise<void> {
+  const { width, height } = await page.evaluate(() => ({
+    width: document.documentElement.clientWidth,
+    height: document.documentElement.scrollHeight,
+  }));
+  const clip = whole ? { x: 0, y: 0, width, height: Math.min(height, HEIGHT_MAX) } : undefined;
+  const taken = await page.screenshot({ clip, fullPage: whole, animations: "disabled", caret: "hide" });
+  await sharp(taken).png({ palette: true, colours: 128, effort: 7 }).toFile(file);
+}
+
+/** Playwright's `test` with pictures instead of assertions. */
+export const test = base.extend<
+  { customer: (email: string) => Promise<Customer>; shoot: (name: string, path?: string) => Promise<void>; shootWindow: (name: string) => Promise<void> },
+  { reef: Reef }
+>({
+  reef: [
+    async ({}, use) => {
+      const reef = await Reef.start({ RATE_LIMIT_PER_MINUTE: "100000" });
+      await use(reef);
+      await reef.stop();
+    },
+    { scope: "worker", timeout: 40_000 },
+  ],
+
+  // Addresses that do not exist are pictured too.
+  expectedComplaints: [["404 (Not Found)", "400 (Bad Request)"], { option: true }],
+
+  customer: async ({ reef, page, request }, use) => use((email) => Customer.signedIn(reef, page, request, email)),
+
+  shoot: async ({ page }, use) =>
+    use(async (name, path) => {
+      if (path) await new Dashboard(page, true).open(path);
+      await everyWay(page, name, true);
+    }),
+
+  // What lies over the page, such as a dialog, is in the middle of the window.
+  shootWindow: async ({ page }, use) => use((name) => everyWay(page, name, false)),
+});
+
+export { expect };

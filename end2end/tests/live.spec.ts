@@ -1,0 +1,56 @@
+import { botToken } from "../support/dashboard.ts";
+import { expect, test } from "../support/signed-in.ts";
+
+// A plain page shows what was when it was loaded: these are about pages that follow.
+test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "needs scripts");
+
+test("two tabs show the same within a second, whoever changes it", async ({ home, page, user, reef, request }) => {
+  const path = await home.activeAssistant("Cal", botToken());
+  const other = await page.context().newPage();
+  await other.goto("/assistants");
+  await other.locator("html[data-live]").waitFor();
+  await expect(other.getByRole("row", { name: /Cal/ })).toContainText("active");
+
+  const key = await reef.createKey(user.email);
+  const stop = await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
+  expect(stop.status()).toBe(200);
+  await expect(other.getByRole("row", { name: /Cal/ })).toContainText("stopped", { timeout: 1000 });
+  await expect(page.getByRole("region", { name: "Status" })).toContainText("stopped", { timeout: 1000 });
+
+  // From one tab to the other.
+  await page.getByRole("button", { name: "Redeploy", exact: true }).click();
+  await expect(other.getByRole("row", { name: /Cal/ })).toContainText("active", { timeout: 3000 });
+});
+
+test("what is being typed stays when news arrive, and a changed status is shown all the same", async ({
+  home,
+  page,
+  user,
+  reef,
+  request,
+}) => {
+  const path = await home.activeAssistant("Dora", botToken());
+  await home.unfold("Edit");
+  await page.getByLabel("Name").fill("Dora the second");
+  const key = await reef.createKey(user.email);
+  await request.post(`/api/v1${path}/callbacks/test`, { headers: { "X-API-Key": key } });
+  await page.waitForTimeout(500);
+  await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
+  await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
+  await home.becomes("stopped");
+});
+
+test.describe("a server that dies", () => {
+  test.use({ expectedComplaints: ["ERR_CONNECTION", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE"] });
+
+  test("is missed aloud, and the page recovers by itself", async ({ home, page, user, reef, request }) => {
+    const path = await home.activeAssistant("Eve", botToken());
+    const key = await reef.createKey(user.email);
+    const lost = page.getByText("Connection lost, reconnecting…");
+    await expect(lost).toHaveCount(0);
+    await reef.dieFor(() => expect(lost).toBeVisible());
+    await expect(lost).toHaveCount(0, { timeout: 10_000 });
+    await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
+    await home.becomes("stopped");
+  });
+});

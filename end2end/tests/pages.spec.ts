@@ -1,0 +1,126 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Browser, Page } from "@playwright/test";
+import { botToken } from "../support/dashboard.ts";
+import { expect, test } from "../support/signed-in.ts";
+import { totp } from "../support/totp.ts";
+
+/** Pages for everybody, then those of somebody with an assistant in each state that a page looks different in. */
+const OPEN = ["/", "/signin", "/signup", "/forgot", "/reset?token=0", "/confirm?token=0", "/goodbye", "/docs", "/docs/quick-start", "/docs/errors", "/styleguide"];
+const OWN = ["/assistants", "/assistants/new", "/billing", "/receipts", "/keys", "/settings"];
+const SIZES = [
+  { width: 1440, height: 900 },
+  { width: 390, height: 844 },
+];
+
+/** Everything that can be looked for in a page as it stands. */
+async function judge(page: Page, path: string, script: boolean): Promise<void> {
+  await page.goto(path);
+  const { light, dark } = { light: "light", dark: "dark" } as const;
+  for (const size of SIZES) {
+    await page.setViewportSize(size);
+    for (const colorScheme of [light, dark]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      const where = `${path} at ${size.width}, ${colorScheme}`;
+      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      expect(sideways, `${where} scrolls sideways`).toBeLessThanOrEqual(0);
+      // axe is a script: what it finds in a page that scripts were taken from is found with them too.
+      if (!script) continue;
+      const { violations } = await new AxeBuilder({ page }).exclude("iframe").analyze();
+      const found = violations.filter(({ impact }) => impact !== "minor").map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+      expect(found, where).toEqual([]);
+    }
+  }
+}
+
+for (const path of OPEN) {
+  test(`${path} is in order, wide and narrow, light and dark`, async ({ page, javaScriptEnabled }) => {
+    test.slow();
+    await judge(page, path, javaScriptEnabled ?? true);
+  });
+}
+
+test("one's own empty pages are in order", async ({ home, page, javaScriptEnabled }) => {
+  test.slow();
+  await home.open("/assistants");
+  for (const path of OWN) await judge(page, path, javaScriptEnabled ?? true);
+});
+
+test("keys and settings are in order with something in them", async ({ home, elsewhere, page, user, javaScriptEnabled }) => {
+  test.setTimeout(180_000);
+  const script = javaScriptEnabled ?? true;
+  await elsewhere.signIn(user);
+  await home.open("/keys");
+  await page.getByLabel("Name").fill("K".repeat(100));
+  await page.getByRole("button", { name: "Create key" }).click();
+  await expect(page).toHaveURL("/keys?done=created");
+  // The new key is shown again within the minute.
+  await judge(page, "/keys?done=created", script);
+  await expect(page.getByRole("group", { name: "New API key" })).toBeVisible();
+  await page.getByRole("link", { name: "KKK" }).click();
+  await expect(page).toHaveURL(/\/keys\/[0-9a-f-]{36}$/);
+  await judge(page, new URL(page.url()).pathname, script);
+
+  await home.open("/settings");
+  await page.getByRole("button", { name: "Set it up" }).click();
+  const secret = page.getByRole("group", { name: "Secret for the authenticator app" }).locator("code");
+  await expect(secret).toBeVisible();
+  await judge(page, "/settings", script);
+  await page.getByLabel("Code that the app shows").fill(totp(await secret.innerText()));
+  await page.getByRole("button", { name: "Switch it on" }).click();
+  await expect(page).toHaveURL("/settings?done=totp_on");
+  await judge(page, "/settings?done=totp_on", script);
+  await expect(page.getByRole("region", { name: "Recovery codes", exact: true })).toBeVisible();
+  await home.signOut();
+  await home.trySigningIn(user);
+  await expect(page).toHaveURL("/signin/code");
+  await judge(page, "/signin/code", script);
+});
+
+test("an assistant's page is in order in every state", async ({ home, page, javaScriptEnabled }) => {
+  test.setTimeout(120_000);
+  const script = javaScriptEnabled ?? true;
+  await home.order("Your own model key");
+  await home.open("/assistants");
+  await page.getByRole("link", { name: "Untitled assistant" }).click();
+  await judge(page, new URL(page.url()).pathname, script);
+
+  await page.getByRole("button", { name: "Go to checkout" }).click();
+  const path = await home.pay();
+  await judge(page, path, script);
+  const model = "anthropic:claude-sonnet-5";
+  const name = "A".repeat(100);
+  await home.fillActivation({ name, model, key: "sk-ant-good", token: botToken("revoked") });
+  await page.getByRole("button", { name: "Activate" }).click();
+  await home.becomes("failed");
+  await judge(page, path, script);
+
+  const active = await home.activeAssistant("Coral", botToken(), "https://callbacks.sandbox.test/pages");
+  await judge(page, active, script);
+  await judge(page, "/assistants", script);
+});
+
+test("nothing moves when a page comes alive", async ({ home, page, javaScriptEnabled, browser }) => {
+  test.skip(!javaScriptEnabled, "without scripts nothing does");
+  const path = await home.activeAssistant("Coral", botToken());
+  const state = await page.context().storageState();
+  for (const at of ["/", "/docs", "/assistants", path]) expect(await shift(browser, state, page.url(), at), at).toBe(0);
+});
+
+/** How far a page's parts moved by themselves, as browsers measure it. */
+async function shift(browser: Browser, storageState: object, base: string, path: string): Promise<number> {
+  const context = await browser.newContext({ storageState: storageState as never });
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    const moved = window as never as { moved: number };
+    moved.moved = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as never as { value: number }[]) moved.moved += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  await page.goto(new URL(path, base).href);
+  await page.locator("html[data-live]").waitFor();
+  await page.waitForTimeout(500);
+  const moved = await page.evaluate(() => (window as never as { moved: number }).moved);
+  await context.close();
+  return moved;
+}

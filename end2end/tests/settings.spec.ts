@@ -1,0 +1,212 @@
+import type { Page } from "@playwright/test";
+import { botToken } from "../support/dashboard.ts";
+import { expect, test } from "../support/signed-in.ts";
+import { totp, wrongTotp } from "../support/totp.ts";
+
+/** A part of the settings, by its heading. */
+const part = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
+
+/** Begins with two-step sign-in and gives the secret that the page shows. */
+async function beginTwoSteps(page: Page): Promise<string> {
+  await part(page, "Two-step sign-in").getByRole("button", { name: "Set it up" }).click();
+  const secret = page.getByRole("group", { name: "Secret for the authenticator app" }).locator("code");
+  await expect(secret).toHaveText(/^[A-Z2-7]{32}$/);
+  return secret.innerText();
+}
+
+/** Switches two-step sign-in on and gives the recovery codes. */
+async function switchOn(page: Page, secret: string): Promise<string[]> {
+  await page.getByLabel("Code that the app shows").fill(totp(secret));
+  await page.getByRole("button", { name: "Switch it on" }).click();
+  await expect(page.getByText("Two-step sign-in is on. From now on")).toBeVisible();
+  return (await page.getByRole("region", { name: "Recovery codes", exact: true }).innerText()).trim().split("\n");
+}
+
+test.describe("another password", () => {
+  // The browser's own note about an answer that a script got.
+  test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)"] });
+
+  test("needs the present one and signs out all other sessions", async ({ home, elsewhere, page, user }) => {
+    await elsewhere.signIn(user);
+    await home.open("/settings");
+    const password = part(page, "Password");
+    const change = async (present: string, next: string) => {
+      await password.getByLabel("Present password").fill(present);
+      await password.getByLabel("New password").fill(next);
+      await password.getByRole("button", { name: "Change password" }).click();
+    };
+    await change("not my password", "four other plain words");
+    await expect(password.getByLabel("Present password")).toHaveAttribute("aria-invalid", "true");
+    await expect(password.getByLabel("Present password")).toHaveAccessibleDescription(/This is not your password/);
+    expect(page.url()).not.toContain("plain");
+
+    await change(user.password, "four other plain words");
+    await expect(page.getByText("Your password is changed. All other sessions are signed out.")).toBeVisible();
+    await elsewhere.open("/settings");
+    await expect(elsewhere.page).toHaveURL("/signin?next=%2Fsettings");
+    await home.open("/settings");
+    await expect(part(page, "Sessions").getByRole("row")).toHaveCount(2);
+
+    await home.signOut();
+    await home.isRefused(user);
+    await home.signIn({ ...user, password: "four other plain words" });
+  });
+
+  test("has ten characters or more", async ({ home, page, user }) => {
+    await home.open("/settings");
+    const password = part(page, "Password");
+    await password.getByLabel("Present password").fill(user.password);
+    await password.getByLabel("New password").fill("short");
+    await password.getByRole("button", { name: "Change password" }).click();
+    await expect(password.getByLabel("New password")).toHaveAttribute("aria-invalid", "true");
+    await expect(password.getByLabel("New password")).toHaveAccessibleDescription(/at least 10 characters/);
+    await expect(password.getByLabel("Present password")).not.toHaveAttribute("aria-invalid", "true");
+  });
+});
+
+test("sessions are listed and ended, one or all others", async ({ home, elsewhere, page, user }) => {
+  await elsewhere.signIn(user);
+  await home.open("/settings");
+  const sessions = part(page, "Sessions");
+  const [here, other] = [sessions.getByRole("row", { name: "this session" }), sessions.getByRole("button", { name: "Sign out Chrom" })];
+  await expect(here).toContainText("127.0.0.1");
+  await expect(other).toHaveCount(1);
+
+  await other.click();
+  await expect(page.getByText("That session is signed out.")).toBeVisible();
+  await expect(other).toHaveCount(0);
+  await expect(here).toBeVisible();
+  await expect(sessions.getByRole("button", { name: "Sign out all others" })).toHaveCount(0);
+  await elsewhere.open("/assistants");
+  await expect(elsewhere.page).toHaveURL("/signin?next=%2Fassistants");
+
+  await elsewhere.signIn(user);
+  await home.open("/settings");
+  await sessions.getByRole("button", { name: "Sign out all others" }).click();
+  await expect(page.getByText("All other sessions are signed out.")).toBeVisible();
+  await expect(sessions.getByRole("row")).toHaveCount(2);
+  await elsewhere.open("/keys");
+  await expect(elsewhere.page).toHaveURL("/signin?next=%2Fkeys");
+});
+
+test.describe("two-step sign-in", () => {
+  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+
+  test("is set up, asks for a code and is turned off", async ({ home, page, user, reef }) => {
+    await home.open("/settings");
+    const secret = await beginTwoSteps(page);
+    await expect(page.getByRole("img", { name: /QR code/ })).toBeVisible();
+    const code = page.getByLabel("Code that the app shows");
+    await code.fill(wrongTotp(secret));
+    await page.getByRole("button", { name: "Switch it on" }).click();
+    await expect(code).toHaveAttribute("aria-invalid", "true");
+    await expect(code).toHaveAccessibleDescription(/This code is not right/);
+    await expect(part(page, "Two-step sign-in").getByText("on", { exact: true })).toHaveCount(0);
+
+    const codes = await switchOn(page, secret);
+    expect(new Set(codes).size).toBe(10);
+    const [recovery = "", another = "", last = ""] = codes;
+    await expect(page.getByText("10 recovery codes are left.")).toBeVisible();
+    await home.open("/settings");
+    await expect(page.getByText(recovery)).toHaveCount(0);
+    await expect(page.getByText(secret)).toHaveCount(0);
+
+    await home.signOut();
+    const give = async (typed: string) => {
+      await page.getByLabel("Code", { exact: true }).fill(typed);
+      await page.getByRole("button", { name: "Sign in" }).click();
+    };
+    await home.trySigningIn(user);
+    await expect(page).toHaveURL("/signin/code");
+    await give(wrongTotp(secret));
+    await expect(page.getByLabel("Code", { exact: true })).toHaveAccessibleDescription(/This code is not right/);
+    // The password alone opens nothing.
+    await home.open("/assistants");
+    await expect(page).toHaveURL("/signin?next=%2Fassistants");
+    await home.open("/signin/code");
+    // The code before this one switched it on: that one is used up.
+    await give(totp(secret, Date.now() + 30_000));
+    await expect(page).toHaveURL("/assistants");
+
+    await home.signOut();
+    await home.trySigningIn(user);
+    await give(recovery);
+    await expect(page).toHaveURL("/assistants");
+    await home.signOut();
+    await home.trySigningIn(user);
+    await give(recovery);
+    await expect(page.getByLabel("Code", { exact: true })).toHaveAccessibleDescription(/was used already/);
+    await give(another);
+    await expect(page).toHaveURL("/assistants");
+
+    await home.open("/settings");
+    await expect(page.getByText("8 recovery codes are left.")).toBeVisible();
+    const dialog = await home.ask("Turn two-step sign-in off");
+    await dialog.getByLabel("Password").fill(user.password);
+    await dialog.getByLabel("Code").fill(last);
+    await dialog.getByRole("button", { name: "Turn it off" }).click();
+    await expect(page.getByText("Two-step sign-in is off. The password alone signs you in.")).toBeVisible();
+    await home.signOut();
+    await home.signIn(user);
+
+    const log = await reef.log();
+    for (const word of [secret, ...codes]) expect(log).not.toContain(word);
+  });
+
+  test("gets new recovery codes, which replace the others", async ({ home, page }) => {
+    await home.open("/settings");
+    const before = await switchOn(page, await beginTwoSteps(page));
+    const [used = "", replaced = ""] = before;
+    const renew = async (code: string) => {
+      const dialog = await home.ask("New recovery codes");
+      await dialog.getByLabel("Code").fill(code);
+      await dialog.getByRole("button", { name: "Make new codes" }).click();
+      return dialog;
+    };
+    await renew(used);
+    await expect(page.getByText("There are new recovery codes.")).toBeVisible();
+    const after = (await page.getByRole("region", { name: "Recovery codes", exact: true }).innerText()).trim().split("\n");
+    expect(new Set([...before, ...after]).size).toBe(20);
+
+    const refused = await renew(replaced);
+    await expect(refused.getByLabel("Code")).toHaveAccessibleDescription(/This code is not right/);
+  });
+});
+
+test("the page for the code sends a stranger to give the password first", async ({ dashboard, page }) => {
+  await dashboard.open("/signin/code");
+  await expect(page).toHaveURL("/signin");
+});
+
+test.describe("an account", () => {
+  test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)"] });
+
+  test("is deleted with everything in it, after it was said what that is", async ({ home, page, user, reef, request }) => {
+    const token = botToken();
+    await home.activeAssistant("Coral", token);
+    const key = await reef.createKey(user.email);
+    const status = async () => (await request.get("/api/v1/assistants", { headers: { "X-API-Key": key } })).status();
+    expect(await status()).toBe(200);
+
+    await home.open("/settings");
+    const dialog = await home.ask("Delete my account");
+    for (const words of ["1 subscription is ended at once", "1 assistant is stopped and deleted", "1 API key stops working"]) {
+      await expect(dialog).toContainText(words);
+    }
+    const remove = async (password: string) => {
+      await dialog.getByLabel("Password").fill(password);
+      await dialog.getByRole("button", { name: "Delete my account for good" }).click();
+    };
+    await remove("not my password");
+    await expect(dialog.getByLabel("Password")).toHaveAccessibleDescription(/This is not your password/);
+    expect(await status()).toBe(200);
+
+    await remove(user.password);
+    await expect(page).toHaveURL("/goodbye");
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Your account is deleted");
+    expect(await status()).toBe(401);
+    await home.open("/settings");
+    await expect(page).toHaveURL("/signin?next=%2Fsettings");
+    await home.isRefused(user);
+  });
+});

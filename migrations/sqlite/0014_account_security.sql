@@ -1,0 +1,18 @@
+-- When a session was last used, to a few minutes.
+alter table sessions add column last_used_at integer;
+
+-- The second factor of a sign-in: what an authenticator app makes its codes from.
+create table totp (
+    user_id      blob primary key references users (id) on delete cascade,
+    secret       blob not null,              -- sealed
+    begun_at     integer not null,
+    confirmed_at integer,                    -- null until a code has shown that the app has the secret
+    last_step    integer not null            -- the newest step whose code was used: none is taken twice
+) strict;
+
+-- Codes for whoever has lost that app. A row goes when its code is used.
+create table recovery_codes (
+    user_id blob not null references users (id) on delete cascade,
+    hash    blob not null,                   -- SHA-256; the code has 80 random bits
+    primary key (user_id, hash)
+) strict, without rowid;

@@ -1,0 +1,191 @@
+//! Buying, trying and activating by the site's own forms, as a browser without scripts sends them.
+
+use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
+use serde_json::Value;
+
+use crate::sessions::{form, signed_in};
+use crate::support::{App, bot};
+
+/// A browser without scripts, signed in.
+struct Browser<'a> {
+    app: &'a App,
+    cookie: String,
+}
+
+impl Browser<'_> {
+    async fn page(&self, path: &str) -> String {
+        let page = self.app.http.get(self.app.url(path)).header(COOKIE, &self.cookie).send().await.unwrap();
+        assert_eq!(page.status(), 200, "{path}");
+        page.text().await.unwrap()
+    }
+
+    /// Sends a form from a page. Gives where it leads.
+    async fn submit(&self, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
+        let request = form(self.app, endpoint, fields)
+            .header(COOKIE, &self.cookie)
+            .header(ACCEPT, "text/html")
+            .header(REFERER, self.app.url(from));
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 302, "{endpoint}");
+        answer.headers()[LOCATION].to_str().unwrap().to_owned()
+    }
+
+    /// Sends a form as a script does. Gives the answer.
+    async fn ask(&self, endpoint: &str, fields: &[(&str, &str)]) -> Value {
+        let request = form(self.app, endpoint, fields).header(COOKIE, &self.cookie);
+        let answer = request.header(ACCEPT, "application/json").send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{endpoint}");
+        answer.json().await.unwrap()
+    }
+}
+
+fn token_of(page: &str) -> String {
+    let (_, rest) = page.split_once(r#"name="token" value=""#).expect("the form has a token");
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_buys_once_and_the_next_one_again() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
+    let token = token_of(&browser.page("/assistants/new?mode=managed").await);
+    let fields = [("api_mode", "byok"), ("token", token.as_str())];
+    let twice = (
+        browser.submit("/assistants/new", "purchase", &fields),
+        browser.submit("/assistants/new", "purchase", &fields),
+    );
+    let (first, second) = tokio::join!(twice.0, twice.1);
+    assert!(first.contains("/sandbox/polar/checkout/"), "{first}");
+    assert_eq!(first, second);
+    assert_eq!(me.get("").await.as_array().map(Vec::len), Some(1));
+
+    // What is not paid can be gone on with, at the same checkout.
+    let page = browser.page("/assistants/new").await;
+    assert!(page.contains("Ordered, not paid yet"));
+    let id = me.get("").await[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(browser.submit("/assistants/new", "resume_checkout", &[("id", &id)]).await, first);
+    let again = token_of(&page);
+    assert_ne!(again, token);
+    let fields = [("api_mode", "byok"), ("token", again.as_str())];
+    assert_ne!(browser.submit("/assistants/new", "purchase", &fields).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unpaid_slot_tells_the_truth_whatever_its_address_says() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
+    let (id, checkout) = me.purchase("byok").await;
+    let page = browser.page(&format!("/assistants/{id}?checkout_id=made-up&status=succeeded")).await;
+    assert!(page.contains("It is not paid") && page.contains("$19 a month"));
+    assert_eq!(me.press(&checkout, "expire").await, 200);
+    let page = browser.page(&format!("/assistants/{id}")).await;
+    assert!(
+        page.contains("The checkout is over, and nothing was charged")
+            && page.contains("Start a new checkout")
+    );
+    let from = format!("/assistants/{id}");
+    let renewed = browser.submit(&from, "resume_checkout", &[("id", &id)]).await;
+    assert_ne!(renewed, checkout);
+    assert_eq!(me.press(&renewed, "pay").await, 303);
+    me.until(&id, "purchased").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_without_scripts_keeps_what_was_typed_and_shows_what_was_found() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
+    let id = me.slot("byok").await;
+    let (page, token) = (format!("/assistants/{id}"), bot("ok"));
+    let typed = |key: &'static str| {
+        [
+            ("id", id.as_str()),
+            ("name", "Coral"),
+            ("model", "anthropic:claude-sonnet-5"),
+            ("telegram_bot_token", token.as_str()),
+            ("model_api_key", key),
+            ("callback_url", "https://example.com/hook"),
+        ]
+    };
+    let to = browser.submit(&page, "preflight", &typed("sk-ant-refused")).await;
+    assert_eq!(to, format!("{page}#activation"));
+    let shown = browser.page(&page).await;
+    for words in
+        ["It opens ", "data:image/png;base64,", "The provider refuses the key", "https://example.com/hook"]
+    {
+        assert!(shown.contains(words), "{words}");
+    }
+    for secret in [token.as_str(), "sk-ant-refused"] {
+        assert!(!shown.contains(secret));
+    }
+    // Nothing was deployed, and what was typed need not be typed again.
+    assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
+    let other = me.slot("byok").await;
+    assert!(
+        !browser.page(&format!("/assistants/{other}")).await.contains("It opens "),
+        "another slot's findings"
+    );
+    let mut again = typed("sk-ant-good");
+    again[3].1 = "";
+    assert_eq!(browser.submit(&page, "activate", &again).await, page);
+    me.until(&id, "active").await;
+    let shown = browser.page(&page).await;
+    assert!(shown.contains("Say hello to @") && shown.contains("QR code that opens https://t.me/"));
+    assert!(shown.contains("<iframe") && shown.contains("?inner=true"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_is_told_what_was_found_and_nothing_is_kept() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
+    let id = me.slot("byok").await;
+    let token = bot("revoked");
+    let fields =
+        [("id", id.as_str()), ("telegram_bot_token", &token), ("callback_url", "http://localhost/x")];
+    let found = browser.ask("preflight", &fields).await;
+    let said: Vec<_> = found.as_array().unwrap().iter().map(|one| (&one["about"], &one["good"])).collect();
+    let about = |text: &str| Value::from(text);
+    let expected = [about("telegramBotToken"), about("modelApiKey"), about("callbackUrl")];
+    let no = Value::from(false);
+    assert_eq!(said, expected.iter().map(|about| (about, &no)).collect::<Vec<_>>());
+    assert!(!browser.page(&format!("/assistants/{id}")).await.contains("One is kept"));
+
+    let wrong = browser.ask("check_callback_url", &[("callback_url", "http://localhost/x")]).await;
+    assert!(wrong.as_str().unwrap().contains("begins with https"), "{wrong}");
+    assert_eq!(
+        browser.ask("check_callback_url", &[("callback_url", "https://example.com")]).await,
+        Value::Null
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invoices_are_opened_once_there_are_any() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
+    let to = browser.submit("/billing", "open_portal", &[]).await;
+    assert_eq!(to, "/billing?portal=none");
+    assert!(browser.page(&to).await.contains("no invoices for this account yet"));
+    me.slot("byok").await;
+    assert!(browser.page("/billing").await.contains("Paid until "));
+    let to = browser.submit("/billing", "open_portal", &[]).await;
+    assert!(to.contains("/sandbox/polar/"), "{to}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_payments_the_pages_say_so_and_know_no_price() {
+    let app = App::with(&[("SANDBOX", "false")]).await;
+    let me = app.user().await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, me).await };
+    assert!(browser.page("/assistants/new").await.contains("Payments are not set up here"));
+    let start = browser.page("/").await;
+    assert!(start.contains("Not sold here") && start.contains(r#"<meta name="description""#));
+
+    let app = App::with(&[("POLAR_PRODUCT_ID_BYOK", "unknown-product")]).await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, app.user().await).await };
+    let shop = browser.page("/assistants/new").await;
+    assert!(shop.contains("The checkout shows the price") && !shop.contains("$19"), "no price is made up");
+}
