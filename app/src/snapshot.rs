@@ -4,9 +4,10 @@ use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use reef_domain::wire::AssistantRecord;
-use reef_service::assistants::Details;
+use reef_service::assistants::{Details, Receipt};
 use reef_service::{Caller, Error, Services};
 use serde::Serialize;
+use serde_json::json;
 
 /// Everything that a page shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,14 @@ impl Snapshot {
         Self::of(&details.record, details)
     }
 
+    /// What a receipt shows. Its JSON says which: all else is words.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub fn of_receipt(receipt: &Receipt) -> Result<Self, Error> {
+        Self::of(&json!({ "id": receipt.id }), receipt)
+    }
+
     /// The stream at `path` that follows what a page shows, from here on.
     pub fn stream(&self, path: &str) -> String {
         format!("{path}?seen={}", self.stamp)
@@ -61,4 +70,12 @@ pub async fn list(services: &Services, caller: &Caller) -> Result<Snapshot, Erro
 /// [`Error::NotFound`], [`Error::Internal`].
 pub async fn assistant(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
     Snapshot::of_assistant(&services.assistant_details(caller, id).await?)
+}
+
+/// What a receipt shows now.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Internal`].
+pub async fn receipt(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
+    Snapshot::of_receipt(&services.receipt(caller, id).await?)
 }

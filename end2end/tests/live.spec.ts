@@ -20,6 +20,13 @@ test("two tabs show the same within a second, whoever changes it", async ({ home
   // From one tab to the other.
   await page.getByRole("button", { name: "Redeploy", exact: true }).click();
   await expect(other.getByRole("row", { name: /Cal/ })).toContainText("active", { timeout: 3000 });
+
+  // What is deleted elsewhere leaves the list, and its page leads to the receipt.
+  await request.delete(`/api/v1${path}`, { headers: { "X-API-Key": key } });
+  await expect(other.getByRole("link", { name: "Buy your first slot" })).toBeVisible({ timeout: 1000 });
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Cal is deleted");
+  await expect(page).toHaveURL(/\/receipts\/[0-9a-f-]{36}$/);
+  await expect(page.getByText(/^revoked on/)).toBeVisible();
 });
 
 test("what is being typed stays when news arrive, and a changed status is shown all the same", async ({

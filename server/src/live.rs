@@ -43,11 +43,12 @@ pub struct Live {
     pub stop: CancellationToken,
 }
 
-/// `/live/assistants` and `/live/assistants/{id}`, for people who are signed in.
+/// `/live/assistants`, `/live/assistants/{id}` and `/live/receipts/{id}`, for people who are signed in.
 pub fn router(live: Live) -> Router {
     Router::new()
         .route("/live/assistants", get(list))
         .route("/live/assistants/{id}", get(one))
+        .route("/live/receipts/{id}", get(receipt))
         .with_state(live)
 }
 
@@ -56,6 +57,7 @@ pub fn router(live: Live) -> Router {
 enum Subject {
     All,
     One(String),
+    Receipt(String),
 }
 
 /// What the one who listens has seen already.
@@ -91,6 +93,16 @@ async fn one(
     stream(live, session, Subject::One(id), seen.last(&headers)).await
 }
 
+async fn receipt(
+    State(live): State<Live>,
+    session: Session,
+    Path(id): Path<String>,
+    Query(seen): Query<Seen>,
+    headers: HeaderMap,
+) -> Response {
+    stream(live, session, Subject::Receipt(id), seen.last(&headers)).await
+}
+
 async fn stream(live: Live, session: Session, subject: Subject, seen: Option<String>) -> Response {
     // Listening begins before the first look, so that nothing falls between.
     let news = live.services.hub().listen();
@@ -104,7 +116,7 @@ async fn stream(live: Live, session: Session, subject: Subject, seen: Option<Str
     };
     let assistant = match &subject {
         Subject::All => None,
-        Subject::One(id) => AssistantId::parse(id),
+        Subject::One(id) | Subject::Receipt(id) => AssistantId::parse(id),
     };
     let viewer = Viewer {
         live,
@@ -126,6 +138,7 @@ async fn snapshot(services: &Services, caller: &Caller, subject: &Subject) -> Re
     match subject {
         Subject::All => snapshot::list(services, caller).await,
         Subject::One(id) => snapshot::assistant(services, caller, id).await,
+        Subject::Receipt(id) => snapshot::receipt(services, caller, id).await,
     }
 }
 

@@ -5,9 +5,11 @@ use leptos_router::hooks::use_params_map;
 use reef_domain::billing;
 use reef_service::assistants::{End, Receipt, SubscriptionEnd};
 
-use crate::components::page::{Head, drawn_or_failure};
+use crate::components::page::{Head, Region, drawn_or_failure};
 use crate::components::small::When;
+use crate::islands::Live;
 use crate::server::signed_in;
+use crate::snapshot::Snapshot;
 
 /// All that are kept, newest first.
 #[component]
@@ -29,7 +31,9 @@ pub(crate) fn ReceiptPage() -> impl IntoView {
         <Head title="Receipt" description="What became of an assistant that was deleted."/>
         {drawn_or_failure(async move {
             let (services, caller) = signed_in().await?;
-            Ok(one(services.receipt(&caller, &id).await?))
+            let receipt = services.receipt(&caller, &id).await?;
+            let stream = Snapshot::of_receipt(&receipt)?.stream(&format!("/live/receipts/{}", receipt.id));
+            Ok(one(receipt, stream))
         })}
     }
 }
@@ -68,7 +72,20 @@ fn list(receipts: Vec<Receipt>) -> AnyView {
     .into_any()
 }
 
-fn one(receipt: Receipt) -> AnyView {
+fn one(receipt: Receipt, stream: String) -> AnyView {
+    let kept_until = billing::day(receipt.kept_until);
+    view! {
+        <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href="/receipts">"Receipts"</a></p>
+        <h1>{receipt.name.clone()} " is deleted"</h1>
+        <Live path=stream/>
+        <Region name="receipt" spoken=true>{facts(receipt)}</Region>
+        <p class="hint">{format!("This receipt is kept until {kept_until}.")}</p>
+        <p><a class="button quiet" href="/assistants">"To your assistants"</a></p>
+    }
+    .into_any()
+}
+
+fn facts(receipt: Receipt) -> AnyView {
     let under_way = is_under_way(&receipt);
     let managed_key = receipt
         .managed_key
@@ -78,14 +95,12 @@ fn one(receipt: Receipt) -> AnyView {
         view! { <dt>"Paid besides"</dt> <dd>{ends.join("; ")}</dd> }
     });
     view! {
-        <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href="/receipts">"Receipts"</a></p>
-        <h1>{receipt.name.clone()} " is deleted"</h1>
-        <div class="card" role="status">
+        <div class="card">
             <dl class="facts">
                 <dt>"Deleted"</dt>
                 <dd><When at=receipt.deleted_at/></dd>
                 <dt>"Worker"</dt>
-                <dd>{receipt.worker_name.clone().map_or_else(|| "there never was one".to_owned(), |name| format!("{name} is gone"))}</dd>
+                <dd>{receipt.worker_name.map_or_else(|| "there never was one".to_owned(), |name| format!("{name} is gone"))}</dd>
                 <dt>"Bot token"</dt>
                 <dd>{destroyed(receipt.had_bot_token)}</dd>
                 <dt>"Model key"</dt>
@@ -97,16 +112,15 @@ fn one(receipt: Receipt) -> AnyView {
                 <dd>{subscription(&receipt.subscription)}</dd>
                 {besides}
                 <dt>"Id"</dt>
-                <dd><code>{receipt.id.clone()}</code></dd>
+                <dd><code>{receipt.id}</code></dd>
             </dl>
         </div>
         {under_way.then(|| view! {
             <p class="notice">
-                "Reef goes on asking until the end is confirmed; nothing is left for you to do. " <a href="">"Look again"</a>
+                "Reef goes on asking until the end is confirmed; nothing is left for you to do. "
+                <a class="without-script" href="">"Look again"</a>
             </p>
         })}
-        <p class="hint">{format!("This receipt is kept until {}.", billing::day(receipt.kept_until))}</p>
-        <p><a class="button quiet" href="/assistants">"To your assistants"</a></p>
     }
     .into_any()
 }

@@ -1,8 +1,10 @@
 //! Deleting: in every status, once, and the subscription with it.
 
+use reqwest::header::{COOKIE, LOCATION};
 use serde_json::{Value, json};
 
 use crate::customer::STATUSES;
+use crate::sessions::signed_in;
 use crate::support::{App, eventually, on_both_databases};
 
 const NOT_DELETED: &str = "Failed to delete deployed worker before deleting assistant";
@@ -80,4 +82,36 @@ async fn a_payment_for_what_was_deleted_is_revoked() {
     .await;
     me.fails(404, "NOT_FOUND", "GET", &format!("/{id}"), Value::Null).await;
     assert_eq!(me.get("").await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_page_leads_to_the_receipt_which_says_when_the_subscription_has_ended() {
+    let app = App::start().await;
+    let (me, other) = (app.customer().await, app.customer().await);
+    let (mine, theirs) = (signed_in(&app, me.user).await, signed_in(&app, other.user).await);
+    let id = me.active().await;
+    // Polar does not answer yet.
+    app.faults(json!([{"method": "DELETE", "path": "*/v1/subscriptions/*", "delayMs": 500, "times": 1}]))
+        .await;
+    me.ok("DELETE", &format!("/{id}"), Value::Null).await;
+
+    let open = async |path: String, cookie: &str| {
+        app.http.get(app.url(&path)).header(COOKIE, cookie).send().await.expect("an answer")
+    };
+    let (page, receipt) = (format!("/assistants/{id}"), format!("/receipts/{id}"));
+    let moved = open(page.clone(), &mine).await;
+    assert_eq!((moved.status().as_u16(), moved.headers()[LOCATION].to_str().unwrap()), (302, &*receipt));
+    assert_eq!(open(page, &theirs).await.status(), 404);
+    assert_eq!(open(format!("/live{receipt}"), &theirs).await.status(), 404);
+
+    let before = open(receipt.clone(), &mine).await.text().await.unwrap();
+    assert!(before.contains("not confirmed yet"), "{before}");
+    let seen =
+        before.split("?seen=").nth(1).expect("a stream").split(|c: char| !c.is_ascii_hexdigit()).next();
+    let mut stream = open(format!("/live{receipt}?seen={}", seen.unwrap()), &mine).await;
+    for start in ["retry: ", "id: "] {
+        assert!(stream.chunk().await.unwrap().is_some_and(|chunk| chunk.starts_with(start.as_bytes())));
+    }
+    let after = open(receipt, &mine).await.text().await.unwrap();
+    assert!(after.contains("revoked on"), "{after}");
 }

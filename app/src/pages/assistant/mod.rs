@@ -19,13 +19,13 @@ use reef_domain::Timestamp;
 use reef_domain::catalog::Catalog;
 use reef_domain::wire::Status;
 use reef_service::assistants::Details;
-use reef_service::{Caller, Services};
+use reef_service::{Caller, Error, Services};
 
 use crate::components::notice::Done;
 use crate::components::page::{Head, Region, drawn_or_failure};
 use crate::error::AppError;
 use crate::islands::Live;
-use crate::server::signed_in;
+use crate::server::{redirect_page, signed_in};
 use crate::snapshot::Snapshot;
 
 /// What the page is drawn from.
@@ -41,11 +41,21 @@ pub(crate) fn AssistantPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
     drawn_or_failure(async move {
         let (services, caller) = signed_in().await?;
-        let details = services.assistant_details(&caller, &id).await?;
+        let details = match services.assistant_details(&caller, &id).await {
+            Err(Error::NotFound) => return what_became_of_it(&services, &caller, &id).await,
+            details => details?,
+        };
         let shown = Shown { details, catalog: services.catalog().await?, now: services.now() };
         let at_stage = stage(&services, &caller, &shown).await?;
         page(&shown, at_stage)
     })
+}
+
+/// Who still has the page of an assistant that was deleted elsewhere is led to its receipt.
+async fn what_became_of_it(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
+    let to = format!("/receipts/{}", services.receipt(caller, id).await?.id);
+    redirect_page(&to);
+    Ok(view! { <p><a href=to>"It was deleted: see the receipt"</a></p> }.into_any())
 }
 
 /// What the page is for now: paying, activating, following a deployment, saying hello.
