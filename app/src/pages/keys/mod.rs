@@ -78,7 +78,9 @@ fn page(Shown { keys, new, assistants, signing, public_url, now }: Shown) -> Any
 
 /// The new key, once; nothing of it when it was revoked since.
 fn handed_over(keys: &[ApiKey], new: Secret, public_url: &str) -> Option<AnyView> {
-    let key = keys.iter().find(|key| new.expose().starts_with(&key.prefix))?;
+    // What a list shows of a key is short enough to be another's, too: the one that was just made is the latest of them.
+    let of_it = keys.iter().filter(|key| new.expose().starts_with(&key.prefix));
+    let key = of_it.max_by_key(|key| key.created_at)?;
     let curl = curl(public_url, new.expose(), key.read);
     let name = key.name.clone();
     let view = view! {
