@@ -12,6 +12,8 @@ const SIZES = [
 ];
 /** What is further down than this, in pixels, is left out: a list of two hundred has been seen by then. */
 const HEIGHT_MAX = 2400;
+/** A picture has no scrollbar, so it needs no room for one. */
+const STYLE = "html { scrollbar-gutter: auto !important }";
 const PASSWORD = "four plain words here";
 
 /** Somebody whose pages are pictured: signed in in the browser, and able to do by program what clicks would take long for. */
@@ -83,11 +85,11 @@ async function everyWay(page: Page, name: string, whole: boolean): Promise<void>
 /** Few colours are enough for pages, and a repository keeps every picture for ever. */
 async function picture(page: Page, file: string, whole: boolean): Promise<void> {
   const { width, height } = await page.evaluate(() => ({
-    width: document.documentElement.clientWidth,
+    width: window.innerWidth,
     height: document.documentElement.scrollHeight,
   }));
   const clip = whole ? { x: 0, y: 0, width, height: Math.min(height, HEIGHT_MAX) } : undefined;
-  const taken = await page.screenshot({ clip, fullPage: whole, animations: "disabled", caret: "hide" });
+  const taken = await page.screenshot({ clip, fullPage: whole, animations: "disabled", caret: "hide", style: STYLE });
   await sharp(taken).png({ palette: true, colours: 128, effort: 7 }).toFile(file);
 }
 
