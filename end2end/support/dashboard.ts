@@ -70,13 +70,13 @@ export class Dashboard {
     await page.getByLabel("Callback URL").fill(fields.callback ?? "");
   }
 
-  /** Buys, pays and activates; the assistant is active then. Returns its path. */
-  async activeAssistant(name: string, token: string, callback = ""): Promise<string> {
+  /** Buys, pays and activates; the assistant is active then, or what its token leads to. Returns its path. */
+  async activeAssistant(name: string, token: string, callback = "", status = "active"): Promise<string> {
     await this.order("Your own model key");
     const path = await this.pay();
     await this.fillActivation({ name, model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token, callback });
     await this.page.getByRole("button", { name: "Activate" }).click();
-    await this.becomes("active");
+    await this.becomes(status);
     return path;
   }
 

@@ -1,5 +1,5 @@
 import AxeBuilder from "@axe-core/playwright";
-import type { Browser, Page } from "@playwright/test";
+import type { BrowserContext, Page } from "@playwright/test";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 import { totp } from "../support/totp.ts";
@@ -77,7 +77,7 @@ test("keys and settings are in order with something in them", async ({ home, els
 });
 
 test("an assistant's page is in order in every state", async ({ home, page, javaScriptEnabled }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(240_000);
   const script = javaScriptEnabled ?? true;
   await home.order("Your own model key");
   await home.open("/assistants");
@@ -85,30 +85,37 @@ test("an assistant's page is in order in every state", async ({ home, page, java
   await judge(page, new URL(page.url()).pathname, script);
 
   await page.getByRole("button", { name: "Go to checkout" }).click();
-  const path = await home.pay();
-  await judge(page, path, script);
-  const model = "anthropic:claude-sonnet-5";
-  const name = "A".repeat(100);
-  await home.fillActivation({ name, model, key: "sk-ant-good", token: botToken("revoked") });
-  await page.getByRole("button", { name: "Activate" }).click();
-  await home.becomes("failed");
-  await judge(page, path, script);
+  await judge(page, await home.pay(), script);
 
+  await judge(page, await home.activeAssistant("A".repeat(100), botToken("revoked"), "", "failed"), script);
+  await judge(page, await home.activeAssistant("Dora", botToken("stuck"), "", "deploying"), script);
   const active = await home.activeAssistant("Coral", botToken(), "https://callbacks.sandbox.test/pages");
   await judge(page, active, script);
-  await judge(page, "/assistants", script);
+  for (const list of ["/assistants", "/billing"]) await judge(page, list, script);
+
+  await home.open(active);
+  await (await home.ask("Stop")).getByRole("button", { name: "Stop it now" }).click();
+  await home.becomes("stopped");
+  await judge(page, active, script);
+  await (await home.ask("Delete")).getByRole("button", { name: "Delete it for good" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Coral is deleted");
+  for (const gone of [active, "/receipts"]) await judge(page, gone, script);
 });
 
 test("nothing moves when a page comes alive", async ({ home, page, javaScriptEnabled, browser }) => {
   test.skip(!javaScriptEnabled, "without scripts nothing does");
+  test.setTimeout(120_000);
   const path = await home.activeAssistant("Coral", botToken());
   const state = await page.context().storageState();
-  for (const at of ["/", "/docs", "/assistants", path]) expect(await shift(browser, state, page.url(), at), at).toBe(0);
+  for (const viewport of SIZES) {
+    const context = await browser.newContext({ baseURL: page.url(), storageState: state, viewport });
+    for (const at of [...OPEN, ...OWN, path]) expect(await shift(context, at), `${at} at ${viewport.width}`).toBe(0);
+    await context.close();
+  }
 });
 
 /** How far a page's parts moved by themselves, as browsers measure it. */
-async function shift(browser: Browser, storageState: object, base: string, path: string): Promise<number> {
-  const context = await browser.newContext({ storageState: storageState as never });
+async function shift(context: BrowserContext, path: string): Promise<number> {
   const page = await context.newPage();
   await page.addInitScript(() => {
     const moved = window as never as { moved: number };
@@ -117,10 +124,10 @@ async function shift(browser: Browser, storageState: object, base: string, path:
       for (const entry of list.getEntries() as never as { value: number }[]) moved.moved += entry.value;
     }).observe({ type: "layout-shift", buffered: true });
   });
-  await page.goto(new URL(path, base).href);
+  await page.goto(path);
   await page.locator("html[data-live]").waitFor();
   await page.waitForTimeout(500);
   const moved = await page.evaluate(() => (window as never as { moved: number }).moved);
-  await context.close();
+  await page.close();
   return moved;
 }
