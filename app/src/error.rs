@@ -62,7 +62,7 @@ impl From<reef_service::Error> for AppError {
             }
             Error::PaymentNotConfigured => "Payments are not set up here for this kind of slot.".to_owned(),
             Error::PaymentProviderUnavailable => {
-                "The payment provider does not answer; nothing was ordered. Try again in a moment.".to_owned()
+                "The payment provider does not answer, so nothing was done. Try again in a moment.".to_owned()
             }
             Error::InvalidState { current, allowed, .. } if allowed.contains(current) => {
                 "The subscription of this assistant is not active. Buy a new slot.".to_owned()

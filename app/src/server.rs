@@ -4,12 +4,13 @@ use axum::http::header::{ACCEPT, LOCATION, REFERER, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use leptos::prelude::use_context;
-use leptos_axum::ResponseOptions;
+use leptos_axum::{ResponseOptions, extract};
 use reef_domain::ErrorCode;
 use reef_service::flash::session_row;
 use reef_service::{Caller, ClientAddress, Error, Services};
 use secrecy::{ExposeSecret as _, SecretString};
 use server_fn::error::ServerFnUrlError;
+use tower_sessions::Session;
 use url::Url;
 
 use crate::error::AppError;
@@ -41,9 +42,10 @@ pub(crate) async fn signed_in() -> Result<(Services, Caller), AppError> {
 }
 
 /// Keeps something secret for the page that a form leads to, with the session, under a name.
-pub(crate) async fn keep_flash(services: &Services, name: &str, text: &SecretString) -> Result<(), AppError> {
-    let id = session().await?.id().ok_or(Error::Unauthorized)?;
-    Ok(services.keep_flash(&id.to_string(), name, text).await?)
+pub(crate) async fn keep_flash(services: &Services, name: &str, text: &SecretString) -> Result<(), Error> {
+    let session = extract::<Session>().await.map_err(Error::internal)?;
+    let id = session.id().ok_or(Error::Unauthorized)?;
+    services.keep_flash(&id.to_string(), name, text).await
 }
 
 /// What a form has kept for this page under that name, for a minute.
@@ -151,7 +153,8 @@ fn back_with(error: &AppError) -> Option<()> {
 fn without_error(address: &str) -> Option<Url> {
     let mut url = Url::parse(address).ok()?;
     let pairs = url.query_pairs().into_owned();
-    let rest: Vec<_> = pairs.filter(|(name, _)| !["__path", "__err"].contains(&name.as_str())).collect();
+    let rest: Vec<_> =
+        pairs.filter(|(name, _)| !["__path", "__err", "__mark"].contains(&name.as_str())).collect();
     url.set_query(None);
     if !rest.is_empty() {
         url.query_pairs_mut().extend_pairs(rest);
@@ -179,7 +182,7 @@ mod tests {
     fn the_last_error_is_taken_out() {
         let clean = |text| without_error(text).map(String::from);
         assert_eq!(
-            clean("http://a/b?__path=%2F_fn%2Fx&next=%2Fc&__err=eyJ9").as_deref(),
+            clean("http://a/b?__path=%2F_fn%2Fx&next=%2Fc&__err=eyJ9&__mark=0").as_deref(),
             Some("http://a/b?next=%2Fc")
         );
         assert_eq!(clean("http://a/b?__path=x&__err=y").as_deref(), Some("http://a/b"));

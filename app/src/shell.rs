@@ -61,11 +61,13 @@ fn asset_tags(assets: &Assets) -> impl IntoView + use<> {
 
 /// Both downloads start at once, islands wake only with the whole document. `<html data-live>` says that clicks reach
 /// WebAssembly from now on: style may differ by it, and tests wait for it. What `browser::refresh` draws later is told of
-/// by `reef:drawn`.
+/// by `reef:drawn`. Where it fails, a download that breaks off or a browser that refuses WebAssembly, `<html data-plain>`
+/// brings back what pages without scripts have.
 fn hydration_script(assets: &Assets) -> String {
     let Assets { js, wasm, .. } = assets;
     format!(
-        r#"const wasm = fetch("/pkg/{wasm}");
+        r#"try {{
+const wasm = fetch("/pkg/{wasm}");
 const reef = await import("/pkg/{js}");
 await reef.default({{ module_or_path: wasm }});
 if (document.readyState === "loading") await new Promise((parsed) => addEventListener("DOMContentLoaded", parsed));
@@ -78,6 +80,10 @@ const wake = (root) => {{
 }};
 wake(document);
 addEventListener("reef:drawn", (event) => wake(event.target));
-document.documentElement.dataset.live = "";"#
+document.documentElement.dataset.live = "";
+}} catch (error) {{
+  document.documentElement.dataset.plain = "";
+  throw error;
+}}"#
     )
 }

@@ -44,7 +44,7 @@ test("a key that is limited to one assistant sees no other", async ({ home, page
   await home.open("/keys");
   await page.getByLabel("Name").fill("only Coral");
   await page.getByLabel("Only chosen ones").check();
-  await page.getByLabel("Coral", { exact: true }).check();
+  await page.getByLabel(/^Coral \(active, ordered on/).check();
   await page.getByRole("button", { name: "Create key" }).click();
   const key = await newKey(page).innerText();
   await expect(page.getByRole("row", { name: /only Coral/ })).toContainText("only Coral");

@@ -106,7 +106,14 @@ async fn receipt(
 async fn stream(live: Live, session: Session, subject: Subject, seen: Option<String>) -> Response {
     // Listening begins before the first look, so that nothing falls between.
     let news = live.services.hub().listen();
-    let Ok(Some(caller)) = caller_of(&session).await else { return StatusCode::UNAUTHORIZED.into_response() };
+    let caller = match caller_of(&session).await {
+        Ok(Some(caller)) => caller,
+        Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
+        Err(error) => {
+            tracing::error!(error = %Chain(&error), "a live stream cannot begin");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
     // 404 now is kinder than a stream that ends at once.
     if matches!(snapshot(&live.services, &caller, &subject).await, Err(Error::NotFound)) {
         return StatusCode::NOT_FOUND.into_response();

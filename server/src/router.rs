@@ -18,7 +18,7 @@ use tower_sessions::cookie::time::Duration;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::compose::App;
-use crate::http::{csrf, drain, overload, panic, request, security};
+use crate::http::{csrf, drain, form_errors, overload, panic, request, security};
 use crate::live::Live;
 use crate::sessions::Sessions;
 use crate::site::Site;
@@ -98,8 +98,9 @@ fn pages(app: &App, site: &Site, is_sandbox: bool, stop: CancellationToken, refe
         .leptos_routes_with_context(&options, generate_route_list(Pages), context.clone(), document.clone())
         .fallback(leptos_axum::render_app_async_with_context(context, document))
         .with_state(options)
-        .merge(live::router(Live { services, stop }))
+        .merge(live::router(Live { services: services.clone(), stop }))
         .layer(DefaultBodyLimit::max(FORM_MAX))
+        .layer(middleware::from_fn_with_state(services, form_errors::protect))
         .layer(middleware::from_fn(request::note_session))
         .layer(sessions)
         .layer(middleware::from_fn_with_state(app.reached.public_url.clone(), csrf::protect))

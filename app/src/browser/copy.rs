@@ -17,7 +17,9 @@ pub(super) fn start() {
             return;
         };
         let code = button.closest("[data-copy]").ok().flatten().and_then(|block| dom::first(&block, "code"));
-        if let Some(code) = code {
+        // Until the button says again what it is for.
+        let is_told = button.has_attribute("data-told");
+        if let Some(code) = code.filter(|_| !is_told) {
             spawn_local(copy(button, code.text_content().unwrap_or_default()));
         }
     });
@@ -31,10 +33,16 @@ async fn copy(button: Element, text: String) {
     } else {
         JsFuture::from(clipboard.write_text(&text)).await.is_ok()
     };
+    if button.toggle_attribute_with_force("data-told", true).is_err() {
+        return;
+    }
     let before = button.text_content();
     button.set_text_content(Some(if done { "Copied" } else { "Select and copy by hand" }));
-    leptos::prelude::set_timeout(
-        move || button.set_text_content(before.as_deref()),
-        std::time::Duration::from_millis(SAID_MS.into()),
-    );
+    let again = move || {
+        button.set_text_content(before.as_deref());
+        if button.toggle_attribute_with_force("data-told", false).is_err() {
+            leptos::logging::error!("a button cannot be used again");
+        }
+    };
+    leptos::prelude::set_timeout(again, std::time::Duration::from_millis(SAID_MS.into()));
 }

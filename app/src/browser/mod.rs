@@ -6,8 +6,10 @@ mod copy;
 pub mod dom;
 mod filter;
 mod findings;
+mod focus;
 mod forms;
 pub mod live;
+mod notices;
 pub mod refresh;
 mod try_it;
 
@@ -18,5 +20,6 @@ pub fn start() {
     copy::start();
     filter::start();
     findings::start();
+    notices::start();
     try_it::start();
 }

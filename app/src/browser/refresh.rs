@@ -2,7 +2,8 @@
 //!
 //! A region whose form is being filled in stays as it is, unless what the form is for has changed (`data-key`).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -11,10 +12,13 @@ use web_sys::{
 };
 
 use super::dom;
+use super::focus::Focus;
 
 thread_local! {
     /// How many times the page was looked at.
     static LOOKS: Cell<u32> = const { Cell::new(0) };
+    /// What the server drew last into each region: people open and close parts of it, which is no news.
+    static DRAWN: RefCell<HashMap<String, String>> = RefCell::default();
 }
 
 /// Looks at this page again.
@@ -86,21 +90,25 @@ fn take(new: &Document) {
         let name = region.get_attribute("data-region").unwrap_or_default();
         let found = dom::first(&there, &format!("[data-region='{name}']"));
         match found {
-            Some(content) => renew(&region, &content),
+            Some(content) => renew(&name, &region, &content),
             // The page has become another one.
             None => return reload(),
         }
     }
 }
 
-fn renew(region: &Element, content: &Element) {
+fn renew(name: &str, region: &Element, content: &Element) {
     let key = content.get_attribute("data-key");
     let is_same_thing = region.get_attribute("data-key") == key;
-    if region.inner_html() == content.inner_html() || (is_same_thing && is_in_use(region)) {
+    let new = content.inner_html();
+    let drawn = DRAWN.with_borrow(|drawn| drawn.get(name).cloned()).unwrap_or_else(|| region.inner_html());
+    if drawn == new || (is_same_thing && is_in_use(region)) {
         return;
     }
+    let focus = Focus::in_region(region);
     let open: Vec<String> = dom::all(region, "details[open][id]").iter().map(Element::id).collect();
-    region.set_inner_html(&content.inner_html());
+    region.set_inner_html(&new);
+    DRAWN.with_borrow_mut(|drawn| drawn.insert(name.to_owned(), new));
     if let Some(key) = key
         && region.set_attribute("data-key", &key).is_err()
     {
@@ -110,6 +118,9 @@ fn renew(region: &Element, content: &Element) {
         if open.contains(&details.id()) && details.set_attribute("open", "").is_err() {
             leptos::logging::error!("a part cannot be opened");
         }
+    }
+    if let Some(focus) = focus {
+        focus.restore(region);
     }
     dom::tell_drawn(region);
 }

@@ -13,6 +13,8 @@ use web_sys::{
 use super::dom;
 
 const UNREACHABLE: &str = "Reef cannot be reached. Check the connection and try again.";
+const NOT_SENDABLE: &str = "This cannot be sent: the key, or another header, has characters that no header may have. \
+                            What a list shows of a key is only its beginning.";
 
 pub(super) fn start() {
     dom::listen("submit", false, |event| {
@@ -42,12 +44,18 @@ async fn run(form: HtmlFormElement) {
     let answer = send(&form).await;
     busy(false);
     let Some(output) = dom::first(&form, "[data-output]") else { return };
-    if show(&output, answer.ok()).is_err() {
+    if show(&output, answer).is_err() {
         leptos::logging::error!("the answer cannot be shown");
     }
 }
 
-async fn send(form: &HtmlFormElement) -> Result<Answer, JsValue> {
+/// Asks; an error is what to say instead of an answer.
+async fn send(form: &HtmlFormElement) -> Result<Answer, &'static str> {
+    let (path, init) = request_of(form).map_err(|_| NOT_SENDABLE)?;
+    ask(&path, &init).await.map_err(|_| UNREACHABLE)
+}
+
+fn request_of(form: &HtmlFormElement) -> Result<(String, RequestInit), JsValue> {
     let (path, headers) = (path_of(form)?, Headers::new()?);
     let init = RequestInit::new();
     init.set_method(&form.get_attribute("data-method").unwrap_or_default());
@@ -67,9 +75,13 @@ async fn send(form: &HtmlFormElement) -> Result<Answer, JsValue> {
     init.set_headers(&headers);
     // No session opens the API, and none is shown to it.
     init.set_credentials(web_sys::RequestCredentials::Omit);
+    Ok((path, init))
+}
+
+async fn ask(path: &str, init: &RequestInit) -> Result<Answer, JsValue> {
     let began = Date::now();
     let response: Response =
-        JsFuture::from(dom::window().fetch_with_str_and_init(&path, &init)).await?.dyn_into()?;
+        JsFuture::from(dom::window().fetch_with_str_and_init(path, init)).await?.dyn_into()?;
     let body = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
     Ok(Answer {
         status: response.status(),
@@ -111,13 +123,15 @@ fn value_of(field: &Element) -> String {
 }
 
 /// A line on how it went, and the body below it.
-fn show(output: &Element, answer: Option<Answer>) -> Result<(), JsValue> {
+fn show(output: &Element, answer: Result<Answer, &str>) -> Result<(), JsValue> {
     output.set_text_content(None);
-    let Some(answer) = answer else {
-        add(output, "p", UNREACHABLE)?;
-        return Ok(());
+    let Answer { status, phrase, request_id, took_ms, body } = match answer {
+        Ok(answer) => answer,
+        Err(words) => {
+            add(output, "p", words)?;
+            return Ok(());
+        }
     };
-    let Answer { status, phrase, request_id, took_ms, body } = answer;
     add(output, "p", &format!("{status} {phrase} · {took_ms:.0} ms · request {request_id}"))?;
     if body.is_empty() {
         return Ok(());

@@ -24,7 +24,8 @@ pub fn TextField(
     /// One sentence of help.
     #[prop(optional)]
     hint: &'static str,
-    /// What the browser may fill in.
+    /// What the browser may fill in. A secret that is not the account's password says `new-password`: into any other
+    /// field of the kind, password managers put that one.
     #[prop(default = "off")]
     autocomplete: &'static str,
     /// Whether it may be left empty.

@@ -36,6 +36,15 @@ impl Form {
         Self { name, fields, path, error: StoredValue::new(error) }
     }
 
+    /// One of a page's forms for the same server function, of those the one whose hidden `field` says `value`: what the
+    /// others were refused is not its own.
+    pub fn about(self, field: &str, value: &str) -> Self {
+        if self.kept(field).is_some_and(|failed| failed != value) {
+            self.error.set_value(None);
+        }
+        self
+    }
+
     /// The id of one of its elements.
     pub fn id(&self, of: &str) -> String {
         format!("{}-{of}", self.name)
@@ -90,7 +99,13 @@ pub fn Problem(form: Form) -> impl IntoView {
             {signed_out.then(|| view! { <p><a href="/signin">"Sign in"</a></p> })}
         }
     });
-    view! { <div role="alert" class="problem" data-problem="">{shown}</div> }
+    // Without scripts the page comes back at its top: this brings the reader here, and says it.
+    let is_told = shown.is_some();
+    view! {
+        <div role="alert" class="problem" data-problem="" tabindex=is_told.then_some("-1") autofocus=is_told>
+            {shown}
+        </div>
+    }
 }
 
 /// What is wrong with a field: empty while nothing is.

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use crate::components::form::{Form, PostForm, Submit};
+use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::page::drawn;
 use crate::functions::account::{Frame, SignOut, frame};
 
@@ -93,6 +93,7 @@ fn SignOutForm() -> impl IntoView {
     let form = Form::of::<SignOut>("sign-out", &[]);
     view! {
         <PostForm form class="inline">
+            <Problem form/>
             <Submit label="Sign out" busy="Signing out…" class="quiet small"/>
         </PostForm>
     }

@@ -11,7 +11,11 @@ pub fn is_done() -> bool {
 /// Says what the form that led here has done, from `?done=`: a closed set, so that no address makes a page say other
 /// things.
 #[component]
-pub fn Done() -> impl IntoView {
+pub fn Done(
+    /// Whether it goes by itself, because the page goes on: `browser::notices` takes it out of the address then.
+    #[prop(optional)]
+    fleeting: bool,
+) -> impl IntoView {
     let query = use_query_map();
     let words = query.with_untracked(|query| {
         Some(match query.get_str("done")? {
@@ -42,5 +46,6 @@ pub fn Done() -> impl IntoView {
             _ => return None,
         })
     });
-    view! { <div role="status" class="toasts">{words.map(|words| view! { <p class="toast">{words}</p> })}</div> }
+    let class = if fleeting { "toasts fleeting" } else { "toasts" };
+    view! { <div role="status" class=class>{words.map(|words| view! { <p class="toast">{words}</p> })}</div> }
 }

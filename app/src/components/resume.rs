@@ -20,16 +20,10 @@ pub fn Resume(
     #[prop(optional)]
     class: &'static str,
 ) -> impl IntoView {
-    let form = Form::of::<ResumeCheckout>("resume", &[]);
-    // Without scripts all of them hear of an error; one has made it.
-    let is_ours = form.kept("id").is_none_or(|failed| failed == id);
+    let form = Form::of::<ResumeCheckout>("resume", &[]).about("id", &id);
     view! {
         <PostForm form class="inline">
-            {if is_ours {
-                view! { <Problem form/> }.into_any()
-            } else {
-                view! { <div role="alert" class="problem" data-problem=""></div> }.into_any()
-            }}
+            <Problem form/>
             <input type="hidden" name="id" value=id/>
             <Submit label busy="Opening the checkout…" class spoken=spoken.unwrap_or_else(|| label.to_owned())/>
         </PostForm>

@@ -86,7 +86,7 @@ pub async fn delete(id: String) -> Result<(), AppError> {
 /// Sends a callback again.
 #[server(prefix = "/_fn", endpoint = "redeliver")]
 pub async fn redeliver(id: String, delivery: String) -> Result<(), AppError> {
-    answer(&[], async {
+    answer(&[("delivery", &delivery)], async {
         let (services, caller) = signed_in().await?;
         services.redeliver(&caller, &id, &delivery, Ok(())).await?;
         go(&format!("/assistants/{id}?done=resent#callbacks"))

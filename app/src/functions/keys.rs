@@ -1,4 +1,5 @@
-//! API keys, and the secret that signs callbacks.
+//! API keys, and the secret that signs callbacks. A form that makes a key makes one, however often it is sent: only the
+//! last would be shown.
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub async fn create_key(
     #[server(default)] expires_days: u32,
     #[server(default)] reach: String,
     #[server(default)] assistants: Vec<String>,
+    #[server(default)] token: String,
 ) -> Result<(), AppError> {
     let scopes = (read.to_string(), write.to_string());
     let (days, ticked) = (expires_days.to_string(), assistants.join(" "));
@@ -41,8 +43,12 @@ pub async fn create_key(
         let assistants = limited_to(&reach, assistants)?;
         let expires_in = (expires_days > 0).then(|| DAY.saturating_mul(expires_days));
         let new = NewApiKey { name: name.clone(), read, write, expires_in, assistants };
-        let (_, key) = services.create_api_key(&caller, &new).await?;
-        keep_flash(&services, NEW_KEY, &key).await?;
+        let content = format!("create key {new:?}");
+        let made = services.once_per_form(&caller, &token, &content, async {
+            let (_, key) = services.create_api_key(&caller, &new).await?;
+            keep_flash(&services, NEW_KEY, &key).await
+        });
+        made.await?;
         go("/keys?done=created")
     })
     .await
@@ -63,14 +69,22 @@ fn limited_to(reach: &str, ticked: Vec<String>) -> Result<Vec<String>, Error> {
 
 /// Makes a key in the place of another, which goes on for as long as was chosen.
 #[server(prefix = "/_fn", endpoint = "rotate_key")]
-pub async fn rotate_key(id: String, #[server(default)] overlap: String) -> Result<(), AppError> {
+pub async fn rotate_key(
+    id: String,
+    #[server(default)] overlap: String,
+    #[server(default)] token: String,
+) -> Result<(), AppError> {
     answer(&[("id", &id), ("overlap", &overlap)], async {
         let (services, caller) = signed_in().await?;
         let unknown =
             || Error::invalid_field("", "invalid_value", "Choose how long the present key goes on.");
         let overlap = Overlap::parse(&overlap).ok_or_else(unknown)?;
-        let (_, key) = services.rotate_api_key(&caller, &id, overlap).await?;
-        keep_flash(&services, NEW_KEY, &key).await?;
+        let content = format!("rotate key {id}");
+        let made = services.once_per_form(&caller, &token, &content, async {
+            let (_, key) = services.rotate_api_key(&caller, &id, overlap).await?;
+            keep_flash(&services, NEW_KEY, &key).await
+        });
+        made.await?;
         go("/keys?done=key_rotated")
     })
     .await

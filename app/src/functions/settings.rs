@@ -83,7 +83,7 @@ pub async fn new_recovery_codes(#[server(default)] code: Secret) -> Result<(), A
 /// Ends one session.
 #[server(prefix = "/_fn", endpoint = "revoke_session")]
 pub async fn revoke_session(handle: String) -> Result<(), AppError> {
-    answer(&[], async {
+    answer(&[("handle", &handle)], async {
         let (services, caller) = signed_in().await?;
         services.revoke_session(&caller, &handle).await?;
         go("/settings?done=session_ended")
@@ -134,5 +134,5 @@ fn worker_remains(name: &str) -> AppError {
 /// Keeps recovery codes for the page that shows them.
 async fn hand_over(services: &Services, codes: &[SecretString]) -> Result<(), AppError> {
     let codes: Vec<&str> = codes.iter().map(ExposeSecret::expose_secret).collect();
-    keep_flash(services, RECOVERY_CODES, &codes.join("\n").into()).await
+    Ok(keep_flash(services, RECOVERY_CODES, &codes.join("\n").into()).await?)
 }

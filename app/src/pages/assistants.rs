@@ -90,18 +90,35 @@ fn list(List { asked, found, stream }: &List) -> AnyView {
             .map(|cursor| view! { <p><a class="button quiet" href=asked.next(cursor)>"Older ones"</a></p> });
         view! { <Table assistants=found.records.clone()/> {older} }.into_any()
     };
+    let found = in_words(asked, found).map(|words| view! { <p class="hint">{words}</p> });
     view! {
         <div class="page-head">
             <h1>"Assistants"</h1>
             <a class="button" href="/assistants/new">"Buy a slot"</a>
         </div>
-        <Done/>
+        <Done fleeting=true/>
         <Live path=stream.clone()/>
-        {filter(asked, &found.counts)}
+        {filter(asked)}
+        <Region name="found" spoken=true>{found}</Region>
         <Region name="list">{content}</Region>
         <p class="hint"><a href="/billing">"Billing"</a> " · " <a href="/receipts">"Receipts of deleted assistants"</a></p>
     }
     .into_any()
+}
+
+/// How many there are: of what was asked for, or of each status.
+fn in_words(asked: &Asked, found: &Found) -> Option<String> {
+    let counted =
+        |count: i64| if count == 1 { "1 assistant".to_owned() } else { format!("{count} assistants") };
+    if !asked.words.is_empty() || asked.status.is_some() {
+        let more = if found.next.is_some() { " and more" } else { "" };
+        let shown = i64::try_from(found.records.len()).unwrap_or(i64::MAX);
+        return Some(format!("{} found{more}.", counted(shown)));
+    }
+    let each: Vec<String> =
+        found.counts.iter().map(|(status, count)| format!("{count} {}", text::status(*status))).collect();
+    let all = found.counts.iter().map(|(_, count)| count).sum();
+    (all > 0).then(|| format!("{}: {}.", counted(all), each.join(", ")))
 }
 
 #[component]
@@ -116,10 +133,12 @@ fn Empty() -> impl IntoView {
 }
 
 /// A search form. With a script it shows what it finds while one types.
-fn filter(asked: &Asked, counts: &[(Status, i64)]) -> AnyView {
-    let option = |(status, count): &(Status, i64)| {
-        let words = format!("{} ({count})", text::status(*status));
-        view! { <option value=status.as_str() selected=asked.status == Some(*status)>{words}</option> }
+fn filter(asked: &Asked) -> AnyView {
+    // All of them: the list goes on while this stays, and what there is none of now may come.
+    let option = |&status: &Status| {
+        view! {
+            <option value=status.as_str() selected=asked.status == Some(status)>{text::status(status)}</option>
+        }
     };
     view! {
         <form class="filter wide" method="get" action="/assistants" role="search" data-filter="">
@@ -131,7 +150,7 @@ fn filter(asked: &Asked, counts: &[(Status, i64)]) -> AnyView {
                 <label for="filter-status">"Status"</label>
                 <select id="filter-status" name="status">
                     <option value="">"all"</option>
-                    {counts.iter().map(option).collect_view()}
+                    {Status::ALL.iter().map(option).collect_view()}
                 </select>
             </div>
             <button type="submit" class="quiet without-script">"Show"</button>

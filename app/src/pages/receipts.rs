@@ -1,8 +1,9 @@
 //! `/receipts` and `/receipts/{id}`: what was done when an assistant was deleted.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 use reef_domain::billing;
+use reef_domain::page::Cursor;
 use reef_service::assistants::{End, Receipt, SubscriptionEnd};
 
 use crate::components::page::{Head, Region, drawn_or_failure};
@@ -11,14 +12,16 @@ use crate::islands::Live;
 use crate::server::signed_in;
 use crate::snapshot::Snapshot;
 
-/// All that are kept, newest first.
+/// All that are kept, newest first, a page at a time.
 #[component]
 pub(crate) fn ReceiptsPage() -> impl IntoView {
+    let from = use_query_map().with_untracked(|query| Cursor::parse(query.get_str("from")?));
     view! {
         <Head title="Receipts" description="What became of the assistants that you have deleted."/>
-        {drawn_or_failure(async {
+        {drawn_or_failure(async move {
             let (services, caller) = signed_in().await?;
-            Ok(list(services.receipts(&caller).await?))
+            let (receipts, next) = services.receipts(&caller, from).await?;
+            Ok(list(receipts, next))
         })}
     }
 }
@@ -38,7 +41,7 @@ pub(crate) fn ReceiptPage() -> impl IntoView {
     }
 }
 
-fn list(receipts: Vec<Receipt>) -> AnyView {
+fn list(receipts: Vec<Receipt>, next: Option<Cursor>) -> AnyView {
     if receipts.is_empty() {
         return view! {
             <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
@@ -68,6 +71,7 @@ fn list(receipts: Vec<Receipt>) -> AnyView {
             </thead>
             <tbody>{receipts.into_iter().map(row).collect_view()}</tbody>
         </table>
+        {next.map(|from| view! { <p><a class="button quiet" href=format!("/receipts?from={from}")>"Older ones"</a></p> })}
     }
     .into_any()
 }

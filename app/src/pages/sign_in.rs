@@ -19,6 +19,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
     let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
     let sign_up = format!("/signup?next={}", Url::escape(&next));
     let can_forget = provided().is_ok_and(|services: Services| services.mail_is_on());
+    let is_open = provided().is_ok_and(|services: Services| services.config().signups_open);
     view! {
         <Head title="Sign in" description="Sign in to Reef to buy, activate and look after your assistants in Telegram."/>
         <div class="narrow">
@@ -39,7 +40,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
             <Submit label="Sign in" busy="Signing in…"/>
         </PostForm>
         {can_forget.then(|| view! { <p><a href="/forgot">"Forgot your password?"</a></p> })}
-        <p>"No account yet? " <a href=sign_up>"Sign up"</a></p>
+        {is_open.then(|| view! { <p>"No account yet? " <a href=sign_up>"Sign up"</a></p> })}
         </div>
     }
 }

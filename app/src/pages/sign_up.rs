@@ -3,22 +3,34 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
+use reef_service::Services;
 
 use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::page::Head;
 use crate::functions::account::SignUp;
+use crate::server::provided;
 
 /// Opens an account, signed in at once.
 #[component]
 pub(crate) fn SignUpPage() -> impl IntoView {
-    let form = Form::of::<SignUp>("sign-up", &["email", "password"]);
     let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
     let sign_in = format!("/signin?next={}", Url::escape(&next));
+    let is_open = provided().is_ok_and(|services: Services| services.config().signups_open);
     view! {
         <Head title="Sign up" description="Open an account at Reef: an e-mail address and a password are all it takes."/>
         <div class="narrow">
-        <h1>"Sign up"</h1>
+            <h1>"Sign up"</h1>
+            {if is_open { view! { <SignUpForm next/> }.into_any() } else { view! { <Closed/> }.into_any() }}
+            <p>"You have an account? " <a href=sign_in>"Sign in"</a></p>
+        </div>
+    }
+}
+
+#[component]
+fn SignUpForm(next: String) -> impl IntoView {
+    let form = Form::of::<SignUp>("sign-up", &["email", "password"]);
+    view! {
         <PostForm form>
             <Problem form/>
             <input type="hidden" name="next" value=next/>
@@ -35,7 +47,13 @@ pub(crate) fn SignUpPage() -> impl IntoView {
             />
             <Submit label="Sign up" busy="Opening your account…"/>
         </PostForm>
-        <p>"You have an account? " <a href=sign_in>"Sign in"</a></p>
-        </div>
+    }
+}
+
+/// Said before anything is typed.
+#[component]
+fn Closed() -> impl IntoView {
+    view! {
+        <p class="notice">"New accounts are not opened here at present. Whoever runs this site can open one for you."</p>
     }
 }

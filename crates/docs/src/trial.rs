@@ -43,7 +43,7 @@ pub(crate) fn draw(trial: &Trial) -> Markup {
         p.without-script { "Here the request can be sent once scripts run. The curl line above does the same." }
         form.try.needs-script data-try data-method=(trial.method) data-path=(trial.path) autocomplete="off" {
             (text_field("try-key", "X-API-Key", true, "Stays in this page's memory; nothing stores it.", &html! {
-                input #try-key type="password" data-in="key" required autocomplete="off" spellcheck="false"
+                input #try-key type="password" data-in="key" required autocomplete="new-password" spellcheck="false"
                     aria-describedby="try-key-hint" {}
             }))
             @for input in &trial.inputs { (draw_input(input)) }

@@ -54,7 +54,7 @@ pub fn refusal_of(record: &AssistantRecord, action: Action) -> Option<Refusal> {
         Action::Edit => edit(record.status),
         Action::Change | Action::Redeploy => redeploy(record.status, is_paid),
         Action::Stop => stop(record.status),
-        Action::TestCallback => test_callback(record),
+        Action::TestCallback => test_callback(record, is_paid),
     }
 }
 
@@ -80,9 +80,9 @@ fn edit(status: Status) -> Option<Refusal> {
 fn redeploy(status: Status, is_paid: bool) -> Option<Refusal> {
     match status {
         Status::PendingPayment => UNPAID,
-        Status::Purchased => NOT_ACTIVATED,
         Status::Deploying => UNDER_WAY,
-        Status::Active | Status::Failed | Status::Stopped if !is_paid => ENDED,
+        Status::Purchased | Status::Active | Status::Failed | Status::Stopped if !is_paid => ENDED,
+        Status::Purchased => NOT_ACTIVATED,
         Status::Active | Status::Failed | Status::Stopped => None,
     }
 }
@@ -98,14 +98,21 @@ fn stop(status: Status) -> Option<Refusal> {
     }
 }
 
-fn test_callback(record: &AssistantRecord) -> Option<Refusal> {
+fn test_callback(record: &AssistantRecord, is_paid: bool) -> Option<Refusal> {
+    const WHY: &str = "It has no callback URL.";
     if record.user_callback_url.is_some() {
         return None;
     }
-    if record.is_prebuy {
-        return refusal("It has no callback URL.", "Give it one when you activate it.");
+    if record.status == Status::PendingPayment {
+        return refusal(WHY, "Finish the checkout, then give it one.");
     }
-    refusal("It has no callback URL.", "Give it one with a redeployment.")
+    if !is_paid {
+        return refusal(WHY, "It can be given none any more: its subscription has ended.");
+    }
+    if record.is_prebuy {
+        return refusal(WHY, "Give it one when you activate it.");
+    }
+    refusal(WHY, "Give it one with a redeployment.")
 }
 
 #[cfg(test)]
@@ -170,6 +177,17 @@ mod tests {
                 let is_refused = refusal_of(&a.record(), *action).is_some();
                 let about = (a.state.status(), a.payment.status, *action);
                 assert_eq!(is_refused, !is_possible || is_idle, "{about:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_lost_its_subscription_is_told_to_buy_anew_and_nothing_that_cannot_be_done() {
+        for a in all() {
+            let ended = matches!(a.payment.status, PaymentStatus::Canceled | PaymentStatus::Refunded);
+            let status = a.state.status();
+            if ended && matches!(status, Status::Purchased | Status::Failed | Status::Stopped) {
+                assert_eq!(refusal_of(&a.record(), Action::Redeploy), ENDED, "{status:?}");
             }
         }
     }

@@ -13,6 +13,7 @@ mod client;
 pub mod config;
 pub mod error;
 pub mod flash;
+mod forms;
 mod hashing;
 pub mod hub;
 pub mod idempotency;

@@ -118,16 +118,25 @@ impl Tx {
         row.map(ReceiptRow::try_from).transpose()
     }
 
-    /// A user's newest receipts, newest first.
+    /// A user's receipts of deletions at `(deleted_at, assistant_id)` and before, newest first.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn receipts_of(&mut self, user: UserId, limit: i64) -> Result<Vec<ReceiptRow>, StoreError> {
+    pub async fn receipts_of(
+        &mut self,
+        user: UserId,
+        (deleted_at, id): (Timestamp, AssistantId),
+        limit: i64,
+    ) -> Result<Vec<ReceiptRow>, StoreError> {
         let rows: Vec<Row> = fetch_all!(
             self,
             Row,
-            "select * from receipts where user_id = $1 order by deleted_at desc, assistant_id desc limit $2",
+            "select * from receipts
+             where user_id = $1 and (deleted_at < $2 or (deleted_at = $2 and assistant_id <= $3))
+             order by deleted_at desc, assistant_id desc limit $4",
             user,
+            deleted_at,
+            id,
             limit,
         );
         rows.into_iter().map(ReceiptRow::try_from).collect()

@@ -4,6 +4,7 @@ pub mod address;
 pub mod connections;
 pub mod csrf;
 pub mod drain;
+pub mod form_errors;
 pub mod overload;
 pub mod panic;
 pub mod request;

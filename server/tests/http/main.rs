@@ -34,6 +34,7 @@ mod managed;
 mod metrics;
 mod openapi;
 mod operations;
+mod pages;
 mod payment;
 mod postgres;
 mod process;

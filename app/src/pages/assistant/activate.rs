@@ -103,6 +103,7 @@ fn ActivationForm(start: Start) -> impl IntoView {
                 path=&["telegramBotToken"]
                 label="Telegram bot token"
                 kind="password"
+                autocomplete="new-password"
                 hint=if has_bot_token { KEPT } else { TOKEN_HINT }
                 optional=has_bot_token
                 check="bot-token"
@@ -144,6 +145,7 @@ fn ModelKey(form: Form, is_kept: bool, findings: Vec<Finding>) -> impl IntoView 
             path=&["modelApiKey"]
             label="Model API key"
             kind="password"
+            autocomplete="new-password"
             hint=if is_kept { KEPT } else { KEY_HINT }
             optional=is_kept
             check="model-key"

@@ -3,13 +3,12 @@
 use leptos::prelude::*;
 use reef_domain::Timestamp;
 use reef_domain::actions::{Action, refusal_of};
-use reef_service::assistants::{AttemptRow, Callback, DeliveryState};
+use reef_service::assistants::{AttemptRow, CALLBACKS_SHOWN, Callback, DeliveryState};
 
 use super::Shown;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::small::When;
 use crate::functions::assistants::{Redeliver, TestCallback};
-use crate::text;
 
 /// The newest callbacks with all their tries.
 pub(super) fn section(shown: &Shown) -> AnyView {
@@ -23,7 +22,16 @@ pub(super) fn section(shown: &Shown) -> AnyView {
         };
         view! { <p>{words} " " <a href="/docs/callbacks">"About callbacks"</a></p> }.into_any()
     } else {
-        view! { <ul class="deliveries">{details.callbacks.iter().map(one).collect_view()}</ul> }.into_any()
+        let is_cut = i64::try_from(details.callbacks.len()).is_ok_and(|shown| shown >= CALLBACKS_SHOWN);
+        view! {
+            <ul class="deliveries">{details.callbacks.iter().map(one).collect_view()}</ul>
+            {is_cut.then(|| view! {
+                <p class="hint">
+                    "The newest " {CALLBACKS_SHOWN} ". " <a href="/docs/list-callbacks">"The API tells more of them"</a>
+                </p>
+            })}
+        }
+        .into_any()
     };
     let refusal = refusal_of(record, Action::TestCallback);
     view! {
@@ -68,23 +76,28 @@ fn entry(callback: &Callback, assistant: &str, now: Timestamp) -> AnyView {
         DeliveryState::Pending => ("badge warn", "being tried"),
         DeliveryState::Failed => ("badge bad", "given up"),
     };
+    // A moment stays true on a page that stands still.
     let next = callback.next_try.map(|at| {
-        let seconds = u64::try_from(at.unix_ms().saturating_sub(now.unix_ms()) / 1000).unwrap_or(0);
-        format!("Tried again in {}.", text::wait(seconds))
+        if at > now {
+            view! { <p class="hint">"It is tried again at " <When at seconds=true/> "."</p> }.into_any()
+        } else {
+            view! { <p class="hint">"It is being tried now."</p> }.into_any()
+        }
     });
-    let form = Form::of::<Redeliver>("redeliver", &[]);
     let (assistant, id) = (assistant.to_owned(), delivery.id.to_string());
+    let form = Form::of::<Redeliver>("redeliver", &[]).about("delivery", &id);
     view! {
         <li>
             <p class="delivery">
                 <span class=class>{state}</span> " " <code>{callback.kind.clone()}</code> " " <When at=delivery.created_at/>
             </p>
-            {next.map(|next| view! { <p class="hint">{next}</p> })}
+            {next}
             <details id=format!("delivery-{}", delivery.id)>
                 <summary>{tries_in_words(callback.tries.len())}</summary>
                 <ul class="tries">{callback.tries.iter().map(tried).collect_view()}</ul>
                 <pre tabindex="0" role="group" aria-label="Body"><code>{delivery.payload.clone()}</code></pre>
                 <PostForm form class="inline">
+                    <Problem form/>
                     <input type="hidden" name="id" value=assistant/>
                     <input type="hidden" name="delivery" value=id/>
                     <Submit label="Send it again" busy="Sending…" class="quiet small"/>

@@ -122,6 +122,7 @@ fn fields(form: Form, record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyVi
                 path=&["modelApiKey"]
                 label="New model API key"
                 kind="password"
+                autocomplete="new-password"
                 hint="Left empty, the present one stays. Another provider needs its own."
                 check="model-key"
                 optional=true
@@ -133,6 +134,7 @@ fn fields(form: Form, record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyVi
             path=&["telegramBotToken"]
             label="New Telegram bot token"
             kind="password"
+            autocomplete="new-password"
             hint="Left empty, the present one stays."
             check="bot-token"
             optional=true

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use reef_domain::Timestamp;
+use reef_domain::actions::{Action, refusal_of};
 use reef_domain::catalog::Catalog;
 use reef_domain::wire::Status;
 use reef_service::assistants::Details;
@@ -63,9 +64,11 @@ async fn stage(services: &Services, caller: &Caller, shown: &Shown) -> Result<An
     let details = &shown.details;
     match details.record.status {
         Status::PendingPayment => payment::section(services, caller, details).await,
+        // What its money does not allow any more is said above.
+        Status::Purchased if refusal_of(&details.record, Action::Activate).is_some() => Ok(().into_any()),
         Status::Purchased => activate::section(services, details).await,
         Status::Active => hello::section(services, caller, details).await,
-        Status::Deploying | Status::Failed => Ok(steps::section(&details.steps, shown.now)),
+        Status::Deploying | Status::Failed => Ok(steps::section(&details.steps)),
         Status::Stopped => Ok(().into_any()),
     }
 }
@@ -84,7 +87,7 @@ fn page(shown: &Shown, at_stage: AnyView) -> Result<AnyView, AppError> {
     let view = view! {
         <Head title=name.clone() description="One assistant: how it is, what it is set to, and what it costs."/>
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
-        <Done/>
+        <Done fleeting=true/>
         <Live path=stream/>
         <Region name="head"><h1>{name}</h1></Region>
         <Region name="state" spoken=true>{state}</Region>

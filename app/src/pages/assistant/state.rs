@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 use reef_domain::FailureCode;
-use reef_domain::wire::{AssistantRecord, Status};
+use reef_domain::actions::{Action, Refusal, refusal_of};
+use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
 use reef_service::assistants::{Details, PendingChange};
 
-use crate::components::form::{Form, PostForm, Submit};
+use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::small::StatusBadge;
 use crate::functions::assistants::Redeploy;
 
@@ -48,6 +49,11 @@ fn meaning(details: &Details) -> String {
     }
     let told =
         record.status_message.as_deref().map(|told| told.split_once(": ").map_or(told, |(_, said)| said));
+    if record.status == Status::Purchased
+        && let Some(Refusal { why, instead }) = refusal_of(record, Action::Activate)
+    {
+        return format!("{why} {instead}");
+    }
     let plain = match record.status {
         Status::PendingPayment => "Ordered, and not paid yet.",
         Status::Purchased => "Paid. Now give it a name, a model and a bot.",
@@ -59,13 +65,25 @@ fn meaning(details: &Details) -> String {
     told.unwrap_or(plain).to_owned()
 }
 
-/// The button that mends a failure.
+/// The button that mends a failure. Nothing mends what has lost its subscription.
 fn mend(record: &AssistantRecord) -> Option<AnyView> {
-    if !matches!(record.status, Status::Failed | Status::Stopped) {
-        return None;
-    }
     let link =
         |to: &'static str, words: &'static str| view! { <a class="button" href=to>{words}</a> }.into_any();
+    let has_ended = matches!(record.payment_status, PaymentStatus::Canceled | PaymentStatus::Refunded);
+    let button = match record.status {
+        Status::Purchased | Status::Failed | Status::Stopped if has_ended => {
+            link("/assistants/new", "Buy a new slot")
+        }
+        Status::Failed | Status::Stopped => mend_failure(record, link)?,
+        _ => return None,
+    };
+    Some(view! { <div class="actions">{button}</div> }.into_any())
+}
+
+fn mend_failure(
+    record: &AssistantRecord,
+    link: impl Fn(&'static str, &'static str) -> AnyView,
+) -> Option<AnyView> {
     let button = match failure(record)? {
         FailureCode::TelegramTokenRejected | FailureCode::TelegramConflict => {
             link("#edit-telegram_bot_token", "Give it another bot token")
@@ -78,7 +96,7 @@ fn mend(record: &AssistantRecord) -> Option<AnyView> {
         | FailureCode::HealthCheckFailed
         | FailureCode::WorkerMissing => view! { <Again id=record.id.clone()/> }.into_any(),
     };
-    Some(view! { <div class="actions">{button}</div> }.into_any())
+    Some(button)
 }
 
 #[component]
@@ -86,6 +104,7 @@ fn Again(id: String) -> impl IntoView {
     let form = Form::of::<Redeploy>("again", &[]);
     view! {
         <PostForm form class="inline">
+            <Problem form/>
             <input type="hidden" name="id" value=id/>
             <Submit label="Try again" busy="Redeploying…"/>
         </PostForm>

@@ -1,25 +1,24 @@
 //! What a deployment has done so far.
 
 use leptos::prelude::*;
-use reef_domain::Timestamp;
 use reef_domain::steps::{Step, StepRecord};
 
 /// The steps of the run that the status tells of, if there was one.
-pub(super) fn section(steps: &[StepRecord], now: Timestamp) -> AnyView {
+pub(super) fn section(steps: &[StepRecord]) -> AnyView {
     if steps.is_empty() {
         return ().into_any();
     }
     view! {
         <section class="card" aria-labelledby="steps">
             <h2 id="steps">"Deployment"</h2>
-            {list(steps, now)}
+            {list(steps)}
         </section>
     }
     .into_any()
 }
 
 /// Every step: done, under way, failed, or to come.
-fn list(steps: &[StepRecord], now: Timestamp) -> AnyView {
+fn list(steps: &[StepRecord]) -> AnyView {
     let item = |step: Step| {
         let record = steps.iter().find(|record| record.step == step);
         let (class, state) = match record {
@@ -28,7 +27,7 @@ fn list(steps: &[StepRecord], now: Timestamp) -> AnyView {
             Some(StepRecord { ended_at: Some(_), .. }) => ("done", "done"),
             Some(_) => ("now", "under way"),
         };
-        let took = record.map(|record| took(record, now)).unwrap_or_default();
+        let took = record.and_then(took).unwrap_or_default();
         view! {
             <li class=class>
                 {words(step)} <span class="visually-hidden">", "{state}</span>
@@ -49,12 +48,11 @@ const fn words(step: Step) -> &'static str {
     }
 }
 
-/// How long it took, or takes.
-fn took(record: &StepRecord, now: Timestamp) -> String {
-    let end = record.ended_at.unwrap_or(now);
-    let ms = (end.unix_ms() - record.began_at.unix_ms()).max(0);
-    match ms {
+/// How long it took. While it is under way nothing is said: the page would stand still at it.
+fn took(record: &StepRecord) -> Option<String> {
+    let ms = (record.ended_at?.unix_ms() - record.began_at.unix_ms()).max(0);
+    Some(match ms {
         0..1000 => format!("{ms} ms"),
         _ => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
-    }
+    })
 }

@@ -1,7 +1,7 @@
 //! What happened to the assistant.
 
 use leptos::prelude::*;
-use reef_service::assistants::Details;
+use reef_service::assistants::{Details, TIMELINE_SHOWN};
 
 use crate::components::small::{StatusBadge, When};
 
@@ -18,7 +18,17 @@ pub(super) fn section(details: &Details) -> AnyView {
     let list = if details.timeline.is_empty() {
         view! { <p>"Nothing has happened yet."</p> }.into_any()
     } else {
-        view! { <ol class="timeline">{details.timeline.iter().map(entry).collect_view()}</ol> }.into_any()
+        let is_cut = details.timeline.len() >= TIMELINE_SHOWN;
+        view! {
+            <ol class="timeline">{details.timeline.iter().map(entry).collect_view()}</ol>
+            {is_cut.then(|| view! {
+                <p class="hint">
+                    "The newest " {TIMELINE_SHOWN} ". "
+                    <a href="/docs/list-assistant-events">"The API tells more of them"</a>
+                </p>
+            })}
+        }
+        .into_any()
     };
     view! {
         <section class="card" aria-labelledby="timeline">

@@ -9,22 +9,22 @@ use crate::functions::keys::{RevokeKey, RotateKey};
 
 /// What can be done with a key, by how it stands with it.
 #[component]
-pub(super) fn KeyActions(key_of: ApiKey, state: KeyState) -> impl IntoView {
+pub(super) fn KeyActions(
+    key_of: ApiKey,
+    state: KeyState,
+    /// What its forms carry, so that each is carried out once.
+    token: String,
+) -> impl IntoView {
     if state == KeyState::Revoked {
         return ().into_any();
     }
-    let rotates = (state == KeyState::Live).then(|| rotate(&key_of));
+    let rotates = (state == KeyState::Live).then(|| rotate(&key_of, token));
     view! { <div class="actions">{rotates} {revoke(&key_of, state)}</div> }.into_any()
 }
 
-/// Whether this key's form was the one that was refused: all keys share its address.
-fn was_refused(form: Form, id: &str) -> bool {
-    form.has_failed() && form.kept("id").as_deref() == Some(id)
-}
-
-fn rotate(key: &ApiKey) -> AnyView {
-    let form = Form::of::<RotateKey>("rotate", &[]);
+fn rotate(key: &ApiKey, token: String) -> AnyView {
     let id = key.id.to_string();
+    let form = Form::of::<RotateKey>("rotate", &[]).about("id", &id);
     let option = |overlap: Overlap| {
         let chosen = overlap == Overlap::Day;
         view! { <option value=overlap.as_str() selected=chosen>{in_words(overlap)}</option> }
@@ -38,7 +38,7 @@ fn rotate(key: &ApiKey) -> AnyView {
             class="quiet small"
             label=format!("Rotate {}", key.name)
             title="Make a new key in its place?"
-            open=was_refused(form, &id)
+            open=form.has_failed()
         >
             <p>
                 "The new key has the same name, scopes and assistants. The present one goes on for a while, so that you can "
@@ -47,6 +47,7 @@ fn rotate(key: &ApiKey) -> AnyView {
             <PostForm form>
                 <Problem form/>
                 <input type="hidden" name="id" value=id/>
+                <input type="hidden" name="token" value=token/>
                 <div class="field">
                     <label for=labelled>"The present key ends"</label>
                     <select id=select name="overlap">{Overlap::ALL.map(option).collect_view()}</select>
@@ -59,8 +60,8 @@ fn rotate(key: &ApiKey) -> AnyView {
 }
 
 fn revoke(key: &ApiKey, state: KeyState) -> AnyView {
-    let form = Form::of::<RevokeKey>("revoke", &[]);
     let id = key.id.to_string();
+    let form = Form::of::<RevokeKey>("revoke", &[]).about("id", &id);
     let (button, consequence) = match state {
         KeyState::Expired => ("Remove", "It has expired and opens nothing any more. It goes from the list."),
         _ => ("Revoke", "Programs that use it are locked out at once. This cannot be undone."),
@@ -72,7 +73,7 @@ fn revoke(key: &ApiKey, state: KeyState) -> AnyView {
             class="danger quiet small"
             label=format!("{button} {}", key.name)
             title=format!("{button} “{}”?", key.name)
-            open=was_refused(form, &id)
+            open=form.has_failed()
         >
             <p>{consequence}</p>
             <PostForm form>

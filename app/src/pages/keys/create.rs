@@ -1,11 +1,13 @@
 //! A form for a new key.
 
 use leptos::prelude::*;
+use reef_domain::billing;
 use reef_domain::wire::AssistantRecord;
 
 use crate::components::field::{Choice, Choices, SelectField, TextField, Tick};
 use crate::components::form::{FieldIssue, Form, PostForm, Problem, Submit};
 use crate::functions::keys::{CHOSEN, CreateKey};
+use crate::text;
 
 /// Lives a key can be given: days and words.
 const LIVES: [(&str, &str); 5] = [
@@ -16,8 +18,8 @@ const LIVES: [(&str, &str); 5] = [
     ("365", "after a year"),
 ];
 
-/// Name, scopes, reach and life.
-pub(super) fn section(assistants: &[AssistantRecord]) -> AnyView {
+/// Name, scopes, reach and life; `token` makes it one key, however often the form is sent.
+pub(super) fn section(assistants: &[AssistantRecord], token: String) -> AnyView {
     let form = Form::of::<CreateKey>("key", &["name", "scopes", "expiresIn", "assistants"]);
     let scopes_issue = form.id("scopes-issue");
     let described_by = scopes_issue.clone();
@@ -27,6 +29,7 @@ pub(super) fn section(assistants: &[AssistantRecord]) -> AnyView {
             <h2 id="new-key">"New key"</h2>
             <PostForm form>
                 <Problem form/>
+                <input type="hidden" name="token" value=token/>
                 <TextField
                     form
                     name="name"
@@ -65,8 +68,10 @@ fn reach(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
         choice(CHOSEN, "Only chosen ones", "It sees nothing of the others and buys no new ones. At most 20."),
     ];
     let tick = |assistant: &AssistantRecord| {
-        let (id, name) = (assistant.id.clone(), assistant.name.clone());
-        view! { <Tick form name="assistants[]" value=id label=name/> }
+        let (id, ordered) = (assistant.id.clone(), billing::day(assistant.created_at));
+        // Names need not differ.
+        let label = format!("{} ({}, ordered on {ordered})", assistant.name, text::status(assistant.status));
+        view! { <Tick form name="assistants[]" value=id label/> }
     };
     let issue_id = form.id("assistants-issue");
     let described_by = issue_id.clone();

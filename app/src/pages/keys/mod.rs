@@ -31,6 +31,8 @@ struct Shown {
     /// What a key may be limited to.
     assistants: Vec<AssistantRecord>,
     signing: Secret,
+    /// What the forms carry.
+    token: String,
     public_url: String,
     now: Timestamp,
 }
@@ -52,14 +54,15 @@ async fn load() -> Result<Shown, AppError> {
         new: if is_done() { flash(&services, NEW_KEY).await? } else { None },
         assistants: services.list_assistants(&caller).await?,
         signing: services.callback_secret(caller.user_id).await?.expose_secret().to_owned().into(),
+        token: services.form_token(),
         public_url: services.config().public_url.clone(),
         now: services.now(),
     })
 }
 
-fn page(Shown { keys, new, assistants, signing, public_url, now }: Shown) -> AnyView {
+fn page(Shown { keys, new, assistants, signing, token, public_url, now }: Shown) -> AnyView {
     let handed_over = new.and_then(|new| handed_over(&keys, new, &public_url));
-    let list = if keys.is_empty() { empty() } else { table(keys, now) };
+    let list = if keys.is_empty() { empty() } else { table(keys, &token, now) };
     view! {
         <div class="page-head">
             <h1>"API keys"</h1>
@@ -69,7 +72,7 @@ fn page(Shown { keys, new, assistants, signing, public_url, now }: Shown) -> Any
         <div role="status">{handed_over}</div>
         {list}
         <div class="split">
-            <div>{create::section(&assistants)}</div>
+            <div>{create::section(&assistants, token)}</div>
             <div>{signing::section(signing)}</div>
         </div>
     }
@@ -115,7 +118,7 @@ fn empty() -> AnyView {
     .into_any()
 }
 
-fn table(keys: Vec<ApiKey>, now: Timestamp) -> AnyView {
+fn table(keys: Vec<ApiKey>, token: &str, now: Timestamp) -> AnyView {
     view! {
         <table class="cards keys">
             <thead>
@@ -128,13 +131,13 @@ fn table(keys: Vec<ApiKey>, now: Timestamp) -> AnyView {
                     <td></td>
                 </tr>
             </thead>
-            <tbody>{keys.into_iter().map(|key| row(key, now)).collect_view()}</tbody>
+            <tbody>{keys.into_iter().map(|key| row(key, token, now)).collect_view()}</tbody>
         </table>
     }
     .into_any()
 }
 
-fn row(key: ApiKey, now: Timestamp) -> AnyView {
+fn row(key: ApiKey, token: &str, now: Timestamp) -> AnyView {
     let state = key.state(now);
     let reach = key.assistants.is_some().then(|| view! { <p class="hint">{reach(&key)}</p> });
     view! {
@@ -147,7 +150,7 @@ fn row(key: ApiKey, now: Timestamp) -> AnyView {
             <td data-label="Created"><When at=key.created_at/></td>
             <td data-label="Expires"><WhenOr at=key.expires_at or="never"/> " " {badge(state)}</td>
             <td data-label="Last used"><WhenOr at=key.last_used_at or="never"/></td>
-            <td><KeyActions key_of=key state/></td>
+            <td><KeyActions key_of=key state token=token.to_owned()/></td>
         </tr>
     }
     .into_any()

@@ -16,6 +16,8 @@ use crate::server::signed_in;
 struct Shown {
     key: ApiKey,
     requests: Vec<KeyRequest>,
+    /// What the forms carry.
+    token: String,
     public_url: String,
     now: Timestamp,
 }
@@ -32,12 +34,13 @@ async fn load(id: &str) -> Result<Shown, AppError> {
     Ok(Shown {
         key: services.api_key(&caller, id).await?,
         requests: services.requests_of_api_key(&caller, id).await?,
+        token: services.form_token(),
         public_url: services.config().public_url.clone(),
         now: services.now(),
     })
 }
 
-fn page(Shown { key, requests, public_url, now }: Shown) -> AnyView {
+fn page(Shown { key, requests, token, public_url, now }: Shown) -> AnyView {
     let (name, state) = (key.name.clone(), key.state(now));
     let facts = facts(&key, now);
     let asked = if requests.is_empty() { empty(&key, &public_url) } else { table(requests) };
@@ -46,7 +49,7 @@ fn page(Shown { key, requests, public_url, now }: Shown) -> AnyView {
         <p class="crumbs"><a href="/keys">"API keys"</a></p>
         <div class="page-head">
             <h1>{name}</h1>
-            <KeyActions key_of=key state/>
+            <KeyActions key_of=key state token/>
         </div>
         {facts}
         <section aria-labelledby="requests">

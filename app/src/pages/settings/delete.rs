@@ -64,10 +64,19 @@ fn what_ends(ends: DeletionPreview) -> Vec<String> {
     match (ends.assistants, ends.running) {
         (0, _) => {}
         (1, 0) => lines.push("1 assistant is deleted, with its secrets and conversations.".to_owned()),
-        (1, _) => lines.push("1 assistant is stopped and deleted, with its secrets and conversations.".to_owned()),
-        (count, running) => lines.push(format!(
-            "{count} assistants are deleted, {running} of which run now, with their secrets and conversations."
-        )),
+        (1, _) => {
+            lines.push("1 assistant is stopped and deleted, with its secrets and conversations.".to_owned());
+        }
+        (count, running) => {
+            let running = match running {
+                0 => String::new(),
+                1 => ", 1 of which runs now".to_owned(),
+                _ => format!(", {running} of which run now"),
+            };
+            lines.push(format!(
+                "{count} assistants are deleted{running}, with their secrets and conversations."
+            ));
+        }
     }
     match ends.keys {
         0 => {}
@@ -88,7 +97,9 @@ mod tests {
         let ends = DeletionPreview { assistants: 3, running: 1, subscriptions: 2, keys: 1 };
         let lines = what_ends(ends);
         assert_eq!(lines.len(), 4);
-        assert!(lines[0].starts_with("2 subscriptions") && lines[1].contains("1 of which run"));
+        assert!(lines[0].starts_with("2 subscriptions") && lines[1].contains(", 1 of which runs now,"));
         assert_eq!(lines[2], "1 API key stops working.");
+        let idle = what_ends(DeletionPreview { assistants: 2, ..DeletionPreview::default() });
+        assert_eq!(idle[0], "2 assistants are deleted, with their secrets and conversations.");
     }
 }

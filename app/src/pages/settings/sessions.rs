@@ -9,7 +9,6 @@ use crate::functions::settings::{RevokeOtherSessions, RevokeSession};
 
 /// All sessions, this one marked.
 pub(super) fn section(sessions: &[SessionView]) -> AnyView {
-    let one = Form::of::<RevokeSession>("session", &[]);
     let has_others = sessions.iter().any(|session| !session.is_current);
     view! {
         <section class="card" aria-labelledby="sessions">
@@ -25,7 +24,7 @@ pub(super) fn section(sessions: &[SessionView]) -> AnyView {
                         <td></td>
                     </tr>
                 </thead>
-                <tbody>{sessions.iter().map(|session| row(session, one)).collect_view()}</tbody>
+                <tbody>{sessions.iter().map(row).collect_view()}</tbody>
             </table>
             {has_others.then(all_others)}
         </section>
@@ -33,12 +32,12 @@ pub(super) fn section(sessions: &[SessionView]) -> AnyView {
     .into_any()
 }
 
-fn row(session: &SessionView, form: Form) -> AnyView {
+fn row(session: &SessionView) -> AnyView {
     let address = session.address.clone().unwrap_or_else(|| "unknown".to_owned());
     let last = if session.is_current {
         view! { <span class="badge good">"this session"</span> }.into_any()
     } else {
-        sign_out(session, form)
+        sign_out(session)
     };
     view! {
         <tr>
@@ -52,8 +51,9 @@ fn row(session: &SessionView, form: Form) -> AnyView {
     .into_any()
 }
 
-fn sign_out(session: &SessionView, form: Form) -> AnyView {
+fn sign_out(session: &SessionView) -> AnyView {
     let (handle, spoken) = (session.handle.clone(), format!("Sign out {}", session.agent));
+    let form = Form::of::<RevokeSession>("session", &[]).about("handle", &handle);
     view! {
         <PostForm form class="inline">
             <Problem form/>

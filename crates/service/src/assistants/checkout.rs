@@ -6,11 +6,12 @@ use reef_domain::ids::AssistantId;
 use reef_domain::input::Parsed;
 use reef_domain::wire::{ApiMode, AssistantRecord, Scope};
 use reef_domain::{Assistant, State};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::purchase::Purchased;
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::forms::form_key;
 use crate::idempotency::{Claimed, Done};
 use crate::payments::{CheckoutStanding, FIRST_ASK_AFTER};
 use crate::services::Services;
@@ -19,14 +20,8 @@ use crate::services::Services;
 const UNPAID_KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Unpaid slots shown there.
 const UNPAID_MAX: i64 = 10;
-/// How long the same form's second sending waits for the first: as long as Polar may take to make a checkout, and a bit.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// How often it looks.
-const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// How long a page waits to learn how a checkout stands.
 const STANDING_TIMEOUT: Duration = Duration::from_secs(3);
-/// The longest form token.
-const TOKEN_MAX: usize = 64;
 
 /// Where a buyer goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +46,6 @@ pub enum PaymentStanding {
 }
 
 impl Services {
-    /// What a purchase form carries, so that it buys once: a new one for every page.
-    #[must_use]
-    pub fn form_token(&self) -> String {
-        self.random_hex::<16>()
-    }
-
     /// Orders a slot as [`Self::purchase`] does, once for every form: the same token and mode lead to the same slot and
     /// its checkout, whichever process is asked, at the same time or within a day.
     ///
@@ -70,15 +59,7 @@ impl Services {
     ) -> Result<GoOn, Error> {
         caller.require(Scope::Write)?;
         let mode = mode.map_err(Error::InvalidRequest)?;
-        if token.is_empty() || token.len() > TOKEN_MAX || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::invalid_field(
-                "",
-                "required",
-                "This form is out of date: load the page anew.",
-            ));
-        }
-        // No client's key has a space in it.
-        let key = format!("form {} {token}", mode.as_str());
+        let key = form_key(mode.as_str(), token)?;
         match self.claim_patiently(caller, &key).await? {
             Claimed::First(claim) => {
                 let bought = self.under_claim(&claim, kept, self.purchase(caller, Ok(mode))).await;
@@ -163,19 +144,6 @@ impl Services {
         work.done(Done::Purchased(&Purchased { id, checkout_url: made.url.clone() })).await?;
         work.commit().await?;
         Ok(GoOn::Checkout(made.url))
-    }
-
-    /// Claims a key, waiting while another request with it runs.
-    async fn claim_patiently(&self, caller: &Caller, key: &str) -> Result<Claimed, Error> {
-        let claimed = timeout(PATIENCE, async {
-            loop {
-                match self.claim_request(caller, key, Vec::new()).await {
-                    Err(Error::RequestInProgress) => sleep(LOOK_EVERY).await,
-                    other => return other,
-                }
-            }
-        });
-        claimed.await.unwrap_or(Err(Error::RequestInProgress))
     }
 
     /// The caller's newest unpaid slots of the last seven days, at most ten.

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use reef_domain::ids::AssistantId;
+use reef_domain::page::Cursor;
 use reef_domain::wire::{ApiMode, PaymentStatus, Scope};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::{ReceiptRow, RevocationRow, Secrets, Tx};
+use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::error::Error;
@@ -14,8 +16,8 @@ use crate::services::Services;
 
 /// How long a receipt is kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
-/// Receipts listed at once.
-const LISTED: i64 = 20;
+/// Receipts on a page.
+pub const RECEIPTS_LISTED: usize = 50;
 /// Revocations looked at: a slot has one, seldom two.
 const REVOCATIONS: i64 = 20;
 
@@ -148,20 +150,30 @@ impl Services {
         read(&mut tx, row.ok_or(Error::NotFound)?).await
     }
 
-    /// The caller's newest receipts, newest first.
+    /// The caller's receipts, newest first: at most [`RECEIPTS_LISTED`] from `from` on, and where the next ones begin. A
+    /// cursor is a receipt's time and assistant.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope for all assistants.
-    pub async fn receipts(&self, caller: &Caller) -> Result<Vec<Receipt>, Error> {
+    pub async fn receipts(
+        &self,
+        caller: &Caller,
+        from: Option<Cursor>,
+    ) -> Result<(Vec<Receipt>, Option<Cursor>), Error> {
         caller.require_for_all(Scope::Read)?;
         let mut tx = self.store().read().await?;
         let oldest = self.now().minus(KEPT_FOR);
-        let mut receipts = Vec::new();
-        for row in tx.receipts_of(caller.user_id, LISTED).await? {
-            if row.deleted_at >= oldest {
-                receipts.push(read(&mut tx, row).await?);
-            }
+        let from =
+            from.map_or((self.now(), AssistantId::new(Uuid::max())), |from| (from.created_at, from.id));
+        let one_more = i64::try_from(RECEIPTS_LISTED + 1).map_err(Error::internal)?;
+        let mut rows = tx.receipts_of(caller.user_id, from, one_more).await?;
+        rows.retain(|row| row.deleted_at >= oldest);
+        let next = rows.split_off(rows.len().min(RECEIPTS_LISTED)).pop();
+        let next = next.map(|row| Cursor { created_at: row.deleted_at, id: row.assistant_id });
+        let mut receipts = Vec::with_capacity(rows.len());
+        for row in rows {
+            receipts.push(read(&mut tx, row).await?);
         }
-        Ok(receipts)
+        Ok((receipts, next))
     }
 }

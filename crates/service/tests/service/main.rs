@@ -13,6 +13,7 @@ mod crash;
 mod crash_points;
 mod deployment;
 mod flash;
+mod forms;
 mod idempotency;
 mod jobs;
 mod key_grants;

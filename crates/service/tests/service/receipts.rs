@@ -1,6 +1,6 @@
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
-use reef_service::assistants::{End, RECEIPT_KEPT_FOR, Receipt, SubscriptionEnd};
+use reef_service::assistants::{End, RECEIPT_KEPT_FOR, RECEIPTS_LISTED, Receipt, SubscriptionEnd};
 use reef_service::hub::News;
 use reef_service::ports::{ManagedKeyError, PaymentError};
 use reef_service::testing::{TestServices, activation};
@@ -35,7 +35,27 @@ on_both_databases! {
         assert!(told.into_iter().any(|one| matches!(one, News::Changed(change) if change.assistant_id == id)));
         let later = receipt(&t, &me, id).await;
         assert_eq!(later.subscription, SubscriptionEnd::Revoked(End::Confirmed(Some(t.services.now()))));
-        assert_eq!(t.services.receipts(&me).await.unwrap(), [later]);
+        assert_eq!(t.services.receipts(&me, None).await.unwrap(), (vec![later], None));
+        t.finish().await;
+    }
+
+    async fn receipts_come_a_page_at_a_time(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let mut ids = Vec::new();
+        for _ in 0..=RECEIPTS_LISTED {
+            let id = t.slot(&me).await;
+            delete(&t, &me, id).await.unwrap();
+            ids.push(id.to_string());
+        }
+        t.run().await;
+        let (first, next) = t.services.receipts(&me, None).await.unwrap();
+        let (rest, end) = t.services.receipts(&me, next).await.unwrap();
+        assert_eq!((first.len(), rest.len(), end), (RECEIPTS_LISTED, 1, None));
+        let mut listed: Vec<String> = first.into_iter().chain(rest).map(|receipt| receipt.id).collect();
+        listed.sort();
+        ids.sort();
+        assert_eq!(listed, ids);
         t.finish().await;
     }
 
@@ -46,7 +66,7 @@ on_both_databases! {
         delete(&t, &me, id).await.unwrap();
         t.run().await;
         assert!(matches!(t.services.receipt(&other, &id.to_string()).await, Err(Error::NotFound)));
-        assert_eq!(t.services.receipts(&other).await.unwrap(), []);
+        assert_eq!(t.services.receipts(&other, None).await.unwrap(), (vec![], None));
         assert!(matches!(t.services.receipt(&me, "nonsense").await, Err(Error::NotFound)));
         t.clock.advance(RECEIPT_KEPT_FOR);
         t.services.prune().await.unwrap();
@@ -54,7 +74,7 @@ on_both_databases! {
         t.clock.advance(TICK);
         assert!(matches!(t.services.receipt(&me, &id.to_string()).await, Err(Error::NotFound)));
         t.services.prune().await.unwrap();
-        assert_eq!(t.services.receipts(&me).await.unwrap(), []);
+        assert_eq!(t.services.receipts(&me, None).await.unwrap(), (vec![], None));
         t.run().await;
         t.finish().await;
     }

@@ -1,6 +1,7 @@
 use reef_domain::ids::{AssistantId, UserId};
 use reef_domain::wire::{ApiMode, PaymentStatus, Status};
 use reef_store::{ReceiptRow, on_both_databases};
+use uuid::Uuid;
 
 use crate::support::{add_slot, add_user, assert_corrupt, at, raw, uuid};
 
@@ -50,10 +51,15 @@ on_both_databases! {
             tx.insert_receipt(row).await.unwrap();
         }
         let listed = |found: Vec<ReceiptRow>| found.into_iter().map(|row| row.deleted_at).collect::<Vec<_>>();
-        assert_eq!(listed(tx.receipts_of(user, 9).await.unwrap()), [at(3), at(2), at(1)]);
-        assert_eq!(listed(tx.receipts_of(user, 1).await.unwrap()), [at(3)]);
+        let (late, last) = (at(99), AssistantId::new(uuid()));
+        assert_eq!(listed(tx.receipts_of(user, (late, last), 9).await.unwrap()), [at(3), at(2), at(1)]);
+        assert_eq!(listed(tx.receipts_of(user, (late, last), 1).await.unwrap()), [at(3)]);
+        let second = rows[2].assistant_id;
+        assert_eq!(listed(tx.receipts_of(user, (at(2), second), 9).await.unwrap()), [at(2), at(1)]);
+        let before = AssistantId::new(Uuid::nil());
+        assert_eq!(listed(tx.receipts_of(user, (at(2), before), 9).await.unwrap()), [at(1)]);
         assert_eq!(tx.prune_receipts(at(3)).await.unwrap(), 2);
-        assert_eq!(listed(tx.receipts_of(user, 9).await.unwrap()), [at(3)]);
+        assert_eq!(listed(tx.receipts_of(user, (late, last), 9).await.unwrap()), [at(3)]);
     }
 
     async fn a_receipt_of_a_spelling_that_is_none_is_corrupt(db: TestStore) {

@@ -1,0 +1,60 @@
+//! Forms that are carried out once, and texts in addresses.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use reef_domain::ids::UserId;
+use reef_service::Error;
+use reef_service::testing::TestServices;
+use reef_store::on_both_databases;
+use tokio::task::yield_now;
+use uuid::Uuid;
+
+on_both_databases! {
+    async fn a_form_sent_twice_is_carried_out_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (t.user().await, t.user().await);
+        let token = t.services.form_token();
+        let times = AtomicU32::new(0);
+        let work = async || {
+            yield_now().await;
+            Ok(times.fetch_add(1, Ordering::SeqCst))
+        };
+        let send = |content| t.services.once_per_form(&me, &token, content, work());
+        let (first, second) = tokio::join!(send("a key"), send("a key"));
+        let mut both = [first.unwrap(), second.unwrap()];
+        both.sort();
+        assert_eq!(both, [None, Some(0)]);
+        // Another wish, and the same form of somebody else, are other forms.
+        assert_eq!(send("another key").await.unwrap(), Some(1));
+        assert_eq!(t.services.once_per_form(&other, &token, "a key", work()).await.unwrap(), Some(2));
+        for bad in ["", "a b", &"x".repeat(65)] {
+            let refused = t.services.once_per_form(&me, bad, "a key", work()).await;
+            assert!(matches!(refused, Err(Error::InvalidRequest(_))), "{bad:?}");
+        }
+        t.finish().await;
+    }
+
+    async fn a_form_that_was_refused_can_be_sent_again(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let token = t.services.form_token();
+        let send = |result: Result<u8, Error>| t.services.once_per_form(&me, &token, "a key", async { result });
+        assert!(matches!(send(Err(Error::NotFound)).await, Err(Error::NotFound)));
+        assert_eq!(send(Ok(1)).await.unwrap(), Some(1));
+        assert_eq!(send(Ok(2)).await.unwrap(), None);
+        t.finish().await;
+    }
+
+    async fn a_mark_is_for_one_reader_and_one_text(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (Some(UserId::new(Uuid::from_u128(1))), Some(UserId::new(Uuid::from_u128(2))));
+        let mark = t.services.mark(me, "text");
+        assert!(t.services.is_marked(me, "text", &mark));
+        for (reader, text) in [(other, "text"), (None, "text"), (me, "texts")] {
+            assert!(!t.services.is_marked(reader, text, &mark));
+        }
+        assert!(!t.services.is_marked(me, "text", "") && !t.services.is_marked(me, "text", &mark[1..]));
+        assert!(t.services.is_marked(None, "text", &t.services.mark(None, "text")));
+        t.finish().await;
+    }
+}

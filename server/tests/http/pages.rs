@@ -1,0 +1,123 @@
+//! The dashboard's pages as a browser without scripts meets them.
+
+use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
+use serde_json::json;
+
+use crate::sessions::{form, signed_in};
+use crate::support::App;
+
+/// Sends a plain form from a page, as a browser does, and gives the page that it leads to.
+async fn send(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
+    let request = form(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
+    let answer = request.header(COOKIE, cookie).send().await.expect("an answer");
+    assert_eq!(answer.status(), 302, "{endpoint}");
+    answer.headers()[LOCATION].to_str().expect("an address").to_owned()
+}
+
+async fn page(app: &App, cookie: &str, address: &str) -> String {
+    let address = if address.starts_with('/') { app.url(address) } else { address.to_owned() };
+    let answer = app.http.get(address).header(COOKIE, cookie).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    answer.text().await.expect("a page")
+}
+
+/// The value of the first hidden field with a name.
+fn hidden(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the field");
+    rest.split('"').next().expect("its end").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_form_is_told_to_who_sent_it_and_to_nobody_else() {
+    const SAID: &str = "This is not your password";
+    let app = App::start().await;
+    let (mine, theirs) = (signed_in(&app, app.user().await).await, signed_in(&app, app.user().await).await);
+    let fields = [("current_password", "not my password"), ("new_password", "four other plain words")];
+    let back = send(&app, &mine, "/settings", "change_password", &fields).await;
+    assert!(page(&app, &mine, &back).await.contains(SAID));
+    for reader in [&*theirs, ""] {
+        let there = if reader.is_empty() { back.replace("/settings", "/signin") } else { back.clone() };
+        assert!(!page(&app, reader, &there).await.contains(SAID));
+    }
+    // Whoever changes it has written it.
+    let (start, mark) = back.split_once("__mark=").expect("a mark");
+    for forged in [start.to_owned(), format!("{start}__mark={}", &mark[1..]), format!("{back}&__err=eyJ9")] {
+        let shown = page(&app, &mine, &forged).await;
+        assert!(!shown.contains(SAID) && shown.contains("Change password"), "{forged}");
+    }
+    // A second failure takes the place of the first.
+    let again = app.http.get(&back).header(COOKIE, &mine).send().await.unwrap().url().clone();
+    let from = format!("{}?{}", again.path(), again.query().unwrap());
+    let back = send(&app, &mine, &from, "change_password", &fields).await;
+    assert_eq!(back.matches("__mark=").count(), 1);
+    assert!(page(&app, &mine, &back).await.contains(SAID));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_signed_in_is_told_too() {
+    let app = App::start().await;
+    let fields = [("email", "nobody@example.com"), ("password", "not a password")];
+    let back = send(&app, "", "/signin?next=%2Fkeys", "sign_in", &fields).await;
+    let shown = page(&app, "", &back).await;
+    assert!(shown.contains("not right") && shown.contains("nobody@example.com"));
+    assert_eq!(hidden(&shown, "next"), "/keys");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_twice_makes_one_key_and_shows_it() {
+    let app = App::start().await;
+    let me = signed_in(&app, app.user().await).await;
+    let token = hidden(&page(&app, &me, "/keys").await, "token");
+    let fields = [("name", "twice"), ("read", "true"), ("token", &*token)];
+    let click = || send(&app, &me, "/keys", "create_key", &fields);
+    assert_eq!(
+        tokio::join!(click(), click()),
+        ("/keys?done=created".to_owned(), "/keys?done=created".to_owned())
+    );
+    let shown = page(&app, &me, "/keys?done=created").await;
+    assert_eq!(shown.matches(">twice</a>").count(), 1);
+    let (_, key) = shown.split_once("<code>reef_live_").expect("the key");
+    let key = format!("reef_live_{}", key.split('<').next().unwrap_or_default());
+    let asked = app.http.get(app.url("/api/v1/me")).header("X-API-Key", key).send().await.unwrap();
+    assert_eq!(asked.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_lost_its_subscription_is_offered_nothing_that_would_be_refused() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    for status in ["purchased", "failed", "stopped"] {
+        let id = me.in_status(status).await;
+        let path = format!("/assistants/{id}");
+        let before = page(&app, &cookie, &path).await;
+        assert!(!before.contains("Buy a new slot"), "{status}");
+        let record = me.get(&format!("/{id}")).await;
+        let subscription = record["polarSubscriptionId"].as_str().expect("a subscription");
+        let ended = app.http.post(app.url(&format!("/sandbox/polar/subscriptions/{subscription}/refund")));
+        assert!(ended.send().await.unwrap().status().is_success());
+        me.until_field(&id, "paymentStatus", json!("refunded")).await;
+        let after = page(&app, &cookie, &path).await;
+        assert!(
+            after.contains("Its subscription has ended.") && after.contains(">Buy a new slot</a>"),
+            "{status}"
+        );
+        for offered in [
+            ">Activate</h2>",
+            "Paid. Now give it",
+            ">Try again<",
+            "Give it another bot token",
+            "Activate it first",
+        ] {
+            assert!(!after.contains(offered), "{status}: {offered}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_accounts_are_opened_no_form_asks_for_one() {
+    let app = App::with(&[("SIGNUPS", "closed")]).await;
+    assert!(!page(&app, "", "/signin").await.contains("/signup"));
+    let shown = page(&app, "", "/signup").await;
+    assert!(shown.contains("New accounts are not opened here") && !shown.contains("name=\"email\""));
+}
