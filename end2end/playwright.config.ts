@@ -1,7 +1,15 @@
 import { defineConfig } from "@playwright/test";
 import { chromiumArguments, chromiumPath } from "./support/chromium.ts";
 
-// Every spec runs twice: once as people with scripts switched off meet Reef, once with WebAssembly.
+const wide = { viewport: { width: 1440, height: 900 } };
+const narrow = { viewport: { width: 390, height: 844 } };
+const [light, dark] = [{ colorScheme: "light" }, { colorScheme: "dark" }] as const;
+const [script, plain] = [{ javaScriptEnabled: true }, { javaScriptEnabled: false }];
+/** Judges every page at every size in every colour by itself. */
+const JUDGE = "pages.spec.ts";
+
+// Every flow runs with WebAssembly and as people with scripts switched off meet Reef, on a desk and on a phone, in light and
+// in dark: in four of the eight ways, so that each pair of them is met.
 export default defineConfig({
   testDir: "tests",
   outputDir: "test-results",
@@ -17,7 +25,9 @@ export default defineConfig({
     launchOptions: { executablePath: chromiumPath, args: chromiumArguments },
   },
   projects: [
-    { name: "script", use: { javaScriptEnabled: true } },
-    { name: "no-script", use: { javaScriptEnabled: false } },
+    { name: "script, wide, light", use: { ...script, ...wide, ...light } },
+    { name: "script, narrow, dark", use: { ...script, ...narrow, ...dark }, testIgnore: JUDGE },
+    { name: "plain, wide, dark", use: { ...plain, ...wide, ...dark } },
+    { name: "plain, narrow, light", use: { ...plain, ...narrow, ...light }, testIgnore: JUDGE },
   ],
 });

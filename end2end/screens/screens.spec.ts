@@ -1,3 +1,5 @@
+import { Mailbox } from "../support/mailbox.ts";
+import { totp } from "../support/totp.ts";
 import { expect, test } from "./support.ts";
 
 const TOKEN = "AAGoodTokenForPictures_0123456789";
@@ -109,9 +111,55 @@ test("keys", async ({ customer, page, request, shoot }) => {
 });
 
 test("settings", async ({ customer, page, shoot }) => {
-  await customer("finn@example.com");
+  const finn = await customer("finn@example.com");
   await shoot("settings", "/settings");
   await page.getByRole("button", { name: "Set it up" }).click();
-  await expect(page.getByRole("button", { name: "Switch it on" })).toBeVisible();
+  const secret = page.getByRole("group", { name: "Secret for the authenticator app" }).locator("code");
+  await expect(secret).toBeVisible();
   await shoot("settings-two-step");
+  await page.getByLabel("Code that the app shows").fill(totp(await secret.innerText()));
+  await page.getByRole("button", { name: "Switch it on" }).click();
+  await expect(page.getByRole("region", { name: "Recovery codes", exact: true })).toBeVisible();
+  await shoot("settings-recovery-codes");
+  await finn.dashboard.signOut();
+  await finn.dashboard.trySigningIn(finn.user);
+  await expect(page).toHaveURL("/signin/code");
+  await shoot("sign-in-code");
+});
+
+test("what mails lead to, and the last page of an account", async ({ customer, page, request, shoot, shootWindow }) => {
+  const gil = await customer("gil@example.com");
+  const mailbox = new Mailbox(request);
+  await gil.dashboard.open("/forgot");
+  await page.getByLabel("E-mail").fill(gil.user.email);
+  await page.getByRole("button", { name: "Send the link" }).click();
+  await expect(page.getByText("It is good once")).toBeVisible();
+  await shoot("forgot-sent");
+  await shoot("reset", await mailbox.link(gil.user.email, "Choose a new password"));
+  await gil.dashboard.open("/settings");
+  await page.getByRole("region", { name: "E-mail", exact: true }).getByRole("button", { name: /^Send/ }).click();
+  await shoot("confirm", await mailbox.link(gil.user.email, "Confirm your e-mail address"));
+  await gil.dashboard.open("/settings");
+  const dialog = await gil.dashboard.ask("Delete my account");
+  await shootWindow("delete-account-asked");
+  await dialog.getByLabel("Password").fill(gil.user.password);
+  await dialog.getByRole("button", { name: /^Delete/ }).click();
+  await expect(page).toHaveURL("/goodbye");
+  await shoot("goodbye");
+});
+
+test("the sandbox's own pages", async ({ customer, page, shoot }) => {
+  const hal = await customer("hal@example.com");
+  await shoot("sandbox", "/sandbox/");
+  const { checkoutUrl } = await hal.order();
+  await shoot("sandbox-checkout", checkoutUrl);
+  const id = await hal.assistant("Coral", `700000001:${TOKEN}`, "active", "https://callbacks.sandbox.test/pictures");
+  await shoot("sandbox-callbacks", "/sandbox/callbacks/pictures");
+  await shoot("sandbox-mail", "/sandbox/mail/");
+  await hal.dashboard.chat(`700000001:${TOKEN}`, "hello");
+  await shoot("sandbox-chat");
+  await hal.dashboard.open(`/assistants/${id}`);
+  await page.getByRole("button", { name: "Invoices and payment method" }).click();
+  await expect(page).toHaveURL(/\/sandbox\/polar\//);
+  await shoot("sandbox-portal");
 });

@@ -3,7 +3,7 @@ import { type APIRequestContext, type Page, expect } from "@playwright/test";
 import sharp from "sharp";
 import { Dashboard } from "../support/dashboard.ts";
 import { Reef } from "../support/reef.ts";
-import { test as base } from "../support/test.ts";
+import { type User, test as base } from "../support/test.ts";
 
 const FOLDER = new URL("../../docs/screens/", import.meta.url).pathname;
 const SIZES = [
@@ -20,6 +20,7 @@ const PASSWORD = "four plain words here";
 export class Customer {
   private constructor(
     readonly dashboard: Dashboard,
+    readonly user: User,
     private readonly request: APIRequestContext,
     private readonly key: string,
   ) {}
@@ -28,8 +29,9 @@ export class Customer {
     await reef.createUser(email, PASSWORD);
     const key = await reef.createKey(email, "pictures");
     const dashboard = new Dashboard(page, true);
-    await dashboard.signIn({ email, password: PASSWORD });
-    return new Customer(dashboard, request, key);
+    const user = { email, password: PASSWORD };
+    await dashboard.signIn(user);
+    return new Customer(dashboard, user, request, key);
   }
 
   /** A slot whose payment has not happened. Returns its id and its checkout's address. */
@@ -114,7 +116,9 @@ export const test = base.extend<
 
   shoot: async ({ page }, use) =>
     use(async (name, path) => {
-      if (path) await new Dashboard(page, true).open(path);
+      // The sandbox's pages are plain.
+      if (path?.includes("/sandbox/")) await page.goto(path);
+      else if (path) await new Dashboard(page, true).open(path);
       await everyWay(page, name, true);
     }),
 

@@ -132,6 +132,15 @@ test.describe("somebody else's key", () => {
   });
 });
 
+test("a double click makes one key, and it is the one that is shown", async ({ home, page, request }) => {
+  await home.open("/keys");
+  await page.getByLabel("Name").fill("twice");
+  await page.getByRole("button", { name: "Create key" }).dblclick();
+  const key = await page.getByRole("group", { name: "New API key" }).locator("code").innerText();
+  await expect(page.getByRole("link", { name: "twice" })).toHaveCount(1);
+  expect((await request.get("/api/v1/me", { headers: { "X-API-Key": key } })).status()).toBe(200);
+});
+
 test.describe("a key for chosen assistants", () => {
   test.use({ expectedComplaints: ["400 (Bad Request)"] });
 

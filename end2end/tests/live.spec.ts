@@ -47,6 +47,56 @@ test("what is being typed stays when news arrive, and a changed status is shown 
   await home.becomes("stopped");
 });
 
+test("the keyboard stays where it is when news arrive", async ({ home, page, user, reef, request }) => {
+  const path = await home.activeAssistant("Finn", botToken());
+  await home.activeAssistant("Gus", botToken());
+  await home.open("/assistants");
+  const link = page.getByRole("link", { name: "Finn" });
+  await link.focus();
+  const key = await reef.createKey(user.email);
+  await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
+  await expect(page.getByRole("row", { name: /Finn/ })).toContainText("stopped");
+  await expect(page.getByText("2 assistants: 1 active, 1 stopped.")).toBeVisible();
+  await expect(link).toBeFocused();
+
+  // What is gone leaves the next key where it was.
+  await home.open(path);
+  const redeploy = page.getByRole("button", { name: "Redeploy", exact: true });
+  await redeploy.focus();
+  await request.post(`/api/v1${path}/redeploy`, { headers: { "X-API-Key": key } });
+  await home.becomes("active");
+  await page.keyboard.press("Tab");
+  const inside = await page.evaluate(() => document.activeElement?.closest("[data-region]") !== null);
+  expect(inside, "the next stop is not the top of the page").toBe(true);
+});
+
+test("what was just done is said for a moment, and not again", async ({ home, page }) => {
+  const path = await home.activeAssistant("Hal", botToken(), "https://callbacks.sandbox.test/hal");
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await expect(page.getByText("A test callback is on its way.")).toBeVisible();
+  await expect(page).toHaveURL(new RegExp(`${path}#callbacks$`));
+  await page.reload();
+  await expect(page.getByText("A test callback is on its way.")).toHaveCount(0);
+});
+
+test.describe("a stream that is refused", () => {
+  test.use({ expectedComplaints: ["502 (Bad Gateway)", "answer: 502", "EventSource"] });
+
+  test("is asked for again", async ({ home, page, user, reef, request }) => {
+    const path = await home.activeAssistant("Ida", botToken());
+    // As a proxy does while what is behind it starts anew.
+    await page.route("**/live/**", (route) => route.fulfill({ status: 502 }));
+    await page.goto(path);
+    const lost = page.getByText("Connection lost, reconnecting…");
+    await expect(lost).toBeVisible();
+    await page.unrouteAll();
+    await expect(lost).toHaveCount(0, { timeout: 10_000 });
+    const key = await reef.createKey(user.email);
+    await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
+    await home.becomes("stopped");
+  });
+});
+
 test.describe("a server that dies", () => {
   test.use({ expectedComplaints: ["ERR_CONNECTION", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE"] });
 

@@ -37,6 +37,7 @@ test.describe("another password", () => {
     };
     await change("not my password", "four other plain words");
     await expect(password.getByLabel("Present password")).toHaveAttribute("aria-invalid", "true");
+    await expect(password.getByRole("alert"), "what is wrong is where the reader is").toBeInViewport();
     await expect(password.getByLabel("Present password")).toHaveAccessibleDescription(/This is not your password/);
     expect(page.url()).not.toContain("plain");
 

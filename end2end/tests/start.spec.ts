@@ -34,6 +34,18 @@ test.describe("a page that does not exist", () => {
   });
 });
 
+test.describe("a browser that does not get the WebAssembly", () => {
+  test.use({ expectedComplaints: ["ERR_FAILED", "script: "] });
+  test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "it wants none");
+
+  test("has what pages without scripts have", async ({ page }) => {
+    await page.route("**/*.wasm", (route) => route.abort());
+    await page.goto("/docs/get-me");
+    await expect(page.getByText("Here the request can be sent once scripts run.")).toBeVisible();
+    await expect(page.getByRole("button", { name: "Send GET request" })).toBeHidden();
+  });
+});
+
 test("what a page loads is small, hashed and kept for ever", async ({ page, javaScriptEnabled }) => {
   const loaded = new Map<string, Record<string, string>>();
   page.on("response", (response) => loaded.set(new URL(response.url()).pathname, response.headers()));
