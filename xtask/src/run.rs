@@ -21,6 +21,16 @@ pub fn say(what: &str) {
 pub fn command(program: impl AsRef<OsStr>, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(project::root()).stdin(Stdio::null());
+    // What `cargo xtask` is told of the package xtask. Build scripts would take it for news: ring's watches these, and all
+    // that stands on ring would be compiled anew with each change between `cargo xtask` and a cargo command by hand.
+    for (name, _) in env::vars_os() {
+        let is_of_xtask = name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+        if is_of_xtask {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
