@@ -114,8 +114,10 @@ async fn stream(live: Live, session: Session, subject: Subject, seen: Option<Str
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
-    // 404 now is kinder than a stream that ends at once.
-    if matches!(snapshot(&live.services, &caller, &subject).await, Err(Error::NotFound)) {
+    // A page may open its stream just after what it shows was deleted elsewhere: the stream tells it so. What was never
+    // there is a 404.
+    let now = snapshot(&live.services, &caller, &subject).await;
+    if matches!(now, Err(Error::NotFound)) && !was_deleted(&live.services, &caller, &subject).await {
         return StatusCode::NOT_FOUND.into_response();
     }
     let Ok(seat) = live.services.seats().take(caller.user_id) else {
@@ -146,6 +148,13 @@ async fn snapshot(services: &Services, caller: &Caller, subject: &Subject) -> Re
         Subject::All => snapshot::list(services, caller).await,
         Subject::One(id) => snapshot::assistant(services, caller, id).await,
         Subject::Receipt(id) => snapshot::receipt(services, caller, id).await,
+    }
+}
+
+async fn was_deleted(services: &Services, caller: &Caller, subject: &Subject) -> bool {
+    match subject {
+        Subject::One(id) => services.receipt(caller, id).await.is_ok(),
+        Subject::All | Subject::Receipt(_) => false,
     }
 }
 

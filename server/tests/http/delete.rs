@@ -101,8 +101,13 @@ async fn its_page_leads_to_the_receipt_which_says_when_the_subscription_has_ende
     let (page, receipt) = (format!("/assistants/{id}"), format!("/receipts/{id}"));
     let moved = open(page.clone(), &mine).await;
     assert_eq!((moved.status().as_u16(), moved.headers()[LOCATION].to_str().unwrap()), (302, &*receipt));
-    assert_eq!(open(page, &theirs).await.status(), 404);
-    assert_eq!(open(format!("/live{receipt}"), &theirs).await.status(), 404);
+    assert_eq!(open(page.clone(), &theirs).await.status(), 404);
+    for stream in [format!("/live{receipt}"), format!("/live{page}")] {
+        assert_eq!(open(stream, &theirs).await.status(), 404);
+    }
+    // A page that asks for its stream a moment too late is led on, too.
+    let told = open(format!("/live{page}"), &mine).await.text().await.unwrap();
+    assert!(told.contains("event: gone"), "{told}");
 
     let before = open(receipt.clone(), &mine).await.text().await.unwrap();
     assert!(before.contains("not confirmed yet"), "{before}");
