@@ -2,8 +2,8 @@ import { expect, test } from "../support/signed-in.ts";
 
 test("the reference has every endpoint, and what it shows can be copied", async ({ dashboard, page, context, javaScriptEnabled }) => {
   await dashboard.open("/docs");
-  await page.getByRole("main").getByRole("link", { name: "Activate an assistant" }).first().click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Activate an assistant");
+  await page.getByRole("main").getByRole("link", { name: "Activate assistant" }).first().click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Activate assistant");
   const curl = page.locator("[data-copy]").filter({ hasText: "curl" }).first();
   await expect(curl).toBeVisible();
   const button = curl.getByRole("button", { name: "Copy" });

@@ -93,7 +93,12 @@ fn SignOutForm() -> impl IntoView {
     let form = Form::of::<SignOut>("sign-out", &[]);
     view! {
         <PostForm form class="inline">
-            <Problem form/>
+            // On every page, so it is no alert before there is something to be alarmed at.
+            {if form.has_failed() {
+                view! { <Problem form/> }.into_any()
+            } else {
+                view! { <div class="problem" data-problem="" aria-live="assertive"></div> }.into_any()
+            }}
             <Submit label="Sign out" busy="Signing out…" class="quiet small"/>
         </PostForm>
     }
