@@ -98,7 +98,7 @@ test("a key's own page says what it may and what it asked for", async ({ home, p
   await expect(page.getByRole("row", { name: /curious/ })).toContainText(last);
   await page.getByRole("link", { name: "curious" }).click();
   await expect(page.getByRole("heading", { name: "Nothing was asked with this key yet" })).toBeVisible();
-  await expect(page.getByRole("region", { name: "A first request" })).toContainText("$REEF_KEY");
+  await expect(page.getByRole("region", { name: "A first request" })).toContainText("$REEF_API_KEY");
   await expect(page.getByText(last)).toBeVisible();
   await expect(page.getByText(key)).toHaveCount(0);
 

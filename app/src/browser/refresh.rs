@@ -105,6 +105,13 @@ fn renew(name: &str, region: &Element, content: &Element) {
     if drawn == new || (is_same_thing && is_in_use(region)) {
         return;
     }
+    // What was just done has come to something else: it is not said any longer.
+    if name == "state" {
+        let root = dom::document().document_element();
+        root.and_then(|root| dom::first(&root, ".fleeting"))
+            .iter()
+            .for_each(|toasts| toasts.set_inner_html(""));
+    }
     let focus = Focus::in_region(region);
     let open: Vec<String> = dom::all(region, "details[open][id]").iter().map(Element::id).collect();
     region.set_inner_html(&new);

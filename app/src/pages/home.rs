@@ -144,7 +144,7 @@ fn Steps() -> impl IntoView {
 
 fn snippet(public_url: &str) -> String {
     format!(
-        "curl {public_url}/api/v1/assistants/purchase \\\n  -H \"X-API-Key: $REEF_KEY\" \\\n  \
+        "curl {public_url}/api/v1/assistants/purchase \\\n  -H \"X-API-Key: $REEF_API_KEY\" \\\n  \
          -H \"Content-Type: application/json\" \\\n  -d '{{\"apiMode\": \"byok\"}}'"
     )
 }

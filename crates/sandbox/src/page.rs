@@ -35,6 +35,8 @@ body.inner form { display: flex; gap: .5rem; align-items: end; position: sticky;
   margin: 0; background: Canvas; }
 body.inner form label { flex: 1; margin: 0; font-size: .875rem; }
 pre.mail { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }
+code { overflow-wrap: anywhere; }
+pre code { overflow-wrap: normal; }
 pre { overflow-x: auto; background: var(--soft); padding: .6rem; }
 ";
 

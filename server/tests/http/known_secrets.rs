@@ -14,6 +14,7 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::callbacks::Receiver;
+use crate::pages::hidden;
 use crate::postgres::TestDatabase;
 use crate::process::{Installation, Process};
 use crate::support::{activation, changed, eventually};
@@ -385,7 +386,10 @@ async fn searched(on_postgres: bool) {
     let pages: Vec<_> =
         pages.chain(["/", "/assistants", "/keys", "/assistants/new"].map(str::to_owned)).collect();
     reader.crawl(&pages).await;
-    let made = [("name", "by form"), ("read", "true"), ("write", "true"), ("expires_days", "0")];
+    let page = process.http.get(format!("{base}/keys")).header(COOKIE, &reader.cookie).send().await.unwrap();
+    let token = hidden(&page.text().await.unwrap(), "token");
+    let made =
+        [("name", "by form"), ("read", "true"), ("write", "true"), ("expires_days", "0"), ("token", &token)];
     let answer = reader.post("create_key", "/keys", &made).await;
     let to = answer.headers()[LOCATION].to_str().unwrap().to_owned();
     let shown = process.http.get(if to.starts_with('/') { format!("{base}{to}") } else { to });

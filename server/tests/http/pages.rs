@@ -22,7 +22,7 @@ async fn page(app: &App, cookie: &str, address: &str) -> String {
 }
 
 /// The value of the first hidden field with a name.
-fn hidden(page: &str, name: &str) -> String {
+pub fn hidden(page: &str, name: &str) -> String {
     let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the field");
     rest.split('"').next().expect("its end").to_owned()
 }

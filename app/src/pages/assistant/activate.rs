@@ -72,6 +72,10 @@ fn ActivationForm(start: Start) -> impl IntoView {
     let byok = record.api_mode == ApiMode::Byok;
     let Tried { findings, callback_url } = tried;
     let (of_key, of_token) = (findings.clone(), findings.clone());
+    // What was kept and is refused is no choice.
+    let is_refused = |about: &str| findings.iter().any(|found| found.about == about && !found.good);
+    let has_bot_token = has_bot_token && !is_refused("telegramBotToken");
+    let has_model_key = has_model_key && !is_refused("modelApiKey");
     let callback_url = if callback_url.is_empty() {
         record.user_callback_url.clone().unwrap_or_default()
     } else {
@@ -159,7 +163,10 @@ fn ModelKey(form: Form, is_kept: bool, findings: Vec<Finding>) -> impl IntoView 
 #[component]
 fn SandboxExample(id: String) -> impl IntoView {
     view! {
-        <p class="hint">"The sandbox takes any token, and any model key. This one, for example:"</p>
+        <p class="hint">
+            "The sandbox takes any model key, and any token of six or more digits, a colon and twenty or more letters and digits. "
+            "This one, for example:"
+        </p>
         <Copyable label="Bot token for the sandbox" secret=sandbox_token(&id).into()/>
     }
 }

@@ -51,8 +51,8 @@ fn Standing(standing: PaymentStanding, id: String) -> impl IntoView {
         .into_any(),
         PaymentStanding::Confirming => view! {
             <p class="notice">
-                "The payment is being confirmed. This takes some seconds; the page goes on by itself as soon as it has "
-                "arrived. There is no need to pay again."
+                "The payment is being confirmed. This takes some seconds; as soon as it has arrived, the form to activate the "
+                "slot is here. There is no need to pay again."
             </p>
             <p class="without-script"><a href="">"Refresh"</a></p>
         }
@@ -64,8 +64,9 @@ fn Standing(standing: PaymentStanding, id: String) -> impl IntoView {
         .into_any(),
         PaymentStanding::Unknown => view! {
             <p class="notice warn">
-                "The payment provider does not say just now how the payment stands. If you have paid, wait: the page goes on "
-                "by itself once that is confirmed. If you have not, the checkout is still there; it cannot be paid twice."
+                "The payment provider does not say just now how the payment stands. If you have paid, wait: once that is "
+                "confirmed, the form to activate the slot is here. If you have not, the checkout is still there; it cannot be "
+                "paid twice."
             </p>
             <Resume id label="Go to checkout" class="quiet"/>
             <p class="without-script"><a href="">"Refresh"</a></p>

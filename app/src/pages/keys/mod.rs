@@ -89,7 +89,7 @@ fn handed_over(keys: &[ApiKey], new: Secret, public_url: &str) -> Option<AnyView
     let view = view! {
         <section class="notice good wide" aria-labelledby="handed-over">
             <h2 id="handed-over">"Copy your key now"</h2>
-            <p>"This is the only time that “" {name} "” is shown: what Reef keeps of it cannot be turned back into it."</p>
+            <p>"“" {name} "” is shown for a minute and then never again: what Reef keeps of it cannot be turned back into it."</p>
             <Copyable label="New API key" secret=new/>
             <p>"Try it:"</p>
             <CodeBlock label="A first request with the new key" code=curl/>

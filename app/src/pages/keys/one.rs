@@ -100,7 +100,7 @@ fn empty(key: &ApiKey, public_url: &str) -> AnyView {
             <p>{format!("Each request shows up here within a second; the newest {REQUESTS_KEPT} are kept.")}</p>
         </div>
         <p>"A first one, with your key put in:"</p>
-        <CodeBlock label="A first request" code=curl(public_url, "$REEF_KEY", key.read)/>
+        <CodeBlock label="A first request" code=curl(public_url, "$REEF_API_KEY", key.read)/>
     }
     .into_any()
 }

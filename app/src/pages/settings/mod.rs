@@ -80,8 +80,8 @@ fn new_codes(codes: Secret) -> AnyView {
         <section class="notice good wide" aria-labelledby="recovery-codes">
             <h2 id="recovery-codes">"Keep your recovery codes"</h2>
             <p>
-                "If you lose your authenticator app, each of these signs you in once in its place. They are shown now and "
-                "never again: print them, or put them into a password manager."
+                "If you lose your authenticator app, each of these signs you in once in its place. They are shown for a "
+                "minute and then never again: print them, or put them into a password manager."
             </p>
             <CodeBlock label="Recovery codes" code=codes.expose().to_owned()/>
         </section>

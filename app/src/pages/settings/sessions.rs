@@ -13,7 +13,7 @@ pub(super) fn section(sessions: &[SessionView]) -> AnyView {
     view! {
         <section class="card" aria-labelledby="sessions">
             <h2 id="sessions">"Sessions"</h2>
-            <p>"Where you are signed in. Is there one you do not know? Sign it out and change your password."</p>
+            <p>"Where you are signed in. Is there one you do not know? Sign it out and change your password. The last use is known to within five minutes."</p>
             <table class="cards">
                 <thead>
                     <tr>
