@@ -49,7 +49,8 @@ export class Reef {
   /** Runs `reef …` over the same database and returns what it prints. */
   async command(words: string[], input = ""): Promise<string> {
     const running = promisify(execFile)(binary(), words, { cwd: this.folder, env: this.environment });
-    running.child.stdin?.end(input);
+    // Not even an empty text is written to a command that reads none: it may have ended by then.
+    running.child.stdin?.end(input || undefined);
     return (await running).stdout;
   }
 
