@@ -16,6 +16,8 @@ mod components;
 mod error;
 mod findings;
 #[cfg(feature = "ssr")]
+pub mod form_address;
+#[cfg(feature = "ssr")]
 mod functions;
 pub mod islands;
 #[cfg(feature = "ssr")]

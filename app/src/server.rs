@@ -14,6 +14,7 @@ use tower_sessions::Session;
 use url::Url;
 
 use crate::error::AppError;
+use crate::form_address;
 use crate::secret::Secret;
 use crate::session::{current_caller, session};
 
@@ -39,6 +40,11 @@ pub(crate) fn provided<T: Clone + 'static>() -> Result<T, AppError> {
 pub(crate) async fn signed_in() -> Result<(Services, Caller), AppError> {
     let caller = current_caller().await?.ok_or(Error::Unauthorized)?;
     Ok((provided()?, caller))
+}
+
+/// Whether anybody may open an account.
+pub(crate) fn are_signups_open() -> bool {
+    provided().is_ok_and(|services: Services| services.config().signups_open)
 }
 
 /// Keeps something secret for the page that a form leads to, with the session, under a name.
@@ -152,13 +158,8 @@ fn back_with(error: &AppError) -> Option<()> {
 /// The same address without the error of an earlier try in its query.
 fn without_error(address: &str) -> Option<Url> {
     let mut url = Url::parse(address).ok()?;
-    let pairs = url.query_pairs().into_owned();
-    let rest: Vec<_> =
-        pairs.filter(|(name, _)| !["__path", "__err", "__mark"].contains(&name.as_str())).collect();
-    url.set_query(None);
-    if !rest.is_empty() {
-        url.query_pairs_mut().extend_pairs(rest);
-    }
+    let query = form_address::without_error(url.query().unwrap_or_default());
+    url.set_query(query.as_deref());
     Some(url)
 }
 

@@ -11,6 +11,7 @@ use server_fn::ServerFn;
 use server_fn::error::ServerFnUrlError;
 
 use crate::error::AppError;
+use crate::form_address::{ERROR, PATH};
 
 /// The state of one form of a page.
 #[derive(Clone, Copy)]
@@ -30,8 +31,8 @@ impl Form {
         let path = S::PATH;
         // Without JavaScript the error of the last try is in the address.
         let error = use_query_map().with_untracked(|query| {
-            let is_ours = query.get_str("__path") == Some(path);
-            query.get_str("__err").filter(|_| is_ours).map(ServerFnUrlError::<AppError>::decode_err)
+            let is_ours = query.get_str(PATH) == Some(path);
+            query.get_str(ERROR).filter(|_| is_ours).map(ServerFnUrlError::<AppError>::decode_err)
         });
         Self { name, fields, path, error: StoredValue::new(error) }
     }

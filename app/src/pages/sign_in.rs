@@ -10,7 +10,7 @@ use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::notice::Done;
 use crate::components::page::Head;
 use crate::functions::account::SignIn;
-use crate::server::provided;
+use crate::server::{are_signups_open, provided};
 
 /// E-mail and password; then on to where one wanted to go.
 #[component]
@@ -19,7 +19,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
     let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
     let sign_up = format!("/signup?next={}", Url::escape(&next));
     let can_forget = provided().is_ok_and(|services: Services| services.mail_is_on());
-    let is_open = provided().is_ok_and(|services: Services| services.config().signups_open);
+    let is_open = are_signups_open();
     view! {
         <Head title="Sign in" description="Sign in to Reef to buy, activate and look after your assistants in Telegram."/>
         <div class="narrow">

@@ -3,20 +3,19 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
-use reef_service::Services;
 
 use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::page::Head;
 use crate::functions::account::SignUp;
-use crate::server::provided;
+use crate::server::are_signups_open;
 
 /// Opens an account, signed in at once.
 #[component]
 pub(crate) fn SignUpPage() -> impl IntoView {
     let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
     let sign_in = format!("/signin?next={}", Url::escape(&next));
-    let is_open = provided().is_ok_and(|services: Services| services.config().signups_open);
+    let is_open = are_signups_open();
     view! {
         <Head title="Sign up" description="Open an account at Reef: an e-mail address and a password are all it takes."/>
         <div class="narrow">

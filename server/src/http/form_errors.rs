@@ -1,38 +1,36 @@
-//! A plain form that is refused comes back to its page with the error in the address (`__path` and `__err`, as Leptos
-//! has them). Pages show such an error as Reef's own words and fill forms with what it says was typed, so only those
-//! that Reef has written for the same reader are let through: each carries a mark.
+//! A plain form that is refused comes back to its page with the error in the address. Pages show such an error as Reef's
+//! own words and fill forms with what it says was typed, so only those that Reef has written for the same reader are let
+//! through: each carries a mark.
 
 use axum::extract::{Request, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
+use reef_app::form_address::{ERROR, MARK, PATH, without_error};
 use reef_app::session::caller_of;
 use reef_domain::Chain;
 use reef_domain::ids::UserId;
 use reef_service::Services;
 use tower_sessions::Session;
-use url::Url;
-use url::form_urlencoded;
-
-const PATH: &str = "__path";
-const ERROR: &str = "__err";
-const MARK: &str = "__mark";
+use url::{Url, form_urlencoded};
 
 /// Marks the errors that answers lead to, and takes those out of a request's address that are not marked.
 pub async fn protect(State(services): State<Services>, mut request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
     if let Some(told) = Told::of(request.uri().query().unwrap_or_default()) {
         let reader = reader(session.as_ref()).await;
-        if !services.is_marked(reader, &told.text(), &told.mark) {
+        if told.is_ambiguous || !services.is_marked(reader, &told.text(), &told.mark) {
             tracing::warn!("an error that is not Reef's was taken out of a page's address");
-            *request.uri_mut() = without_error(request.uri());
+            *request.uri_mut() = clean(request.uri());
         }
     }
     let mut response = next.run(request).await;
     if let Some((mut location, told)) = leads_to_error(response.headers()) {
         let mark = services.mark(reader(session.as_ref()).await, &told.text());
-        location.query_pairs_mut().append_pair(MARK, &mark);
+        let query = without_error(location.query().unwrap_or_default());
+        location.set_query(query.as_deref());
+        location.query_pairs_mut().extend_pairs([(PATH, &told.path), (ERROR, &told.error), (MARK, &mark)]);
         if let Ok(location) = HeaderValue::from_str(location.as_str()) {
             response.headers_mut().insert(LOCATION, location);
         }
@@ -45,22 +43,23 @@ struct Told {
     path: String,
     error: String,
     mark: String,
+    /// Whether it says one of them more than once: what a page would show is nothing to rely on.
+    is_ambiguous: bool,
 }
 
 impl Told {
-    /// What a query tells, if anything. Which of two errors a page would show is nothing to rely on: they are never
-    /// marked.
+    /// What a query tells, if anything; of what it says more than once the last, as Leptos adds to what was there.
     fn of(query: &str) -> Option<Self> {
         let all = |wanted: &'static str| {
             let pairs = form_urlencoded::parse(query.as_bytes());
             pairs.filter(move |(name, _)| name == wanted).map(|(_, value)| value.into_owned())
         };
-        let only = |wanted: &'static str| {
-            let mut values = all(wanted);
-            values.next().filter(|_| values.next().is_none()).unwrap_or_default()
-        };
-        all(ERROR).next()?;
-        Some(Self { path: only(PATH), error: only(ERROR), mark: only(MARK) })
+        Some(Self {
+            error: all(ERROR).last()?,
+            path: all(PATH).last().unwrap_or_default(),
+            mark: all(MARK).last().unwrap_or_default(),
+            is_ambiguous: [PATH, ERROR, MARK].into_iter().any(|name| all(name).count() > 1),
+        })
     }
 
     fn text(&self) -> String {
@@ -80,18 +79,14 @@ async fn reader(session: Option<&Session>) -> Option<UserId> {
 }
 
 fn leads_to_error(headers: &HeaderMap) -> Option<(Url, Told)> {
-    let mut location = Url::parse(headers.get(LOCATION)?.to_str().ok()?).ok()?;
+    let location = Url::parse(headers.get(LOCATION)?.to_str().ok()?).ok()?;
     let told = Told::of(location.query()?)?;
-    let pairs: Vec<_> = location.query_pairs().into_owned().filter(|(name, _)| name != MARK).collect();
-    location.query_pairs_mut().clear().extend_pairs(pairs);
     Some((location, told))
 }
 
-fn without_error(uri: &Uri) -> Uri {
-    let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    let kept = pairs.filter(|(name, _)| ![PATH, ERROR, MARK].contains(&&**name));
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
-    let target = if query.is_empty() { uri.path().to_owned() } else { format!("{}?{query}", uri.path()) };
+fn clean(uri: &Uri) -> Uri {
+    let query = without_error(uri.query().unwrap_or_default());
+    let target = query.map_or_else(|| uri.path().to_owned(), |query| format!("{}?{query}", uri.path()));
     target.parse().unwrap_or_else(|_| Uri::from_static("/"))
 }
 
@@ -101,7 +96,7 @@ mod tests {
 
     #[test]
     fn an_address_is_cleaned_of_errors_alone() {
-        let clean = |text: &str| without_error(&text.parse().unwrap()).to_string();
+        let clean = |text: &str| clean(&text.parse().unwrap()).to_string();
         assert_eq!(clean("/signin?next=%2Fkeys&__path=x&__err=y&__mark=z"), "/signin?next=%2Fkeys");
         assert_eq!(clean("/signin?__err=y"), "/signin");
         assert_eq!(clean("/a?b=1&c="), "/a?b=1&c=");
@@ -110,9 +105,9 @@ mod tests {
     #[test]
     fn a_second_error_does_not_hide_behind_the_first() {
         let told = Told::of("__path=a&__err=1&__mark=m").unwrap();
-        assert_eq!((told.text().as_str(), told.mark.as_str()), ("a 1", "m"));
+        assert_eq!((told.text().as_str(), told.mark.as_str(), told.is_ambiguous), ("a 1", "m", false));
         let told = Told::of("__path=a&__err=1&%5F_err=2&__mark=m").unwrap();
-        assert_eq!(told.text(), "a ");
+        assert_eq!((told.text().as_str(), told.is_ambiguous), ("a 2", true));
         assert!(Told::of("next=/").is_none());
     }
 }

@@ -45,6 +45,12 @@ async fn a_refused_form_is_told_to_who_sent_it_and_to_nobody_else() {
         let shown = page(&app, &mine, &forged).await;
         assert!(!shown.contains(SAID) && shown.contains("Change password"), "{forged}");
     }
+    // An answer of Leptos' own, to a form without a field that it must have, adds to what the address says; what it
+    // marks is that error alone, and no key to others.
+    let query = back.split_once("/settings").expect("the page").1;
+    let cut = send(&app, &mine, &format!("/settings{query}"), "revoke_session", &[]).await;
+    assert_eq!((cut.matches("__err=").count(), cut.matches("__mark=").count()), (1, 1), "{cut}");
+    assert!(!page(&app, &mine, &format!("{cut}&__err=eyJ9")).await.contains(SAID));
     // A second failure takes the place of the first.
     let again = app.http.get(&back).header(COOKIE, &mine).send().await.unwrap().url().clone();
     let from = format!("{}?{}", again.path(), again.query().unwrap());
