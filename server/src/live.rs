@@ -11,7 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use futures::{Stream, StreamExt as _};
 use reef_app::session::caller_of;
 use reef_app::snapshot::{self, Snapshot};
@@ -47,8 +47,8 @@ pub struct Live {
 pub fn router(live: Live) -> Router {
     Router::new()
         .route("/live/assistants", get(list))
-        .route("/live/assistants/{id}", get(one))
-        .route("/live/receipts/{id}", get(receipt))
+        .route("/live/assistants/{id}", of_id(Subject::One))
+        .route("/live/receipts/{id}", of_id(Subject::Receipt))
         .with_state(live)
 }
 
@@ -74,6 +74,18 @@ impl Seen {
     }
 }
 
+/// The stream about what a path's id names.
+fn of_id(subject: fn(String) -> Subject) -> MethodRouter<Live> {
+    let listen = async move |State(live): State<Live>,
+                             session: Session,
+                             Path(id): Path<String>,
+                             Query(seen): Query<Seen>,
+                             headers: HeaderMap| {
+        stream(live, session, subject(id), seen.last(&headers)).await
+    };
+    get(listen)
+}
+
 async fn list(
     State(live): State<Live>,
     session: Session,
@@ -81,26 +93,6 @@ async fn list(
     headers: HeaderMap,
 ) -> Response {
     stream(live, session, Subject::All, seen.last(&headers)).await
-}
-
-async fn one(
-    State(live): State<Live>,
-    session: Session,
-    Path(id): Path<String>,
-    Query(seen): Query<Seen>,
-    headers: HeaderMap,
-) -> Response {
-    stream(live, session, Subject::One(id), seen.last(&headers)).await
-}
-
-async fn receipt(
-    State(live): State<Live>,
-    session: Session,
-    Path(id): Path<String>,
-    Query(seen): Query<Seen>,
-    headers: HeaderMap,
-) -> Response {
-    stream(live, session, Subject::Receipt(id), seen.last(&headers)).await
 }
 
 async fn stream(live: Live, session: Session, subject: Subject, seen: Option<String>) -> Response {

@@ -11,8 +11,8 @@ use web_sys::{
     Document, DomParser, Element, HtmlInputElement, HtmlSelectElement, RequestInit, Response, SupportedType,
 };
 
-use super::dom;
 use super::focus::Focus;
+use super::{dom, notices};
 
 thread_local! {
     /// How many times the page was looked at.
@@ -101,16 +101,16 @@ fn renew(name: &str, region: &Element, content: &Element) {
     let key = content.get_attribute("data-key");
     let is_same_thing = region.get_attribute("data-key") == key;
     let new = content.inner_html();
-    let drawn = DRAWN.with_borrow(|drawn| drawn.get(name).cloned()).unwrap_or_else(|| region.inner_html());
-    if drawn == new || (is_same_thing && is_in_use(region)) {
+    let is_no_news = DRAWN.with_borrow(|drawn| match drawn.get(name) {
+        Some(drawn) => *drawn == new,
+        None => region.inner_html() == new,
+    });
+    if is_no_news || (is_same_thing && is_in_use(region)) {
         return;
     }
-    // What was just done has come to something else: it is not said any longer.
+    // What was just done has come to something else.
     if name == "state" {
-        let root = dom::document().document_element();
-        root.and_then(|root| dom::first(&root, ".fleeting"))
-            .iter()
-            .for_each(|toasts| toasts.set_inner_html(""));
+        notices::take_away();
     }
     let focus = Focus::in_region(region);
     let open: Vec<String> = dom::all(region, "details[open][id]").iter().map(Element::id).collect();

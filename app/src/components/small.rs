@@ -33,3 +33,19 @@ pub fn WhenOr(at: Option<Timestamp>, or: &'static str) -> impl IntoView {
 pub fn StatusBadge(status: Status) -> impl IntoView {
     view! { <span class=format!("badge {status}")>{text::status(status)}</span> }
 }
+
+/// Says below a list where it was cut, and where there is more.
+#[component]
+pub fn Newest(
+    /// How many there are.
+    shown: usize,
+    /// How many there are at most.
+    most: i64,
+    /// The page of the API reference about the whole list.
+    api: &'static str,
+) -> impl IntoView {
+    let is_cut = i64::try_from(shown).is_ok_and(|shown| shown >= most);
+    is_cut.then(|| {
+        view! { <p class="hint">{format!("The newest {most}. ")} <a href=api>"The API tells more of them"</a></p> }
+    })
+}

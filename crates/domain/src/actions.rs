@@ -3,7 +3,7 @@
 //! Pages show every action, also the refused ones. The rules are the state machine's and the payment's; a test compares
 //! the two cell by cell.
 
-use crate::wire::{AssistantRecord, PaymentStatus, Status};
+use crate::wire::{AssistantRecord, Status};
 
 /// What an owner can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ const UNDER_WAY: Option<Refusal> =
 /// Why `action` is not possible with the assistant as it is; `None` when it is possible.
 #[must_use]
 pub fn refusal_of(record: &AssistantRecord, action: Action) -> Option<Refusal> {
-    let is_paid = matches!(record.payment_status, PaymentStatus::Paid | PaymentStatus::PastDue);
+    let is_paid = record.payment_status.entitles();
     match action {
         Action::Delete => None,
         Action::Activate => activate(record.status, is_paid),
@@ -125,7 +125,7 @@ mod tests {
     use crate::ids::{AssistantId, UserId};
     use crate::state::{Event, Run, State};
     use crate::timestamp::Timestamp;
-    use crate::wire::ApiMode;
+    use crate::wire::{ApiMode, PaymentStatus};
 
     const NOW: Timestamp = Timestamp::from_unix_ms(0);
 
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn what_has_lost_its_subscription_is_told_to_buy_anew_and_nothing_that_cannot_be_done() {
         for a in all() {
-            let ended = matches!(a.payment.status, PaymentStatus::Canceled | PaymentStatus::Refunded);
+            let ended = a.payment.status.has_ended();
             let status = a.state.status();
             if ended && matches!(status, Status::Purchased | Status::Failed | Status::Stopped) {
                 assert_eq!(refusal_of(&a.record(), Action::Redeploy), ENDED, "{status:?}");

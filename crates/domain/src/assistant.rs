@@ -38,7 +38,7 @@ impl Payment {
     /// Whether the slot may run: paid, or a renewal still being tried.
     #[must_use]
     pub const fn entitles(&self) -> bool {
-        matches!(self.status, PaymentStatus::Paid | PaymentStatus::PastDue)
+        self.status.entitles()
     }
 }
 

@@ -83,6 +83,20 @@ wire_enum! {
     }
 }
 
+impl PaymentStatus {
+    /// Whether a slot that is paid like this may run: paid, or a renewal still being tried.
+    #[must_use]
+    pub const fn entitles(self) -> bool {
+        matches!(self, Self::Paid | Self::PastDue)
+    }
+
+    /// Whether the subscription is over for good.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        matches!(self, Self::Canceled | Self::Refunded)
+    }
+}
+
 wire_enum! {
     /// Whose model key is used.
     ApiMode {

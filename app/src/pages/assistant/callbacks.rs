@@ -7,7 +7,7 @@ use reef_service::assistants::{AttemptRow, CALLBACKS_SHOWN, Callback, DeliverySt
 
 use super::Shown;
 use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::small::When;
+use crate::components::small::{Newest, When};
 use crate::functions::assistants::{Redeliver, TestCallback};
 
 /// The newest callbacks with all their tries.
@@ -22,14 +22,9 @@ pub(super) fn section(shown: &Shown) -> AnyView {
         };
         view! { <p>{words} " " <a href="/docs/callbacks">"About callbacks"</a></p> }.into_any()
     } else {
-        let is_cut = i64::try_from(details.callbacks.len()).is_ok_and(|shown| shown >= CALLBACKS_SHOWN);
         view! {
             <ul class="deliveries">{details.callbacks.iter().map(one).collect_view()}</ul>
-            {is_cut.then(|| view! {
-                <p class="hint">
-                    "The newest " {CALLBACKS_SHOWN} ". " <a href="/docs/list-callbacks">"The API tells more of them"</a>
-                </p>
-            })}
+            <Newest shown=details.callbacks.len() most=CALLBACKS_SHOWN api="/docs/list-callbacks"/>
         }
         .into_any()
     };

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use reef_domain::FailureCode;
 use reef_domain::actions::{Action, Refusal, refusal_of};
-use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
+use reef_domain::wire::{AssistantRecord, Status};
 use reef_service::assistants::{Details, PendingChange};
 
 use crate::components::form::{Form, PostForm, Problem, Submit};
@@ -69,7 +69,7 @@ fn meaning(details: &Details) -> String {
 fn mend(record: &AssistantRecord) -> Option<AnyView> {
     let link =
         |to: &'static str, words: &'static str| view! { <a class="button" href=to>{words}</a> }.into_any();
-    let has_ended = matches!(record.payment_status, PaymentStatus::Canceled | PaymentStatus::Refunded);
+    let has_ended = record.payment_status.has_ended();
     let button = match record.status {
         Status::Purchased | Status::Failed | Status::Stopped if has_ended => {
             link("/assistants/new", "Buy a new slot")

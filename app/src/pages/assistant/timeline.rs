@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use reef_service::assistants::{Details, TIMELINE_SHOWN};
 
-use crate::components::small::{StatusBadge, When};
+use crate::components::small::{Newest, StatusBadge, When};
 
 /// Newest first.
 pub(super) fn section(details: &Details) -> AnyView {
@@ -18,15 +18,9 @@ pub(super) fn section(details: &Details) -> AnyView {
     let list = if details.timeline.is_empty() {
         view! { <p>"Nothing has happened yet."</p> }.into_any()
     } else {
-        let is_cut = details.timeline.len() >= TIMELINE_SHOWN;
         view! {
             <ol class="timeline">{details.timeline.iter().map(entry).collect_view()}</ol>
-            {is_cut.then(|| view! {
-                <p class="hint">
-                    "The newest " {TIMELINE_SHOWN} ". "
-                    <a href="/docs/list-assistant-events">"The API tells more of them"</a>
-                </p>
-            })}
+            <Newest shown=details.timeline.len() most=TIMELINE_SHOWN api="/docs/list-assistant-events"/>
         }
         .into_any()
     };

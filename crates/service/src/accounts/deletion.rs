@@ -1,7 +1,7 @@
 //! The end of an account: its assistants first, one by one, then all the rest at once.
 
 use reef_domain::Timestamp;
-use reef_domain::wire::{PaymentStatus, Status};
+use reef_domain::wire::Status;
 use secrecy::SecretString;
 
 use crate::api_keys::only_people;
@@ -110,11 +110,9 @@ impl Services {
             ..DeletionPreview::default()
         };
         for assistant in all {
-            let is_paid_for =
-                matches!(assistant.payment.status, PaymentStatus::Paid | PaymentStatus::PastDue);
             preview.assistants += usize::from(assistant.state.status() != Status::PendingPayment);
             preview.running += usize::from(assistant.state.is_running());
-            preview.subscriptions += usize::from(is_paid_for);
+            preview.subscriptions += usize::from(assistant.payment.entitles());
         }
         Ok(preview)
     }

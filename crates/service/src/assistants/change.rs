@@ -7,7 +7,7 @@ use reef_domain::actions::{Action, refusal_of};
 use reef_domain::choice;
 use reef_domain::input::{CallbackChange, Parsed, UpdateInput};
 use reef_domain::state::Event;
-use reef_domain::wire::{AssistantRecord, PaymentStatus, Scope};
+use reef_domain::wire::{AssistantRecord, Scope};
 use reef_domain::{Assistant, Issue};
 use reef_store::PendingChange;
 use tracing::Instrument as _;
@@ -64,7 +64,7 @@ impl Services {
                 }
             }
         }
-        let is_paid = matches!(a.payment.status, PaymentStatus::Paid | PaymentStatus::PastDue);
+        let is_paid = a.payment.entitles();
         if refusal_of(&a.record(), Action::Change).is_some() {
             return Err(Error::InvalidState {
                 message: if is_paid { NOT_CHANGEABLE } else { NOT_PAID },

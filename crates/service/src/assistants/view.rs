@@ -20,7 +20,7 @@ use crate::services::Services;
 /// How long an unpaid slot is listed after it was ordered.
 pub const UNPAID_SHOWN_FOR: Duration = Duration::from_secs(3600);
 /// Entries of a timeline shown on an assistant's page.
-pub const TIMELINE_SHOWN: usize = 20;
+pub const TIMELINE_SHOWN: i64 = 20;
 
 /// An assistant with what its page shows around it.
 #[derive(Clone, Debug)]
@@ -197,8 +197,7 @@ impl Services {
         let assistant = self.owned(&mut tx, caller, id).await?;
         let unpaid = assistant.state.status() == Status::PendingPayment;
         let checkout_url = if unpaid { tx.checkout_url(assistant.id).await? } else { None };
-        let events =
-            tx.events_of(assistant.id, i64::try_from(TIMELINE_SHOWN).map_err(Error::internal)?).await?;
+        let events = tx.events_of(assistant.id, TIMELINE_SHOWN).await?;
         let credit = credit_in(&mut tx, &assistant).await?;
         let steps = steps_in(&mut tx, &assistant).await?;
         let kept = tx.secrets(assistant.id).await?;

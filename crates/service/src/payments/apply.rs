@@ -143,7 +143,7 @@ const LATE: &str = "late";
 fn change(a: &mut Assistant, event: &Event, known: Option<Timestamp>) -> Result<&'static str, Error> {
     // What is over stays over: a subscription that was revoked or refunded never comes back, so an
     // older event that arrives late must not bring it back either.
-    let is_over = matches!(a.payment.status, PaymentStatus::Canceled | PaymentStatus::Refunded);
+    let is_over = a.payment.status.has_ended();
     let is_old =
         |as_of: Option<Timestamp>| as_of.is_some_and(|as_of| known.is_some_and(|known| as_of < known));
     let is_unpaid = a.state == state::State::PendingPayment;
