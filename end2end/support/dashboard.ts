@@ -89,8 +89,8 @@ export class Dashboard {
   async appears(what: Locator): Promise<void> {
     await expect(async () => {
       if (!this.script && !(await what.isVisible())) await this.page.reload();
-      await expect(what).toBeVisible({ timeout: this.script ? 10_000 : 250 });
-    }).toPass({ timeout: 12_000 });
+      await expect(what).toBeVisible({ timeout: this.script ? 25_000 : 250 });
+    }).toPass({ timeout: 30_000 });
   }
 
   /** Presses a button that opens a dialog, and waits for it. */

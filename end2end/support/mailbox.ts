@@ -16,7 +16,7 @@ export class Mailbox {
   /** Waits for the newest mail with a subject, and gives its text. */
   async text(address: string, subject: string): Promise<string> {
     const newest = async () => (await this.to(address)).findLast((mail) => mail.subject === subject)?.text;
-    await expect.poll(newest, { message: `“${subject}” to ${address}`, timeout: 10_000 }).toBeDefined();
+    await expect.poll(newest, { message: `“${subject}” to ${address}`, timeout: 30_000 }).toBeDefined();
     return (await newest()) ?? "";
   }
 

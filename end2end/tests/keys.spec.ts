@@ -110,7 +110,7 @@ test("a key's own page says what it may and what it asked for", async ({ home, p
   await expect(async () => {
     await page.getByRole("link", { name: "Refresh" }).click();
     await expect(asked).toHaveCount(4, { timeout: 250 });
-  }).toPass({ timeout: 10_000 });
+  }).toPass({ timeout: 30_000 });
   await expect(asked.nth(1)).toContainText(/POST \/api\/v1\/assistants\/purchase.*403/);
   await expect(asked.nth(2)).toContainText(/GET \/api\/v1\/assistants\/01890a5d-ac96-774b-bcce-b302099a8057.*404/);
   await expect(asked.nth(3)).toContainText(/GET \/api\/v1\/assistants.*200/);
