@@ -2,8 +2,8 @@
 
 use leptos_axum::extract;
 use reef_domain::ids::UserId;
-use reef_service::accounts::{PendingSignIn, clean_agent};
-use reef_service::{Caller, ClientAddress, Error};
+use reef_service::accounts::{Account, PendingSignIn, clean_agent};
+use reef_service::{Caller, ClientAddress, Error, Services};
 use tower_sessions::Session;
 
 use crate::error::AppError;
@@ -30,10 +30,12 @@ pub async fn caller_of(session: &Session) -> Result<Option<Caller>, Error> {
 /// where and with what (`agent`, as the browser says it), so that its owner knows it again.
 ///
 /// # Errors
-/// [`Error::Internal`] when the session cannot be written.
+/// [`Error::WrongCredentials`] when the password was changed meanwhile; [`Error::Internal`] when the session cannot be
+/// written.
 pub async fn sign_in_session(
+    services: &Services,
     session: &Session,
-    user: UserId,
+    account: &Account,
     from: ClientAddress,
     agent: &str,
 ) -> Result<(), Error> {
@@ -44,7 +46,13 @@ pub async fn sign_in_session(
         session.insert(SESSION_ADDRESS, address).await.map_err(Error::internal)?;
     }
     session.insert(SESSION_AGENT, clean_agent(agent)).await.map_err(Error::internal)?;
-    session.insert(SESSION_USER, user).await.map_err(Error::internal)
+    session.insert(SESSION_USER, account.id).await.map_err(Error::internal)?;
+    session.save().await.map_err(Error::internal)?;
+    let confirmed = services.confirm_sign_in(account).await;
+    if confirmed.is_err() {
+        session.flush().await.map_err(Error::internal)?;
+    }
+    confirmed
 }
 
 /// Notes in the session that a code is to come: nobody is signed in until then.

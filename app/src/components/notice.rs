@@ -20,11 +20,9 @@ pub fn Done(
     let words = query.with_untracked(|query| {
         Some(match query.get_str("done")? {
             "saved" => "Saved. Redeploy to put it to work.",
-            "deleted" => "The assistant is deleted.",
             "changed" => "Saved. It is being deployed with the change.",
             "resent" => "The callback is sent again.",
             "tested" => "A test callback is on its way.",
-            "no_invoices" => "There are no invoices yet: nothing has been bought.",
             "created" => "The key is made.",
             "key_rotated" => "There is a new key in the place of the other.",
             "revoked" => "The key is revoked; nothing can use it any more.",
@@ -43,6 +41,10 @@ pub fn Done(
             "email_changed" => "Your account has the new address. Sign in with it from now on.",
             "reset_sent" => "If there is an account with this address, a link is on its way to it.",
             "password_reset" => "You have a new password. Sign in with it.",
+            "password_reset_anew" => {
+                "You have a new password. Sign in with it. As nobody had confirmed the address before, API keys and two-step \
+                 sign-in are gone, and callbacks are signed with a new secret."
+            }
             _ => return None,
         })
     });

@@ -51,7 +51,7 @@ pub async fn sign_up(
     answer(&[("email", &email)], async {
         let services: Services = provided()?;
         let account = services.sign_up(&email, &password.expose().into(), client_address()).await?;
-        enter(&account, &next).await
+        enter(&services, &account, &next).await
     })
     .await
 }
@@ -66,7 +66,7 @@ pub async fn sign_in(
     answer(&[("email", &email)], async {
         let services: Services = provided()?;
         match services.sign_in_first(&email, &password.expose().into(), client_address()).await? {
-            accounts::SignIn::Done(account) => enter(&account, &next).await,
+            accounts::SignIn::Done(account) => enter(&services, &account, &next).await,
             accounts::SignIn::NeedsCode(pending) => {
                 await_code(&session().await?, &pending).await?;
                 go(&code_page(&next))
@@ -86,7 +86,7 @@ pub async fn sign_in_code(
         let services: Services = provided()?;
         let pending = pending_sign_in(&session().await?).await?;
         let account = services.sign_in_second(&pending, &code.expose().into(), client_address()).await?;
-        enter(&account, &next).await
+        enter(&services, &account, &next).await
     })
     .await
 }
@@ -102,8 +102,8 @@ pub async fn sign_out() -> Result<(), AppError> {
 }
 
 /// Signs this browser in, and goes where it wanted to.
-async fn enter(account: &accounts::Account, next: &str) -> Result<(), AppError> {
-    sign_in_session(&session().await?, account.id, client_address(), &client_agent()).await?;
+async fn enter(services: &Services, account: &accounts::Account, next: &str) -> Result<(), AppError> {
+    sign_in_session(services, &session().await?, account, client_address(), &client_agent()).await?;
     go(local_path(next))
 }
 

@@ -74,8 +74,8 @@ pub async fn reset_password(
 ) -> Result<(), AppError> {
     answer(&[], async {
         let services: Services = provided()?;
-        services.reset_password(&token.expose().into(), &password.expose().into()).await?;
-        go("/signin?done=password_reset")
+        let reset = services.reset_password(&token.expose().into(), &password.expose().into()).await?;
+        go(if reset.began_anew { "/signin?done=password_reset_anew" } else { "/signin?done=password_reset" })
     })
     .await
 }

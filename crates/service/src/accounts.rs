@@ -13,22 +13,27 @@ mod sessions;
 mod sign_in;
 mod totp;
 
+use std::fmt;
+
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use reef_domain::ids::UserId;
 use reef_domain::{Issue, text};
 use reef_store::{MailKind, TokenPurpose, UserRow};
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 
 use crate::client::ClientAddress;
 use crate::error::Error;
 use crate::services::Services;
 use crate::tries::TryOf;
+use crate::vault::{fingerprint, hex};
 
 pub use agent::clean_agent;
 pub use deletion::{AccountDeletion, DeletionPreview};
 #[cfg(feature = "testing")]
 pub(crate) use one_time::{code_now, from_base32};
+pub use reset::PasswordReset;
 pub use sessions::SessionView;
 pub use sign_in::{CODE_WITHIN, PendingSignIn, SignIn};
 pub(crate) use totp::{COLUMN as TOTP_SECRET, CONFIRM_WITHIN};
@@ -48,11 +53,30 @@ pub struct Account {
     pub email: String,
     /// Whether its owner has shown that the address is theirs. An account works fully without.
     pub email_confirmed: bool,
+    /// Which password it has.
+    proof: Proof,
+}
+
+/// Which password an account had: of its hash, so that another one is told from it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Proof(String);
+
+impl Proof {
+    fn of(user: &UserRow) -> Self {
+        Self(hex(&fingerprint("reef password proof", &user.password_hash)))
+    }
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proof")
+    }
 }
 
 impl From<UserRow> for Account {
     fn from(row: UserRow) -> Self {
-        Self { id: row.id, email: row.email, email_confirmed: row.email_confirmed_at.is_some() }
+        let proof = Proof::of(&row);
+        Self { id: row.id, email: row.email, email_confirmed: row.email_confirmed_at.is_some(), proof }
     }
 }
 

@@ -150,6 +150,17 @@ impl Tx {
         );
         Ok(revoked == 1)
     }
+
+    /// Revokes all of a user's keys.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn revoke_api_keys_of(&mut self, user: UserId, now: Timestamp) -> Result<(), StoreError> {
+        let sql = "update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null";
+        execute!(self, sql, user, now);
+        Ok(())
+    }
+
     /// Notes that another key was made in the place of one that is not revoked: it ends at `ends_at` at the latest, or
     /// is revoked `now` without one.
     ///

@@ -49,23 +49,19 @@ impl Tx {
         Ok(added == 1)
     }
 
-    /// Replaces a session's data and expiry, or adds it.
+    /// Replaces a session's data and expiry. One that has ended meanwhile does not come back by it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn save_session(&mut self, row: &SessionRow) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into sessions (id, user_id, data, address, agent, created_at, expires_at)
-             values ($1, $2, $3, $4, $5, $6, $7)
-             on conflict (id) do update set user_id = excluded.user_id, data = excluded.data,
-                    address = excluded.address, agent = excluded.agent, expires_at = excluded.expires_at",
+            "update sessions set user_id = $2, data = $3, address = $4, agent = $5, expires_at = $6 where id = $1",
             &row.id,
             row.user_id,
             &row.data,
             &row.address,
             &row.agent,
-            row.created_at,
             row.expires_at,
         );
         Ok(())

@@ -4,6 +4,7 @@ use reef_domain::text;
 use reef_store::{MailKind, StoreError, TokenPurpose};
 use secrecy::SecretString;
 
+use super::password::wrong_password;
 use super::{Account, link_over};
 use crate::api_keys::only_people;
 use crate::caller::Caller;
@@ -22,7 +23,8 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] while no mail is sent, for what is no address or the
-    /// caller's own, and for a wrong password; [`Error::RateLimited`] after a few wrong ones, or a few requests.
+    /// caller's own, and for a wrong password, also when it has just been changed; [`Error::RateLimited`] after a few wrong
+    /// ones, or a few requests.
     pub async fn request_email_change(
         &self,
         caller: &Caller,
@@ -41,12 +43,18 @@ impl Services {
         }
         let what = TryOf::proving(user.id);
         self.begin_try(&what, "Too many wrong passwords").await?;
-        if !self.verify_password(password, user.password_hash).await? {
-            return Err(Error::invalid_field("password", "wrong", "This is not your password."));
+        if !self.verify_password(password, user.password_hash.clone()).await? {
+            return Err(wrong_password("password"));
         }
         self.try_succeeded(&what).await?;
         self.begin_try(&TryOf::mailing(user.id), MANY_MAILS).await?;
         let mut work = self.work().await?;
+        // A change of the password ends the links that it finds: one that it does not find must not begin after it.
+        work.tx.lock_user(user.id).await?;
+        let now = work.tx.user(user.id).await?.ok_or(Error::Unauthorized)?;
+        if now.password_hash != user.password_hash {
+            return Err(wrong_password("password"));
+        }
         work.tx.void_mail_tokens(user.id, TokenPurpose::Change).await?;
         work.mail_link(Some(user.id), MailKind::ChangeAddress, TokenPurpose::Change, &email).await?;
         work.mail_notice(user.id, MailKind::AddressChanging, &user.email, &email).await?;

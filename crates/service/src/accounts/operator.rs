@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::services::Services;
 
 impl Services {
-    /// Replaces an account's password, and ends all of its sessions and whatever they have open; links that were sent for
-    /// another one are good for nothing then. With `end_two_step` the password alone signs in from then on, for somebody
+    /// Replaces an account's password, and ends all of its sessions and whatever they have open; links to another one, or to
+    /// another address, are good for nothing then. With `end_two_step` the password alone signs in from then on, for somebody
     /// who has lost authenticator app and recovery codes.
     ///
     /// # Errors
@@ -34,6 +34,7 @@ impl Services {
             tx.delete_totp(account.id).await?;
         }
         tx.void_mail_tokens(account.id, TokenPurpose::Reset).await?;
+        tx.void_mail_tokens(account.id, TokenPurpose::Change).await?;
         tx.end_sessions_of(account.id).await?;
         self.commit_end_of_access(tx, account.id).await?;
         tracing::info!(user_id = %account.id, end_two_step, "an operator has replaced a password");

@@ -1,7 +1,7 @@
 //! Another password, and the proof by the one there is.
 
 use reef_domain::text;
-use reef_store::UserRow;
+use reef_store::{TokenPurpose, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::api_keys::only_people;
@@ -13,7 +13,8 @@ use crate::tries::TryOf;
 
 impl Services {
     /// Replaces the caller's password. Every other session of the account ends, with whatever it has open, and so does a
-    /// sign-in that still waits for its code; the session kept under `current_row` stays. API keys stay.
+    /// sign-in that still waits for its code; the session kept under `current_row` stays. Links to a new password or
+    /// another address are good for nothing then: whoever asked for them may be who the change is against. API keys stay.
     ///
     /// # Errors
     /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] for a bad new password (`newPassword`) or a wrong
@@ -36,6 +37,8 @@ impl Services {
         if !tx.change_password_hash(user.id, &user.password_hash, &password_hash).await? {
             return Err(wrong_password("currentPassword"));
         }
+        tx.void_mail_tokens(user.id, TokenPurpose::Reset).await?;
+        tx.void_mail_tokens(user.id, TokenPurpose::Change).await?;
         tx.end_other_sessions(user.id, current_row).await?;
         self.commit_end_of_access(tx, user.id).await?;
         tracing::info!(user_id = %user.id, "password changed");
@@ -67,6 +70,6 @@ impl Services {
     }
 }
 
-fn wrong_password(field: &str) -> Error {
+pub(super) fn wrong_password(field: &str) -> Error {
     Error::invalid_field(field, "wrong", "This is not your password.")
 }

@@ -1,7 +1,8 @@
 //! A new password for whoever reads the account's mail.
 
-use reef_domain::text;
-use reef_store::{MailKind, TokenPurpose};
+use reef_domain::ids::UserId;
+use reef_domain::{Timestamp, text};
+use reef_store::{MailKind, TokenPurpose, Tx};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Account, link_over};
@@ -10,6 +11,16 @@ use crate::error::Error;
 use crate::mails::token_hash;
 use crate::services::Services;
 use crate::tries::{MANY_MAILS, TryOf};
+
+/// What came of a reset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasswordReset {
+    /// The account.
+    pub account: Account,
+    /// Whether nobody had shown before that its address is theirs: its API keys, its two-step sign-in and the secret of its
+    /// callbacks are gone then. A stranger may have opened it.
+    pub began_anew: bool,
+}
 
 impl Services {
     /// Sends a link to a new password, if the address has an account. The answer and the work until then are the same
@@ -29,8 +40,10 @@ impl Services {
     }
 
     /// Replaces the password of the account that a link belongs to, and ends all of its sessions and whatever they have
-    /// open. Other links to a new password or another address are good for nothing then. Nobody is signed in by it: that
-    /// goes the normal way, with all that signing in asks for.
+    /// open. Other links to a new password or another address are good for nothing then. API keys and two-step sign-in stay,
+    /// unless the account was opened with an address that nobody has confirmed so far: whoever did that may be a stranger
+    /// who waits for its owner to move in. Nobody is signed in by it: that goes the normal way, with all that signing in
+    /// asks for.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for a bad password, which leaves the link good, or when the link is used, over or not one;
@@ -39,7 +52,7 @@ impl Services {
         &self,
         token: &SecretString,
         password: &SecretString,
-    ) -> Result<Account, Error> {
+    ) -> Result<PasswordReset, Error> {
         let hash = token_hash(token);
         // Hashing a password is costly: only for a link that is good.
         let known = self.store().read().await?.mail_token(&hash, TokenPurpose::Reset, self.now()).await?;
@@ -53,8 +66,13 @@ impl Services {
         let mut tx = self.store().begin().await?;
         let taken = tx.take_mail_token(&hash, TokenPurpose::Reset, now).await?;
         let link = taken.ok_or_else(link_over)?;
+        let before = tx.user(link.user_id).await?.ok_or_else(link_over)?;
         if !tx.set_password_hash(link.user_id, &password_hash).await? {
             return Err(link_over());
+        }
+        let began_anew = before.email_confirmed_at.is_none();
+        if began_anew {
+            self.forget_strangers(&mut tx, before.id, now).await?;
         }
         tx.confirm_address(link.user_id, &link.email, now).await?;
         for purpose in [TokenPurpose::Reset, TokenPurpose::Change] {
@@ -63,7 +81,19 @@ impl Services {
         tx.end_sessions_of(link.user_id).await?;
         let user = tx.user(link.user_id).await?.ok_or_else(link_over)?;
         self.commit_end_of_access(tx, user.id).await?;
-        tracing::info!(user_id = %user.id, "password reset");
-        Ok(user.into())
+        tracing::info!(user_id = %user.id, began_anew, "password reset");
+        Ok(PasswordReset { account: user.into(), began_anew })
+    }
+
+    /// Takes away what whoever opened the account may still hold of it.
+    async fn forget_strangers(&self, tx: &mut Tx, user: UserId, now: Timestamp) -> Result<(), Error> {
+        tx.revoke_api_keys_of(user, now).await?;
+        tx.delete_totp(user).await?;
+        // Twice: the one before signs for a day, too.
+        for _ in 0..2 {
+            let sealed = self.new_callback_secret(user)?;
+            tx.rotate_callback_secret(user, &sealed, now).await?;
+        }
+        Ok(())
     }
 }

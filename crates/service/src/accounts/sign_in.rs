@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use reef_domain::ids::UserId;
 use reef_domain::{Timestamp, text};
-use reef_store::UserRow;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, NOBODY};
+use super::{Account, NOBODY, Proof};
 use crate::client::ClientAddress;
 use crate::error::Error;
 use crate::services::Services;
 use crate::tries::TryOf;
-use crate::vault::{fingerprint, hex};
 
 /// How long after the password the code may come.
 pub const CODE_WITHIN: Duration = Duration::from_secs(10 * 60);
@@ -32,12 +30,8 @@ pub enum SignIn {
 pub struct PendingSignIn {
     user_id: UserId,
     since: Timestamp,
-    /// Of the password's hash: another password ends this.
-    proof: String,
-}
-
-fn proof_of(user: &UserRow) -> String {
-    hex(&fingerprint("reef pending sign-in", &user.password_hash))
+    /// Another password ends this.
+    proof: Proof,
 }
 
 impl Services {
@@ -67,7 +61,7 @@ impl Services {
         let user = found.filter(|_| matches).ok_or(Error::WrongCredentials)?;
         self.try_succeeded(&what).await?;
         if self.confirmed_totp(user.id).await?.is_some() {
-            let proof = proof_of(&user);
+            let proof = Proof::of(&user);
             return Ok(SignIn::NeedsCode(PendingSignIn { user_id: user.id, since: self.now(), proof }));
         }
         Ok(SignIn::Done(user.into()))
@@ -92,7 +86,7 @@ impl Services {
         };
         let user = self.store().read().await?.user(pending.user_id).await?;
         let in_time = self.now().since(pending.since) < CODE_WITHIN;
-        let user = user.filter(|user| in_time && proof_of(user) == pending.proof).ok_or_else(over)?;
+        let user = user.filter(|user| in_time && Proof::of(user) == pending.proof).ok_or_else(over)?;
         if self.confirmed_totp(user.id).await?.is_none() {
             return Err(over());
         }
@@ -103,6 +97,21 @@ impl Services {
             Err(_) => {}
         }
         proven.map(|()| user.into())
+    }
+
+    /// Passes while the account's password is still the one that somebody has signed in with. To be asked once their
+    /// session is kept: a change of the password ends every session that it finds, and whoever is not found finds the
+    /// change here.
+    ///
+    /// # Errors
+    /// [`Error::WrongCredentials`] when it is another one by now.
+    pub async fn confirm_sign_in(&self, account: &Account) -> Result<(), Error> {
+        let mut tx = self.store().begin().await?;
+        tx.lock_user(account.id).await?;
+        let now = tx.user(account.id).await?;
+        tx.commit().await?;
+        let is_same = now.is_some_and(|user| Proof::of(&user) == account.proof);
+        if is_same { Ok(()) } else { Err(Error::WrongCredentials) }
     }
 }
 

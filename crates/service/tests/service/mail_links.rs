@@ -3,10 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use reef_service::accounts::SignIn;
-use reef_service::testing::TestServices;
+use reef_service::api_keys::NewApiKey;
+use reef_service::testing::{TestServices, totp_code};
 use reef_service::{Caller, ClientAddress, Error};
 use reef_store::{SessionRow, on_both_databases};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::support::{HOUR, MINUTE, TICK};
 
@@ -138,6 +139,47 @@ on_both_databases! {
         // Whoever asked for it before may be who the new password is against.
         assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change")).await), "link_over");
         assert!(t.services.account(me.user_id).await.unwrap().unwrap().email_confirmed, "the mail was read");
+        t.finish().await;
+    }
+
+    async fn another_password_ends_the_links_that_were_asked_for_before(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = ada(&t).await;
+        let (second, third) = (secret("another horse battery"), secret("third horse battery"));
+        for (now, new) in [(password(), Some(second.clone())), (second, None)] {
+            t.services.request_email_change(&me, NEW, &now).await.unwrap();
+            t.services.request_password_reset(ADA, HERE).await.unwrap();
+            t.run().await;
+            let (reset, change) = (link(&t, ADA, "reset"), link(&t, NEW, "confirm-change"));
+            match new {
+                Some(new) => t.services.change_password(&me, "", &now, &new, HERE).await.unwrap(),
+                None => assert_eq!(t.services.replace_password(ADA, &third, false).await.unwrap().id, me.user_id),
+            }
+            assert_eq!(code(t.services.reset_password(&reset, &password()).await), "link_over");
+            assert_eq!(code(t.services.confirm_email_change(&change).await), "link_over");
+        }
+        assert!(can_sign_in(&t, ADA, &third).await);
+        t.finish().await;
+    }
+
+    async fn a_reset_takes_away_what_a_stranger_set_up_while_nobody_had_confirmed_the_address(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = ada(&t).await;
+        let new = NewApiKey { name: "lurker".to_owned(), read: true, write: true, ..NewApiKey::default() };
+        for is_confirmed in [false, true] {
+            let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
+            let totp = t.services.begin_totp(&me).await.unwrap().secret;
+            t.services.confirm_totp(&me, &totp_code(&totp, t.services.now()), HERE).await.unwrap();
+            let signing = t.services.callback_secret(me.user_id).await.unwrap();
+            t.services.request_password_reset(ADA, HERE).await.unwrap();
+            t.run().await;
+            let reset = t.services.reset_password(&link(&t, ADA, "reset"), &password()).await.unwrap();
+            assert_eq!(reset.began_anew, !is_confirmed);
+            assert_eq!(t.services.authenticate(&key).await.is_ok(), is_confirmed);
+            assert_eq!(t.services.totp_status(&me).await.unwrap().on, is_confirmed);
+            let now = t.services.callback_secret(me.user_id).await.unwrap();
+            assert_eq!(now.expose_secret() == signing.expose_secret(), is_confirmed);
+        }
         t.finish().await;
     }
 

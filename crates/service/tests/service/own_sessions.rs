@@ -135,8 +135,12 @@ on_both_databases! {
         assert!(kept(&t, "laptop").await.is_some() && kept(&t, "theirs").await.is_some());
         let refused = t.services.sign_in_first("ada@example.com", &old, HERE).await;
         assert!(matches!(refused, Err(Error::WrongCredentials)), "{refused:?}");
-        let signed_in = t.services.sign_in_first("ada@example.com", &new, HERE).await.unwrap();
-        assert_eq!(signed_in, SignIn::Done(account));
+        let SignIn::Done(now) = t.services.sign_in_first("ada@example.com", &new, HERE).await.unwrap() else { panic!() };
+        assert_eq!(now.id, account.id);
+        // Whoever was let in with the old one a moment before, and had no session yet that could be ended, is stopped.
+        t.services.confirm_sign_in(&now).await.unwrap();
+        let late = t.services.confirm_sign_in(&account).await;
+        assert!(matches!(late, Err(Error::WrongCredentials)), "{late:?}");
         t.finish().await;
     }
 
