@@ -49,9 +49,13 @@ pub(crate) fn are_signups_open() -> bool {
 
 /// Keeps something secret for the page that a form leads to, with the session, under a name.
 pub(crate) async fn keep_flash(services: &Services, name: &str, text: &SecretString) -> Result<(), Error> {
+    services.keep_flash(&own_session_id().await?, name, text).await
+}
+
+/// The id of this request's session, which what a form leaves for the next page is kept with.
+pub(crate) async fn own_session_id() -> Result<String, Error> {
     let session = extract::<Session>().await.map_err(Error::internal)?;
-    let id = session.id().ok_or(Error::Unauthorized)?;
-    services.keep_flash(&id.to_string(), name, text).await
+    Ok(session.id().ok_or(Error::Unauthorized)?.to_string())
 }
 
 /// What a form has kept for this page under that name, for a minute.
@@ -77,8 +81,7 @@ pub(crate) fn client_agent() -> String {
 
 /// What the session of this request is kept under: it is not to end with the others.
 pub(crate) async fn own_session_row() -> Result<String, AppError> {
-    let id = session().await?.id().ok_or(Error::Unauthorized)?;
-    Ok(session_row(&id.to_string()))
+    Ok(session_row(&own_session_id().await?))
 }
 
 /// Does a form's work. On an error the form gets back what was typed into its fields `kept`, and a script the HTTP

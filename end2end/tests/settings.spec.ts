@@ -142,7 +142,7 @@ test.describe("two-step sign-in", () => {
 
     await home.open("/settings");
     await expect(page.getByText("8 recovery codes are left.")).toBeVisible();
-    const dialog = await home.ask("Turn two-step sign-in off");
+    const dialog = await home.ask("Turn off two-step sign-in");
     await dialog.getByLabel("Password").fill(user.password);
     await dialog.getByLabel("Code").fill(last);
     await dialog.getByRole("button", { name: "Turn it off" }).click();

@@ -8,7 +8,7 @@ use reef_service::Error;
 use reef_service::api_keys::{NewApiKey, Overlap};
 
 use crate::error::AppError;
-use crate::server::{answer, go, keep_flash, signed_in};
+use crate::server::{answer, go, own_session_id, signed_in};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -44,11 +44,12 @@ pub async fn create_key(
         let expires_in = (expires_days > 0).then(|| DAY.saturating_mul(expires_days));
         let new = NewApiKey { name: name.clone(), read, write, expires_in, assistants };
         let content = format!("create key {new:?}");
-        let made = services.once_per_form(&caller, &token, &content, async {
-            let (_, key) = services.create_api_key(&caller, &new).await?;
-            keep_flash(&services, NEW_KEY, &key).await
-        });
-        made.await?;
+        let (for_it, session) = (services.clone(), own_session_id().await?);
+        let making = async move {
+            let (_, key) = for_it.create_api_key(&caller, &new).await?;
+            for_it.keep_flash(&session, NEW_KEY, &key).await
+        };
+        services.once_per_form(&caller, &token, &content, making).await?;
         go("/keys?done=created")
     })
     .await
@@ -80,11 +81,12 @@ pub async fn rotate_key(
             || Error::invalid_field("", "invalid_value", "Choose how long the present key goes on.");
         let overlap = Overlap::parse(&overlap).ok_or_else(unknown)?;
         let content = format!("rotate key {id}");
-        let made = services.once_per_form(&caller, &token, &content, async {
-            let (_, key) = services.rotate_api_key(&caller, &id, overlap).await?;
-            keep_flash(&services, NEW_KEY, &key).await
-        });
-        made.await?;
+        let (for_it, session, of) = (services.clone(), own_session_id().await?, id.clone());
+        let making = async move {
+            let (_, key) = for_it.rotate_api_key(&caller, &of, overlap).await?;
+            for_it.keep_flash(&session, NEW_KEY, &key).await
+        };
+        services.once_per_form(&caller, &token, &content, making).await?;
         go("/keys?done=key_rotated")
     })
     .await
@@ -101,12 +103,14 @@ pub async fn revoke_key(id: String) -> Result<(), AppError> {
     .await
 }
 
-/// Gives the account a new signing secret.
+/// Gives the account a new signing secret, once for each form: a second one would end the one that signs beside it.
 #[server(prefix = "/_fn", endpoint = "rotate_callback_secret")]
-pub async fn rotate_callback_secret() -> Result<(), AppError> {
+pub async fn rotate_callback_secret(#[server(default)] token: String) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
-        services.rotate_callback_secret(caller.user_id).await?;
+        let for_it = services.clone();
+        let rotating = async move { for_it.rotate_callback_secret(caller.user_id).await };
+        services.once_per_form(&caller, &token, "rotate callback secret", rotating).await?;
         go("/keys?done=rotated")
     })
     .await

@@ -2,13 +2,13 @@
 
 use leptos::prelude::*;
 use reef_domain::ErrorCode;
-use reef_service::Services;
 use reef_service::accounts::AccountDeletion;
+use reef_service::{Error, Services};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::AppError;
 use crate::secret::Secret;
-use crate::server::{answer, client_address, go, keep_flash, own_session_row, signed_in};
+use crate::server::{answer, client_address, go, own_session_id, own_session_row, signed_in};
 use crate::session::{session, sign_out_session};
 
 /// Under which name new recovery codes are handed to the page of settings; one a line.
@@ -41,13 +41,20 @@ pub async fn begin_totp() -> Result<(), AppError> {
     .await
 }
 
-/// Switches two-step sign-in on. The page that follows is the only one that shows the recovery codes.
+/// Switches two-step sign-in on, once for each form. The page that follows is the only one that shows the recovery codes.
 #[server(prefix = "/_fn", endpoint = "confirm_totp")]
-pub async fn confirm_totp(#[server(default)] code: Secret) -> Result<(), AppError> {
+pub async fn confirm_totp(
+    #[server(default)] code: Secret,
+    #[server(default)] token: String,
+) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
-        let codes = services.confirm_totp(&caller, &code.expose().into(), client_address()).await?;
-        hand_over(&services, &codes).await?;
+        let (for_it, session, from) = (services.clone(), own_session_id().await?, client_address());
+        let confirming = async move {
+            let codes = for_it.confirm_totp(&caller, &code.expose().into(), from).await?;
+            hand_over(&for_it, &session, &codes).await
+        };
+        services.once_per_form(&caller, &token, "confirm totp", confirming).await?;
         go("/settings?done=totp_on")
     })
     .await
@@ -68,13 +75,20 @@ pub async fn disable_totp(
     .await
 }
 
-/// Replaces the recovery codes. The page that follows is the only one that shows them.
+/// Replaces the recovery codes, once for each form. The page that follows is the only one that shows them.
 #[server(prefix = "/_fn", endpoint = "new_recovery_codes")]
-pub async fn new_recovery_codes(#[server(default)] code: Secret) -> Result<(), AppError> {
+pub async fn new_recovery_codes(
+    #[server(default)] code: Secret,
+    #[server(default)] token: String,
+) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
-        let codes = services.new_recovery_codes(&caller, &code.expose().into(), client_address()).await?;
-        hand_over(&services, &codes).await?;
+        let (for_it, session, from) = (services.clone(), own_session_id().await?, client_address());
+        let replacing = async move {
+            let codes = for_it.new_recovery_codes(&caller, &code.expose().into(), from).await?;
+            hand_over(&for_it, &session, &codes).await
+        };
+        services.once_per_form(&caller, &token, "new recovery codes", replacing).await?;
         go("/settings?done=codes_new")
     })
     .await
@@ -132,7 +146,7 @@ fn worker_remains(name: &str) -> AppError {
 }
 
 /// Keeps recovery codes for the page that shows them.
-async fn hand_over(services: &Services, codes: &[SecretString]) -> Result<(), AppError> {
+async fn hand_over(services: &Services, session: &str, codes: &[SecretString]) -> Result<(), Error> {
     let codes: Vec<&str> = codes.iter().map(ExposeSecret::expose_secret).collect();
-    Ok(keep_flash(services, RECOVERY_CODES, &codes.join("\n").into()).await?)
+    services.keep_flash(session, RECOVERY_CODES, &codes.join("\n").into()).await
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reef_domain::ids::UserId;
 use subtle::ConstantTimeEq as _;
 use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
 
 use crate::caller::Caller;
 use crate::error::Error;
@@ -28,26 +29,31 @@ impl Services {
     }
 
     /// Carries out what a form asks for, once for its token and content, whichever process is asked, at the same time or
-    /// within a day. `None` when it was done before. `content` may be anything that tells two wishes apart.
+    /// within a day, and to its end: a browser's second click drops the connection of the first. `None` when it was done
+    /// before. `content` may be anything that tells two wishes apart.
     ///
     /// # Errors
     /// Those of `work`, after which the form may be sent again; [`Error::InvalidRequest`] without a token.
-    pub async fn once_per_form<T>(
+    pub async fn once_per_form<T: Send + 'static>(
         &self,
         caller: &Caller,
         token: &str,
         content: &str,
-        work: impl Future<Output = Result<T, Error>> + Send,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<Option<T>, Error> {
-        let content = hex(&fingerprint("form content", content));
-        match self.claim_patiently(caller, &form_key(&content, token)?).await? {
-            Claimed::First(claim) => {
-                let done = self.under_claim(&claim, nothing_kept, work).await;
-                self.settle_request(&claim, done.is_ok().then_some((200, ""))).await?;
-                done.map(Some)
+        let key = form_key(&hex(&fingerprint("form content", content)), token)?;
+        let (services, caller) = (self.clone(), *caller);
+        let whole = async move {
+            match services.claim_patiently(&caller, &key).await? {
+                Claimed::First(claim) => {
+                    let done = services.under_claim(&claim, nothing_kept, work).await;
+                    services.settle_request(&claim, done.is_ok().then_some((200, ""))).await?;
+                    done.map(Some)
+                }
+                Claimed::Before { .. } => Ok(None),
             }
-            Claimed::Before { .. } => Ok(None),
-        }
+        };
+        tokio::spawn(whole.in_current_span()).await.map_err(Error::internal)?
     }
 
     /// Claims a key, waiting while another request with it runs.

@@ -72,8 +72,8 @@ fn page(Shown { keys, new, assistants, signing, token, public_url, now }: Shown)
         <div role="status">{handed_over}</div>
         {list}
         <div class="split">
-            <div>{create::section(&assistants, token)}</div>
-            <div>{signing::section(signing)}</div>
+            <div>{create::section(&assistants, token.clone())}</div>
+            <div>{signing::section(signing, token)}</div>
         </div>
     }
     .into_any()

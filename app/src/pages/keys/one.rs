@@ -8,7 +8,7 @@ use reef_service::api_keys::{ApiKey, KeyRequest, REQUESTS_KEPT};
 use super::actions::KeyActions;
 use super::{badge, curl, reach, scopes};
 use crate::components::code::CodeBlock;
-use crate::components::page::{Head, drawn_or_failure};
+use crate::components::page::{Head, Region, drawn_or_failure};
 use crate::components::small::{When, WhenOr};
 use crate::error::AppError;
 use crate::server::signed_in;
@@ -41,7 +41,7 @@ async fn load(id: &str) -> Result<Shown, AppError> {
 }
 
 fn page(Shown { key, requests, token, public_url, now }: Shown) -> AnyView {
-    let (name, state) = (key.name.clone(), key.state(now));
+    let (name, state, here) = (key.name.clone(), key.state(now), format!("/keys/{}", key.id));
     let facts = facts(&key, now);
     let asked = if requests.is_empty() { empty(&key, &public_url) } else { table(requests) };
     view! {
@@ -55,9 +55,11 @@ fn page(Shown { key, requests, token, public_url, now }: Shown) -> AnyView {
         <section aria-labelledby="requests">
             <div class="page-head">
                 <h2 id="requests">"Last requests"</h2>
-                <a class="button quiet small" href="">"Refresh"</a>
+                <a class="button quiet small" href=here>"Refresh"</a>
             </div>
-            {asked}
+            <div data-look-again="">
+                <Region name="requests">{asked}</Region>
+            </div>
         </section>
     }
     .into_any()
@@ -97,7 +99,7 @@ fn empty(key: &ApiKey, public_url: &str) -> AnyView {
     view! {
         <div class="empty">
             <h3>"Nothing was asked with this key yet"</h3>
-            <p>{format!("Each request shows up here within a second; the newest {REQUESTS_KEPT} are kept.")}</p>
+            <p>{format!("Each request shows up here within seconds; the newest {REQUESTS_KEPT} are kept.")}</p>
         </div>
         <p>"A first one, with your key put in:"</p>
         <CodeBlock label="A first request" code=curl(public_url, "$REEF_API_KEY", key.read)/>

@@ -9,7 +9,7 @@ use crate::functions::keys::RotateCallbackSecret;
 use crate::secret::Secret;
 
 /// It is shown on demand: unlike a key it is needed on both sides.
-pub(super) fn section(secret: Secret) -> AnyView {
+pub(super) fn section(secret: Secret, token: String) -> AnyView {
     let form = Form::of::<RotateCallbackSecret>("rotate-secret", &[]);
     view! {
         <section class="card" aria-labelledby="signing-secret">
@@ -33,6 +33,7 @@ pub(super) fn section(secret: Secret) -> AnyView {
                 <p>"A new secret signs from now on. The present one signs beside it for 24 hours: give your server the new one by then."</p>
                 <PostForm form>
                     <Problem form/>
+                    <input type="hidden" name="token" value=token/>
                     <Submit label="Make a new secret" busy="Rotating…"/>
                 </PostForm>
             </Dialog>

@@ -30,6 +30,8 @@ struct Shown {
     codes: Option<Secret>,
     sessions: Vec<SessionView>,
     ends: DeletionPreview,
+    /// What the forms carry that are carried out once.
+    token: String,
 }
 
 /// The page.
@@ -53,6 +55,7 @@ async fn load() -> Result<Shown, AppError> {
         codes: if is_done() { flash(&services, RECOVERY_CODES).await? } else { None },
         sessions: services.sessions(&caller, &own_session_row().await?).await?,
         ends: services.account_deletion_preview(&caller).await?,
+        token: services.form_token(),
     })
 }
 

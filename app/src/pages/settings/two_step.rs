@@ -19,8 +19,8 @@ const FEW: i64 = 4;
 /// What stands there depends on how far it is.
 pub(super) fn section(shown: &Shown) -> Result<AnyView, AppError> {
     let content = match &shown.pending {
-        _ if shown.totp.on => on(shown.totp),
-        Some(new) => setting_up(new)?,
+        _ if shown.totp.on => on(shown.totp, &shown.token),
+        Some(new) => setting_up(new, &shown.token)?,
         None => off(),
     };
     let view = view! {
@@ -47,9 +47,10 @@ fn off() -> AnyView {
     .into_any()
 }
 
-fn setting_up(new: &NewTotp) -> Result<AnyView, AppError> {
+fn setting_up(new: &NewTotp, token: &str) -> Result<AnyView, AppError> {
     let (confirm, again) =
         (Form::of::<ConfirmTotp>("totp", &["code"]), Form::of::<BeginTotp>("begin-totp", &[]));
+    let token = token.to_owned();
     let qr = Qr::of(new.otpauth_url.expose_secret())?;
     let (secret, link) = (new.secret.expose_secret().to_owned(), new.otpauth_url.expose_secret().to_owned());
     let view = view! {
@@ -64,6 +65,7 @@ fn setting_up(new: &NewTotp) -> Result<AnyView, AppError> {
             <li>
                 <PostForm form=confirm>
                     <Problem form=confirm/>
+                    <input type="hidden" name="token" value=token/>
                     <TextField
                         form=confirm
                         name="code"
@@ -85,7 +87,7 @@ fn setting_up(new: &NewTotp) -> Result<AnyView, AppError> {
     Ok(view.into_any())
 }
 
-fn on(status: TotpStatus) -> AnyView {
+fn on(status: TotpStatus, token: &str) -> AnyView {
     let left = status.recovery_codes_left;
     let words = match left {
         0 => "No recovery code is left: make new ones, or a lost phone locks you out.".to_owned(),
@@ -96,13 +98,13 @@ fn on(status: TotpStatus) -> AnyView {
     view! {
         <p><span class="badge good">"on"</span> " Signing in takes a code of your authenticator app."</p>
         <p class=class>{words}</p>
-        <div class="actions">{more_codes()} {turn_off()}</div>
+        <div class="actions">{more_codes(token)} {turn_off()}</div>
     }
     .into_any()
 }
 
-fn more_codes() -> AnyView {
-    let form = Form::of::<NewRecoveryCodes>("recovery", &["code"]);
+fn more_codes(token: &str) -> AnyView {
+    let (form, token) = (Form::of::<NewRecoveryCodes>("recovery", &["code"]), token.to_owned());
     view! {
         <Dialog
             id="new-codes"
@@ -114,6 +116,7 @@ fn more_codes() -> AnyView {
             <p>"Ten new ones. Those before are worth nothing then."</p>
             <PostForm form>
                 <Problem form/>
+                <input type="hidden" name="token" value=token/>
                 <Code form/>
                 <Submit label="Make new codes" busy="Checking…"/>
             </PostForm>
@@ -129,8 +132,8 @@ fn turn_off() -> AnyView {
             id="totp-off"
             button="Turn off"
             class="danger quiet"
-            label="Turn two-step sign-in off"
-            title="Turn two-step sign-in off?"
+            label="Turn off two-step sign-in"
+            title="Turn off two-step sign-in?"
             open=form.has_failed()
         >
             <p>"The password alone signs in then. The secret and all recovery codes are destroyed."</p>

@@ -1,11 +1,13 @@
 //! Forms that are carried out once, and texts in addresses.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use reef_domain::ids::UserId;
 use reef_service::Error;
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
+use tokio::sync::Notify;
 use tokio::task::yield_now;
 use uuid::Uuid;
 
@@ -14,10 +16,13 @@ on_both_databases! {
         let t = TestServices::new(db);
         let (me, other) = (t.user().await, t.user().await);
         let token = t.services.form_token();
-        let times = AtomicU32::new(0);
-        let work = async || {
-            yield_now().await;
-            Ok(times.fetch_add(1, Ordering::SeqCst))
+        let times = Arc::new(AtomicU32::new(0));
+        let work = || {
+            let times = Arc::clone(&times);
+            async move {
+                yield_now().await;
+                Ok(times.fetch_add(1, Ordering::SeqCst))
+            }
         };
         let send = |content| t.services.once_per_form(&me, &token, content, work());
         let (first, second) = tokio::join!(send("a key"), send("a key"));
@@ -31,6 +36,28 @@ on_both_databases! {
             let refused = t.services.once_per_form(&me, bad, "a key", work()).await;
             assert!(matches!(refused, Err(Error::InvalidRequest(_))), "{bad:?}");
         }
+        t.finish().await;
+    }
+
+    async fn a_form_whose_sender_has_gone_is_carried_out_all_the_same(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let token = t.services.form_token();
+        let (begun, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let work = {
+            let (begun, goes_on) = (Arc::clone(&begun), Arc::clone(&goes_on));
+            async move {
+                begun.notify_one();
+                goes_on.notified().await;
+                Ok(1)
+            }
+        };
+        tokio::select! {
+            _ = t.services.once_per_form(&me, &token, "a key", work) => panic!("nobody has let it go on"),
+            () = begun.notified() => {}
+        }
+        goes_on.notify_one();
+        assert_eq!(t.services.once_per_form(&me, &token, "a key", async { Ok(2) }).await.unwrap(), None);
         t.finish().await;
     }
 
