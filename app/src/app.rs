@@ -6,7 +6,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::components::frame::{SiteFooter, SiteHeader};
-use crate::pages::assistant::AssistantPage;
+use crate::pages::assistant::{AssistantPage, HistoryPage};
 use crate::pages::assistants::AssistantsPage;
 use crate::pages::billing::BillingPage;
 use crate::pages::docs::DocsPage;
@@ -52,6 +52,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/assistants") view=AssistantsPage ssr=SsrMode::Async/>
                     <Route path=path!("/assistants/new") view=NewAssistantPage ssr=SsrMode::Async/>
                     <Route path=path!("/assistants/:id") view=AssistantPage ssr=SsrMode::Async/>
+                    <Route path=path!("/assistants/:id/history") view=HistoryPage ssr=SsrMode::Async/>
                     <Route path=path!("/receipts") view=ReceiptsPage ssr=SsrMode::Async/>
                     <Route path=path!("/receipts/:id") view=ReceiptPage ssr=SsrMode::Async/>
                     <Route path=path!("/billing") view=BillingPage ssr=SsrMode::Async/>

@@ -21,12 +21,15 @@ pub struct AppError {
     pub issues: Vec<Issue>,
     /// What was typed into the fields that are not secret: name and value.
     pub values: Vec<(String, String)>,
+    /// Whether the session has ended; a wrong password is something else.
+    #[serde(default)]
+    pub is_signed_out: bool,
 }
 
 impl AppError {
     /// An error without fields.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), issues: Vec::new(), values: Vec::new() }
+        Self { code, message: message.into(), issues: Vec::new(), values: Vec::new(), is_signed_out: false }
     }
 }
 
@@ -89,7 +92,8 @@ impl From<reef_service::Error> for AppError {
             }
         };
         let issues = if is_about_no_field(error.issues()) { Vec::new() } else { error.issues().to_vec() };
-        Self { code: error.code(), message, issues, values: Vec::new() }
+        let is_signed_out = matches!(error, Error::Unauthorized);
+        Self { code: error.code(), message, issues, values: Vec::new(), is_signed_out }
     }
 }
 

@@ -78,6 +78,18 @@ test("invoices and the card are at Polar, once there was a payment", async ({ ho
   await expect(page.getByText("sandbox-byok").first()).toBeVisible();
 });
 
+test("a page that could not learn how the payment stands finds it out by itself", async ({ home, page, request }) => {
+  await home.order("Managed");
+  await home.open("/assistants");
+  await page.getByRole("link", { name: "Untitled assistant" }).click();
+  const broken = { method: "GET", path: "/sandbox/polar/v1/checkouts/*", status: 500, times: 1000 };
+  await request.put("/sandbox/faults", { data: [broken] });
+  await page.reload();
+  await expect(page.getByText("does not say just now how the payment stands")).toBeVisible();
+  await request.put("/sandbox/faults", { data: [] });
+  await home.appears(page.getByText("It is not paid: the checkout is open"));
+});
+
 test("an unpaid slot can be deleted", async ({ home, page }) => {
   await home.order("Your own model key");
   await home.open("/assistants");

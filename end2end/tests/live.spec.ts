@@ -1,3 +1,4 @@
+import type { Page } from "@playwright/test";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
@@ -36,15 +37,27 @@ test("what is being typed stays when news arrive, and a changed status is shown 
   reef,
   request,
 }) => {
-  const path = await home.activeAssistant("Dora", botToken());
+  const path = await home.activeAssistant("Dora", botToken(), "https://callbacks.sandbox.test/dora");
   await home.unfold("Edit");
   await page.getByLabel("Name").fill("Dora the second");
   const key = await reef.createKey(user.email);
-  await request.post(`/api/v1${path}/callbacks/test`, { headers: { "X-API-Key": key } });
-  await page.waitForTimeout(500);
+  const test = await request.post(`/api/v1${path}/callbacks/test`, { headers: { "X-API-Key": key } });
+  expect(test.ok()).toBe(true);
+  const told = page.getByRole("region", { name: "Callbacks" }).getByRole("listitem").filter({ hasText: "assistant.test" });
+  await expect(told.first()).toContainText("delivered");
   await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
+  // The form is another one now, and has what was typed all the same.
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   await home.becomes("stopped");
+  await expect(page.getByRole("button", { name: "Only save" })).toBeVisible();
+  await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
+  // What was changed elsewhere meanwhile, and not here, stays.
+  const model = { modelId: "claude-opus-5" };
+  expect((await request.patch(`/api/v1${path}`, { headers: { "X-API-Key": key }, data: model })).ok()).toBe(true);
+  await page.getByRole("button", { name: "Only save" }).click();
+  await expect(page.getByText("Saved. Redeploy to put it to work.")).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Dora the second");
+  await expect(page.getByText("claude-opus-5 (")).toBeVisible();
 });
 
 test("the keyboard stays where it is when news arrive", async ({ home, page, user, reef, request }) => {
@@ -77,6 +90,41 @@ test("what was just done is said for a moment, and not again", async ({ home, pa
   await expect(page).toHaveURL(new RegExp(`${path}#callbacks$`));
   await page.reload();
   await expect(page.getByText("A test callback is on its way.")).toHaveCount(0);
+});
+
+test("a tab that nobody sees listens to nothing, and is right as soon as it is seen", async ({ home, page, user, reef, request }) => {
+  const path = await home.activeAssistant("Kim", botToken());
+  const key = await reef.createKey(user.email);
+  await see(page, false);
+  await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
+  await page.waitForTimeout(1000);
+  await expect(page.getByRole("region", { name: "Status" })).toContainText("active");
+  await see(page, true);
+  await expect(page.getByRole("region", { name: "Status" })).toContainText("stopped", { timeout: 1000 });
+  await expect(page.getByText("Connection lost, reconnecting…")).toHaveCount(0);
+});
+
+/** What a browser tells a page when another tab is chosen, or this one again. */
+async function see(page: Page, seen: boolean): Promise<void> {
+  await page.evaluate((seen) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => !seen });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, seen);
+}
+
+test.describe("a page that does not come when there is news", () => {
+  test.use({ expectedComplaints: ["503 (Service Unavailable)", "answer: 503"] });
+
+  test("is asked for until it does", async ({ home, page, user, reef, request }) => {
+    const path = await home.activeAssistant("Lou", botToken());
+    const key = await reef.createKey(user.email);
+    await page.route(`**${path}`, (route) => route.fulfill({ status: 503 }));
+    const asked = page.waitForResponse((response) => response.status() === 503);
+    await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
+    await asked;
+    await page.unrouteAll();
+    await home.becomes("stopped");
+  });
 });
 
 test.describe("a stream that is refused", () => {

@@ -1,3 +1,4 @@
+import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
 test.describe("what is not one's own", () => {
@@ -43,6 +44,18 @@ test.describe("a session that has ended", () => {
     await page.getByLabel("Managed", { exact: true }).check();
     await page.getByRole("button", { name: "Continue to checkout" }).click();
     await expect(page.getByRole("main").getByText("Sign in", { exact: true }).first()).toBeVisible();
+  });
+
+  test("is told from a wrong password, and what was typed stays", async ({ home, page, javaScriptEnabled }) => {
+    test.skip(!javaScriptEnabled, "a plain form leads to the page for signing in");
+    await home.order("Your own model key");
+    const path = await home.pay();
+    await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token: botToken() });
+    await page.context().clearCookies();
+    await page.getByRole("button", { name: "Activate" }).click();
+    const way = page.getByRole("alert").getByRole("link", { name: "Sign in" });
+    await expect(way).toHaveAttribute("href", `/signin?next=${encodeURIComponent(path)}`);
+    await expect(page.getByLabel("Name")).toHaveValue("Ann");
   });
 });
 

@@ -5,16 +5,25 @@ import { expect, test } from "../support/signed-in.ts";
 import { totp } from "../support/totp.ts";
 
 /** Pages for everybody, then those of somebody with an assistant in each state that a page looks different in. */
-const OPEN = ["/", "/signin", "/signup", "/forgot", "/reset?token=0", "/confirm?token=0", "/goodbye", "/docs", "/docs/quick-start", "/docs/errors", "/styleguide"];
+const ENTRY = ["/", "/signin", "/signup", "/forgot", "/reset?token=0", "/confirm?token=0", "/confirm-change?token=0", "/goodbye"];
+const OPEN = [...ENTRY, "/docs", "/docs/quick-start", "/docs/errors", "/docs/activate-assistant", "/styleguide"];
 const OWN = ["/assistants", "/assistants/new", "/billing", "/receipts", "/keys", "/settings"];
 const SIZES = [
   { width: 1440, height: 900 },
   { width: 390, height: 844 },
 ];
 
-/** Everything that can be looked for in a page as it stands. */
+/** The sandbox's own: what a buyer sees on the way, and what stands behind the scenes. */
+const SANDBOX = ["/sandbox/", "/sandbox/mail/", "/sandbox/telegram/"];
+
+/** Opens a page and looks at it. */
 async function judge(page: Page, path: string, script: boolean): Promise<void> {
   await page.goto(path);
+  await inspect(page, path, script);
+}
+
+/** Everything that can be looked for in a page as it stands. */
+async function inspect(page: Page, path: string, script: boolean): Promise<void> {
   const { light, dark } = { light: "light", dark: "dark" } as const;
   for (const size of SIZES) {
     await page.setViewportSize(size);
@@ -35,7 +44,15 @@ async function judge(page: Page, path: string, script: boolean): Promise<void> {
   }
 }
 
-for (const path of OPEN) {
+test.describe("a page that does not exist", () => {
+  test.use({ expectedComplaints: ["404 (Not Found)"] });
+
+  test("is in order", async ({ page, javaScriptEnabled }) => {
+    await judge(page, "/no/such/page", javaScriptEnabled ?? true);
+  });
+});
+
+for (const path of [...OPEN, ...SANDBOX]) {
   test(`${path} is in order, wide and narrow, light and dark`, async ({ page, javaScriptEnabled }) => {
     test.slow();
     await judge(page, path, javaScriptEnabled ?? true);
@@ -83,6 +100,7 @@ test("an assistant's page is in order in every state", async ({ home, page, java
   test.setTimeout(240_000);
   const script = javaScriptEnabled ?? true;
   await home.order("Your own model key");
+  await inspect(page, "the checkout", script);
   await home.open("/assistants");
   await page.getByRole("link", { name: "Untitled assistant" }).click();
   await judge(page, new URL(page.url()).pathname, script);
@@ -94,10 +112,17 @@ test("an assistant's page is in order in every state", async ({ home, page, java
   await judge(page, await home.activeAssistant("Dora", botToken("stuck"), "", "deploying"), script);
   const active = await home.activeAssistant("Coral", botToken(), "https://callbacks.sandbox.test/pages");
   await judge(page, active, script);
-  for (const list of ["/assistants", "/billing"]) await judge(page, list, script);
+  for (const other of [`${active}/history`, "/assistants", "/billing"]) await judge(page, other, script);
+
+  await home.open("/billing");
+  await page.getByRole("button", { name: "Invoices and payment method" }).click();
+  await expect(page).toHaveURL(/\/sandbox\/polar\//);
+  await inspect(page, "the portal", script);
 
   await home.open(active);
-  await (await home.ask("Stop")).getByRole("button", { name: "Stop it now" }).click();
+  const stopping = await home.ask("Stop");
+  await inspect(page, "the question before stopping", script);
+  await stopping.getByRole("button", { name: "Stop it now" }).click();
   await home.becomes("stopped");
   await judge(page, active, script);
   await (await home.ask("Delete")).getByRole("button", { name: "Delete it for good" }).click();

@@ -64,6 +64,8 @@ pub struct App {
     pub workers: Embedded,
     /// Where this process is reached.
     pub reached: Reached,
+    /// Where Polar's API is: a sandbox has its checkout and portal there, too.
+    pub polar_url: String,
     /// Whether the bots live in the sandbox of this process.
     pub sandbox_bots: bool,
 }
@@ -142,7 +144,7 @@ pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<Ap
     let ports = Ports {
         clock,
         entropy,
-        payments: Arc::new(Polar::new(http.clone(), polar_url, token.unwrap_or_default())),
+        payments: Arc::new(Polar::new(http.clone(), polar_url.clone(), token.unwrap_or_default())),
         workers: Arc::new(workers.clone()),
         telegram: Arc::new(TelegramApi::new(http.clone(), telegram_url)),
         models: Arc::new(Providers::new(http.clone(), providers)),
@@ -151,7 +153,7 @@ pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<Ap
         mailer: mailer(config, &reached)?,
     };
     let services = Services::new(store, service_config(config, &reached), vault, ports);
-    Ok(App { services, workers, reached, sandbox_bots })
+    Ok(App { services, workers, reached, polar_url, sandbox_bots })
 }
 
 /// The operator's mail server, or else the sandbox's; `None` where there is neither.

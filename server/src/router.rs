@@ -74,13 +74,14 @@ fn pages(app: &App, site: &Site, is_sandbox: bool, stop: CancellationToken, refe
     let services = app.services.clone();
     let about = SiteInfo { sandbox: is_sandbox, sandbox_bots: app.sandbox_bots };
     let assets = site.assets();
+    let plain = plain_origins(&[&app.reached.public_url, &app.polar_url]);
     let context = {
         let (services, reference) = (services.clone(), Arc::clone(reference));
         move || {
             provide_context(services.clone());
             provide_context(Arc::clone(&reference));
             provide_context(about);
-            set_policy();
+            set_policy(&plain);
         }
     };
     let document = move || shell(assets.clone());
@@ -107,11 +108,19 @@ fn pages(app: &App, site: &Site, is_sandbox: bool, stop: CancellationToken, refe
         .layer(CatchPanicLayer::custom(panic::on_site))
 }
 
+/// The origins of those of our own URLs that are not https: a laptop's.
+fn plain_origins(urls: &[&str]) -> Vec<String> {
+    let mut origins: Vec<String> = urls.iter().map(|url| csrf::origin_of(url)).collect();
+    origins.retain(|origin| origin.starts_with("http://"));
+    origins.dedup();
+    origins
+}
+
 /// The page's content security policy carries this answer's nonce, so it is set while it is drawn.
-fn set_policy() {
+fn set_policy(plain: &[String]) {
     let nonce = leptos::nonce::use_nonce();
     if let (Some(nonce), Some(options)) = (nonce, use_context::<ResponseOptions>())
-        && let Ok(policy) = HeaderValue::from_str(&security::page_policy(&nonce))
+        && let Ok(policy) = HeaderValue::from_str(&security::page_policy(&nonce, plain))
     {
         options.insert_header(axum::http::header::CONTENT_SECURITY_POLICY, policy);
     }

@@ -1,7 +1,11 @@
 //! Short words for what every behaviour asks of the document.
 
+use std::time::Duration;
+
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::js_sys::Promise;
 use web_sys::{Document, Element, Event, NodeList, Window};
 
 /// The window. There always is one: this code runs in pages only.
@@ -12,6 +16,11 @@ pub fn window() -> Window {
 /// The document.
 pub fn document() -> Document {
     window().document().expect("a page has a document")
+}
+
+/// Whether the page is in a tab that somebody sees.
+pub fn is_seen() -> bool {
+    !document().hidden()
 }
 
 /// Listens to an event of the whole document for the life of the page. `capture` hears what does not bubble too.
@@ -51,4 +60,16 @@ pub fn tell_drawn(root: &Element) {
     {
         leptos::logging::error!("nobody could be told of a new region");
     }
+}
+
+/// Waits.
+pub async fn pause(time: Duration) {
+    let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+    let over = Promise::new(&mut |resolve, _| {
+        if window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, millis).is_err() {
+            leptos::logging::error!("the browser has no time");
+        }
+    });
+    // It is never rejected.
+    let _ = JsFuture::from(over).await;
 }

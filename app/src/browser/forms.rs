@@ -1,7 +1,6 @@
 //! Sends forms in the background, so that an error loses nothing that was typed: one handler for every `form[data-form]`.
 
 use leptos::task::spawn_local;
-use reef_domain::ErrorCode;
 use serde::Deserialize;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -10,6 +9,7 @@ use web_sys::{
 };
 use web_sys::{UrlSearchParams, console, js_sys::encode_uri_component};
 
+use super::refresh::catch_up;
 use super::{dom, findings};
 use crate::findings::Finding;
 
@@ -20,8 +20,9 @@ const UNREACHABLE: &str = "Reef cannot be reached. Check the connection and try 
 /// What a server function says when it refuses; the server's `AppError`.
 #[derive(Deserialize)]
 pub(super) struct Refusal {
+    /// The session has ended.
     #[serde(default)]
-    code: Option<ErrorCode>,
+    is_signed_out: bool,
     message: String,
     #[serde(default)]
     issues: Vec<reef_domain::Issue>,
@@ -29,7 +30,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn saying(message: impl Into<String>) -> Self {
-        Self { code: None, message: message.into(), issues: Vec::new() }
+        Self { is_signed_out: false, message: message.into(), issues: Vec::new() }
     }
 }
 
@@ -84,6 +85,7 @@ fn submit(form: HtmlFormElement, event: &Event) {
             set_busy(&form, button.as_ref(), false);
             show(&form, refusal);
         }
+        catch_up(&form).await;
     });
 }
 
@@ -211,8 +213,7 @@ fn show(form: &HtmlFormElement, refusal: Refusal) {
         for line in above {
             add(&problem, "p", &line);
         }
-        let asks_for_password = dom::first(form, "[type=password]").is_some();
-        if refusal.code == Some(ErrorCode::Unauthorized) && !asks_for_password {
+        if refusal.is_signed_out {
             lead_to_sign_in(&problem);
         }
         if first_wrong.is_none() {

@@ -1,7 +1,10 @@
 //! Snapshots that the server pushes: server-sent events. The browser reconnects by itself and says what it has seen
 //! last; the server's first word is the whole state if that has changed since.
+//!
+//! A tab that nobody sees listens to nothing: without HTTP/2 a browser holds six connections to a host, and seven open
+//! tabs would leave none for a click. Seen again, it is up to date before one has found one's place.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,8 +12,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Event, EventSource};
+use web_sys::{Event, EventSource, MessageEvent};
 
+use super::dom;
 use super::refresh::{refresh, refresh_or_leave};
 
 /// How long to wait before a stream that was refused is asked for again: this, then twice as long each time, up to the
@@ -19,34 +23,67 @@ const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_
 
 /// What a page listens to.
 struct Follower {
+    /// Where the stream is, with what the page showed at first.
     path: String,
+    /// The stamp of the snapshot that came last.
+    seen: RefCell<Option<String>>,
+    source: RefCell<Option<EventSource>>,
+    /// What the page shows is gone: there is nothing more to follow.
+    is_over: Cell<bool>,
     /// True while nothing can arrive.
     lost: RwSignal<bool>,
     /// How long to wait when the next try is refused, too.
     pause: Cell<Duration>,
 }
 
-/// Opens the stream for the life of the page, and has its regions drawn anew with each snapshot. The signal is true while
-/// nothing can arrive.
+/// Opens the stream for the life of the page, while it is seen, and has its regions drawn anew with each snapshot. The
+/// signal is true while nothing can arrive.
 pub fn follow(path: &str, lost: RwSignal<bool>) {
-    Rc::new(Follower { path: path.to_owned(), lost, pause: Cell::new(ASK_AGAIN.0) }).open();
+    let follower = Rc::new(Follower {
+        path: path.to_owned(),
+        seen: RefCell::default(),
+        source: RefCell::default(),
+        is_over: Cell::new(false),
+        lost,
+        pause: Cell::new(ASK_AGAIN.0),
+    });
+    Rc::clone(&follower).open();
+    dom::listen("visibilitychange", false, move |_| {
+        if dom::is_seen() {
+            Rc::clone(&follower).open();
+        } else {
+            follower.close();
+        }
+    });
 }
 
 impl Follower {
+    /// Listens, unless it does or need not.
     fn open(self: Rc<Self>) {
-        let Ok(source) = EventSource::new(&self.path) else {
+        let is_open =
+            self.source.borrow().as_ref().is_some_and(|source| source.ready_state() != EventSource::CLOSED);
+        if is_open || self.is_over.get() || !dom::is_seen() {
+            return;
+        }
+        let Ok(source) = EventSource::new(&self.address()) else {
             self.lost.set(true);
             return;
         };
+        self.source.replace(Some(source.clone()));
         let follower = Rc::clone(&self);
         on(&source, "open", move |_| {
             follower.lost.set(false);
             follower.pause.set(ASK_AGAIN.0);
         });
-        on(&source, "message", |_| spawn_local(refresh()));
-        let closing = source.clone();
+        let follower = Rc::clone(&self);
+        on(&source, "message", move |event| {
+            follower.seen.replace(event.dyn_ref::<MessageEvent>().map(MessageEvent::last_event_id));
+            spawn_local(refresh());
+        });
+        let follower = Rc::clone(&self);
         on(&source, "gone", move |_| {
-            closing.close();
+            follower.is_over.set(true);
+            follower.close();
             spawn_local(refresh_or_leave());
         });
         let failed = source.clone();
@@ -56,6 +93,21 @@ impl Follower {
                 self.ask_again();
             }
         });
+    }
+
+    fn close(&self) {
+        if let Some(source) = self.source.take() {
+            source.close();
+        }
+    }
+
+    /// The stream from what was seen last on.
+    fn address(&self) -> String {
+        let seen = self.seen.borrow();
+        match (&*seen, self.path.split_once('?')) {
+            (Some(stamp), Some((path, _))) => format!("{path}?seen={stamp}"),
+            _ => self.path.clone(),
+        }
     }
 
     /// Browsers give up a stream that was answered with anything but 200, a proxy's 502 during a restart too. The page

@@ -12,6 +12,7 @@ pub mod live;
 mod notices;
 pub mod refresh;
 mod try_it;
+mod typed;
 
 /// Starts listening; called once, when the WebAssembly is there.
 pub fn start() {
@@ -21,5 +22,6 @@ pub fn start() {
     filter::start();
     findings::start();
     notices::start();
+    refresh::start();
     try_it::start();
 }

@@ -1,24 +1,48 @@
 //! Draws parts of the page anew: the server draws the page again, and its regions (`data-region`) take the new content.
 //!
-//! A region whose form is being filled in stays as it is, unless what the form is for has changed (`data-key`).
+//! A region whose form is being filled in stays as it is, unless what the form is for has changed (`data-key`); then what
+//! was typed is taken over. A region whose form is under way always stays.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::time::Duration;
 
+use leptos::prelude::set_interval;
+use leptos::task::spawn_local;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    Document, DomParser, Element, HtmlInputElement, HtmlSelectElement, RequestInit, Response, SupportedType,
-};
+use web_sys::{Document, DomParser, Element, RequestInit, Response, SupportedType};
 
 use super::focus::Focus;
+use super::typed::{self, Typed};
 use super::{dom, notices};
+
+/// How long to wait before a page that did not come is asked for again: this, then twice as long each time, up to the
+/// last.
+const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// How often a page is looked at that shows something no news come of.
+const LOOK_AGAIN: Duration = Duration::from_secs(6);
+/// Marks a region with news that waits until its form is no longer under way.
+const LATE: &str = "data-late";
 
 thread_local! {
     /// How many times the page was looked at.
     static LOOKS: Cell<u32> = const { Cell::new(0) };
     /// What the server drew last into each region: people open and close parts of it, which is no news.
     static DRAWN: RefCell<HashMap<String, String>> = RefCell::default();
+}
+
+pub(super) fn start() {
+    set_interval(look_again, LOOK_AGAIN);
+}
+
+/// Of some things nobody sends news: a payment that failed, for example.
+fn look_again() {
+    let root = dom::document().document_element();
+    if dom::is_seen() && root.is_some_and(|root| dom::first(&root, "[data-look-again]").is_some()) {
+        spawn_local(refresh());
+    }
 }
 
 /// Looks at this page again.
@@ -28,20 +52,26 @@ pub async fn refresh() {
 }
 
 /// Takes the regions of the page at another address into this one, unless a later look has begun meanwhile: answers may
-/// overtake each other.
+/// overtake each other. News are told once: a page that does not come is asked for until it does.
 pub async fn refresh_to(address: &str) {
     let look = LOOKS.get().wrapping_add(1);
     LOOKS.set(look);
-    let loaded = load(address).await;
-    if LOOKS.get() != look {
-        return;
-    }
-    match loaded {
-        Ok(Some(new)) => take(&new),
-        // It leads elsewhere now, to sign in for example: so does the browser.
-        Ok(None) => reload(),
-        // Without a connection the stream will say so; what is shown stays.
-        Err(_) => {}
+    let mut wait = ASK_AGAIN.0;
+    loop {
+        let loaded = load(address).await;
+        if LOOKS.get() != look {
+            return;
+        }
+        match loaded {
+            Ok(Some(new)) => return take(&new),
+            // It leads elsewhere now, to sign in for example: so does the browser.
+            Ok(None) => return reload(),
+            Err(_) => dom::pause(wait).await,
+        }
+        if LOOKS.get() != look {
+            return;
+        }
+        wait = (wait * 2).min(ASK_AGAIN.1);
     }
 }
 
@@ -49,6 +79,14 @@ pub async fn refresh_to(address: &str) {
 /// itself.
 pub async fn refresh_or_leave() {
     if !is_leaving() {
+        refresh().await;
+    }
+}
+
+/// A form is no longer under way: what was not drawn around it meanwhile is drawn now.
+pub async fn catch_up(form: &Element) {
+    let late = form.closest("[data-late]").ok().flatten();
+    if late.is_some_and(|region| region.remove_attribute(LATE).is_ok()) {
         refresh().await;
     }
 }
@@ -108,11 +146,17 @@ fn renew(name: &str, region: &Element, content: &Element) {
     if is_no_news || (is_same_thing && is_in_use(region)) {
         return;
     }
+    if dom::first(region, "form[aria-busy]").is_some() {
+        if region.set_attribute(LATE, "").is_err() {
+            leptos::logging::error!("a region cannot be marked");
+        }
+        return;
+    }
     // What was just done has come to something else.
     if name == "state" {
         notices::take_away();
     }
-    let focus = Focus::in_region(region);
+    let (focus, typed) = (Focus::in_region(region), Typed::in_region(region));
     let open: Vec<String> = dom::all(region, "details[open][id]").iter().map(Element::id).collect();
     region.set_inner_html(&new);
     DRAWN.with_borrow_mut(|drawn| drawn.insert(name.to_owned(), new));
@@ -126,34 +170,15 @@ fn renew(name: &str, region: &Element, content: &Element) {
             leptos::logging::error!("a part cannot be opened");
         }
     }
+    typed.restore(region);
     if let Some(focus) = focus {
         focus.restore(region);
     }
     dom::tell_drawn(region);
 }
 
-/// Whether somebody works in it: a dialog is open, a form is under way, or a field is not as the server drew it.
+/// Whether somebody works in it: a dialog is open, or a field is not as the server drew it.
 fn is_in_use(region: &Element) -> bool {
-    let busy =
-        dom::first(region, ":popover-open, form[aria-busy], input:focus, textarea:focus, select:focus")
-            .is_some();
-    busy || dom::all(region, "input, textarea, select").iter().any(is_changed)
-}
-
-fn is_changed(field: &Element) -> bool {
-    if let Some(input) = field.dyn_ref::<HtmlInputElement>() {
-        return match input.type_().as_str() {
-            "hidden" | "submit" => false,
-            "checkbox" | "radio" => input.checked() != input.default_checked(),
-            _ => input.value() != input.default_value(),
-        };
-    }
-    if let Some(text) = field.dyn_ref::<web_sys::HtmlTextAreaElement>() {
-        return text.default_value() != Ok(text.value());
-    }
-    // A select is as it was drawn while its drawn option, or else its first, is the chosen one.
-    let Some(select) = field.dyn_ref::<HtmlSelectElement>() else { return false };
-    let drawn = dom::first(field, "option[selected]").or_else(|| dom::first(field, "option"));
-    let drawn = drawn.map(|option| option.get_attribute("value").unwrap_or_default());
-    drawn.is_some_and(|value| value != select.value())
+    let is_open = dom::first(region, ":popover-open, input:focus, textarea:focus, select:focus").is_some();
+    is_open || typed::is_anything(region)
 }

@@ -1,4 +1,5 @@
-//! A question before something is done. It opens in the top layer without a script; Escape and a click beside it close it.
+//! A question before something is done. It opens in the top layer without a script and takes the focus, so that it is read
+//! out and the next key goes on in it; Escape and a click beside it close it.
 
 use leptos::prelude::*;
 
@@ -38,7 +39,8 @@ pub fn Dialog(
             aria-labelledby=labelled
             popover="auto"
         >
-            <h2 id=title_id>{title}</h2>
+            // A refused form's own words take the focus.
+            <h2 id=title_id tabindex="-1" autofocus=!open>{title}</h2>
             {children()}
             <button type="button" class="quiet close" popovertarget=id popovertargetaction="hide">"Not now"</button>
         </div>

@@ -5,8 +5,9 @@
 //! very same places, so that nothing that was typed is lost.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
-use reef_domain::{ErrorCode, Issue};
+use leptos_router::hooks::{use_location, use_query_map};
+use leptos_router::location::Url;
+use reef_domain::Issue;
 use server_fn::ServerFn;
 use server_fn::error::ServerFnUrlError;
 
@@ -44,6 +45,11 @@ impl Form {
             self.error.set_value(None);
         }
         self
+    }
+
+    /// The same with where another one leads: for a form with two buttons, of which the second was refused.
+    pub fn leading_to(self, other: Self) -> Self {
+        Self { path: other.path, ..self }
     }
 
     /// The id of one of its elements.
@@ -90,14 +96,15 @@ pub fn PostForm(
 /// Says above a form why it was not accepted. Always there, so that it is read out when it fills.
 #[component]
 pub fn Problem(form: Form) -> impl IntoView {
+    let here = use_location().pathname.get_untracked();
     let shown = form.error.get_value().map(|error| {
         let elsewhere = |issue: &Issue| !form.fields.contains(&&*issue.path);
         let others: Vec<Issue> = error.issues.into_iter().filter(elsewhere).collect();
-        let signed_out = error.code == ErrorCode::Unauthorized && !form.fields.contains(&"password");
+        let to_sign_in = error.is_signed_out.then(|| format!("/signin?next={}", Url::escape(&here)));
         view! {
             <p>{error.message}</p>
             {others.into_iter().map(|issue| view! { <p>{issue.message}</p> }).collect_view()}
-            {signed_out.then(|| view! { <p><a href="/signin">"Sign in"</a></p> })}
+            {to_sign_in.map(|to| view! { <p><a href=to>"Sign in"</a></p> })}
         }
     });
     // Without scripts the page comes back at its top: this brings the reader here, and says it.

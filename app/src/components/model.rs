@@ -27,11 +27,8 @@ pub fn ModelField(
     let issue_id = format!("{id}-issue");
     let is_wrong = form.issue(PATHS).is_some();
     let mode = record.api_mode;
-    let current = record.model_id.map(|model| match (mode, record.model_provider) {
-        (ApiMode::Byok, Some(provider)) => value_of(mode, provider, &model),
-        _ => model,
-    });
-    let chosen = form.kept("model").filter(|kept| !kept.is_empty()).or(current).unwrap_or_default();
+    let kept = form.kept("model").filter(|kept| !kept.is_empty());
+    let chosen = kept.unwrap_or_else(|| current(&record));
     let groups = groups(&catalog, mode, &chosen);
     // What the catalog does not have any more can still be kept.
     let known = groups.iter().any(|(_, models)| models.iter().any(|(value, _)| *value == chosen));
@@ -62,6 +59,15 @@ pub fn ModelField(
             </select>
             <FieldIssue form id=issue_id path=PATHS/>
         </div>
+    }
+}
+
+/// What the field says of a record; empty when no model is chosen.
+pub fn current(record: &AssistantRecord) -> String {
+    match (record.model_provider, &record.model_id) {
+        (Some(provider), Some(model)) => value_of(record.api_mode, provider, model),
+        (None, Some(model)) => model.clone(),
+        (_, None) => String::new(),
     }
 }
 

@@ -34,6 +34,25 @@ pub fn StatusBadge(status: Status) -> impl IntoView {
     view! { <span class=format!("badge {status}")>{text::status(status)}</span> }
 }
 
+/// A way to see what has happened since. Pages with scripts look by themselves; the words of what was done are not
+/// repeated.
+#[component]
+pub fn Refresh(
+    /// The page's path, without a query.
+    to: String,
+) -> impl IntoView {
+    view! { <p class="without-script"><a href=to>"Refresh"</a></p> }
+}
+
+/// The same for a page that no news come to: with scripts it is looked at every few seconds.
+#[component]
+pub fn LookAgain(
+    /// The page's path, without a query.
+    to: String,
+) -> impl IntoView {
+    view! { <div data-look-again=""><Refresh to/></div> }
+}
+
 /// Says below a list where it was cut, and where there is more.
 #[component]
 pub fn Newest(
@@ -41,11 +60,11 @@ pub fn Newest(
     shown: usize,
     /// How many there are at most.
     most: i64,
-    /// The page of the API reference about the whole list.
-    api: &'static str,
+    /// The page that lists more of them.
+    more: String,
 ) -> impl IntoView {
     let is_cut = i64::try_from(shown).is_ok_and(|shown| shown >= most);
     is_cut.then(|| {
-        view! { <p class="hint">{format!("The newest {most}. ")} <a href=api>"The API tells more of them"</a></p> }
+        view! { <p class="hint">{format!("The newest {most}. ")} <a href=more>"Show older ones"</a></p> }
     })
 }

@@ -5,6 +5,7 @@ use reef_domain::input;
 use reef_domain::input::CallbackChange;
 
 use super::body::{callback_change, callback_stays, change_of, changes};
+use super::drawn::{self, Drawn};
 use crate::error::AppError;
 use crate::secret::Secret;
 use crate::server::{answer, go, signed_in};
@@ -18,12 +19,14 @@ pub async fn update(
     #[server(default)] telegram_bot_token: Secret,
     #[server(default)] model_api_key: Secret,
     #[server(default)] callback_url: String,
+    drawn: String,
 ) -> Result<(), AppError> {
-    answer(&[("name", &name), ("model", &model), ("callback_url", &callback_url)], async {
+    let kept = [("name", &*name), ("model", &model), ("callback_url", &callback_url), (drawn::FIELD, &drawn)];
+    answer(&kept, async {
         let (services, caller) = signed_in().await?;
-        let now = services.assistant(&caller, &id).await?;
-        callback_stays(&now, &callback_url)?;
-        let body = changes(&now, &name, &model, (&telegram_bot_token, &model_api_key));
+        let (now, drawn) = (services.assistant(&caller, &id).await?, Drawn::from_json(&drawn)?);
+        callback_stays(&drawn, &callback_url)?;
+        let body = changes(&now, &drawn, &name, &model, (&telegram_bot_token, &model_api_key));
         services.update(&caller, &id, input::update(body)).await?;
         go(&format!("/assistants/{id}?done=saved"))
     })
@@ -39,12 +42,14 @@ pub async fn change(
     #[server(default)] telegram_bot_token: Secret,
     #[server(default)] model_api_key: Secret,
     #[server(default)] callback_url: String,
+    drawn: String,
 ) -> Result<(), AppError> {
-    answer(&[("name", &name), ("model", &model), ("callback_url", &callback_url)], async {
+    let kept = [("name", &*name), ("model", &model), ("callback_url", &callback_url), (drawn::FIELD, &drawn)];
+    answer(&kept, async {
         let (services, caller) = signed_in().await?;
-        let now = services.assistant(&caller, &id).await?;
-        let body = changes(&now, &name, &model, (&telegram_bot_token, &model_api_key));
-        services.change(&caller, &id, change_of(body, callback_change(&now, &callback_url))).await?;
+        let (now, drawn) = (services.assistant(&caller, &id).await?, Drawn::from_json(&drawn)?);
+        let body = changes(&now, &drawn, &name, &model, (&telegram_bot_token, &model_api_key));
+        services.change(&caller, &id, change_of(body, callback_change(&drawn, &callback_url))).await?;
         go(&format!("/assistants/{id}?done=changed"))
     })
     .await

@@ -7,6 +7,7 @@ use reef_service::Error;
 use reef_service::assistants::Change;
 use serde_json::{Map, Value};
 
+use super::drawn::Drawn;
 use crate::secret::Secret;
 
 /// The fields that were filled in; an empty one is one that was left out.
@@ -42,18 +43,23 @@ pub(super) fn activation(
     body
 }
 
-/// The body of an update: what differs from what there is. A secret that was left empty stays as it was.
+/// The body of an update: what was changed of what the form was drawn from, and differs from what there is. A secret that
+/// was left empty stays as it was.
 pub(super) fn changes(
     now: &AssistantRecord,
+    drawn: &Drawn,
     name: &str,
     model: &str,
     keys: (&Secret, &Secret),
 ) -> Map<String, Value> {
     let mut body = filled(&secrets(keys));
-    let (provider, model_id) = model_choice(model);
-    if name.trim() != now.name {
+    if name.trim() != drawn.name {
         body.insert("name".to_owned(), name.into());
     }
+    if model == drawn.model {
+        return body;
+    }
+    let (provider, model_id) = model_choice(model);
     if !provider.is_empty() && now.model_provider.map(Provider::as_str) != Some(provider) {
         body.insert("modelProvider".to_owned(), provider.into());
     }
@@ -63,13 +69,13 @@ pub(super) fn changes(
     body
 }
 
-/// The body of a redeployment: the callback URL when it differs, `null` when it was emptied.
-pub(super) fn callback_change(now: &AssistantRecord, callback_url: &str) -> Map<String, Value> {
+/// The body of a redeployment: the callback URL when it was changed, `null` when it was emptied.
+pub(super) fn callback_change(drawn: &Drawn, callback_url: &str) -> Map<String, Value> {
     let callback_url = callback_url.trim();
-    let asked = if callback_url.is_empty() { None } else { Some(callback_url) };
-    if asked == now.user_callback_url.as_deref() {
+    if callback_url == drawn.callback_url {
         return Map::new();
     }
+    let asked = if callback_url.is_empty() { None } else { Some(callback_url) };
     Map::from_iter([("callbackUrl".to_owned(), asked.map_or(Value::Null, Value::from))])
 }
 
@@ -84,8 +90,8 @@ pub(super) fn change_of(configuration: Map<String, Value>, callback: Map<String,
 }
 
 /// Refuses another callback URL where nothing is deployed: it changes with a deployment alone.
-pub(super) fn callback_stays(now: &AssistantRecord, callback_url: &str) -> Result<(), Error> {
-    if callback_change(now, callback_url).is_empty() {
+pub(super) fn callback_stays(drawn: &Drawn, callback_url: &str) -> Result<(), Error> {
+    if callback_change(drawn, callback_url).is_empty() {
         return Ok(());
     }
     Err(Error::invalid_field(
@@ -128,11 +134,15 @@ mod tests {
         }
     }
 
+    fn drawn() -> Drawn {
+        Drawn::of(&record(), "anthropic:claude-sonnet-5".to_owned())
+    }
+
     #[test]
     fn only_what_differs_is_changed() {
         let changed = |name, model, key: &str| {
             let keys = (&Secret::from(String::new()), &Secret::from(key.to_owned()));
-            Value::from(changes(&record(), name, model, keys))
+            Value::from(changes(&record(), &drawn(), name, model, keys))
         };
         assert_eq!(changed(" Ann ", "anthropic:claude-sonnet-5", ""), json!({}));
         assert_eq!(
@@ -147,12 +157,29 @@ mod tests {
     }
 
     #[test]
+    fn what_was_changed_elsewhere_meanwhile_stays() {
+        let elsewhere = AssistantRecord {
+            name: "Bob".into(),
+            model_provider: Some(Provider::Openai),
+            model_id: Some("gpt-5.5".into()),
+            ..record()
+        };
+        let keys = (&Secret::from(String::new()), &Secret::from(String::new()));
+        let changed = |name, model| Value::from(changes(&elsewhere, &drawn(), name, model, keys));
+        assert_eq!(changed("Ann", "anthropic:claude-sonnet-5"), json!({}));
+        assert_eq!(changed("Cy", "anthropic:claude-sonnet-5"), json!({"name": "Cy"}));
+        let both = json!({"modelProvider": "anthropic", "modelId": "claude-opus-5"});
+        assert_eq!(changed("Ann", "anthropic:claude-opus-5"), both);
+        assert_eq!(Value::from(callback_change(&drawn(), "https://a.example/x")), json!({}));
+    }
+
+    #[test]
     fn a_callback_url_is_kept_replaced_or_cleared() {
-        let change = |text| Value::from(callback_change(&record(), text));
+        let change = |text| Value::from(callback_change(&drawn(), text));
         assert_eq!(change(" https://a.example/x "), json!({}));
         assert_eq!(change("https://b.example"), json!({"callbackUrl": "https://b.example"}));
         assert_eq!(change(""), json!({"callbackUrl": null}));
-        let none = AssistantRecord { user_callback_url: None, ..record() };
+        let none = Drawn { callback_url: String::new(), ..drawn() };
         assert_eq!(Value::from(callback_change(&none, "")), json!({}));
     }
 }

@@ -8,6 +8,7 @@ pub mod assistants;
 pub mod billing;
 mod body;
 pub mod buying;
+pub mod drawn;
 pub mod keys;
 pub mod mail;
 pub mod settings;

@@ -10,7 +10,7 @@ use reef_service::assistants::Found;
 
 use crate::components::notice::Done;
 use crate::components::page::{Head, Region, drawn_or_failure};
-use crate::components::small::{StatusBadge, When};
+use crate::components::small::{Refresh, StatusBadge, When};
 use crate::error::AppError;
 use crate::islands::Live;
 use crate::server::signed_in;
@@ -34,14 +34,15 @@ impl Asked {
         })
     }
 
+    /// The address of the first page.
+    fn address(&self) -> String {
+        let status = self.status.map_or("", Status::as_str);
+        format!("/assistants?q={}&status={status}", Url::escape(&self.words))
+    }
+
     /// The address of the page after this one.
     fn next(&self, cursor: Cursor) -> String {
-        let status = self.status.map_or("", Status::as_str);
-        format!(
-            "/assistants?q={}&status={status}&after={}",
-            Url::escape(&self.words),
-            Url::escape(&cursor.to_string())
-        )
+        format!("{}&after={}", self.address(), Url::escape(&cursor.to_string()))
     }
 }
 
@@ -101,6 +102,7 @@ fn list(List { asked, found, stream }: &List) -> AnyView {
         {filter(asked)}
         <Region name="found" spoken=true>{found}</Region>
         <Region name="list">{content}</Region>
+        <Refresh to=asked.address()/>
         <p class="hint"><a href="/billing">"Billing"</a> " · " <a href="/receipts">"Receipts of deleted assistants"</a></p>
     }
     .into_any()

@@ -6,11 +6,13 @@ use reef_domain::billing;
 use reef_domain::wire::{AssistantRecord, PaymentStatus};
 
 use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::page::{Head, drawn_or_failure};
+use crate::components::page::{Head, Region, drawn_or_failure};
 use crate::components::resume::Resume;
 use crate::error::AppError;
 use crate::functions::billing::OpenPortal;
+use crate::islands::Live;
 use crate::server::signed_in;
+use crate::snapshot::Snapshot;
 use crate::text;
 
 /// How every slot is paid.
@@ -18,7 +20,7 @@ use crate::text;
 pub(crate) fn BillingPage() -> impl IntoView {
     view! {
         <Head title="Billing" description="What is paid for, until when, and how to change it."/>
-        {drawn_or_failure(async { Ok(page(load().await?)) })}
+        {drawn_or_failure(async { page(load().await?) })}
     }
 }
 
@@ -27,7 +29,8 @@ async fn load() -> Result<Vec<AssistantRecord>, AppError> {
     Ok(services.list_assistants(&caller).await?)
 }
 
-fn page(slots: Vec<AssistantRecord>) -> AnyView {
+fn page(slots: Vec<AssistantRecord>) -> Result<AnyView, AppError> {
+    let stream = Snapshot::of_list(&slots)?.stream("/live/assistants");
     // Polar knows somebody from their first payment on.
     let has_nothing = use_query_map().with_untracked(|query| query.get_str("portal") == Some("none"));
     let notice = has_nothing.then(|| {
@@ -38,16 +41,19 @@ fn page(slots: Vec<AssistantRecord>) -> AnyView {
             </p>
         }
     });
-    view! {
+    let view = view! {
         <h1>"Billing"</h1>
         {notice}
+        <Live path=stream/>
         <Portal/>
         <section aria-labelledby="slots">
             <h2 id="slots">"Slots"</h2>
-            {if slots.is_empty() { view! { <Empty/> }.into_any() } else { view! { <Slots slots/> }.into_any() }}
+            <Region name="slots">
+                {if slots.is_empty() { view! { <Empty/> }.into_any() } else { view! { <Slots slots/> }.into_any() }}
+            </Region>
         </section>
-    }
-    .into_any()
+    };
+    Ok(view.into_any())
 }
 
 #[component]
@@ -82,7 +88,7 @@ fn Empty() -> impl IntoView {
 fn Slots(slots: Vec<AssistantRecord>) -> impl IntoView {
     let row = |slot: AssistantRecord| {
         let (standing, payment) = (billing::standing(&slot), slot.payment_status);
-        let spoken = format!("Go to the checkout of {}", slot.name);
+        let spoken = format!("Go to checkout: {}", slot.name);
         let unpaid = payment == PaymentStatus::Pending;
         view! {
             <li class="card slot">

@@ -6,13 +6,14 @@ use reef_domain::wire::{ApiMode, AssistantRecord};
 
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::offer::{Offer, OfferField, offers};
-use crate::components::page::{Head, drawn_or_failure};
+use crate::components::page::{Head, Region, drawn_or_failure};
 use crate::components::resume::Resume;
 use crate::components::small::When;
 use crate::error::AppError;
 use crate::functions::buying::Purchase;
+use crate::islands::Live;
 use crate::server::signed_in;
-use crate::text;
+use crate::{snapshot, text};
 
 /// Whose model key it will use, then on to the checkout.
 #[component]
@@ -30,15 +31,18 @@ struct Shop {
     /// What makes the form buy once.
     token: String,
     unpaid: Vec<AssistantRecord>,
+    /// What follows whether they are paid elsewhere.
+    stream: String,
 }
 
 async fn load() -> Result<Shop, AppError> {
     let (services, caller) = signed_in().await?;
     let unpaid = services.unpaid(&caller).await?;
-    Ok(Shop { offers: offers(&services), token: services.form_token(), unpaid })
+    let stream = snapshot::list(&services, &caller).await?.stream("/live/assistants");
+    Ok(Shop { offers: offers(&services), token: services.form_token(), unpaid, stream })
 }
 
-fn page(Shop { offers, token, unpaid }: Shop, chosen: ApiMode) -> AnyView {
+fn page(Shop { offers, token, unpaid, stream }: Shop, chosen: ApiMode) -> AnyView {
     let is_sold = offers.iter().any(|offer| offer.is_sold);
     let has_unpaid = !unpaid.is_empty();
     view! {
@@ -48,7 +52,8 @@ fn page(Shop { offers, token, unpaid }: Shop, chosen: ApiMode) -> AnyView {
             "A slot is the place for one assistant. You pay on the next page; then you give the assistant its name, its bot "
             "and its model."
         </p>
-        {has_unpaid.then(|| view! { <Unpaid unpaid/> })}
+        <Live path=stream/>
+        <Region name="unpaid">{has_unpaid.then(|| view! { <Unpaid unpaid/> })}</Region>
         {if is_sold {
             view! { <Order offers=offers.into() token chosen is_another=has_unpaid/> }.into_any()
         } else {

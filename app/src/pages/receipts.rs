@@ -58,7 +58,7 @@ fn list(receipts: Vec<Receipt>, next: Option<Cursor>) -> AnyView {
             <tr>
                 <th scope="row"><a href=format!("/receipts/{}", receipt.id)>{receipt.name.clone()}</a></th>
                 <td data-label="Deleted"><When at=receipt.deleted_at/></td>
-                <td data-label="Subscription">{subscription(&receipt.subscription)}</td>
+                <td data-label="Subscription">{subscription(&receipt)}</td>
             </tr>
         }
     };
@@ -91,12 +91,14 @@ fn one(receipt: Receipt, stream: String) -> AnyView {
 
 fn facts(receipt: Receipt) -> AnyView {
     let under_way = is_under_way(&receipt);
+    let (again, subscription) = (format!("/receipts/{}", receipt.id), subscription(&receipt));
     let managed_key = receipt
         .managed_key
         .map(|end| view! { <dt>"Managed model key"</dt> <dd>{ended(end, "deleted at OpenRouter")}</dd> });
     let besides = (!receipt.besides.is_empty()).then(|| {
         let ends: Vec<String> = receipt.besides.iter().map(|end| ended(*end, "ended")).collect();
-        view! { <dt>"Paid besides"</dt> <dd>{ends.join("; ")}</dd> }
+        let ends = ends.join("; ");
+        view! { <dt>"Paid besides"</dt> <dd>{ends} ". The money does not go back by itself."</dd> }
     });
     view! {
         <div class="card">
@@ -113,7 +115,7 @@ fn facts(receipt: Receipt) -> AnyView {
                 <dt>"Conversations"</dt>
                 <dd>"destroyed"</dd>
                 <dt>"Subscription"</dt>
-                <dd>{subscription(&receipt.subscription)}</dd>
+                <dd>{subscription}</dd>
                 {besides}
                 <dt>"Id"</dt>
                 <dd><code>{receipt.id}</code></dd>
@@ -122,7 +124,7 @@ fn facts(receipt: Receipt) -> AnyView {
         {under_way.then(|| view! {
             <p class="notice">
                 "Reef goes on asking until the end is confirmed; nothing is left for you to do. "
-                <a class="without-script" href="">"Look again"</a>
+                <a class="without-script" href=again>"Look again"</a>
             </p>
         })}
     }
@@ -147,10 +149,13 @@ fn ended(end: End, word: &str) -> String {
     }
 }
 
-fn subscription(end: &SubscriptionEnd) -> String {
-    match end {
-        SubscriptionEnd::NeverWas => "there never was one; nothing was charged".to_owned(),
+fn subscription(receipt: &Receipt) -> String {
+    match receipt.subscription {
+        SubscriptionEnd::NeverWas if receipt.besides.is_empty() => {
+            "there never was one; nothing was charged".to_owned()
+        }
+        SubscriptionEnd::NeverWas => "there was none when it was deleted; it was paid afterwards".to_owned(),
         SubscriptionEnd::HadEnded => "had ended before".to_owned(),
-        SubscriptionEnd::Revoked(end) => ended(*end, "revoked"),
+        SubscriptionEnd::Revoked(end) => ended(end, "revoked"),
     }
 }

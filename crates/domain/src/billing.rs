@@ -47,11 +47,12 @@ pub fn standing(record: &AssistantRecord) -> String {
         }
         (PaymentStatus::Paid, Some(canceled), until) => {
             let until = until.unwrap_or_else(|| "the end of the paid period".to_owned());
-            format!("Cancelled on {}. It runs until {until}, and nothing more is charged.", day(canceled))
+            format!("Cancelled on {}. The slot is yours until {until}, and nothing more is charged.", day(canceled))
         }
         (PaymentStatus::PastDue, ..) => {
-            "The last renewal could not be charged. Polar tries again over the next days, and it runs meanwhile; if none of \
-             the tries succeeds, the subscription ends and it is stopped."
+            "The last renewal could not be charged. Polar tries again over the next days, and the slot is yours meanwhile; \
+             if none of the tries succeeds, the subscription ends and the assistant is stopped. Look at the card under \
+             “Invoices and payment method”."
                 .to_owned()
         }
         (PaymentStatus::Canceled, ..) => "The subscription has ended. Nothing more is charged.".to_owned(),
@@ -95,7 +96,9 @@ fn deleting(record: &AssistantRecord) -> String {
     let until = record.current_period_end.map(day);
     match (record.payment_status, until) {
         (PaymentStatus::Pending, _) => {
-            "Nothing was charged. Should the open checkout be paid after all, that subscription is ended at once.".to_owned()
+            "Nothing was charged. Should the open checkout be paid after all, that subscription is ended at once; the money \
+             does not go back by itself."
+                .to_owned()
         }
         (PaymentStatus::Paid | PaymentStatus::PastDue, Some(until)) => format!(
             "The subscription is ended and nothing more is charged. The time that is paid until {until} is lost; no money \
@@ -155,7 +158,7 @@ mod tests {
         let canceled = record(PaymentStatus::Paid, true);
         assert_eq!(
             standing(&canceled),
-            "Cancelled on 28 February 2026. It runs until 13 March 2026, and nothing more is charged."
+            "Cancelled on 28 February 2026. The slot is yours until 13 March 2026, and nothing more is charged."
         );
         assert!(!consequence(&canceled, Action::Stop).contains("goes on"));
     }

@@ -47,11 +47,13 @@ const SANDBOX_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inlin
 const CHAT_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; \
                            img-src 'self' data:; frame-ancestors 'self'; base-uri 'none'";
 
-/// The policy of our pages: scripts only with this answer's nonce. Forms may lead to the checkout.
-pub fn page_policy(nonce: &str) -> String {
+/// The policy of our pages: scripts only with this answer's nonce. Forms may lead to the checkout: over https anywhere,
+/// without it to the origins in `plain`. A browser applies this to where a form is redirected, too.
+pub fn page_policy(nonce: &str, plain: &[String]) -> String {
+    let plain: String = plain.iter().map(|origin| format!(" {origin}")).collect();
     format!(
         "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
-         img-src 'self' data:; connect-src 'self'; form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'; \
+         img-src 'self' data:; connect-src 'self'; form-action 'self' https:{plain}; frame-ancestors 'none'; base-uri 'none'; \
          object-src 'none'"
     )
 }

@@ -3,6 +3,7 @@
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
 use serde_json::Value;
 
+use crate::pages::hidden;
 use crate::sessions::{form, signed_in};
 use crate::support::{App, bot};
 
@@ -39,17 +40,12 @@ impl Browser<'_> {
     }
 }
 
-fn token_of(page: &str) -> String {
-    let (_, rest) = page.split_once(r#"name="token" value=""#).expect("the form has a token");
-    rest.split('"').next().unwrap().to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_buys_once_and_the_next_one_again() {
     let app = App::start().await;
     let me = app.customer().await;
     let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
-    let token = token_of(&browser.page("/assistants/new?mode=managed").await);
+    let token = hidden(&browser.page("/assistants/new?mode=managed").await, "token");
     let fields = [("api_mode", "byok"), ("token", token.as_str())];
     let twice = (
         browser.submit("/assistants/new", "purchase", &fields),
@@ -65,7 +61,7 @@ async fn a_form_buys_once_and_the_next_one_again() {
     assert!(page.contains("Ordered, not paid yet"));
     let id = me.get("").await[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(browser.submit("/assistants/new", "resume_checkout", &[("id", &id)]).await, first);
-    let again = token_of(&page);
+    let again = hidden(&page, "token");
     assert_ne!(again, token);
     let fields = [("api_mode", "byok"), ("token", again.as_str())];
     assert_ne!(browser.submit("/assistants/new", "purchase", &fields).await, first);
@@ -134,6 +130,22 @@ async fn a_check_without_scripts_keeps_what_was_typed_and_shows_what_was_found()
     let shown = browser.page(&page).await;
     assert!(shown.contains("Say hello to @") && shown.contains("QR code that opens https://t.me/"));
     assert!(shown.contains("<iframe") && shown.contains("?inner=true"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_is_refused_says_so_and_keeps_what_was_typed() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
+    let id = me.slot("byok").await;
+    let page = format!("/assistants/{id}");
+    let typed = [("id", id.as_str()), ("name", "Coral"), ("telegram_bot_token", "no token")];
+    let back = browser.submit(&page, "preflight", &typed).await;
+    let back = back.strip_prefix(&app.url("")).expect("the same page").to_owned();
+    let shown = browser.page(&back).await;
+    assert!(shown.contains("This does not fit yet") && shown.contains("Coral"));
+    // Its first button does what it did before.
+    assert!(shown.contains("action=\"/_fn/activate\"") && shown.contains("formaction=\"/_fn/preflight\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! The dashboard's pages as a browser without scripts meets them.
 
+use reef_service::assistants::CALLBACKS_SHOWN;
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::sessions::{form, signed_in};
@@ -86,6 +88,77 @@ async fn a_form_that_is_sent_twice_makes_one_key_and_shows_it() {
     let key = format!("reef_live_{}", key.split('<').next().unwrap_or_default());
     let asked = app.http.get(app.url("/api/v1/me")).header("X-API-Key", key).send().await.unwrap();
     assert_eq!(asked.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_twice_rotates_the_signing_secret_once() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let me = signed_in(&app, user).await;
+    let secret = async || app.services.callback_secret(user).await.unwrap().expose_secret().to_owned();
+    let first = secret().await;
+    let token = hidden(&page(&app, &me, "/keys").await, "token");
+    let mut seen = vec![first];
+    for _ in 0..2 {
+        let to = send(&app, &me, "/keys", "rotate_callback_secret", &[("token", &token)]).await;
+        assert_eq!(to, "/keys?done=rotated");
+        seen.push(secret().await);
+    }
+    assert!(seen[0] != seen[1] && seen[1] == seen[2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_changed_in_a_form_stays_as_it_was_changed_elsewhere() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.in_status("stopped").await;
+    let path = format!("/assistants/{id}");
+    let before = me.get(&format!("/{id}")).await;
+    let drawn = hidden(&page(&app, &cookie, &path).await, "drawn").replace("&quot;", "\"");
+    let named = me.request("PATCH", &format!("/api/v1/assistants/{id}")).json(&json!({"name": "Bob"}));
+    assert_eq!(named.send().await.unwrap().status(), 200);
+    let name = before["name"].as_str().expect("a name");
+    let fields = [
+        ("id", &*id),
+        ("name", name),
+        ("model", "anthropic:claude-opus-5"),
+        ("callback_url", before["userCallbackUrl"].as_str().unwrap_or_default()),
+        ("drawn", &drawn),
+    ];
+    assert_eq!(send(&app, &cookie, &path, "update", &fields).await, format!("{path}?done=saved"));
+    let after = me.get(&format!("/{id}")).await;
+    assert_eq!((&after["name"], &after["modelId"]), (&json!("Bob"), &json!("claude-opus-5")));
+    let broken = send(&app, &cookie, &path, "update", &[("id", &id), ("drawn", "{")]).await;
+    assert!(page(&app, &cookie, &broken).await.contains("The form is not complete."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_has_no_room_for_is_on_the_page_of_history() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.active().await;
+    let path = format!("/assistants/{id}");
+    let older = format!("href=\"{path}/history\"");
+    assert!(!page(&app, &cookie, &path).await.contains(&older));
+    let sent = CALLBACKS_SHOWN + 1;
+    let url = json!({"callbackUrl": "https://callbacks.sandbox.test/history"});
+    let redeploy = me.request("POST", &format!("/api/v1{path}/redeploy")).json(&url).send().await.unwrap();
+    assert_eq!(redeploy.status(), 200);
+    me.until(&id, "active").await;
+    for _ in 0..sent {
+        let test = me.request("POST", &format!("/api/v1{path}/callbacks/test")).send().await.unwrap();
+        assert!(test.status().is_success());
+    }
+    let count = |page: &str| i64::try_from(page.matches("assistant.test</code>").count()).unwrap();
+    let shown = page(&app, &cookie, &path).await;
+    assert!(shown.contains(&older) && count(&shown) == CALLBACKS_SHOWN);
+    assert_eq!(count(&page(&app, &cookie, &format!("{path}/history")).await), sent);
+    let stranger = signed_in(&app, app.user().await).await;
+    let theirs =
+        app.http.get(app.url(&format!("{path}/history"))).header(COOKIE, stranger).send().await.unwrap();
+    assert_eq!(theirs.status(), 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

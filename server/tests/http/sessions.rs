@@ -185,6 +185,8 @@ async fn pages_run_no_script_but_their_own_and_are_framed_by_nobody() {
         for rule in ["frame-ancestors 'none'", "object-src 'none'", "base-uri 'none'", "'wasm-unsafe-eval'"] {
             assert!(policy.contains(rule), "{policy}");
         }
+        let forms = format!("form-action 'self' https: {}", app.url(""));
+        assert!(policy.contains(&forms), "the sandbox's checkout, whatever name this page goes by: {policy}");
         assert!(!policy.contains("'unsafe-inline'") && !policy.contains("'unsafe-eval'"), "{policy}");
         for script in html.split("<script").skip(1) {
             assert!(script.split('>').next().unwrap().contains(&nonce), "<script{script:.120}");

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use reef_domain::actions::{Action, refusal_of};
 use reef_domain::billing;
-use reef_domain::wire::AssistantRecord;
+use reef_domain::wire::{AssistantRecord, Status};
 
 use crate::components::dialog::Dialog;
 use crate::components::form::{Form, PostForm, Problem, Submit};
@@ -11,9 +11,15 @@ use crate::functions::assistants::{Delete, Redeploy, Stop};
 
 /// Redeploy, stop, delete. What changes the configuration is in its own section.
 pub(super) fn section(record: &AssistantRecord) -> AnyView {
+    // What it is for before it was activated; what can be done has its own section.
+    let is_new = matches!(record.status, Status::PendingPayment | Status::Purchased);
+    let activate = is_new.then(|| refused(record, Action::Activate, "Activate"));
+    let edit = is_new.then(|| refused(record, Action::Edit, "Edit"));
     view! {
         <section class="card" aria-labelledby="actions">
             <h2 id="actions">"Actions"</h2>
+            {activate}
+            {edit}
             {redeploy(record)}
             {stop(record)}
             {delete(record)}

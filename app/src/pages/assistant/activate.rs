@@ -16,7 +16,7 @@ use crate::components::model::ModelField;
 use crate::components::preflight::{CheckFirst, Found};
 use crate::error::AppError;
 use crate::findings::{Finding, Tried};
-use crate::functions::activation::Activate;
+use crate::functions::activation::{Activate, Preflight};
 use crate::server::{SiteInfo, flash, provided};
 
 const FIELDS: &[&str] =
@@ -65,7 +65,9 @@ pub(super) async fn section(services: &Services, details: &Details) -> Result<An
 
 #[component]
 fn ActivationForm(start: Start) -> impl IntoView {
-    let form = Form::of::<Activate>("activate", FIELDS);
+    let (form, check) = (Form::of::<Activate>("activate", FIELDS), Form::of::<Preflight>("activate", FIELDS));
+    // Either of its buttons may have been refused; what the form itself does is to activate.
+    let form = if check.has_failed() { check.leading_to(form) } else { form };
     let Start { record, catalog, has_bot_token, has_model_key, tried, sandbox_bots } = start;
     let name = if record.name == UNTITLED { String::new() } else { record.name.clone() };
     let id = record.id.clone();

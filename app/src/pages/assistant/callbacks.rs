@@ -3,40 +3,28 @@
 use leptos::prelude::*;
 use reef_domain::Timestamp;
 use reef_domain::actions::{Action, refusal_of};
+use reef_domain::wire::AssistantRecord;
 use reef_service::assistants::{AttemptRow, CALLBACKS_SHOWN, Callback, DeliveryState};
 
 use super::Shown;
 use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::small::{Newest, When};
+use crate::components::small::{Newest, Refresh, When};
 use crate::functions::assistants::{Redeliver, TestCallback};
 
-/// The newest callbacks with all their tries.
+/// The newest callbacks with all their tries, and a way to try it out.
 pub(super) fn section(shown: &Shown) -> AnyView {
-    let details = &shown.details;
-    let record = &details.record;
-    let one = |callback: &Callback| entry(callback, &record.id, shown.now);
-    let list = if details.callbacks.is_empty() {
-        let words = match &record.user_callback_url {
-            Some(_) => "None was sent yet. One goes out with the next change of status.",
-            None => "No callback URL is set. With one, your own server is told of every change of status.",
-        };
-        view! { <p>{words} " " <a href="/docs/callbacks">"About callbacks"</a></p> }.into_any()
-    } else {
-        view! {
-            <ul class="deliveries">{details.callbacks.iter().map(one).collect_view()}</ul>
-            <Newest shown=details.callbacks.len() most=CALLBACKS_SHOWN api="/docs/list-callbacks"/>
-        }
-        .into_any()
-    };
+    let (details, record) = (&shown.details, &shown.details.record);
+    let more = format!("/assistants/{}/history", record.id);
     let refusal = refusal_of(record, Action::TestCallback);
     view! {
         <section class="card" aria-labelledby="callbacks">
             <h2 id="callbacks">"Callbacks"</h2>
             <dl class="facts">
-                <dt>"Sent to"</dt>
+                <dt>"New ones go to"</dt>
                 <dd>{record.user_callback_url.clone().unwrap_or_else(|| "nowhere".to_owned())}</dd>
             </dl>
-            {list}
+            {list(record, &details.callbacks, shown.now)}
+            <Newest shown=details.callbacks.len() most=CALLBACKS_SHOWN more/>
             {match refusal {
                 None => view! { <Test id=record.id.clone()/> }.into_any(),
                 Some(refusal) => view! {
@@ -48,6 +36,24 @@ pub(super) fn section(shown: &Shown) -> AnyView {
                 .into_any(),
             }}
         </section>
+    }
+    .into_any()
+}
+
+/// Callbacks with all their tries; what is still being tried is to be looked at again.
+pub(super) fn list(record: &AssistantRecord, callbacks: &[Callback], now: Timestamp) -> AnyView {
+    if callbacks.is_empty() {
+        let words = match &record.user_callback_url {
+            Some(_) => "None was sent yet. One goes out with the next change of status.",
+            None => "No callback URL is set. With one, your own server is told of every change of status.",
+        };
+        return view! { <p>{words} " " <a href="/docs/callbacks">"About callbacks"</a></p> }.into_any();
+    }
+    let is_any_tried = callbacks.iter().any(|callback| callback.delivery.state == DeliveryState::Pending);
+    let one = |callback: &Callback| entry(callback, record, now);
+    view! {
+        <ul class="deliveries">{callbacks.iter().map(one).collect_view()}</ul>
+        {is_any_tried.then(|| view! { <Refresh to=format!("/assistants/{}", record.id)/> })}
     }
     .into_any()
 }
@@ -64,8 +70,13 @@ fn Test(id: String) -> impl IntoView {
     }
 }
 
-fn entry(callback: &Callback, assistant: &str, now: Timestamp) -> AnyView {
+/// One of them. It goes, and is sent again, where new ones went when it was made.
+fn entry(callback: &Callback, record: &AssistantRecord, now: Timestamp) -> AnyView {
     let delivery = &callback.delivery;
+    let url = record.user_callback_url.as_deref();
+    let elsewhere = (url != Some(&*delivery.url)).then(
+        || view! { <p class="hint">"To " <code>{delivery.url.clone()}</code> ", which was set then."</p> },
+    );
     let (class, state) = match delivery.state {
         DeliveryState::Delivered => ("badge good", "delivered"),
         DeliveryState::Pending => ("badge warn", "being tried"),
@@ -79,13 +90,14 @@ fn entry(callback: &Callback, assistant: &str, now: Timestamp) -> AnyView {
             view! { <p class="hint">"It is being tried now."</p> }.into_any()
         }
     });
-    let (assistant, id) = (assistant.to_owned(), delivery.id.to_string());
+    let (assistant, id) = (record.id.clone(), delivery.id.to_string());
     let form = Form::of::<Redeliver>("redeliver", &[]).about("delivery", &id);
     view! {
         <li>
             <p class="delivery">
                 <span class=class>{state}</span> " " <code>{callback.kind.clone()}</code> " " <When at=delivery.created_at/>
             </p>
+            {elsewhere}
             {next}
             <details id=format!("delivery-{}", delivery.id)>
                 <summary>{tries_in_words(callback.tries.len())}</summary>

@@ -12,27 +12,32 @@ use reef_service::assistants::KeptSecret;
 use super::Shown;
 use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem};
-use crate::components::model::ModelField;
+use crate::components::model::{self, ModelField};
+use crate::error::AppError;
 use crate::functions::assistants::{Change, Update};
+use crate::functions::drawn::{self, Drawn};
 use crate::text;
 
 const FIELDS: &[&str] =
     &["name", "modelId", "modelProvider", "modelApiKey", "telegramBotToken", "callbackUrl"];
 
 /// What is set now, secrets by mark and age alone; and the form that changes it.
-pub(super) fn section(shown: &Shown) -> AnyView {
+///
+/// # Errors
+/// [`AppError`] when the form cannot be made.
+pub(super) fn section(shown: &Shown) -> Result<AnyView, AppError> {
     let record = &shown.details.record;
     if matches!(record.status, Status::PendingPayment | Status::Purchased) {
-        return ().into_any();
+        return Ok(().into_any());
     }
-    view! {
+    let view = view! {
         <section class="card" aria-labelledby="configuration">
             <h2 id="configuration">"Configuration"</h2>
             {facts(shown)}
-            {editing(record, &shown.catalog)}
+            {editing(record, &shown.catalog)?}
         </section>
-    }
-    .into_any()
+    };
+    Ok(view.into_any())
 }
 
 fn facts(shown: &Shown) -> AnyView {
@@ -77,36 +82,42 @@ fn kept(secret: Option<&KeptSecret>) -> String {
     }
 }
 
-fn editing(record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyView {
+fn editing(record: &AssistantRecord, catalog: &Arc<Catalog>) -> Result<AnyView, AppError> {
     let may_save = refusal_of(record, Action::Edit).is_none();
     let may_deploy = refusal_of(record, Action::Change).is_none();
     if !may_save && !may_deploy {
         let refusal = refusal_of(record, Action::Edit);
-        return view! {
+        let view = view! {
             <div class="action">
                 <button type="button" class="quiet" disabled aria-describedby="why-not-edit">"Edit"</button>
                 {refusal.map(|refusal| view! { <p class="hint" id="why-not-edit">{refusal.why} " " {refusal.instead}</p> })}
             </div>
-        }
-        .into_any();
+        };
+        return Ok(view.into_any());
     }
     let (form, save) = (Form::of::<Change>("edit", FIELDS), Form::of::<Update>("edit", FIELDS));
     // The form's own action is what its first button does.
     let form = if may_deploy && !save.has_failed() { form } else { save };
+    // What was typed is told from what the form was drawn from at first, a refused try later too.
+    let drawn = match form.kept(drawn::FIELD) {
+        Some(kept) => kept,
+        None => Drawn::of(record, model::current(record)).to_json()?,
+    };
     let fields = fields(form, record, catalog);
     let buttons = buttons(record, may_save, may_deploy);
     let is_open = form.has_failed() || record.status == Status::Failed;
-    view! {
+    let view = view! {
         <details id="edit" open=is_open>
             <summary>"Edit"</summary>
             <PostForm form>
                 <Problem form/>
+                <input type="hidden" name=drawn::FIELD value=drawn/>
                 {fields}
                 {buttons}
             </PostForm>
         </details>
-    }
-    .into_any()
+    };
+    Ok(view.into_any())
 }
 
 fn fields(form: Form, record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyView {
@@ -158,9 +169,9 @@ fn buttons(record: &AssistantRecord, may_save: bool, may_deploy: bool) -> AnyVie
     let costs = billing::consequence(record, Action::Change);
     let label = if runs { "Stop, save and redeploy" } else { "Save and redeploy" };
     view! {
-        {runs.then(|| view! {
+        {may_deploy.then(|| view! {
             <p class="hint">
-                "It is stopped, changed and started again: its bot is silent for a few seconds. " {costs}
+                {runs.then_some("It is stopped, changed and started again: its bot is silent for a few seconds. ")} {costs}
             </p>
         })}
         <div class="actions">

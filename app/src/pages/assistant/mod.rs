@@ -6,6 +6,7 @@ mod billing;
 mod callbacks;
 mod configure;
 mod hello;
+mod history;
 mod payment;
 mod state;
 mod steps;
@@ -28,6 +29,8 @@ use crate::error::AppError;
 use crate::islands::Live;
 use crate::server::{redirect_page, signed_in};
 use crate::snapshot::Snapshot;
+
+pub(crate) use history::HistoryPage;
 
 /// What the page is drawn from.
 struct Shown {
@@ -81,7 +84,7 @@ fn page(shown: &Shown, at_stage: AnyView) -> Result<AnyView, AppError> {
     let stage = format!("{} {}", record.status, record.payment_status);
     let name = record.name.clone();
     let state = state::section(details);
-    let (configuration, told) = (configure::section(shown), callbacks::section(shown));
+    let (configuration, told) = (configure::section(shown)?, callbacks::section(shown));
     let (actions, money, past) =
         (actions::section(record), billing::section(details), timeline::section(details));
     let view = view! {

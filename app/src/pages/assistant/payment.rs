@@ -6,6 +6,7 @@ use reef_service::assistants::{Details, PaymentStanding};
 use reef_service::{Caller, Services};
 
 use crate::components::resume::Resume;
+use crate::components::small::LookAgain;
 use crate::error::AppError;
 use crate::text;
 
@@ -35,9 +36,15 @@ pub(super) async fn section(
             <h2 id="payment">"Payment"</h2>
             <p>{what}</p>
             <Standing standing=standing.unwrap_or(PaymentStanding::Confirming) id/>
+            {standing.is_none_or(may_change).then(|| view! { <LookAgain to=format!("/assistants/{}", record.id)/> })}
         </section>
     };
     Ok(view.into_any())
+}
+
+/// What Polar has not decided, or did not say. Nobody tells of a payment that failed: the page asks again by itself.
+const fn may_change(standing: PaymentStanding) -> bool {
+    matches!(standing, PaymentStanding::Confirming | PaymentStanding::Unknown)
 }
 
 /// Paid meanwhile counts as being confirmed: the page is drawn anew at once.
@@ -54,7 +61,6 @@ fn Standing(standing: PaymentStanding, id: String) -> impl IntoView {
                 "The payment is being confirmed. This takes some seconds; as soon as it has arrived, the form to activate the "
                 "slot is here. There is no need to pay again."
             </p>
-            <p class="without-script"><a href="">"Refresh"</a></p>
         }
         .into_any(),
         PaymentStanding::Closed => view! {
@@ -69,7 +75,6 @@ fn Standing(standing: PaymentStanding, id: String) -> impl IntoView {
                 "paid twice."
             </p>
             <Resume id label="Go to checkout" class="quiet"/>
-            <p class="without-script"><a href="">"Refresh"</a></p>
         }
         .into_any(),
     }

@@ -1,20 +1,20 @@
 //! Where the assistant stands, what that means, and the next sensible thing to do.
 
 use leptos::prelude::*;
-use reef_domain::FailureCode;
 use reef_domain::actions::{Action, Refusal, refusal_of};
 use reef_domain::wire::{AssistantRecord, Status};
+use reef_domain::{FailureCode, billing};
 use reef_service::assistants::{Details, PendingChange};
 
 use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::small::StatusBadge;
+use crate::components::small::{Refresh, StatusBadge};
 use crate::functions::assistants::Redeploy;
 
 /// The status in a few words, read out when it changes.
 pub(super) fn section(details: &Details) -> AnyView {
     let record = &details.record;
     let refresh = (record.status == Status::Deploying)
-        .then(|| view! { <p class="without-script"><a href="">"Refresh"</a></p> });
+        .then(|| view! { <Refresh to=format!("/assistants/{}", record.id)/> });
     view! {
         <section class="state" aria-label="Status">
             <p><StatusBadge status=record.status/></p>
@@ -94,13 +94,16 @@ fn mend_failure(
         FailureCode::DeployTimeout
         | FailureCode::WorkerStartFailed
         | FailureCode::HealthCheckFailed
-        | FailureCode::WorkerMissing => view! { <Again id=record.id.clone()/> }.into_any(),
+        | FailureCode::WorkerMissing => {
+            view! { <Again id=record.id.clone() costs=billing::consequence(record, Action::Redeploy)/> }
+                .into_any()
+        }
     };
     Some(button)
 }
 
 #[component]
-fn Again(id: String) -> impl IntoView {
+fn Again(id: String, costs: String) -> impl IntoView {
     let form = Form::of::<Redeploy>("again", &[]);
     view! {
         <PostForm form class="inline">
@@ -108,6 +111,7 @@ fn Again(id: String) -> impl IntoView {
             <input type="hidden" name="id" value=id/>
             <Submit label="Try again" busy="Redeploying…"/>
         </PostForm>
+        <p class="hint">{costs}</p>
     }
 }
 

@@ -1,13 +1,29 @@
 //! What happened to the assistant.
 
 use leptos::prelude::*;
-use reef_service::assistants::{Details, TIMELINE_SHOWN};
+use reef_service::assistants::{Details, Happened, TIMELINE_SHOWN};
 
 use crate::components::small::{Newest, StatusBadge, When};
 
 /// Newest first.
 pub(super) fn section(details: &Details) -> AnyView {
-    let entry = |(at, status, message): &(_, _, Option<String>)| {
+    let more = format!("/assistants/{}/history", details.record.id);
+    view! {
+        <section class="card" aria-labelledby="timeline">
+            <h2 id="timeline">"Timeline"</h2>
+            {list(&details.timeline)}
+            <Newest shown=details.timeline.len() most=TIMELINE_SHOWN more/>
+        </section>
+    }
+    .into_any()
+}
+
+/// The entries.
+pub(super) fn list(timeline: &[Happened]) -> AnyView {
+    if timeline.is_empty() {
+        return view! { <p>"Nothing has happened yet."</p> }.into_any();
+    }
+    let entry = |(at, status, message): &Happened| {
         view! {
             <li>
                 <StatusBadge status=*status/> " " <When at=*at/>
@@ -15,20 +31,5 @@ pub(super) fn section(details: &Details) -> AnyView {
             </li>
         }
     };
-    let list = if details.timeline.is_empty() {
-        view! { <p>"Nothing has happened yet."</p> }.into_any()
-    } else {
-        view! {
-            <ol class="timeline">{details.timeline.iter().map(entry).collect_view()}</ol>
-            <Newest shown=details.timeline.len() most=TIMELINE_SHOWN api="/docs/list-assistant-events"/>
-        }
-        .into_any()
-    };
-    view! {
-        <section class="card" aria-labelledby="timeline">
-            <h2 id="timeline">"Timeline"</h2>
-            {list}
-        </section>
-    }
-    .into_any()
+    view! { <ol class="timeline">{timeline.iter().map(entry).collect_view()}</ol> }.into_any()
 }

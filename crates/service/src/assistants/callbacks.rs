@@ -8,7 +8,7 @@ use super::timeline::callback_type;
 use crate::error::Error;
 use crate::jobs::Job;
 
-/// How many of the newest callbacks are shown at once.
+/// How many of the newest callbacks are shown on an assistant's page.
 pub const CALLBACKS_SHOWN: i64 = 20;
 
 /// A callback over all its tries.
@@ -24,13 +24,13 @@ pub struct Callback {
     pub tries: Vec<AttemptRow>,
 }
 
-/// An assistant's newest callbacks, newest first.
-pub(super) async fn callbacks_in(tx: &mut Tx, id: AssistantId) -> Result<Vec<Callback>, Error> {
-    let deliveries = tx.deliveries_of(id, CALLBACKS_SHOWN).await?;
+/// An assistant's newest callbacks, newest first, at most `shown`.
+pub(super) async fn callbacks_in(tx: &mut Tx, id: AssistantId, shown: i64) -> Result<Vec<Callback>, Error> {
+    let deliveries = tx.deliveries_of(id, shown).await?;
     if deliveries.is_empty() {
         return Ok(Vec::new());
     }
-    let tries = tx.attempts_of(id, CALLBACKS_SHOWN).await?;
+    let tries = tx.attempts_of(id, shown).await?;
     let mut callbacks = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
         let next_try = if delivery.state == DeliveryState::Pending {

@@ -23,11 +23,11 @@ pub(crate) use secrets::{BOT_TOKEN, MODEL_KEY};
 pub use callbacks::{CALLBACKS_SHOWN, Callback};
 pub use change::Change;
 pub use checkout::{GoOn, PaymentStanding};
-pub use preflight::{BotFinding, Kept, ModelFinding, Preflight, Try};
+pub use preflight::{BotFinding, ModelFinding, Preflight, Try};
 pub use purchase::Purchased;
 pub use receipt::{End, KEPT_FOR as RECEIPT_KEPT_FOR, RECEIPTS_LISTED, Receipt, SubscriptionEnd};
 pub use search::{Found, PAGE};
 pub use timeline::{SHOWN_MAX, TimelineEntry, callback_type};
-pub use view::{Details, KeptSecret, TIMELINE_SHOWN, UNPAID_SHOWN_FOR};
+pub use view::{Details, Happened, History, KeptSecret, TIMELINE_SHOWN, UNPAID_SHOWN_FOR};
 // What an assistant's page shows as it is stored.
 pub use reef_store::{AttemptRow, DeliveryState, PendingChange};

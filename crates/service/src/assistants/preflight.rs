@@ -94,15 +94,6 @@ pub enum ModelFinding {
     NoAnswer,
 }
 
-/// Which secrets a slot keeps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// A bot token.
-    pub bot_token: bool,
-    /// A model key.
-    pub model_key: bool,
-}
-
 impl Services {
     /// Tries what is given, else what is kept, with the vendors, at the same time and for seconds at most.
     ///
@@ -214,15 +205,5 @@ impl Services {
             // The key is good: a slow or busy model is no obstacle.
             Ok(Err(GreetError::NoAnswer(_))) | Err(_) => ModelFinding::Good { answer: None },
         }
-    }
-
-    /// Which secrets an assistant keeps, sealed.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn kept_secrets(&self, caller: &Caller, id: &str) -> Result<Kept, Error> {
-        let assistant = self.find(caller, Scope::Read, id).await?;
-        let secrets = self.store().read().await?.secrets(assistant.id).await?;
-        Ok(Kept { bot_token: secrets.bot_token.is_some(), model_key: secrets.model_key.is_some() })
     }
 }

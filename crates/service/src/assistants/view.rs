@@ -10,7 +10,8 @@ use reef_domain::wire::{AssistantRecord, Scope, Status};
 use reef_domain::{Assistant, State, Timestamp};
 use reef_store::{BotRow, PendingChange, Tx};
 
-use super::callbacks::{Callback, callbacks_in};
+use super::callbacks::{CALLBACKS_SHOWN, Callback, callbacks_in};
+use super::timeline::SHOWN_MAX;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::hub::change_of;
@@ -31,8 +32,8 @@ pub struct Details {
     pub version: i64,
     /// Where it can be paid, while it is not.
     pub checkout_url: Option<String>,
-    /// What happened: when, to which status, with which message; newest first.
-    pub timeline: Vec<(Timestamp, Status, Option<String>)>,
+    /// What happened; newest first.
+    pub timeline: Vec<Happened>,
     /// Its model credit, in managed mode once it was paid.
     pub credit: Option<Credit>,
     /// What its last run has done so far, if that run is what its status tells of.
@@ -45,6 +46,25 @@ pub struct Details {
     pub pending_change: Option<PendingChange>,
     /// Its newest callbacks, newest first.
     pub callbacks: Vec<Callback>,
+}
+
+/// What has happened to an assistant: when, to which status, with which message.
+pub type Happened = (Timestamp, Status, Option<String>);
+
+/// What happened to an assistant and what its owner's server was told of it, as far as the API lists it.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The record.
+    pub record: AssistantRecord,
+    /// What happened; newest first.
+    pub timeline: Vec<Happened>,
+    /// Its callbacks, newest first.
+    pub callbacks: Vec<Callback>,
+}
+
+async fn timeline_in(tx: &mut Tx, id: AssistantId, shown: i64) -> Result<Vec<Happened>, Error> {
+    let events = tx.events_of(id, shown).await?;
+    Ok(events.into_iter().map(|event| (event.created_at, event.status, event.status_message)).collect())
 }
 
 /// What may be shown of a secret.
@@ -185,6 +205,21 @@ impl Services {
         }
     }
 
+    /// What happened to one of the caller's assistants, and its callbacks: a hundred of each.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
+    pub async fn assistant_history(&self, caller: &Caller, id: &str) -> Result<History, Error> {
+        caller.require(Scope::Read)?;
+        let mut tx = self.store().read().await?;
+        let assistant = self.owned(&mut tx, caller, id).await?;
+        Ok(History {
+            timeline: timeline_in(&mut tx, assistant.id, SHOWN_MAX).await?,
+            callbacks: callbacks_in(&mut tx, assistant.id, SHOWN_MAX).await?,
+            record: assistant.record(),
+        })
+    }
+
     /// One of the caller's assistants with what its page shows around it.
     ///
     /// Who looks at an unpaid slot may just be back from the checkout: Polar is asked soon. The look grants nothing.
@@ -197,18 +232,16 @@ impl Services {
         let assistant = self.owned(&mut tx, caller, id).await?;
         let unpaid = assistant.state.status() == Status::PendingPayment;
         let checkout_url = if unpaid { tx.checkout_url(assistant.id).await? } else { None };
-        let events = tx.events_of(assistant.id, TIMELINE_SHOWN).await?;
+        let timeline = timeline_in(&mut tx, assistant.id, TIMELINE_SHOWN).await?;
         let credit = credit_in(&mut tx, &assistant).await?;
         let steps = steps_in(&mut tx, &assistant).await?;
         let kept = tx.secrets(assistant.id).await?;
         let pending_change = tx.pending_change(assistant.id).await?;
-        let callbacks = callbacks_in(&mut tx, assistant.id).await?;
+        let callbacks = callbacks_in(&mut tx, assistant.id, CALLBACKS_SHOWN).await?;
         drop(tx);
         if unpaid {
             self.hurry_ask(assistant.id).await?;
         }
-        let timeline =
-            events.into_iter().map(|event| (event.created_at, event.status, event.status_message)).collect();
         Ok(Details {
             record: assistant.record(),
             version: assistant.version,

@@ -69,7 +69,7 @@ pub(crate) fn words(mail: &MailRow, public_url: &str, token: Option<&SecretStrin
         MailKind::PaymentFailed => (
             format!("The payment for {name} failed"),
             format!(
-                "The payment for your assistant {name} failed. It goes on running while the payment is tried again. \
+                "The payment for your assistant {name} failed. The slot stays yours while the payment is tried again. \
                  Please check your card; its page leads to your payment method:\n\n{page}"
             ),
         ),

@@ -15,8 +15,8 @@ use crate::services::Services;
 use crate::work::Work;
 
 /// Said in the timeline when a slot is paid for a second time.
-const PAID_TWICE: &str =
-    "A second subscription was paid for this slot. It pays for nothing and is being ended.";
+const PAID_TWICE: &str = "A second subscription was paid for this slot. It pays for nothing and is being ended; the money does not go back by \
+     itself.";
 
 /// Where an event comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

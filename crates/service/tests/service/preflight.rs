@@ -2,7 +2,7 @@
 
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::{ApiMode, Status};
-use reef_service::assistants::{BotFinding, Kept, ModelFinding, Try};
+use reef_service::assistants::{BotFinding, ModelFinding, Try};
 use reef_service::ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
 use reef_service::testing::{MODEL, TestServices, bot_token, model_key};
 use reef_service::{Caller, Error};
@@ -32,6 +32,12 @@ fn map(value: Value) -> Map<String, Value> {
 async fn found(t: &TestServices, me: &Caller, id: &str, input: UpdateInput) -> (BotFinding, ModelFinding) {
     let found = t.services.preflight(me, id, Ok(input), Try::All).await.expect("findings");
     (found.bot.expect("the bot was tried"), found.model.expect("the model was tried"))
+}
+
+/// Whether a bot token and a model key are kept.
+async fn kept(t: &TestServices, me: &Caller, id: &str) -> (bool, bool) {
+    let details = t.services.assistant_details(me, id).await.expect("an assistant");
+    (details.bot_token.is_some(), details.model_key.is_some())
 }
 
 on_both_databases! {
@@ -76,7 +82,7 @@ on_both_databases! {
         assert_eq!(found(&t, &me, &id, whole(7)).await.1, ModelFinding::OutOfCredit);
 
         assert_eq!(t.record(&me, slot).await, before);
-        assert_eq!(t.services.kept_secrets(&me, &id).await.unwrap(), Kept::default());
+        assert_eq!(kept(&t, &me, &id).await, (false, false));
         assert!(t.telegram.webhook(&bot_token(7)).is_none());
         t.finish().await;
     }
@@ -131,10 +137,7 @@ on_both_databases! {
         let id = slot.to_string();
         t.services.update(&me, &id, Ok(whole(7))).await.unwrap();
         assert_eq!(t.status(&me, slot).await, Status::Purchased);
-        assert_eq!(
-            t.services.kept_secrets(&me, &id).await.unwrap(),
-            Kept { bot_token: true, model_key: true }
-        );
+        assert_eq!(kept(&t, &me, &id).await, (true, true));
         let (bot, model) = found(&t, &me, &id, UpdateInput::default()).await;
         assert!(matches!(bot, BotFinding::Good { .. }) && matches!(model, ModelFinding::Good { .. }));
 

@@ -24,8 +24,9 @@ impl Deployment<'_> {
                 Err(ModelCheckError::ModelUnavailable) => {
                     return Err(Halt::Failed(FailureCode::ModelUnavailable));
                 }
+                // The key is Reef's: "save a working key" would be advice that its owner cannot follow.
                 Err(ModelCheckError::KeyRejected) if refusals >= REFUSALS_MAX => {
-                    return Err(Halt::Failed(FailureCode::ModelKeyRejected));
+                    return Err(Halt::Failed(FailureCode::ModelUnavailable));
                 }
                 Err(error) => {
                     refusals += usize::from(matches!(error, ModelCheckError::KeyRejected));

@@ -1,0 +1,101 @@
+//! What somebody has typed into a part of the page, and what was said of it: kept when the part is drawn anew.
+
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
+
+use super::dom;
+
+/// What differs from how the server drew it.
+pub(super) struct Typed {
+    /// Fields by their id.
+    fields: Vec<(String, Value)>,
+    /// What the last try of a form was answered: where the form leads, and the words.
+    problems: Vec<(String, String)>,
+}
+
+enum Value {
+    Text(String),
+    Checked(bool),
+}
+
+impl Typed {
+    /// What is in a region now.
+    pub(super) fn in_region(region: &Element) -> Self {
+        let fields =
+            fields(region).filter(is_changed).filter_map(|field| Some((field.id(), value_of(&field)?)));
+        let problems = dom::all(region, "form").into_iter().filter_map(|form| {
+            let problem = dom::first(&form, "[data-problem]")?;
+            let is_said = problem.has_child_nodes() && !problem.text_content().unwrap_or_default().is_empty();
+            is_said.then(|| (form.get_attribute("action").unwrap_or_default(), problem.inner_html()))
+        });
+        Self { fields: fields.collect(), problems: problems.collect() }
+    }
+
+    /// Puts it back, where the new content has a place for it.
+    pub(super) fn restore(&self, region: &Element) {
+        for field in fields(region) {
+            let typed = self.fields.iter().find(|(id, _)| *id == field.id());
+            if let Some((_, value)) = typed {
+                set_value(&field, value);
+            }
+        }
+        for form in dom::all(region, "form") {
+            let action = form.get_attribute("action").unwrap_or_default();
+            let said = self.problems.iter().find(|(of, _)| *of == action);
+            if let (Some((_, words)), Some(place)) = (said, dom::first(&form, "[data-problem]")) {
+                place.set_inner_html(words);
+            }
+        }
+    }
+}
+
+/// Whether any field in a region is not as the server drew it.
+pub(super) fn is_anything(region: &Element) -> bool {
+    fields(region).any(|field| is_changed(&field))
+}
+
+fn fields(region: &Element) -> impl Iterator<Item = Element> {
+    dom::all(region, "input, textarea, select").into_iter()
+}
+
+fn is_changed(field: &Element) -> bool {
+    if let Some(input) = field.dyn_ref::<HtmlInputElement>() {
+        return match input.type_().as_str() {
+            "hidden" | "submit" => false,
+            "checkbox" | "radio" => input.checked() != input.default_checked(),
+            _ => input.value() != input.default_value(),
+        };
+    }
+    if let Some(text) = field.dyn_ref::<HtmlTextAreaElement>() {
+        return text.default_value() != Ok(text.value());
+    }
+    // A select is as it was drawn while its drawn option, or else its first, is the chosen one.
+    let Some(select) = field.dyn_ref::<HtmlSelectElement>() else { return false };
+    let drawn = dom::first(field, "option[selected]").or_else(|| dom::first(field, "option"));
+    let drawn = drawn.map(|option| option.get_attribute("value").unwrap_or_default());
+    drawn.is_some_and(|value| value != select.value())
+}
+
+fn value_of(field: &Element) -> Option<Value> {
+    if let Some(input) = field.dyn_ref::<HtmlInputElement>() {
+        let is_mark = matches!(input.type_().as_str(), "checkbox" | "radio");
+        return Some(if is_mark { Value::Checked(input.checked()) } else { Value::Text(input.value()) });
+    }
+    let text = field.dyn_ref::<HtmlTextAreaElement>().map(HtmlTextAreaElement::value);
+    text.or_else(|| field.dyn_ref::<HtmlSelectElement>().map(HtmlSelectElement::value)).map(Value::Text)
+}
+
+fn set_value(field: &Element, value: &Value) {
+    match (field.dyn_ref::<HtmlInputElement>(), value) {
+        (Some(input), Value::Checked(is_checked)) => input.set_checked(*is_checked),
+        (Some(input), Value::Text(text)) => input.set_value(text),
+        (None, Value::Text(text)) => {
+            if let Some(area) = field.dyn_ref::<HtmlTextAreaElement>() {
+                area.set_value(text);
+            } else if let Some(select) = field.dyn_ref::<HtmlSelectElement>() {
+                select.set_value(text);
+            }
+        }
+        (None, Value::Checked(_)) => {}
+    }
+}
