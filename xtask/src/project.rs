@@ -3,12 +3,21 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 
+static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+    // As cargo says when it runs this, not as it said when this was built: clones that share a build folder share this
+    // program, too.
+    let here = env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.parent().expect("xtask/ lies in the root").to_owned()
+});
+
 /// The repository's root.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the root")
+    &ROOT
 }
 
 /// Where cargo puts what it builds: often `target`, elsewhere with `CARGO_TARGET_DIR` or a user's cargo configuration.
