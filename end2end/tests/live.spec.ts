@@ -92,10 +92,13 @@ test("what was just done is said for a moment, and not again", async ({ home, pa
   await expect(page.getByText("A test callback is on its way.")).toHaveCount(0);
 });
 
-test("a tab that nobody sees listens to nothing, and is right as soon as it is seen", async ({ home, page, user, reef, request }) => {
+test("a tab that nobody sees rests, and is right as soon as it is seen", async ({ home, page, user, reef, request }) => {
   const path = await home.activeAssistant("Kim", botToken());
   const key = await reef.createKey(user.email);
+  await page.clock.install();
+  await home.open(path);
   await see(page, false);
+  await page.clock.runFor(20_000);
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   await page.waitForTimeout(1000);
   await expect(page.getByRole("region", { name: "Status" })).toContainText("active");

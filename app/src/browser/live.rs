@@ -1,8 +1,8 @@
 //! Snapshots that the server pushes: server-sent events. The browser reconnects by itself and says what it has seen
 //! last; the server's first word is the whole state if that has changed since.
 //!
-//! A tab that nobody sees listens to nothing: without HTTP/2 a browser holds six connections to a host, and seven open
-//! tabs would leave none for a click. Seen again, it is up to date before one has found one's place.
+//! A tab that nobody sees rests after a while: without HTTP/2 a browser holds six connections to a host, and seven open tabs
+//! would leave none for a click. Seen again, it is up to date before one has found one's place.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -21,6 +21,9 @@ use super::refresh::{refresh, refresh_or_leave};
 /// last.
 const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// How long a tab that nobody sees goes on listening: who looks elsewhere for a moment finds it as it is.
+const REST_AFTER: Duration = Duration::from_secs(20);
+
 /// What a page listens to.
 struct Follower {
     /// Where the stream is, with what the page showed at first.
@@ -36,7 +39,7 @@ struct Follower {
     pause: Cell<Duration>,
 }
 
-/// Opens the stream for the life of the page, while it is seen, and has its regions drawn anew with each snapshot. The
+/// Opens the stream for the life of the page, resting while nobody sees it, and has its regions drawn anew with each snapshot. The
 /// signal is true while nothing can arrive.
 pub fn follow(path: &str, lost: RwSignal<bool>) {
     let follower = Rc::new(Follower {
@@ -52,7 +55,7 @@ pub fn follow(path: &str, lost: RwSignal<bool>) {
         if dom::is_seen() {
             Rc::clone(&follower).open();
         } else {
-            follower.close();
+            follower.rest_later();
         }
     });
 }
@@ -62,8 +65,11 @@ impl Follower {
     fn open(self: Rc<Self>) {
         let is_open =
             self.source.borrow().as_ref().is_some_and(|source| source.ready_state() != EventSource::CLOSED);
-        if is_open || self.is_over.get() || !dom::is_seen() {
+        if is_open || self.is_over.get() {
             return;
+        }
+        if !dom::is_seen() {
+            self.rest_later();
         }
         let Ok(source) = EventSource::new(&self.address()) else {
             self.lost.set(true);
@@ -93,6 +99,16 @@ impl Follower {
                 self.ask_again();
             }
         });
+    }
+
+    fn rest_later(self: &Rc<Self>) {
+        let follower = Rc::clone(self);
+        let rest = move || {
+            if !dom::is_seen() {
+                follower.close();
+            }
+        };
+        set_timeout(rest, REST_AFTER);
     }
 
     fn close(&self) {

@@ -9,7 +9,7 @@ use super::dom;
 pub(super) struct Typed {
     /// Fields by their id.
     fields: Vec<(String, Value)>,
-    /// What the last try of a form was answered: where the form leads, and the words.
+    /// What the last try of a form was answered: which form, and the words.
     problems: Vec<(String, String)>,
 }
 
@@ -26,7 +26,7 @@ impl Typed {
         let problems = dom::all(region, "form").into_iter().filter_map(|form| {
             let problem = dom::first(&form, "[data-problem]")?;
             let is_said = problem.has_child_nodes() && !problem.text_content().unwrap_or_default().is_empty();
-            is_said.then(|| (form.get_attribute("action").unwrap_or_default(), problem.inner_html()))
+            is_said.then(|| (purpose(&form), problem.inner_html()))
         });
         Self { fields: fields.collect(), problems: problems.collect() }
     }
@@ -40,13 +40,20 @@ impl Typed {
             }
         }
         for form in dom::all(region, "form") {
-            let action = form.get_attribute("action").unwrap_or_default();
-            let said = self.problems.iter().find(|(of, _)| *of == action);
+            let purpose = purpose(&form);
+            let said = self.problems.iter().find(|(of, _)| *of == purpose);
             if let (Some((_, words)), Some(place)) = (said, dom::first(&form, "[data-problem]")) {
                 place.set_inner_html(words);
             }
         }
     }
+}
+
+/// What a form does, and with what.
+fn purpose(form: &Element) -> String {
+    let about = dom::all(form, "input[name=id], input[name=delivery]");
+    let about = about.iter().map(|field| field.get_attribute("value").unwrap_or_default());
+    form.get_attribute("action").into_iter().chain(about).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether any field in a region is not as the server drew it.
