@@ -293,7 +293,7 @@ on_both_databases! {
     async fn a_key_asks_for_no_mail(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
-        let new = reef_service::api_keys::NewApiKey { name: "k".into(), read: true, write: true, ..Default::default() };
+        let new = NewApiKey { name: "k".into(), read: true, write: true, ..Default::default() };
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
         let key = t.services.authenticate(&key).await.unwrap();
         assert!(matches!(t.services.resend_confirmation(&key).await, Err(Error::Forbidden { .. })));
