@@ -55,12 +55,14 @@ pub async fn sign_in_session(
     confirmed
 }
 
-/// Notes in the session that a code is to come: nobody is signed in until then.
+/// Notes in the session that a code is to come: nobody is signed in until then, and who was is signed out.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be written.
 pub(crate) async fn await_code(session: &Session, pending: &PendingSignIn) -> Result<(), Error> {
     session.cycle_id().await.map_err(Error::internal)?;
+    // Whoever was signed in here is not any more: the new row must not bring back what ends meanwhile.
+    session.clear().await;
     session.insert(SESSION_PENDING, pending).await.map_err(Error::internal)
 }
 

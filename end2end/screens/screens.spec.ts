@@ -81,6 +81,8 @@ test("the way to an assistant", async ({ customer, page, shoot, shootWindow }) =
   await cleo.stop(deploymentId);
   await cleo.dashboard.becomes("stopped");
   await shoot("stopped", path);
+  await shoot("history", `${path}/history`);
+  await page.goto(path);
   const dialog = await cleo.dashboard.ask("Delete");
   await shootWindow("delete-asked");
   await dialog.getByRole("button", { name: "Delete it for good" }).click();

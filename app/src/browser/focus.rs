@@ -28,17 +28,23 @@ impl Focus {
     /// and not from the top of the page.
     pub(super) fn restore(&self, region: &Element) {
         let mut alike = dom::all(region, FOCUSABLE).into_iter().filter(|other| looks(other) == self.looks);
-        let again = alike.nth(self.number).unwrap_or_else(|| region.clone());
-        if again.is_same_node(Some(region)) && region.set_attribute("tabindex", "-1").is_err() {
-            leptos::logging::error!("a region cannot take the focus");
+        // What was in a dialog that is closed now is there and takes no focus.
+        if alike.nth(self.number).is_some_and(|again| take(&again)) {
+            return;
         }
-        let still = FocusOptions::new();
-        still.set_prevent_scroll(true);
-        let taken = again.dyn_ref::<HtmlElement>().map(|element| element.focus_with_options(&still));
-        if !matches!(taken, Some(Ok(()))) {
+        if region.set_attribute("tabindex", "-1").is_err() || !take(region) {
             leptos::logging::error!("the focus is lost");
         }
     }
+}
+
+/// Gives an element the focus, unless it does not take it.
+fn take(element: &Element) -> bool {
+    let still = FocusOptions::new();
+    still.set_prevent_scroll(true);
+    let asked = element.dyn_ref::<HtmlElement>().map(|element| element.focus_with_options(&still));
+    let active = dom::document().active_element();
+    matches!(asked, Some(Ok(()))) && active.is_some_and(|active| active.is_same_node(Some(element)))
 }
 
 fn looks(element: &Element) -> String {

@@ -33,6 +33,8 @@ struct Follower {
     source: RefCell<Option<EventSource>>,
     /// What the page shows is gone: there is nothing more to follow.
     is_over: Cell<bool>,
+    /// How often the tab was left or come back to.
+    turns: Cell<u32>,
     /// True while nothing can arrive.
     lost: RwSignal<bool>,
     /// How long to wait when the next try is refused, too.
@@ -47,11 +49,13 @@ pub fn follow(path: &str, lost: RwSignal<bool>) {
         seen: RefCell::default(),
         source: RefCell::default(),
         is_over: Cell::new(false),
+        turns: Cell::new(0),
         lost,
         pause: Cell::new(ASK_AGAIN.0),
     });
     Rc::clone(&follower).open();
     dom::listen("visibilitychange", false, move |_| {
+        follower.turns.set(follower.turns.get().wrapping_add(1));
         if dom::is_seen() {
             Rc::clone(&follower).open();
         } else {
@@ -102,9 +106,9 @@ impl Follower {
     }
 
     fn rest_later(self: &Rc<Self>) {
-        let follower = Rc::clone(self);
+        let (follower, turn) = (Rc::clone(self), self.turns.get());
         let rest = move || {
-            if !dom::is_seen() {
+            if follower.turns.get() == turn {
                 follower.close();
             }
         };

@@ -29,6 +29,8 @@ const LATE: &str = "data-late";
 thread_local! {
     /// How many times the page was looked at.
     static LOOKS: Cell<u32> = const { Cell::new(0) };
+    /// Whether the last look is still under way.
+    static IS_LOOKING: Cell<bool> = const { Cell::new(false) };
     /// What the server drew last into each region: people open and close parts of it, which is no news.
     static DRAWN: RefCell<HashMap<String, String>> = RefCell::default();
 }
@@ -39,8 +41,11 @@ pub(super) fn start() {
 
 /// Of some things nobody sends news: a payment that failed, for example.
 fn look_again() {
+    if !dom::is_seen() || IS_LOOKING.get() {
+        return;
+    }
     let root = dom::document().document_element();
-    if dom::is_seen() && root.is_some_and(|root| dom::first(&root, "[data-look-again]").is_some()) {
+    if root.is_some_and(|root| dom::first(&root, "[data-look-again]").is_some()) {
         spawn_local(refresh());
     }
 }
@@ -56,22 +61,27 @@ pub async fn refresh() {
 pub async fn refresh_to(address: &str) {
     let look = LOOKS.get().wrapping_add(1);
     LOOKS.set(look);
+    IS_LOOKING.set(true);
     let mut wait = ASK_AGAIN.0;
-    loop {
+    let loaded = loop {
         let loaded = load(address).await;
         if LOOKS.get() != look {
             return;
         }
-        match loaded {
-            Ok(Some(new)) => return take(&new),
-            // It leads elsewhere now, to sign in for example: so does the browser.
-            Ok(None) => return reload(),
-            Err(_) => dom::pause(wait).await,
+        if let Ok(loaded) = loaded {
+            break loaded;
         }
+        dom::pause(wait).await;
         if LOOKS.get() != look {
             return;
         }
         wait = (wait * 2).min(ASK_AGAIN.1);
+    };
+    IS_LOOKING.set(false);
+    match loaded {
+        Some(new) => take(&new),
+        // It leads elsewhere now, to sign in for example: so does the browser.
+        None => reload(),
     }
 }
 

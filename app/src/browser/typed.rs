@@ -3,7 +3,7 @@
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
-use super::dom;
+use super::{dom, forms};
 
 /// What differs from how the server drew it.
 pub(super) struct Typed {
@@ -11,6 +11,8 @@ pub(super) struct Typed {
     fields: Vec<(String, Value)>,
     /// What the last try of a form was answered: which form, and the words.
     problems: Vec<(String, String)>,
+    /// What is wrong with fields: the place's id, and the words.
+    issues: Vec<(String, String)>,
 }
 
 enum Value {
@@ -28,7 +30,11 @@ impl Typed {
             let is_said = problem.has_child_nodes() && !problem.text_content().unwrap_or_default().is_empty();
             is_said.then(|| (purpose(&form), problem.inner_html()))
         });
-        Self { fields: fields.collect(), problems: problems.collect() }
+        let issues = dom::all(region, "[data-issue]").into_iter().filter_map(|place| {
+            let words = place.text_content().filter(|words| !words.is_empty())?;
+            Some((place.id(), words))
+        });
+        Self { fields: fields.collect(), problems: problems.collect(), issues: issues.collect() }
     }
 
     /// Puts it back, where the new content has a place for it.
@@ -44,6 +50,11 @@ impl Typed {
             let said = self.problems.iter().find(|(of, _)| *of == purpose);
             if let (Some((_, words)), Some(place)) = (said, dom::first(&form, "[data-problem]")) {
                 place.set_inner_html(words);
+            }
+        }
+        for place in dom::all(region, "[data-issue]") {
+            if let Some((_, words)) = self.issues.iter().find(|(id, _)| *id == place.id()) {
+                forms::mark(region, &place, Some(words));
             }
         }
     }

@@ -56,7 +56,8 @@ pub(super) fn changes(
     if name.trim() != drawn.name {
         body.insert("name".to_owned(), name.into());
     }
-    if model == drawn.model {
+    // A key is one for the provider that its owner has seen beside it.
+    if model == drawn.model && !body.contains_key("modelApiKey") {
         return body;
     }
     let (provider, model_id) = model_choice(model);
@@ -171,6 +172,12 @@ mod tests {
         let both = json!({"modelProvider": "anthropic", "modelId": "claude-opus-5"});
         assert_eq!(changed("Ann", "anthropic:claude-opus-5"), both);
         assert_eq!(Value::from(callback_change(&drawn(), "https://a.example/x")), json!({}));
+        // A new key goes with the provider that was seen.
+        let keys = (&Secret::from(String::new()), &Secret::from("sk-ant-new".to_owned()));
+        let rekeyed = changes(&elsewhere, &drawn(), "Ann", "anthropic:claude-sonnet-5", keys);
+        let whole =
+            json!({"modelApiKey": "sk-ant-new", "modelProvider": "anthropic", "modelId": "claude-sonnet-5"});
+        assert_eq!(Value::from(rekeyed), whole);
     }
 
     #[test]

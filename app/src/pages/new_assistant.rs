@@ -37,8 +37,9 @@ struct Shop {
 
 async fn load() -> Result<Shop, AppError> {
     let (services, caller) = signed_in().await?;
-    let unpaid = services.unpaid(&caller).await?;
+    // First where the stream goes on from: what changes between the two is told.
     let stream = snapshot::list(&services, &caller).await?.stream("/live/assistants");
+    let unpaid = services.unpaid(&caller).await?;
     Ok(Shop { offers: offers(&services), token: services.form_token(), unpaid, stream })
 }
 

@@ -106,8 +106,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Somebody waits for a slot's payment: it is asked about at `at` at the latest. Done `times_max` times per
-    /// slot, so that nobody uses up everybody's pace; gives whether it was.
+    /// Somebody waits for a slot's payment: it is asked about at `at` at the latest, unless it was asked about after
+    /// `asked_before`. Done `times_max` times per slot, so that nobody uses up everybody's pace; gives whether it was.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -115,15 +115,17 @@ impl Tx {
         &mut self,
         id: AssistantId,
         at: Timestamp,
+        asked_before: Timestamp,
         times_max: i64,
     ) -> Result<bool, StoreError> {
         let hurried = execute!(
             self,
             "update polar_asks set next_at = $2, hurries = hurries + 1
-             where assistant_id = $1 and next_at > $2 and hurries < $3",
+             where assistant_id = $1 and next_at > $2 and hurries < $3 and (asked_at is null or asked_at <= $4)",
             id,
             at,
             times_max,
+            asked_before,
         );
         Ok(hurried == 1)
     }

@@ -131,7 +131,16 @@ async fn a_password_alone_signs_nobody_in_whose_sign_in_takes_a_code() {
     let pending: PendingSignIn = serde_json::from_value(data["pending_user"].clone()).unwrap();
     let code = SecretString::from("ABCD-efgh ijkl-mnop");
     let account = app.services.sign_in_second(&pending, &code, ClientAddress::UNKNOWN).await.unwrap();
-    assert_eq!((account.id, account.email), (user, email));
+    assert_eq!((account.id, account.email.clone()), (user, email.clone()));
+    // Who was signed in in this browser is not any more: what ends their sessions has nothing to miss.
+    let other = signed_in(&app, app.user().await).await;
+    let fields = [("email", &*email), ("password", PASSWORD)];
+    let answer = form(&app, "sign_in", &fields).header(COOKIE, &other).send().await.unwrap();
+    let (_, waiting) = cookie(answer.headers());
+    assert!(!is_in(&app, &waiting).await && !is_in(&app, &other).await);
+    let mut tx = app.services.store().read().await.unwrap();
+    let id = session_row(waiting.strip_prefix("reef=").unwrap());
+    assert_eq!(tx.session(&id, app.services.now()).await.unwrap().unwrap().user_id, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

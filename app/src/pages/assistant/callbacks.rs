@@ -23,7 +23,7 @@ pub(super) fn section(shown: &Shown) -> AnyView {
                 <dt>"New ones go to"</dt>
                 <dd>{record.user_callback_url.clone().unwrap_or_else(|| "nowhere".to_owned())}</dd>
             </dl>
-            {list(record, &details.callbacks, shown.now)}
+            {list(record, &details.callbacks, shown.now, format!("/assistants/{}", record.id))}
             <Newest shown=details.callbacks.len() most=CALLBACKS_SHOWN more/>
             {match refusal {
                 None => view! { <Test id=record.id.clone()/> }.into_any(),
@@ -40,8 +40,13 @@ pub(super) fn section(shown: &Shown) -> AnyView {
     .into_any()
 }
 
-/// Callbacks with all their tries; what is still being tried is to be looked at again.
-pub(super) fn list(record: &AssistantRecord, callbacks: &[Callback], now: Timestamp) -> AnyView {
+/// Callbacks with all their tries, on the page at `here`; what is still being tried is to be looked at again.
+pub(super) fn list(
+    record: &AssistantRecord,
+    callbacks: &[Callback],
+    now: Timestamp,
+    here: String,
+) -> AnyView {
     if callbacks.is_empty() {
         let words = match &record.user_callback_url {
             Some(_) => "None was sent yet. One goes out with the next change of status.",
@@ -53,7 +58,7 @@ pub(super) fn list(record: &AssistantRecord, callbacks: &[Callback], now: Timest
     let one = |callback: &Callback| entry(callback, record, now);
     view! {
         <ul class="deliveries">{callbacks.iter().map(one).collect_view()}</ul>
-        {is_any_tried.then(|| view! { <Refresh to=format!("/assistants/{}", record.id)/> })}
+        {is_any_tried.then(|| view! { <Refresh to=here/> })}
     }
     .into_any()
 }

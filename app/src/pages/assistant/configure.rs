@@ -99,7 +99,8 @@ fn editing(record: &AssistantRecord, catalog: &Arc<Catalog>) -> Result<AnyView, 
     // The form's own action is what its first button does.
     let form = if may_deploy && !save.has_failed() { form } else { save };
     // What was typed is told from what the form was drawn from at first, a refused try later too.
-    let drawn = match form.kept(drawn::FIELD) {
+    let kept = form.kept(drawn::FIELD).filter(|kept| Drawn::from_json(kept).is_ok());
+    let drawn = match kept {
         Some(kept) => kept,
         None => Drawn::of(record, model::current(record)).to_json()?,
     };

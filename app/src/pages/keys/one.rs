@@ -51,7 +51,7 @@ fn page(Shown { key, requests, token, public_url, now }: Shown) -> AnyView {
             <h1>{name}</h1>
             <KeyActions key_of=key state token/>
         </div>
-        {facts}
+        <Region name="facts">{facts}</Region>
         <section aria-labelledby="requests">
             <div class="page-head">
                 <h2 id="requests">"Last requests"</h2>

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::apply::Source;
 use super::event::Event;
 use super::facts::{CheckoutStanding, OrderFacts, Standing, SubscriptionFacts};
-use super::schedule::{Asked, CLAIM, HURRIES_MAX, HURRY, Outlook, PACE, next};
+use super::schedule::{Asked, CLAIM, HURRIES_MAX, HURRY, HURRY_AFTER, Outlook, PACE, next};
 use crate::error::Error;
 use crate::ports::PaymentError;
 use crate::services::Services;
@@ -159,10 +159,11 @@ impl Services {
         at.plus(at.since(now) / 10 * u32::from(byte[0]) / 255)
     }
 
-    /// Somebody waits for a slot to be paid: Polar is asked soon.
+    /// Somebody waits for a slot to be paid: Polar is asked soon, if it was not just asked.
     pub(crate) async fn hurry_ask(&self, slot: AssistantId) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
-        tx.hurry_ask(slot, self.now().plus(HURRY), HURRIES_MAX).await?;
+        let now = self.now();
+        tx.hurry_ask(slot, now.plus(HURRY), now.minus(HURRY_AFTER), HURRIES_MAX).await?;
         Ok(tx.commit().await?)
     }
 

@@ -14,6 +14,8 @@ pub(crate) const FIRST_ASK_AFTER: Duration = Duration::from_secs(15);
 pub(crate) const VERIFY_AFTER: Duration = Duration::from_secs(30);
 /// How soon Polar is asked when somebody waits for it.
 pub(super) const HURRY: Duration = Duration::from_secs(2);
+/// How long after it was last asked about a slot can be hurried again: a page that waits looks every few seconds.
+pub(super) const HURRY_AFTER: Duration = Duration::from_secs(30);
 /// How often a slot can be hurried.
 pub(super) const HURRIES_MAX: i64 = 5;
 /// How long whoever asks may take; then another process asks.

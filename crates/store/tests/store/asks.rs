@@ -44,14 +44,15 @@ on_both_databases! {
         assert_eq!(claim(&mut tx, at(499)).await, None);
         let row = claim(&mut tx, at(500)).await.unwrap();
         assert_eq!((row.asks, row.closed_at), (8, Some(at(1))));
-        assert!(tx.hurry_ask(id, at(900), 1).await.unwrap());
-        assert!(!tx.hurry_ask(id, at(800), 1).await.unwrap(), "once is enough");
+        assert!(!tx.hurry_ask(id, at(900), at(499), 1).await.unwrap(), "just asked about");
+        assert!(tx.hurry_ask(id, at(900), at(500), 1).await.unwrap());
+        assert!(!tx.hurry_ask(id, at(800), at(500), 1).await.unwrap(), "once is enough");
         tx.settle_ask(&row, None, 0, None).await.unwrap();
         let row = claim(&mut tx, at(900)).await.unwrap();
         assert_eq!((row.asks, row.closed_at), (9, None));
         tx.settle_ask(&row, None, 0, None).await.unwrap();
         assert_eq!(claim(&mut tx, at(1_000_000)).await, None, "never again");
-        assert!(!tx.hurry_ask(id, at(901), 9).await.unwrap());
+        assert!(!tx.hurry_ask(id, at(901), at(900), 9).await.unwrap());
         tx.ask_soon(id, at(1_000_500), at(1_000_000)).await.unwrap();
         tx.ask_soon(id, at(1_000_900), at(1_000_000)).await.unwrap();
         assert_eq!(claim(&mut tx, at(1_000_500)).await.map(|row| row.asks), Some(1));
