@@ -68,7 +68,7 @@ pub(crate) fn ResetPage() -> impl IntoView {
         None => incomplete(),
         Some(token) => view! {
             <p>"All sessions are signed out then, and the link is used up."</p>
-            <p class="hint">
+            <p>
                 "API keys and two-step sign-in stay as they are if the address of the account was confirmed before. If it never "
                 "was, they end, and callbacks are signed with a new secret: a stranger may have opened the account."
             </p>

@@ -28,16 +28,20 @@ fn page(History { record, timeline, callbacks }: &History, now: Timestamp) -> An
         />
         <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href=back.clone()>{name}</a></p>
         <h1>"History"</h1>
-        <p class="hint">{format!("The newest {SHOWN_MAX} of each are shown.")}</p>
+        <p>{format!("The newest {SHOWN_MAX} of each are shown.")}</p>
         <div class="split">
-            <section class="card" aria-labelledby="callbacks">
-                <h2 id="callbacks">"Callbacks"</h2>
-                {callbacks::list(record, callbacks, now, format!("{back}/history"))}
-            </section>
-            <section class="card" aria-labelledby="timeline">
-                <h2 id="timeline">"Timeline"</h2>
-                {timeline::list(timeline)}
-            </section>
+            <div>
+                <section class="card" aria-labelledby="callbacks">
+                    <h2 id="callbacks">"Callbacks"</h2>
+                    {callbacks::list(record, callbacks, now, format!("{back}/history"))}
+                </section>
+            </div>
+            <div>
+                <section class="card" aria-labelledby="timeline">
+                    <h2 id="timeline">"Timeline"</h2>
+                    {timeline::list(timeline)}
+                </section>
+            </div>
         </div>
     }
     .into_any()
