@@ -1,10 +1,10 @@
 import { Dashboard } from "./dashboard.ts";
-import { test as base } from "./test.ts";
+import { test as base, expect } from "./test.ts";
 
 type People = {
   /** A stranger in front of the pages. */
   dashboard: Dashboard;
-  /** Somebody who is signed in. */
+  /** Somebody who is signed in and has no page open yet. */
   home: Dashboard;
   /** The same person's other browser, where nobody is signed in yet. */
   elsewhere: Dashboard;
@@ -13,8 +13,10 @@ type People = {
 /** Tests of somebody who is on the dashboard. */
 export const test = base.extend<People>({
   dashboard: async ({ page, javaScriptEnabled }, use) => use(new Dashboard(page, javaScriptEnabled ?? true)),
-  home: async ({ dashboard, user }, use) => {
-    await dashboard.signIn(user);
+  home: async ({ dashboard, page, user, baseURL }, use) => {
+    // By its form's own request: how people sign in is what `accounts.spec.ts` is about, and takes two pages.
+    await page.request.post("/_fn/sign_in", { form: user, headers: { Origin: baseURL ?? "" } });
+    expect(await page.context().cookies(), "signed in").toHaveLength(1);
     await use(dashboard);
   },
   elsewhere: async ({ browser, baseURL, javaScriptEnabled }, use) => {

@@ -16,12 +16,12 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use reef_domain::Timestamp;
 use reef_domain::actions::{Action, refusal_of};
 use reef_domain::catalog::Catalog;
 use reef_domain::wire::Status;
+use reef_domain::{ErrorCode, Timestamp};
 use reef_service::assistants::Details;
-use reef_service::{Caller, Error, Services};
+use reef_service::{Caller, Services};
 
 use crate::components::notice::Done;
 use crate::components::page::{Head, Region, drawn_or_failure};
@@ -45,14 +45,21 @@ pub(crate) fn AssistantPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
     drawn_or_failure(async move {
         let (services, caller) = signed_in().await?;
-        let details = match services.assistant_details(&caller, &id).await {
-            Err(Error::NotFound) => return what_became_of_it(&services, &caller, &id).await,
-            details => details?,
-        };
-        let shown = Shown { details, catalog: services.catalog().await?, now: services.now() };
-        let at_stage = stage(&services, &caller, &shown).await?;
-        page(&shown, at_stage)
+        match draw(&services, &caller, &id).await {
+            // It may be deleted between two looks at it, too.
+            Err(error) if error.code == ErrorCode::NotFound => {
+                what_became_of_it(&services, &caller, &id).await
+            }
+            drawn => drawn,
+        }
     })
+}
+
+async fn draw(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
+    let details = services.assistant_details(caller, id).await?;
+    let shown = Shown { details, catalog: services.catalog().await?, now: services.now() };
+    let at_stage = stage(services, caller, &shown).await?;
+    page(&shown, at_stage)
 }
 
 /// Who still has the page of an assistant that was deleted elsewhere is led to its receipt.
