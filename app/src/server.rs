@@ -52,6 +52,20 @@ pub(crate) async fn keep_flash(services: &Services, name: &str, text: &SecretStr
     services.keep_flash(&own_session_id().await?, name, text).await
 }
 
+/// Does what makes a secret, once for its form (`Services::once_per_form`), and keeps that for the page that the form leads
+/// to, by this name. The work goes on when the browser has gone.
+pub(crate) async fn keep_once(
+    (services, caller): (&Services, &Caller),
+    (token, content): (&str, &str),
+    name: &'static str,
+    work: impl Future<Output = Result<SecretString, Error>> + Send + 'static,
+) -> Result<(), AppError> {
+    let (keeper, session) = (services.clone(), own_session_id().await?);
+    let kept = async move { keeper.keep_flash(&session, name, &work.await?).await };
+    services.once_per_form(caller, token, content, kept).await?;
+    Ok(())
+}
+
 /// The id of this request's session, which what a form leaves for the next page is kept with.
 pub(crate) async fn own_session_id() -> Result<String, Error> {
     let session = extract::<Session>().await.map_err(Error::internal)?;

@@ -15,11 +15,7 @@ use wasm_bindgen::closure::Closure;
 use web_sys::{Event, EventSource, MessageEvent};
 
 use super::dom;
-use super::refresh::{refresh, refresh_or_leave};
-
-/// How long to wait before a stream that was refused is asked for again: this, then twice as long each time, up to the
-/// last.
-const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+use super::refresh::{FIRST_PAUSE, longer, refresh, refresh_or_leave};
 
 /// How long a tab that nobody sees goes on listening: who looks elsewhere for a moment finds it as it is.
 const REST_AFTER: Duration = Duration::from_secs(20);
@@ -51,7 +47,7 @@ pub fn follow(path: &str, lost: RwSignal<bool>) {
         is_over: Cell::new(false),
         turns: Cell::new(0),
         lost,
-        pause: Cell::new(ASK_AGAIN.0),
+        pause: Cell::new(FIRST_PAUSE),
     });
     Rc::clone(&follower).open();
     dom::listen("visibilitychange", false, move |_| {
@@ -83,7 +79,7 @@ impl Follower {
         let follower = Rc::clone(&self);
         on(&source, "open", move |_| {
             follower.lost.set(false);
-            follower.pause.set(ASK_AGAIN.0);
+            follower.pause.set(FIRST_PAUSE);
         });
         let follower = Rc::clone(&self);
         on(&source, "message", move |event| {
@@ -135,7 +131,7 @@ impl Follower {
     fn ask_again(self: &Rc<Self>) {
         spawn_local(refresh());
         let pause = self.pause.get();
-        self.pause.set((pause * 2).min(ASK_AGAIN.1));
+        self.pause.set(longer(pause));
         let follower = Rc::clone(self);
         set_timeout(move || follower.open(), pause);
     }

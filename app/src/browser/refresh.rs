@@ -17,9 +17,9 @@ use super::focus::Focus;
 use super::typed::{self, Typed};
 use super::{dom, notices};
 
-/// How long to wait before a page that did not come is asked for again: this, then twice as long each time, up to the
-/// last.
-const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// How long to wait before what did not come is asked for again, at first.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How often a page is looked at that shows something no news come of.
 const LOOK_AGAIN: Duration = Duration::from_secs(6);
@@ -50,6 +50,11 @@ fn look_again() {
     }
 }
 
+/// How long to wait the next time: twice as long, up to the longest.
+pub(super) fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(LONGEST_PAUSE)
+}
+
 /// Looks at this page again.
 pub async fn refresh() {
     let address = dom::window().location().href().unwrap_or_default();
@@ -62,7 +67,7 @@ pub async fn refresh_to(address: &str) {
     let look = LOOKS.get().wrapping_add(1);
     LOOKS.set(look);
     IS_LOOKING.set(true);
-    let mut wait = ASK_AGAIN.0;
+    let mut wait = FIRST_PAUSE;
     let loaded = loop {
         let loaded = load(address).await;
         if LOOKS.get() != look {
@@ -75,7 +80,7 @@ pub async fn refresh_to(address: &str) {
         if LOOKS.get() != look {
             return;
         }
-        wait = (wait * 2).min(ASK_AGAIN.1);
+        wait = longer(wait);
     };
     IS_LOOKING.set(false);
     match loaded {

@@ -8,7 +8,7 @@ use reef_service::Error;
 use reef_service::api_keys::{NewApiKey, Overlap};
 
 use crate::error::AppError;
-use crate::server::{answer, go, own_session_id, signed_in};
+use crate::server::{answer, go, keep_once, signed_in};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -44,12 +44,9 @@ pub async fn create_key(
         let expires_in = (expires_days > 0).then(|| DAY.saturating_mul(expires_days));
         let new = NewApiKey { name: name.clone(), read, write, expires_in, assistants };
         let content = format!("create key {new:?}");
-        let (for_it, session) = (services.clone(), own_session_id().await?);
-        let making = async move {
-            let (_, key) = for_it.create_api_key(&caller, &new).await?;
-            for_it.keep_flash(&session, NEW_KEY, &key).await
-        };
-        services.once_per_form(&caller, &token, &content, making).await?;
+        let maker = services.clone();
+        let making = async move { Ok(maker.create_api_key(&caller, &new).await?.1) };
+        keep_once((&services, &caller), (&token, &content), NEW_KEY, making).await?;
         go("/keys?done=created")
     })
     .await
@@ -81,12 +78,9 @@ pub async fn rotate_key(
             || Error::invalid_field("", "invalid_value", "Choose how long the present key goes on.");
         let overlap = Overlap::parse(&overlap).ok_or_else(unknown)?;
         let content = format!("rotate key {id}");
-        let (for_it, session, of) = (services.clone(), own_session_id().await?, id.clone());
-        let making = async move {
-            let (_, key) = for_it.rotate_api_key(&caller, &of, overlap).await?;
-            for_it.keep_flash(&session, NEW_KEY, &key).await
-        };
-        services.once_per_form(&caller, &token, &content, making).await?;
+        let (maker, of) = (services.clone(), id.clone());
+        let making = async move { Ok(maker.rotate_api_key(&caller, &of, overlap).await?.1) };
+        keep_once((&services, &caller), (&token, &content), NEW_KEY, making).await?;
         go("/keys?done=key_rotated")
     })
     .await
@@ -108,8 +102,8 @@ pub async fn revoke_key(id: String) -> Result<(), AppError> {
 pub async fn rotate_callback_secret(#[server(default)] token: String) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
-        let for_it = services.clone();
-        let rotating = async move { for_it.rotate_callback_secret(caller.user_id).await };
+        let maker = services.clone();
+        let rotating = async move { maker.rotate_callback_secret(caller.user_id).await };
         services.once_per_form(&caller, &token, "rotate callback secret", rotating).await?;
         go("/keys?done=rotated")
     })

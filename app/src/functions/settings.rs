@@ -3,12 +3,11 @@
 use leptos::prelude::*;
 use reef_domain::ErrorCode;
 use reef_service::accounts::AccountDeletion;
-use reef_service::{Error, Services};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::AppError;
 use crate::secret::Secret;
-use crate::server::{answer, client_address, go, own_session_id, own_session_row, signed_in};
+use crate::server::{answer, client_address, go, keep_once, own_session_row, signed_in};
 use crate::session::{session, sign_out_session};
 
 /// Under which name new recovery codes are handed to the page of settings; one a line.
@@ -49,12 +48,10 @@ pub async fn confirm_totp(
 ) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
-        let (for_it, session, from) = (services.clone(), own_session_id().await?, client_address());
-        let confirming = async move {
-            let codes = for_it.confirm_totp(&caller, &code.expose().into(), from).await?;
-            hand_over(&for_it, &session, &codes).await
-        };
-        services.once_per_form(&caller, &token, "confirm totp", confirming).await?;
+        let (maker, from) = (services.clone(), client_address());
+        let codes =
+            async move { Ok(lines(&maker.confirm_totp(&caller, &code.expose().into(), from).await?)) };
+        keep_once((&services, &caller), (&token, "confirm totp"), RECOVERY_CODES, codes).await?;
         go("/settings?done=totp_on")
     })
     .await
@@ -83,12 +80,10 @@ pub async fn new_recovery_codes(
 ) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
-        let (for_it, session, from) = (services.clone(), own_session_id().await?, client_address());
-        let replacing = async move {
-            let codes = for_it.new_recovery_codes(&caller, &code.expose().into(), from).await?;
-            hand_over(&for_it, &session, &codes).await
-        };
-        services.once_per_form(&caller, &token, "new recovery codes", replacing).await?;
+        let (maker, from) = (services.clone(), client_address());
+        let codes =
+            async move { Ok(lines(&maker.new_recovery_codes(&caller, &code.expose().into(), from).await?)) };
+        keep_once((&services, &caller), (&token, "new recovery codes"), RECOVERY_CODES, codes).await?;
         go("/settings?done=codes_new")
     })
     .await
@@ -145,8 +140,8 @@ fn worker_remains(name: &str) -> AppError {
     AppError::new(ErrorCode::WorkerDeleteFailed, message)
 }
 
-/// Keeps recovery codes for the page that shows them.
-async fn hand_over(services: &Services, session: &str, codes: &[SecretString]) -> Result<(), Error> {
+/// Recovery codes as they are handed to the page that shows them.
+fn lines(codes: &[SecretString]) -> SecretString {
     let codes: Vec<&str> = codes.iter().map(ExposeSecret::expose_secret).collect();
-    services.keep_flash(session, RECOVERY_CODES, &codes.join("\n").into()).await
+    codes.join("\n").into()
 }

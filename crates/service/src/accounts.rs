@@ -19,7 +19,7 @@ use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use reef_domain::ids::UserId;
 use reef_domain::{Issue, text};
-use reef_store::{MailKind, TokenPurpose, UserRow};
+use reef_store::{MailKind, TokenPurpose, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,15 @@ impl From<UserRow> for Account {
 fn link_over() -> Error {
     let message = "This link has been used or is not valid any more; ask for a new one.";
     Error::invalid_field("", "link_over", message)
+}
+
+/// Links to a new password or another address are good for nothing any more: whoever asked for them may be who a new
+/// password is against.
+async fn void_links(tx: &mut Tx, user: UserId) -> Result<(), Error> {
+    for purpose in [TokenPurpose::Reset, TokenPurpose::Change] {
+        tx.void_mail_tokens(user, purpose).await?;
+    }
+    Ok(())
 }
 
 /// The address as it is kept, when both are good.

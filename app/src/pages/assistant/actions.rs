@@ -29,7 +29,7 @@ pub(super) fn section(record: &AssistantRecord) -> AnyView {
 }
 
 /// An action that is not possible now.
-fn refused(record: &AssistantRecord, action: Action, label: &'static str) -> Option<AnyView> {
+pub(super) fn refused(record: &AssistantRecord, action: Action, label: &'static str) -> Option<AnyView> {
     let refusal = refusal_of(record, action)?;
     let id = format!("why-not-{}", label.to_lowercase());
     let view = view! {

@@ -10,6 +10,7 @@ use reef_domain::wire::{ApiMode, AssistantRecord, Status};
 use reef_service::assistants::KeptSecret;
 
 use super::Shown;
+use super::actions::refused;
 use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem};
 use crate::components::model::{self, ModelField};
@@ -86,14 +87,7 @@ fn editing(record: &AssistantRecord, catalog: &Arc<Catalog>) -> Result<AnyView, 
     let may_save = refusal_of(record, Action::Edit).is_none();
     let may_deploy = refusal_of(record, Action::Change).is_none();
     if !may_save && !may_deploy {
-        let refusal = refusal_of(record, Action::Edit);
-        let view = view! {
-            <div class="action">
-                <button type="button" class="quiet" disabled aria-describedby="why-not-edit">"Edit"</button>
-                {refusal.map(|refusal| view! { <p class="hint" id="why-not-edit">{refusal.why} " " {refusal.instead}</p> })}
-            </div>
-        };
-        return Ok(view.into_any());
+        return Ok(refused(record, Action::Edit, "Edit").into_any());
     }
     let (form, save) = (Form::of::<Change>("edit", FIELDS), Form::of::<Update>("edit", FIELDS));
     // The form's own action is what its first button does.

@@ -5,7 +5,7 @@ use reef_store::{MailKind, StoreError, TokenPurpose};
 use secrecy::SecretString;
 
 use super::password::wrong_password;
-use super::{Account, link_over};
+use super::{Account, link_over, void_links};
 use crate::api_keys::only_people;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -79,9 +79,8 @@ impl Services {
             Err(error) if StoreError::is_unique_violation(&error) => return Err(taken()),
             Err(error) => return Err(error.into()),
         }
-        for purpose in [TokenPurpose::Confirm, TokenPurpose::Reset, TokenPurpose::Change] {
-            work.tx.void_mail_tokens(link.user_id, purpose).await?;
-        }
+        work.tx.void_mail_tokens(link.user_id, TokenPurpose::Confirm).await?;
+        void_links(&mut work.tx, link.user_id).await?;
         work.mail_notice(link.user_id, MailKind::AddressChanged, &before.email, &link.email).await?;
         let after = work.tx.user(link.user_id).await?.ok_or_else(link_over)?;
         work.commit().await?;

@@ -1,10 +1,9 @@
 //! What only an operator may do with an account: let somebody in again who has no way in of their own.
 
 use reef_domain::text;
-use reef_store::TokenPurpose;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Account;
+use super::{Account, void_links};
 use crate::error::Error;
 use crate::services::Services;
 
@@ -33,8 +32,7 @@ impl Services {
         if end_two_step {
             tx.delete_totp(account.id).await?;
         }
-        tx.void_mail_tokens(account.id, TokenPurpose::Reset).await?;
-        tx.void_mail_tokens(account.id, TokenPurpose::Change).await?;
+        void_links(&mut tx, account.id).await?;
         tx.end_sessions_of(account.id).await?;
         self.commit_end_of_access(tx, account.id).await?;
         tracing::info!(user_id = %account.id, end_two_step, "an operator has replaced a password");

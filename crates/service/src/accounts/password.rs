@@ -1,9 +1,10 @@
 //! Another password, and the proof by the one there is.
 
 use reef_domain::text;
-use reef_store::{TokenPurpose, UserRow};
+use reef_store::UserRow;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::void_links;
 use crate::api_keys::only_people;
 use crate::caller::Caller;
 use crate::client::ClientAddress;
@@ -37,8 +38,7 @@ impl Services {
         if !tx.change_password_hash(user.id, &user.password_hash, &password_hash).await? {
             return Err(wrong_password("currentPassword"));
         }
-        tx.void_mail_tokens(user.id, TokenPurpose::Reset).await?;
-        tx.void_mail_tokens(user.id, TokenPurpose::Change).await?;
+        void_links(&mut tx, user.id).await?;
         tx.end_other_sessions(user.id, current_row).await?;
         self.commit_end_of_access(tx, user.id).await?;
         tracing::info!(user_id = %user.id, "password changed");

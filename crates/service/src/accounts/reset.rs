@@ -5,7 +5,7 @@ use reef_domain::{Timestamp, text};
 use reef_store::{MailKind, TokenPurpose, Tx};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Account, link_over};
+use super::{link_over, void_links};
 use crate::client::ClientAddress;
 use crate::error::Error;
 use crate::mails::token_hash;
@@ -15,8 +15,6 @@ use crate::tries::{MANY_MAILS, TryOf};
 /// What came of a reset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordReset {
-    /// The account.
-    pub account: Account,
     /// Whether nobody had shown before that its address is theirs: its API keys, its two-step sign-in and the secret of its
     /// callbacks are gone then. A stranger may have opened it.
     pub began_anew: bool,
@@ -75,14 +73,11 @@ impl Services {
             self.forget_strangers(&mut tx, before.id, now).await?;
         }
         tx.confirm_address(link.user_id, &link.email, now).await?;
-        for purpose in [TokenPurpose::Reset, TokenPurpose::Change] {
-            tx.void_mail_tokens(link.user_id, purpose).await?;
-        }
+        void_links(&mut tx, link.user_id).await?;
         tx.end_sessions_of(link.user_id).await?;
-        let user = tx.user(link.user_id).await?.ok_or_else(link_over)?;
-        self.commit_end_of_access(tx, user.id).await?;
-        tracing::info!(user_id = %user.id, began_anew, "password reset");
-        Ok(PasswordReset { account: user.into(), began_anew })
+        self.commit_end_of_access(tx, link.user_id).await?;
+        tracing::info!(user_id = %link.user_id, began_anew, "password reset");
+        Ok(PasswordReset { began_anew })
     }
 
     /// Takes away what whoever opened the account may still hold of it.
