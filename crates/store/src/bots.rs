@@ -26,6 +26,10 @@ pub struct NewUpdate {
     pub chat_id: i64,
     /// As it came, as JSON.
     pub body: String,
+    /// The album it is a part of.
+    pub media_group_id: Option<String>,
+    /// When it may be tried first; at once if `None`.
+    pub not_before: Option<Timestamp>,
 }
 
 /// An update that is being worked on.
@@ -62,8 +66,10 @@ impl Tx {
         let added = execute!(
             self,
             "insert into bot_updates
-                 (id, assistant_id, bot_id, update_id, chat_id, body, sent_parts, attempts, received_at)
-             values ($1, $2, $3, $4, $5, $6, 0, 0, $7) on conflict (assistant_id, bot_id, update_id) do nothing",
+                 (id, assistant_id, bot_id, update_id, chat_id, body, sent_parts, attempts, received_at,
+                  media_group_id, lease_until)
+             values ($1, $2, $3, $4, $5, $6, 0, 0, $7, $8, $9)
+             on conflict (assistant_id, bot_id, update_id) do nothing",
             update.id,
             update.assistant_id,
             update.bot_id,
@@ -71,6 +77,8 @@ impl Tx {
             update.chat_id,
             &update.body,
             now,
+            &update.media_group_id,
+            update.not_before,
         );
         Ok(added == 1)
     }
@@ -122,27 +130,6 @@ impl Tx {
         ))
     }
 
-    /// Chats, longest waiting first, with updates that may be worked off now and whose assistant has a worker.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn due_chats(
-        &mut self,
-        now: Timestamp,
-        limit: i64,
-    ) -> Result<Vec<(AssistantId, i64)>, StoreError> {
-        Ok(fetch_all!(
-            self,
-            (AssistantId, i64),
-            "select u.assistant_id, u.chat_id from bot_updates u join workers w on w.assistant_id = u.assistant_id
-             where u.done_at is null group by u.assistant_id, u.chat_id
-             having max(u.lease_until) is null or max(u.lease_until) <= $1
-             order by min(u.received_at) limit $2",
-            now,
-            limit,
-        ))
-    }
-
     /// Keeps a lease alive; `false` when somebody else holds the update now, or the worker is no longer the one of
     /// this run.
     ///
@@ -166,6 +153,28 @@ impl Tx {
             until,
         );
         Ok(kept == 1)
+    }
+
+    /// Replaces a saved answer, of which as much counts as sent as before; `false` when somebody else holds the update
+    /// now.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn replace_answer(
+        &mut self,
+        id: UpdateRowId,
+        token: Uuid,
+        answer: &str,
+    ) -> Result<bool, StoreError> {
+        let replaced = execute!(
+            self,
+            "update bot_updates set answer = $3
+             where id = $1 and lease_token = $2 and answer is not null and done_at is null",
+            id,
+            token,
+            answer,
+        );
+        Ok(replaced == 1)
     }
 
     /// Keeps an answer before any of it is sent; `false` when there is one already, or somebody else holds the
@@ -231,7 +240,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Frees an update that failed; it is not tried before `until`.
+    /// Frees an update that failed; neither it nor another one of its chat is tried before `until`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -244,6 +253,27 @@ impl Tx {
         execute!(
             self,
             "update bot_updates set lease_token = null, lease_until = $3 where id = $1 and lease_token = $2",
+            id,
+            token,
+            until,
+        );
+        Ok(())
+    }
+
+    /// The same without counting the attempt: Telegram itself asked to wait.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn postpone_update(
+        &mut self,
+        id: UpdateRowId,
+        token: Uuid,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update bot_updates set lease_token = null, lease_until = $3, attempts = attempts - 1
+             where id = $1 and lease_token = $2",
             id,
             token,
             until,

@@ -22,6 +22,8 @@ fn update(update_id: i64) -> NewUpdate {
         update_id,
         chat_id: 5,
         body: message(update_id, 5, &format!("question {update_id}")).to_string(),
+        media_group_id: None,
+        not_before: None,
     }
 }
 

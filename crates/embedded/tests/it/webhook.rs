@@ -83,6 +83,8 @@ on_both_databases! {
                 update_id,
                 chat_id: 5,
                 body: message(update_id, 5, "stuck").to_string(),
+                media_group_id: None,
+                not_before: None,
             };
             assert!(tx.insert_update(&new, SystemClock.now()).await.unwrap());
         }

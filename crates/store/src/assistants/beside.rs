@@ -224,6 +224,7 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         execute!(self, "delete from chat_turns where assistant_id = $1", id);
         execute!(self, "delete from bot_updates where assistant_id = $1", id);
+        execute!(self, "delete from chat_migrations where assistant_id = $1", id);
         execute!(self, "delete from workers where assistant_id = $1", id);
         execute!(self, "delete from managed_credits where assistant_id = $1", id);
         execute!(self, "delete from managed_keys where assistant_id = $1", id);

@@ -11,7 +11,16 @@ const BOT: i64 = 7_123_456_789;
 /// An update of [`BOT`] that is not stored.
 pub fn update(assistant_id: AssistantId, chat_id: i64, update_id: i64) -> NewUpdate {
     let body = format!("{{\"update_id\":  {update_id}}}");
-    NewUpdate { id: UpdateRowId::new(uuid()), assistant_id, bot_id: BOT, update_id, chat_id, body }
+    NewUpdate {
+        id: UpdateRowId::new(uuid()),
+        assistant_id,
+        bot_id: BOT,
+        update_id,
+        chat_id,
+        body,
+        media_group_id: None,
+        not_before: None,
+    }
 }
 
 /// Claims a chat's head at [`NOW`] for 100 ms.
@@ -19,7 +28,7 @@ pub async fn claim(tx: &mut Tx, assistant: AssistantId, chat: i64, token: Uuid) 
     tx.claim_update(assistant, chat, token, NOW, at(100)).await.expect("a claim")
 }
 
-fn worker(assistant_id: AssistantId) -> WorkerRow {
+pub fn worker(assistant_id: AssistantId) -> WorkerRow {
     WorkerRow {
         worker_name: worker_name(),
         assistant_id,
@@ -106,6 +115,8 @@ on_both_databases! {
         assert!(!tx.set_sent_parts(id, ours, 9).await.unwrap());
         tx.finish_update(id, ours, at(101)).await.unwrap();
         tx.rest_update(id, ours, at(101)).await.unwrap();
+        tx.postpone_update(id, ours, at(101)).await.unwrap();
+        assert!(!tx.replace_answer(id, ours, "late").await.unwrap());
         tx.hand_back_update(id, ours).await.unwrap();
         assert_eq!(tx.claim_update(assistant, 1, ours, at(199), at(299)).await.unwrap(), None);
         let row = tx.claim_update(assistant, 1, ours, at(200), at(300)).await.unwrap().unwrap();

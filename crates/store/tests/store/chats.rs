@@ -9,14 +9,14 @@ fn turn(content: &str) -> TurnRow {
     TurnRow { role: "user".to_owned(), content: content.to_owned() }
 }
 
-async fn say(tx: &mut Tx, bot: AssistantId, chat: i64, contents: &[&str]) {
+pub async fn say(tx: &mut Tx, bot: AssistantId, chat: i64, contents: &[&str]) {
     for content in contents {
         // The same millisecond for all: the order is the order of saying.
         tx.append_turn(bot, chat, &turn(content), NOW).await.expect("a turn");
     }
 }
 
-async fn said(tx: &mut Tx, bot: AssistantId, chat: i64, limit: i64) -> Vec<String> {
+pub async fn said(tx: &mut Tx, bot: AssistantId, chat: i64, limit: i64) -> Vec<String> {
     let turns = tx.recent_turns(bot, chat, limit).await.expect("turns");
     turns.into_iter().map(|turn| turn.content).collect()
 }

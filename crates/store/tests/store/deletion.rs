@@ -31,8 +31,11 @@ async fn add_living(tx: &mut Tx, user: UserId) -> AssistantId {
         update_id: 1,
         chat_id: 5,
         body: "{}".to_owned(),
+        media_group_id: None,
+        not_before: None,
     };
     assert!(tx.insert_update(&update, NOW).await.expect("an update"));
+    tx.migrate_chat(id, -5, -1_005).await.expect("a migration");
     id
 }
 
@@ -51,9 +54,10 @@ on_both_databases! {
             (String, AssistantId),
             "select 'assistants', id from assistants union all select 'workers', assistant_id from workers
              union all select 'updates', assistant_id from bot_updates
+             union all select 'migrations', assistant_id from chat_migrations
              union all select 'turns', assistant_id from chat_turns order by 1",
         );
-        let expected = ["assistants", "turns", "updates", "workers"].map(|table| (table.to_owned(), kept));
+        let expected = ["assistants", "migrations", "turns", "updates", "workers"].map(|table| (table.to_owned(), kept));
         assert_eq!(left, expected);
     }
 

@@ -8,6 +8,8 @@ mod asks;
 mod assistants;
 mod bot_leases;
 mod bots;
+mod chat_migrations;
+mod chat_queue;
 mod chats;
 mod corrupt;
 mod database;

@@ -1,0 +1,63 @@
+use reef_domain::ids::AssistantId;
+use reef_store::on_both_databases;
+
+use crate::bots::{claim, update};
+use crate::chats::{said, say};
+use crate::support::{NOW, at, uuid};
+
+const GROUP: i64 = -77;
+const SUPERGROUP: i64 = -1_001_234;
+
+on_both_databases! {
+    async fn migrate_chat_moves_memory_before_what_the_supergroup_has(db: TestStore) {
+        let (assistant, other) = (AssistantId::new(uuid()), AssistantId::new(uuid()));
+        let mut tx = db.store.begin().await.unwrap();
+        say(&mut tx, assistant, GROUP, &["1", "2", "3"]).await;
+        say(&mut tx, assistant, SUPERGROUP, &["4", "5"]).await;
+        say(&mut tx, other, GROUP, &["theirs"]).await;
+        for _ in 0..3 {
+            tx.migrate_chat(assistant, GROUP, SUPERGROUP).await.unwrap();
+            assert_eq!(said(&mut tx, assistant, SUPERGROUP, 10).await, ["1", "2", "3", "4", "5"]);
+        }
+        assert!(said(&mut tx, assistant, GROUP, 10).await.is_empty());
+        assert_eq!(said(&mut tx, other, GROUP, 10).await, ["theirs"]);
+        say(&mut tx, assistant, SUPERGROUP, &["6"]).await;
+        tx.trim_chat(assistant, SUPERGROUP, 4).await.unwrap();
+        assert_eq!(said(&mut tx, assistant, SUPERGROUP, 10).await, ["3", "4", "5", "6"]);
+    }
+
+    async fn migrate_chat_into_an_empty_supergroup_keeps_the_order(db: TestStore) {
+        let assistant = AssistantId::new(uuid());
+        let mut tx = db.store.begin().await.unwrap();
+        say(&mut tx, assistant, GROUP, &["1", "2"]).await;
+        tx.migrate_chat(assistant, GROUP, SUPERGROUP).await.unwrap();
+        say(&mut tx, assistant, SUPERGROUP, &["3"]).await;
+        assert_eq!(said(&mut tx, assistant, SUPERGROUP, 10).await, ["1", "2", "3"]);
+    }
+
+    async fn find_supergroup_knows_only_the_assistants_own(db: TestStore) {
+        let (assistant, other) = (AssistantId::new(uuid()), AssistantId::new(uuid()));
+        let mut tx = db.store.begin().await.unwrap();
+        tx.migrate_chat(assistant, GROUP, SUPERGROUP).await.unwrap();
+        // Telegram never moves a group twice: a later claim is not believed.
+        tx.migrate_chat(assistant, GROUP, -9).await.unwrap();
+        assert_eq!(tx.find_supergroup(assistant, GROUP).await.unwrap(), Some(SUPERGROUP));
+        assert_eq!(tx.find_supergroup(assistant, SUPERGROUP).await.unwrap(), None);
+        assert_eq!(tx.find_supergroup(other, GROUP).await.unwrap(), None);
+        tx.delete_chat_migrations(assistant).await.unwrap();
+        assert_eq!(tx.find_supergroup(assistant, GROUP).await.unwrap(), None);
+    }
+
+    async fn migrate_chat_moves_waiting_updates_with_their_wait(db: TestStore) {
+        let (assistant, token) = (AssistantId::new(uuid()), uuid());
+        let mut tx = db.store.begin().await.unwrap();
+        tx.insert_update(&update(assistant, GROUP, 1), NOW).await.unwrap();
+        let head = claim(&mut tx, assistant, GROUP, token).await.unwrap();
+        tx.rest_update(head.id, token, at(500)).await.unwrap();
+        tx.migrate_chat(assistant, GROUP, SUPERGROUP).await.unwrap();
+        tx.insert_update(&update(assistant, SUPERGROUP, 2), NOW).await.unwrap();
+        assert_eq!(claim(&mut tx, assistant, SUPERGROUP, token).await, None);
+        let row = tx.claim_update(assistant, SUPERGROUP, token, at(500), at(600)).await.unwrap().unwrap();
+        assert_eq!((row.id, row.chat_id), (head.id, SUPERGROUP));
+    }
+}
