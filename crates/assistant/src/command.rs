@@ -69,10 +69,10 @@ fn is_meant(settings: &Settings, message: &Message) -> bool {
     let replied = message.reply_to_message.as_ref().and_then(|replied| replied.from.as_ref());
     let is_reply = bot_id.is_some() && replied.map(|from| from.id) == bot_id;
     is_reply
-        || message.entities.iter().any(|entity| match entity.kind.as_str() {
-            "mention" => message.marked(entity).is_some_and(|name| {
-                name.strip_prefix('@').is_some_and(|name| name.eq_ignore_ascii_case(&settings.bot_username))
-            }),
+        || message.marked().any(|(entity, words)| match entity.kind.as_str() {
+            "mention" => {
+                words.strip_prefix('@').is_some_and(|name| name.eq_ignore_ascii_case(&settings.bot_username))
+            }
             "text_mention" => bot_id.is_some() && entity.user.as_ref().map(|user| user.id) == bot_id,
             _ => false,
         })

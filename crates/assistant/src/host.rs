@@ -196,8 +196,31 @@ pub struct HttpResponse {
     pub status: u16,
     /// The `Retry-After` header in seconds, if it was there as a number.
     pub retry_after_s: Option<u64>,
+    /// The headers of [`RESPONSE_HEADERS`] that were there, each at most [`RESPONSE_HEADER_BYTES_MAX`] long.
+    pub headers: Vec<(&'static str, String)>,
     /// The body, at most `response_bytes_max` of the request.
     pub body: Vec<u8>,
+}
+
+/// The headers that a host hands on, in lower case: they say when a vendor that limits the rate takes requests again.
+pub const RESPONSE_HEADERS: [&str; 7] = [
+    "retry-after",
+    "retry-after-ms",
+    "x-ratelimit-reset",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+    "anthropic-ratelimit-requests-reset",
+    "anthropic-ratelimit-tokens-reset",
+];
+
+/// A longer value is no time.
+pub const RESPONSE_HEADER_BYTES_MAX: usize = 128;
+
+impl HttpResponse {
+    /// The value of one of [`RESPONSE_HEADERS`].
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 impl fmt::Debug for HttpResponse {

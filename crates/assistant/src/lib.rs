@@ -21,7 +21,10 @@ pub mod telegram;
 mod turn;
 
 pub use command::MENU;
-pub use host::{Host, HttpError, HttpRequest, HttpResponse, MaybeSend, MaybeSync, MemoryError, Method};
+pub use host::{
+    Host, HttpError, HttpRequest, HttpResponse, MaybeSend, MaybeSync, MemoryError, Method,
+    RESPONSE_HEADER_BYTES_MAX, RESPONSE_HEADERS,
+};
 pub use markdown::render;
 pub use memory::{
     MEMORY_CHARS_MAX, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Role, Style, TURN_CHARS_MAX, Turn, window,

@@ -4,7 +4,9 @@ use std::error::Error;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reef_assistant::{HttpError, HttpRequest, HttpResponse, Method};
+use reef_assistant::{
+    HttpError, HttpRequest, HttpResponse, Method, RESPONSE_HEADER_BYTES_MAX, RESPONSE_HEADERS,
+};
 use reqwest::header::RETRY_AFTER;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Request, RequestBuilder, Response};
@@ -123,6 +125,7 @@ async fn exchange(
 async fn read(client: Client, request: Request, bytes_max: usize) -> Result<HttpResponse, HttpError> {
     let mut response = client.execute(request).await.map_err(|error| reason(&error))?;
     let retry_after_s = retry_after_s(&response);
+    let headers = headers(&response);
     let status = response.status().as_u16();
     let mut body = Vec::new();
     while let Some(bytes) = response.chunk().await.map_err(|error| reason(&error))? {
@@ -131,12 +134,22 @@ async fn read(client: Client, request: Request, bytes_max: usize) -> Result<Http
         }
         body.extend_from_slice(&bytes);
     }
-    Ok(HttpResponse { status, retry_after_s, body })
+    Ok(HttpResponse { status, retry_after_s, headers, body })
 }
 
 /// The reason without the client's own words, which name the URL and with it, at Telegram, the token.
 fn reason(error: &reqwest::Error) -> HttpError {
     if error.is_timeout() { HttpError::Timeout } else { HttpError::Connect }
+}
+
+/// Those that an assistant reads. What is not text or too long for a time is left out.
+fn headers(response: &Response) -> Vec<(&'static str, String)> {
+    let all = response.headers();
+    let named = RESPONSE_HEADERS.iter().filter_map(|name| {
+        let value = all.get(*name)?.to_str().ok()?.trim();
+        (value.len() <= RESPONSE_HEADER_BYTES_MAX).then(|| (*name, value.to_owned()))
+    });
+    named.collect()
 }
 
 fn retry_after_s(response: &Response) -> Option<u64> {

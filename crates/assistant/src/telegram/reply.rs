@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     fn read(status: u16, body: &str) -> Result<bool, TelegramError> {
-        read_reply(&HttpResponse { status, retry_after_s: None, body: body.into() })
+        read_reply(&HttpResponse { status, retry_after_s: None, headers: Vec::new(), body: body.into() })
     }
 
     #[test]

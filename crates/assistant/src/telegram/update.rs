@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// One update of a bot.
@@ -36,27 +36,76 @@ impl From<RawUpdate> for Update {
     }
 }
 
-/// A message to the bot.
+/// A message to the bot. A field that cannot be read counts as absent, so that only a message without a chat is lost.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Message {
-    /// Its number within the chat.
+    /// Its number within the chat; 0 if there is none.
+    #[serde(default, deserialize_with = "or_default")]
     pub message_id: i64,
-    /// Who wrote it; nobody in channels.
+    /// When it was sent, in unix seconds; 0 if that is not known.
+    #[serde(default, deserialize_with = "or_default")]
+    pub date: i64,
+    /// Who wrote it. For who writes as a chat, a stand-in of Telegram's.
+    #[serde(default, deserialize_with = "or_default")]
     pub from: Option<User>,
+    /// The chat that it was written as: the group itself for its anonymous administrators, or a channel.
+    #[serde(default, deserialize_with = "or_default")]
+    pub sender_chat: Option<Chat>,
+    /// What an anonymous administrator is called.
+    #[serde(default, deserialize_with = "or_default")]
+    pub author_signature: Option<String>,
+    /// Whether Telegram copied it from a channel to the group where its posts are discussed.
+    #[serde(default, deserialize_with = "or_default")]
+    pub is_automatic_forward: bool,
     /// Where.
     pub chat: Chat,
-    /// The topic, in forums.
+    /// The topic of a forum, or the thread of replies.
+    #[serde(default, deserialize_with = "or_default")]
     pub message_thread_id: Option<i64>,
+    /// Whether that is a topic.
+    #[serde(default, deserialize_with = "or_default")]
+    pub is_topic_message: bool,
     /// The words, if it is a text.
+    #[serde(default, deserialize_with = "or_default")]
     pub text: Option<String>,
     /// What is marked up in the text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable")]
     pub entities: Vec<Entity>,
+    /// The words below an attachment.
+    #[serde(default, deserialize_with = "or_default")]
+    pub caption: Option<String>,
+    /// What is marked up in the caption.
+    #[serde(default, deserialize_with = "readable")]
+    pub caption_entities: Vec<Entity>,
+    /// The album that the attachment is part of.
+    #[serde(default, deserialize_with = "or_default")]
+    pub media_group_id: Option<String>,
     /// The message it answers.
+    #[serde(default, deserialize_with = "or_default")]
     pub reply_to_message: Option<Box<Self>>,
+    /// In the last notice of a group that became a supergroup: the supergroup's id.
+    #[serde(default, deserialize_with = "or_default")]
+    pub migrate_to_chat_id: Option<i64>,
+    /// In the first notice of such a supergroup: the group's id.
+    #[serde(default, deserialize_with = "or_default")]
+    pub migrate_from_chat_id: Option<i64>,
     /// All other fields, by name: they say what a message without text is.
     #[serde(flatten)]
-    other: BTreeMap<String, IgnoredAny>,
+    other: BTreeMap<String, Option<IgnoredAny>>,
+}
+
+/// The value, or the default where it is not what it should be.
+fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// Those elements of a list that are what they should be.
+fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let Value::Array(values) = Value::deserialize(deserializer)? else { return Ok(Vec::new()) };
+    Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
 
 /// What people send that is not text. A message with none of these and no text is a notice of Telegram's own, such as
@@ -84,25 +133,40 @@ const ATTACHMENTS: [&str; 17] = [
 impl Message {
     /// Whether it carries something that a person sent and that is not text.
     pub fn has_attachment(&self) -> bool {
-        ATTACHMENTS.iter().any(|name| self.other.contains_key(*name))
+        ATTACHMENTS.iter().any(|name| self.other.get(*name).is_some_and(Option::is_some))
     }
 
-    /// The part of the text that an entity marks; `None` if it does not lie within the text.
-    pub fn marked(&self, entity: &Entity) -> Option<String> {
-        let units: Vec<u16> = self.text.as_ref()?.encode_utf16().collect();
-        let end = entity.offset.checked_add(entity.length)?;
-        String::from_utf16(units.get(entity.offset..end)?).ok()
+    /// What was said, in the text or the caption, without white space around; empty if nothing was.
+    pub fn words(&self) -> &str {
+        self.text.as_deref().or(self.caption.as_deref()).unwrap_or_default().trim()
+    }
+
+    /// The marked pieces of what was said, each with what it marks. What does not lie within the words is left out.
+    pub fn marked(&self) -> impl Iterator<Item = (&Entity, String)> {
+        let (words, entities) = match (&self.text, &self.caption) {
+            (Some(text), _) => (text.as_str(), self.entities.as_slice()),
+            (None, Some(caption)) => (caption.as_str(), self.caption_entities.as_slice()),
+            (None, None) => ("", &[][..]),
+        };
+        let units: Vec<u16> = words.encode_utf16().collect();
+        entities.iter().filter_map(move |entity| {
+            let end = entity.offset.checked_add(entity.length)?;
+            Some((entity, String::from_utf16(units.get(entity.offset..end)?).ok()?))
+        })
     }
 }
 
 /// Someone in Telegram.
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
-    /// Their id.
+    /// Their id; 0 if there is none.
+    #[serde(default, deserialize_with = "or_default")]
     pub id: i64,
     /// Whether it is a bot.
+    #[serde(default, deserialize_with = "or_default")]
     pub is_bot: bool,
-    /// Their first name.
+    /// Their first name; empty if there is none.
+    #[serde(default, deserialize_with = "or_default")]
     pub first_name: String,
 }
 
@@ -112,8 +176,11 @@ pub struct Chat {
     /// Its id; negative for groups.
     pub id: i64,
     /// `private`, `group`, `supergroup` or `channel`.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default, deserialize_with = "or_default")]
     pub kind: String,
+    /// What it is called; people's chats have no title.
+    #[serde(default, deserialize_with = "or_default")]
+    pub title: Option<String>,
 }
 
 impl Chat {
@@ -134,6 +201,7 @@ pub struct Entity {
     /// How long it is, in UTF-16 units.
     pub length: usize,
     /// Who is meant, for `text_mention`.
+    #[serde(default, deserialize_with = "or_default")]
     pub user: Option<User>,
 }
 
@@ -175,8 +243,8 @@ mod tests {
         )
         .unwrap();
         let message = update.message.unwrap();
-        assert_eq!(message.marked(&message.entities[0]).as_deref(), Some("@my_bot"));
-        assert_eq!(message.marked(&message.entities[1]), None);
+        let marked: Vec<_> = message.marked().map(|(entity, words)| (entity.kind.as_str(), words)).collect();
+        assert_eq!(marked, [("mention", "@my_bot".to_owned())]);
         assert!(!message.has_attachment());
     }
 }

@@ -8,7 +8,7 @@ use reef_assistant::{HttpResponse, Method, Provider};
 use serde_json::{Value, json};
 
 fn response(status: u16, body: &Value) -> HttpResponse {
-    HttpResponse { status, retry_after_s: None, body: body.to_string().into_bytes() }
+    HttpResponse { status, retry_after_s: None, headers: Vec::new(), body: body.to_string().into_bytes() }
 }
 
 #[test]
@@ -60,7 +60,8 @@ fn keys_are_told_good_from_bad() {
     ] {
         assert_eq!(read_key_check(provider, &response(status, &body)), expected, "{provider:?} {body}");
     }
-    let page = HttpResponse { status: 200, retry_after_s: None, body: b"<html>".to_vec() };
+    let page =
+        HttpResponse { status: 200, retry_after_s: None, headers: Vec::new(), body: b"<html>".to_vec() };
     assert_eq!(read_key_check(OpenAi, &page), Err(ModelError::Invalid));
 }
 

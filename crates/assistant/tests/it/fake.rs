@@ -58,7 +58,12 @@ pub fn answer(text: &str) -> Scripted {
 }
 
 pub fn respond(status: u16, body: Value) -> Scripted {
-    let response = HttpResponse { status, retry_after_s: None, body: body.to_string().into_bytes() };
+    let response = HttpResponse {
+        status,
+        retry_after_s: None,
+        headers: Vec::new(),
+        body: body.to_string().into_bytes(),
+    };
     Scripted { after: Duration::ZERO, outcome: Ok(response) }
 }
 

@@ -23,7 +23,7 @@ fn asked(provider: Provider, model_id: &str) -> (HttpRequest, Value) {
 
 fn read(provider: Provider, status: u16, body: &Value) -> Result<Answer, ModelError> {
     let body = body.to_string().into_bytes();
-    read_answer(provider, &HttpResponse { status, retry_after_s: None, body })
+    read_answer(provider, &HttpResponse { status, retry_after_s: None, headers: Vec::new(), body })
 }
 
 fn said(text: &str, is_cut: bool) -> Result<Answer, ModelError> {
@@ -173,6 +173,7 @@ fn google_errors_are_told_apart() {
         let body = error(code, status, details);
         assert_eq!(read(Provider::Google, code, &body), Err(reason), "{body}");
     }
-    let html = HttpResponse { status: 502, retry_after_s: None, body: b"<html>".to_vec() };
+    let html =
+        HttpResponse { status: 502, retry_after_s: None, headers: Vec::new(), body: b"<html>".to_vec() };
     assert_eq!(read_answer(Provider::Google, &html), Err(ModelError::Unavailable));
 }

@@ -10,7 +10,7 @@ fn body(request: &HttpRequest) -> Value {
 
 fn ok(result: &Value) -> HttpResponse {
     let body = json!({"ok": true, "result": result}).to_string().into_bytes();
-    HttpResponse { status: 200, retry_after_s: None, body }
+    HttpResponse { status: 200, retry_after_s: None, headers: Vec::new(), body }
 }
 
 #[test]
