@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::memory::{MemoryChange, Reply, Turn};
+use crate::memory::{AlbumPart, MemoryChange, Reply, Turn};
 
 /// `Send` where a multi-threaded runtime moves futures between threads; nothing on WebAssembly, which has one thread
 /// and whose JavaScript values cannot move.
@@ -32,7 +32,8 @@ impl<T: ?Sized> MaybeSync for T {}
 /// What an assistant needs of the place it runs in.
 ///
 /// A host belongs to one bot: `update_id` and `chat_id` mean something within that bot only, so a store shared by
-/// many assistants has to add the bot's id to its keys. The host runs the turns of one chat one at a time.
+/// many assistants has to add the bot's id to its keys. The host runs the turns of one chat one at a time, and runs a
+/// turn that failed again later: a turn never waits for Telegram itself, so that it holds nothing that others need.
 pub trait Host: MaybeSync {
     /// Sends one request and reads the whole answer.
     ///
@@ -77,6 +78,38 @@ pub trait Host: MaybeSync {
         reply: &Reply,
         change: &MemoryChange,
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
+
+    /// Replaces the saved reply to an update durably, because Telegram wants what is left of it in another form. What
+    /// has been sent stays sent.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when it could not be replaced: then nothing more is sent.
+    fn replace_reply(
+        &self,
+        update_id: i64,
+        reply: &Reply,
+    ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
+
+    /// Records durably that a group became a supergroup, and moves its memory there unless it has been moved before.
+    /// From then on the group's id means the supergroup.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when it could not be recorded.
+    fn migrate_chat(
+        &self,
+        from_chat_id: i64,
+        to_chat_id: i64,
+    ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
+
+    /// What has come so far of an album, whose parts are updates of their own.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when it cannot be read.
+    fn album_parts(
+        &self,
+        chat_id: i64,
+        media_group_id: &str,
+    ) -> impl Future<Output = Result<Vec<AlbumPart>, MemoryError>> + MaybeSend;
 
     /// Notes durably that the reply's part of that index has been sent.
     ///

@@ -27,7 +27,8 @@ pub use host::{
 };
 pub use markdown::render;
 pub use memory::{
-    MEMORY_CHARS_MAX, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Role, Style, TURN_CHARS_MAX, Turn, window,
+    AlbumPart, MEMORY_CHARS_MAX, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Role, Style, TURN_CHARS_MAX,
+    Turn, window,
 };
 pub use settings::{Provider, Renewal, Settings};
 pub use split::{MESSAGE_UNITS_MAX, split};

@@ -80,6 +80,17 @@ pub struct Reply {
     pub sent: usize,
 }
 
+/// One part of an album, as far as the answer to another part depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlbumPart {
+    /// Its update.
+    pub update_id: i64,
+    /// Whether words are below it that still wait for an answer.
+    pub has_words: bool,
+    /// Whether something has been sent in answer to it.
+    pub is_answered: bool,
+}
+
 /// One message of a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {

@@ -10,11 +10,15 @@ pub const MESSAGE_UNITS_MAX: usize = 4096;
 /// white space at the cuts is lost. It cuts the source, not what is rendered from it, so no tag is ever open at an
 /// end; a code block that goes over a cut is remembered in the next part's [`Style`].
 pub fn split(text: &str) -> Vec<Part> {
+    split_at_most(MESSAGE_UNITS_MAX, text, false)
+}
+
+/// The same for another length; `in_code` when the text begins inside a code block.
+pub(crate) fn split_at_most(units_max: usize, text: &str, mut in_code: bool) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut rest = text.trim_end();
-    let mut in_code = false;
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(cut(rest));
+        let (piece, after) = rest.split_at(cut(rest, units_max));
         let style = if in_code { Style::MarkdownInCode } else { Style::Markdown };
         if !piece.trim().is_empty() {
             parts.push(Part { text: piece.trim_end().to_owned(), style });
@@ -33,11 +37,11 @@ pub(crate) fn is_fence(line: &str) -> bool {
 }
 
 /// How many bytes of `text` the next part takes: never 0.
-fn cut(text: &str) -> usize {
+fn cut(text: &str, units_max: usize) -> usize {
     let mut units = 0;
     let Some((end, _)) = text.char_indices().find(|(_, character)| {
         units += character.len_utf16();
-        units > MESSAGE_UNITS_MAX
+        units > units_max
     }) else {
         return text.len();
     };

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-pub use reply::{BotUser, File, PhotoSize, Photos, TelegramError, WebhookInfo, read_reply};
+pub use reply::{BotUser, File, PhotoSize, Photos, Refusal, TelegramError, WebhookInfo, read_reply};
 pub use update::{BadUpdate, Chat, Entity, Message, Update, User, parse_update};
 
 use crate::host::{HttpRequest, Method};

@@ -70,13 +70,16 @@ pub enum TelegramError {
         /// When to come back, in seconds.
         retry_after_s: u64,
     },
-    /// The request makes no sense to Telegram (400 and the like).
-    #[error("Telegram refused the request")]
-    BadRequest {
-        /// The text's formatting was the reason.
-        cant_parse_entities: bool,
+    /// The group became a supergroup (400 with `migrate_to_chat_id`).
+    #[error("the group is a supergroup now")]
+    Migrated {
+        /// The supergroup's id.
+        to_chat_id: i64,
     },
-    /// The bot may not write there: it was blocked, or removed from the group (403).
+    /// The request makes no sense to Telegram (400 and the like).
+    #[error("Telegram refused the request ({0:?})")]
+    BadRequest(Refusal),
+    /// The bot may not write there: it was blocked, removed from the group (403), or the chat is gone (400).
     #[error("the bot may not write to this chat")]
     Blocked,
     /// Telegram itself failed, with this status.
@@ -85,6 +88,63 @@ pub enum TelegramError {
     /// The answer is not the Bot API's.
     #[error("the answer is not the Bot API's")]
     Malformed,
+}
+
+/// What Telegram did not like about a request, as far as something can be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The text's formatting.
+    Formatting,
+    /// The topic is gone.
+    ThreadNotFound,
+    /// The message that is replied to is gone.
+    ReplyNotFound,
+    /// The text is too long.
+    TooLong,
+    /// Anything else.
+    Other,
+}
+
+/// Descriptions by which Telegram says that the bot may not write to a chat at all, though with a 400
+/// (github.com/tdlib/telegram-bot-api, `Client.cpp`, and errors of MTProto that it passes on).
+const UNWRITABLE: [&str; 13] = [
+    "chat not found",
+    "chat_write_forbidden",
+    "chat_restricted",
+    "chat_send_plain_forbidden",
+    "have no rights to send",
+    "not enough rights to send",
+    "need administrator rights",
+    "bot is not a member",
+    "bot was kicked",
+    "chat was deactivated",
+    "group is deactivated",
+    "user is deactivated",
+    "peer_id_invalid",
+];
+
+/// Descriptions of a 400 that say what was wrong with the message.
+const REFUSALS: [(&str, Refusal); 11] = [
+    ("can't parse entities", Refusal::Formatting),
+    ("entities_too_long", Refusal::Formatting),
+    ("message thread not found", Refusal::ThreadNotFound),
+    ("topic_deleted", Refusal::ThreadNotFound),
+    ("topic_id_invalid", Refusal::ThreadNotFound),
+    ("message to be replied not found", Refusal::ReplyNotFound),
+    ("message to reply not found", Refusal::ReplyNotFound),
+    ("replied message not found", Refusal::ReplyNotFound),
+    ("reply_message_id_invalid", Refusal::ReplyNotFound),
+    ("message is too long", Refusal::TooLong),
+    ("message_too_long", Refusal::TooLong),
+];
+
+fn read_refusal(description: &str) -> TelegramError {
+    let description = description.to_lowercase();
+    if UNWRITABLE.iter().any(|words| description.contains(words)) {
+        return TelegramError::Blocked;
+    }
+    let known = REFUSALS.iter().find(|(words, _)| description.contains(words));
+    TelegramError::BadRequest(known.map_or(Refusal::Other, |(_, refusal)| *refusal))
 }
 
 #[derive(Deserialize)]
@@ -97,9 +157,10 @@ struct Envelope<T> {
     parameters: Option<Parameters>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Parameters {
     retry_after: Option<u64>,
+    migrate_to_chat_id: Option<i64>,
 }
 
 /// Reads the result out of an answer.
@@ -118,17 +179,19 @@ pub fn read_reply<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, Tel
     if envelope.ok {
         return envelope.result.ok_or(TelegramError::Malformed);
     }
-    let told = envelope.parameters.and_then(|parameters| parameters.retry_after);
+    let parameters = envelope.parameters.unwrap_or_default();
+    let asked_wait = parameters.retry_after.or(response.retry_after_s);
+    if let Some(to_chat_id) = parameters.migrate_to_chat_id {
+        return Err(TelegramError::Migrated { to_chat_id });
+    }
     Err(match envelope.error_code.unwrap_or(response.status) {
         401 => TelegramError::Unauthorized,
         403 => TelegramError::Blocked,
         404 => TelegramError::NotFound,
         409 => TelegramError::Conflict,
-        429 => TelegramError::RateLimited { retry_after_s: told.or(response.retry_after_s).unwrap_or(1) },
+        429 => TelegramError::RateLimited { retry_after_s: asked_wait.unwrap_or(1) },
         status if status >= 500 => TelegramError::Server(status),
-        _ => TelegramError::BadRequest {
-            cant_parse_entities: envelope.description.to_lowercase().contains("can't parse entities"),
-        },
+        _ => read_refusal(&envelope.description),
     })
 }
 
@@ -167,12 +230,32 @@ mod tests {
             (
                 400,
                 r#"{"ok":false,"error_code":400,"description":"Bad Request: can't parse entities: unclosed"}"#,
-                TelegramError::BadRequest { cant_parse_entities: true },
+                TelegramError::BadRequest(Refusal::Formatting),
             ),
             (
                 400,
                 r#"{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}"#,
-                TelegramError::BadRequest { cant_parse_entities: false },
+                TelegramError::Blocked,
+            ),
+            (
+                400,
+                r#"{"ok":false,"error_code":400,"description":"Bad Request: message thread not found"}"#,
+                TelegramError::BadRequest(Refusal::ThreadNotFound),
+            ),
+            (
+                400,
+                r#"{"ok":false,"error_code":400,"description":"Bad Request: MESSAGE_TOO_LONG"}"#,
+                TelegramError::BadRequest(Refusal::TooLong),
+            ),
+            (
+                400,
+                r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1001}}"#,
+                TelegramError::Migrated { to_chat_id: -1001 },
+            ),
+            (
+                400,
+                r#"{"ok":false,"error_code":400,"description":"Bad Request: message text is empty"}"#,
+                TelegramError::BadRequest(Refusal::Other),
             ),
             (
                 500,

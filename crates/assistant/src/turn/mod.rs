@@ -5,6 +5,7 @@
 //! not asked again once it has answered, nothing is remembered twice, and nothing is left unsaid. One thing Telegram
 //! leaves no way around: killed between Telegram's answer and the note, the part is sent a second time.
 
+mod album;
 mod ask;
 mod deliver;
 
@@ -74,13 +75,16 @@ pub async fn run_turn<H: Host>(
     let (reply, model_error) = match host.saved_reply(update.update_id).await? {
         Some(reply) => (reply, None),
         None => {
+            if intent == Intent::NotText && album::is_covered(host, update, message).await? {
+                return Ok(TurnOutcome::Ignored);
+            }
             let written = write(host, settings, message, intent).await?;
             let reply = address(message, written.parts);
             host.save_reply(update.update_id, &reply, &written.change).await?;
             (reply, written.model_error)
         }
     };
-    Ok(match deliver::deliver(host, settings, update.update_id, &reply).await? {
+    Ok(match deliver::deliver(host, settings, update.update_id, reply).await? {
         Ok(()) => TurnOutcome::Answered { model_error },
         Err(reason) => TurnOutcome::Undeliverable(reason),
     })
@@ -153,9 +157,15 @@ async fn answer<H: Host>(
 fn address(message: &Message, parts: Vec<Part>) -> Reply {
     Reply {
         chat_id: message.chat.id,
-        thread_id: message.message_thread_id,
+        thread_id: topic(message),
         reply_to: (!message.chat.is_private()).then_some(message.message_id),
         parts,
         sent: 0,
     }
+}
+
+/// The topic that a message was written in. Outside forums a thread id only names a message that others reply to, and
+/// Telegram refuses it.
+fn topic(message: &Message) -> Option<i64> {
+    message.message_thread_id.filter(|_| message.is_topic_message)
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use reef_assistant::telegram::{Update, parse_update};
 use reef_assistant::{
-    Host, HttpError, HttpRequest, HttpResponse, MemoryChange, MemoryError, Provider, Reply, Settings, Turn,
-    TurnError, TurnOutcome, run_turn,
+    AlbumPart, Host, HttpError, HttpRequest, HttpResponse, MemoryChange, MemoryError, Provider, Reply,
+    Settings, Turn, TurnError, TurnOutcome, run_turn,
 };
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -105,6 +105,8 @@ struct World {
     send: VecDeque<Scripted>,
     turns: HashMap<i64, Vec<Turn>>,
     replies: HashMap<i64, Reply>,
+    albums: HashMap<String, Vec<AlbumPart>>,
+    migrations: Vec<(i64, i64)>,
     memory_fails: bool,
     host_calls: usize,
     crash_after: Option<usize>,
@@ -133,6 +135,17 @@ impl FakeHost {
     pub fn telegram_answers(self, script: impl IntoIterator<Item = Scripted>) -> Self {
         self.world().send.extend(script);
         self
+    }
+
+    /// What has come of an album.
+    pub fn has_album(self, media_group_id: &str, parts: impl IntoIterator<Item = AlbumPart>) -> Self {
+        self.world().albums.insert(media_group_id.to_owned(), parts.into_iter().collect());
+        self
+    }
+
+    /// Every migration that was recorded, in order.
+    pub fn migrations(&self) -> Vec<(i64, i64)> {
+        self.world().migrations.clone()
     }
 
     pub fn memory_fails(&self, fails: bool) {
@@ -260,6 +273,27 @@ impl Host for FakeHost {
             }
         })
         .await
+    }
+
+    async fn replace_reply(&self, update_id: i64, reply: &Reply) -> Result<(), MemoryError> {
+        self.memory(|world| {
+            let saved = world.replies.get_mut(&update_id).expect("a saved reply");
+            *saved = Reply { sent: saved.sent, ..reply.clone() };
+        })
+        .await
+    }
+
+    async fn migrate_chat(&self, from_chat_id: i64, to_chat_id: i64) -> Result<(), MemoryError> {
+        self.memory(|world| {
+            world.migrations.push((from_chat_id, to_chat_id));
+            let moved = world.turns.remove(&from_chat_id).unwrap_or_default();
+            world.turns.entry(to_chat_id).or_default().splice(..0, moved);
+        })
+        .await
+    }
+
+    async fn album_parts(&self, _chat_id: i64, media_group_id: &str) -> Result<Vec<AlbumPart>, MemoryError> {
+        self.memory(|world| world.albums.get(media_group_id).cloned().unwrap_or_default()).await
     }
 
     async fn mark_sent(&self, update_id: i64, part_index: usize) -> Result<(), MemoryError> {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::fake::{FakeHost, message};
 
 fn in_group(fields: Value) -> Value {
-    let mut message = json!({"chat": {"id": -100, "type": "supergroup"}, "message_thread_id": 5});
+    let mut message =
+        json!({"chat": {"id": -100, "type": "supergroup"}, "message_thread_id": 5, "is_topic_message": true});
     message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     message
 }

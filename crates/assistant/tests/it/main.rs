@@ -12,5 +12,6 @@ mod errors;
 mod fake;
 mod groups;
 mod model;
+mod refusals;
 mod telegram;
 mod turn;
