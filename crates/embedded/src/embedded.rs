@@ -15,12 +15,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::chats::{ChatKey, Chats};
 use crate::config::Config;
 use crate::polling::Polls;
+use crate::slots::{ChatKey, Limits, TurnSlots};
 
-/// How many chats are worked on at once; further ones wait in the database, longest waiting first.
-const CHATS_AT_ONCE: usize = 256;
+/// How many chats are worked on at once. Most of them wait for a model, which costs some tens of kilobytes each; further
+/// ones wait in the database.
+const SLOTS: Limits = Limits { total: 1024, reserved: 256, per_assistant: 256, light: 4 };
 
 /// How often this process looks for what waits: retries, leftovers of another process, workers nobody polls for.
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
@@ -46,7 +47,7 @@ pub(crate) struct Inner {
     pub config: Config,
     /// What this process's leases are marked with.
     pub token: Uuid,
-    pub chats: Arc<Chats>,
+    pub slots: Arc<TurnSlots>,
     pub polls: Polls,
     pub tasks: TaskTracker,
     /// Asks for a look at what waits, now.
@@ -84,7 +85,7 @@ impl Embedded {
             transport,
             config,
             token,
-            chats: Chats::new(CHATS_AT_ONCE),
+            slots: TurnSlots::new(SLOTS),
             polls: Polls::default(),
             tasks: TaskTracker::new(),
             look: Notify::new(),
@@ -109,10 +110,12 @@ impl Embedded {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Whoever held leases on a database of one process is gone.
         let mut is_free = !self.inner.store.is_single_process();
+        let mut next_due_in = SWEEP_EVERY;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = ticks.tick() => {}
+                () = tokio::time::sleep(next_due_in) => {}
                 () = self.inner.look.notified() => {}
             }
             let looked = async {
@@ -121,12 +124,17 @@ impl Embedded {
                     is_free = true;
                 }
                 self.take_up_chats().await?;
-                self.take_up_polling().await
+                self.take_up_polling().await?;
+                self.next_due_in().await
             };
-            if let Err(error) = looked.await {
-                let error = tracing::field::display(Chain(&error));
-                tracing::error!(error, "what waits cannot be looked for");
-            }
+            next_due_in = match looked.await {
+                Ok(next_due_in) => next_due_in,
+                Err(error) => {
+                    let error = tracing::field::display(Chain(&error));
+                    tracing::error!(error, "what waits cannot be looked for");
+                    SWEEP_EVERY
+                }
+            };
         }
         self.drain().await;
     }
@@ -145,7 +153,7 @@ impl Embedded {
     async fn take_up_chats(&self) -> Result<(), StoreError> {
         let now = self.inner.clock.now();
         let due = self.inner.store.read().await?.due_chats(now, SWEEP_CHATS).await?;
-        self.inner.chats.ask_again();
+        self.inner.slots.forget_waiting();
         for key in due {
             self.wake(key);
         }
@@ -157,10 +165,17 @@ impl Embedded {
         if self.inner.closing.is_cancelled() {
             return;
         }
-        if let Some(seat) = self.inner.chats.take(key, &self.inner.halt) {
+        if let Some(slot) = self.inner.slots.acquire(key, &self.inner.halt) {
             let this = self.clone();
-            self.inner.tasks.spawn(async move { this.work_off(seat).await });
+            self.inner.tasks.spawn(async move { this.work_off(slot).await });
         }
+    }
+
+    /// How long until the next chat that waits may go on: people should not wait for the next regular look.
+    async fn next_due_in(&self) -> Result<Duration, StoreError> {
+        let now = self.inner.clock.now();
+        let due_at = self.inner.store.read().await?.next_due_update(now).await?;
+        Ok(due_at.map_or(SWEEP_EVERY, |due_at| due_at.since(now).min(SWEEP_EVERY)))
     }
 
     async fn drain(&self) {

@@ -87,7 +87,7 @@ impl WorkerHost for Embedded {
         if let Some(worker) = gone {
             self.inner.polls.cancel(&worker.worker_name);
         }
-        self.inner.chats.cancel(assistant);
+        self.inner.slots.cancel(assistant);
         Ok(())
     }
 }
@@ -111,7 +111,7 @@ impl Embedded {
     /// Stops what an older run does in this process; other replicas notice when they renew a lease.
     fn halt_turns(&self, worker: &WorkerRef) {
         self.inner.polls.cancel(&worker.worker_name);
-        self.inner.chats.cancel(worker.assistant_id);
+        self.inner.slots.cancel(worker.assistant_id);
     }
 
     async fn destroy(&self, assistant: AssistantId) -> Result<Option<WorkerRow>, StoreError> {
@@ -122,6 +122,7 @@ impl Embedded {
         }
         tx.forget_updates(assistant).await?;
         tx.forget_chats(assistant).await?;
+        tx.delete_chat_migrations(assistant).await?;
         tx.commit().await?;
         Ok(worker)
     }

@@ -8,7 +8,6 @@
 //! What waits when a worker is removed keeps waiting, as it does at Telegram: a redeployment answers it, up to a day
 //! later, unless it gave the assistant another bot.
 
-mod chats;
 mod config;
 mod embedded;
 mod host;
@@ -16,6 +15,7 @@ mod memory;
 mod polling;
 mod receive;
 mod sealed;
+mod slots;
 mod turns;
 
 pub use config::{Config, Delivery};

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use reef_assistant::telegram::parse_update;
 use reef_assistant::{
-    Host, HttpError, HttpRequest, HttpResponse, MEMORY_TURNS_MAX, MemoryChange, MemoryError, Reply, Role,
-    Turn,
+    AlbumPart, Host, HttpError, HttpRequest, HttpResponse, MEMORY_TURNS_MAX, MemoryChange, MemoryError,
+    Reply, Role, Turn,
 };
 use reef_domain::Chain;
-use reef_store::{StoreError, TurnRow, Tx, UpdateRow};
+use reef_domain::ids::AssistantId;
+use reef_store::{AlbumRow, StoreError, TurnRow, Tx, UpdateRow};
 
 use crate::embedded::Embedded;
 
@@ -34,7 +36,9 @@ impl Host for TurnHost<'_> {
     async fn recent_turns(&self, chat_id: i64, limit: usize) -> Result<Vec<Turn>, MemoryError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let read = async {
-            self.embedded.inner.store.read().await?.recent_turns(self.row.assistant_id, chat_id, limit).await
+            let mut tx = self.embedded.inner.store.read().await?;
+            let chat_id = current_chat(&mut tx, self.row.assistant_id, chat_id).await?;
+            tx.recent_turns(self.row.assistant_id, chat_id, limit).await
         };
         read.await.map_err(|error| failed(&error))?.into_iter().map(turn_of).collect()
     }
@@ -56,6 +60,36 @@ impl Host for TurnHost<'_> {
         let answer = serde_json::to_string(reply).map_err(|_| not_understood())?;
         let is_saved = self.save(&answer, change).await.map_err(|error| failed(&error))?;
         if is_saved { Ok(()) } else { Err(lost()) }
+    }
+
+    async fn replace_reply(&self, _update_id: i64, reply: &Reply) -> Result<(), MemoryError> {
+        let answer = serde_json::to_string(reply).map_err(|_| not_understood())?;
+        let replaced = async {
+            let mut tx = self.embedded.inner.store.begin().await?;
+            let is_replaced = tx.replace_answer(self.row.id, self.embedded.inner.token, &answer).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(is_replaced)
+        };
+        if replaced.await.map_err(|error| failed(&error))? { Ok(()) } else { Err(lost()) }
+    }
+
+    async fn migrate_chat(&self, from_chat_id: i64, to_chat_id: i64) -> Result<(), MemoryError> {
+        let migrated = async {
+            let mut tx = self.embedded.inner.store.begin().await?;
+            tx.migrate_chat(self.row.assistant_id, from_chat_id, to_chat_id).await?;
+            tx.commit().await
+        };
+        migrated.await.map_err(|error| failed(&error))
+    }
+
+    async fn album_parts(&self, chat_id: i64, media_group_id: &str) -> Result<Vec<AlbumPart>, MemoryError> {
+        let read = async {
+            let mut tx = self.embedded.inner.store.read().await?;
+            let chat_id = current_chat(&mut tx, self.row.assistant_id, chat_id).await?;
+            tx.album_parts(self.row.assistant_id, chat_id, media_group_id).await
+        };
+        let rows = read.await.map_err(|error| failed(&error))?;
+        Ok(rows.iter().map(album_part).collect())
     }
 
     async fn mark_sent(&self, _update_id: i64, part_index: usize) -> Result<(), MemoryError> {
@@ -87,16 +121,42 @@ impl TurnHost<'_> {
         let assistant = self.row.assistant_id;
         match change {
             MemoryChange::Keep => Ok(()),
-            MemoryChange::Forget { chat_id } => tx.forget_chat(assistant, *chat_id).await,
+            MemoryChange::Forget { chat_id } => {
+                let chat_id = current_chat(tx, assistant, *chat_id).await?;
+                tx.forget_chat(assistant, chat_id).await
+            }
             MemoryChange::Append { chat_id, turns } => {
                 let now = self.embedded.inner.clock.now();
+                let chat_id = current_chat(tx, assistant, *chat_id).await?;
                 for turn in turns {
-                    tx.append_turn(assistant, *chat_id, &row_of(turn), now).await?;
+                    tx.append_turn(assistant, chat_id, &row_of(turn), now).await?;
                 }
                 // Nothing older is ever read again.
-                tx.trim_chat(assistant, *chat_id, i64::try_from(MEMORY_TURNS_MAX).unwrap_or(i64::MAX)).await
+                tx.trim_chat(assistant, chat_id, i64::try_from(MEMORY_TURNS_MAX).unwrap_or(i64::MAX)).await
             }
         }
+    }
+}
+
+/// The chat under which an assistant's memory of `chat_id` is kept: the supergroup, if a group became one.
+pub(crate) async fn current_chat(
+    tx: &mut Tx,
+    assistant: AssistantId,
+    chat_id: i64,
+) -> Result<i64, StoreError> {
+    // Chats with one person have positive ids and never move.
+    if chat_id >= 0 {
+        return Ok(chat_id);
+    }
+    Ok(tx.find_supergroup(assistant, chat_id).await?.unwrap_or(chat_id))
+}
+
+fn album_part(row: &AlbumRow) -> AlbumPart {
+    let message = parse_update(row.body.as_bytes()).ok().and_then(|update| update.message);
+    AlbumPart {
+        update_id: row.update_id,
+        has_words: message.is_some_and(|message| !message.words().is_empty()),
+        is_answered: row.sent_parts > 0,
     }
 }
 

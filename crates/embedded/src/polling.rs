@@ -33,6 +33,10 @@ const PACE: Duration = Duration::from_millis(500);
 /// The longest wait after failures.
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 
+/// What a wait that Telegram asks for is held to.
+const FLOOD_WAIT_MIN: Duration = Duration::from_secs(1);
+const FLOOD_WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// When a refused token is tried again: only its owner can help, by a redeployment.
 const REFUSED_WAIT: Duration = Duration::from_secs(600);
 
@@ -87,8 +91,8 @@ enum Next {
     Failed,
     /// The worker is gone, of another run, or somebody else's.
     End,
-    /// The token is refused: leave it alone for a while.
-    Park,
+    /// Nobody polls for this long: the token is refused, or Telegram asks to wait.
+    Rest(Duration),
 }
 
 impl Embedded {
@@ -144,11 +148,9 @@ impl Embedded {
     async fn end_polling(&self, worker: &WorkerRow, next: &Next) -> Result<(), StoreError> {
         let (now, token) = (self.inner.clock.now(), self.inner.token);
         let mut tx = self.inner.store.begin().await?;
-        if matches!(next, Next::Park) {
-            let until = now.plus(REFUSED_WAIT);
-            tx.lease_polling(&worker.worker_name, worker.generation, token, now, until).await?;
-        } else {
-            tx.release_polling(&worker.worker_name, token).await?;
+        match next {
+            Next::Rest(wait) => tx.rest_polling(&worker.worker_name, token, now.plus(*wait)).await?,
+            _ => tx.release_polling(&worker.worker_name, token).await?,
         }
         tx.commit().await
     }
@@ -161,7 +163,7 @@ impl Embedded {
             Ok(opened) => opened,
             Err(error) => {
                 tracing::error!(name, %error, "a worker's settings cannot be opened");
-                return Ok(Next::Park);
+                return Ok(Next::Rest(REFUSED_WAIT));
             }
         };
         if self.inner.store.read().await?.count_open_updates(worker.assistant_id).await? >= WAITING_MAX {
@@ -187,10 +189,11 @@ impl Embedded {
         read_reply(&answer).map_err(|error| match error {
             TelegramError::Unauthorized | TelegramError::NotFound => {
                 tracing::warn!(name, "Telegram refuses the bot token; the poll ends");
-                Next::Park
+                Next::Rest(REFUSED_WAIT)
             }
             TelegramError::RateLimited { retry_after_s } => {
-                Next::After(Duration::from_secs(retry_after_s).min(BACK_OFF_MAX))
+                tracing::warn!(name, retry_after_s, "Telegram asks to wait with polling");
+                Next::Rest(Duration::from_secs(retry_after_s).clamp(FLOOD_WAIT_MIN, FLOOD_WAIT_MAX))
             }
             error => {
                 tracing::warn!(name, %error, "a poll failed");
@@ -213,6 +216,8 @@ impl Embedded {
     }
 
     /// Keeps what a poll brought, and only then lets Telegram forget it: the offset of the next poll confirms.
+    ///
+    /// The offset follows what came last, also downwards: after a quiet week Telegram starts again at a random number.
     async fn keep_polled(
         &self,
         worker: &WorkerRow,
@@ -220,15 +225,15 @@ impl Embedded {
         updates: &[Value],
     ) -> Result<Next, StoreError> {
         let mut tx = self.inner.store.begin().await?;
-        let (mut chats, mut offset) = (Vec::new(), worker.poll_offset);
+        let (mut taken, mut offset) = (Vec::new(), worker.poll_offset);
         for value in updates {
             let body = value.to_string();
             let Ok(update) = parse_update(body.as_bytes()) else {
                 tracing::warn!(name = worker.worker_name, "a poll brought something that is not an update");
                 continue;
             };
-            offset = offset.max(update.update_id.saturating_add(1));
-            chats.extend(self.take_in(&mut tx, worker, bot_id, &update, &body).await?);
+            offset = update.update_id.saturating_add(1);
+            taken.extend(self.take_in(&mut tx, worker, bot_id, &update, &body).await?);
         }
         let (name, token) = (&worker.worker_name, self.inner.token);
         if !tx.set_poll_offset(name, worker.generation, token, offset).await? {
@@ -236,10 +241,17 @@ impl Embedded {
             return Ok(Next::End);
         }
         tx.commit().await?;
-        for chat in chats {
-            self.wake(chat);
+        for chat in &taken {
+            self.go_on(chat);
         }
-        Ok(Next::After(Duration::ZERO))
+        Ok(if offset == worker.poll_offset {
+            // It confirms nothing, so that the next answer would be the same.
+            Next::Failed
+        } else if taken.is_empty() {
+            Next::After(PACE)
+        } else {
+            Next::After(Duration::ZERO)
+        })
     }
 }
 

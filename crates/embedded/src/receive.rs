@@ -1,18 +1,24 @@
 //! The webhook: an update is taken in durably and answered at once.
 
-use reef_assistant::telegram::{Update, parse_update};
+use std::time::Duration;
+
+use reef_assistant::telegram::{Message, Update, parse_update};
 use reef_domain::Chain;
 use reef_domain::ids::UpdateRowId;
 use reef_store::{NewUpdate, StoreError, Tx, WorkerRow};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 
-use crate::chats::ChatKey;
 use crate::embedded::Embedded;
+use crate::memory::current_chat;
 use crate::sealed;
+use crate::slots::ChatKey;
 
 /// How many updates of one assistant may wait. What comes beyond them waits at Telegram.
 pub(crate) const WAITING_MAX: i64 = 1_000;
+
+/// How long a picture of an album waits for the words below another one.
+const ALBUM_SETTLES_AFTER: Duration = Duration::from_millis(1_500);
 
 /// What became of a webhook's request, and what Telegram is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,18 +92,27 @@ impl Embedded {
             return Ok(Received::Malformed);
         };
         let mut tx = inner.store.begin().await?;
-        let Some(key) = self.take_in(&mut tx, &worker, opened.bot_id, &update, text).await? else {
+        let Some(taken) = self.take_in(&mut tx, &worker, opened.bot_id, &update, text).await? else {
             return Ok(Received::Accepted);
         };
         if tx.count_open_updates(worker.assistant_id).await? > WAITING_MAX {
             return Ok(Received::TooMany);
         }
         tx.commit().await?;
-        self.wake(key);
+        self.go_on(&taken);
         Ok(Received::Accepted)
     }
 
-    /// Writes an update's row; gives its chat if it is new and needs a turn.
+    /// Has what was taken in worked on, once that is committed.
+    pub(crate) fn go_on(&self, taken: &TakenIn) {
+        if taken.is_delayed {
+            self.inner.look.notify_one();
+        } else {
+            self.wake(taken.chat);
+        }
+    }
+
+    /// Writes an update's row, or moves a chat as the update says; gives what is to be done then, if anything is new.
     pub(crate) async fn take_in(
         &self,
         tx: &mut Tx,
@@ -105,17 +120,56 @@ impl Embedded {
         bot_id: i64,
         update: &Update,
         body: &str,
-    ) -> Result<Option<ChatKey>, StoreError> {
-        let Some(chat_id) = update.chat_id() else { return Ok(None) };
+    ) -> Result<Option<TakenIn>, StoreError> {
+        let Some(message) = &update.message else { return Ok(None) };
+        let assistant_id = worker.assistant_id;
+        if let Some((from, to)) = migration(message) {
+            // At once and not in a turn: the first message in the supergroup may be on its way already.
+            tx.migrate_chat(assistant_id, from, to).await?;
+            return Ok(Some(TakenIn { chat: (assistant_id, to), is_delayed: false }));
+        }
+        let now = self.inner.clock.now();
+        let chat_id = current_chat(tx, assistant_id, message.chat.id).await?;
+        let is_delayed = waits_for_album(message);
         let new = NewUpdate {
             id: UpdateRowId::new(self.new_uuid()),
-            assistant_id: worker.assistant_id,
+            assistant_id,
             bot_id,
             update_id: update.update_id,
             chat_id,
             body: body.to_owned(),
+            media_group_id: message.media_group_id.clone(),
+            not_before: is_delayed.then(|| now.plus(ALBUM_SETTLES_AFTER)),
         };
-        let is_new = tx.insert_update(&new, self.inner.clock.now()).await?;
-        Ok(is_new.then_some((worker.assistant_id, chat_id)))
+        let is_new = tx.insert_update(&new, now).await?;
+        Ok(is_new.then_some(TakenIn { chat: (assistant_id, chat_id), is_delayed }))
     }
+}
+
+/// What was taken in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TakenIn {
+    /// The chat that has something to work on.
+    chat: ChatKey,
+    /// Not at once: its turn is not due yet.
+    is_delayed: bool,
+}
+
+/// The group and the supergroup that it became, in either of the two notices that say so.
+fn migration(message: &Message) -> Option<(i64, i64)> {
+    let here = message.chat.id;
+    let (from, to) = match (message.migrate_to_chat_id, message.migrate_from_chat_id) {
+        (Some(to), _) => (here, to),
+        (None, Some(from)) => (from, here),
+        (None, None) => return None,
+    };
+    (from < 0 && to < 0 && from != to).then_some((from, to))
+}
+
+/// Whether an answer depends on other parts of an album, which come as updates of their own: a picture without words
+/// that is for the assistant. In a group that is a reply, for there is no mention in it.
+fn waits_for_album(message: &Message) -> bool {
+    message.media_group_id.is_some()
+        && message.words().is_empty()
+        && (message.chat.is_private() || message.reply_to_message.is_some())
 }

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use reef_assistant::model::ModelError;
-use reef_assistant::telegram::parse_update;
+use reef_assistant::telegram::{TelegramError, parse_update};
 use reef_assistant::{Provider, Renewal, Settings, TurnError, TurnOutcome, run_turn};
 use reef_domain::Chain;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
 use reef_store::{StoreError, UpdateRow, WorkerRow};
 
-use crate::chats::Seat;
 use crate::embedded::Embedded;
 use crate::memory::TurnHost;
 use crate::sealed;
+use crate::slots::TurnSlot;
 
 /// For how long a process that is gone holds up a chat.
 const LEASE: Duration = Duration::from_secs(30);
@@ -27,11 +27,11 @@ const TURN_MAX: Duration = Duration::from_secs(300);
 /// How often a turn is begun before its update is given up: with the waits between, over some 14 minutes.
 const ATTEMPTS_MAX: i64 = 10;
 
-/// The longest wait before a turn is begun again, unless Telegram asks for a longer one.
+/// The longest wait before a turn that failed is begun again.
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
-/// The longest wait that Telegram may ask for.
-const ASKED_WAIT_MAX: Duration = Duration::from_secs(3600);
+/// The shortest wait when Telegram asks to wait, whatever it says.
+const ASKED_WAIT_MIN: Duration = Duration::from_secs(1);
 
 /// What has waited longer is not answered. Telegram itself keeps an update no longer than this.
 const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -43,23 +43,27 @@ enum End {
     /// The worker was removed or replaced, the lease was lost, or the process stops: somebody else goes on.
     Stopped,
     /// It failed, and may succeed later.
-    Failed {
-        /// How long Telegram asked to wait.
-        asked_wait: Option<Duration>,
+    Failed,
+    /// Telegram asked to wait before anything else is sent to the chat.
+    Postponed {
+        /// For how long.
+        wait: Duration,
     },
+    /// The bot may not write to the chat. What else waits there need not be answered either: it was written before.
+    Blocked,
     /// Telegram does not know the bot any more: nothing of it will ever be answered.
     TokenRejected,
 }
 
 impl Embedded {
-    /// Works off what waits in a chat, until nothing does, others need the seat, or there is an end to it.
-    pub(crate) async fn work_off(&self, mut seat: Seat) {
-        let (assistant, chat) = seat.key;
+    /// Works off what waits in a chat, until nothing does, others need the slot, or there is an end to it.
+    pub(crate) async fn work_off(&self, mut slot: TurnSlot) {
+        let (assistant, chat) = slot.key;
         loop {
-            match self.work_one_off(&seat).await {
-                Ok(true) if self.has_to_go(&seat) => break,
+            match self.work_one_off(&slot).await {
+                Ok(true) if self.has_to_go(&slot) => break,
                 Ok(true) => {}
-                Ok(false) if seat.leave() => break,
+                Ok(false) if slot.release() => break,
                 Ok(false) => {}
                 Err(error) => {
                     let error = tracing::field::display(Chain(&error));
@@ -69,22 +73,24 @@ impl Embedded {
                 }
             }
         }
-        let has_to_go = self.has_to_go(&seat);
-        drop(seat);
+        let has_to_go = self.has_to_go(&slot);
+        drop(slot);
         if has_to_go {
             self.inner.look.notify_one();
         }
     }
 
-    /// Whether a seat is to be given up although there may be more to do.
-    fn has_to_go(&self, seat: &Seat) -> bool {
-        seat.cancel.is_cancelled() || self.inner.closing.is_cancelled() || self.inner.chats.is_crowded()
+    /// Whether a slot is to be given up although there may be more to do.
+    fn has_to_go(&self, slot: &TurnSlot) -> bool {
+        slot.cancel.is_cancelled()
+            || self.inner.closing.is_cancelled()
+            || self.inner.slots.should_yield(slot.key.0)
     }
 
     /// Runs the turn of the oldest waiting update of a chat; `false` when there is none to run now.
-    async fn work_one_off(&self, seat: &Seat) -> Result<bool, StoreError> {
+    async fn work_one_off(&self, slot: &TurnSlot) -> Result<bool, StoreError> {
         let inner = &self.inner;
-        let (assistant, chat) = seat.key;
+        let (assistant, chat) = slot.key;
         let now = inner.clock.now();
         let mut tx = inner.store.begin().await?;
         let Some(worker) = tx.worker_of(assistant).await? else { return Ok(false) };
@@ -93,13 +99,13 @@ impl Embedded {
             return Ok(false);
         };
         tx.commit().await?;
-        let end = self.turn(&worker, &row, seat).await;
+        let end = self.turn(&worker, &row, slot).await;
         self.settle(&row, end).await?;
         Ok(true)
     }
 
     #[tracing::instrument(name = "turn", skip_all, fields(assistant_id = %row.assistant_id))]
-    async fn turn(&self, worker: &WorkerRow, row: &UpdateRow, seat: &Seat) -> End {
+    async fn turn(&self, worker: &WorkerRow, row: &UpdateRow, slot: &TurnSlot) -> End {
         let inner = &self.inner;
         let (assistant, update_id) = (row.assistant_id, row.update_id);
         if inner.clock.now().since(row.received_at) > STALE_AFTER {
@@ -110,7 +116,7 @@ impl Embedded {
             Ok(opened) => opened,
             Err(error) => {
                 tracing::error!(%assistant, %error, "a worker's settings cannot be opened");
-                return End::Failed { asked_wait: None };
+                return End::Failed;
             }
         };
         if opened.settings.provider == Provider::OpenRouter {
@@ -119,7 +125,7 @@ impl Embedded {
                 Err(error) => {
                     let error = tracing::field::display(Chain(&error));
                     tracing::error!(%assistant, error, "an assistant cannot be read");
-                    return End::Failed { asked_wait: None };
+                    return End::Failed;
                 }
             };
         }
@@ -129,12 +135,12 @@ impl Embedded {
         let host = TurnHost { embedded: self, row };
         let turn = tokio::time::timeout(TURN_MAX, run_turn(&host, &opened.settings, &update));
         tokio::select! {
-            () = seat.cancel.cancelled() => End::Stopped,
+            () = slot.cancel.cancelled() => End::Stopped,
             () = self.hold(row, worker.generation) => End::Stopped,
             ended = turn => match ended {
                 Err(_) => {
                     tracing::warn!(%assistant, update_id, "a turn took too long");
-                    End::Failed { asked_wait: None }
+                    End::Failed
                 }
                 Ok(ended) => {
                     self.note_refusal(assistant, &opened.settings, &ended).await;
@@ -205,24 +211,38 @@ impl Embedded {
     async fn settle(&self, row: &UpdateRow, end: End) -> Result<(), StoreError> {
         let (now, token) = (self.inner.clock.now(), self.inner.token);
         let (assistant, update_id, attempts) = (row.assistant_id, row.update_id, row.attempts);
+        let is_resting = matches!(end, End::Failed | End::Postponed { .. });
         let mut tx = self.inner.store.begin().await?;
         match end {
             End::Done => tx.finish_update(row.id, token, now).await?,
             End::Stopped => tx.hand_back_update(row.id, token).await?,
-            End::Failed { .. } if attempts >= ATTEMPTS_MAX => {
+            End::Failed if attempts >= ATTEMPTS_MAX => {
                 tracing::error!(%assistant, update_id, attempts, "an update is given up");
                 tx.finish_update(row.id, token, now).await?;
             }
-            End::Failed { asked_wait } => {
-                let wait = asked_wait.unwrap_or_default().min(ASKED_WAIT_MAX).max(wait_after(attempts));
-                tx.rest_update(row.id, token, now.plus(wait)).await?;
+            End::Failed => tx.rest_update(row.id, token, now.plus(wait_after(attempts))).await?,
+            // Kept in the database, so that neither a restart nor another replica writes too early. What waits longer
+            // than a day is not answered anyway.
+            End::Postponed { wait } => {
+                let wait = wait.clamp(ASKED_WAIT_MIN, STALE_AFTER);
+                tx.postpone_update(row.id, token, now.plus(wait)).await?;
+            }
+            End::Blocked => {
+                tx.finish_update(row.id, token, now).await?;
+                let canceled = tx.cancel_chat_updates(assistant, row.bot_id, row.chat_id, now).await?;
+                tracing::info!(%assistant, canceled, "what else waits in a chat that blocked the bot is not answered");
             }
             End::TokenRejected => {
                 let dropped = tx.drop_updates_of_bot(assistant, row.bot_id, now).await?;
                 tracing::warn!(%assistant, dropped, "Telegram refuses the bot token; what waits is not answered");
             }
         }
-        tx.commit().await
+        tx.commit().await?;
+        if is_resting {
+            // It has to be back in time.
+            self.inner.look.notify_one();
+        }
+        Ok(())
     }
 }
 
@@ -251,11 +271,14 @@ fn end_of(row: &UpdateRow, ended: Result<TurnOutcome, TurnError>) -> End {
         }
         Ok(TurnOutcome::Undeliverable(reason)) => {
             tracing::info!(%assistant, update, %reason, "an answer cannot be delivered");
-            End::Done
+            if reason == TelegramError::Blocked { End::Blocked } else { End::Done }
         }
         Err(error) if error.is_retryable() => {
             tracing::warn!(%assistant, update, %error, attempts = row.attempts, "a turn failed");
-            End::Failed { asked_wait: error.retry_after_s().map(Duration::from_secs) }
+            match error.retry_after_s() {
+                Some(seconds) => End::Postponed { wait: Duration::from_secs(seconds) },
+                None => End::Failed,
+            }
         }
         Err(_) => End::TokenRejected,
     }

@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::tx::{Tx, execute, fetch_all, fetch_optional};
+use crate::tx::{Tx, execute, fetch_optional};
 
 /// An update as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]

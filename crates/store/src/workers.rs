@@ -154,6 +154,26 @@ impl Tx {
         Ok(())
     }
 
+    /// Frees a worker that `token` holds; nobody polls for it before `until`, whatever is restarted.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn rest_polling(
+        &mut self,
+        name: &str,
+        token: Uuid,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update workers set poll_lease = $3, poll_token = null where worker_name = $1 and poll_token = $2",
+            name,
+            token,
+            until,
+        );
+        Ok(())
+    }
+
     /// Frees every worker that is not polled by `token`'s holder: for the only process on a database, at its start.
     ///
     /// # Errors

@@ -5,7 +5,12 @@
     reason = "helpers of tests, outside the functions where clippy.toml allows it"
 )]
 
+mod albums;
+mod blocked;
+mod fairness;
+mod flood;
 mod host;
+mod migration;
 mod polling;
 mod restart;
 mod rig;

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::world::World;
 
 pub const NAME: &str = "openclaw-00000001";
+pub const OTHER_NAME: &str = "openclaw-00000002";
 pub const SECRET: &str = "hook-secret";
 pub const TOKEN: &str = "1001:AAfirst";
 
@@ -43,6 +44,13 @@ pub fn spec(generation: i64, token: &str) -> WorkerSpec {
         model_id: "gpt".to_owned(),
         model_key: "sk-model-secret".into(),
     }
+}
+
+/// Another assistant, with a bot of its own.
+pub fn other_spec() -> WorkerSpec {
+    let assistant_id = AssistantId::parse("01890a5d-ac96-774b-bcce-b302099a8058").unwrap();
+    let worker = WorkerRef { assistant_id, worker_name: OTHER_NAME.to_owned(), generation: 1 };
+    WorkerSpec { worker, ..spec(1, "3003:AAother") }
 }
 
 /// A host, not running yet.
@@ -84,6 +92,21 @@ impl Running {
         self.stop.cancel();
         self.task.await.unwrap();
     }
+}
+
+/// Any message.
+pub fn update(update_id: i64, chat: &Value, fields: &Value) -> Value {
+    let mut message = json!({
+        "message_id": update_id, "date": 1_767_225_600, "chat": chat,
+        "from": {"id": 77, "is_bot": false, "first_name": "Ann"},
+    });
+    message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    json!({"update_id": update_id, "message": message})
+}
+
+/// Sends any update as Telegram does.
+pub async fn push(host: &Embedded, update: &Value) -> Received {
+    host.receive(NAME, Some(SECRET), update.to_string().as_bytes()).await
 }
 
 /// A message in a private chat.

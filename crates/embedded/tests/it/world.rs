@@ -1,8 +1,8 @@
 //! Telegram and a model (in OpenAI's format) on loopback.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -32,9 +32,17 @@ struct Facts {
     is_mute: bool,
     /// How many of the next `sendMessage` fail with a 500.
     failing: usize,
+    /// How the next `sendMessage` calls to a chat are refused.
+    refusals: HashMap<i64, VecDeque<Value>>,
+    /// When `sendMessage` was called for a chat, refused or not.
+    tries: Vec<(Instant, i64)>,
     revoked: HashSet<String>,
-    /// What waits for `getUpdates`, by token.
-    waiting: HashMap<String, Vec<Value>>,
+    /// What waits for `getUpdates`, by token, and whether it has been delivered.
+    waiting: HashMap<String, Vec<(Value, bool)>>,
+    /// What the next `getUpdates` are refused with.
+    poll_refusals: VecDeque<Value>,
+    /// Whether `getUpdates` forgets nothing, whatever is confirmed.
+    is_forgetful: bool,
     /// The offset of every `getUpdates`, with its token.
     polls: Vec<(String, Option<i64>)>,
     menus: usize,
@@ -93,12 +101,31 @@ impl World {
         self.facts().failing = times;
     }
 
+    /// The next messages to a chat are refused so, one after the other.
+    pub fn refuse(&self, chat: i64, refusals: impl IntoIterator<Item = Value>) {
+        self.facts().refusals.entry(chat).or_default().extend(refusals);
+    }
+
+    /// When messages to a chat were tried.
+    pub fn tries(&self, chat: i64) -> Vec<Instant> {
+        self.facts().tries.iter().filter(|(_, tried)| *tried == chat).map(|(at, _)| *at).collect()
+    }
+
+    pub fn refuse_polls(&self, refusals: impl IntoIterator<Item = Value>) {
+        self.facts().poll_refusals.extend(refusals);
+    }
+
+    /// From now on confirmations of updates are lost.
+    pub fn forget_confirmations(&self) {
+        self.facts().is_forgetful = true;
+    }
+
     pub fn revoke(&self, token: &str) {
         self.facts().revoked.insert(token.to_owned());
     }
 
     pub fn offer(&self, token: &str, update: Value) {
-        self.facts().waiting.entry(token.to_owned()).or_default().push(update);
+        self.facts().waiting.entry(token.to_owned()).or_default().push((update, false));
     }
 
     pub fn polls(&self) -> Vec<(String, Option<i64>)> {
@@ -126,8 +153,23 @@ fn ok(result: impl Into<Value>) -> Response {
 }
 
 fn error(status: u16) -> Response {
-    let body = json!({"ok": false, "error_code": status, "description": "no"});
+    refused(json!({"ok": false, "error_code": status, "description": "no"}))
+}
+
+fn refused(body: Value) -> Response {
+    let status = u16::try_from(body["error_code"].as_u64().unwrap()).unwrap();
     (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
+}
+
+/// Telegram's refusal for too many messages.
+pub fn flood(retry_after: u64) -> Value {
+    json!({"ok": false, "error_code": 429, "description": "Too Many Requests: retry later",
+        "parameters": {"retry_after": retry_after}})
+}
+
+/// A refusal of another kind.
+pub fn refusal(status: u16, description: &str) -> Value {
+    json!({"ok": false, "error_code": status, "description": description})
 }
 
 async fn telegram(
@@ -156,27 +198,54 @@ async fn send_message(world: &World, token: String, body: &Value) -> Response {
     if world.facts().is_mute {
         std::future::pending::<()>().await;
     }
+    let chat = body["chat_id"].as_i64().unwrap();
     let mut facts = world.facts();
+    facts.tries.push((Instant::now(), chat));
+    if let Some(body) = facts.refusals.get_mut(&chat).and_then(VecDeque::pop_front) {
+        return refused(body);
+    }
     if facts.failing > 0 {
         facts.failing -= 1;
         return error(500);
     }
     let text = body["text"].as_str().unwrap().to_owned();
-    facts.said.push(Said { token, chat: body["chat_id"].as_i64().unwrap(), text });
+    facts.said.push(Said { token, chat, text });
     ok(json!({"message_id": 1}))
 }
 
 async fn get_updates(world: &World, token: String, body: &Value) -> Response {
     let offset = body["offset"].as_i64();
-    world.facts().polls.push((token.clone(), offset));
+    {
+        let mut facts = world.facts();
+        if let Some(body) = facts.poll_refusals.pop_front() {
+            facts.polls.push((token, offset));
+            return refused(body);
+        }
+        let earlier =
+            facts.polls.iter().rev().find(|(polled, _)| *polled == token).map(|(_, offset)| *offset);
+        facts.polls.push((token.clone(), offset));
+        let is_forgetful = facts.is_forgetful;
+        // An offset that is not new confirms nothing: a number below it was given out after it was first said.
+        if earlier != Some(offset) && !is_forgetful {
+            let waiting = facts.waiting.entry(token.clone()).or_default();
+            waiting.retain(|(update, delivered)| !delivered || update["update_id"].as_i64() >= offset);
+        }
+    }
     // As Telegram does, but no longer than a test has time for.
     for _ in 0..200 {
         {
             let mut facts = world.facts();
             let waiting = facts.waiting.entry(token.clone()).or_default();
-            waiting.retain(|update| update["update_id"].as_i64() >= offset);
             if !waiting.is_empty() {
-                return ok(waiting.clone());
+                let batch: Vec<_> = waiting
+                    .iter_mut()
+                    .take(100)
+                    .map(|(update, delivered)| {
+                        *delivered = true;
+                        update.clone()
+                    })
+                    .collect();
+                return ok(batch);
             }
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

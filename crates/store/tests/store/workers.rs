@@ -106,6 +106,25 @@ on_both_databases! {
         assert!(tx.lease_polling(&row.worker_name, 2, theirs, at(1), at(101)).await.unwrap());
     }
 
+    async fn rest_polling_outlasts_a_restart_and_ends_with_a_redeployment(db: TestStore) {
+        let row = worker(1, true);
+        let (ours, restarted) = (uuid(), uuid());
+        let mut tx = db.store.begin().await.unwrap();
+        tx.put_worker(&row).await.unwrap();
+        tx.rest_polling(&row.worker_name, ours, at(500)).await.unwrap();
+        assert!(tx.lease_polling(&row.worker_name, 1, ours, NOW, at(100)).await.unwrap(), "it held nothing");
+        tx.rest_polling(&row.worker_name, ours, at(500)).await.unwrap();
+        tx.free_polling_leases(restarted).await.unwrap();
+        for token in [ours, restarted] {
+            assert!(!tx.lease_polling(&row.worker_name, 1, token, at(499), at(900)).await.unwrap());
+        }
+        assert_eq!(tx.unpolled_workers(at(499), 9).await.unwrap(), []);
+        assert!(tx.lease_polling(&row.worker_name, 1, restarted, at(500), at(900)).await.unwrap());
+        tx.rest_polling(&row.worker_name, restarted, at(900)).await.unwrap();
+        tx.put_worker(&WorkerRow { generation: 2, ..row.clone() }).await.unwrap();
+        assert!(tx.lease_polling(&row.worker_name, 2, ours, NOW, at(100)).await.unwrap());
+    }
+
     async fn workers_without_a_poller_are_found_by_name_up_to_the_limit(db: TestStore) {
         let rows = [worker(1, true), worker(1, true), worker(1, true)];
         let mut tx = db.store.begin().await.unwrap();
