@@ -6,6 +6,7 @@
 mod bots;
 mod entities;
 mod markdown;
+mod marks;
 mod methods;
 mod pages;
 mod pictures;

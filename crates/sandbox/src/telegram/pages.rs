@@ -16,7 +16,7 @@ use super::{
     bots::{self, Bot},
     entities::units,
     send::TEXT_UNITS_MAX,
-    updates,
+    updates::{self, Said},
 };
 use crate::{
     World,
@@ -28,6 +28,8 @@ use crate::{
 /// Messages of a chat that are shown.
 const SHOWN_MAX: i64 = 1_000;
 const BOTS_MAX: i64 = 500;
+/// Telegram's limit for captions.
+const CAPTION_UNITS_MAX: usize = 1024;
 
 /// Looks for news every second; without JavaScript there is a link that does it.
 const REFRESH: &str = "
@@ -157,11 +159,12 @@ pub(super) async fn messages(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Say {
     chat_id: i64,
-    text: String,
+    text: Option<String>,
+    caption: Option<String>,
 }
 
 /// `POST …/bots/{botId}/messages`: says something to the bot, as JSON `{"chatId": 1, "text": "hello"}` or by the page's
-/// form.
+/// form. With `caption` instead of `text` it is a photo.
 pub(super) async fn say(
     State(world): State<World>,
     Path(bot_id): Path<String>,
@@ -177,18 +180,23 @@ pub(super) async fn say(
         let (Some(chat_id), Some(text)) = (chat_id, field(&body, "text")) else {
             return Err(refuse(400, "a message has a chatId, a whole number, and a text"));
         };
-        Say { chat_id, text }
+        Say { chat_id, text: Some(text), caption: None }
     };
-    let text = said.text.trim();
+    let (text, units_max, is_caption) = match (&said.text, &said.caption) {
+        (Some(text), None) => (text.trim(), TEXT_UNITS_MAX, false),
+        (None, Some(caption)) => (caption.trim(), CAPTION_UNITS_MAX, true),
+        _ => return Err(refuse(400, "a message has either a text or, if it is a photo, a caption")),
+    };
     if said.chat_id == 0 || said.chat_id.unsigned_abs() >= 1 << 52 {
         return Err(refuse(400, "chatId is a whole number, positive for a person, negative for a group"));
     }
-    if text.is_empty() || units(text) > TEXT_UNITS_MAX {
-        return Err(refuse(400, "text has 1 to 4096 UTF-16 units"));
+    if text.is_empty() || units(text) > units_max {
+        return Err(refuse(400, "text has 1 to 4096 UTF-16 units, a caption 1 to 1024"));
     }
     let mut tx = world.db.begin().await?;
     let bot = known(&mut tx, &bot_id).await?;
-    let message_id = updates::say(&mut tx, &bot, said.chat_id, text).await?;
+    let message_id =
+        updates::say(&mut tx, &bot, Said { chat_id: said.chat_id, words: text, is_caption }).await?;
     tx.commit().await?;
     world.telegram_updates.notify_one();
     world.telegram_polls.wake(bot.id);

@@ -9,7 +9,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     bots::{self, Bot},
-    error,
+    error, marks,
     methods::{self, Done, Params, integer, strings},
     send::{chat, next_message_id},
 };
@@ -29,16 +29,20 @@ const UPDATE_TTL_MS: i64 = 24 * 60 * 60 * 1000;
 const MESSAGES_MAX: i64 = 200_000;
 const POLL_S_MAX: i64 = 50;
 
+/// What someone says to the bot.
+pub(super) struct Said<'a> {
+    pub chat_id: i64,
+    /// The text, or the caption of a photo.
+    pub words: &'a str,
+    pub is_caption: bool,
+}
+
 /// Someone says something to the bot: a message, and an update if the bot wants such. Answers the message's id.
-pub(super) async fn say(
-    conn: &mut SqliteConnection,
-    bot: &Bot,
-    chat_id: i64,
-    text: &str,
-) -> sqlx::Result<i64> {
+pub(super) async fn say(conn: &mut SqliteConnection, bot: &Bot, said: Said<'_>) -> sqlx::Result<i64> {
     let now = now_ms();
+    let Said { chat_id, words, is_caption } = said;
     let message_id = next_message_id(conn, bot.id).await?;
-    let entities = command_entity(text);
+    let entities = marks::find(words);
     sqlx::query(
         "insert into telegram_messages (bot_id, chat_id, message_id, sender, text, entities, at)
          values ($1, $2, $3, 'user', $4, $5, $6)",
@@ -46,7 +50,7 @@ pub(super) async fn say(
     .bind(bot.id)
     .bind(chat_id)
     .bind(message_id)
-    .bind(text)
+    .bind(words)
     .bind(SqlJson(&entities))
     .bind(now)
     .execute(&mut *conn)
@@ -64,10 +68,16 @@ pub(super) async fn say(
     let mut message = json!({
         "message_id": message_id,
         "from": {"id": person, "is_bot": false, "first_name": format!("Person {person}"), "language_code": "en"},
-        "chat": chat(chat_id), "date": now / 1000, "text": text,
+        "chat": chat(chat_id), "date": now / 1000,
     });
+    let (words_field, entities_field) =
+        if is_caption { ("caption", "caption_entities") } else { ("text", "entities") };
+    message[words_field] = json!(words);
+    if is_caption {
+        message["photo"] = photo(bot.id, message_id);
+    }
     if !entities.is_empty() {
-        message["entities"] = Value::Array(entities);
+        message[entities_field] = Value::Array(entities);
     }
     sqlx::query(
         "insert into telegram_updates (bot_id, update_id, chat_id, body, next_at, created_at)
@@ -83,17 +93,14 @@ pub(super) async fn say(
     Ok(message_id)
 }
 
-/// `/start` and the like at the beginning of a text.
-fn command_entity(text: &str) -> Vec<Value> {
-    let word = text.split(char::is_whitespace).next().unwrap_or_default();
-    let is_command = word.len() > 1
-        && word.starts_with('/')
-        && word[1..].bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'@');
-    if is_command {
-        vec![json!({"type": "bot_command", "offset": 0, "length": word.len()})]
-    } else {
-        Vec::new()
-    }
+/// The sizes of a photo. There is no file behind them.
+fn photo(bot_id: i64, message_id: i64) -> Value {
+    let size = |letter: char, width: u32| {
+        json!({"file_id": format!("photo-{bot_id}-{message_id}-{letter}"),
+            "file_unique_id": format!("{bot_id}-{message_id}-{letter}"),
+            "width": width, "height": width, "file_size": width * width / 8})
+    };
+    json!([size('s', 90), size('m', 320), size('x', 800)])
 }
 
 /// An empty list means all the usual kinds.

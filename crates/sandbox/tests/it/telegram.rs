@@ -284,3 +284,29 @@ async fn the_chat_is_shown_inside_another_page_and_stays_there() {
     let page = send(world.get(back)).await.text().await.unwrap();
     assert!(page.contains(r#"<li class="user">hello</li>"#), "{page}");
 }
+
+#[tokio::test]
+async fn captioned_photo_arrives_as_one_with_what_telegram_marks() {
+    let (world, receiver) = (World::start().await, Receiver::start().await);
+    set_webhook(&world, 999_999, &receiver).await;
+    let path = "/sandbox/telegram/bots/999999/messages";
+    let said = json!({"chatId": -5, "caption": "/help@ada_bot what is this, @ada_bot?"});
+    expect(200, world.post(path).json(&said)).await;
+    let message = receiver.wait_for(1).await[0].json()["message"].clone();
+    assert_eq!((&message["caption"], &message["text"]), (&said["caption"], &Value::Null));
+    assert_eq!(message["photo"].as_array().unwrap().len(), 3);
+    let marked = json!([
+        {"type": "bot_command", "offset": 0, "length": 13},
+        {"type": "mention", "offset": 28, "length": 8},
+    ]);
+    assert_eq!(message["caption_entities"], marked);
+    say(&world, 999_999, -5, "/etc/passwd: what is this file for?").await;
+    assert_eq!(receiver.wait_for(2).await[1].json()["message"]["entities"], Value::Null);
+    for bad in [
+        json!({"chatId": 1}),
+        json!({"chatId": 1, "text": "x", "caption": "y"}),
+        json!({"chatId": 1, "caption": "x".repeat(1_025)}),
+    ] {
+        expect(400, world.post(path).json(&bad)).await;
+    }
+}
