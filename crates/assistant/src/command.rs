@@ -18,37 +18,42 @@ pub(crate) enum Intent<'a> {
     Reset,
     /// A command that does not exist.
     UnknownCommand,
-    /// Something that is not text.
+    /// Something that is not text, without a caption.
     NotText,
     /// Words for the model.
     Ask(&'a str),
 }
 
-/// Reads what a message wants; `None` if it is not for the assistant. Messages of bots and channels are never
-/// answered, and in groups only what is meant for this bot: commands, mentions, and replies to its own messages.
+/// Reads what a message wants; `None` if it is not for the assistant. Only people are answered, and in groups only what
+/// is meant for this bot: commands, mentions, and replies to its own messages.
 pub(crate) fn intent<'a>(settings: &Settings, message: &'a Message) -> Option<Intent<'a>> {
-    if message.from.as_ref().is_none_or(|from| from.is_bot) || message.chat.kind == "channel" {
+    if !message.is_from_person() {
         return None;
     }
-    let text = message.text.as_deref().map(str::trim).unwrap_or_default();
-    if let Some(command) = text.strip_prefix('/') {
-        return command_intent(settings, message, command);
+    if let Some(command) = command(message) {
+        return command_intent(settings, message, &command);
     }
     if !message.chat.is_private() && !is_meant(settings, message) {
         return None;
     }
-    match text {
+    match message.words() {
         "" => message.has_attachment().then_some(Intent::NotText),
-        _ => Some(Intent::Ask(text)),
+        words => Some(Intent::Ask(words)),
     }
 }
 
-/// `command` is what follows the slash: `reset@my_bot now`.
+/// The command that a message begins with, without its slash: `reset@my_bot`. Telegram marks commands; a text that only
+/// begins with a slash, such as a path, is none.
+fn command(message: &Message) -> Option<String> {
+    let mut marked = message.marked();
+    let (_, words) = marked.find(|(entity, _)| entity.kind == "bot_command" && entity.offset == 0)?;
+    words.strip_prefix('/').filter(|command| !command.is_empty()).map(str::to_owned)
+}
+
 fn command_intent(settings: &Settings, message: &Message, command: &str) -> Option<Intent<'static>> {
-    let word = command.split_whitespace().next().unwrap_or_default();
-    let (name, bot) = match word.split_once('@') {
+    let (name, bot) = match command.split_once('@') {
         Some((name, bot)) => (name, Some(bot)),
-        None => (word, None),
+        None => (command, None),
     };
     let is_ours = bot.is_some_and(|bot| bot.eq_ignore_ascii_case(&settings.bot_username));
     if bot.is_some() && !is_ours {

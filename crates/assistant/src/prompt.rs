@@ -2,8 +2,10 @@
 
 use time::OffsetDateTime;
 
+use crate::memory::Turn;
 use crate::model::Answer;
 use crate::settings::Settings;
+use crate::telegram::Message;
 
 /// What the model is told before the conversation.
 pub(crate) fn system(settings: &Settings, now_unix_ms: i64, in_group: bool) -> String {
@@ -18,8 +20,19 @@ pub(crate) fn system(settings: &Settings, now_unix_ms: i64, in_group: bool) -> S
         "You are {name}, an assistant that people talk to in Telegram.{today}{group}\n\
          Answer in the language of the person who writes. Answer briefly unless asked for more: it is a chat. \
          You may use simple Markdown: bold, italic, code, links and lists, but no tables, images or HTML. \
-         You read text only. If you do not know something, say so."
+         You read text only: where a message begins with a word in brackets, such as [photo], something was attached that \
+         you cannot see or hear, so go by the words. If you do not know something, say so."
     )
+}
+
+/// What a person said, as the model is shown it: in groups with the author's name, and with a word on what was attached.
+pub(crate) fn question(message: &Message, words: &str) -> Turn {
+    let attached = message.attachment().map(|label| format!("[{label}] ")).unwrap_or_default();
+    if message.chat.is_private() {
+        Turn::user(format!("{attached}{words}"))
+    } else {
+        Turn::user(format!("{}: {attached}{words}", message.author_name()))
+    }
 }
 
 /// A clock out of the calendar's range leaves the sentence out.

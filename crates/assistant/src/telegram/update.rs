@@ -108,32 +108,79 @@ fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> 
     Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
 
-/// What people send that is not text. A message with none of these and no text is a notice of Telegram's own, such as
-/// "has joined the group".
-const ATTACHMENTS: [&str; 17] = [
-    "animation",
-    "audio",
-    "checklist",
-    "contact",
-    "dice",
-    "document",
-    "game",
-    "location",
-    "paid_media",
-    "photo",
-    "poll",
-    "sticker",
-    "story",
-    "venue",
-    "video",
-    "video_note",
-    "voice",
+/// What people send that is not text, with what the model is told about it. A message with none of these and no words
+/// is a notice of Telegram's own, such as "has joined the group". Where two are sent together the first says more: an
+/// animation is a document too, and a venue a location.
+const ATTACHMENTS: [(&str, &str); 17] = [
+    ("animation", "animation"),
+    ("audio", "audio"),
+    ("checklist", "checklist"),
+    ("contact", "contact"),
+    ("dice", "dice"),
+    ("document", "file"),
+    ("game", "game"),
+    ("venue", "place"),
+    ("location", "location"),
+    ("paid_media", "paid media"),
+    ("photo", "photo"),
+    ("poll", "poll"),
+    ("sticker", "sticker"),
+    ("story", "story"),
+    ("video", "video"),
+    ("video_note", "video message"),
+    ("voice", "voice message"),
 ];
+
+/// Telegram's stand-ins in `from` for people who write as the group (`@GroupAnonymousBot`) and as a channel
+/// (`@Channel_Bot`), and the account that copies a channel's posts to its discussion group.
+const GROUP_ANONYMOUS_BOT: i64 = 1_087_968_824;
+const CHANNEL_BOT: i64 = 136_817_688;
+const TELEGRAM: i64 = 777_000;
+
+/// Names are shortened to this many characters for the model; Telegram allows 255 in a title.
+const NAME_CHARS_MAX: usize = 64;
 
 impl Message {
     /// Whether it carries something that a person sent and that is not text.
     pub fn has_attachment(&self) -> bool {
-        ATTACHMENTS.iter().any(|name| self.other.get(*name).is_some_and(Option::is_some))
+        self.attachment().is_some()
+    }
+
+    /// What is attached, in a word.
+    pub fn attachment(&self) -> Option<&'static str> {
+        let is_there = |field: &str| self.other.get(field).is_some_and(Option::is_some);
+        ATTACHMENTS.iter().find(|(field, _)| is_there(field)).map(|(_, label)| *label)
+    }
+
+    /// Whether a person wrote it: somebody of their own, an anonymous administrator, or somebody as their channel. No
+    /// bot did, and it is not a channel's post, nor Telegram's copy of one.
+    pub fn is_from_person(&self) -> bool {
+        if self.is_automatic_forward || self.chat.kind == "channel" {
+            return false;
+        }
+        let Some(from) = &self.from else {
+            let is_as_chat = |sender: &Chat| sender.id == self.chat.id || sender.kind == "channel";
+            return self.chat.is_private() || self.sender_chat.as_ref().is_some_and(is_as_chat);
+        };
+        match (from.id, &self.sender_chat) {
+            (GROUP_ANONYMOUS_BOT, Some(sender)) => sender.id == self.chat.id,
+            (CHANNEL_BOT, Some(sender)) => sender.kind == "channel",
+            (TELEGRAM, _) => false,
+            _ => !from.is_bot,
+        }
+    }
+
+    /// What its author is called, on one line and without a colon, so that nobody's name reads like another speaker.
+    pub fn author_name(&self) -> String {
+        let of_chat = self.sender_chat.as_ref().and_then(|sender| {
+            let signature = self.author_signature.as_deref().filter(|name| !name.trim().is_empty());
+            signature.or(sender.title.as_deref())
+        });
+        let name = of_chat.or(self.from.as_ref().map(|from| from.first_name.as_str())).unwrap_or_default();
+        let words = name.split(|c: char| c.is_whitespace() || c.is_control() || c == ':');
+        let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+        let name: String = words.join(" ").chars().take(NAME_CHARS_MAX).collect();
+        if name.is_empty() { "Someone".to_owned() } else { name }
     }
 
     /// What was said, in the text or the caption, without white space around; empty if nothing was.
@@ -184,9 +231,13 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Whether one person talks to the bot alone.
+    /// Whether one person talks to the bot alone. A kind that is not known goes by the id, which is negative for groups.
     pub fn is_private(&self) -> bool {
-        self.kind == "private"
+        match self.kind.as_str() {
+            "private" => true,
+            "group" | "supergroup" | "channel" => false,
+            _ => self.id > 0,
+        }
     }
 }
 

@@ -132,10 +132,7 @@ async fn answer<H: Host>(
     text: &str,
 ) -> Result<Written, TurnError> {
     let chat = &message.chat;
-    let question = match &message.from {
-        Some(author) if !chat.is_private() => Turn::user(format!("{}: {text}", author.first_name)),
-        _ => Turn::user(text),
-    };
+    let question = prompt::question(message, text);
     let mut turns = window(&host.recent_turns(chat.id, MEMORY_TURNS_MAX).await?);
     turns.push(question.clone());
     let system = prompt::system(settings, host.now_unix_ms(), !chat.is_private());

@@ -31,9 +31,14 @@ pub fn settings() -> Settings {
     }
 }
 
-/// A private text message.
+/// A private text message. Telegram marks a command at its beginning, as far as the first blank.
 pub fn says(update_id: i64, text: &str) -> Update {
-    message(update_id, json!({"text": text}))
+    let command = text.starts_with('/').then(|| text.split(' ').next().unwrap_or_default().len());
+    let entities: Vec<_> = command
+        .map(|length| json!({"type": "bot_command", "offset": 0, "length": length}))
+        .into_iter()
+        .collect();
+    message(update_id, json!({"text": text, "entities": entities}))
 }
 
 /// A message with these fields put over a plain private one.

@@ -12,6 +12,10 @@ fn in_group(fields: Value) -> Value {
     message
 }
 
+fn command(text: &str) -> Value {
+    json!({"text": text, "entities": [{"type": "bot_command", "offset": 0, "length": text.len()}]})
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_meant_for_it_is_answered() {
     let mention =
@@ -20,7 +24,7 @@ async fn what_is_meant_for_it_is_answered() {
     let by_name = json!({"text": "hey Ada", "entities": [{"type": "text_mention", "offset": 4, "length": 3, "user": me}]});
     let mine = json!({"message_id": 1, "date": 1, "chat": {"id": -100, "type": "supergroup"}, "from": me, "text": "x"});
     let reply = json!({"text": "go on", "reply_to_message": mine});
-    for fields in [mention, by_name, reply, json!({"text": "/help"}), json!({"text": "/what@ada_bot"})] {
+    for fields in [mention, by_name, reply, command("/help"), command("/what@ada_bot")] {
         let host = FakeHost::new();
         let outcome = host.turn(&message(1, in_group(fields.clone()))).await.unwrap();
         assert_eq!(outcome, TurnOutcome::Answered { model_error: None }, "{fields}");
@@ -38,8 +42,8 @@ async fn what_is_not_is_left_alone() {
         json!({"text": "hello all"}),
         json!({"text": "hey @eve_bot", "entities": [{"type": "mention", "offset": 4, "length": 8}]}),
         json!({"text": "go on", "reply_to_message": theirs}),
-        json!({"text": "/help@eve_bot"}),
-        json!({"text": "/weather"}),
+        command("/help@eve_bot"),
+        command("/weather"),
         json!({"photo": []}),
         json!({"new_chat_members": []}),
     ] {

@@ -6,12 +6,17 @@
     reason = "helpers of tests: `json!` in the argument reads best, and a panic is how a test fails"
 )]
 
+mod budget;
+mod captions;
 mod checks;
 mod crash;
 mod errors;
 mod fake;
+mod finishes;
 mod groups;
+mod limits;
 mod model;
+mod people;
 mod refusals;
 mod telegram;
 mod turn;

@@ -111,8 +111,11 @@ pub async fn push(host: &Embedded, update: &Value) -> Received {
 
 /// A message in a private chat.
 pub fn message(update_id: i64, chat: i64, text: &str) -> Value {
+    let command =
+        text.starts_with('/').then(|| json!({"type": "bot_command", "offset": 0, "length": text.len()}));
+    let entities: Vec<_> = command.into_iter().collect();
     json!({"update_id": update_id, "message": {
-        "message_id": update_id, "date": 1_767_225_600, "text": text,
+        "message_id": update_id, "date": 1_767_225_600, "text": text, "entities": entities,
         "from": {"id": chat, "is_bot": false, "first_name": "Ann"},
         "chat": {"id": chat, "type": "private"},
     }})
