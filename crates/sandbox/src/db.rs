@@ -66,7 +66,7 @@ create index if not exists mails_recipient on mails (recipient, seq);
 
 create table if not exists faults (
   seq integer primary key autoincrement, method text, path text not null, status integer, delay_ms integer not null,
-  dropped integer not null, times integer not null, twice integer not null default 0) strict;
+  dropped integer not null, times integer not null, twice integer not null default 0, body text) strict;
 create table if not exists requests (
   seq integer primary key autoincrement, vendor text not null, method text not null, path text not null,
   body text not null, status integer, at integer not null) strict;
@@ -95,10 +95,17 @@ pub(crate) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
         .await
         .context("the sandbox's database cannot be opened")?;
     sqlx::raw_sql(SCHEMA).execute(&pool).await.context("the sandbox's tables cannot be made")?;
-    // A file from before deliveries could be doubled.
-    let is_old = "select count(*) = 0 from pragma_table_info('faults') where name = 'twice'";
-    if sqlx::query_scalar(is_old).fetch_one(&pool).await? {
-        sqlx::query("alter table faults add column twice integer not null default 0").execute(&pool).await?;
+    for (column, alter) in FAULT_COLUMNS_ADDED_LATER {
+        let is_missing = "select count(*) = 0 from pragma_table_info('faults') where name = $1";
+        if sqlx::query_scalar(is_missing).bind(column).fetch_one(&pool).await? {
+            sqlx::query(alter).execute(&pool).await?;
+        }
     }
     Ok(pool)
 }
+
+/// What a file from an earlier version may lack.
+const FAULT_COLUMNS_ADDED_LATER: [(&str, &str); 2] = [
+    ("twice", "alter table faults add column twice integer not null default 0"),
+    ("body", "alter table faults add column body text"),
+];

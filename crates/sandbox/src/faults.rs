@@ -10,18 +10,19 @@ use axum::{
     routing::get,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use sqlx::{FromRow, SqliteConnection};
+use serde_json::{Value, json};
+use sqlx::{FromRow, SqliteConnection, types::Json as SqlJson};
 use url::Url;
 
 use crate::{
     World,
     requests::Vendor,
-    web::{Answer, refuse},
+    web::{Answer, Refusal, refuse},
 };
 
 const FAULTS_MAX: usize = 100;
 const DELAY_MS_MAX: u64 = 600_000;
+const BODY_BYTES_MAX: usize = 16 * 1024;
 /// What a fault that says nothing else answers.
 const STATUS_DEFAULT: u16 = 500;
 /// Faults of what the sandbox sends, rather than answers.
@@ -45,6 +46,7 @@ struct Order {
     delay_ms: Option<u64>,
     drop: Option<bool>,
     twice: Option<bool>,
+    body: Option<Value>,
     times: Option<u32>,
 }
 
@@ -63,6 +65,9 @@ pub(crate) struct Fault {
     drop: bool,
     /// For what the vendors send (webhooks, updates) instead of what they are asked: it is delivered twice.
     twice: bool,
+    /// What to answer instead of the vendor's usual words for the status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Value>,
     /// For how many more calls.
     times: u32,
 }
@@ -97,6 +102,7 @@ struct Row {
     delay_ms: i64,
     dropped: bool,
     twice: bool,
+    body: Option<SqlJson<Value>>,
     times: u32,
 }
 
@@ -109,6 +115,7 @@ impl From<Row> for Fault {
             delay_ms: u64::try_from(row.delay_ms).unwrap_or(0),
             drop: row.dropped,
             twice: row.twice,
+            body: row.body.map(|SqlJson(body)| body),
             times: row.times,
         }
     }
@@ -116,7 +123,7 @@ impl From<Row> for Fault {
 
 async fn all(conn: &mut SqliteConnection) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
-        "select seq, method, path, status, delay_ms, dropped, twice, times from faults order by seq",
+        "select seq, method, path, status, delay_ms, dropped, twice, body, times from faults order by seq",
     )
     .fetch_all(conn)
     .await
@@ -142,7 +149,8 @@ async fn replace(State(world): State<World>, raw: Bytes) -> Answer {
     sqlx::query("delete from faults").execute(&mut *tx).await?;
     for fault in &faults {
         sqlx::query(
-            "insert into faults (method, path, status, delay_ms, dropped, twice, times) values ($1, $2, $3, $4, $5, $6, $7)",
+            "insert into faults (method, path, status, delay_ms, dropped, twice, body, times)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(&fault.method)
         .bind(&fault.path)
@@ -150,6 +158,7 @@ async fn replace(State(world): State<World>, raw: Bytes) -> Answer {
         .bind(i64::try_from(fault.delay_ms).unwrap_or(i64::MAX))
         .bind(fault.drop)
         .bind(fault.twice)
+        .bind(fault.body.as_ref().map(SqlJson))
         .bind(fault.times)
         .execute(&mut *tx)
         .await?;
@@ -159,7 +168,7 @@ async fn replace(State(world): State<World>, raw: Bytes) -> Answer {
 }
 
 fn check(order: Order) -> Result<Fault, &'static str> {
-    let Order { method, path, mut status, delay_ms, drop, twice, times } = order;
+    let Order { method, path, mut status, delay_ms, drop, twice, body, times } = order;
     let (delay_ms, times) = (delay_ms.unwrap_or(0), times.unwrap_or(1));
     let (drop, twice) = (drop.unwrap_or(false), twice.unwrap_or(false));
     if path.is_empty() {
@@ -177,10 +186,20 @@ fn check(order: Order) -> Result<Fault, &'static str> {
     if twice && (status.is_some() || delay_ms > 0 || drop) {
         return Err("twice is for what the vendors send, and goes with nothing else");
     }
+    if body.as_ref().is_some_and(|body| body.to_string().len() > BODY_BYTES_MAX) {
+        return Err("body is at most 16 KiB");
+    }
+    if body.is_some() && (drop || twice || path.starts_with(WEBHOOKS)) {
+        return Err("body is for vendor calls that are answered");
+    }
+    if status.is_none() && body.is_some() {
+        // Vendors put many an error into a success.
+        status = Some(200);
+    }
     if status.is_none() && delay_ms == 0 && !drop && !twice {
         status = Some(STATUS_DEFAULT);
     }
-    Ok(Fault { method, path, status, delay_ms, drop, twice, times })
+    Ok(Fault { method, path, status, delay_ms, drop, twice, body, times })
 }
 
 /// The first fault that matches a vendor call, counted down. Those of webhooks are not meant for calls.
@@ -262,9 +281,10 @@ where
     if fault.drop {
         return hang_up();
     }
-    match fault.status {
-        None => go_on().await,
-        Some(status) => vendor.error(status, "A fault that was ordered").into_response(),
+    match (fault.status, fault.body) {
+        (None, _) => go_on().await,
+        (Some(status), Some(body)) => Refusal::new(status, body).into_response(),
+        (Some(status), None) => vendor.error(status, "A fault that was ordered").into_response(),
     }
 }
 

@@ -37,6 +37,12 @@ async fn faults_strike_as_often_as_told_in_the_vendors_own_shape() {
     let started = Instant::now();
     expect(200, world.get("/sandbox/openai/v1/models").bearer_auth("k")).await;
     assert!(started.elapsed() >= Duration::from_millis(300));
+    let body =
+        json!({"ok": false, "error_code": 400, "description": "Bad Request: message thread not found"});
+    let faults = json!([{"path": "/telegram/*", "status": 400, "body": body}, {"path": "/telegram/*", "body": {"a": 1}}]);
+    expect(200, world.put("/sandbox/faults").json(&faults)).await;
+    assert_eq!(expect(400, world.get(GET_ME)).await, body);
+    assert_eq!(expect(200, world.get(GET_ME)).await, json!({"a": 1}));
     expect(200, world.put("/sandbox/faults").json(&json!([{"path": "*", "times": 100}]))).await;
     expect(500, world.get(GET_ME)).await;
     expect(200, world.put("/sandbox/faults").json(&json!([]))).await;
@@ -54,6 +60,8 @@ async fn faults_strike_as_often_as_told_in_the_vendors_own_shape() {
         json!([{"path": "x", "delayMs": 600_001}]),
         json!([{"path": "x", "drop": "yes"}]),
         json!([{"path": "x", "twice": true, "status": 500}]),
+        json!([{"path": "/webhooks/polar", "body": {}}]),
+        json!([{"path": "x", "body": "x".repeat(17_000)}]),
         json!(vec![json!({"path": "x"}); 101]),
         // All or none.
         json!([{"path": "x"}, {"path": "x", "times": 0}]),
