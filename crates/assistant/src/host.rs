@@ -236,14 +236,23 @@ pub struct HttpResponse {
 }
 
 /// The headers that a host hands on, in lower case: they say when a vendor that limits the rate takes requests again.
-pub const RESPONSE_HEADERS: [&str; 7] = [
+pub const RESPONSE_HEADERS: [&str; 16] = [
     "retry-after",
     "retry-after-ms",
     "x-ratelimit-reset",
+    "x-ratelimit-remaining",
     "x-ratelimit-reset-requests",
+    "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-tokens",
+    "x-ratelimit-remaining-tokens",
     "anthropic-ratelimit-requests-reset",
+    "anthropic-ratelimit-requests-remaining",
     "anthropic-ratelimit-tokens-reset",
+    "anthropic-ratelimit-tokens-remaining",
+    "anthropic-ratelimit-input-tokens-reset",
+    "anthropic-ratelimit-input-tokens-remaining",
+    "anthropic-ratelimit-output-tokens-reset",
+    "anthropic-ratelimit-output-tokens-remaining",
 ];
 
 /// A longer value is no time.

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use reef_assistant::model::{
-    ModelError, chat_request, key_check_request, model_check_request, read_answer, read_key_check,
-    read_model_check,
+    Answer, Budget, ModelError, chat_request, key_check_request, model_check_request, read_answer,
+    read_key_check, read_model_check,
 };
 use reef_assistant::{HttpRequest, HttpResponse, Method, Provider as AssistantProvider, Settings, Turn};
 use reef_domain::catalog::Listed;
@@ -92,6 +92,26 @@ impl Providers {
         Self { http, urls }
     }
 
+    /// Asks for a greeting, and once more with each other budget that can help, as a turn does.
+    async fn greeting(&self, settings: &Settings) -> Result<Answer, GreetError> {
+        let mut budget = Budget::default();
+        loop {
+            let request = chat_request(settings, GREETING_SYSTEM, &[Turn::user(GREETING_ASKED)], budget);
+            let request = HttpRequest { timeout_ms: GREETING_TIMEOUT_MS, ..request };
+            let sent = self.http.send(request).await;
+            let answer = sent.map_err(|error| GreetError::NoAnswer(error.to_string()))?;
+            // Nobody is told when a limit ends, so the time of the answer does not matter.
+            let error = match read_answer(settings.provider, &answer, 0) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Some(other) = budget.after(error, &answer) else {
+                return Err(greet_error(budget.final_error(error)));
+            };
+            budget = other;
+        }
+    }
+
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, ModelCheckError> {
         self.http.send(request).await.map_err(|error| ModelCheckError::Unavailable(error.to_string()))
     }
@@ -130,16 +150,7 @@ impl ModelProviders for Providers {
             api_key: key.expose_secret().to_owned(),
             credit: None,
         };
-        let request = chat_request(&settings, GREETING_SYSTEM, &[Turn::user(GREETING_ASKED)]);
-        let request = HttpRequest { timeout_ms: GREETING_TIMEOUT_MS, ..request };
-        let answer =
-            self.http.send(request).await.map_err(|error| GreetError::NoAnswer(error.to_string()))?;
-        let answer = read_answer(settings.provider, &answer).map_err(|error| match error {
-            ModelError::KeyRejected => GreetError::KeyRejected,
-            ModelError::ModelNotFound => GreetError::ModelUnavailable,
-            ModelError::OutOfCredit => GreetError::OutOfCredit,
-            error => GreetError::NoAnswer(error.to_string()),
-        })?;
+        let answer = self.greeting(&settings).await?;
         Ok(one_line(&answer.text))
     }
 
@@ -201,6 +212,15 @@ fn one_line(text: &str) -> String {
     match line.char_indices().nth(GREETING_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
+    }
+}
+
+fn greet_error(error: ModelError) -> GreetError {
+    match error {
+        ModelError::KeyRejected => GreetError::KeyRejected,
+        ModelError::ModelNotFound => GreetError::ModelUnavailable,
+        ModelError::OutOfCredit => GreetError::OutOfCredit,
+        error => GreetError::NoAnswer(error.to_string()),
     }
 }
 

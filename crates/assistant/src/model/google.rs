@@ -1,10 +1,8 @@
 //! Google's Gemini API (`POST /v1beta/models/{model}:generateContent`; shapes: npm `@google/genai` 2.32).
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ANSWER_TOKENS_MAX, Answer, ModelError, parse, segment};
-use crate::host::HttpResponse;
+use super::{Answer, Budget, ModelError, segment};
 use crate::memory::{Role, Turn};
 use crate::settings::Settings;
 
@@ -13,7 +11,7 @@ pub(super) fn model_path(model_id: &str) -> String {
     format!("/v1beta/models/{}", segment(model_id.strip_prefix("models/").unwrap_or(model_id)))
 }
 
-pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn]) -> (String, Value) {
+pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Budget) -> (String, Value) {
     let contents: Vec<_> = turns
         .iter()
         .map(|turn| {
@@ -24,61 +22,40 @@ pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn]) -> (String
             json!({"role": role, "parts": [{"text": turn.text}]})
         })
         .collect();
-    let body = json!({
+    let mut body = json!({
         "systemInstruction": {"parts": [{"text": system}]},
         "contents": contents,
-        "generationConfig": {"maxOutputTokens": ANSWER_TOKENS_MAX},
+        "generationConfig": {"maxOutputTokens": budget.tokens_max},
     });
+    if budget.thinks_less {
+        // Models before version 3 know no levels. Each takes a budget of this size.
+        let is_older = settings.model_id.contains("gemini-1") || settings.model_id.contains("gemini-2");
+        let less = if is_older { json!({"thinkingBudget": 1024}) } else { json!({"thinkingLevel": "LOW"}) };
+        body["generationConfig"]["thinkingConfig"] = less;
+    }
     (format!("{}:generateContent", model_path(&settings.model_id)), body)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Generated {
-    #[serde(default)]
-    candidates: Vec<Candidate>,
-    prompt_feedback: Option<Feedback>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Candidate {
-    content: Option<Content>,
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Content {
-    #[serde(default)]
-    parts: Vec<Piece>,
-}
-
-#[derive(Deserialize)]
-struct Piece {
-    text: Option<String>,
-    #[serde(default)]
-    thought: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Feedback {
-    block_reason: Option<String>,
-}
-
-pub(super) fn read(response: &HttpResponse) -> Result<Answer, ModelError> {
-    let generated: Generated = parse(response)?;
-    if generated.prompt_feedback.is_some_and(|feedback| feedback.block_reason.is_some()) {
+pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
+    if body["promptFeedback"]["blockReason"].is_string() {
         return Err(ModelError::Refused);
     }
-    let candidate = generated.candidates.into_iter().next().ok_or(ModelError::Empty)?;
-    let pieces = candidate.content.map(|content| content.parts).unwrap_or_default();
-    let text: String =
-        pieces.into_iter().filter(|piece| !piece.thought).filter_map(|piece| piece.text).collect();
-    match candidate.finish_reason.as_deref() {
-        Some("SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII") if text.is_empty() => {
-            Err(ModelError::Refused)
-        }
-        finish => Ok(Answer { text, is_cut: finish == Some("MAX_TOKENS") }),
+    let candidate = &body["candidates"][0];
+    let pieces = candidate["content"]["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let said = pieces.iter().filter(|piece| piece["thought"] != true);
+    let text: String = said.filter_map(|piece| piece["text"].as_str()).collect();
+    let finish = candidate["finishReason"].as_str();
+    if !text.trim().is_empty() {
+        return Ok(Answer { text, is_cut: finish == Some("MAX_TOKENS") });
     }
+    Err(match finish {
+        Some(
+            "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "LANGUAGE"
+            | "MODEL_ARMOR",
+        ) => ModelError::Refused,
+        Some("MAX_TOKENS") => ModelError::SpentThinking,
+        Some("STOP") => ModelError::Empty,
+        // OTHER, MALFORMED_FUNCTION_CALL and the like, or no candidate at all: asked again, it mostly answers.
+        _ => ModelError::Unavailable,
+    })
 }

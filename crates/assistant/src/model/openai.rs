@@ -1,15 +1,13 @@
 //! OpenAI's Chat Completions (`POST /chat/completions`; shapes: npm `openai` 6.49), which OpenRouter speaks too (npm
 //! `@openrouter/sdk` 1.3).
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ANSWER_TOKENS_MAX, Answer, ModelError, error, parse};
-use crate::host::HttpResponse;
+use super::{Answer, Budget, ModelError, texts_in};
 use crate::memory::{Role, Turn};
 use crate::settings::{Provider, Settings};
 
-pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn]) -> (String, Value) {
+pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Budget) -> (String, Value) {
     let said = turns.iter().map(|turn| {
         let role = match turn.role {
             Role::User => "user",
@@ -24,47 +22,49 @@ pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn]) -> (String
         Provider::OpenRouter => "max_tokens",
         _ => "max_completion_tokens",
     };
-    let body = json!({"model": settings.model_id, "messages": messages, limit: ANSWER_TOKENS_MAX});
+    let mut body = json!({"model": settings.model_id, "messages": messages, limit: budget.tokens_max});
+    match settings.provider {
+        Provider::OpenRouter if budget.thinks_less => body["reasoning"] = json!({"effort": "low"}),
+        _ if budget.thinks_less => body["reasoning_effort"] = json!("low"),
+        _ => {}
+    }
     ("/chat/completions".to_owned(), body)
 }
 
-#[derive(Deserialize)]
-struct Completion {
-    /// OpenRouter answers 200 and then fails: the error stands beside or instead of the choices.
-    error: Option<Value>,
-    #[serde(default)]
-    choices: Vec<Choice>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    message: Option<Said>,
-    finish_reason: Option<String>,
-    error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Said {
-    content: Option<String>,
-    refusal: Option<String>,
-}
-
-pub(super) fn read(response: &HttpResponse) -> Result<Answer, ModelError> {
-    let completion: Completion = parse(response)?;
-    if let Some(failure) = completion.error {
-        return Err(error::classify(&failure, response));
+pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
+    let choice = &body["choices"][0];
+    let message = &choice["message"];
+    let text = texts_in(&message["content"]);
+    let finish = choice["finish_reason"].as_str();
+    // What OpenRouter's upstream said itself: behind a plain `stop` there can be a failure.
+    let native = choice["native_finish_reason"].as_str().unwrap_or_default().to_lowercase();
+    if finish == Some("error") {
+        return Err(ModelError::Unavailable);
     }
-    let choice = completion.choices.into_iter().next().ok_or(ModelError::Empty)?;
-    if let Some(failure) = choice.error {
-        return Err(error::classify(&failure, response));
+    if !text.trim().is_empty() {
+        let is_cut = finish == Some("length") || native.contains("error");
+        return Ok(Answer { text, is_cut });
     }
-    let finish = choice.finish_reason.unwrap_or_default();
-    let said = choice.message.unwrap_or(Said { content: None, refusal: None });
-    let text = said.content.unwrap_or_default();
-    match finish.as_str() {
-        "error" => Err(ModelError::Unavailable),
-        _ if said.refusal.is_some_and(|refusal| !refusal.is_empty()) => Err(ModelError::Refused),
-        "content_filter" if text.trim().is_empty() => Err(ModelError::Refused),
-        _ => Ok(Answer { text, is_cut: finish == "length" }),
+    Err(why_empty(finish, &native, message))
+}
+
+/// Why a success has no words.
+fn why_empty(finish: Option<&str>, native: &str, message: &Value) -> ModelError {
+    let is_refusal = |value: &Value| value["refusal"].as_str().is_some_and(|words| !words.is_empty());
+    let parts = message["content"].as_array();
+    let has_refusal = is_refusal(message) || parts.is_some_and(|parts| parts.iter().any(is_refusal));
+    match (finish, native) {
+        _ if has_refusal => ModelError::Refused,
+        (Some("content_filter"), _)
+        | (
+            _,
+            "content_filter" | "refusal" | "safety" | "recitation" | "prohibited_content" | "blocklist"
+            | "spii",
+        ) => ModelError::Refused,
+        (Some("length"), _) | (_, "max_tokens" | "max_output_tokens" | "length") => ModelError::SpentThinking,
+        // A model that stopped by itself says so.
+        (None, _) | (_, "other" | "timeout" | "unexpected_tool_call") => ModelError::Unavailable,
+        _ if native.contains("error") || native.contains("malformed") => ModelError::Unavailable,
+        _ => ModelError::Empty,
     }
 }

@@ -7,7 +7,7 @@ use futures::future::{Either, select};
 
 use crate::host::Host;
 use crate::memory::Turn;
-use crate::model::{Answer, ModelError, chat_request, read_answer};
+use crate::model::{Answer, Budget, ModelError, chat_request, read_answer};
 use crate::settings::Settings;
 use crate::telegram::{Bot, Message};
 
@@ -23,7 +23,7 @@ const PATIENCE_MS: i64 = 150_000;
 /// Telegram shows the typing sign for 5 s.
 const TYPING_EVERY: Duration = Duration::from_secs(4);
 
-/// Asks until there is an answer, at most three times.
+/// Asks until there is an answer: at most three times, and once more with each other budget that can help.
 pub(super) async fn ask<H: Host>(
     host: &H,
     settings: &Settings,
@@ -32,22 +32,25 @@ pub(super) async fn ask<H: Host>(
 ) -> Result<Answer, ModelError> {
     let started_ms = host.now_unix_ms();
     let mut waits_ms = WAITS_MS.into_iter();
+    let mut budget = Budget::default();
     loop {
-        let answered = host.send(chat_request(settings, system, turns)).await;
-        let error = match answered.map_err(ModelError::from) {
-            Ok(response) => match read_answer(settings.provider, &response) {
+        let answered = host.send(chat_request(settings, system, turns, budget)).await;
+        let (error, other_budget) = match answered {
+            Ok(response) => match read_answer(settings.provider, &response, host.now_unix_ms()) {
                 Ok(answer) => return Ok(answer),
-                Err(error) => error,
+                Err(error) => (error, budget.after(error, &response)),
             },
-            Err(error) => error,
+            Err(error) => (error.into(), None),
         };
-        let Some(wait_ms) = waits_ms.next().and_then(|wait_ms| wait_before_retry_ms(error, wait_ms)) else {
-            return Err(error);
-        };
-        if host.now_unix_ms() - started_ms > PATIENCE_MS {
-            return Err(error);
+        let is_patient = host.now_unix_ms() - started_ms <= PATIENCE_MS;
+        if let Some(other) = other_budget.filter(|_| is_patient) {
+            budget = other;
+            continue;
         }
-        host.sleep(Duration::from_millis(wait_ms)).await;
+        match waits_ms.next().and_then(|wait_ms| wait_before_retry_ms(error, wait_ms)) {
+            Some(wait_ms) if is_patient => host.sleep(Duration::from_millis(wait_ms)).await,
+            _ => return Err(budget.final_error(error)),
+        }
     }
 }
 
@@ -72,10 +75,8 @@ pub(super) async fn while_typing<H: Host, T>(
     let mut work = pin!(work);
     loop {
         let sign = pin!(host.send(bot.send_typing(message.chat.id, message.message_thread_id)));
-        // An ornament: whatever is wrong with Telegram will show, and be told, when the answer is sent.
-        if let Either::Right((done, sign)) = select(sign, work.as_mut()).await {
-            // It lands before the answer does, or it would stay on after it.
-            let _shown = sign.await;
+        // An ornament: whatever is wrong with Telegram will show when the answer is sent, which never waits for the sign.
+        if let Either::Right((done, _)) = select(sign, work.as_mut()).await {
             return done;
         }
         let pause = pin!(host.sleep(TYPING_EVERY));

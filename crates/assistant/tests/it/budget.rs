@@ -1,1 +1,242 @@
+//! Answers that need another budget of tokens: less than asked for, because the account affords no more, or more,
+//! because all of it went into thinking.
 
+use proptest::prelude::*;
+use reef_assistant::model::{ANSWER_TOKENS_MAX, Budget, ModelError, read_answer};
+use reef_assistant::{HttpResponse, Provider, Settings, TurnOutcome, run_turn};
+use serde_json::{Value, json};
+
+use crate::fake::{FakeHost, Scripted, respond, says, settings};
+
+const ANSWERED: TurnOutcome = TurnOutcome::Answered { model_error: None };
+
+fn failed(error: ModelError) -> TurnOutcome {
+    TurnOutcome::Answered { model_error: Some(error) }
+}
+
+fn with(provider: Provider) -> Settings {
+    let model_id = match provider {
+        Provider::Google => "gemini-3.5-flash".into(),
+        _ => "some-model".into(),
+    };
+    Settings { provider, model_id, ..settings() }
+}
+
+fn afford(tokens: &str) -> Scripted {
+    refused(&format!(
+        "This request requires more credits, or fewer max_tokens. You requested up to 8192 tokens, but can only afford \
+         {tokens}. To increase, visit https://openrouter.ai/settings/credits and upgrade to a paid account"
+    ))
+}
+
+fn refused(message: &str) -> Scripted {
+    respond(
+        402,
+        json!({"error": {"message": message, "code": 402, "metadata": {"provider_name": null}}, "user_id": "user_x"}),
+    )
+}
+
+fn choice(content: Value, finish: &str) -> Scripted {
+    respond(
+        200,
+        json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish}]}),
+    )
+}
+
+/// Runs a turn; returns how it ended, the bodies that the model was asked with, and what the person was told.
+async fn turn(
+    provider: Provider,
+    script: impl IntoIterator<Item = Scripted>,
+) -> (TurnOutcome, Vec<Value>, String) {
+    let host = FakeHost::new().model_answers(script);
+    let outcome = run_turn(&host, &with(provider), &says(1, "hi")).await.unwrap();
+    let asked = host.calls("model").into_iter().map(|call| call.body).collect();
+    (outcome, asked, host.sent().concat())
+}
+
+#[tokio::test(start_paused = true)]
+async fn affordable_answer_is_asked_for_once_more_within_the_budget() {
+    let (outcome, asked, said) =
+        turn(Provider::OpenRouter, [afford("3919"), choice(json!("there"), "stop")]).await;
+    assert_eq!((outcome, said.as_str()), (ANSWERED, "there"));
+    assert_eq!((asked.len(), &asked[0]["max_tokens"]), (2, &json!(8192)));
+    let tokens = asked[1]["max_tokens"].as_u64().unwrap();
+    assert!((3_700..3_919).contains(&tokens), "a little below: {tokens}");
+    assert!(asked[1].get("reasoning").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_cut_by_the_smaller_budget_says_so() {
+    let (_, _, said) = turn(Provider::OpenRouter, [afford("40"), choice(json!("Once upon"), "length")]).await;
+    assert!(said.starts_with("Once upon") && said.contains("length limit"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn second_refusal_is_out_of_credit() {
+    let (outcome, asked, said) = turn(Provider::OpenRouter, [afford("3919"), afford("3000")]).await;
+    assert_eq!((outcome, asked.len()), (failed(ModelError::OutOfCredit), 2));
+    assert!(said.contains("credit"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusal_without_a_usable_number_is_out_of_credit_at_once() {
+    for script in [
+        afford("0"),
+        afford("15"),
+        afford("-100"),
+        afford("a few"),
+        afford(""),
+        afford("8192"),
+        afford("99999"),
+        afford("99999999999999999999999999999999"),
+        refused("Insufficient credits"),
+        refused(
+            "Prompt tokens limit exceeded: 230799 > 91442. To increase, visit https://openrouter.ai/settings/keys",
+        ),
+        respond(402, json!({"error": {"code": 402, "message": 3919}})),
+        respond(402, json!("can only afford 3919")),
+    ] {
+        let (outcome, asked, _) = turn(Provider::OpenRouter, [script]).await;
+        assert_eq!((outcome, asked.len()), (failed(ModelError::OutOfCredit), 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn number_is_read_however_it_is_written() {
+    for (written, most) in [
+        ("3919", 3_919),
+        ("3,919", 3_919),
+        ("3.919", 3_919),
+        ("3 919", 3_919),
+        ("3\u{a0}919", 3_919),
+        ("3'919 tokens", 3_919),
+        ("3919 tokens right now, 2 fewer than before", 3_919),
+        ("3919.5", 3_919),
+        ("16", 16),
+        ("8191", 8_191),
+        ("8,191", 8_191),
+    ] {
+        let (outcome, asked, _) =
+            turn(Provider::OpenRouter, [afford(written), choice(json!("there"), "stop")]).await;
+        assert_eq!((outcome, asked.len()), (ANSWERED, 2), "{written}");
+        let tokens = asked[1]["max_tokens"].as_u64().unwrap();
+        assert!(tokens >= 16 && tokens <= most && tokens * 100 >= most * 90, "{written}: {tokens}");
+    }
+    // Also within a success, and for every provider that says it.
+    let inside = respond(
+        200,
+        json!({"error": {"code": 402, "message": "You requested up to 8192 tokens, but can only afford 3919"}}),
+    );
+    assert_eq!(turn(Provider::OpenRouter, [inside, choice(json!("there"), "stop")]).await.0, ANSWERED);
+}
+
+proptest! {
+    #[test]
+    fn any_refusal_text_is_read_without_harm(message in ".{0,40}(can only afford)? ?[-0-9,.' ]{0,30}.{0,20}") {
+        let body = json!({"error": {"code": 402, "message": message}}).to_string().into_bytes();
+        let response = HttpResponse { status: 402, retry_after_s: None, headers: Vec::new(), body };
+        let error = read_answer(Provider::OpenRouter, &response, 0).unwrap_err();
+        prop_assert_eq!(error, ModelError::OutOfCredit);
+        if let Some(budget) = Budget::default().after(error, &response) {
+            prop_assert!((16..ANSWER_TOKENS_MAX).contains(&budget.tokens_max));
+            prop_assert_eq!(budget.after(error, &response), None);
+        }
+    }
+}
+
+/// An answer that consists of thinking alone, in each provider's shape.
+fn only_thought(provider: Provider) -> Scripted {
+    match provider {
+        Provider::Anthropic => respond(
+            200,
+            json!({"content": [{"type": "thinking", "thinking": "hm", "signature": "s"}], "stop_reason": "max_tokens"}),
+        ),
+        Provider::OpenAi | Provider::OpenRouter => respond(
+            200,
+            json!({"choices": [{"index": 0, "finish_reason": "length", "native_finish_reason": "max_output_tokens",
+                "message": {"role": "assistant", "content": null, "reasoning": "hm"}}],
+                "usage": {"completion_tokens": 8192, "completion_tokens_details": {"reasoning_tokens": 8192}}}),
+        ),
+        Provider::Google => respond(
+            200,
+            json!({"candidates": [{"content": {"role": "model"}, "finishReason": "MAX_TOKENS"}],
+                "usageMetadata": {"thoughtsTokenCount": 8191}}),
+        ),
+    }
+}
+
+fn said(provider: Provider) -> Scripted {
+    match provider {
+        Provider::Anthropic => crate::fake::answer("there"),
+        Provider::OpenAi | Provider::OpenRouter => choice(json!("there"), "stop"),
+        Provider::Google => respond(
+            200,
+            json!({"candidates": [{"content": {"parts": [{"text": "there"}]}, "finishReason": "STOP"}]}),
+        ),
+    }
+}
+
+const ALL: [Provider; 4] = [Provider::Anthropic, Provider::OpenAi, Provider::Google, Provider::OpenRouter];
+
+#[tokio::test(start_paused = true)]
+async fn answer_of_thinking_alone_is_asked_for_again_with_more_room() {
+    for provider in ALL {
+        let (outcome, asked, words) = turn(provider, [only_thought(provider), said(provider)]).await;
+        assert_eq!((outcome, words.as_str(), asked.len()), (ANSWERED, "there", 2), "{provider:?}");
+        let (room, thinks_less) = match provider {
+            Provider::Anthropic => ("/max_tokens", None),
+            Provider::OpenAi => ("/max_completion_tokens", Some(("/reasoning_effort", json!("low")))),
+            Provider::OpenRouter => ("/max_tokens", Some(("/reasoning", json!({"effort": "low"})))),
+            Provider::Google => (
+                "/generationConfig/maxOutputTokens",
+                Some(("/generationConfig/thinkingConfig", json!({"thinkingLevel": "LOW"}))),
+            ),
+        };
+        assert_eq!(asked[0].pointer(room), Some(&json!(8192)));
+        assert_eq!(asked[1].pointer(room), Some(&json!(16384)));
+        if let Some((path, value)) = thinks_less {
+            assert_eq!((asked[0].pointer(path), asked[1].pointer(path)), (None, Some(&value)));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn person_is_told_when_thinking_took_the_room_twice() {
+    for provider in ALL {
+        let (outcome, asked, words) = turn(provider, [only_thought(provider), only_thought(provider)]).await;
+        assert_eq!((outcome, asked.len()), (failed(ModelError::SpentThinking), 2), "{provider:?}");
+        assert!(words.contains("thinking"), "{words}");
+    }
+    // A model that cannot think less says so with a 400: that is not what the person has to know.
+    let unsupported = respond(
+        400,
+        json!({"error": {"message": "Unsupported value: 'reasoning_effort'", "type": "invalid_request_error"}}),
+    );
+    let (outcome, asked, _) = turn(Provider::OpenAi, [only_thought(Provider::OpenAi), unsupported]).await;
+    assert_eq!((outcome, asked.len()), (failed(ModelError::SpentThinking), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn older_gemini_is_given_a_thinking_budget() {
+    let host = FakeHost::new().model_answers([only_thought(Provider::Google), said(Provider::Google)]);
+    let older = Settings { model_id: "models/gemini-2.5-pro".into(), ..with(Provider::Google) };
+    assert_eq!(run_turn(&host, &older, &says(1, "hi")).await.unwrap(), ANSWERED);
+    let thinking = &host.calls("model")[1].body["generationConfig"]["thinkingConfig"];
+    assert_eq!(*thinking, json!({"thinkingBudget": 1024}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_budgets_can_be_needed_in_one_turn() {
+    let openrouter = Provider::OpenRouter;
+    let script = [afford("3919"), only_thought(openrouter), said(openrouter)];
+    let (outcome, asked, _) = turn(openrouter, script).await;
+    assert_eq!((outcome, asked.len()), (ANSWERED, 3));
+    assert_eq!(asked[2]["max_tokens"], asked[1]["max_tokens"], "there is credit for no more");
+    assert_eq!(asked[2]["reasoning"], json!({"effort": "low"}));
+
+    let script = [only_thought(openrouter), afford("9000"), said(openrouter)];
+    let (outcome, asked, _) = turn(openrouter, script).await;
+    assert_eq!((outcome, asked.len()), (ANSWERED, 3));
+    assert!((8_192..9_000).contains(&asked[2]["max_tokens"].as_u64().unwrap()));
+    assert_eq!(asked[2]["reasoning"], json!({"effort": "low"}));
+}

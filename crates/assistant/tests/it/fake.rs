@@ -108,6 +108,8 @@ struct World {
     model: VecDeque<Scripted>,
     /// What `sendMessage` answers; then success forever.
     send: VecDeque<Scripted>,
+    /// How long `sendChatAction` takes.
+    typing_takes: Duration,
     turns: HashMap<i64, Vec<Turn>>,
     replies: HashMap<i64, Reply>,
     albums: HashMap<String, Vec<AlbumPart>>,
@@ -115,6 +117,12 @@ struct World {
     memory_fails: bool,
     host_calls: usize,
     crash_after: Option<usize>,
+}
+
+impl World {
+    fn is_dead(&self) -> bool {
+        self.crash_after.is_some_and(|calls| self.host_calls >= calls)
+    }
 }
 
 pub struct FakeHost {
@@ -151,6 +159,11 @@ impl FakeHost {
     /// Every migration that was recorded, in order.
     pub fn migrations(&self) -> Vec<(i64, i64)> {
         self.world().migrations.clone()
+    }
+
+    pub fn typing_takes_s(self, seconds: u64) -> Self {
+        self.world().typing_takes = Duration::from_secs(seconds);
+        self
     }
 
     pub fn memory_fails(&self, fails: bool) {
@@ -190,12 +203,19 @@ impl FakeHost {
         self.world().turns.get(&chat_id).cloned().unwrap_or_default()
     }
 
+    /// What every call goes through before it has an effect: the dead make none.
+    async fn be_alive(&self) {
+        if self.world().is_dead() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// What every call goes through after it has had its effect.
     async fn survive(&self) {
         let dies = {
             let mut world = self.world();
             world.host_calls += 1;
-            world.crash_after == Some(world.host_calls)
+            world.is_dead()
         };
         if dies {
             self.crashed.notify_one();
@@ -204,6 +224,7 @@ impl FakeHost {
     }
 
     async fn memory<T>(&self, work: impl FnOnce(&mut World) -> T) -> Result<T, MemoryError> {
+        self.be_alive().await;
         let done = {
             let mut world = self.world();
             if world.memory_fails {
@@ -218,6 +239,7 @@ impl FakeHost {
 
 impl Host for FakeHost {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.be_alive().await;
         let (base, path) = request.url.split_at(request.url.find(".test/").expect("a test URL") + 6);
         let is_model = base.contains("model");
         let what = if is_model { "model" } else { path.rsplit('/').next().expect("a method") };
@@ -228,6 +250,7 @@ impl Host for FakeHost {
             match what {
                 "model" => world.model.pop_front().unwrap_or_else(|| answer("ok")),
                 "sendMessage" => world.send.pop_front().unwrap_or_else(succeed),
+                "sendChatAction" => Scripted { after: world.typing_takes, ..succeed() },
                 _ => succeed(),
             }
         };

@@ -1,1 +1,169 @@
+//! Answers that came as a success and are none, and answers in other shapes than a plain string.
 
+use reef_assistant::model::{Answer, ModelError, read_answer};
+use reef_assistant::{HttpResponse, Provider, Settings, TurnOutcome, run_turn};
+use serde_json::{Value, json};
+
+use crate::fake::{FakeHost, respond, says, settings};
+
+fn read(provider: Provider, body: &Value) -> Result<Answer, ModelError> {
+    let body = body.to_string().into_bytes();
+    read_answer(provider, &HttpResponse { status: 200, retry_after_s: None, headers: Vec::new(), body }, 0)
+}
+
+fn said(text: &str) -> Result<Answer, ModelError> {
+    Ok(Answer { text: text.into(), is_cut: false })
+}
+
+fn choice(content: Value, finish: Value, native: Value) -> Value {
+    json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": content},
+        "finish_reason": finish, "native_finish_reason": native}]})
+}
+
+#[tokio::test(start_paused = true)]
+async fn network_error_behind_an_empty_success_is_tried_again() {
+    let broken = || respond(200, choice(json!(""), json!("stop"), json!("network_error")));
+    let openrouter = Settings { provider: Provider::OpenRouter, ..settings() };
+    let host = FakeHost::new().model_answers([
+        broken(),
+        respond(200, choice(Value::Null, json!("error"), json!("network_error"))),
+        respond(200, choice(json!("there"), json!("stop"), json!("stop"))),
+    ]);
+    let outcome = run_turn(&host, &openrouter, &says(1, "hi")).await.unwrap();
+    assert_eq!(outcome, TurnOutcome::Answered { model_error: None });
+    assert_eq!(host.sent(), ["there"]);
+
+    let host = FakeHost::new().model_answers([broken(), broken(), broken()]);
+    let outcome = run_turn(&host, &openrouter, &says(1, "hi")).await.unwrap();
+    assert_eq!(outcome, TurnOutcome::Answered { model_error: Some(ModelError::Unavailable) });
+    assert_eq!(host.calls("model").len(), 3);
+    assert_eq!(host.sent(), ["I can't reach my model right now. Please try again in a few minutes."]);
+}
+
+#[test]
+fn failed_openai_finishes_are_told_from_empty_answers() {
+    let unavailable = Err(ModelError::Unavailable);
+    for (body, expected) in [
+        (choice(Value::Null, json!("stop"), json!("network_error")), unavailable.clone()),
+        (choice(json!("  "), json!("stop"), json!("upstream_error")), unavailable.clone()),
+        (choice(json!([]), json!("stop"), json!("MALFORMED_FUNCTION_CALL")), unavailable.clone()),
+        (choice(json!(""), json!("stop"), json!("OTHER")), unavailable.clone()),
+        (choice(json!(""), Value::Null, Value::Null), unavailable.clone()),
+        (choice(json!(""), json!("error"), Value::Null), unavailable.clone()),
+        (choice(json!("half a"), json!("error"), Value::Null), unavailable.clone()),
+        (json!({"choices": []}), unavailable.clone()),
+        (json!({"choices": null}), unavailable.clone()),
+        (json!({}), unavailable),
+        (choice(json!(""), json!("stop"), json!("SAFETY")), Err(ModelError::Refused)),
+        (choice(json!(""), json!("content_filter"), Value::Null), Err(ModelError::Refused)),
+        (choice(json!(""), json!("stop"), json!("MAX_TOKENS")), Err(ModelError::SpentThinking)),
+        (choice(json!(""), json!("length"), Value::Null), Err(ModelError::SpentThinking)),
+        (choice(json!(""), json!("stop"), json!("stop")), Err(ModelError::Empty)),
+        (choice(json!(""), json!("stop"), Value::Null), Err(ModelError::Empty)),
+        (
+            choice(json!("all of it"), json!("stop"), json!("network_error")),
+            Ok(Answer { text: "all of it".into(), is_cut: true }),
+        ),
+        (json!("not an object"), Err(ModelError::Invalid)),
+        (json!(["not", "an", "object"]), Err(ModelError::Invalid)),
+    ] {
+        assert_eq!(read(Provider::OpenRouter, &body), expected, "{body}");
+    }
+    let inside = json!({"choices": [{"error": {"code": 502, "message": "x"}, "finish_reason": "stop", "message": {"content": "x"}}]});
+    assert_eq!(read(Provider::OpenRouter, &inside), Err(ModelError::Unavailable));
+    let as_word = json!({"error": {"code": "429", "message": "x"}});
+    assert_eq!(read(Provider::OpenRouter, &as_word), Err(ModelError::RateLimited { retry_after_s: None }));
+    let no_error = json!({"error": null, "choices": [{"error": null, "finish_reason": "stop", "message": {"content": "x"}}]});
+    assert_eq!(read(Provider::OpenRouter, &no_error), said("x"));
+}
+
+#[test]
+fn content_in_parts_is_content() {
+    for (content, text) in [
+        (json!([{"type": "text", "text": "hello"}]), "hello"),
+        (json!([{"type": "text", "text": "hel"}, {"type": "output_text", "text": "lo"}]), "hello"),
+        (
+            json!([{"type": "reasoning", "text": "hm"}, {"type": "text", "text": "hello"}, {"type": "hologram"}, 5, null]),
+            "hello",
+        ),
+        (json!(["hello"]), "hello"),
+        (json!({"type": "text", "text": "hello"}), "hello"),
+    ] {
+        assert_eq!(
+            read(Provider::OpenAi, &choice(content.clone(), json!("stop"), Value::Null)),
+            said(text),
+            "{content}"
+        );
+    }
+    let nothing = choice(json!([{"type": "image_url", "image_url": {}}]), json!("stop"), Value::Null);
+    assert_eq!(read(Provider::OpenAi, &nothing), Err(ModelError::Empty));
+    let string = json!({"content": "hello", "stop_reason": "end_turn"});
+    assert_eq!(read(Provider::Anthropic, &string), said("hello"));
+}
+
+#[test]
+fn refusals_are_read_wherever_they_stand() {
+    let field =
+        json!({"choices": [{"finish_reason": "stop", "message": {"content": null, "refusal": "I can't"}}]});
+    let part = choice(json!([{"type": "refusal", "refusal": "I can't"}]), json!("stop"), Value::Null);
+    let cut =
+        json!({"choices": [{"finish_reason": "length", "message": {"content": "", "refusal": "I ca"}}]});
+    for body in [field, part, cut] {
+        assert_eq!(read(Provider::OpenAi, &body), Err(ModelError::Refused), "{body}");
+    }
+    let blank =
+        json!({"choices": [{"finish_reason": "stop", "message": {"content": "hello", "refusal": ""}}]});
+    assert_eq!(read(Provider::OpenAi, &blank), said("hello"));
+}
+
+#[test]
+fn failed_google_finishes_are_told_from_empty_answers() {
+    let google = |parts: Value, finish: Value| json!({"candidates": [{"content": {"parts": parts}, "finishReason": finish}]});
+    for (body, expected) in [
+        (google(json!([]), json!("OTHER")), Err(ModelError::Unavailable)),
+        (google(json!([]), json!("MALFORMED_FUNCTION_CALL")), Err(ModelError::Unavailable)),
+        (
+            google(json!([{"text": "hm", "thought": true}]), json!("UNEXPECTED_TOOL_CALL")),
+            Err(ModelError::Unavailable),
+        ),
+        (google(json!([]), Value::Null), Err(ModelError::Unavailable)),
+        (json!({"candidates": []}), Err(ModelError::Unavailable)),
+        (json!({"candidates": [], "usageMetadata": {}}), Err(ModelError::Unavailable)),
+        (json!({}), Err(ModelError::Unavailable)),
+        (json!({"candidates": [{"finishReason": "MAX_TOKENS"}]}), Err(ModelError::SpentThinking)),
+        (json!({"candidates": [{"finishReason": "SAFETY"}]}), Err(ModelError::Refused)),
+        (google(json!([]), json!("LANGUAGE")), Err(ModelError::Refused)),
+        (google(json!([]), json!("STOP")), Err(ModelError::Empty)),
+        (google(json!([{"text": "hello"}]), json!("OTHER")), said("hello")),
+        (
+            google(json!([{"text": "hello"}, 5, {"text": 5}, {"inlineData": {}}]), json!("STOP")),
+            said("hello"),
+        ),
+        (
+            json!({"error": {"code": 503, "message": "x", "status": "UNAVAILABLE"}}),
+            Err(ModelError::Overloaded),
+        ),
+    ] {
+        assert_eq!(read(Provider::Google, &body), expected, "{body}");
+    }
+}
+
+#[test]
+fn failed_anthropic_stops_are_told_from_empty_answers() {
+    for (body, expected) in [
+        (json!({"content": [], "stop_reason": "max_tokens"}), Err(ModelError::SpentThinking)),
+        (json!({"content": [], "stop_reason": null}), Err(ModelError::Unavailable)),
+        (json!({"content": []}), Err(ModelError::Unavailable)),
+        (json!({"content": [], "stop_reason": "end_turn"}), Err(ModelError::Empty)),
+        (
+            json!({"content": [5, {"type": "text"}, {"type": "text", "text": "hello"}], "stop_reason": "end_turn"}),
+            said("hello"),
+        ),
+        (
+            json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}}),
+            Err(ModelError::Overloaded),
+        ),
+    ] {
+        assert_eq!(read(Provider::Anthropic, &body), expected, "{body}");
+    }
+}

@@ -1,1 +1,280 @@
+//! A provider's limits on the rate: for a moment they are waited for, for longer the person is told when to come back.
 
+use proptest::prelude::*;
+use reef_assistant::model::{ModelError, Reset, read_answer};
+use reef_assistant::{HttpResponse, Provider, RESPONSE_HEADERS, Settings, TurnOutcome, run_turn};
+use serde_json::{Value, json};
+
+use crate::fake::{FakeHost, respond, says, settings};
+
+/// Monday, 23 November 2026, 00:00 UTC: when the fake host's clock starts.
+const NOW_S: i64 = 1_795_392_000;
+
+fn limited(headers: &[(&'static str, &str)], body: &Value) -> HttpResponse {
+    let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    HttpResponse { status: 429, retry_after_s: None, headers, body: body.to_string().into_bytes() }
+}
+
+fn read(provider: Provider, headers: &[(&'static str, &str)], body: &Value) -> ModelError {
+    read_answer(provider, &limited(headers, body), NOW_S * 1000).unwrap_err()
+}
+
+fn back_in(seconds: u64) -> Option<Reset> {
+    Some(Reset { in_s: seconds, at_unix_s: NOW_S + i64::try_from(seconds).unwrap() })
+}
+
+fn soon(seconds: u64) -> ModelError {
+    ModelError::RateLimited { retry_after_s: Some(seconds) }
+}
+
+fn later(seconds: u64) -> ModelError {
+    ModelError::LimitReached { is_daily: false, reset: back_in(seconds) }
+}
+
+fn for_the_day(reset: Option<Reset>) -> ModelError {
+    ModelError::LimitReached { is_daily: true, reset }
+}
+
+const UNKNOWN: ModelError = ModelError::RateLimited { retry_after_s: None };
+
+fn free_models_per_day(reset_ms: &str) -> Value {
+    json!({"error": {"message": "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
+        "code": 429, "metadata": {"headers": {"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": reset_ms}, "provider_name": null}}, "user_id": "user_x"})
+}
+
+#[tokio::test(start_paused = true)]
+async fn daily_limit_is_told_with_its_end_and_not_tried_again() {
+    let five_hours = format!("{}000", NOW_S + 5 * 3600);
+    for status in [429, 200] {
+        let host = FakeHost::new().model_answers([respond(status, free_models_per_day(&five_hours))]);
+        let openrouter = Settings { provider: Provider::OpenRouter, ..settings() };
+        let outcome = run_turn(&host, &openrouter, &says(1, "hi")).await.unwrap();
+        assert_eq!(outcome, TurnOutcome::Answered { model_error: Some(for_the_day(back_in(5 * 3600))) });
+        assert_eq!(host.calls("model").len(), 1);
+        let words = "My model's daily limit is used up. It's back in about 5 hours (Monday at 05:00 UTC).";
+        assert_eq!(host.sent(), [words]);
+    }
+}
+
+#[test]
+fn daily_limit_without_a_time_invents_none() {
+    let openrouter = Provider::OpenRouter;
+    for body in [
+        free_models_per_day("1741305600000"),
+        free_models_per_day("99999999999999"),
+        free_models_per_day("soon"),
+        json!({"error": {"message": "Rate limit exceeded: free-models-per-day-high-balance. ", "code": "429"}}),
+        json!({"error": {"message": "Rate limit exceeded", "code": 429, "metadata": {"limit_source": "openrouter_free_tier_daily"}}}),
+    ] {
+        let error = read(openrouter, &[], &body);
+        assert_eq!(error, for_the_day(None), "{body}");
+        let words = error.told(None);
+        assert!(
+            words.contains("daily limit") && !words.contains("minute") && !words.contains(char::is_numeric),
+            "{words}"
+        );
+    }
+    // A wait of a moment is not the end of a daily limit.
+    assert_eq!(read(openrouter, &[("retry-after", "5")], &free_models_per_day("x")), for_the_day(None));
+    let reset = (NOW_S + 7_200).to_string();
+    assert_eq!(
+        read(openrouter, &[("retry-after", "5"), ("x-ratelimit-reset", &reset)], &free_models_per_day("x")),
+        for_the_day(back_in(7_200))
+    );
+}
+
+#[test]
+fn retry_after_is_read_in_every_form() {
+    let body = json!({"error": {"type": "rate_limit_error", "message": "slow down"}});
+    for (headers, expected) in [
+        (vec![("retry-after", "40")], soon(40)),
+        (vec![("retry-after", " 40.2 ")], soon(41)),
+        (vec![("retry-after", "3600")], soon(3_600)),
+        (vec![("retry-after", "18000")], later(18_000)),
+        (vec![("retry-after", "Mon, 23 Nov 2026 05:00:00 GMT")], later(18_000)),
+        (vec![("retry-after", "Mon, 23 Nov 2026 00:00:30 GMT")], soon(30)),
+        (vec![("retry-after-ms", "1500"), ("retry-after", "9")], soon(2)),
+        (vec![("retry-after", "0")], UNKNOWN),
+        (vec![("retry-after", "-5")], UNKNOWN),
+        (vec![("retry-after", "Sun, 22 Nov 2026 00:00:00 GMT")], UNKNOWN),
+        (vec![("retry-after", "Mon, 23 Nov 2099 00:00:00 GMT")], UNKNOWN),
+        (vec![("retry-after", "99999999")], UNKNOWN),
+        (vec![("retry-after", "1e400")], UNKNOWN),
+        (vec![("retry-after", "NaN")], UNKNOWN),
+        (vec![("retry-after", "soon")], UNKNOWN),
+        (vec![("retry-after", "")], UNKNOWN),
+        (vec![("retry-after", "0"), ("x-ratelimit-reset", "50")], soon(50)),
+        (vec![], UNKNOWN),
+    ] {
+        assert_eq!(read(Provider::Anthropic, &headers, &body), expected, "{headers:?}");
+    }
+    let mut response = limited(&[], &body);
+    response.retry_after_s = Some(40);
+    assert_eq!(read_answer(Provider::OpenAi, &response, NOW_S * 1000), Err(soon(40)));
+}
+
+#[test]
+fn reset_headers_are_read_in_every_form() {
+    let body = json!({"error": {"message": "m", "type": "requests", "code": "rate_limit_exceeded"}});
+    let (in_s, in_ms) = ((NOW_S + 90).to_string(), format!("{}", (NOW_S + 90) * 1000));
+    for (headers, expected) in [
+        (vec![("x-ratelimit-reset", in_s.as_str())], soon(90)),
+        (vec![("x-ratelimit-reset", in_ms.as_str())], soon(90)),
+        (vec![("x-ratelimit-reset", "90")], soon(90)),
+        (vec![("x-ratelimit-reset-requests", "6m0s")], soon(360)),
+        (vec![("x-ratelimit-reset-requests", "1d2h")], later(26 * 3600)),
+        (vec![("x-ratelimit-reset-requests", "120ms")], soon(1)),
+        (vec![("x-ratelimit-reset-requests", "1m6.5s")], soon(67)),
+        (vec![("x-ratelimit-reset-requests", "1s"), ("x-ratelimit-reset-tokens", "6m0s")], soon(360)),
+        // What is left of is not what was reached.
+        (
+            vec![
+                ("x-ratelimit-remaining-requests", "0"),
+                ("x-ratelimit-reset-requests", "8s"),
+                ("x-ratelimit-remaining-tokens", "5000"),
+                ("x-ratelimit-reset-tokens", "6m0s"),
+            ],
+            soon(8),
+        ),
+        (
+            vec![
+                ("anthropic-ratelimit-requests-remaining", "10"),
+                ("anthropic-ratelimit-requests-reset", "2026-11-23T09:00:00Z"),
+                ("anthropic-ratelimit-tokens-remaining", "0"),
+                ("anthropic-ratelimit-tokens-reset", "2026-11-23T03:00:00Z"),
+            ],
+            later(3 * 3600),
+        ),
+        (vec![("anthropic-ratelimit-requests-reset", "2026-11-23T04:30:00+01:00")], later(12_600)),
+        (vec![("x-ratelimit-reset-tokens", "0"), ("x-ratelimit-remaining-tokens", "-1")], UNKNOWN),
+        (vec![("x-ratelimit-reset-requests", "6 minutes")], UNKNOWN),
+        (vec![("x-ratelimit-reset-requests", "6m0")], UNKNOWN),
+        (vec![("x-ratelimit-reset-requests", "999999999999d")], UNKNOWN),
+        (vec![("anthropic-ratelimit-requests-reset", "2020-01-01T00:00:00Z")], UNKNOWN),
+        // How long to wait counts for more than when all is full again.
+        (vec![("retry-after", "7"), ("anthropic-ratelimit-requests-reset", "2026-11-23T03:00:00Z")], soon(7)),
+    ] {
+        assert_eq!(read(Provider::OpenAi, &headers, &body), expected, "{headers:?}");
+    }
+}
+
+#[test]
+fn openai_says_it_in_words() {
+    let error = |message: &str| json!({"error": {"message": message, "type": "requests", "code": "rate_limit_exceeded"}});
+    let text = |unit: &str, wait: &str| {
+        format!(
+            "Rate limit reached for gpt-5.5 in organization org-x on {unit}: Limit 200, Used 200, Requested 1. Please try again in {wait}. Visit https://platform.openai.com/account/rate-limits to learn more."
+        )
+    };
+    for (message, expected) in [
+        (text("tokens per min (TPM)", "41.724s"), soon(42)),
+        (text("tokens per min (TPM)", "6ms"), soon(1)),
+        (text("requests per day (RPD)", "7m12s"), for_the_day(back_in(432))),
+        (text("requests per day (RPD)", "13h4m0.5s"), for_the_day(back_in(13 * 3600 + 241))),
+        // So many a day that the next is due at once.
+        (text("requests per day (RPD)", "8.64s"), soon(9)),
+        (text("tokens per day (TPD)", "a while"), for_the_day(None)),
+    ] {
+        assert_eq!(read(Provider::OpenAi, &[], &error(&message)), expected, "{message}");
+    }
+}
+
+#[test]
+fn google_daily_quota_is_told_from_the_minutes() {
+    let error = |quota: &str, delay: &str| {
+        json!({"error": {"code": 429, "message": "You exceeded your current quota, please check your plan and billing details.",
+            "status": "RESOURCE_EXHAUSTED", "details": [
+                {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": quota, "quotaValue": "50"}]},
+                {"@type": "type.googleapis.com/google.rpc.Help", "links": []},
+                {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]}})
+    };
+    let (day, minute) = (
+        "GenerateRequestsPerDayPerProjectPerModel-FreeTier",
+        "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+    );
+    for (quota, delay, expected) in [
+        (minute, "39.4s", soon(40)),
+        (minute, "36000s", later(36_000)),
+        // Google names the next minute also when the day's quota is used up.
+        (day, "39s", for_the_day(None)),
+        (day, "36000s", for_the_day(back_in(36_000))),
+        (day, "x", for_the_day(None)),
+    ] {
+        assert_eq!(read(Provider::Google, &[], &error(quota, delay)), expected, "{quota} {delay}");
+    }
+}
+
+#[test]
+fn anthropic_usage_limit_ends_on_its_day() {
+    let body = |until: &str| {
+        json!({"type": "error", "error": {"type": "invalid_request_error",
+        "message": format!("You have reached your specified API usage limits. You will regain access on {until}.")}})
+    };
+    let read = |until: &str| {
+        let response = HttpResponse { status: 400, ..limited(&[], &body(until)) };
+        read_answer(Provider::Anthropic, &response, NOW_S * 1000).unwrap_err()
+    };
+    assert_eq!(read("2026-12-01 at 00:00 UTC"), later(8 * 86_400));
+    assert_eq!(read("some day"), ModelError::LimitReached { is_daily: false, reset: None });
+    let words = read("2026-12-01 at 00:00 UTC").told(None);
+    assert_eq!(
+        words,
+        "My model's provider asked me to pause. I'm back in about 8 days (1 December at 00:00 UTC)."
+    );
+}
+
+#[test]
+fn waits_are_told_as_people_say_them() {
+    for (error, words) in [
+        (soon(1), "Please try again in 1 second."),
+        (soon(40), "Please try again in 40 seconds."),
+        (soon(119), "Please try again in 119 seconds."),
+        (soon(120), "Please try again in about 2 minutes."),
+        (soon(121), "Please try again in about 3 minutes."),
+        (soon(7_199), "Please try again in about 120 minutes."),
+        (UNKNOWN, "Please try again in a minute."),
+        (later(7_201), "I'm back in about 2 hours (Monday at 02:01 UTC)."),
+        (later(86_400), "I'm back in about 24 hours (Tuesday at 00:00 UTC)."),
+        (later(3 * 86_400 + 3_599), "I'm back in about 3 days (Thursday at 01:00 UTC)."),
+        (later(7 * 86_400), "I'm back in about 7 days (30 November at 00:00 UTC)."),
+        (for_the_day(back_in(90)), "It's back in 90 seconds."),
+        (for_the_day(back_in(600)), "It's back in about 10 minutes."),
+    ] {
+        let told = error.told(None);
+        assert!(told.ends_with(words), "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_wait_is_not_sat_out() {
+    let mut response = respond(429, json!({"error": {"type": "rate_limit_error", "message": "slow down"}}));
+    response = response.retry_after_s(18_000);
+    let host = FakeHost::new().model_answers([response]);
+    assert_eq!(
+        host.turn(&says(1, "hi")).await.unwrap(),
+        TurnOutcome::Answered { model_error: Some(later(18_000)) }
+    );
+    assert_eq!(host.calls("model").len(), 1);
+}
+
+proptest! {
+    /// Whatever headers and texts say, a wait is positive and at most a month, and it can be told.
+    #[test]
+    fn any_header_gives_a_sensible_wait_or_none(
+        values in prop::collection::vec((prop::sample::select(&RESPONSE_HEADERS[..]), "[-+0-9a-zA-Z:. ,]{0,30}"), 0..6),
+        message in "(try again in |per day )?[-0-9.a-z ]{0,30}",
+        now_ms in any::<i64>(),
+    ) {
+        let headers: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let response = limited(&headers, &json!({"error": {"message": message, "code": 429}}));
+        let error = read_answer(Provider::OpenRouter, &response, now_ms).unwrap_err();
+        let seconds = match error {
+            ModelError::RateLimited { retry_after_s } => retry_after_s,
+            ModelError::LimitReached { reset, .. } => reset.map(|reset| reset.in_s),
+            error => panic!("{error:?}"),
+        };
+        prop_assert!(seconds.is_none_or(|seconds| (1..=31 * 86_400).contains(&seconds)));
+        prop_assert!(error.told(None).ends_with('.'));
+    }
+}

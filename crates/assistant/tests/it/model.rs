@@ -1,6 +1,6 @@
 //! What each provider is asked, and how its answers are read.
 
-use reef_assistant::model::{Answer, ModelError, chat_request, read_answer};
+use reef_assistant::model::{Answer, Budget, ModelError, chat_request, read_answer};
 use reef_assistant::{HttpRequest, HttpResponse, Method, Provider, Settings, Turn};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn asked(provider: Provider, model_id: &str) -> (HttpRequest, Value) {
         ..fake::settings()
     };
     let turns = [Turn::user("q1"), Turn::assistant("a1"), Turn::user("q2")];
-    let request = chat_request(&settings, "be kind", &turns);
+    let request = chat_request(&settings, "be kind", &turns, Budget::default());
     assert_eq!(request.method, Method::Post);
     let body = serde_json::from_slice(&request.body).unwrap();
     (request, body)
@@ -23,7 +23,7 @@ fn asked(provider: Provider, model_id: &str) -> (HttpRequest, Value) {
 
 fn read(provider: Provider, status: u16, body: &Value) -> Result<Answer, ModelError> {
     let body = body.to_string().into_bytes();
-    read_answer(provider, &HttpResponse { status, retry_after_s: None, headers: Vec::new(), body })
+    read_answer(provider, &HttpResponse { status, retry_after_s: None, headers: Vec::new(), body }, 0)
 }
 
 fn said(text: &str, is_cut: bool) -> Result<Answer, ModelError> {
@@ -87,9 +87,9 @@ fn answers_are_read() {
         let refusal = json!({"role": "assistant", "content": null, "refusal": "I cannot"});
         assert_eq!(read(provider, 200, &choice(refusal, "stop")), Err(ModelError::Refused));
         let empty = json!({"role": "assistant", "content": ""});
-        assert_eq!(read(provider, 200, &choice(empty.clone(), "length")), Err(ModelError::Empty));
+        assert_eq!(read(provider, 200, &choice(empty.clone(), "length")), Err(ModelError::SpentThinking));
         assert_eq!(read(provider, 200, &choice(empty, "content_filter")), Err(ModelError::Refused));
-        assert_eq!(read(provider, 200, &json!({"choices": []})), Err(ModelError::Empty));
+        assert_eq!(read(provider, 200, &json!({"choices": []})), Err(ModelError::Unavailable));
     }
     let google = |parts: Value, finish: &str| json!({"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": finish}]});
     let parts = json!([{"text": "hm", "thought": true}, {"text": "hi"}]);
@@ -175,5 +175,5 @@ fn google_errors_are_told_apart() {
     }
     let html =
         HttpResponse { status: 502, retry_after_s: None, headers: Vec::new(), body: b"<html>".to_vec() };
-    assert_eq!(read_answer(Provider::Google, &html), Err(ModelError::Unavailable));
+    assert_eq!(read_answer(Provider::Google, &html, 0), Err(ModelError::Unavailable));
 }

@@ -43,6 +43,17 @@ async fn the_typing_sign_shows_at_once_and_every_four_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slow_typing_sign_does_not_delay_the_answer() {
+    for model_takes_s in [0, 1, 3, 8] {
+        let slow = answer("done").after_s(model_takes_s);
+        let host = FakeHost::new().typing_takes_s(7).model_answers([slow]);
+        assert_eq!(host.turn(&says(1, "think")).await, ANSWERED);
+        assert_eq!(host.calls("model")[0].at.as_secs(), 0);
+        assert_eq!(host.calls("sendMessage")[0].at.as_secs(), model_takes_s);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn commands_are_answered_without_the_model() {
     let host = FakeHost::new();
     for (id, text) in

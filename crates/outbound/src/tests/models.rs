@@ -1,3 +1,4 @@
+use reef_assistant::{HttpRequest, Method};
 use reef_domain::catalog::Listed;
 use reef_domain::wire::Provider;
 use reef_service::ports::{ModelCheckError, ModelListError, ModelProviders};
@@ -113,5 +114,50 @@ async fn a_model_says_hello_on_one_line_or_why_it_does_not() {
     ] {
         let shown = format!("{:?}", greet(answered).await.unwrap_err());
         assert!(shown.starts_with(expected) && !shown.contains("secret"), "{shown}, not {expected}");
+    }
+}
+
+#[tokio::test]
+async fn greeting_is_asked_for_again_within_what_the_account_affords() {
+    let poor = answer(
+        402,
+        json!({"error": {"code": 402, "message": "You requested up to 8192 tokens, but can only afford 3919."}}),
+    );
+    let words =
+        answer(200, json!({"choices": [{"message": {"content": "Hello!"}, "finish_reason": "stop"}]}));
+    let stub = Stub::start([poor, words]).await;
+    let urls = ProviderUrls { openrouter: stub.url.clone(), ..ProviderUrls::default() };
+    let providers = Providers::new(Http::new().unwrap(), urls);
+    assert_eq!(providers.greet(Provider::Openrouter, "a/one", &"sk-secret".into()).await.unwrap(), "Hello!");
+    let asked: Vec<_> = stub.sent().iter().map(|sent| sent.json()["max_tokens"].as_u64().unwrap()).collect();
+    assert!(asked.len() == 2 && asked[0] == 8192 && asked[1] < 3919, "{asked:?}");
+}
+
+#[tokio::test]
+async fn only_named_and_short_headers_are_handed_on() {
+    for (name, value, expected) in [
+        ("X-RateLimit-Reset", "1795410000000".to_owned(), Some("1795410000000")),
+        ("retry-after", "Mon, 23 Nov 2026 05:00:00 GMT".to_owned(), Some("Mon, 23 Nov 2026 05:00:00 GMT")),
+        (
+            "anthropic-ratelimit-tokens-reset",
+            " 2026-11-23T03:00:00Z ".to_owned(),
+            Some("2026-11-23T03:00:00Z"),
+        ),
+        ("x-ratelimit-reset-requests", "x".repeat(129), None),
+        ("set-cookie", "session=secret".to_owned(), None),
+    ] {
+        let stub = Stub::start([answer(429, "{}").with(name, value)]).await;
+        let request = HttpRequest {
+            vendor: "openrouter",
+            method: Method::Get,
+            url: stub.url.clone(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout_ms: 5_000,
+            response_bytes_max: 100,
+        };
+        let response = Http::new().unwrap().send(request).await.unwrap();
+        assert_eq!(response.header(&name.to_lowercase()), expected, "{name}");
+        assert_eq!(response.headers.len(), usize::from(expected.is_some()), "{name}");
     }
 }
