@@ -74,7 +74,7 @@ pub(super) async fn while_typing<H: Host, T>(
     let bot = Bot::new(&settings.telegram_url, &settings.bot_token);
     let mut work = pin!(work);
     loop {
-        let sign = pin!(host.send(bot.send_typing(message.chat.id, message.message_thread_id)));
+        let sign = pin!(host.send(bot.send_typing(message.chat.id, super::topic(message))));
         // An ornament: whatever is wrong with Telegram will show when the answer is sent, which never waits for the sign.
         if let Either::Right((done, _)) = select(sign, work.as_mut()).await {
             return done;

@@ -199,6 +199,11 @@ impl FakeHost {
         self.calls("sendMessage").iter().map(text).collect()
     }
 
+    /// How many parts of the reply to an update are noted as sent.
+    pub fn noted_parts(&self, update_id: i64) -> usize {
+        self.world().replies.get(&update_id).map_or(0, |reply| reply.sent)
+    }
+
     pub fn remembered(&self, chat_id: i64) -> Vec<Turn> {
         self.world().turns.get(&chat_id).cloned().unwrap_or_default()
     }

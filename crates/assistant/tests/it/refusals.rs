@@ -173,7 +173,7 @@ fn any_refusal() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     /// Whatever is refused in whatever order, and wherever the process is killed: the turn ends, what Telegram has
     /// accepted is the answer or its beginning, and the model was asked once.
@@ -185,34 +185,38 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let words: Vec<_> = (0..length).map(|n| format!("w{n}")).collect();
+            let text = (0..length).map(|n| format!("w{n}")).collect::<Vec<_>>().join(" ");
+            let words: Vec<_> = text.split(' ').collect();
             let accepted = |refusal: &Option<Value>| match refusal {
                 Some(body) => respond(400, body.clone()),
                 None => respond(200, json!({"ok": true, "result": {"message_id": 1}})),
             };
             let host = FakeHost::new()
-                .model_answers([answer(&words.join(" "))])
+                .model_answers([answer(&text)])
                 .telegram_answers(script.iter().map(accepted));
             let update = in_topic("hi");
+            let is_accepted = |index: usize| script.get(index).is_none_or(Option::is_none);
             let ended = match kill_at {
                 Some(point) => host.killed_turn(&update, point).await,
                 None => false,
             };
+            let sent_before = host.sent().len();
+            let accepted_before = (0..sent_before).filter(|index| is_accepted(*index)).count();
+            // What Telegram accepted right before the kill comes twice, maybe in another form.
+            let is_last_twice = !ended && accepted_before > host.noted_parts(1);
             let outcome = if ended { None } else { Some(host.turn(&update).await.unwrap()) };
             assert_eq!(host.calls("model").len(), 1);
             let sent = host.sent();
             assert!(sent.len() < 60, "{} messages", sent.len());
-            let mut delivered: Vec<_> = sent
+            let delivered: Vec<_> = sent
                 .iter()
                 .enumerate()
-                .filter(|(index, _)| script.get(*index).is_none_or(Option::is_none))
+                .filter(|(index, _)| is_accepted(*index) && !(is_last_twice && index + 1 == sent_before))
                 .map(|(_, text)| text.as_str())
                 .collect();
-            // What Telegram accepted right before the kill comes twice.
-            delivered.dedup();
             let delivered = delivered.join(" ");
             let delivered: Vec<_> = delivered.split_whitespace().collect();
-            assert_eq!(delivered[..], words[..delivered.len()], "in order, nothing twice");
+            assert!(words.starts_with(&delivered), "in order, nothing twice: {delivered:?}");
             if outcome == Some(ANSWERED) {
                 assert_eq!(delivered.len(), words.len());
             }
