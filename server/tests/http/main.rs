@@ -23,6 +23,7 @@ mod doctor;
 mod endpoints;
 mod envelope;
 mod failures;
+mod flood;
 mod hostile;
 mod idempotency;
 mod ids;
