@@ -118,7 +118,8 @@ pub(crate) fn front() -> Response {
             p { "Mail to an address that begins with " code { "refused" } " is refused, to one with " code { "later" }
                 " it is put off." }
             p { "The scripted model answers the word " code { "long" } ", " code { "markdown" } ", " code { "slow" } ", "
-                code { "fail" } ", " code { "overloaded" } " or " code { "limit" } " in its own way, knows your name once "
+                code { "fail" } ", " code { "overloaded" } ", " code { "limit" } ", " code { "daily" } " (a limit for the day), "
+                code { "network" } " (a failure behind a success) or " code { "overthink" } " in its own way, knows your name once "
                 "you said “my name is …”, and a model id that contains " code { "unknown" } " or " code { "nonexistent" }
                 " does not exist." }
         },

@@ -9,8 +9,8 @@ use super::ModelError;
 use super::error::error_of;
 use crate::host::HttpResponse;
 
-/// A wait of longer than this is not told in minutes, but with the time of day at its end.
-const SOON_S: u64 = 2 * 3_600;
+/// A wait from this length on is told in hours, with the time of day at its end.
+pub(super) const SOON_S: u64 = 2 * 3_600;
 
 /// Waits that are longer make no sense, and count as not known.
 const WAIT_MS_MAX: f64 = 31.0 * 86_400_000.0;
@@ -54,7 +54,7 @@ pub(super) fn with_reset(error: ModelError, response: &HttpResponse, now_unix_ms
     }
     let wait_ms = refusal.wait_ms(is_daily);
     let wait_s = wait_ms.map(|wait_ms| wait_ms.div_ceil(1000));
-    if is_daily || refusal.is_usage_limit() || wait_s.is_some_and(|wait_s| wait_s > SOON_S) {
+    if is_daily || refusal.is_usage_limit() || wait_s.is_some_and(|wait_s| wait_s >= SOON_S) {
         let reset = wait_s.and_then(|in_s| {
             let at_unix_s = now_unix_ms.div_euclid(1000).checked_add_unsigned(in_s)?;
             Some(Reset { in_s, at_unix_s })

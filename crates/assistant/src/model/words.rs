@@ -2,13 +2,12 @@
 
 use time::OffsetDateTime;
 
+use super::limit::SOON_S;
 use super::{ModelError, Reset};
 use crate::settings::Renewal;
 
 /// From here on a wait is told in minutes.
 const MINUTES_FROM_S: u64 = 120;
-/// From here on in hours, with the time of day at its end.
-const HOURS_FROM_S: u64 = 2 * 3_600;
 /// From here on in days.
 const DAYS_FROM_S: u64 = 48 * 3_600;
 /// From here on the day is a date: a weekday would be read as the next one.
@@ -105,10 +104,13 @@ fn wait(seconds: u64) -> String {
 /// As [`wait`], and for longer waits `in about 5 hours (Tuesday at 00:00 UTC)`.
 fn until(reset: Reset) -> String {
     let Reset { in_s, at_unix_s } = reset;
-    let about = match in_s {
-        ..=HOURS_FROM_S => return wait(in_s),
-        ..DAYS_FROM_S => format!("in about {} hours", (in_s + 1_800) / 3_600),
-        _ => format!("in about {} days", (in_s + 43_200) / 86_400),
+    if in_s < SOON_S {
+        return wait(in_s);
+    }
+    let about = if in_s < DAYS_FROM_S {
+        format!("in about {} hours", (in_s + 1_800) / 3_600)
+    } else {
+        format!("in about {} days", (in_s + 43_200) / 86_400)
     };
     // The next whole minute: a second early would be too early.
     let minute = at_unix_s.checked_add(59).map(|at| at.div_euclid(60) * 60);

@@ -11,11 +11,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     key::{KeyKind, is_unknown_model},
-    script::{self, LIMIT_RETRY_AFTER_S, Role, Scripted, Turn},
+    script::{self, LIMIT_RETRY_AFTER_S, Role, Scripted, Turn, seconds_to_midnight},
     sse,
 };
 use crate::{
-    clock::random_base62,
+    clock::{now_ms, random_base62},
     web::{Answer, Refusal, bearer, header_text, pairs},
 };
 
@@ -113,9 +113,15 @@ pub(super) async fn messages(headers: HeaderMap, raw: Bytes) -> Answer {
             "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.",
         ));
     }
-    let text = match script::next(&conversation).await {
-        Scripted::Says(text) => text,
-        Scripted::Fails => return Err(error(500, "Internal server error")),
+    let tokens_max = body["max_tokens"].as_i64();
+    let (text, is_thought) = match script::next(&conversation).await.within(tokens_max) {
+        Scripted::Says(text) => (text, false),
+        Scripted::Thinks(_) => (String::new(), true),
+        Scripted::LimitedForDay => {
+            return Err(error(429, "This request would exceed your account's daily rate limit.")
+                .retry_after(seconds_to_midnight(now_ms())));
+        }
+        Scripted::Fails | Scripted::Breaks => return Err(error(500, "Internal server error")),
         Scripted::Overloaded => return Err(error(529, "Overloaded")),
         Scripted::Limited => {
             return Err(error(
@@ -125,13 +131,14 @@ pub(super) async fn messages(headers: HeaderMap, raw: Bytes) -> Answer {
             .retry_after(LIMIT_RETRY_AFTER_S));
         }
     };
-    let (text, was_cut) = script::cut(text, body["max_tokens"].as_i64());
-    let stop_reason = if was_cut { "max_tokens" } else { "end_turn" };
+    let (text, was_cut) = script::cut(text, tokens_max);
+    let stop_reason = if was_cut || is_thought { "max_tokens" } else { "end_turn" };
+    let content = if is_thought { json!([]) } else { json!([{"type": "text", "text": text}]) };
     let usage = json!({"input_tokens": script::prompt_tokens(&conversation), "output_tokens": script::tokens(&text),
         "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0});
     let message = json!({
         "id": format!("msg_{}", random_base62(24)), "type": "message", "role": "assistant", "model": model,
-        "content": [{"type": "text", "text": text}], "stop_reason": stop_reason, "stop_sequence": null, "usage": usage,
+        "content": content, "stop_reason": stop_reason, "stop_sequence": null, "usage": usage,
     });
     if body.get("stream") == Some(&json!(true)) {
         return Ok(sse::respond(events(&message, &text)));

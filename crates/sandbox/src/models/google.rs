@@ -78,6 +78,15 @@ fn no_such_model(id: &str) -> Refusal {
     )
 }
 
+fn limited_for_day() -> Refusal {
+    let mut refusal =
+        error(429, "You exceeded your current quota, please check your plan and billing details.");
+    refusal.body["error"]["details"] = json!([{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [
+        {"quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
+         "quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier", "quotaValue": "50"}]}]);
+    refusal
+}
+
 /// `POST /v1beta/models/{model}:generateContent`, or `:streamGenerateContent?alt=sse`.
 pub(super) async fn generate(
     headers: HeaderMap,
@@ -105,8 +114,15 @@ pub(super) async fn generate(
             "You exceeded your current quota, please check your plan and billing details.",
         ));
     }
-    let text = match script::next(&conversation).await {
-        Scripted::Says(text) => text,
+    let config = body.get("generationConfig").or_else(|| body.get("generation_config"));
+    let limit = config.and_then(|config| {
+        config.get("maxOutputTokens").or_else(|| config.get("max_output_tokens"))?.as_i64()
+    });
+    let (text, why_none) = match script::next(&conversation).await.within(limit) {
+        Scripted::Says(text) => (text, None),
+        Scripted::Thinks(_) => (String::new(), Some("MAX_TOKENS")),
+        Scripted::Breaks => (String::new(), Some("OTHER")),
+        Scripted::LimitedForDay => return Err(limited_for_day()),
         Scripted::Fails => return Err(error(500, "An internal error has occurred. Please retry.")),
         Scripted::Overloaded => return Err(error(503, "The model is overloaded. Please try again later.")),
         Scripted::Limited => {
@@ -114,16 +130,15 @@ pub(super) async fn generate(
                 .retry_after(LIMIT_RETRY_AFTER_S));
         }
     };
-    let config = body.get("generationConfig").or_else(|| body.get("generation_config"));
-    let limit = config.and_then(|config| {
-        config.get("maxOutputTokens").or_else(|| config.get("max_output_tokens"))?.as_i64()
-    });
     let (text, was_cut) = script::cut(text, limit);
     let (prompt, said) = (script::prompt_tokens(&conversation), script::tokens(&text));
-    let finish = if was_cut { "MAX_TOKENS" } else { "STOP" };
+    let finish = why_none.unwrap_or(if was_cut { "MAX_TOKENS" } else { "STOP" });
     let response_id = random_base62(22);
     let shape = |text: &str, finish: Option<&str>| {
-        let mut candidate = json!({"content": {"parts": [{"text": text}], "role": "model"}, "index": 0});
+        let mut candidate = json!({"content": {"role": "model"}, "index": 0});
+        if !text.is_empty() {
+            candidate["content"]["parts"] = json!([{"text": text}]);
+        }
         if let Some(finish) = finish {
             candidate["finishReason"] = json!(finish);
         }
@@ -133,7 +148,10 @@ pub(super) async fn generate(
     if !streams {
         return Ok(Json(shape(&text, Some(finish))).into_response());
     }
-    let pieces = script::pieces(&text);
+    let mut pieces = script::pieces(&text);
+    if pieces.is_empty() {
+        pieces.push(String::new());
+    }
     let last = pieces.len().saturating_sub(1);
     let parts: Vec<Value> = pieces
         .iter()

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     key::{KeyKind, is_unknown_model},
-    script::{self, LIMIT_RETRY_AFTER_S, Role, Scripted, Turn},
+    script::{self, LIMIT_RETRY_AFTER_S, Role, Scripted, Turn, seconds_to_midnight},
     sse,
 };
 use crate::{
@@ -135,9 +135,19 @@ async fn chat(headers: HeaderMap, raw: Bytes) -> Answer {
             Some("insufficient_quota"),
         ));
     }
-    let text = match script::next(&conversation).await {
-        Scripted::Says(text) => text,
-        Scripted::Fails => {
+    let (text, why_none) = match script::next(&conversation).await.within(limit(&body)) {
+        Scripted::Says(text) => (text, None),
+        Scripted::Thinks(_) => (String::new(), Some(WhyNone::Thought)),
+        Scripted::LimitedForDay => {
+            let hours = seconds_to_midnight(now_ms()) / 3600;
+            return Err(error(
+                429,
+                &format!(
+                    "Rate limit reached for {model} on requests per day (RPD): Limit 200, Used 200, Requested 1. Please try again in {hours}h59m59s."
+                ),
+            ));
+        }
+        Scripted::Fails | Scripted::Breaks => {
             return Err(error(
                 500,
                 "The server had an error while processing your request. Sorry about that!",
@@ -152,7 +162,7 @@ async fn chat(headers: HeaderMap, raw: Bytes) -> Answer {
         }
     };
     let usage = usage(&conversation, &text);
-    Ok(answer(&body, Completion { model, text, usage, comment: None }))
+    Ok(answer(&body, Completion { model, text, why_none, usage, comment: None }))
 }
 
 /// Reasoning models take no `max_tokens` and no sampling.
@@ -264,10 +274,26 @@ fn content(value: &Value) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// Why a success has no words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhyNone {
+    /// All room went into thinking.
+    Thought,
+    /// OpenRouter's upstream broke off, which only its own reason tells.
+    Broken,
+}
+
+/// How many tokens the answer may take.
+pub(super) fn limit(body: &Map<String, Value>) -> Option<i64> {
+    ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body.get(*name)?.as_i64())
+}
+
 /// What the model said, before it is put into the wire's shape.
 pub(super) struct Completion {
     pub model: String,
     pub text: String,
+    /// Why the text is empty, if it is.
+    pub why_none: Option<WhyNone>,
     pub usage: Value,
     /// An SSE comment to begin a stream with, which clients must skip.
     pub comment: Option<&'static str>,
@@ -280,18 +306,24 @@ pub(super) fn usage(conversation: &[Turn], text: &str) -> Value {
 
 /// The answer, whole or as a stream.
 pub(super) fn answer(body: &Map<String, Value>, said: Completion) -> Response {
-    let limit = ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body.get(*name)?.as_i64());
-    let (text, was_cut) = script::cut(said.text, limit);
-    let finish_reason = if was_cut { "length" } else { "stop" };
+    let (text, was_cut) = script::cut(said.text, limit(body));
+    let is_cut = was_cut || said.why_none == Some(WhyNone::Thought);
+    let finish_reason = if is_cut { "length" } else { "stop" };
     let (id, created) = (format!("chatcmpl-{}", random_base62(24)), now_ms() / 1000);
     if body.get("stream") != Some(&json!(true)) {
-        return Json(json!({
+        let content = if said.why_none == Some(WhyNone::Thought) { Value::Null } else { json!(text) };
+        let mut whole = json!({
             "id": id, "object": "chat.completion", "created": created, "model": said.model,
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text, "refusal": null},
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": content, "refusal": null},
                 "logprobs": null, "finish_reason": finish_reason}],
             "usage": said.usage,
-        }))
-        .into_response();
+        });
+        if said.comment.is_some() {
+            let is_broken = said.why_none == Some(WhyNone::Broken);
+            whole["choices"][0]["native_finish_reason"] =
+                json!(if is_broken { "network_error" } else { finish_reason });
+        }
+        return Json(whole).into_response();
     }
     let event = |choices: Value, usage: &Value| {
         let chunk = json!({"id": id, "object": "chat.completion.chunk", "created": created, "model": said.model,

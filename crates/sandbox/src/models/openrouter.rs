@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use super::{
     key::{KeyKind, is_unknown_model},
     keys::{self, Key},
-    openai::{self, Completion},
-    script::{self, LIMIT_RETRY_AFTER_S, Scripted},
+    openai::{self, Completion, WhyNone},
+    script::{self, LIMIT_RETRY_AFTER_S, Scripted, Turn, seconds_to_midnight},
 };
 use crate::{
     World,
@@ -123,13 +123,14 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Ans
     match &caller {
         Caller::Management => return Err(error(403, "Management keys cannot be used to call completions")),
         Caller::Own(KeyKind::Broke) => return Err(out_of_credit("openrouter_credits")),
-        Caller::Made(key) if key.limit_remaining().is_some_and(|left| left <= 0.0) => {
-            return Err(out_of_credit("openrouter_key_limit"));
-        }
-        _ => {}
+        Caller::Made(key) => afford(key, &conversation, openai::limit(&body))?,
+        Caller::Own(_) => {}
     }
-    let text = match script::next(&conversation).await {
-        Scripted::Says(text) => text,
+    let (text, why_none) = match script::next(&conversation).await.within(openai::limit(&body)) {
+        Scripted::Says(text) => (text, None),
+        Scripted::Thinks(_) => (String::new(), Some(WhyNone::Thought)),
+        Scripted::Breaks => (String::new(), Some(WhyNone::Broken)),
+        Scripted::LimitedForDay => return Err(limited_for_day()),
         Scripted::Fails => return Err(error(500, "Internal Server Error")),
         Scripted::Overloaded => return Err(error(503, "Provider is overloaded, please try again later")),
         Scripted::Limited => return Err(error(429, "Rate limit exceeded").retry_after(LIMIT_RETRY_AFTER_S)),
@@ -142,7 +143,45 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Ans
     if let Caller::Made(key) = &caller {
         keys::spend(&world, &key.hash, cost).await?;
     }
-    Ok(openai::answer(&body, Completion { model, text, usage, comment: Some("OPENROUTER PROCESSING") }))
+    Ok(openai::answer(
+        &body,
+        Completion { model, text, why_none, usage, comment: Some("OPENROUTER PROCESSING") },
+    ))
+}
+
+/// Whether a key's limit pays for what is asked, with the longest answer that it allows. Without a limit on the answer the
+/// vendor reckons with the model's own; here anything left is enough then.
+fn afford(key: &Key, conversation: &[Turn], tokens_max: Option<i64>) -> Answer<()> {
+    let Some(left) = key.limit_remaining() else { return Ok(()) };
+    if left <= 0.0 {
+        return Err(out_of_credit("openrouter_key_limit"));
+    }
+    let prompt_usd = script::prompt_tokens(conversation) as f64 * PROMPT_USD;
+    let affordable = ((left - prompt_usd).max(0.0) / COMPLETION_USD).floor() as i64;
+    match tokens_max {
+        Some(asked) if asked > affordable => {
+            let mut refusal = out_of_credit("openrouter_key_limit");
+            refusal.body["error"]["message"] = json!(format!(
+                "This request requires more credits, or fewer max_tokens. You requested up to {asked} tokens, but can only \
+                 afford {affordable}. To increase, visit https://openrouter.ai/settings/keys and create a key with a higher \
+                 total limit"
+            ));
+            Err(refusal)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn limited_for_day() -> Refusal {
+    let mut refusal = error(
+        429,
+        "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
+    );
+    let now = now_ms();
+    let reset_ms = now - now.rem_euclid(1000) + i64::from(seconds_to_midnight(now)) * 1000;
+    refusal.body["error"]["metadata"]["headers"] = json!({"X-RateLimit-Limit": "50",
+        "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset_ms.to_string()});
+    refusal
 }
 
 fn out_of_credit(source: &str) -> Refusal {

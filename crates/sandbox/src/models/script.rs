@@ -35,10 +35,37 @@ pub(super) enum Scripted {
     Overloaded,
     /// Too many requests from this key.
     Limited,
+    /// Too many requests from this key today.
+    LimitedForDay,
+    /// The vendor's own upstream breaks off, behind a plain success where that happens.
+    Breaks,
+    /// All room goes into thinking, unless there is more of it than [`THOUGHT_TOKENS`]: then this is said.
+    Thinks(String),
 }
+
+impl Scripted {
+    /// What [`Scripted::Thinks`] comes to with so much room: words, or nothing.
+    pub fn within(self, tokens_max: Option<i64>) -> Self {
+        match self {
+            Self::Thinks(text) if tokens_max.is_some_and(|tokens| tokens > THOUGHT_TOKENS) => {
+                Self::Says(text)
+            }
+            other => other,
+        }
+    }
+}
+
+/// How many tokens of thinking `overthink` takes.
+const THOUGHT_TOKENS: i64 = 8_192;
 
 /// Seconds to wait, said with [`Scripted::Limited`].
 pub(super) const LIMIT_RETRY_AFTER_S: u32 = 2;
+
+/// Seconds until the next day begins in UTC, when [`Scripted::LimitedForDay`] ends.
+pub(super) fn seconds_to_midnight(now_ms: i64) -> u32 {
+    const DAY_S: i64 = 86_400;
+    u32::try_from(DAY_S - now_ms.div_euclid(1000).rem_euclid(DAY_S)).unwrap_or(1)
+}
 
 /// The next answer in a conversation. The first word of the last turn can ask for a special one.
 pub(super) async fn next(conversation: &[Turn]) -> Scripted {
@@ -49,6 +76,9 @@ pub(super) async fn next(conversation: &[Turn]) -> Scripted {
         "fail" => Scripted::Fails,
         "overloaded" => Scripted::Overloaded,
         "limit" => Scripted::Limited,
+        "daily" => Scripted::LimitedForDay,
+        "network" => Scripted::Breaks,
+        "overthink" => Scripted::Thinks(format!("I thought about that for long. You said: {last}")),
         "long" => Scripted::Says(long()),
         "markdown" => Scripted::Says(BROKEN_MARKDOWN.to_owned()),
         "slow" => {

@@ -264,3 +264,55 @@ async fn model_lists_are_as_the_vendors_have_them() {
     let google = world.get("/sandbox/google/v1beta/models?pageSize=1").header("x-goog-api-key", "k");
     assert_eq!(expect(200, google).await["models"][0]["name"], "models/gemini-3.5-flash");
 }
+
+#[tokio::test]
+async fn key_that_cannot_pay_for_the_longest_answer_is_told_what_it_can_afford() {
+    let world = World::start().await;
+    let keys = "/sandbox/openrouter/api/v1/keys";
+    let order = json!({"name": "slot", "limit": 0.01});
+    let made = expect(201, world.post(keys).bearer_auth("sk-or-v1-management").json(&order)).await;
+    let secret = made["key"].as_str().unwrap();
+    let within = |tokens: u64| {
+        let mut body = chat("hello");
+        body["max_tokens"] = json!(tokens);
+        body
+    };
+    let refused = expect(402, openrouter(&world, secret, &within(8_192))).await;
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("You requested up to 8192 tokens, but can only afford 665."), "{message}");
+    assert_eq!(refused["error"]["metadata"]["limit_source"], "openrouter_key_limit");
+    expect(402, openrouter(&world, secret, &within(666))).await;
+    expect(200, openrouter(&world, secret, &within(665))).await;
+}
+
+#[tokio::test]
+async fn limits_for_the_day_and_failed_successes_look_as_the_vendors_have_them() {
+    let world = World::start().await;
+    let limited = expect(429, openrouter(&world, "k", &chat("daily"))).await;
+    let reset = &limited["error"]["metadata"]["headers"]["X-RateLimit-Reset"];
+    assert_eq!(reset.as_str().unwrap().parse::<i64>().unwrap() % 86_400_000, 0, "{limited}");
+    let limited = expect(429, openai(&world, "k", &chat("daily"))).await;
+    assert!(limited["error"]["message"].as_str().unwrap().contains("per day (RPD)"), "{limited}");
+    assert!(send(anthropic(&world, "k", &says("daily"))).await.headers().contains_key("retry-after"));
+    let limited = expect(429, google(&world, "k", "gemini-3.5-pro", &contents("daily"))).await;
+    let quota = &limited["error"]["details"][0]["violations"][0]["quotaId"];
+    assert!(quota.as_str().unwrap().contains("PerDay"), "{limited}");
+
+    let broken = expect(200, openrouter(&world, "k", &chat("network"))).await["choices"][0].clone();
+    assert_eq!(
+        (&broken["finish_reason"], &broken["native_finish_reason"]),
+        (&json!("stop"), &json!("network_error"))
+    );
+    assert_eq!(broken["message"]["content"], "");
+    let broken = expect(200, google(&world, "k", "gemini-3.5-pro", &contents("network"))).await;
+    assert_eq!(broken["candidates"][0]["finishReason"], "OTHER");
+
+    let thought = expect(200, openrouter(&world, "k", &chat("overthink"))).await["choices"][0].clone();
+    assert_eq!((&thought["finish_reason"], &thought["message"]["content"]), (&json!("length"), &Value::Null));
+    let thought = expect(200, anthropic(&world, "k", &says("overthink"))).await;
+    assert_eq!((&thought["stop_reason"], &thought["content"]), (&json!("max_tokens"), &json!([])));
+    let mut body = says("overthink");
+    body["max_tokens"] = json!(16_384);
+    let said = expect(200, anthropic(&world, "k", &body)).await;
+    assert!(said["content"][0]["text"].as_str().unwrap().contains("You said: overthink"), "{said}");
+}
