@@ -93,9 +93,9 @@ pub(super) fn is_only_unlisted(response: &HttpResponse) -> bool {
     response.status != 200 && message.contains("missing scopes") && !message.contains("model.request")
 }
 
-/// Brings down an error object. For how long a rate limit lasts is read by [`limit::with_reset`]. All four vendors' fit one reading: `type` (Anthropic, OpenAI), `code` (a word at
-/// OpenAI, a status at Google and OpenRouter), `status` and `details[].reason` (Google), `metadata.error_type`
-/// (OpenRouter).
+/// Brings down an error object. All four vendors' fit one reading: `type` (Anthropic, OpenAI), `code` (a word at OpenAI,
+/// a status at Google and OpenRouter), `status` and `details[].reason` (Google), `metadata.error_type` (OpenRouter). For
+/// how long a rate limit lasts is read by [`limit::with_reset`].
 pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
     let details = error["details"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut tags: Vec<String> =
@@ -131,13 +131,18 @@ pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
     } else if is(&["content_policy_violation", "content_filter"]) || error["metadata"]["reasons"].is_array() {
         // OpenRouter's 403 with the moderation's reasons.
         ModelError::Refused
-    } else if limit::is_usage_limit(&message) || is(&["rate_limit_error"]) {
+    } else if limit::is_usage_limit(&message) {
         ModelError::RateLimited { retry_after_s: None }
-    } else if is(&["overloaded_error"]) {
-        ModelError::Overloaded
-    } else if is(&["api_error", "timeout_error"]) {
-        // Anthropic's within a success, where there is no status to go by.
-        ModelError::Unavailable
+    } else if status == 200 {
+        // An error within a success that has no status of its own.
+        match () {
+            () if is(&["rate_limit_error", "rate_limit_exceeded", "resource_exhausted"]) => by_status(429),
+            () if is(&["overloaded_error", "provider_overloaded", "unavailable"]) => by_status(503),
+            () if is(&["api_error", "server_error", "timeout_error", "provider_unavailable"]) => {
+                by_status(500)
+            }
+            () => ModelError::Invalid,
+        }
     } else {
         by_status(status)
     }

@@ -73,6 +73,15 @@ fn failed_openai_finishes_are_told_from_empty_answers() {
     assert_eq!(read(Provider::OpenRouter, &inside), Err(ModelError::Unavailable));
     let as_word = json!({"error": {"code": "429", "message": "x"}});
     assert_eq!(read(Provider::OpenRouter, &as_word), Err(ModelError::RateLimited { retry_after_s: None }));
+    for (kind, expected) in [
+        ("rate_limit_exceeded", ModelError::RateLimited { retry_after_s: None }),
+        ("provider_overloaded", ModelError::Overloaded),
+        ("provider_unavailable", ModelError::Unavailable),
+        ("something_new", ModelError::Invalid),
+    ] {
+        let without_status = json!({"error": {"message": "x", "metadata": {"error_type": kind}}});
+        assert_eq!(read(Provider::OpenRouter, &without_status), Err(expected), "{kind}");
+    }
     let no_error = json!({"error": null, "choices": [{"error": null, "finish_reason": "stop", "message": {"content": "x"}}]});
     assert_eq!(read(Provider::OpenRouter, &no_error), said("x"));
 }

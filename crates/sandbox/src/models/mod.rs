@@ -1,6 +1,7 @@
 //! The model providers: a small scripted model behind four vendors' wire formats.
 
 pub(crate) mod anthropic;
+mod completion;
 pub(crate) mod google;
 mod key;
 mod keys;

@@ -5,19 +5,19 @@ use axum::{
     body::Bytes,
     extract::Path,
     http::HeaderMap,
-    response::{IntoResponse, Response},
+    response::IntoResponse,
     routing::{get, post},
 };
 use serde_json::{Map, Value, json};
 
 use super::{
+    completion::{Completion, WhyNone, answer, limit, usage},
     key::{KeyKind, is_unknown_model},
     script::{self, LIMIT_RETRY_AFTER_S, Role, Scripted, Turn, seconds_to_midnight},
-    sse,
 };
 use crate::{
     World,
-    clock::{now_ms, random_base62},
+    clock::now_ms,
     web::{Answer, Refusal, bearer},
 };
 
@@ -272,81 +272,6 @@ fn content(value: &Value) -> Option<String> {
         _ => return None,
     };
     (!text.is_empty()).then_some(text)
-}
-
-/// Why a success has no words.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum WhyNone {
-    /// All room went into thinking.
-    Thought,
-    /// OpenRouter's upstream broke off, which only its own reason tells.
-    Broken,
-}
-
-/// How many tokens the answer may take.
-pub(super) fn limit(body: &Map<String, Value>) -> Option<i64> {
-    ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body.get(*name)?.as_i64())
-}
-
-/// What the model said, before it is put into the wire's shape.
-pub(super) struct Completion {
-    pub model: String,
-    pub text: String,
-    /// Why the text is empty, if it is.
-    pub why_none: Option<WhyNone>,
-    pub usage: Value,
-    /// An SSE comment to begin a stream with, which clients must skip.
-    pub comment: Option<&'static str>,
-}
-
-pub(super) fn usage(conversation: &[Turn], text: &str) -> Value {
-    let (prompt, completion) = (script::prompt_tokens(conversation), script::tokens(text));
-    json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion})
-}
-
-/// The answer, whole or as a stream.
-pub(super) fn answer(body: &Map<String, Value>, said: Completion) -> Response {
-    let (text, was_cut) = script::cut(said.text, limit(body));
-    let is_cut = was_cut || said.why_none == Some(WhyNone::Thought);
-    let finish_reason = if is_cut { "length" } else { "stop" };
-    let (id, created) = (format!("chatcmpl-{}", random_base62(24)), now_ms() / 1000);
-    if body.get("stream") != Some(&json!(true)) {
-        let content = if said.why_none == Some(WhyNone::Thought) { Value::Null } else { json!(text) };
-        let mut whole = json!({
-            "id": id, "object": "chat.completion", "created": created, "model": said.model,
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": content, "refusal": null},
-                "logprobs": null, "finish_reason": finish_reason}],
-            "usage": said.usage,
-        });
-        if said.comment.is_some() {
-            let is_broken = said.why_none == Some(WhyNone::Broken);
-            whole["choices"][0]["native_finish_reason"] =
-                json!(if is_broken { "network_error" } else { finish_reason });
-        }
-        return Json(whole).into_response();
-    }
-    let event = |choices: Value, usage: &Value| {
-        let chunk = json!({"id": id, "object": "chat.completion.chunk", "created": created, "model": said.model,
-            "choices": choices, "usage": usage});
-        format!("data: {chunk}\n\n")
-    };
-    let delta =
-        |delta: Value, finish: Option<&str>| json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
-    let mut events: Vec<String> =
-        said.comment.map(|comment| format!(": {comment}\n\n")).into_iter().collect();
-    events.push(event(delta(json!({"role": "assistant", "content": ""}), None), &Value::Null));
-    events.extend(
-        script::pieces(&text)
-            .into_iter()
-            .map(|piece| event(delta(json!({"content": piece}), None), &Value::Null)),
-    );
-    events.push(event(delta(json!({}), Some(finish_reason)), &Value::Null));
-    let wants_usage = body.get("stream_options").is_some_and(|options| options["include_usage"] == true);
-    if wants_usage || said.comment.is_some() {
-        events.push(event(json!([]), &said.usage));
-    }
-    events.push("data: [DONE]\n\n".to_owned());
-    sse::respond(events)
 }
 
 fn model_info(id: &str) -> Value {

@@ -11,9 +11,10 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    completion::{self, Completion, WhyNone},
     key::{KeyKind, is_unknown_model},
     keys::{self, Key},
-    openai::{self, Completion, WhyNone},
+    openai,
     script::{self, LIMIT_RETRY_AFTER_S, Scripted, Turn, seconds_to_midnight},
 };
 use crate::{
@@ -123,10 +124,10 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Ans
     match &caller {
         Caller::Management => return Err(error(403, "Management keys cannot be used to call completions")),
         Caller::Own(KeyKind::Broke) => return Err(out_of_credit("openrouter_credits")),
-        Caller::Made(key) => afford(key, &conversation, openai::limit(&body))?,
+        Caller::Made(key) => afford(key, &conversation, completion::limit(&body))?,
         Caller::Own(_) => {}
     }
-    let (text, why_none) = match script::next(&conversation).await.within(openai::limit(&body)) {
+    let (text, why_none) = match script::next(&conversation).await.within(completion::limit(&body)) {
         Scripted::Says(text) => (text, None),
         Scripted::Thinks(_) => (String::new(), Some(WhyNone::Thought)),
         Scripted::Breaks => (String::new(), Some(WhyNone::Broken)),
@@ -135,7 +136,7 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Ans
         Scripted::Overloaded => return Err(error(503, "Provider is overloaded, please try again later")),
         Scripted::Limited => return Err(error(429, "Rate limit exceeded").retry_after(LIMIT_RETRY_AFTER_S)),
     };
-    let mut usage = openai::usage(&conversation, &text);
+    let mut usage = completion::usage(&conversation, &text);
     let cost = usage["prompt_tokens"].as_f64().unwrap_or(0.0) * PROMPT_USD
         + usage["completion_tokens"].as_f64().unwrap_or(0.0) * COMPLETION_USD;
     usage["cost"] = json!(cost);
@@ -143,7 +144,7 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Ans
     if let Caller::Made(key) = &caller {
         keys::spend(&world, &key.hash, cost).await?;
     }
-    Ok(openai::answer(
+    Ok(completion::answer(
         &body,
         Completion { model, text, why_none, usage, comment: Some("OPENROUTER PROCESSING") },
     ))
