@@ -3,7 +3,8 @@
 //! Pages show every action, also the refused ones. The rules are the state machine's and the payment's; a test compares
 //! the two cell by cell.
 
-use crate::wire::{AssistantRecord, Status};
+use crate::failure::FailureCode;
+use crate::wire::{AssistantRecord, PaymentStatus, Status};
 
 /// What an owner can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,28 +42,41 @@ const UNPAID: Option<Refusal> = refusal("It has not been paid yet.", "Finish the
 const NOT_ACTIVATED: Option<Refusal> = refusal("It has no bot and no model yet.", "Activate it first.");
 const ENDED: Option<Refusal> =
     refusal("Its subscription has ended.", "Buy a new slot to run an assistant again.");
+const PAUSED: Option<Refusal> =
+    refusal("Your subscription is paused.", "Resume it under “Invoices and payment method”.");
 const UNDER_WAY: Option<Refusal> =
     refusal("A deployment is under way.", "Wait until it has ended, or stop it.");
 
 /// Why `action` is not possible with the assistant as it is; `None` when it is possible.
 #[must_use]
 pub fn refusal_of(record: &AssistantRecord, action: Action) -> Option<Refusal> {
-    let is_paid = record.payment_status.entitles();
     match action {
         Action::Delete => None,
-        Action::Activate => activate(record.status, is_paid),
+        Action::Activate => activate(record.status, record.payment_status),
         Action::Edit => edit(record.status),
-        Action::Change | Action::Redeploy => redeploy(record.status, is_paid),
-        Action::Stop => stop(record.status),
-        Action::TestCallback => test_callback(record, is_paid),
+        Action::Change | Action::Redeploy => redeploy(record.status, record.payment_status),
+        Action::Stop => stop(record),
+        Action::TestCallback => test_callback(record),
     }
 }
 
-fn activate(status: Status, is_paid: bool) -> Option<Refusal> {
+/// Whether the assistant starts again by itself once its subscription is resumed.
+#[must_use]
+pub fn starts_on_resume(record: &AssistantRecord) -> bool {
+    let code = record.status_message.as_deref().and_then(FailureCode::of_message);
+    record.status == Status::Stopped && code == Some(FailureCode::SubscriptionPaused)
+}
+
+/// What a slot that does not entitle says.
+const fn inactive(payment: PaymentStatus) -> Option<Refusal> {
+    if matches!(payment, PaymentStatus::Paused) { PAUSED } else { ENDED }
+}
+
+fn activate(status: Status, payment: PaymentStatus) -> Option<Refusal> {
     match status {
         Status::PendingPayment => UNPAID,
-        Status::Purchased if is_paid => None,
-        Status::Purchased => ENDED,
+        Status::Purchased if payment.entitles() => None,
+        Status::Purchased => inactive(payment),
         _ => refusal("It was activated already.", "Edit it, or redeploy it."),
     }
 }
@@ -77,28 +91,31 @@ fn edit(status: Status) -> Option<Refusal> {
 }
 
 /// A change of a running assistant ends with a redeployment: without one it would only stop it.
-fn redeploy(status: Status, is_paid: bool) -> Option<Refusal> {
+fn redeploy(status: Status, payment: PaymentStatus) -> Option<Refusal> {
     match status {
         Status::PendingPayment => UNPAID,
         Status::Deploying => UNDER_WAY,
-        Status::Purchased | Status::Active | Status::Failed | Status::Stopped if !is_paid => ENDED,
+        Status::Purchased | Status::Active | Status::Failed | Status::Stopped if !payment.entitles() => {
+            inactive(payment)
+        }
         Status::Purchased => NOT_ACTIVATED,
         Status::Active | Status::Failed | Status::Stopped => None,
     }
 }
 
-fn stop(status: Status) -> Option<Refusal> {
-    match status {
+fn stop(record: &AssistantRecord) -> Option<Refusal> {
+    match record.status {
         Status::PendingPayment | Status::Purchased => {
             refusal("Nothing runs yet.", "If you do not want it any more, delete it.")
         }
+        Status::Stopped if starts_on_resume(record) => None,
         // The API takes it and changes nothing.
         Status::Stopped => refusal("It is stopped already.", "Redeploying starts it again."),
         Status::Deploying | Status::Active | Status::Failed => None,
     }
 }
 
-fn test_callback(record: &AssistantRecord, is_paid: bool) -> Option<Refusal> {
+fn test_callback(record: &AssistantRecord) -> Option<Refusal> {
     const WHY: &str = "It has no callback URL.";
     if record.user_callback_url.is_some() {
         return None;
@@ -106,7 +123,10 @@ fn test_callback(record: &AssistantRecord, is_paid: bool) -> Option<Refusal> {
     if record.status == Status::PendingPayment {
         return refusal(WHY, "Finish the checkout, then give it one.");
     }
-    if !is_paid {
+    if record.payment_status == PaymentStatus::Paused {
+        return refusal(WHY, "Resume your subscription, then give it one.");
+    }
+    if !record.payment_status.entitles() {
         return refusal(WHY, "It can be given none any more: its subscription has ended.");
     }
     if record.is_prebuy {
@@ -129,7 +149,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix_ms(0);
 
-    fn states() -> [State; 6] {
+    fn states() -> [State; 8] {
         let run = || Run { worker_name: "openclaw-00000000".to_owned(), generation: 1 };
         [
             State::PendingPayment,
@@ -138,6 +158,8 @@ mod tests {
             State::Active { run: run(), worker_url: "https://w".to_owned() },
             State::Failed { run: run(), failure: FailureCode::DeployTimeout },
             State::Stopped { run: run(), reason: None },
+            State::Stopped { run: run(), reason: Some(FailureCode::SubscriptionPaused) },
+            State::Stopped { run: run(), reason: Some(FailureCode::SubscriptionEnded) },
         ]
     }
 
@@ -172,8 +194,11 @@ mod tests {
         for a in all() {
             for (action, event) in &cases {
                 let is_possible = a.clone().apply(event.clone()).is_ok();
-                // Stopping what is stopped is a success that changes nothing: pages do not offer it.
-                let is_idle = *action == Action::Stop && a.state.status() == Status::Stopped;
+                // Stopping what is stopped is a success that changes nothing, so pages do not offer it; but what a
+                // pause has stopped would start again by itself.
+                let is_idle = *action == Action::Stop
+                    && a.state.status() == Status::Stopped
+                    && a.state.failure() != Some(FailureCode::SubscriptionPaused);
                 let is_refused = refusal_of(&a.record(), *action).is_some();
                 let about = (a.state.status(), a.payment.status, *action);
                 assert_eq!(is_refused, !is_possible || is_idle, "{about:?}");
@@ -189,6 +214,20 @@ mod tests {
             if ended && matches!(status, Status::Purchased | Status::Failed | Status::Stopped) {
                 assert_eq!(refusal_of(&a.record(), Action::Redeploy), ENDED, "{status:?}");
             }
+        }
+    }
+
+    #[test]
+    fn paused_subscription_refusals_say_how_to_resume() {
+        for a in all().into_iter().filter(|a| a.payment.status == PaymentStatus::Paused) {
+            let record = a.record();
+            match a.state.status() {
+                Status::Purchased => assert_eq!(refusal_of(&record, Action::Activate), PAUSED),
+                Status::Failed | Status::Stopped => assert_eq!(refusal_of(&record, Action::Redeploy), PAUSED),
+                _ => {}
+            }
+            let is_held = a.state.failure() == Some(FailureCode::SubscriptionPaused);
+            assert_eq!(starts_on_resume(&record), is_held);
         }
     }
 

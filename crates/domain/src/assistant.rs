@@ -86,9 +86,11 @@ pub enum NotNow {
     /// Its status does not allow it.
     #[error(transparent)]
     State(#[from] InvalidTransition),
-    /// Its slot is not paid (any more).
+    /// Its subscription is not active: not paid, paused or ended.
     #[error("the subscription of this slot is not active")]
     Unpaid {
+        /// Where the payment stands.
+        payment: PaymentStatus,
         /// Where it stands.
         from: Status,
         /// In which statuses it would be allowed were it paid.
@@ -126,7 +128,7 @@ impl Assistant {
         let from = self.state.status();
         let next = self.state.clone().apply(event)?;
         if starts_a_run && !self.payment.entitles() {
-            return Err(NotNow::Unpaid { from, allowed });
+            return Err(NotNow::Unpaid { payment: self.payment.status, from, allowed });
         }
         self.state = next;
         Ok(())
@@ -202,6 +204,11 @@ mod tests {
             deadline: Timestamp::from_unix_ms(1),
         };
         assert!(matches!(slot.apply(activate.clone()), Err(NotNow::Unpaid { from: Status::Purchased, .. })));
+        slot.payment.status = PaymentStatus::Paused;
+        assert!(matches!(
+            slot.apply(activate.clone()),
+            Err(NotNow::Unpaid { payment: PaymentStatus::Paused, .. })
+        ));
         slot.payment.status = PaymentStatus::PastDue;
         assert_eq!(slot.apply(activate), Ok(()));
         assert!(!slot.record().is_prebuy);

@@ -55,6 +55,11 @@ pub fn standing(record: &AssistantRecord) -> String {
              “Invoices and payment method”."
                 .to_owned()
         }
+        (PaymentStatus::Paused, ..) => {
+            "Your subscription is paused: nothing is charged, and nothing runs. Resume it under “Invoices and payment \
+             method”: a new month is charged then, and what the pause stopped starts again automatically."
+                .to_owned()
+        }
         (PaymentStatus::Canceled, ..) => "The subscription has ended. Nothing more is charged.".to_owned(),
         (PaymentStatus::Refunded, ..) => {
             "The payment was refunded and the subscription is over. Nothing more is charged.".to_owned()
@@ -86,6 +91,10 @@ fn stopping(record: &AssistantRecord) -> String {
         (PaymentStatus::Paid | PaymentStatus::PastDue, ..) => {
             "Stopping does not stop the billing: the subscription goes on.".to_owned()
         }
+        (PaymentStatus::Paused, ..) => {
+            "Your subscription stays paused. When you resume it, this assistant stays stopped until you redeploy it."
+                .to_owned()
+        }
         (PaymentStatus::Pending | PaymentStatus::Canceled | PaymentStatus::Refunded, ..) => {
             "Nothing is charged any more, stopped or not.".to_owned()
         }
@@ -106,6 +115,9 @@ fn deleting(record: &AssistantRecord) -> String {
         ),
         (PaymentStatus::Paid | PaymentStatus::PastDue, None) => {
             "The subscription is ended and nothing more is charged. No money goes back by itself.".to_owned()
+        }
+        (PaymentStatus::Paused, _) => {
+            "Your paused subscription is ended and cannot be resumed. Nothing more is charged.".to_owned()
         }
         (PaymentStatus::Canceled | PaymentStatus::Refunded, _) => {
             "Its subscription has ended already; nothing more is charged.".to_owned()
@@ -161,6 +173,17 @@ mod tests {
             "Cancelled on 28 February 2026. The slot is yours until 13 March 2026, and nothing more is charged."
         );
         assert!(!consequence(&canceled, Action::Stop).contains("goes on"));
+    }
+
+    #[test]
+    fn a_paused_subscription_says_that_nothing_is_charged_and_how_it_goes_on() {
+        let paused = record(PaymentStatus::Paused, false);
+        assert!(
+            standing(&paused).contains("paused: nothing is charged")
+                && standing(&paused).contains("Resume it")
+        );
+        assert!(consequence(&paused, Action::Stop).contains("stays stopped until you redeploy"));
+        assert!(consequence(&paused, Action::Delete).contains("cannot be resumed"));
     }
 
     #[test]

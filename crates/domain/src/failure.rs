@@ -26,11 +26,13 @@ pub enum FailureCode {
     WorkerMissing,
     /// The subscription is over.
     SubscriptionEnded,
+    /// The subscription is paused; the assistant starts again when it goes on.
+    SubscriptionPaused,
 }
 
 impl FailureCode {
     /// Every code.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DeployTimeout,
         Self::WorkerStartFailed,
         Self::HealthCheckFailed,
@@ -40,6 +42,7 @@ impl FailureCode {
         Self::ModelUnavailable,
         Self::WorkerMissing,
         Self::SubscriptionEnded,
+        Self::SubscriptionPaused,
     ];
 
     /// The code as customers read it.
@@ -55,7 +58,14 @@ impl FailureCode {
             Self::ModelUnavailable => "MODEL_UNAVAILABLE",
             Self::WorkerMissing => "WORKER_MISSING",
             Self::SubscriptionEnded => "SUBSCRIPTION_ENDED",
+            Self::SubscriptionPaused => "SUBSCRIPTION_PAUSED",
         }
+    }
+
+    /// The code that a status message begins with.
+    #[must_use]
+    pub fn of_message(message: &str) -> Option<Self> {
+        Self::parse(message.split_once(": ")?.0)
     }
 
     /// The stored spelling read back.
@@ -89,6 +99,9 @@ impl FailureCode {
             Self::SubscriptionEnded => {
                 "The subscription for this assistant has ended; buy a new slot to run an assistant again."
             }
+            Self::SubscriptionPaused => {
+                "Your subscription is paused, so this assistant is stopped; it starts again automatically when you resume."
+            }
         }
     }
 }
@@ -111,6 +124,7 @@ mod tests {
             assert!(message.starts_with(&format!("{}: ", code.as_str())));
             assert!(message.chars().count() <= 500 && message.ends_with('.'));
             assert_eq!(FailureCode::parse(code.as_str()), Some(code));
+            assert_eq!(FailureCode::of_message(&message), Some(code));
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }

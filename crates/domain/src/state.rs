@@ -104,6 +104,13 @@ pub enum Event {
     Stop,
     /// The subscription has ended.
     SubscriptionRevoked,
+    /// The subscription is paused: nothing is paid until it goes on.
+    SubscriptionPaused,
+    /// The subscription is paid again after a pause or an end.
+    SubscriptionResumed {
+        /// When the run of what the pause had stopped must have ended.
+        deadline: Timestamp,
+    },
 }
 
 impl Event {
@@ -120,6 +127,8 @@ impl Event {
             Self::Redeploy { .. } => "redeploy",
             Self::Stop => "stop",
             Self::SubscriptionRevoked => "subscription revoked",
+            Self::SubscriptionPaused => "subscription paused",
+            Self::SubscriptionResumed { .. } => "subscription resumed",
         }
     }
 
@@ -135,7 +144,10 @@ impl Event {
             Self::WorkerVanished { .. } => &[Active],
             Self::Redeploy { .. } => &[Active, Failed, Stopped],
             Self::Stop => &[Deploying, Active, Failed, Stopped],
-            Self::SubscriptionRevoked => &[Purchased, Deploying, Active, Failed, Stopped],
+            Self::SubscriptionRevoked | Self::SubscriptionPaused => {
+                &[Purchased, Deploying, Active, Failed, Stopped]
+            }
+            Self::SubscriptionResumed { .. } => &[Purchased, Failed, Stopped],
         }
     }
 }
@@ -195,17 +207,46 @@ impl State {
                 Deploying { run: run.next(), deadline }
             }
 
-            // stop; on `stopped` it changes nothing
+            // stop; what a pause has stopped does not start again by itself then, else nothing changes on `stopped`
             (Deploying { run, .. } | Active { run, .. } | Failed { run, .. }, Event::Stop) => {
                 Stopped { run: run.next(), reason: None }
             }
+            (Stopped { run, reason: Some(FailureCode::SubscriptionPaused) }, Event::Stop) => {
+                Stopped { run, reason: None }
+            }
             (state @ Stopped { .. }, Event::Stop) => state,
 
-            // subscription revoked
+            // subscription revoked; after that nothing starts again by itself
             (Deploying { run, .. } | Active { run, .. }, Event::SubscriptionRevoked) => {
                 Stopped { run: run.next(), reason: Some(FailureCode::SubscriptionEnded) }
             }
+            (Stopped { run, reason: Some(FailureCode::SubscriptionPaused) }, Event::SubscriptionRevoked) => {
+                Stopped { run, reason: Some(FailureCode::SubscriptionEnded) }
+            }
             (state @ (Purchased | Failed { .. } | Stopped { .. }), Event::SubscriptionRevoked) => state,
+
+            // subscription paused; the reason remembers that the pause has stopped it
+            (Deploying { run, .. } | Active { run, .. }, Event::SubscriptionPaused) => {
+                Stopped { run: run.next(), reason: Some(FailureCode::SubscriptionPaused) }
+            }
+            // An end that was taken back as a pause: it is not over, and the pause has stopped nothing.
+            (Stopped { run, reason: Some(FailureCode::SubscriptionEnded) }, Event::SubscriptionPaused) => {
+                Stopped { run, reason: None }
+            }
+            (state @ (Purchased | Failed { .. } | Stopped { .. }), Event::SubscriptionPaused) => state,
+
+            // subscription resumed; what an end has stopped is its owner's to start
+            (
+                Stopped { run, reason: Some(FailureCode::SubscriptionPaused) },
+                Event::SubscriptionResumed { deadline },
+            ) => Deploying { run: run.next(), deadline },
+            (
+                Stopped { run, reason: Some(FailureCode::SubscriptionEnded) },
+                Event::SubscriptionResumed { .. },
+            ) => Stopped { run, reason: None },
+            (state @ (Purchased | Failed { .. } | Stopped { .. }), Event::SubscriptionResumed { .. }) => {
+                state
+            }
 
             _ => return Err(no),
         })

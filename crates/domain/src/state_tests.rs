@@ -11,14 +11,20 @@ fn run(generation: i64) -> Run {
     Run { worker_name: "openclaw-00000000".to_owned(), generation }
 }
 
-fn states() -> [State; 6] {
+fn stopped(reason: Option<FailureCode>) -> State {
+    State::Stopped { run: run(3), reason }
+}
+
+fn states() -> [State; 8] {
     [
         State::PendingPayment,
         State::Purchased,
         State::Deploying { run: run(3), deadline: NOW },
         State::Active { run: run(3), worker_url: "https://w".to_owned() },
         State::Failed { run: run(3), failure: FailureCode::DeployTimeout },
-        State::Stopped { run: run(3), reason: None },
+        stopped(None),
+        stopped(Some(FailureCode::SubscriptionPaused)),
+        stopped(Some(FailureCode::SubscriptionEnded)),
     ]
 }
 
@@ -28,28 +34,79 @@ fn activate() -> Event {
 
 #[test]
 fn the_table() {
-    // One row an event; the columns are the six states. `None` is a cell that does not exist.
-    let table: [(Event, [Option<Status>; 6]); 9] = [
-        (Event::PaymentConfirmed, [Some(Purchased), Some(Purchased), None, None, None, None]),
-        (activate(), [None, Some(Deploying), None, None, None, None]),
-        (Event::Patch, [None, Some(Purchased), None, None, Some(Failed), Some(Stopped)]),
+    // One row an event; the columns are the states, `stopped` by its owner, by a pause and by an end. `None` is a cell
+    // that does not exist.
+    let table: [(Event, [Option<Status>; 8]); 11] = [
+        (Event::PaymentConfirmed, [Some(Purchased), Some(Purchased), None, None, None, None, None, None]),
+        (activate(), [None, Some(Deploying), None, None, None, None, None, None]),
+        (
+            Event::Patch,
+            [None, Some(Purchased), None, None, Some(Failed), Some(Stopped), Some(Stopped), Some(Stopped)],
+        ),
         (
             Event::WorkerReady { generation: 3, worker_url: "https://w".to_owned() },
-            [None, None, Some(Active), None, None, None],
+            [None, None, Some(Active), None, None, None, None, None],
         ),
         (
             Event::DeployFailed { generation: 3, failure: FailureCode::DeployTimeout },
-            [None, None, Some(Failed), None, None, None],
+            [None, None, Some(Failed), None, None, None, None, None],
         ),
-        (Event::WorkerVanished { generation: 3 }, [None, None, None, Some(Failed), None, None]),
+        (Event::WorkerVanished { generation: 3 }, [None, None, None, Some(Failed), None, None, None, None]),
         (
             Event::Redeploy { deadline: NOW },
-            [None, None, None, Some(Deploying), Some(Deploying), Some(Deploying)],
+            [
+                None,
+                None,
+                None,
+                Some(Deploying),
+                Some(Deploying),
+                Some(Deploying),
+                Some(Deploying),
+                Some(Deploying),
+            ],
         ),
-        (Event::Stop, [None, None, Some(Stopped), Some(Stopped), Some(Stopped), Some(Stopped)]),
+        (
+            Event::Stop,
+            [
+                None,
+                None,
+                Some(Stopped),
+                Some(Stopped),
+                Some(Stopped),
+                Some(Stopped),
+                Some(Stopped),
+                Some(Stopped),
+            ],
+        ),
         (
             Event::SubscriptionRevoked,
-            [None, Some(Purchased), Some(Stopped), Some(Stopped), Some(Failed), Some(Stopped)],
+            [
+                None,
+                Some(Purchased),
+                Some(Stopped),
+                Some(Stopped),
+                Some(Failed),
+                Some(Stopped),
+                Some(Stopped),
+                Some(Stopped),
+            ],
+        ),
+        (
+            Event::SubscriptionPaused,
+            [
+                None,
+                Some(Purchased),
+                Some(Stopped),
+                Some(Stopped),
+                Some(Failed),
+                Some(Stopped),
+                Some(Stopped),
+                Some(Stopped),
+            ],
+        ),
+        (
+            Event::SubscriptionResumed { deadline: NOW },
+            [None, Some(Purchased), None, None, Some(Failed), Some(Stopped), Some(Deploying), Some(Stopped)],
         ),
     ];
     for (event, row) in table {
@@ -81,6 +138,48 @@ fn what_an_old_run_reports_is_dropped() {
     }
 }
 
+#[test]
+fn stopped_remembers_why_and_only_a_pause_starts_again() {
+    use FailureCode::{SubscriptionEnded as Ended, SubscriptionPaused as Paused};
+    let after = |state: State, event: Event| state.apply(event).unwrap();
+    let resumed = || Event::SubscriptionResumed { deadline: NOW };
+    for running in [
+        State::Deploying { run: run(3), deadline: NOW },
+        State::Active { run: run(3), worker_url: "https://w".to_owned() },
+    ] {
+        let paused = after(running.clone(), Event::SubscriptionPaused);
+        assert_eq!(paused, State::Stopped { run: run(4), reason: Some(Paused) });
+        // What the run before the pause reports late is dropped.
+        let late = Event::WorkerReady { generation: 3, worker_url: String::new() };
+        assert!(paused.clone().apply(late).is_err());
+        assert_eq!(after(paused.clone(), Event::SubscriptionPaused), paused);
+        assert_eq!(after(paused.clone(), Event::Patch), paused);
+        assert_eq!(after(paused, resumed()), State::Deploying { run: run(5), deadline: NOW });
+        let ended = after(running, Event::SubscriptionRevoked);
+        assert_eq!(ended, State::Stopped { run: run(4), reason: Some(Ended) });
+        assert_eq!(after(ended, resumed()), State::Stopped { run: run(4), reason: None });
+    }
+    // By event: what each reason becomes.
+    let rows = [
+        (Event::Stop, [None, None, Some(Ended)]),
+        (Event::SubscriptionRevoked, [None, Some(Ended), Some(Ended)]),
+        (Event::SubscriptionPaused, [None, Some(Paused), None]),
+        (Event::Patch, [None, Some(Paused), Some(Ended)]),
+    ];
+    for (event, expected) in rows {
+        for (reason, expected) in [None, Some(Paused), Some(Ended)].into_iter().zip(expected) {
+            assert_eq!(
+                after(stopped(reason), event.clone()),
+                stopped(expected),
+                "{} on {reason:?}",
+                event.name()
+            );
+        }
+    }
+    assert_eq!(after(stopped(None), resumed()), stopped(None));
+    assert_eq!(after(stopped(Some(Ended)), resumed()), stopped(None));
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let generation = 0_i64..6;
     prop_oneof![
@@ -98,6 +197,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Redeploy { deadline: NOW }),
         Just(Event::Stop),
         Just(Event::SubscriptionRevoked),
+        Just(Event::SubscriptionPaused),
+        Just(Event::SubscriptionResumed { deadline: NOW }),
     ]
 }
 
@@ -106,6 +207,8 @@ proptest! {
     fn random_walks_stay_in_the_table(events in proptest::collection::vec(any_event(), 0..60)) {
         let mut state = State::PendingPayment;
         let mut name: Option<String> = None;
+        // Whether a pause has stopped it and nobody has said otherwise since.
+        let mut is_held = false;
         for event in events {
             let before = state.clone();
             let generation_before = before.run().map_or(0, |run| run.generation);
@@ -125,6 +228,15 @@ proptest! {
                     prop_assert!(before.is_prebuy() || !next.is_prebuy());
                     prop_assert_eq!(next.worker_url().is_some(), next.status() == Active);
                     prop_assert!(next.status() != PendingPayment || before.status() == PendingPayment);
+                    // A resumption starts what a pause has stopped, and nothing else.
+                    if let Event::SubscriptionResumed { .. } = event {
+                        prop_assert_eq!(next.is_running(), is_held);
+                    }
+                    is_held = match event {
+                        Event::SubscriptionPaused => is_held || before.is_running(),
+                        Event::Patch => is_held,
+                        _ => false,
+                    };
                     state = next;
                 }
                 Err(error) => {

@@ -76,6 +76,8 @@ wire_enum! {
         Paid = "paid",
         /// A renewal failed and is being tried again.
         PastDue = "past_due",
+        /// The subscription is paused; nothing is charged, and nothing runs, until it is resumed.
+        Paused = "paused",
         /// The subscription has ended.
         Canceled = "canceled",
         /// The money went back.
@@ -90,10 +92,16 @@ impl PaymentStatus {
         matches!(self, Self::Paid | Self::PastDue)
     }
 
-    /// Whether the subscription is over for good.
+    /// Whether the subscription has ended.
     #[must_use]
     pub const fn has_ended(self) -> bool {
         matches!(self, Self::Canceled | Self::Refunded)
+    }
+
+    /// Whether there is a subscription that can charge again: running, overdue or paused.
+    #[must_use]
+    pub const fn is_subscribed(self) -> bool {
+        matches!(self, Self::Paid | Self::PastDue | Self::Paused)
     }
 }
 
