@@ -6,7 +6,7 @@
 use std::error::Error as StdError;
 
 use reef_domain::assistant::NotNow;
-use reef_domain::wire::{Scope, Status};
+use reef_domain::wire::{PaymentStatus, Scope, Status};
 use reef_domain::{ErrorCode, Issue};
 use reef_store::StoreError;
 use serde_json::{Value, json};
@@ -122,8 +122,11 @@ impl Error {
             NotNow::State(invalid) => {
                 Self::InvalidState { message, current: invalid.from, allowed: invalid.allowed }
             }
-            NotNow::Unpaid { from, allowed } => Self::InvalidState {
-                message: "The subscription of this deployment is not active; buy a new slot",
+            NotNow::Unpaid { payment, from, allowed } => Self::InvalidState {
+                message: match payment {
+                    PaymentStatus::Paused => "The subscription of this deployment is paused; resume it first",
+                    _ => "The subscription of this deployment is not active; buy a new slot",
+                },
                 current: from,
                 allowed,
             },

@@ -26,10 +26,12 @@ pub enum MailKind {
     AssistantFailed,
     /// An assistant was stopped because its subscription is over.
     SubscriptionEnded,
+    /// An assistant was stopped because its subscription is paused.
+    SubscriptionPaused,
 }
 
 impl MailKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::ConfirmAddress,
         Self::ResetPassword,
         Self::ChangeAddress,
@@ -38,6 +40,7 @@ impl MailKind {
         Self::PaymentFailed,
         Self::AssistantFailed,
         Self::SubscriptionEnded,
+        Self::SubscriptionPaused,
     ];
 
     /// As stored.
@@ -52,6 +55,7 @@ impl MailKind {
             Self::PaymentFailed => "payment_failed",
             Self::AssistantFailed => "assistant_failed",
             Self::SubscriptionEnded => "subscription_ended",
+            Self::SubscriptionPaused => "subscription_paused",
         }
     }
 }

@@ -20,7 +20,7 @@ pub struct DeletionPreview {
     pub assistants: usize,
     /// Those that run or are being deployed.
     pub running: usize,
-    /// Subscriptions that are paid for, or whose renewal is being tried.
+    /// Subscriptions that are paid for, whose renewal is being tried, or that are paused.
     pub subscriptions: usize,
     /// API keys that work.
     pub keys: i64,
@@ -112,7 +112,7 @@ impl Services {
         for assistant in all {
             preview.assistants += usize::from(assistant.state.status() != Status::PendingPayment);
             preview.running += usize::from(assistant.state.is_running());
-            preview.subscriptions += usize::from(assistant.payment.entitles());
+            preview.subscriptions += usize::from(assistant.payment.status.is_subscribed());
         }
         Ok(preview)
     }

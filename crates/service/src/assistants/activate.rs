@@ -126,7 +126,7 @@ impl Services {
     }
 
     /// Enqueues the deployment run that the state now waits for.
-    pub(super) async fn start_run(&self, work: &mut Work<'_>, a: &Assistant) -> Result<(), Error> {
+    pub(crate) async fn start_run(&self, work: &mut Work<'_>, a: &Assistant) -> Result<(), Error> {
         let Some(run) = a.state.run() else { return Ok(()) };
         let worker_name = run.worker_name.clone();
         work.enqueue(Job::Deploy { assistant_id: a.id, worker_name, generation: run.generation }).await

@@ -4,9 +4,10 @@
 //! that an action which ends in the middle is seen on the assistant's page, which then says how to go on.
 
 use reef_domain::actions::{Action, refusal_of};
+use reef_domain::assistant::NotNow;
 use reef_domain::choice;
 use reef_domain::input::{CallbackChange, Parsed, UpdateInput};
-use reef_domain::state::Event;
+use reef_domain::state::{Event, InvalidTransition};
 use reef_domain::wire::{AssistantRecord, Scope};
 use reef_domain::{Assistant, Issue};
 use reef_store::PendingChange;
@@ -19,7 +20,6 @@ use crate::error::Error;
 use crate::services::Services;
 
 const NOT_CHANGEABLE: &str = "Deployment can only be changed when status is active, failed, or stopped";
-const NOT_PAID: &str = "The subscription of this deployment is not active; buy a new slot";
 
 /// What is to be different.
 pub struct Change {
@@ -64,15 +64,18 @@ impl Services {
                 }
             }
         }
-        let is_paid = a.payment.entitles();
-        if refusal_of(&a.record(), Action::Change).is_some() {
-            return Err(Error::InvalidState {
-                message: if is_paid { NOT_CHANGEABLE } else { NOT_PAID },
-                current: a.state.status(),
-                allowed: Event::Redeploy { deadline: self.now() }.allowed(),
-            });
+        if refusal_of(&a.record(), Action::Change).is_none() {
+            return Ok(());
         }
-        Ok(())
+        let (payment, from) = (a.payment.status, a.state.status());
+        let redeploy = Event::Redeploy { deadline: self.now() };
+        let (event, allowed) = (redeploy.name(), redeploy.allowed());
+        let refusal = if payment.entitles() {
+            NotNow::State(InvalidTransition { from, event, allowed })
+        } else {
+            NotNow::Unpaid { payment, from, allowed }
+        };
+        Err(Error::not_now(refusal, NOT_CHANGEABLE))
     }
 
     async fn carry_out(

@@ -18,7 +18,8 @@ const NOT_REMOVED: &str = "Failed to delete deployed worker before stopping";
 const TRIES: usize = 20;
 
 impl Services {
-    /// Stops an assistant. On a stopped one it changes nothing. Billing goes on.
+    /// Stops an assistant. Of a stopped one nothing changes, except that what a pause of the subscription has stopped
+    /// does not start again by itself. Billing goes on.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidState`] before activation, and
@@ -40,14 +41,19 @@ impl Services {
         body.map_err(Error::InvalidRequest)?;
         let mut checks = Vec::new();
         for _ in 0..TRIES {
-            stopped(&found)?;
-            if matches!(found.state, State::Stopped { .. }) {
+            let is_stopped = matches!(found.state, State::Stopped { .. });
+            // A change that a pause has overtaken is no wish of the owner's to have it stopped.
+            if is_stopped && (change.is_some() || stopped(&found)? == found) {
                 return Ok(found.record());
             }
-            checks.extend(self.begin_removal(&found).await?);
-            if let Err(error) = self.remove_worker_of(&found).await? {
-                tracing::warn!(assistant_id = %found.id, error = %error, "the worker could not be removed before stopping");
-                return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
+            // What is stopped has no worker, or a job removes it.
+            if !is_stopped {
+                stopped(&found)?;
+                checks.extend(self.begin_removal(&found).await?);
+                if let Err(error) = self.remove_worker_of(&found).await? {
+                    tracing::warn!(assistant_id = %found.id, error = %error, "the worker could not be removed before stopping");
+                    return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
+                }
             }
             let mut work = self.work().await?;
             let before = self.owned_locked(&mut work.tx, caller, found.id).await?;

@@ -7,10 +7,10 @@ mod words;
 
 use std::time::Duration;
 
-use reef_domain::Assistant;
 use reef_domain::ids::{MailId, UserId};
 use reef_domain::state::State;
 use reef_domain::wire::PaymentStatus;
+use reef_domain::{Assistant, FailureCode};
 use reef_store::{MailKind, MailRow, NewMailToken, TokenPurpose};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -90,9 +90,11 @@ fn news(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<Strin
         State::Failed { failure, .. } if status_changed => {
             return Some((MailKind::AssistantFailed, Some(failure.sentence().to_owned())));
         }
-        // The only reason to stop that is not the owner's own.
-        State::Stopped { reason: Some(_), .. } if status_changed => {
-            return Some((MailKind::SubscriptionEnded, None));
+        // What a pause has stopped can come to its end later, and stays stopped.
+        State::Stopped { reason: Some(reason), .. } if before.state.failure() != Some(*reason) => {
+            let is_paused = *reason == FailureCode::SubscriptionPaused;
+            let kind = if is_paused { MailKind::SubscriptionPaused } else { MailKind::SubscriptionEnded };
+            return Some((kind, None));
         }
         _ => {}
     }

@@ -84,6 +84,14 @@ pub(crate) fn words(mail: &MailRow, public_url: &str, token: Option<&SecretStrin
                  To run an assistant again, buy a new slot.\n\n{page}"
             ),
         ),
+        MailKind::SubscriptionPaused => (
+            format!("{name} is paused"),
+            format!(
+                "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume.\n\n\
+                 Its settings and its memory are kept, and nothing is charged meanwhile. Its page leads to your \
+                 subscription:\n\n{page}"
+            ),
+        ),
     };
     let text = format!("Hello,\n\n{text}\n\nReef, {public_url}\n");
     Words { subject, text: text.into() }
@@ -140,7 +148,12 @@ mod tests {
             assert!(!said.subject.contains("t0ken"));
         }
         let page = "\nhttps://reef.example/assistants/00000000-0000-0000-0000-000000000000\n";
-        for kind in [MailKind::PaymentFailed, MailKind::AssistantFailed, MailKind::SubscriptionEnded] {
+        for kind in [
+            MailKind::PaymentFailed,
+            MailKind::AssistantFailed,
+            MailKind::SubscriptionEnded,
+            MailKind::SubscriptionPaused,
+        ] {
             let said = words(&mail(kind, Some("Coral"), None), "https://reef.example", None);
             assert!(said.text.expose_secret().contains(page) && said.subject.contains("Coral"), "{kind:?}");
         }

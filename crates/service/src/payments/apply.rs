@@ -6,7 +6,7 @@ use reef_domain::wire::PaymentStatus;
 use reef_domain::{Assistant, Timestamp};
 
 use super::event::Event;
-use super::facts::{Standing, SubscriptionFacts};
+use super::facts::{OrderFacts, Standing, SubscriptionFacts};
 use super::schedule::VERIFY_AFTER;
 use crate::assistants::UNPAID_SHOWN_FOR;
 use crate::error::Error;
@@ -74,9 +74,9 @@ impl Services {
         if replaces {
             after.payment = Payment::pending();
         }
-        let known = if replaces { None } else { work.tx.payment_as_of(before.id).await? };
-        let outcome = change(&mut after, event, known)?;
-        if outcome != LATE && event.as_of() > known {
+        let known = self.known_of(work, &before, subscription, replaces).await?;
+        let outcome = change(&mut after, event, &known)?;
+        if !matches!(outcome, LATE | NOTHING) && event.as_of() > known.as_of {
             work.tx.set_payment_as_of(before.id, event.as_of()).await?;
         }
         // What Polar says when asked brings its credit by the orders it lists.
@@ -85,6 +85,24 @@ impl Services {
         }
         self.save_payment(work, &before, after, subscription).await?;
         Ok(outcome)
+    }
+
+    /// What is known of the payment when an event about it is judged.
+    async fn known_of(
+        &self,
+        work: &mut Work<'_>,
+        before: &Assistant,
+        subscription: Option<&str>,
+        is_new: bool,
+    ) -> Result<Known, Error> {
+        let as_of = if is_new { None } else { work.tx.payment_as_of(before.id).await? };
+        let is_ended_by_reef = match subscription {
+            Some(id) if before.payment.status.has_ended() => work.tx.revocation(id).await?.is_some(),
+            _ => false,
+        };
+        let is_final = before.payment.status == PaymentStatus::Refunded || is_ended_by_reef;
+        let deadline = work.now.plus(self.config().deploy_timeout);
+        Ok(Known { as_of, is_final, deadline })
     }
 
     /// Writes what an event has changed, if anything, and what follows from it.
@@ -105,6 +123,10 @@ impl Services {
         }
         let worker = before.state.run().map(|run| crate::assistants::worker_ref(before, run));
         let after = work.save(before, after).await?;
+        if after.state.is_running() && !before.state.is_running() {
+            tracing::info!(assistant_id = %after.id, "what a pause has stopped is deployed again");
+            self.start_run(work, &after).await?;
+        }
         if let (true, Some(worker)) = (ended, worker) {
             work.enqueue(Job::RemoveWorker {
                 assistant_id: worker.assistant_id,
@@ -136,73 +158,138 @@ async fn find(work: &mut Work<'_>, event: &Event) -> Result<Option<Assistant>, E
 
 /// What came of an event that was overtaken by a newer one.
 const LATE: &str = "late";
+/// What came of an event that says nothing of how the slot is paid.
+const NOTHING: &str = "grants nothing";
 
-/// The change an event makes to the assistant whose subscription it is about. `known` is Polar's time of the newest
-/// state that was applied: an older one changes nothing, except that money which has come always counts, and that an
-/// end is for good, whenever it is heard of.
-fn change(a: &mut Assistant, event: &Event, known: Option<Timestamp>) -> Result<&'static str, Error> {
-    // What is over stays over: a subscription that was revoked or refunded never comes back, so an
-    // older event that arrives late must not bring it back either.
-    let is_over = a.payment.status.has_ended();
+/// What is known when an event is judged.
+struct Known {
+    /// Polar's time of the newest state that was applied.
+    as_of: Option<Timestamp>,
+    /// Whether an end is final: all money went back, or Reef itself has ended the subscription.
+    is_final: bool,
+    /// When a run that a resumption starts must have ended.
+    deadline: Timestamp,
+}
+
+/// The change an event makes to the assistant whose subscription it is about. One with an older state than the newest
+/// that was applied changes nothing, except that money which has come always counts.
+fn change(a: &mut Assistant, event: &Event, known: &Known) -> Result<&'static str, Error> {
     let is_old =
-        |as_of: Option<Timestamp>| as_of.is_some_and(|as_of| known.is_some_and(|known| as_of < known));
+        |as_of: Option<Timestamp>| as_of.is_some_and(|as_of| known.as_of.is_some_and(|known| as_of < known));
     let is_unpaid = a.state == state::State::PendingPayment;
-    let overtaken = is_old(event.as_of()) && !(event.grants() && is_unpaid);
-    match event {
-        Event::Revoked(s) => {
-            a.payment.canceled_at = a.payment.canceled_at.or(s.canceled_at);
-            end(a, Some(&s.id), PaymentStatus::Canceled)
-        }
+    if is_old(event.as_of()) && !(event.grants() && is_unpaid) {
+        return Ok(LATE);
+    }
+    let outcome = match event {
         Event::OrderRefunded(order) if order.is_refunded_in_full => {
             end(a, order.subscription_id.as_ref(), PaymentStatus::Refunded)
         }
-        Event::OrderRefunded(_) => Ok("refunded in part"),
-        Event::State(s) if !overtaken => be_as(a, s, is_over),
-        Event::Hint(_) | Event::Other => Ok("grants nothing"),
-        _ if overtaken || is_over && !matches!(event, Event::Canceled(_)) => Ok(LATE),
-        Event::OrderPaid(order) if order.is_paid => {
-            // Paid before the newest state was: that state knows of it.
-            let fails_since = a.payment.status == PaymentStatus::PastDue && is_old(order.as_of);
-            let outcome = paid(a, order.subscription_id.as_ref(), order.current_period_end)?;
-            if fails_since {
-                a.payment.status = PaymentStatus::PastDue;
-            }
-            Ok(outcome)
-        }
-        Event::Active(s) if s.standing == Standing::Active => paid(a, Some(&s.id), s.current_period_end),
-        Event::OrderPaid(_) | Event::Active(_) => Ok("grants nothing"),
+        Event::OrderRefunded(_) => "refunded in part",
+        Event::OrderPaid(order) if order.is_paid => order_paid(a, order, is_old(order.as_of))?,
         Event::Canceled(s) => {
             a.payment.canceled_at = a.payment.canceled_at.or(s.canceled_at);
-            Ok("canceled")
+            "canceled"
         }
-        Event::Uncanceled(_) => {
+        Event::Uncanceled(_) if !a.payment.status.has_ended() => {
             a.payment.canceled_at = None;
-            Ok("uncanceled")
+            "uncanceled"
         }
-        Event::PastDue(_) if a.payment.status == PaymentStatus::Paid => {
-            a.payment.status = PaymentStatus::PastDue;
-            Ok("past due")
-        }
-        Event::PastDue(_) | Event::State(_) => Ok(LATE),
+        _ => match event.subscription() {
+            Some(s) => stand(a, event, s, known)?,
+            None => NOTHING,
+        },
+    };
+    if !matches!(outcome, LATE | NOTHING) {
+        follow(a, known.deadline)?;
     }
+    Ok(outcome)
 }
 
-/// Takes over all that Polar says of a subscription when it is asked.
-fn be_as(a: &mut Assistant, s: &SubscriptionFacts, is_over: bool) -> Result<&'static str, Error> {
-    let outcome = match s.standing {
-        Standing::Ended => end(a, Some(&s.id), PaymentStatus::Canceled)?,
-        _ if is_over => return Ok(LATE),
-        Standing::Active => paid(a, Some(&s.id), s.current_period_end)?,
+/// An order was paid. Whether its subscription is active again after a pause or an end is not for an order to say: the
+/// last one may be paid long after.
+fn order_paid(a: &mut Assistant, order: &OrderFacts, is_old: bool) -> Result<&'static str, Error> {
+    let before = a.payment.status;
+    if before.has_ended() {
+        return Ok(LATE);
+    }
+    let outcome = paid(a, order.subscription_id.as_ref(), order.current_period_end)?;
+    // Paid before the newest state was: that state knows of it.
+    if before == PaymentStatus::Paused || before == PaymentStatus::PastDue && is_old {
+        a.payment.status = before;
+    }
+    Ok(outcome)
+}
+
+/// Makes the payment stand as the event says.
+fn stand(
+    a: &mut Assistant,
+    event: &Event,
+    s: &SubscriptionFacts,
+    known: &Known,
+) -> Result<&'static str, Error> {
+    let standing = event.standing();
+    let status = a.payment.status;
+    let is_answer = matches!(event, Event::State(_));
+    match (event, standing) {
+        (_, Standing::Other) => return Ok(NOTHING),
+        // It is sent with every other event, which says more.
+        (Event::Updated(_), Standing::Active) if status != PaymentStatus::Paused => return Ok(NOTHING),
+        (Event::Updated(_), Standing::Paused) if !status.entitles() => return Ok(NOTHING),
+        _ => {}
+    }
+    let revives = status.has_ended() && standing != Standing::Ended;
+    if standing == Standing::Ended && !is_answer {
+        a.payment.canceled_at = a.payment.canceled_at.or(s.canceled_at);
+        return Ok(end(a, Some(&s.id), PaymentStatus::Canceled));
+    }
+    if revives && !may_revive(s, is_answer, known) {
+        return Ok(LATE);
+    }
+    if a.state == state::State::PendingPayment && standing != Standing::Ended && !event.grants() {
+        // Whether it was paid is for others to say; Polar is asked soon.
+        return Ok(NOTHING);
+    }
+    let outcome = match standing {
+        Standing::Ended => end(a, Some(&s.id), PaymentStatus::Canceled),
+        _ => paid(a, Some(&s.id), s.current_period_end)?,
+    };
+    if is_answer || revives {
+        a.payment.canceled_at = s.canceled_at;
+        a.payment.current_period_end = s.current_period_end.or(a.payment.current_period_end);
+    }
+    Ok(match standing {
         Standing::PastDue => {
-            paid(a, Some(&s.id), s.current_period_end)?;
             a.payment.status = PaymentStatus::PastDue;
             "past due"
         }
-        Standing::Other => return Ok("grants nothing"),
+        Standing::Paused => {
+            a.payment.status = PaymentStatus::Paused;
+            "paused"
+        }
+        _ => outcome,
+    })
+}
+
+/// Whether what has ended goes on: Polar reinstates subscriptions. A webhook has to be strictly newer than the end, for
+/// those from before it may arrive late; an answer is how things stand now.
+fn may_revive(s: &SubscriptionFacts, is_answer: bool, known: &Known) -> bool {
+    let is_newer = matches!((s.as_of, known.as_of), (Some(as_of), Some(known)) if as_of > known);
+    !known.is_final && (is_answer || is_newer)
+}
+
+/// The state follows the payment: what is not paid does not run, and what a pause has stopped goes on after it.
+fn follow(a: &mut Assistant, deadline: Timestamp) -> Result<(), Error> {
+    if a.state == state::State::PendingPayment {
+        return Ok(());
+    }
+    let event = match a.payment.status {
+        PaymentStatus::Pending => return Ok(()),
+        PaymentStatus::Paused => state::Event::SubscriptionPaused,
+        PaymentStatus::Canceled | PaymentStatus::Refunded => state::Event::SubscriptionRevoked,
+        PaymentStatus::Paid | PaymentStatus::PastDue if a.state.is_running() => return Ok(()),
+        PaymentStatus::Paid | PaymentStatus::PastDue => state::Event::SubscriptionResumed { deadline },
     };
-    a.payment.canceled_at = s.canceled_at;
-    a.payment.current_period_end = s.current_period_end.or(a.payment.current_period_end);
-    Ok(outcome)
+    a.apply(event).map_err(impossible)
 }
 
 fn paid(
@@ -223,11 +310,7 @@ fn paid(
     Ok("paid")
 }
 
-fn end(
-    a: &mut Assistant,
-    subscription: Option<&String>,
-    status: PaymentStatus,
-) -> Result<&'static str, Error> {
+fn end(a: &mut Assistant, subscription: Option<&String>, status: PaymentStatus) -> &'static str {
     // A refund says more than the revocation that follows it.
     if a.payment.status != PaymentStatus::Refunded {
         a.payment.status = status;
@@ -235,10 +318,9 @@ fn end(
     if a.state == state::State::PendingPayment {
         // The end has overtaken the beginning: kept, so that the beginning is known as late when it comes.
         a.payment.subscription_id = a.payment.subscription_id.take().or_else(|| subscription.cloned());
-        return Ok("ended before it was paid");
+        return "ended before it was paid";
     }
-    a.apply(state::Event::SubscriptionRevoked).map_err(impossible)?;
-    Ok("ended")
+    "ended"
 }
 
 /// The table has these cells.

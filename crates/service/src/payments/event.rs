@@ -22,8 +22,14 @@ pub(super) enum Event {
     Uncanceled(SubscriptionFacts),
     /// `subscription.past_due`.
     PastDue(SubscriptionFacts),
-    /// `subscription.revoked`: over now.
+    /// `subscription.revoked`: access is lost. Whether it has ended is for the subscription's own status to say.
     Revoked(SubscriptionFacts),
+    /// `subscription.paused`.
+    Paused(SubscriptionFacts),
+    /// `subscription.resumed`.
+    Resumed(SubscriptionFacts),
+    /// `subscription.updated`: sent with every other one.
+    Updated(SubscriptionFacts),
     /// Something else about a subscription: a reason to ask, and no more.
     Hint(SubscriptionFacts),
     /// Not a webhook: the subscription as Polar has it when asked.
@@ -53,6 +59,9 @@ impl Event {
             "subscription.uncanceled" => Self::Uncanceled(subscription(data)?),
             "subscription.past_due" => Self::PastDue(subscription(data)?),
             "subscription.revoked" => Self::Revoked(subscription(data)?),
+            "subscription.paused" => Self::Paused(subscription(data)?),
+            "subscription.resumed" => Self::Resumed(subscription(data)?),
+            "subscription.updated" => subscription(data).map_or(Self::Other, Self::Updated),
             // What Reef does not act on need not be readable either.
             other if other.starts_with("subscription.") => subscription(data).map_or(Self::Other, Self::Hint),
             _ => Self::Other,
@@ -69,7 +78,10 @@ impl Event {
             Self::Uncanceled(_) => "subscription.uncanceled",
             Self::PastDue(_) => "subscription.past_due",
             Self::Revoked(_) => "subscription.revoked",
-            Self::Hint(_) => "subscription.updated",
+            Self::Paused(_) => "subscription.paused",
+            Self::Resumed(_) => "subscription.resumed",
+            Self::Updated(_) => "subscription.updated",
+            Self::Hint(_) => "subscription",
             Self::State(_) => "state",
             Self::Other => "other",
         }
@@ -93,27 +105,47 @@ impl Event {
             Self::OrderPaid(order) | Self::OrderRefunded(order) => {
                 (order.slot, order.subscription_id.as_deref())
             }
-            Self::Active(s)
-            | Self::Canceled(s)
-            | Self::Uncanceled(s)
-            | Self::PastDue(s)
-            | Self::Revoked(s)
-            | Self::Hint(s)
-            | Self::State(s) => (s.slot, Some(&s.id)),
             Self::Other => (None, None),
+            _ => self.subscription().map_or((None, None), |s| (s.slot, Some(s.id.as_str()))),
         }
     }
 
-    /// Polar's time of the state of the subscription that the event carries.
-    pub(super) const fn as_of(&self) -> Option<Timestamp> {
+    /// The subscription that the event carries.
+    pub(super) const fn subscription(&self) -> Option<&SubscriptionFacts> {
         match self {
             Self::Active(s)
             | Self::Canceled(s)
             | Self::Uncanceled(s)
             | Self::PastDue(s)
             | Self::Revoked(s)
-            | Self::State(s) => s.as_of,
-            Self::OrderPaid(_) | Self::OrderRefunded(_) | Self::Hint(_) | Self::Other => None,
+            | Self::Paused(s)
+            | Self::Resumed(s)
+            | Self::Updated(s)
+            | Self::Hint(s)
+            | Self::State(s) => Some(s),
+            Self::OrderPaid(_) | Self::OrderRefunded(_) | Self::Other => None,
+        }
+    }
+
+    /// Polar's time of the state of the subscription that the event carries.
+    pub(super) fn as_of(&self) -> Option<Timestamp> {
+        self.subscription().and_then(|s| s.as_of)
+    }
+
+    /// Where the subscription stands by this event; [`Standing::Other`] when it says nothing of that.
+    pub(super) fn standing(&self) -> Standing {
+        match self {
+            // Before December 2025 Polar called a failed renewal a revocation, and its texts still disagree on it.
+            Self::Revoked(s) if s.standing == Standing::PastDue => Standing::PastDue,
+            Self::Revoked(_) => Standing::Ended,
+            Self::PastDue(_) => Standing::PastDue,
+            Self::Paused(s) if s.standing == Standing::Other => Standing::Paused,
+            Self::Paused(s) if s.standing == Standing::Paused => Standing::Paused,
+            Self::Active(s) if s.standing == Standing::Active => Standing::Active,
+            Self::Resumed(s) if matches!(s.standing, Standing::Active | Standing::PastDue) => s.standing,
+            Self::Updated(s) if matches!(s.standing, Standing::Active | Standing::Paused) => s.standing,
+            Self::State(s) => s.standing,
+            _ => Standing::Other,
         }
     }
 
@@ -121,9 +153,11 @@ impl Event {
     pub(super) fn grants(&self) -> bool {
         match self {
             Self::OrderPaid(order) => order.is_paid,
-            Self::Active(s) => s.standing == Standing::Active,
-            // What is past due was paid once.
-            Self::State(s) => matches!(s.standing, Standing::Active | Standing::PastDue),
+            Self::Active(_) | Self::Resumed(_) => self.standing() == Standing::Active,
+            // What is past due or paused was paid once.
+            Self::State(s) => {
+                matches!(s.standing, Standing::Active | Standing::PastDue | Standing::Paused)
+            }
             _ => false,
         }
     }

@@ -14,9 +14,11 @@ pub enum Standing {
     Active,
     /// A renewal's payment has failed and is tried again.
     PastDue,
-    /// Over for good.
+    /// Nothing is charged until it is resumed.
+    Paused,
+    /// It has ended. Polar can reinstate it: then it is active again, at a later time.
     Ended,
-    /// Anything that neither entitles nor ends: not paid yet, paused, or a word that is new.
+    /// Anything that neither entitles nor ends: not paid yet, or a word that is new.
     Other,
 }
 
@@ -137,6 +139,7 @@ impl From<Subscription> for SubscriptionFacts {
             "canceled" | "unpaid" | "incomplete_expired" => Standing::Ended,
             "active" | "trialing" => Standing::Active,
             "past_due" => Standing::PastDue,
+            "paused" => Standing::Paused,
             _ => Standing::Other,
         };
         Self {

@@ -231,7 +231,8 @@ fn told(
 ) -> Told {
     let outlook = match subscriptions.iter().find(|s| s.standing != Standing::Ended) {
         None if subscriptions.is_empty() => nothing,
-        None => Outlook::Over,
+        None if is_deleted || orders.iter().any(|order| order.is_refunded_in_full) => Outlook::Over,
+        None => Outlook::Ended { until: subscriptions.iter().filter_map(|s| s.current_period_end).max() },
         Some(s) if s.standing == Standing::Active && !is_deleted => {
             Outlook::Paid { until: s.current_period_end }
         }

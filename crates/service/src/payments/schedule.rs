@@ -7,6 +7,7 @@ use reef_store::Pace;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How long after an order Polar is first asked whether it is paid; its webhook comes within seconds.
 pub(crate) const FIRST_ASK_AFTER: Duration = Duration::from_secs(15);
@@ -49,6 +50,8 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(10 * 60);
 const LAST_LOOK_AFTER: Duration = HOUR;
 /// A checkout can be paid for a day: one that is not known is taken as closed after that.
 const CHECKOUT_LIVES_FOR: Duration = Duration::from_secs(25 * 3600);
+/// Polar reinstates a subscription that has ended until another of its periods has gone by.
+const REINSTATED_WITHIN: Duration = Duration::from_secs(32 * 24 * 3600);
 /// After a week nobody waits any more, whatever Polar says.
 const OPEN_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -67,6 +70,11 @@ pub(super) enum Outlook {
     },
     /// A payment is missing, or an end is under way.
     Unsettled,
+    /// It has ended, and Polar may still reinstate it.
+    Ended {
+        /// The end of its last period.
+        until: Option<Timestamp>,
+    },
     /// Nothing.
     Over,
     /// Polar did not answer.
@@ -91,6 +99,11 @@ pub(super) fn next(outlook: Outlook, asked: Asked, now: Timestamp) -> (Option<Ti
     let step = now.plus(step(asked.asks));
     match outlook {
         Outlook::Over => (None, asked),
+        Outlook::Ended { until } => {
+            let next = now.plus(DAY);
+            let last = until.unwrap_or(asked.since).plus(REINSTATED_WITHIN);
+            ((next <= last).then_some(next), asked)
+        }
         Outlook::NoAnswer => (Some(step), asked),
         Outlook::Refused => (Some(step.max(now.plus(AFTER_REFUSAL))), asked),
         Outlook::Unsettled => (Some(step.max(now.plus(MINUTE))), asked),
@@ -170,5 +183,15 @@ mod tests {
         let late = next(Outlook::Paid { until: Some(ORDERED) }, Asked { asks: 1, ..asked }, ORDERED);
         assert_eq!(late.0, Some(ORDERED.plus(MINUTE)));
         assert_eq!(next(Outlook::Over, asked, ORDERED).0, None);
+    }
+
+    #[test]
+    fn an_ended_subscription_is_asked_about_daily_while_it_can_be_reinstated() {
+        let until = ORDERED.plus(10 * DAY);
+        let all = moments(|_| Outlook::Ended { until: Some(until) });
+        assert_eq!(all[..2], [15, 15 + 86400]);
+        assert!((41..=42).contains(&(all[all.len() - 1] / 86400)), "{all:?}");
+        let asked = Asked { asks: 9, since: ORDERED, closed_at: None };
+        assert_eq!(next(Outlook::Ended { until: None }, asked, ORDERED.plus(32 * DAY)).0, None);
     }
 }

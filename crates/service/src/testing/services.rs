@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_domain::input::ActivateInput;
 use reef_domain::wire::{ApiMode, AssistantRecord, Status};
+use reef_domain::{Assistant, State, Timestamp};
 use reef_store::testing::TestStore;
 use reef_store::{EventRow, UserRow};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -257,6 +257,23 @@ impl TestServices {
     /// When there is none.
     pub async fn record(&self, caller: &Caller, id: AssistantId) -> AssistantRecord {
         self.services.assistant(caller, &id.to_string()).await.expect("an assistant")
+    }
+
+    /// The assistant as it is stored.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn stored(&self, id: AssistantId) -> Assistant {
+        let mut tx = self.db.store.read().await.expect("a transaction");
+        tx.assistant(id).await.expect("a readable row").expect("an assistant")
+    }
+
+    /// Its state.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn state(&self, id: AssistantId) -> State {
+        self.stored(id).await.state
     }
 
     /// The status.

@@ -18,7 +18,7 @@ use reef_store::on_both_databases;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::support::{SECOND, delete, redeploy, stop, walk};
+use crate::support::{SECOND, delete, redeploy, stop, subscription_doc, walk};
 
 /// More waits than any use case here has.
 const WAITS_MAX: usize = 2000;
@@ -329,6 +329,63 @@ on_both_databases! {
         at_every_wait(&t, set_up, async |_| jobs(&t).await, async |case, at| {
             goes_on(&t).await;
             assert_eq!(case.is_consistent(&t, at).await, Some(Stopped));
+        })
+        .await;
+    }
+
+    async fn of_a_pause_of_a_subscription(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let set_up = async || {
+            let case = Case::active(&t, &me).await;
+            t.polar("subscription.paused", subscription_doc(&t, case.id, &json!({"status": "paused"}))).await;
+            case
+        };
+        at_every_nth_wait(&t, 3, set_up, async |_| jobs(&t).await, async |case, at| {
+            goes_on(&t).await;
+            assert_eq!(case.is_consistent(&t, at).await, Some(Stopped));
+            assert_eq!(walk(&t.events(case.id).await), [Purchased, Deploying, Active, Stopped], "killed at {at}");
+        })
+        .await;
+    }
+
+    async fn of_a_resumption_of_a_subscription(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let set_up = async || {
+            let case = Case::active(&t, &me).await;
+            t.polar("subscription.paused", subscription_doc(&t, case.id, &json!({"status": "paused"}))).await;
+            t.run().await;
+            t.clock.advance(SECOND);
+            t.polar("subscription.resumed", subscription_doc(&t, case.id, &json!({}))).await;
+            case
+        };
+        at_every_nth_wait(&t, 7, set_up, async |_| jobs(&t).await, async |case, at| {
+            goes_on(&t).await;
+            assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+            let walked = walk(&t.events(case.id).await);
+            assert_eq!(walked, [Purchased, Deploying, Active, Stopped, Deploying, Active], "killed at {at}");
+        })
+        .await;
+    }
+
+    async fn of_a_stop_of_what_a_pause_has_stopped(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let set_up = async || {
+            let case = Case::active(&t, &me).await;
+            t.polar("subscription.paused", subscription_doc(&t, case.id, &json!({"status": "paused"}))).await;
+            t.run().await;
+            case
+        };
+        let live = async |case: &Case| stop(&t, &me, case.id).await.unwrap();
+        at_every_wait(&t, set_up, live, async |case, at| {
+            let is_held = t.state(case.id).await.failure().is_some();
+            t.clock.advance(SECOND);
+            t.polar("subscription.resumed", subscription_doc(&t, case.id, &json!({}))).await;
+            goes_on(&t).await;
+            let expected = if is_held { Active } else { Stopped };
+            assert_eq!(case.is_consistent(&t, at).await, Some(expected));
         })
         .await;
     }

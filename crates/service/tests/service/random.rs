@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use reef_domain::ids::AssistantId;
 use reef_domain::input::{CallbackChange, UpdateInput};
-use reef_domain::wire::{ApiMode, Status};
+use reef_domain::wire::{ApiMode, PaymentStatus, Status};
 use reef_service::ports::{HostError, PaymentError};
 use reef_service::testing::{TestServices, activation};
 use reef_service::{Caller, Error};
@@ -48,6 +48,10 @@ fn step() -> impl Strategy<Value = Step> {
         "subscription.uncanceled",
         "subscription.past_due",
         "subscription.revoked",
+        "subscription.paused",
+        "subscription.paused",
+        "subscription.resumed",
+        "subscription.resumed",
         "order.refunded",
     ]);
     prop_oneof![
@@ -133,11 +137,20 @@ impl World {
             let status = if kind == "order.paid" { "paid" } else { "refunded" };
             json!({"status": status, "paid": true, "subscription_id": name, "total_amount": 1500, "metadata": metadata})
         } else {
-            json!({"id": name, "status": "active", "canceled_at": "2026-02-14T00:00:00Z", "metadata": metadata})
+            let status = match kind {
+                "subscription.paused" => "paused",
+                "subscription.past_due" => "past_due",
+                _ => "active",
+            };
+            json!({"id": name, "status": status, "canceled_at": "2026-02-14T00:00:00Z", "metadata": metadata})
         };
         match kind {
-            "order.paid" | "subscription.active" => drop(self.granted.insert(name, id)),
-            "subscription.revoked" | "order.refunded" => drop(self.ended.insert(name)),
+            "order.paid" | "subscription.active" | "subscription.resumed" => {
+                self.granted.insert(name, id);
+            }
+            "subscription.revoked" | "order.refunded" => {
+                self.ended.insert(name);
+            }
             _ => {}
         }
         t.polar(kind, data).await;
@@ -159,6 +172,13 @@ impl World {
             assert_eq!(record.is_none(), self.deleted.contains(id));
             let is_active = record.as_ref().is_some_and(|record| record.status == Status::Active);
             assert_eq!(running.remove(id), is_active, "{record:?} {steps:#?}");
+            if let Some(record) = &record {
+                // Only what is paid runs, and what waits for the end of a pause is paused.
+                let payment = record.payment_status;
+                assert!(!is_active || payment.entitles(), "{record:?} {steps:#?}");
+                let waits = reef_domain::actions::starts_on_resume(record);
+                assert!(!waits || payment == PaymentStatus::Paused, "{record:?} {steps:#?}");
+            }
             assert!(record.as_ref().is_none_or(|record| record.status != Status::Deploying), "{steps:#?}");
             let mine = record.and_then(|record| record.polar_subscription_id);
             for (name, _) in self.granted.iter().filter(|(_, of)| *of == id) {

@@ -7,6 +7,7 @@ use reef_domain::wire::Status;
 use reef_service::testing::TestServices;
 use reef_service::{Caller, Error};
 use reef_store::EventRow;
+use serde_json::{Value, json};
 
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -46,6 +47,17 @@ pub async fn stop(t: &TestServices, caller: &Caller, id: AssistantId) -> Result<
 /// Deletes an assistant.
 pub async fn delete(t: &TestServices, caller: &Caller, id: AssistantId) -> Result<(), Error> {
     t.services.delete(caller, &id.to_string(), Ok(())).await
+}
+
+/// A slot's subscription as Polar has it now: active, except for what is changed.
+pub fn subscription_doc(t: &TestServices, id: AssistantId, change: &Value) -> Value {
+    let mut doc = json!({"id": TestServices::subscription_of(id), "status": "active", "canceled_at": null,
+        "ended_at": null, "current_period_end": "2026-03-13T12:03:21.456Z", "created_at": "2026-02-13T12:03:21.456Z",
+        "modified_at": t.services.now(), "metadata": {"assistant_id": id.to_string()}});
+    for (key, value) in change.as_object().expect("an object") {
+        doc[key] = value.clone();
+    }
+    doc
 }
 
 /// What the owner reads about the status.

@@ -7,7 +7,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
-use reef_domain::wire::{PaymentStatus, Status};
+use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
 use reef_service::payments::Standing;
 use reef_service::ports::Payments as _;
 use reef_service::testing::TestServices;
@@ -15,11 +15,11 @@ use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
 use serde_json::{Value, json};
 
-use crate::support::{HOUR, MINUTE, delete};
+use crate::support::{HOUR, MINUTE, delete, redeploy, stop};
 
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 6;
 const SLOTS: usize = 5;
-const STEPS: usize = 60;
+const STEPS: usize = 90;
 
 /// What happens to a slot's subscription, in Polar's own words.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +31,17 @@ enum Happening {
     Recover,
     Cancel,
     Uncancel,
+    /// A failed renewal, as Polar told of it before it had an event of its own.
+    RevokeOverdue,
     Revoke,
+    Reinstate,
+    Pause,
+    Resume,
     Refund,
+    /// The owner activates, redeploys, stops or deletes.
+    Activate,
+    Redeploy,
+    Stop,
     Delete,
 }
 
@@ -52,10 +61,15 @@ fn fate() -> impl Strategy<Value = Fate> {
 }
 
 fn step() -> impl Strategy<Value = (usize, Happening, Vec<Fate>, u64, bool)> {
-    use Happening::{Cancel, Delete, Fail, Pay, PaySecond, Recover, Refund, Renew, Revoke, Uncancel};
+    use Happening::{
+        Activate, Cancel, Delete, Fail, Pause, Pay, PaySecond, Recover, Redeploy, Refund, Reinstate, Renew,
+        Resume, Revoke, RevokeOverdue, Stop, Uncancel,
+    };
     let happening = prop_oneof![
         8 => Just(Pay), 1 => Just(PaySecond), 4 => Just(Renew), 4 => Just(Fail), 4 => Just(Recover), 3 => Just(Cancel),
-        3 => Just(Uncancel), 1 => Just(Revoke), 1 => Just(Refund), 1 => Just(Delete),
+        3 => Just(Uncancel), 3 => Just(RevokeOverdue), 2 => Just(Revoke), 4 => Just(Reinstate), 6 => Just(Pause),
+        6 => Just(Resume), 1 => Just(Refund), 8 => Just(Activate), 2 => Just(Redeploy), 2 => Just(Stop),
+        1 => Just(Delete),
     ];
     // Minutes until the next; whether Polar is asked meanwhile.
     (0..SLOTS, happening, prop::collection::vec(fate(), 4), 0_u64..40, any::<bool>())
@@ -64,6 +78,10 @@ fn step() -> impl Strategy<Value = (usize, Happening, Vec<Fate>, u64, bool)> {
 struct Slot {
     id: AssistantId,
     is_deleted: bool,
+    /// Whether its owner wants it to run; `None` before activation.
+    is_wanted: Option<bool>,
+    /// Whether its subscription has ended since its owner last started it: then it may be stopped.
+    has_ended: bool,
     /// The subscriptions and orders as Polar has them now.
     subscriptions: Vec<Value>,
     orders: Vec<Value>,
@@ -74,6 +92,43 @@ struct OnTheWay {
     arrives: Timestamp,
     id: String,
     body: String,
+}
+
+impl Slot {
+    /// What its owner does, if it is that.
+    async fn own(&mut self, t: &TestServices, me: &Caller, what: Happening) -> bool {
+        match what {
+            Happening::Delete if !self.is_deleted => {
+                delete(t, me, self.id).await.expect("a deletion");
+                self.is_deleted = true;
+            }
+            Happening::Activate if self.is_wanted.is_none() && t.activate(me, self.id).await.is_ok() => {
+                self.is_wanted = Some(true);
+                self.has_ended = false;
+            }
+            Happening::Redeploy if redeploy(t, me, self.id).await.is_ok() => {
+                self.is_wanted = Some(true);
+                self.has_ended = false;
+            }
+            Happening::Stop if stop(t, me, self.id).await.is_ok() => self.is_wanted = Some(false),
+            Happening::Delete | Happening::Activate | Happening::Redeploy | Happening::Stop => {}
+            _ => return false,
+        }
+        // A deployment that waits for minutes would be over its deadline.
+        t.run().await;
+        true
+    }
+
+    /// The status that follows from how it is paid and what its owner wants.
+    fn expected(&self, payment: PaymentStatus, record: &AssistantRecord) -> Status {
+        match self.is_wanted {
+            None => Status::Purchased,
+            Some(true) if payment.entitles() && !self.has_ended => Status::Active,
+            // Whether Reef has noticed that it ended for a while is chance.
+            Some(true) if payment.entitles() && record.status == Status::Active => Status::Active,
+            Some(_) => Status::Stopped,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -90,11 +145,7 @@ impl World {
         let now = t.services.now();
         let metadata = json!({"assistant_id": slot.id.to_string()});
         let event = |kind: &str, data: &Value| json!({"type": kind, "timestamp": now, "data": data});
-        if let Happening::Delete = what {
-            if !slot.is_deleted {
-                delete(t, me, slot.id).await.expect("a deletion");
-                slot.is_deleted = true;
-            }
+        if slot.own(t, me, what).await {
             return vec![];
         }
         let pays = matches!(what, Happening::Pay) && slot.subscriptions.is_empty()
@@ -117,10 +168,11 @@ impl World {
             return said;
         }
         let Some(subscription) = slot.subscriptions.first_mut() else { return vec![] };
-        // What Reef has ended at Polar meanwhile is over.
+        // What Reef has ended at Polar meanwhile is over, and nobody takes that back.
         let id = subscription["id"].as_str().expect("text");
-        let is_over = subscription["ended_at"] != Value::Null || t.payments.revoked().iter().any(|r| r == id);
-        if is_over {
+        let is_over = subscription["ended_at"] != Value::Null;
+        let is_reinstated = matches!(what, Happening::Reinstate);
+        if is_over != is_reinstated || t.payments.revoked().iter().any(|r| r == id) {
             return vec![];
         }
         let status = subscription["status"].as_str().expect("text").to_owned();
@@ -149,15 +201,43 @@ impl World {
                 slot.orders.push(renewal.clone());
                 vec![event("order.paid", &renewal), event("subscription.active", subscription)]
             }
-            (Happening::Cancel, _) => {
+            (Happening::RevokeOverdue, "active" | "past_due") => {
+                subscription["status"] = json!("past_due");
+                vec![event("subscription.updated", subscription), event("subscription.revoked", subscription)]
+            }
+            (Happening::Pause, "active") => {
+                subscription["status"] = json!("paused");
+                vec![event("subscription.updated", subscription), event("subscription.paused", subscription)]
+            }
+            (Happening::Resume, "paused") => {
+                slot.periods += 1;
+                subscription["status"] = json!("active");
+                subscription["current_period_end"] = json!(next_end);
+                slot.orders.push(renewal.clone());
+                vec![
+                    event("subscription.updated", subscription),
+                    event("subscription.resumed", subscription),
+                    event("order.paid", &renewal),
+                ]
+            }
+            (Happening::Reinstate, _) => {
+                for (key, value) in
+                    [("status", json!("active")), ("canceled_at", Value::Null), ("ended_at", Value::Null)]
+                {
+                    subscription[key] = value;
+                }
+                vec![event("subscription.updated", subscription), event("subscription.active", subscription)]
+            }
+            (Happening::Cancel, "active" | "past_due") => {
                 subscription["canceled_at"] = json!(now);
                 vec![event("subscription.canceled", subscription)]
             }
-            (Happening::Uncancel, _) => {
+            (Happening::Uncancel, "active" | "past_due") => {
                 subscription["canceled_at"] = Value::Null;
                 vec![event("subscription.uncanceled", subscription)]
             }
             (Happening::Revoke, _) => {
+                slot.has_ended = true;
                 subscription["status"] = json!("canceled");
                 subscription["canceled_at"] = json!(now);
                 subscription["ended_at"] = json!(now);
@@ -254,17 +334,27 @@ impl World {
                 _ if is_refunded => PaymentStatus::Refunded,
                 Standing::Active => PaymentStatus::Paid,
                 Standing::PastDue => PaymentStatus::PastDue,
+                Standing::Paused => PaymentStatus::Paused,
                 Standing::Ended | Standing::Other => PaymentStatus::Canceled,
             };
             assert_eq!(record.payment_status, expected, "{mine:?} {record:?} {steps:#?}");
             assert_eq!(record.canceled_at, mine.canceled_at, "{record:?} {steps:#?}");
             assert_eq!(record.current_period_end, mine.current_period_end, "{record:?} {steps:#?}");
-            if matches!(expected, PaymentStatus::Paid | PaymentStatus::PastDue) {
-                assert_eq!(record.status, Status::Purchased, "{steps:#?}");
-                assert_eq!(charged.len(), 1, "one pays: {charged:?} {steps:#?}");
-            } else {
-                assert!(charged.is_empty(), "{charged:?} {steps:#?}");
-            }
+            assert_eq!(
+                charged.len(),
+                usize::from(expected.is_subscribed()),
+                "one pays: {charged:?} {steps:#?}"
+            );
+            let status = slot.expected(expected, &record);
+            assert_eq!(record.status, status, "{expected} {:?} {record:?} {steps:#?}", slot.is_wanted);
+            // What a pause has stopped waits for the end of the pause alone.
+            let waits = reef_domain::actions::starts_on_resume(&record);
+            let message = record.status_message.clone().unwrap_or_default();
+            assert!(!waits || expected == PaymentStatus::Paused, "{record:?} {steps:#?}");
+            assert!(
+                !message.starts_with("SUBSCRIPTION_ENDED") || expected.has_ended(),
+                "{record:?} {steps:#?}"
+            );
             crate::support::walk(&t.events(slot.id).await);
         }
     }
@@ -280,7 +370,7 @@ on_both_databases! {
             let mut world = World::default();
             for _ in 0..SLOTS {
                 let id = t.slot(&me).await;
-                world.slots.push(Slot { id, is_deleted: false, subscriptions: vec![], orders: vec![], periods: 0 });
+                world.slots.push(Slot { id, is_deleted: false, is_wanted: None, has_ended: false, subscriptions: vec![], orders: vec![], periods: 0 });
             }
             for (slot, what, fates, minutes, is_asked) in &steps {
                 let said = world.happen(&t, &me, *slot, *what).await;

@@ -1,0 +1,380 @@
+//! A paused subscription stops what runs; a resumed one starts exactly that again.
+
+use reef_domain::FailureCode;
+use reef_domain::ids::AssistantId;
+use reef_domain::input::UpdateInput;
+use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue, Paused};
+use reef_domain::wire::Status::{self, Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
+use reef_service::ports::{ModelCheckError, TelegramError};
+use reef_service::testing::{TestServices, activation, bot_token};
+use reef_service::{Caller, Error};
+use reef_store::on_both_databases;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+use crate::support::{HOUR, MINUTE, TICK, delete, message, redeploy, stop, subscription_doc, walk};
+
+/// Polar tells of a pause or its end, a moment after whatever it told before.
+async fn tell(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
+    t.clock.advance(TICK);
+    t.polar(&format!("subscription.{kind}"), subscription_doc(t, id, &json!({"status": status}))).await;
+    t.run().await;
+}
+
+async fn pause(t: &TestServices, id: AssistantId) {
+    tell(t, id, "paused", "paused").await;
+}
+
+async fn resume(t: &TestServices, id: AssistantId) {
+    tell(t, id, "resumed", "active").await;
+}
+
+async fn failed(t: &TestServices, me: &Caller) -> AssistantId {
+    let id = t.paid(me).await;
+    t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+    t.activate(me, id).await.expect("an activation");
+    t.run().await;
+    assert_eq!(t.status(me, id).await, Failed);
+    id
+}
+
+/// The statuses its callbacks told of, oldest first.
+fn told(t: &TestServices, id: AssistantId) -> Vec<(String, Option<String>)> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let bodies = t
+        .callbacks
+        .received()
+        .into_iter()
+        .map(|sent| serde_json::from_str::<Value>(&sent.body).expect("JSON"));
+    let mine = bodies.filter(|body| body["data"]["id"] == id.to_string());
+    mine.map(|body| (text(&body["data"]["status"]).expect("a status"), text(&body["data"]["statusMessage"])))
+        .collect()
+}
+
+on_both_databases! {
+    async fn a_pause_stops_what_runs_and_keeps_everything(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let token = bot_token(t.number() - 1);
+        let before = t.record(&me, id).await;
+        let secrets = t.db.store.read().await.unwrap().secrets(id).await.unwrap();
+        pause(&t, id).await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status, record.worker_url.clone()), (Stopped, Paused, None));
+        assert!(record.updated_at > before.updated_at);
+        let said = message(&t, &me, id).await;
+        assert!(said.starts_with("SUBSCRIPTION_PAUSED: Your subscription is paused"), "{said}");
+        assert_eq!((record.name, record.model_id, record.worker_name), (before.name.clone(), before.model_id, before.worker_name));
+        assert!(t.workers.running().is_empty() && t.telegram.webhook(&token).is_none() && t.workers.forgotten().is_empty());
+        assert_eq!(t.db.store.read().await.unwrap().secrets(id).await.unwrap(), secrets);
+        assert_eq!(told(&t, id).last(), Some(&("stopped".to_owned(), Some(said))));
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Stopped]);
+        let mails = t.mailer.taken();
+        let [mail] = mails.as_slice() else { panic!("{mails:?}") };
+        assert_eq!(mail.subject, format!("{} is paused", before.name));
+        let words = format!("Your subscription is paused, so {} is stopped. It starts again automatically when you resume.", before.name);
+        assert!(mail.text.expose_secret().contains(&words), "{}", mail.text.expose_secret());
+        assert!(t.payments.revoked().is_empty());
+        t.finish().await;
+    }
+
+    async fn a_resumption_starts_it_again_whoever_tells_of_it(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        for kind in ["resumed", "active", "updated"] {
+            let id = t.active(&me).await;
+            let generation = t.state(id).await.run().unwrap().generation;
+            pause(&t, id).await;
+            pause(&t, id).await;
+            resume_by(&t, id, kind).await;
+            let record = t.record(&me, id).await;
+            assert_eq!((record.status, record.payment_status, record.status_message), (Active, Paid, None), "{kind}");
+            resume_by(&t, id, kind).await;
+            assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Stopped, Deploying, Active], "{kind}");
+            assert_eq!(t.state(id).await.run().unwrap().generation, generation + 2, "{kind}");
+            let statuses: Vec<_> = told(&t, id).into_iter().map(|(status, _)| status).collect();
+            assert_eq!(statuses, ["deploying", "active", "stopped", "deploying", "active"], "{kind}");
+        }
+        assert_eq!(t.workers.running().len(), 3);
+        t.finish().await;
+    }
+
+    async fn what_the_pause_did_not_stop_stays_as_it_is(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = t.user().await;
+        let stopped = t.active(&me).await;
+        stop(&t, &me, stopped).await.unwrap();
+        let cases = [(t.paid(&me).await, Purchased), (stopped, Stopped), (failed(&t, &me).await, Failed)];
+        let mails = t.mailer.taken().len();
+        for (id, status) in cases {
+            let before = t.record(&me, id).await;
+            pause(&t, id).await;
+            let paused = t.record(&me, id).await;
+            assert_eq!((paused.status, paused.payment_status), (status, Paused));
+            assert_eq!(paused.status_message, before.status_message);
+            resume(&t, id).await;
+            let after = t.record(&me, id).await;
+            assert_eq!((after.status, after.payment_status, &after.status_message), (status, Paid, &before.status_message));
+        }
+        assert_eq!(t.mailer.taken().len(), mails, "nothing was stopped");
+        assert!(t.workers.running().is_empty());
+        t.finish().await;
+    }
+
+    async fn while_paused_only_what_starts_a_run_is_refused(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (running, purchased, broken) = (t.active(&me).await, t.paid(&me).await, failed(&t, &me).await);
+        for id in [running, purchased, broken] {
+            pause(&t, id).await;
+        }
+        let refused = t.activate(&me, purchased).await.unwrap_err();
+        assert!(matches!(refused, Error::InvalidState { current: Purchased, message, .. } if message.contains("paused")));
+        for (id, status) in [(running, Stopped), (broken, Failed)] {
+            let Error::InvalidState { current, message, .. } = redeploy(&t, &me, id).await.unwrap_err() else { panic!() };
+            assert_eq!((current, message.contains("paused")), (status, true));
+        }
+        for id in [running, broken] {
+            let change = UpdateInput { name: Some("Pearl".into()), ..UpdateInput::default() };
+            assert_eq!(t.services.update(&me, &id.to_string(), Ok(change)).await.unwrap().name, "Pearl");
+        }
+        resume(&t, running).await;
+        assert_eq!(t.status(&me, running).await, Active, "a change of its name is no stop");
+        delete(&t, &me, purchased).await.unwrap();
+        t.run().await;
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(purchased)]);
+        t.finish().await;
+    }
+
+    async fn a_stop_cancels_the_automatic_restart(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        pause(&t, id).await;
+        let calls = t.telegram.script.count("delete_webhook");
+        stop(&t, &me, id).await.unwrap();
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status, record.status_message), (Stopped, Paused, None));
+        assert_eq!(t.telegram.script.count("delete_webhook"), calls, "there is no worker to remove");
+        let version = t.stored(id).await.version;
+        stop(&t, &me, id).await.unwrap();
+        assert_eq!(t.stored(id).await.version, version, "the second one changes nothing");
+        resume(&t, id).await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status), (Stopped, Paid));
+        redeploy(&t, &me, id).await.unwrap();
+        t.run().await;
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Stopped, Deploying, Active]);
+        t.finish().await;
+    }
+
+    async fn a_pause_fences_the_deployment_under_way_and_a_resumption_begins_it_again(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        t.activate(&me, id).await.unwrap();
+        let token = bot_token(t.number() - 1);
+        let gate = t.telegram.script.hold("set_webhook");
+        tokio::join!(t.run(), async {
+            gate.reached().await;
+            t.polar("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
+            reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+            assert_eq!(t.status(&me, id).await, Stopped);
+            gate.open();
+        });
+        t.run().await;
+        assert_eq!((t.workers.running(), t.telegram.webhook(&token)), (vec![], None));
+        resume(&t, id).await;
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Stopped, Deploying, Active]);
+        assert!(t.telegram.webhook(&token).is_some());
+        t.finish().await;
+    }
+
+    async fn pause_and_resumption_are_found_when_no_webhook_comes(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, unheard) = (t.active(&me).await, t.slot(&me).await);
+        let put = |id, status: &str| t.payments.put_subscription(subscription_doc(&t, id, &json!({"status": status})));
+        let pass = async |times: u32| {
+            for _ in 0..times {
+                t.run_after(HOUR).await;
+                t.services.reconcile_due().await.unwrap();
+                t.run().await;
+            }
+        };
+        t.payments.set_checkout(unheard, "succeeded");
+        for id in [id, unheard] {
+            put(id, "paused");
+        }
+        pass(12).await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status), (Stopped, Paused));
+        let record = t.record(&me, unheard).await;
+        assert_eq!((record.status, record.payment_status), (Purchased, Paused), "what is paused was paid once");
+        for id in [id, unheard] {
+            put(id, "active");
+        }
+        pass(12).await;
+        assert_eq!((t.status(&me, id).await, t.status(&me, unheard).await), (Active, Purchased));
+        assert_eq!(t.record(&me, id).await.payment_status, Paid);
+        t.finish().await;
+    }
+
+    async fn what_is_told_late_changes_nothing(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        t.clock.advance(TICK);
+        let paused = subscription_doc(&t, id, &json!({"status": "paused"}));
+        t.clock.advance(TICK);
+        let resumed = subscription_doc(&t, id, &json!({}));
+        t.polar("subscription.resumed", resumed.clone()).await;
+        for kind in ["subscription.updated", "subscription.paused"] {
+            t.polar(kind, paused.clone()).await;
+        }
+        t.run().await;
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active], "the resumption has overtaken the pause");
+        pause(&t, id).await;
+        t.polar("subscription.resumed", resumed).await;
+        // The last order of the time before is paid.
+        t.order(id, "order.paid").await;
+        t.run().await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status), (Stopped, Paused));
+        t.finish().await;
+    }
+
+    async fn a_scheduled_pause_changes_nothing_yet(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let scheduled = json!({"pause_at_period_end": true, "resumes_at": "2026-05-01T00:00:00Z", "paused_at": null});
+        for kind in ["subscription.updated", "subscription.paused"] {
+            t.polar(kind, subscription_doc(&t, id, &scheduled)).await;
+        }
+        t.run().await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status), (Active, Paid));
+        t.finish().await;
+    }
+
+    async fn an_end_while_paused_ends_the_restart_too(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        pause(&t, id).await;
+        tell(&t, id, "revoked", "canceled").await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
+        assert!(message(&t, &me, id).await.starts_with("SUBSCRIPTION_ENDED: "));
+        let subjects: Vec<_> = t.mailer.taken().into_iter().map(|mail| mail.subject).collect();
+        assert_eq!(subjects, [format!("{} is paused", record.name), format!("{} was stopped", record.name)]);
+        tell(&t, id, "active", "active").await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status, record.status_message), (Stopped, Paid, None));
+        t.finish().await;
+    }
+
+    async fn a_resumption_whose_charge_fails_runs_while_it_is_tried(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        pause(&t, id).await;
+        tell(&t, id, "past_due", "past_due").await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.payment_status), (Active, PastDue));
+        t.finish().await;
+    }
+
+    async fn a_deleted_slot_that_was_paused_does_not_come_back(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        pause(&t, id).await;
+        delete(&t, &me, id).await.unwrap();
+        t.run().await;
+        resume(&t, id).await;
+        assert!(matches!(t.services.assistant(&me, &id.to_string()).await, Err(Error::NotFound)));
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        assert!(t.workers.running().is_empty());
+        t.finish().await;
+    }
+
+    async fn a_bot_that_another_assistant_has_by_then_is_left_to_it(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let number = t.number() - 1;
+        pause(&t, id).await;
+        let other = t.paid(&me).await;
+        t.services.activate(&me, &other.to_string(), Ok(activation(number))).await.unwrap();
+        t.run().await;
+        let webhook = t.telegram.webhook(&bot_token(number));
+        resume(&t, id).await;
+        assert_eq!((t.status(&me, id).await, t.status(&me, other).await), (Failed, Active));
+        assert_eq!(t.state(id).await.failure(), Some(FailureCode::TelegramConflict));
+        assert_eq!(t.telegram.webhook(&bot_token(number)), webhook);
+        assert_eq!(t.workers.running().len(), 1);
+        t.finish().await;
+    }
+
+    async fn a_worker_that_is_hard_to_remove_does_not_hold_up_the_resumption(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let token = bot_token(t.number() - 1);
+        t.telegram.script.fail("delete_webhook", 3, || TelegramError::Unavailable("down".into()));
+        pause(&t, id).await;
+        resume(&t, id).await;
+        for _ in 0..10 {
+            t.run_after(MINUTE).await;
+        }
+        assert_eq!(t.status(&me, id).await, Active);
+        assert!(t.telegram.webhook(&token).is_some());
+        assert_eq!(t.workers.running().len(), 1);
+        t.finish().await;
+    }
+
+    async fn a_pause_in_the_middle_of_a_change_saves_it_and_starts_it_afterwards(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let found = id.to_string();
+        let gate = t.telegram.script.hold("delete_webhook");
+        let change = reef_service::assistants::Change {
+            update: Some(UpdateInput { name: Some("Pearl".into()), ..UpdateInput::default() }),
+            callback: Default::default(),
+        };
+        let (changed, ()) = tokio::join!(t.services.change(&me, &found, Ok(change)), async {
+            gate.reached().await;
+            t.polar("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
+            reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+            gate.open();
+        });
+        assert!(matches!(changed, Err(Error::InvalidState { current: Stopped, .. })), "{changed:?}");
+        t.run().await;
+        assert_eq!(t.record(&me, id).await.name, "Pearl");
+        resume(&t, id).await;
+        let status: Status = t.status(&me, id).await;
+        assert_eq!(status, Active);
+        for _ in 0..3 {
+            t.run_after(MINUTE).await;
+        }
+        assert_eq!(t.status(&me, id).await, Active);
+        t.finish().await;
+    }
+
+    async fn an_unpaid_slot_is_not_granted_by_a_pause(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot(&me).await;
+        pause(&t, id).await;
+        assert_eq!(t.status(&me, id).await, PendingPayment);
+        t.finish().await;
+    }
+}
+
+async fn resume_by(t: &TestServices, id: AssistantId, kind: &str) {
+    tell(t, id, kind, "active").await;
+}
