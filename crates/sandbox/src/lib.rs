@@ -221,6 +221,9 @@ async fn tend(world: World) {
         if let Err(error) = polar::expire_checkouts(&world).await {
             tracing::error!(%error, "checkouts could not be expired");
         }
+        if let Err(error) = polar::resume_subscriptions(&world).await {
+            tracing::error!(%error, "paused subscriptions could not be resumed");
+        }
         for swept in [
             polar::forget_old(&world).await,
             telegram::forget_old(&world).await,

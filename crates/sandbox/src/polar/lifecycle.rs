@@ -7,7 +7,7 @@ use super::{
     cards, error,
     events::Stage,
     objects::{self, Kind, Object},
-    shapes,
+    pauses, shapes,
 };
 use crate::{
     clock::{month_after, now_ms, parse_rfc3339, rfc3339},
@@ -30,6 +30,14 @@ pub(super) enum Happening {
     Cancel,
     /// It is not to end after all.
     Uncancel,
+    /// It is paused now: a pause that was ordered takes effect.
+    Pause,
+    /// It is to be paused with the end of its period.
+    SchedulePause,
+    /// It is not to be paused after all.
+    UnschedulePause,
+    /// It goes on after a pause, with a new period.
+    Resume,
 }
 
 impl Happening {
@@ -41,6 +49,8 @@ impl Happening {
             "refund" => Self::Refund,
             "cancel" => Self::Cancel,
             "uncancel" => Self::Uncancel,
+            "pause" => Self::Pause,
+            "resume" => Self::Resume,
             _ => return None,
         })
     }
@@ -98,7 +108,16 @@ pub(super) async fn happen(
     }
     let mut stage = Stage::new(&subscription.webhook_url);
     let scheduled_to_end = subscription.doc["cancel_at_period_end"] == true;
+    let is_paused = subscription.text("status") == "paused";
     match happening {
+        Happening::Renew | Happening::PastDue if is_paused => {
+            let detail = format!("Subscription {} is not billable.", subscription.id);
+            return Err(error(403, "NotBillableSubscription", &detail));
+        }
+        Happening::Pause => pauses::pause(subscription, &mut stage)?,
+        Happening::SchedulePause => pauses::schedule(subscription, &mut stage)?,
+        Happening::UnschedulePause => pauses::unschedule(subscription, &mut stage)?,
+        Happening::Resume => pauses::resume(conn, subscription, &mut stage).await?,
         Happening::Revoke => end(
             subscription,
             &mut stage,
@@ -107,13 +126,16 @@ pub(super) async fn happen(
         Happening::Renew if scheduled_to_end => {
             end(subscription, &mut stage, &["subscription.updated", "subscription.revoked"]);
         }
+        Happening::Renew if subscription.doc["pause_at_period_end"] == true => {
+            pauses::pause(subscription, &mut stage)?;
+        }
         Happening::Renew if cards::is_declined(conn, &subscription.doc).await? => {
             past_due(conn, subscription, &mut stage).await?;
         }
         Happening::Renew => renew(conn, subscription, &mut stage).await?,
         Happening::PastDue => past_due(conn, subscription, &mut stage).await?,
         Happening::Refund => refund(conn, subscription, &mut stage).await?,
-        Happening::Cancel if scheduled_to_end => {
+        Happening::Cancel if scheduled_to_end || is_paused => {
             return Err(error(
                 403,
                 "AlreadyCanceledSubscription",
@@ -124,7 +146,8 @@ pub(super) async fn happen(
             let ends_at = subscription.doc["current_period_end"].clone();
             set(
                 &mut subscription.doc,
-                json!({"cancel_at_period_end": true, "canceled_at": rfc3339(now_ms()), "ends_at": ends_at}),
+                json!({"cancel_at_period_end": true, "canceled_at": rfc3339(now_ms()), "ends_at": ends_at,
+                    "pause_at_period_end": false, "resumes_at": null}),
             );
             stage.says("subscription.updated", &subscription.doc);
             stage.says("subscription.canceled", &subscription.doc);
@@ -159,7 +182,8 @@ fn end(subscription: &mut Object, stage: &mut Stage, events: &[&str]) {
     };
     set(
         &mut subscription.doc,
-        json!({"status": "canceled", "canceled_at": canceled_at, "ends_at": now, "ended_at": now}),
+        json!({"status": "canceled", "canceled_at": canceled_at, "ends_at": now, "ended_at": now,
+            "pause_at_period_end": false, "resumes_at": null}),
     );
     for event in events {
         stage.says(event, &subscription.doc);
@@ -188,11 +212,18 @@ async fn past_due(conn: &mut SqliteConnection, subscription: &mut Object, stage:
     if subscription.text("status") != "past_due" {
         let order = cycle(subscription, stage);
         objects::insert(conn, Kind::Order, &order).await?;
+    }
+    overdue(subscription, stage);
+    Ok(())
+}
+
+/// A payment is missing.
+pub(super) fn overdue(subscription: &mut Object, stage: &mut Stage) {
+    if subscription.text("status") != "past_due" {
         set(&mut subscription.doc, json!({"status": "past_due", "past_due_at": rfc3339(now_ms())}));
     }
     stage.says("subscription.updated", &subscription.doc);
     stage.says("subscription.past_due", &subscription.doc);
-    Ok(())
 }
 
 /// The next period begins, whether or not it will be paid.
@@ -211,7 +242,7 @@ fn cycle(subscription: &mut Object, stage: &mut Stage) -> Object {
 }
 
 /// The money of an order has come.
-fn collect(order: &mut Object, stage: &mut Stage) {
+pub(super) fn collect(order: &mut Object, stage: &mut Stage) {
     set(&mut order.doc, json!({"status": "paid", "paid": true, "due_amount": 0}));
     stage.says("order.updated", &order.doc);
     stage.says("order.paid", &order.doc);

@@ -12,6 +12,7 @@ mod events;
 mod lifecycle;
 mod objects;
 mod pages;
+mod pauses;
 mod portal;
 mod products;
 mod shapes;
@@ -22,6 +23,7 @@ mod webhooks;
 pub(crate) use checkouts::expire_due as expire_checkouts;
 pub(crate) use endpoints::settle as settle_endpoints;
 pub(crate) use events::{Webhooks, forget_old, hurry};
+pub(crate) use pauses::resume_due as resume_subscriptions;
 
 use axum::{
     Router,

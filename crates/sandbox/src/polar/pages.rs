@@ -94,7 +94,10 @@ pub(super) async fn happen(
     headers: HeaderMap,
 ) -> Answer {
     let Some(happening) = Happening::parse(&happening) else {
-        return Err(refuse(404, "a subscription can be: past_due, revoke, renew, refund, cancel, uncancel"));
+        return Err(refuse(
+            404,
+            "a subscription can be: past_due, revoke, renew, refund, cancel, uncancel, pause, resume",
+        ));
     };
     let subscription =
         subscriptions::happen(&world, &id, happening, Map::new()).await.map_err(|refusal| {
@@ -200,19 +203,28 @@ pub(super) async fn overview(State(world): State<World>) -> Answer {
 fn subscription_row(subscription: &Object) -> Markup {
     let ended = !subscription.doc["ended_at"].is_null();
     let ending = subscription.doc["cancel_at_period_end"] == true;
+    let (status, pausing) = (subscription.text("status"), subscription.doc["pause_at_period_end"] == true);
     let act = |name: &str, label: &str| {
         button(&format!("/sandbox/polar/subscriptions/{}/{name}", subscription.id), label, false)
     };
     html! {
         td { (subscription.id) }
         td { (subscription.text("product_id")) }
-        td { (subscription.text("status")) @if ending && !ended { ", ends with its period" } }
+        td {
+            (status)
+            @if ending && !ended { ", ends with its period" }
+            @if pausing { ", pauses with its period" }
+        }
         td { (subscription.text("current_period_end")) }
         td {
-            @if !ended {
+            @if status == "paused" {
+                (act("resume", "Resume"))
+                (act("revoke", "Revoke"))
+            } @else if !ended {
                 (act("renew", "Renew"))
                 (act("past_due", "Payment fails"))
                 @if ending { (act("uncancel", "Uncancel")) } @else { (act("cancel", "Cancel")) }
+                @if status == "active" && !ending { (act("pause", "Pause")) }
                 (act("revoke", "Revoke"))
             }
             (act("refund", "Refund"))

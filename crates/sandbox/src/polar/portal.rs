@@ -113,6 +113,8 @@ fn day(moment: &str) -> &str {
 fn subscription_row(token: &Token, subscription: &Object) -> Markup {
     let has_ended = !subscription.doc["ended_at"].is_null();
     let ends = subscription.doc["cancel_at_period_end"] == true;
+    let pauses = subscription.doc["pause_at_period_end"] == true;
+    let status = subscription.text("status");
     let until = day(subscription.text("current_period_end"));
     let act = |name: &str, label: &str| {
         button(&token.on(&format!("/subscriptions/{}/{name}", subscription.id)), label, false)
@@ -123,14 +125,21 @@ fn subscription_row(token: &Token, subscription: &Object) -> Markup {
         td { (money(subscription.doc["amount"].as_i64().unwrap_or_default())) " a month" }
         td {
             @if has_ended { "ended" }
+            @else if status == "paused" { "paused: nothing is charged" }
             @else if ends { "ends on " (until) }
-            @else if subscription.text("status") == "past_due" { "the last charge failed" }
+            @else if pauses { "pauses on " (until) }
+            @else if status == "past_due" { "the last charge failed" }
             @else { "renews on " (until) }
         }
         td {
             @if has_ended {}
+            @else if status == "paused" { (act("resume", "Resume and pay for a new month")) }
             @else if ends { (act("uncancel", "Take the cancellation back")) }
-            @else { (act("cancel", "Cancel at the period's end")) }
+            @else {
+                (act("cancel", "Cancel at the period's end"))
+                @if pauses { (act("unpause", "Take the pause back")) }
+                @else if status == "active" { (act("pause", "Pause at the period's end")) }
+            }
         }
     }
 }
@@ -159,7 +168,7 @@ pub(super) async fn invoice(
     ))
 }
 
-/// `POST …/portal/subscriptions/{id}/{cancel|uncancel}`.
+/// `POST …/portal/subscriptions/{id}/{cancel|uncancel|pause|unpause|resume}`.
 pub(super) async fn happen(
     State(world): State<World>,
     Path((id, happening)): Path<(String, String)>,
@@ -168,7 +177,10 @@ pub(super) async fn happen(
     let happening = match happening.as_str() {
         "cancel" => Happening::Cancel,
         "uncancel" => Happening::Uncancel,
-        _ => return Err(refuse(404, "a customer can cancel and uncancel")),
+        "pause" => Happening::SchedulePause,
+        "unpause" => Happening::UnschedulePause,
+        "resume" => Happening::Resume,
+        _ => return Err(refuse(404, "a customer can cancel, uncancel, pause, unpause and resume")),
     };
     let mut tx = world.db.begin().await?;
     let Some((_, customer)) = token.opens(&mut tx).await? else { return Ok(no_session()) };
@@ -177,7 +189,13 @@ pub(super) async fn happen(
         return Err(refuse(404, "there is no such subscription"));
     };
     // Pressed twice, it is as it is asked to be.
-    let is_so = (subscription.doc["cancel_at_period_end"] == true) == (happening == Happening::Cancel);
+    let is = |flag: &str| subscription.doc[flag] == true;
+    let is_so = match happening {
+        Happening::SchedulePause => is("pause_at_period_end"),
+        Happening::UnschedulePause => !is("pause_at_period_end"),
+        Happening::Resume => subscription.text("status") != "paused",
+        _ => is("cancel_at_period_end") == (happening == Happening::Cancel),
+    };
     if !is_so {
         lifecycle::happen(&mut tx, &mut subscription, happening).await?;
     }

@@ -15,7 +15,7 @@ use super::{
     objects::{self, Filterable, Kind},
     validate::{self, Issues, Place},
 };
-use crate::{World, web::Answer};
+use crate::{World, clock::parse_rfc3339, web::Answer};
 
 const FILTERS: [Filterable; 7] = [
     ("customer_id", "$.customer_id"),
@@ -35,6 +35,8 @@ const ORDER_FILTERS: [Filterable; 7] = [
     ("subscription_id", "$.subscription_id"),
     ("billing_reason", "$.billing_reason"),
 ];
+/// What makes a body one of the known updates.
+const UPDATES: [&str; 4] = ["cancel_at_period_end", "pause_at_period_end", "resume", "revoke"];
 const REASONS: [&str; 8] = [
     "customer_service",
     "low_quality",
@@ -81,7 +83,8 @@ pub(super) async fn revoke(State(world): State<World>, Path(id): Path<String>) -
     Ok(Json(happen(&world, &id, Happening::Revoke, Map::new()).await?).into_response())
 }
 
-/// `PATCH /v1/subscriptions/{id}`: `{"cancel_at_period_end": …}`, `{"revoke": true}` or `{"metadata": {…}}`.
+/// `PATCH /v1/subscriptions/{id}`: `{"cancel_at_period_end": …}`, `{"pause_at_period_end": …}`, `{"resume": true}`,
+/// `{"revoke": true}` or `{"metadata": {…}}`.
 pub(super) async fn update(State(world): State<World>, Path(id): Path<String>, raw: Bytes) -> Answer {
     validate::id(&id)?;
     let body = validate::object(&raw)?;
@@ -91,11 +94,16 @@ pub(super) async fn update(State(world): State<World>, Path(id): Path<String>, r
     if !reason.is_null() && !REASONS.iter().any(|known| reason == known) {
         issues.add(Place::Body, &["customer_cancellation_reason"], "Input should be a known reason", "enum");
     }
-    let happening = match (body.get("cancel_at_period_end"), body.get("revoke")) {
-        (Some(Value::Bool(true)), None) => Some(Happening::Cancel),
-        (Some(Value::Bool(false)), None) => Some(Happening::Uncancel),
-        (None, Some(Value::Bool(true))) => Some(Happening::Revoke),
-        (None, None) if body.contains_key("metadata") => None,
+    let chosen: Vec<(&str, &Value)> =
+        UPDATES.iter().filter_map(|name| Some((*name, body.get(*name)?))).collect();
+    let happening = match chosen.as_slice() {
+        [("cancel_at_period_end", Value::Bool(true))] => Some(Happening::Cancel),
+        [("cancel_at_period_end", Value::Bool(false))] => Some(Happening::Uncancel),
+        [("pause_at_period_end", Value::Bool(true))] => Some(Happening::SchedulePause),
+        [("pause_at_period_end", Value::Bool(false))] => Some(Happening::UnschedulePause),
+        [("resume", Value::Bool(true))] => Some(Happening::Resume),
+        [("revoke", Value::Bool(true))] => Some(Happening::Revoke),
+        [] if body.contains_key("metadata") => None,
         _ => {
             issues.add(
                 Place::Body,
@@ -106,15 +114,35 @@ pub(super) async fn update(State(world): State<World>, Path(id): Path<String>, r
             None
         }
     };
+    let resumes_at = body.get("resumes_at").filter(|_| happening == Some(Happening::SchedulePause));
+    if let Some(at) = resumes_at {
+        resumption(&world, &id, at, &mut issues).await?;
+    }
     issues.check()?;
     let kept = ["customer_cancellation_reason", "customer_cancellation_comment", "metadata"];
-    let changes: Map<String, Value> =
+    let mut changes: Map<String, Value> =
         kept.iter().filter_map(|name| Some(((*name).to_owned(), body.get(*name)?.clone()))).collect();
+    if let Some(at) = resumes_at {
+        changes.insert("resumes_at".to_owned(), at.clone());
+    }
     let doc = match happening {
         Some(happening) => happen(&world, &id, happening, changes).await?,
         None => change(&world, &id, changes).await?,
     };
     Ok(Json(doc).into_response())
+}
+
+/// A pause may name when it ends: after the period that is paid.
+async fn resumption(world: &World, id: &str, at: &Value, issues: &mut Issues) -> Answer<()> {
+    let mut conn = world.db.acquire().await?;
+    let subscription = objects::get(&mut conn, Kind::Subscription, id).await?.ok_or_else(not_found)?;
+    let period_end = parse_rfc3339(subscription.text("current_period_end"));
+    let resumes_at = at.as_str().and_then(parse_rfc3339);
+    if !at.is_null() && (resumes_at.is_none() || resumes_at <= period_end) {
+        let message = "resumes_at must be after the current period end.";
+        issues.add(Place::Body, &["resumes_at"], message, "value_error");
+    }
+    Ok(())
 }
 
 /// Lets something happen to a subscription, with `changes` made to it first.

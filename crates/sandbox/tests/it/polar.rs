@@ -133,12 +133,16 @@ async fn what_happens_to_a_subscription_comes_in_polars_order() {
         "subscription.past_due",
     ];
     let recovery = ["order.updated", "order.paid", "subscription.updated", "subscription.active"];
+    let resumption =
+        ["subscription.updated", "subscription.resumed", "order.created", "order.updated", "order.paid"];
     for (happening, story, status) in [
         ("renew", &renewal[..], "active"),
         ("past_due", &failure[..], "past_due"),
         ("renew", &recovery[..], "active"),
         ("cancel", &["subscription.updated", "subscription.canceled"][..], "active"),
         ("uncancel", &["subscription.updated", "subscription.uncanceled"][..], "active"),
+        ("pause", &["subscription.updated", "subscription.paused"][..], "paused"),
+        ("resume", &resumption[..], "active"),
         ("refund", &["refund.created", "order.updated", "order.refunded"][..], "active"),
         (
             "revoke",
@@ -157,11 +161,67 @@ async fn what_happens_to_a_subscription_comes_in_polars_order() {
     let orders = expect(200, world.get(&orders).bearer_auth(TOKEN)).await;
     let reasons: Vec<&str> =
         orders["items"].as_array().unwrap().iter().map(|o| o["billing_reason"].as_str().unwrap()).collect();
-    assert_eq!(reasons, ["subscription_cycle", "subscription_cycle", "subscription_create"]);
+    assert_eq!(
+        reasons,
+        ["subscription_cycle", "subscription_cycle", "subscription_cycle", "subscription_create"]
+    );
     assert_eq!(orders["items"][0]["checkout_id"], Value::Null);
     expect(403, world.post(&format!("{path}/renew"))).await;
     expect(404, world.post("/sandbox/polar/subscriptions/00000000-0000-4000-8000-000000000000/revoke")).await;
     expect(404, world.post(&format!("{path}/explode"))).await;
+}
+
+#[tokio::test]
+async fn a_paused_subscription_is_charged_for_nothing_until_it_is_resumed() {
+    let (world, receiver) = (World::start().await, Receiver::start().await);
+    let bought = paid(&world, &receiver, "slot-1").await;
+    let id = bought["id"].as_str().unwrap();
+    let happens = |what: &str| world.post(&format!("/sandbox/polar/subscriptions/{id}/{what}"));
+    let api = format!("/sandbox/polar/v1/subscriptions/{id}");
+    let update = |body: Value| world.patch(&api).bearer_auth(TOKEN).json(&body);
+    let orders = format!("/sandbox/polar/v1/orders/?subscription_id={id}");
+    let count = async || {
+        expect(200, world.get(&orders).bearer_auth(TOKEN)).await["pagination"]["total_count"].clone()
+    };
+    expect(409, happens("resume")).await;
+    let paused = expect(200, happens("pause")).await;
+    assert!(paused["data"]["paused_at"].is_string() && paused["data"]["resumes_at"].is_null(), "{paused}");
+    let asked = expect(200, world.get(&api).bearer_auth(TOKEN)).await;
+    assert_eq!((&asked["status"], &asked["ended_at"]), (&json!("paused"), &Value::Null));
+    for (status, what) in
+        [(409, "pause"), (403, "renew"), (403, "past_due"), (403, "cancel"), (400, "uncancel")]
+    {
+        expect(status, happens(what)).await;
+    }
+    assert_eq!(count().await, 1);
+    let page = send(world.get("/sandbox/polar/")).await.text().await.unwrap();
+    assert!(page.contains("/resume") && !page.contains("/renew\""), "{page}");
+    let resumed = expect(200, update(json!({"resume": true}))).await;
+    assert_eq!((&resumed["status"], &resumed["paused_at"]), (&json!("active"), &Value::Null));
+    assert!(resumed["current_period_start"].as_str() > bought["current_period_start"].as_str());
+    assert_eq!(count().await, 2);
+    expect(409, update(json!({"resume": true}))).await;
+
+    // By the API it is paused with the end of its period.
+    let too_early = json!({"pause_at_period_end": true, "resumes_at": bought["current_period_start"]});
+    expect(422, update(too_early)).await;
+    expect(422, update(json!({"pause_at_period_end": true, "resume": true}))).await;
+    let later = json!({"pause_at_period_end": true, "resumes_at": "2999-01-01T00:00:00.000Z"});
+    let scheduled = expect(200, update(later)).await;
+    assert_eq!((&scheduled["status"], &scheduled["pause_at_period_end"]), (&json!("active"), &json!(true)));
+    assert_eq!(scheduled["resumes_at"], "2999-01-01T00:00:00.000Z");
+    expect(409, update(json!({"pause_at_period_end": true}))).await;
+    let taken_back = expect(200, update(json!({"pause_at_period_end": false}))).await;
+    assert_eq!(
+        (&taken_back["pause_at_period_end"], &taken_back["resumes_at"]),
+        (&json!(false), &Value::Null)
+    );
+    expect(409, update(json!({"pause_at_period_end": false}))).await;
+    expect(200, update(json!({"pause_at_period_end": true}))).await;
+    assert_eq!(expect(200, happens("renew")).await["data"]["status"], "paused");
+    // What is paused can be ended at once.
+    assert_eq!(expect(200, happens("revoke")).await["data"]["status"], "canceled");
+    expect(403, happens("pause")).await;
 }
 
 #[tokio::test]

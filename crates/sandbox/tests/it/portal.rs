@@ -89,6 +89,20 @@ async fn a_customer_cancels_takes_it_back_and_changes_the_card() {
     assert_eq!(send(at(&format!("/subscriptions/{id}/uncancel"))).await.status(), 303);
     events(&receiver, before + 2, &["subscription.updated", "subscription.uncanceled"]).await;
     expect(404, at(&format!("/subscriptions/{id}/revoke"))).await;
+    for (press, flag) in [("pause", true), ("pause", true), ("unpause", false), ("unpause", false)] {
+        assert_eq!(send(at(&format!("/subscriptions/{id}/{press}"))).await.status(), 303);
+        assert_eq!(subscription(&world).await["pause_at_period_end"], flag, "{press}");
+    }
+    events(&receiver, before + 4, &["subscription.updated", "subscription.updated"]).await;
+    let paused = expect(200, world.post(&format!("/sandbox/polar/subscriptions/{id}/pause"))).await;
+    assert_eq!(paused["data"]["status"], "paused");
+    assert!(text(world.http.get(portal)).await.1.contains("paused: nothing is charged"));
+    for _ in 0..2 {
+        assert_eq!(send(at(&format!("/subscriptions/{id}/resume"))).await.status(), 303);
+        assert_eq!(subscription(&world).await["status"], "active");
+    }
+    // Two for the pause that was taken back, two for the other, five for its end.
+    let before = before + 9;
 
     // With a card that is declined the renewal fails; a good one is charged at once.
     let card = |digits: &'static str| at("/card").form(&[("card", digits)]);
