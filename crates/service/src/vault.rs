@@ -1,7 +1,10 @@
 //! Secrets at rest: sealed with XChaCha20-Poly1305, each bound to the row it belongs to.
 //!
-//! A sealed value is `1 | key id (4) | nonce (24) | ciphertext and tag`. The key id tells which
+//! A sealed value is `2 | key id (4) | nonce (24) | ciphertext and tag`. The key id tells which
 //! `SECRET_KEY` sealed it, so that the key can be rotated: the first key seals, all of them open.
+//!
+//! `SECRET_KEY` itself does nothing but give each purpose a key of its own: what is learned of one tells nothing of another.
+//! Values of version 1 were sealed with it directly; they are opened, and `reef reseal` brings them up to date.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -14,7 +17,13 @@ use thiserror::Error;
 
 use crate::ports::Entropy;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Sealed with `SECRET_KEY` itself.
+const OLD_VERSION: u8 = 1;
+/// What the key that seals is derived for.
+const SEALING: &str = "reef 2 seal";
+/// What keys are derived for that others are derived from, each for a purpose.
+const DERIVING: &str = "reef 2 derive ";
 const KEY_ID: usize = 4;
 const NONCE: usize = 24;
 /// The length of a key in bytes.
@@ -36,7 +45,39 @@ pub enum VaultError {
 
 struct Key {
     id: [u8; KEY_ID],
-    bytes: [u8; KEY_LENGTH],
+    master: [u8; KEY_LENGTH],
+    sealing: [u8; KEY_LENGTH],
+}
+
+impl Key {
+    fn new(master: [u8; KEY_LENGTH]) -> Self {
+        let hash = Sha256::digest(master);
+        let mut id = [0; KEY_ID];
+        id.copy_from_slice(&hash[..KEY_ID]);
+        Self { id, master, sealing: keyed(&master, SEALING) }
+    }
+
+    /// What seals, or has sealed, values of a version.
+    const fn of_version(&self, version: u8) -> Option<&[u8; KEY_LENGTH]> {
+        match version {
+            VERSION => Some(&self.sealing),
+            OLD_VERSION => Some(&self.master),
+            _ => None,
+        }
+    }
+
+    fn prefix(&self, version: u8) -> [u8; PREFIX_LENGTH] {
+        let mut prefix = [version; PREFIX_LENGTH];
+        prefix[1..].copy_from_slice(&self.id);
+        prefix
+    }
+}
+
+/// HMAC with SHA-256: as long as a key.
+fn keyed(key: &[u8; KEY_LENGTH], text: &str) -> [u8; KEY_LENGTH] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().into()
 }
 
 /// Seals and opens secrets.
@@ -79,21 +120,15 @@ impl Vault {
         let keys = keys.expose_secret().split(',').map(|text| {
             let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|_| VaultError::BadKey)?;
             let bytes: [u8; KEY_LENGTH] = bytes.try_into().map_err(|_| VaultError::BadKey)?;
-            let hash = Sha256::digest(bytes);
-            let mut id = [0; KEY_ID];
-            id.copy_from_slice(&hash[..KEY_ID]);
-            Ok(Key { id, bytes })
+            Ok(Key::new(bytes))
         });
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
     }
 
-    /// What every value begins with that a key has sealed, for each key; the first key's comes first.
+    /// What every value begins with that a key has sealed, in either version, for each key; what is sealed now begins with
+    /// the first.
     pub fn prefixes(&self) -> impl Iterator<Item = [u8; PREFIX_LENGTH]> {
-        self.keys.iter().map(|key| {
-            let mut prefix = [VERSION; PREFIX_LENGTH];
-            prefix[1..].copy_from_slice(&key.id);
-            prefix
-        })
+        self.keys.iter().flat_map(|key| [VERSION, OLD_VERSION].map(|version| key.prefix(version)))
     }
 
     /// Seals a secret for its place.
@@ -104,10 +139,10 @@ impl Vault {
         let key = self.keys.first().ok_or(VaultError::CannotSeal)?;
         let mut nonce = [0; NONCE];
         entropy.fill(&mut nonce);
-        let cipher = XChaCha20Poly1305::new(&key.bytes.into());
+        let cipher = XChaCha20Poly1305::new(&key.sealing.into());
         let payload = Payload { msg: secret.as_bytes(), aad: &place.bytes() };
         let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::CannotSeal)?;
-        Ok([&[VERSION][..], &key.id, &nonce, &sealed].concat())
+        Ok([&key.prefix(VERSION)[..], &nonce, &sealed].concat())
     }
 
     /// Opens what [`Self::seal`] made for the same place.
@@ -119,9 +154,8 @@ impl Vault {
         let (id, rest) = rest.split_at_checked(KEY_ID).ok_or(VaultError::CannotOpen)?;
         let (nonce, text) = rest.split_at_checked(NONCE).ok_or(VaultError::CannotOpen)?;
         let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| VaultError::CannotOpen)?;
-        let key =
-            self.keys.iter().find(|key| *version == VERSION && key.id == id).ok_or(VaultError::CannotOpen)?;
-        let cipher = XChaCha20Poly1305::new(&key.bytes.into());
+        let key = self.keys.iter().find(|key| key.id == id).and_then(|key| key.of_version(*version));
+        let cipher = XChaCha20Poly1305::new(key.ok_or(VaultError::CannotOpen)?.into());
         let opened = cipher
             .decrypt(&XNonce::from(nonce), Payload { msg: text, aad: &place.bytes() })
             .map_err(|_| VaultError::CannotOpen)?;
@@ -131,12 +165,8 @@ impl Vault {
     /// A secret that follows from the first key, a purpose and a value: the same each time it is asked for.
     #[must_use]
     pub fn derive(&self, purpose: &str, value: &str) -> String {
-        let key = self.keys.first().map_or([0; KEY_LENGTH], |key| key.bytes);
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
-        mac.update(purpose.as_bytes());
-        mac.update(&[0]);
-        mac.update(value.as_bytes());
-        hex(&mac.finalize().into_bytes())
+        let master = self.keys.first().map_or([0; KEY_LENGTH], |key| key.master);
+        hex(&keyed(&keyed(&master, &format!("{DERIVING}{purpose}")), value))
     }
 }
 
@@ -190,8 +220,48 @@ mod tests {
         assert!(vault(&key(2)).open(&sealed, PLACE).is_err());
         let again = rotated.seal("hush", PLACE, &SystemEntropy).unwrap();
         let prefixes: Vec<_> = rotated.prefixes().collect();
-        assert!(again.starts_with(&prefixes[0]) && sealed.starts_with(&prefixes[1]));
+        assert!(again.starts_with(&prefixes[0]) && sealed.starts_with(&prefixes[2]));
         assert!(vault(&key(2)).open(&again, PLACE).is_ok());
+    }
+
+    #[test]
+    fn what_was_sealed_with_the_secret_key_itself_is_opened_and_known_as_old() {
+        let place = PLACE.bytes();
+        let payload = Payload { msg: b"hush", aad: &place };
+        let text = XChaCha20Poly1305::new(&[1; KEY_LENGTH].into())
+            .encrypt(&XNonce::from([9; NONCE]), payload)
+            .unwrap();
+        let id = &Sha256::digest([1; KEY_LENGTH])[..KEY_ID];
+        let old = [&[1][..], id, &[9; NONCE], &text].concat();
+        let vault = vault(&key(1));
+        assert_eq!(vault.open(&old, PLACE).unwrap().expose_secret(), "hush");
+        let prefixes: Vec<_> = vault.prefixes().collect();
+        assert!(old.starts_with(&prefixes[1]) && prefixes[0] != prefixes[1]);
+        // What is sealed now is not, whatever its version says.
+        let mut new = vault.seal("hush", PLACE, &SystemEntropy).unwrap();
+        assert!(new.starts_with(&prefixes[0]));
+        for version in [0, 1, 3] {
+            new[0] = version;
+            assert!(vault.open(&new, PLACE).is_err(), "{version}");
+        }
+    }
+
+    #[test]
+    fn each_purpose_has_a_key_of_its_own() {
+        let (one, other) = (vault(&key(1)), vault(&key(2)));
+        assert_eq!(one.derive("a", "x"), one.derive("a", "x"));
+        let all = [
+            one.derive("a", "x"),
+            one.derive("a", "y"),
+            one.derive("b", "x"),
+            one.derive("a x", ""),
+            one.derive("", "a x"),
+            other.derive("a", "x"),
+            hex(&keyed(&[1; KEY_LENGTH], "x")),
+            hex(&keyed(&[1; KEY_LENGTH], SEALING)),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
     }
 
     #[test]
