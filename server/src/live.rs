@@ -25,6 +25,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 use tower_sessions::Session;
 
+use crate::api::ApiError;
 use crate::metrics::OpenStream;
 
 /// How often a silent stream says that it lives, so that proxies keep it open.
@@ -112,8 +113,9 @@ async fn stream(live: Live, session: Session, subject: Subject, seen: Option<Str
     if matches!(now, Err(Error::NotFound)) && !was_deleted(&live.services, &caller, &subject).await {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let Ok(seat) = live.services.seats().take(caller.user_id) else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    let seat = match live.services.seats().take(caller.user_id) {
+        Ok(seat) => seat,
+        Err(error) => return ApiError::from(error).into_response(),
     };
     let assistant = match &subject {
         Subject::All => None,

@@ -12,6 +12,11 @@ use reef_store::StoreError;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+/// Issues that an answer lists; the others are counted.
+const ISSUES_MAX: usize = 20;
+/// The longest path of an issue that an answer shows, in characters: a body's keys are its sender's to choose.
+const PATH_MAX: usize = 100;
+
 /// Why a use case was not carried out.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -171,9 +176,7 @@ impl Error {
     #[must_use]
     pub fn details(&self) -> Option<Value> {
         match self {
-            Self::InvalidRequest(issues) | Self::InvalidInput { issues, .. } => {
-                Some(json!({ "issues": issues }))
-            }
+            Self::InvalidRequest(issues) | Self::InvalidInput { issues, .. } => Some(listed(issues)),
             Self::InvalidState { current, allowed, .. } => {
                 Some(json!({ "currentStatus": current, "allowedStatuses": allowed }))
             }
@@ -184,8 +187,51 @@ impl Error {
     }
 }
 
+/// Issues as `details` has them: the first ones, and how many are left out. What is wrong with a body may be as long as the
+/// body, and the answer must not be.
+fn listed(issues: &[Issue]) -> Value {
+    let shown: Vec<Issue> = issues.iter().take(ISSUES_MAX).map(shortened).collect();
+    match issues.len() - shown.len() {
+        0 => json!({ "issues": shown }),
+        omitted => json!({ "issues": shown, "omitted": omitted }),
+    }
+}
+
+fn shortened(issue: &Issue) -> Issue {
+    let mut path: String = issue.path.chars().take(PATH_MAX).collect();
+    if path.len() < issue.path.len() {
+        path.push('…');
+    }
+    Issue { path, ..issue.clone() }
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::internal(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_lists_twenty_issues_and_counts_the_rest() {
+        let details = |count: usize| {
+            let issues =
+                (0..count).map(|number| Issue::new(&format!("k{number}"), "unknown_key", "Not known."));
+            Error::InvalidRequest(issues.collect()).details().unwrap()
+        };
+        for count in [1, 19, 20] {
+            let details = details(count);
+            assert_eq!((details["issues"].as_array().unwrap().len(), details.get("omitted")), (count, None));
+        }
+        for count in [21, 3000] {
+            let details = details(count);
+            assert_eq!(details["issues"].as_array().unwrap().len(), 20);
+            assert_eq!(details["omitted"], json!(count - 20));
+        }
+        let long = Error::invalid_field(&"ä".repeat(60_000), "unknown_key", "Not known.").details().unwrap();
+        assert_eq!(long["issues"][0]["path"], json!(format!("{}…", "ä".repeat(100))));
     }
 }

@@ -18,6 +18,12 @@ pub(crate) const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 const LEASE: Duration = Duration::from_secs(10);
 /// How often the holder of a key says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(3);
+/// Requests of one account that are kept. Who has more within a day gets no new ones: what was answered stays true.
+const KEPT_MAX: i64 = 10_000;
+/// When to come back then.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(3600);
+/// Of them refusals. Beyond, the oldest are forgotten: they have changed nothing, and asked again they are decided again.
+const REFUSALS_KEPT_MAX: i64 = 1_000;
 /// The longest key, in bytes.
 const KEY_MAX: usize = 255;
 
@@ -121,7 +127,8 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::IdempotencyKeyReused`] when it was used for
-    /// another request, [`Error::RequestInProgress`] while the first request runs.
+    /// another request, [`Error::RequestInProgress`] while the first request runs, [`Error::RateLimited`] when the account
+    /// has had too many requests with keys within a day.
     pub async fn claim_request(
         &self,
         caller: &Caller,
@@ -146,6 +153,11 @@ impl Services {
                 now.minus(KEPT_FOR),
             )
             .await?;
+        if earlier.is_none() && tx.count_idempotency(caller.user_id, KEPT_MAX + 1).await? > KEPT_MAX {
+            // The claim ends with this transaction, which is not committed.
+            let message = "Too many requests with an Idempotency-Key within a day; wait and try again";
+            return Err(Error::RateLimited { message, retry_after_seconds: FULL_RETRY_AFTER.as_secs() });
+        }
         tx.commit().await?;
         let Some(earlier) = earlier else {
             return Ok(Claimed::First(Claim { caller: *caller, key, fingerprint }));
@@ -169,6 +181,9 @@ impl Services {
         match answer {
             Some((status, body)) => {
                 tx.keep_answer(caller.user_id, key, fingerprint, i64::from(status), body).await?;
+                if status >= 400 {
+                    tx.forget_refusals(caller.user_id, REFUSALS_KEPT_MAX).await?;
+                }
             }
             None => tx.free_idempotency_key(caller.user_id, key, fingerprint).await?,
         }

@@ -4,7 +4,7 @@
 use reef_domain::ids::{AssistantId, DeliveryId, EventId, JobId, UserId};
 use reef_domain::wire::{ApiMode, Status};
 use reef_domain::{Assistant, Timestamp};
-use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow, Tx};
+use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow, NewJob, Tx};
 use thiserror::Error as ThisError;
 use uuid::Uuid;
 
@@ -92,7 +92,7 @@ impl Work<'_> {
                 finished_at: None,
             };
             self.tx.insert_delivery(&delivery).await?;
-            self.enqueue(Job::Callback { delivery_id }).await?;
+            self.enqueue_for(a.user_id, Job::Callback { delivery_id }).await?;
         }
         Ok(())
     }
@@ -157,6 +157,14 @@ impl Work<'_> {
     /// Enqueues a job to run as soon as this is committed.
     pub async fn enqueue(&mut self, job: Job) -> Result<(), Error> {
         self.enqueue_at(job, self.now).await.map(drop)
+    }
+
+    /// As [`Self::enqueue`], with a job that counts for an account's share of the places.
+    pub async fn enqueue_for(&mut self, user: UserId, job: Job) -> Result<(), Error> {
+        let row = job.row(JobId::new(self.new_uuid()), self.now)?;
+        self.tx.enqueue(&NewJob { share: Some(user.to_string()), ..row }, self.now).await?;
+        self.jobs = true;
+        Ok(())
     }
 
     /// Enqueues a job to run at a moment; gives its id, if none with its dedup key was there.

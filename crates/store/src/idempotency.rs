@@ -107,6 +107,36 @@ impl Tx {
         Ok(())
     }
 
+    /// How many of a user's requests are kept, those that run among them; no more than `limit` are counted.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn count_idempotency(&mut self, user: UserId, limit: i64) -> Result<i64, StoreError> {
+        let row: Option<(i64,)> = fetch_optional!(
+            self,
+            (i64,),
+            "select count(*) from (select 1 as one from idempotency where user_id = $1 limit $2) as kept",
+            user,
+            limit,
+        );
+        Ok(row.map_or(0, |(count,)| count))
+    }
+
+    /// Forgets a user's refusals (statuses from 400) but the newest `kept`; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn forget_refusals(&mut self, user: UserId, kept: i64) -> Result<u64, StoreError> {
+        Ok(execute!(
+            self,
+            "delete from idempotency where user_id = $1 and status >= 400 and (created_at, key) <=
+                    (select created_at, key from idempotency where user_id = $1 and status >= 400
+                     order by created_at desc, key desc limit 1 offset $2)",
+            user,
+            kept,
+        ))
+    }
+
     /// Gives a key back: what was answered is not to be repeated.
     ///
     /// # Errors

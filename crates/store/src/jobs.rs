@@ -25,6 +25,8 @@ pub struct NewJob {
     pub run_at: Timestamp,
     /// The trace it goes on with, as a W3C `traceparent`.
     pub traceparent: Option<String>,
+    /// Whose share of the places it counts for, where its kind has shares.
+    pub share: Option<String>,
 }
 
 /// Work that has been claimed.
@@ -65,14 +67,14 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn enqueue(&mut self, job: &NewJob, now: Timestamp) -> Result<(), StoreError> {
         const SQLITE: &str =
-            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at, traceparent)
-             values ($1, $2, $3, $4, $5, 0, 0, $6, $7)
+            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at, traceparent, share)
+             values ($1, $2, $3, $4, $5, 0, 0, $6, $7, $8)
              on conflict (dedup_key) do update set run_at = min(jobs.run_at, excluded.run_at),
                     wakes = jobs.wakes + 1, dead_at = null,
                     attempts = case when jobs.dead_at is null then jobs.attempts else 0 end";
         const POSTGRES: &str =
-            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at, traceparent)
-             values ($1, $2, $3, $4, $5, 0, 0, $6, $7)
+            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at, traceparent, share)
+             values ($1, $2, $3, $4, $5, 0, 0, $6, $7, $8)
              on conflict (dedup_key) do update set run_at = least(jobs.run_at, excluded.run_at),
                     wakes = jobs.wakes + 1, dead_at = null,
                     attempts = case when jobs.dead_at is null then jobs.attempts else 0 end";
@@ -86,7 +88,8 @@ impl Tx {
             Json(&job.payload),
             job.run_at,
             now,
-            &job.traceparent
+            &job.traceparent,
+            &job.share,
         );
         Ok(())
     }
@@ -118,6 +121,51 @@ impl Tx {
              returning id, kind, payload, attempts, created_at, traceparent";
         let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
         Ok(fetch_all!(self, JobRow, sql, kind, token, now, until, limit))
+    }
+
+    /// As [`Self::claim_jobs`], with at most `per_share` jobs of a share held at once. Who holds fewest comes first, so that
+    /// nobody waits for another's queue.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn claim_jobs_in_shares(
+        &mut self,
+        kind: &str,
+        token: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+        limit: i64,
+        per_share: i64,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        /// The due jobs with what would be held of their share with them, beginning with the fewest.
+        macro_rules! chosen {
+            () => {
+                "select due.id, due.run_at, due.place + coalesce(held.jobs, 0) as place
+                 from (select id, run_at, share, row_number() over (partition by share order by run_at, id) as place
+                       from jobs where kind = $1 and dead_at is null and run_at <= $3
+                            and (lease_until is null or lease_until <= $3)) as due
+                 left join (select share, count(*) as jobs from jobs where kind = $1 and lease_until > $3 group by share)
+                      as held on held.share = due.share
+                 where due.place + coalesce(held.jobs, 0) <= $6
+                 order by 3, due.run_at, due.id limit $5"
+            };
+        }
+        const SQLITE: &str = concat!(
+            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, wakes = 0
+             where id in (select id from (",
+            chosen!(),
+            ") as chosen) returning id, kind, payload, attempts, created_at, traceparent"
+        );
+        // What somebody else has claimed meanwhile is passed over.
+        const POSTGRES: &str = concat!(
+            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, wakes = 0
+             where id = any (array(select id from jobs where id in (select id from (",
+            chosen!(),
+            ") as chosen) and (lease_until is null or lease_until <= $3) for update skip locked))
+             returning id, kind, payload, attempts, created_at, traceparent"
+        );
+        let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
+        Ok(fetch_all!(self, JobRow, sql, kind, token, now, until, limit, per_share))
     }
 
     /// When the next job that nobody holds is due: `(kind, moment)` for each kind.

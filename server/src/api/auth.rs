@@ -42,15 +42,23 @@ impl FromRequestParts<Services> for KeyHolder {
     }
 }
 
-/// Counts the request against its key.
+/// Counts the request against its key, and against the account: who makes many keys has not as many limits. What is told is
+/// the one that is nearer.
 async fn count(parts: &Parts, caller: &Caller, services: &Services) -> Result<(), Error> {
     let Via::Key { id, .. } = caller.via else { return Ok(()) };
-    let quota = services.count_request(id).await?;
+    let mut quota = services.count_request(id).await?;
+    let mut message = "Too many requests with this key; wait and try again";
+    if !quota.is_over {
+        let of_account = services.count_account_request(caller.user_id).await?;
+        if of_account.is_over || of_account.remaining < quota.remaining {
+            quota = of_account;
+            message = "Too many requests with the keys of this account; wait and try again";
+        }
+    }
     if let Some(slot) = parts.extensions.get::<QuotaSlot>() {
         slot.0.get_or_init(|| quota);
     }
     if quota.is_over {
-        let message = "Too many requests with this key; wait and try again";
         return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in });
     }
     Ok(())

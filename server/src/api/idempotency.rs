@@ -20,8 +20,10 @@ use super::schema::{AssistantResponse, PurchaseResponse, Success, SuccessRespons
 
 const HEADER: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// The longest answer that is kept; those of these endpoints are one record.
+/// The longest answer; those of these endpoints are one record.
 const ANSWER_MAX: usize = 256 * 1024;
+/// The longest refusal that is kept: twenty issues fit. It has changed nothing, and asked again it is made again.
+const REFUSAL_MAX: usize = 8 * 1024;
 
 /// Carries a request with a key out once, and repeats its answer.
 pub async fn once(State(services): State<Services>, request: Request, next: Next) -> Response {
@@ -67,7 +69,8 @@ async fn run(services: Services, claim: Claim, request: Request, next: Next) -> 
     let (parts, body) = answered.into_parts();
     let body: Bytes = to_bytes(body, ANSWER_MAX).await.map_err(Error::internal)?;
     let text = std::str::from_utf8(&body).map_err(Error::internal)?;
-    let answer = stands(parts.status).then_some((parts.status.as_u16(), text));
+    let is_kept = stands(parts.status) && (parts.status.is_success() || text.len() <= REFUSAL_MAX);
+    let answer = is_kept.then_some((parts.status.as_u16(), text));
     services.settle_request(&claim, answer).await?;
     Ok(Response::from_parts(parts, Body::from(body)))
 }

@@ -159,9 +159,12 @@ pub struct ErrorBody {
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ErrorDetails {
-    /// With `INVALID_REQUEST` and `INVALID_INPUT`: everything that is wrong, at once.
-    #[schema(nullable = false)]
+    /// With `INVALID_REQUEST` and `INVALID_INPUT`: what is wrong, all at once; the first 20 when there is more.
+    #[schema(nullable = false, max_items = 20)]
     pub issues: Option<Vec<Issue>>,
+    /// How many issues are left out; absent when none is.
+    #[schema(nullable = false, minimum = 1)]
+    pub omitted: Option<u32>,
     /// With `INVALID_STATE`: how it is.
     #[schema(nullable = false)]
     pub current_status: Option<Status>,

@@ -46,6 +46,28 @@ on_both_databases! {
         }
     }
 
+    async fn a_long_refusal_is_answered_and_kept_short(app) {
+        let me = app.customer().await;
+        let mut body = json!({});
+        for number in 0..3000 {
+            body[format!("unknown-{number}")] = json!(1);
+        }
+        let first = once(&me, "long", "POST", "/purchase", &body).await;
+        let error = first.error(400, "INVALID_REQUEST");
+        assert_eq!((error["details"]["issues"].as_array().map(Vec::len), &error["details"]["omitted"]), (Some(20), &json!(2981)));
+        assert!(first.text.len() < 4096, "{}", first.text.len());
+        let again = once(&me, "long", "POST", "/purchase", &body).await;
+        assert_eq!((&again.text, again.header("idempotency-replayed")), (&first.text, Some("true")));
+        // A key as long as the body is not given back either.
+        let long = once(&me, "longer", "POST", "/purchase", &json!({"x".repeat(60_000): 1})).await;
+        assert!(long.text.len() < 1024, "{}", long.text.len());
+        long.error(400, "INVALID_REQUEST");
+        // What is little is told whole, as ever.
+        let few = once(&me, "few", "POST", "/purchase", &json!({"a": 1})).await.error(400, "INVALID_REQUEST");
+        assert_eq!(issues(&few).len(), 2);
+        assert!(few["details"].get("omitted").is_none());
+    }
+
     async fn of_many_at_once_one_is_carried_out(app) {
         let me = app.customer().await;
         let buy = json!({"apiMode": "byok"});

@@ -100,6 +100,43 @@ async fn every_answer_to_a_key_tells_its_quota() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_the_limit_of_ten_keys_however_many_it_has() {
+    let app = App::with(&[("RATE_LIMIT_PER_MINUTE", "4")]).await;
+    let (user, other) = (app.user().await, app.user().await);
+    let mut left = 40;
+    let mut last = None;
+    for _ in 0..12 {
+        let (client, _) = app.key(user, "read", None).await;
+        for asked in 1..=4 {
+            let answer = client.call("GET", "/api/v1/me", Body::None).await;
+            let (status, limit, rest) = if left == 0 { (429, 40, 0) } else { (200, 4, 4 - asked) };
+            left -= usize::from(left > 0);
+            // What is told is what is nearer.
+            let (limit, rest) = if left < rest { (40, left) } else { (limit, rest) };
+            assert_eq!(answer.status, status, "{answer:?}");
+            assert_eq!(answer.header("ratelimit-policy").unwrap(), format!("\"default\";q={limit};w=60"));
+            assert!(
+                answer.header("ratelimit").unwrap().starts_with(&format!("\"default\";r={rest};t=")),
+                "{answer:?}"
+            );
+            last = Some(answer);
+        }
+    }
+    let last = last.unwrap();
+    last.error(429, "RATE_LIMITED");
+    assert!((1..=60).contains(&seconds(&last, "retry-after")));
+    // Nobody else is kept out.
+    app.key(other, "read", None).await.0.get("").await;
+    // Other processes hear of it, as of a key's.
+    eventually("the count in the database", async || {
+        let mut tx = app.services.store().read().await.unwrap();
+        let count = tx.request_count(&format!("account {user}"), app.services.now()).await.unwrap();
+        count.filter(|count| count.count >= 40)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_window_outlives_the_process() {
     let app = App::with(&[("RATE_LIMIT_PER_MINUTE", "3")]).await;
     let user = app.user().await;

@@ -23,6 +23,7 @@ mod doctor;
 mod endpoints;
 mod envelope;
 mod failures;
+mod fairness;
 mod flood;
 mod hostile;
 mod idempotency;

@@ -3,6 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use reef_service::ports::{CallbackSender, Outgoing, SendError};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -78,6 +80,29 @@ async fn any_status_is_an_answer_and_a_long_body_does_not_matter() {
     for status in [200, 410, 500] {
         assert_eq!(overridden(answer(status, "x".repeat(1_000_000))).await.0, Ok(status));
     }
+}
+
+#[tokio::test]
+async fn a_body_that_drips_holds_nothing_up() {
+    let drip = async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 1024];
+            let _ = stream.read(&mut head).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nx").await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        (address, served)
+    };
+    let (address, served) = drip.await;
+    let sender = sender(&format!("h.example.com=http://{address}"), Changing::new(&[&[]]));
+    let sent =
+        tokio::time::timeout(Duration::from_millis(300), sender.send(&outgoing("https://h.example.com/")))
+            .await;
+    assert_eq!(sent, Ok(Ok(200)));
+    served.abort();
 }
 
 #[tokio::test]

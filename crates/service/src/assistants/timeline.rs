@@ -124,7 +124,8 @@ impl Services {
     /// Sends a callback again, now: the same `webhook-id` and body, the whole schedule anew.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] without the write scope; [`Error::NotFound`], also for a callback of another assistant.
+    /// [`Error::Forbidden`] without the write scope; [`Error::NotFound`], also for a callback of another assistant;
+    /// [`Error::RateLimited`] when the account has sent many again within a minute.
     pub async fn redeliver(
         &self,
         caller: &Caller,
@@ -135,11 +136,12 @@ impl Services {
         let assistant = self.find(caller, Scope::Write, id).await?;
         let delivery_id = DeliveryId::parse(delivery).ok_or(Error::NotFound)?;
         body.map_err(Error::InvalidRequest)?;
+        self.may_resend(assistant.user_id).await?;
         let mut work = self.work().await?;
         let found = work.tx.delivery(delivery_id).await?;
         found.filter(|row| row.assistant_id == assistant.id).ok_or(Error::NotFound)?;
         work.tx.reopen_delivery(delivery_id).await?;
-        work.enqueue(Job::Callback { delivery_id }).await?;
+        work.enqueue_for(assistant.user_id, Job::Callback { delivery_id }).await?;
         work.changed(&assistant);
         let row = work.tx.delivery(delivery_id).await?.ok_or(Error::NotFound)?;
         work.commit().await?;
@@ -149,8 +151,8 @@ impl Services {
     /// Sends a callback of type `assistant.test` with the present status to the assistant's callback URL.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] without the write scope, [`Error::NotFound`], [`Error::InvalidState`] when the
-    /// assistant has no callback URL.
+    /// [`Error::Forbidden`] without the write scope, [`Error::NotFound`], [`Error::RateLimited`] as for
+    /// [`Self::redeliver`], [`Error::InvalidState`] when the assistant has no callback URL.
     pub async fn test_callback(
         &self,
         caller: &Caller,
@@ -159,6 +161,7 @@ impl Services {
     ) -> Result<DeliveryRow, Error> {
         let found = self.find(caller, Scope::Write, id).await?;
         body.map_err(Error::InvalidRequest)?;
+        self.may_resend(found.user_id).await?;
         let mut work = self.work().await?;
         let a = self.owned_locked(&mut work.tx, caller, found.id).await?;
         let Some(url) = a.config.callback_url.clone() else {
@@ -184,7 +187,7 @@ impl Services {
             finished_at: None,
         };
         work.tx.insert_delivery(&row).await?;
-        work.enqueue(Job::Callback { delivery_id }).await?;
+        work.enqueue_for(a.user_id, Job::Callback { delivery_id }).await?;
         work.changed(&a);
         work.commit().await?;
         Ok(row)

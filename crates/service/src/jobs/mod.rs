@@ -139,6 +139,12 @@ impl Job {
         ("forget", 4),
     ];
 
+    /// Of the places of a kind those that one account may hold, over all processes: where how long a job takes is for a
+    /// customer's own server to say.
+    pub(crate) fn per_account(kind: &str) -> Option<i64> {
+        (kind == "callback").then_some(4)
+    }
+
     /// The job's kind, as stored.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -195,6 +201,7 @@ impl Job {
             payload,
             run_at,
             traceparent: crate::trace::current(),
+            share: None,
         })
     }
 

@@ -142,7 +142,11 @@ impl Runner {
         let now = self.services.now();
         let mut tx = self.services.store().begin().await?;
         let limit = i64::try_from(limit).map_err(Error::internal)?;
-        let rows = tx.claim_jobs(kind, self.token, now, now.plus(LEASE), limit).await?;
+        let until = now.plus(LEASE);
+        let rows = match Job::per_account(kind) {
+            None => tx.claim_jobs(kind, self.token, now, until, limit).await?,
+            Some(most) => tx.claim_jobs_in_shares(kind, self.token, now, until, limit, most).await?,
+        };
         tx.commit().await?;
         Ok(rows)
     }

@@ -31,6 +31,12 @@ const BATCHES_MAX: usize = 20;
 /// Questions to vendors that one user may cause in a window, by looking at pages and checking forms.
 const CHECKS: u64 = 40;
 
+/// How many keys' worth of requests an account has, however many keys it makes.
+const KEYS_PER_ACCOUNT: u64 = 10;
+
+/// Callbacks that one user may have sent by hand in a window, tests and redeliveries together.
+const RESENDS: u64 = 30;
+
 /// The length of a window.
 pub const WINDOW: Duration = Duration::from_secs(60);
 
@@ -51,8 +57,10 @@ pub struct Quota {
 #[derive(Debug)]
 pub(crate) struct Counts {
     keys: Windows,
+    accounts: Windows,
     failures: Windows,
     checks: Windows,
+    resends: Windows,
     admission: Admission,
 }
 
@@ -60,8 +68,10 @@ impl Counts {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             keys: Windows::new(config.rate_limit_per_minute),
+            accounts: Windows::new(config.rate_limit_per_minute.saturating_mul(KEYS_PER_ACCOUNT)),
             failures: Windows::new(config.auth_failures_per_minute),
             checks: Windows::new(CHECKS),
+            resends: Windows::new(RESENDS),
             admission: Admission::default(),
         }
     }
@@ -84,6 +94,14 @@ impl Services {
         self.count_in(&self.counts().keys, of_key(key)).await
     }
 
+    /// Counts a request of an account, whichever of its keys it comes with.
+    ///
+    /// # Errors
+    /// As [`Self::count_request`].
+    pub async fn count_account_request(&self, user: UserId) -> Result<Quota, Error> {
+        self.count_in(&self.counts().accounts, format!("account {user}")).await
+    }
+
     /// Counts a question to a vendor that a user causes.
     pub(crate) async fn count_check(&self, user: UserId) -> Result<Quota, Error> {
         self.count_in(&self.counts().checks, format!("checks of {user}")).await
@@ -94,6 +112,16 @@ impl Services {
         let quota = self.count_check(user).await?;
         if quota.is_over {
             let message = "That was often within a minute: wait a moment";
+            return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in });
+        }
+        Ok(())
+    }
+
+    /// Counts a callback that is sent by hand, and refuses it when there were too many.
+    pub(crate) async fn may_resend(&self, user: UserId) -> Result<(), Error> {
+        let quota = self.count_in(&self.counts().resends, format!("resends of {user}")).await?;
+        if quota.is_over {
+            let message = "Too many callbacks were sent by hand within a minute; wait and try again";
             return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in });
         }
         Ok(())
@@ -138,8 +166,8 @@ impl Services {
     /// # Errors
     /// [`Error::Internal`]; nothing that was counted is lost.
     pub async fn exchange_counts_once(&self) -> Result<(), Error> {
-        let Counts { keys, failures, checks, .. } = self.counts();
-        for windows in [keys, failures, checks] {
+        let Counts { keys, accounts, failures, checks, resends, .. } = self.counts();
+        for windows in [keys, accounts, failures, checks, resends] {
             for _ in 0..BATCHES_MAX {
                 let batch = windows.unsent(BATCH, self.now());
                 if batch.is_empty() {

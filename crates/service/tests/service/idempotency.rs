@@ -46,6 +46,62 @@ on_both_databases! {
         drop(lost);
     }
 
+    async fn an_account_keeps_a_thousand_refusals_and_every_success(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (t.user().await, t.user().await);
+        let claim = async |caller: &Caller, key: &str| {
+            let claimed = t.services.claim_request(caller, key, b"x".to_vec()).await.unwrap();
+            let Claimed::First(claim) = claimed else { panic!("{key} is known: {claimed:?}") };
+            claim
+        };
+        for key in ["bought", "first refusal"] {
+            let status = if key == "bought" { 201 } else { 400 };
+            t.services.settle_request(&claim(&me, key).await, Some((status, key))).await.unwrap();
+            t.services.settle_request(&claim(&other, key).await, Some((status, key))).await.unwrap();
+            t.clock.advance(SECOND);
+        }
+        let mut tx = t.db.store.begin().await.unwrap();
+        let now = t.services.now();
+        for number in 0..1000 {
+            let key = format!("k{number}");
+            tx.claim_idempotency_key(me.user_id, &key, b"x", now, now, now.minus(HOUR)).await.unwrap();
+            tx.keep_answer(me.user_id, &key, b"x", 400, "no").await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        t.clock.advance(SECOND);
+        t.services.settle_request(&claim(&me, "last refusal").await, Some((400, "no"))).await.unwrap();
+        let mut tx = t.db.store.read().await.unwrap();
+        assert_eq!(tx.count_idempotency(me.user_id, 5000).await.unwrap(), 1001);
+        assert_eq!(tx.count_idempotency(other.user_id, 5000).await.unwrap(), 2);
+        drop(tx);
+        let known = t.services.claim_request(&me, "bought", b"x".to_vec()).await.unwrap();
+        assert!(matches!(known, Claimed::Before { status: 201, .. }), "{known:?}");
+        let known = t.services.claim_request(&me, "last refusal", b"x".to_vec()).await.unwrap();
+        assert!(matches!(known, Claimed::Before { status: 400, .. }), "{known:?}");
+        // What was forgotten is decided again.
+        claim(&me, "first refusal").await;
+    }
+
+    async fn who_has_too_many_answers_kept_gets_no_more_that_day(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (t.user().await, t.user().await);
+        let mut tx = t.db.store.begin().await.unwrap();
+        let now = t.services.now();
+        for number in 0..10_000 {
+            tx.claim_idempotency_key(me.user_id, &format!("k{number}"), b"x", now, now, now.minus(HOUR)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let new = async |caller: &Caller| t.services.claim_request(caller, "new", b"x".to_vec()).await;
+        assert!(matches!(new(&me).await, Err(Error::RateLimited { .. })));
+        assert!(matches!(new(&other).await, Ok(Claimed::First(_))));
+        let mut tx = t.db.store.read().await.unwrap();
+        assert_eq!(tx.count_idempotency(me.user_id, 20_000).await.unwrap(), 10_000);
+        drop(tx);
+        t.clock.advance(24 * HOUR);
+        t.services.prune().await.unwrap();
+        assert!(matches!(new(&me).await, Ok(Claimed::First(_))));
+    }
+
     async fn what_is_not_kept_leaves_the_key_free(db: TestStore) {
         let t = TestServices::new(db);
         let (me, other) = (t.user().await, t.user().await);

@@ -86,6 +86,7 @@ on_both_databases! {
             payload: serde_json::json!({"kind": "deploy", "from": "the future"}),
             run_at: t.services.now(),
             traceparent: None,
+            share: None,
         };
         let mut tx = t.db.store.begin().await.unwrap();
         tx.enqueue(&job, t.services.now()).await.unwrap();

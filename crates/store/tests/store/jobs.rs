@@ -14,6 +14,7 @@ pub fn job(kind: &'static str, dedup_key: Option<&str>) -> NewJob {
         payload: json!({"assistant": "a1"}),
         run_at: NOW,
         traceparent: None,
+        share: None,
     }
 }
 
@@ -26,6 +27,39 @@ pub async fn claim(tx: &mut Tx, token: uuid::Uuid, now: Timestamp) -> Option<Job
 }
 
 on_both_databases! {
+    async fn no_share_takes_all_places_and_who_holds_fewest_comes_first(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        // A greedy one with many jobs that were there first, and two with one and two.
+        let shares = ["a", "a", "a", "a", "a", "b", "c", "c"];
+        let mut owners = std::collections::HashMap::new();
+        for (number, share) in (0..).zip(shares) {
+            let new = NewJob { share: Some(share.to_owned()), run_at: at(number), ..job("callback", None) };
+            owners.insert(new.id, share);
+            tx.enqueue(&new, NOW).await.unwrap();
+        }
+        let (token, now, until) = (uuid(), at(100), at(200));
+        let mut claim = async |limit: i64| {
+            let claimed = tx.claim_jobs_in_shares("callback", token, now, until, limit, 3).await.unwrap();
+            let mut shares: Vec<_> = claimed.iter().map(|job| owners[&job.id]).collect();
+            shares.sort_unstable();
+            (shares, claimed)
+        };
+        assert_eq!(claim(4).await.0, ["a", "a", "b", "c"]);
+        // Three of each at most, what is held already among them.
+        assert_eq!(claim(9).await.0, ["a", "c"]);
+        assert_eq!(claim(9).await.0, [""; 0]);
+        let (_, held) = (0, tx.claim_jobs("callback", token, at(300), at(400), 1).await.unwrap());
+        assert_eq!(held.len(), 1);
+        // Who has let go of one gets one, and a lease that is over holds nothing.
+        tx.finish_job(held[0].id, token).await.unwrap();
+        let again = tx.claim_jobs_in_shares("callback", token, at(500), at(600), 9, 3).await.unwrap();
+        assert_eq!(again.len(), 6, "{again:?}");
+        // A job of nobody in particular is claimed too.
+        tx.enqueue(&job("callback", Some("nobody's")), NOW).await.unwrap();
+        let again = tx.claim_jobs_in_shares("callback", token, at(500), at(600), 9, 3).await.unwrap();
+        assert_eq!(again.len(), 1);
+    }
+
     async fn a_job_is_claimed_as_it_was_enqueued(db: TestStore) {
         let new = NewJob { payload: json!({"b": [1, null], "a": "Ünï 🪸"}), traceparent: Some("00-a-b-01".to_owned()), ..job("deploy", Some("d:1")) };
         let mut tx = db.store.begin().await.unwrap();

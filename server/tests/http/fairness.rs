@@ -1,0 +1,123 @@
+//! What one account does, however much of it, is not what another one waits for.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use reqwest::header::{ACCEPT, COOKIE};
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+
+use crate::callbacks::Receiver;
+use crate::client::{ASSISTANTS, Answer};
+use crate::sessions::signed_in;
+use crate::support::{App, Database, activation, bot, changed};
+
+/// Streams and waiting calls of one account.
+const STREAMS: usize = 256;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_so_many_streams_and_waiting_calls() {
+    let app = App::start().await;
+    let (me, other) = (app.customer().await, app.customer().await);
+    let (mine, theirs) = (me.purchase("byok").await.0, other.purchase("byok").await.0);
+    let cookie = signed_in(&app, me.user).await;
+    // Of either kind, with either key.
+    let (second, _) = app.key(me.user, "read", None).await;
+    let opened = join_all((0..STREAMS).map(|number| {
+        let client = if number % 2 == 0 { &me.client } else { &second };
+        let path = format!("{ASSISTANTS}/{mine}/events");
+        client.request("GET", &path).header(ACCEPT, "text/event-stream").send()
+    }))
+    .await;
+    let opened: Vec<_> = opened.into_iter().map(Result::unwrap).collect();
+    assert!(opened.iter().all(|stream| stream.status() == 200));
+    let stream = |path: String| me.request("GET", &path).header(ACCEPT, "text/event-stream");
+    for request in [
+        stream(format!("{ASSISTANTS}/{mine}/events")),
+        me.request("GET", &format!("{ASSISTANTS}/{mine}/status?wait=30")),
+    ] {
+        let answer = Answer::of(request).await;
+        answer.error(429, "RATE_LIMITED");
+        assert!(answer.header("retry-after").is_some());
+    }
+    for path in ["/live/assistants".to_owned(), format!("/live/assistants/{mine}")] {
+        let live = app.http.get(app.url(&path)).header(COOKIE, &cookie).send().await.unwrap();
+        assert_eq!(live.status(), 429);
+        let error: Value = live.json().await.unwrap();
+        assert_eq!(error["error"]["code"], "RATE_LIMITED");
+    }
+    // What does not wait is answered, and others wait as they like.
+    assert_eq!(me.get(&format!("/{mine}/status")).await["id"], mine);
+    let path = format!("{ASSISTANTS}/{theirs}/events");
+    let theirs = other.request("GET", &path).header(ACCEPT, "text/event-stream").send().await.unwrap();
+    assert_eq!(theirs.status(), 200);
+    // A place comes back with its stream.
+    drop(opened);
+    crate::support::eventually("a place", async || {
+        let again = stream(format!("{ASSISTANTS}/{mine}/events")).send().await.unwrap();
+        (again.status() == 200).then_some(())
+    })
+    .await;
+}
+
+/// A server that takes everything and never answers: how to reach it.
+async fn silent() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut taken = [0; 1024];
+                while stream.read(&mut taken).await.is_ok_and(|read| read > 0) {}
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+async fn callbacks_of_others_are_not_kept_waiting(database: Database) {
+    let (receiver, hooks) = Receiver::start(&[]).await;
+    let overrides = format!("{hooks},silent.test={}", silent().await);
+    let app = App::on(database, &[("CALLBACK_OVERRIDES", &overrides)]).await;
+    let (greedy, other) = (app.customer().await, app.customer().await);
+    let activated = async |me: &crate::customer::Customer<'_>, url: &str| {
+        let id = me.slot("byok").await;
+        let body = changed(activation(&bot("ok")), json!({"callbackUrl": url}));
+        me.ok("POST", &format!("/{id}/activate"), body).await;
+        me.until(&id, "active").await;
+        id
+    };
+    let flooded = activated(&greedy, "https://silent.test/x").await;
+    let test = format!("{ASSISTANTS}/{flooded}/callbacks/test");
+    let mut answers = Vec::new();
+    for _ in 0..60 {
+        answers.push(Answer::of(greedy.request("POST", &test)).await.status);
+    }
+    assert_eq!(answers.iter().filter(|status| **status == 200).count(), 30, "{answers:?}");
+    assert!(answers[30..].iter().all(|status| *status == 429));
+    // Sending again counts with it.
+    let log = greedy.get(&format!("/{flooded}/callbacks")).await;
+    let first = log[0]["id"].as_str().unwrap();
+    greedy
+        .fails(429, "RATE_LIMITED", "POST", &format!("/{flooded}/callbacks/{first}/redeliver"), Value::Null)
+        .await;
+    let started = Instant::now();
+    let id = activated(&other, "https://hooks.test/in").await;
+    other.ok("POST", &format!("/{id}/callbacks/test"), Value::Null).await;
+    receiver.bodies(3).await;
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    // The greedy one's own wait for one another.
+    let log = greedy.get(&format!("/{flooded}/callbacks")).await;
+    assert!(log.as_array().unwrap().iter().all(|callback| callback["state"] == "pending"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callbacks_of_others_are_not_kept_waiting_on_sqlite() {
+    callbacks_of_others_are_not_kept_waiting(Database::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callbacks_of_others_are_not_kept_waiting_on_postgres() {
+    callbacks_of_others_are_not_kept_waiting(Database::Postgres).await;
+}
