@@ -1,11 +1,12 @@
 //! The frame around every page: routes, title, landmarks.
 
 use leptos::prelude::*;
-use leptos_meta::{Title, provide_meta_context};
+use leptos_meta::provide_meta_context;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::components::frame::{SiteFooter, SiteHeader};
+use crate::components::page::Titles;
 use crate::pages::assistant::{AssistantPage, HistoryPage};
 use crate::pages::assistants::AssistantsPage;
 use crate::pages::billing::BillingPage;
@@ -24,9 +25,6 @@ use crate::pages::sign_in_code::SignInCodePage;
 use crate::pages::sign_up::SignUpPage;
 use crate::pages::styleguide::StyleguidePage;
 
-/// What a page without a title of its own is called.
-const NAME: &str = "Reef";
-
 /// All of Reef's pages behind their routes, drawn inside `shell`.
 ///
 /// Every page waits for its data: it is whole without JavaScript, and its status and redirects are known before the
@@ -35,7 +33,7 @@ const NAME: &str = "Reef";
 pub fn App() -> impl IntoView {
     provide_meta_context();
     view! {
-        <Title text=NAME formatter=|title: String| if title == NAME { title } else { format!("{title} · {NAME}") }/>
+        <Titles/>
         <Router>
             <a class="skip-link" href="#main">"Skip to content"</a>
             <SiteHeader/>

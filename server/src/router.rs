@@ -18,7 +18,8 @@ use tower_sessions::cookie::time::Duration;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::compose::App;
-use crate::http::{csrf, drain, form_errors, overload, panic, request, security};
+use crate::http::security::{self, Policies};
+use crate::http::{csrf, drain, form_errors, overload, panic, request};
 use crate::live::Live;
 use crate::sessions::Sessions;
 use crate::site::Site;
@@ -51,8 +52,9 @@ pub fn router(parts: Parts) -> Router {
     let services = app.services.clone();
     let api = api::router(services.clone(), api_v1_enabled);
     let reference = docs::docs(&app.reached.public_url);
+    let policies = Policies::new(&app.reached.public_url, &app.polar_url);
     let mut all = Router::new()
-        .merge(pages(&app, &site, sandbox.is_some(), stop, &reference))
+        .merge(pages(&app, &site, &policies, sandbox.is_some(), stop, &reference))
         .merge(api)
         .merge(webhooks::router(services.clone()))
         .merge(workers::router(app.workers.clone()))
@@ -65,23 +67,30 @@ pub fn router(parts: Parts) -> Router {
     all.layer(middleware::from_fn_with_state(services.clone(), drain::say_goodbye))
         .layer(middleware::from_fn(overload::hurry))
         .layer(middleware::from_fn_with_state(overload::Gate::default(), overload::shed))
-        .layer(middleware::from_fn(security::headers))
+        .layer(middleware::from_fn_with_state(policies, security::headers))
         .layer(middleware::from_fn_with_state(services, request::identify))
 }
 
 /// The site: pages, server functions and live streams, behind sessions and the CSRF check.
-fn pages(app: &App, site: &Site, is_sandbox: bool, stop: CancellationToken, reference: &Arc<Docs>) -> Router {
+fn pages(
+    app: &App,
+    site: &Site,
+    policies: &Policies,
+    is_sandbox: bool,
+    stop: CancellationToken,
+    reference: &Arc<Docs>,
+) -> Router {
     let services = app.services.clone();
     let about = SiteInfo { sandbox: is_sandbox, sandbox_bots: app.sandbox_bots };
     let assets = site.assets();
-    let plain = plain_origins(&[&app.reached.public_url, &app.polar_url]);
+    let policies = policies.clone();
     let context = {
         let (services, reference) = (services.clone(), Arc::clone(reference));
         move || {
             provide_context(services.clone());
             provide_context(Arc::clone(&reference));
             provide_context(about);
-            set_policy(&plain);
+            set_policy(&policies);
         }
     };
     let document = move || shell(assets.clone());
@@ -108,19 +117,11 @@ fn pages(app: &App, site: &Site, is_sandbox: bool, stop: CancellationToken, refe
         .layer(CatchPanicLayer::custom(panic::on_site))
 }
 
-/// The origins of those of our own URLs that are not https: a laptop's.
-fn plain_origins(urls: &[&str]) -> Vec<String> {
-    let mut origins: Vec<String> = urls.iter().map(|url| csrf::origin_of(url)).collect();
-    origins.retain(|origin| origin.starts_with("http://"));
-    origins.dedup();
-    origins
-}
-
 /// The page's content security policy carries this answer's nonce, so it is set while it is drawn.
-fn set_policy(plain: &[String]) {
+fn set_policy(policies: &Policies) {
     let nonce = leptos::nonce::use_nonce();
     if let (Some(nonce), Some(options)) = (nonce, use_context::<ResponseOptions>())
-        && let Ok(policy) = HeaderValue::from_str(&security::page_policy(&nonce, plain))
+        && let Ok(policy) = HeaderValue::from_str(&policies.of_page(&nonce))
     {
         options.insert_header(axum::http::header::CONTENT_SECURITY_POLICY, policy);
     }

@@ -1,12 +1,74 @@
 //! Headers that tell browsers what pages may do.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use url::Url;
+
+use super::csrf::origin_of;
+
+/// Two years, as the preload lists ask for. Subdomains are the operator's to decide.
+const HSTS: &str = "max-age=63072000";
+
+/// What answers say to browsers, made once for a process.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    /// Where forms may lead beside the page's own origin.
+    form_targets: String,
+    chat: HeaderValue,
+    sandbox: HeaderValue,
+    is_https: bool,
+}
+
+impl Policies {
+    /// For a Reef at `public_url` that is paid through Polar's API at `polar_url`.
+    #[must_use]
+    pub fn new(public_url: &str, polar_url: &str) -> Self {
+        let mut targets = vec![origin_of(public_url)];
+        targets.extend(payment_origins(polar_url));
+        targets.dedup();
+        let form_targets = targets.join(" ");
+        let policy = |frames: &str| {
+            let text = format!(
+                "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; \
+                 img-src 'self' data:; form-action 'self' {form_targets}; frame-ancestors {frames}; base-uri 'none'; \
+                 object-src 'none'"
+            );
+            HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+        };
+        let (chat, sandbox) = (policy("'self'"), policy("'none'"));
+        Self { form_targets, chat, sandbox, is_https: public_url.starts_with("https://") }
+    }
+
+    /// The policy of our pages: scripts only with this answer's nonce. Forms lead to ourselves, and to the payment
+    /// provider: a browser applies this to where a form is redirected, too.
+    #[must_use]
+    pub fn of_page(&self, nonce: &str) -> String {
+        format!(
+            "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
+             img-src 'self' data:; connect-src 'self'; form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'; \
+             object-src 'none'",
+            self.form_targets
+        )
+    }
+}
+
+/// Where the checkouts and the portal of a payment API are: Polar has them on its site, and anybody else, such as the
+/// sandbox, beside the API.
+fn payment_origins(polar_url: &str) -> Vec<String> {
+    let host = Url::parse(polar_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let site: &[&str] = match host.as_deref() {
+        Some("api.polar.sh") => &["https://polar.sh", "https://buy.polar.sh"],
+        Some("sandbox-api.polar.sh") => &["https://sandbox.polar.sh"],
+        _ => &[],
+    };
+    let site = site.iter().map(|origin| (*origin).to_owned());
+    [origin_of(polar_url)].into_iter().chain(site).collect()
+}
 
 /// For everything: no sniffing, no framing, no referrer to other sites.
-pub async fn headers(request: Request, next: Next) -> Response {
+pub async fn headers(State(policies): State<Policies>, request: Request, next: Next) -> Response {
     let is_sandbox = request.uri().path().starts_with("/sandbox/");
     // An assistant's page shows the chat with its bot beside it.
     let is_chat = request.uri().path().starts_with("/sandbox/telegram/bots/");
@@ -16,44 +78,65 @@ pub async fn headers(request: Request, next: Next) -> Response {
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let headers = response.headers_mut();
-    let mut add = |name: HeaderName, value: &'static str| {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    let mut add = |name: HeaderName, value: HeaderValue| {
+        headers.entry(name).or_insert(value);
     };
-    add(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    add(header::X_FRAME_OPTIONS, if is_chat { "SAMEORIGIN" } else { "DENY" });
-    add(header::REFERRER_POLICY, "same-origin");
-    add(HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
-    add(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    let fixed = HeaderValue::from_static;
+    add(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    add(header::X_FRAME_OPTIONS, fixed(if is_chat { "SAMEORIGIN" } else { "DENY" }));
+    add(header::REFERRER_POLICY, fixed("same-origin"));
+    add(HeaderName::from_static("permissions-policy"), fixed("camera=(), microphone=(), geolocation=()"));
+    add(HeaderName::from_static("cross-origin-opener-policy"), fixed("same-origin"));
+    if policies.is_https {
+        add(header::STRICT_TRANSPORT_SECURITY, fixed(HSTS));
+    }
     if is_page {
         // After signing out, Back shows nothing of the account.
-        add(header::CACHE_CONTROL, "private, no-store");
+        add(header::CACHE_CONTROL, fixed("private, no-store"));
     }
-    if is_chat {
-        add(header::CONTENT_SECURITY_POLICY, CHAT_POLICY);
+    // The sandbox's pages are plain and carry their style and script inside. What is no page of ours needs nothing.
+    let policy = if is_chat {
+        policies.chat
     } else if is_sandbox {
-        add(header::CONTENT_SECURITY_POLICY, SANDBOX_POLICY);
+        policies.sandbox
     } else {
-        // What is no page of ours needs nothing.
-        add(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-    }
+        fixed("default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'")
+    };
+    add(header::CONTENT_SECURITY_POLICY, policy);
     response
 }
 
-/// The sandbox's pages are plain and carry their style and script inside.
-const SANDBOX_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; \
-                              img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
+#[cfg(test)]
+mod tests {
+    use super::Policies;
 
-/// The chat with a bot is one of them, and may be shown inside our own pages.
-const CHAT_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; \
-                           img-src 'self' data:; frame-ancestors 'self'; base-uri 'none'";
-
-/// The policy of our pages: scripts only with this answer's nonce. Forms may lead to the checkout: over https anywhere,
-/// without it to the origins in `plain`. A browser applies this to where a form is redirected, too.
-pub fn page_policy(nonce: &str, plain: &[String]) -> String {
-    let plain: String = plain.iter().map(|origin| format!(" {origin}")).collect();
-    format!(
-        "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
-         img-src 'self' data:; connect-src 'self'; form-action 'self' https:{plain}; frame-ancestors 'none'; base-uri 'none'; \
-         object-src 'none'"
-    )
+    #[test]
+    fn forms_lead_to_ourselves_and_to_the_payment_provider() {
+        for (public_url, polar_url, targets) in [
+            (
+                "https://reef.example",
+                "https://api.polar.sh",
+                "'self' https://reef.example https://api.polar.sh https://polar.sh https://buy.polar.sh",
+            ),
+            (
+                "https://reef.example/base",
+                "https://sandbox-api.polar.sh",
+                "'self' https://reef.example https://sandbox-api.polar.sh https://sandbox.polar.sh",
+            ),
+            ("http://127.0.0.1:3000", "http://127.0.0.1:3000/sandbox/polar", "'self' http://127.0.0.1:3000"),
+            (
+                "http://127.0.0.1:3000",
+                "http://127.0.0.1:4000/sandbox/polar",
+                "'self' http://127.0.0.1:3000 http://127.0.0.1:4000",
+            ),
+        ] {
+            let policies = Policies::new(public_url, polar_url);
+            let rule = format!("form-action {targets};");
+            let page = policies.of_page("n");
+            assert!(page.contains(&rule), "{page}");
+            for policy in [policies.chat, policies.sandbox] {
+                assert!(policy.to_str().unwrap().contains(&rule), "{policy:?}");
+            }
+        }
+    }
 }

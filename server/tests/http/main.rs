@@ -28,6 +28,7 @@ mod flood;
 mod hostile;
 mod idempotency;
 mod ids;
+mod injection;
 mod known_secrets;
 mod life;
 mod limits;

@@ -7,7 +7,7 @@ use reef_service::ClientAddress;
 use reef_service::accounts::PendingSignIn;
 use reef_service::flash::session_row;
 use reef_service::vault::fingerprint;
-use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE, USER_AGENT};
 use reqwest::{RequestBuilder, Response};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -43,6 +43,14 @@ fn cookie(headers: &HeaderMap) -> (String, String) {
 pub async fn signed_in(app: &App, user: UserId) -> String {
     let email = app.services.account(user).await.expect("a database").expect("an account").email;
     cookie(sign_in(app, &email, PASSWORD).await.headers()).1
+}
+
+/// A session of this user in a browser of this name: its cookie.
+pub async fn session_from(app: &App, user: UserId, agent: &str) -> String {
+    let email = app.services.account(user).await.expect("a database").expect("an account").email;
+    let request = form(app, "sign_in", &[("email", &email), ("password", PASSWORD)]);
+    let answer = request.header(USER_AGENT, agent).send().await.expect("an answer");
+    cookie(answer.headers()).1
 }
 
 async fn is_in(app: &App, cookie: &str) -> bool {
@@ -194,7 +202,7 @@ async fn pages_run_no_script_but_their_own_and_are_framed_by_nobody() {
         for rule in ["frame-ancestors 'none'", "object-src 'none'", "base-uri 'none'", "'wasm-unsafe-eval'"] {
             assert!(policy.contains(rule), "{policy}");
         }
-        let forms = format!("form-action 'self' https: {}", app.url(""));
+        let forms = format!("form-action 'self' {};", app.url(""));
         assert!(policy.contains(&forms), "the sandbox's checkout, whatever name this page goes by: {policy}");
         assert!(!policy.contains("'unsafe-inline'") && !policy.contains("'unsafe-eval'"), "{policy}");
         for script in html.split("<script").skip(1) {

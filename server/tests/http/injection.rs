@@ -1,0 +1,241 @@
+//! Values that try to become markup, in every field that anyone can set and on every page that shows it.
+
+use std::collections::BTreeSet;
+
+use reef_service::Caller;
+use reef_service::api_keys::NewApiKey;
+use reqwest::header::{ACCEPT, CONTENT_SECURITY_POLICY, COOKIE, LOCATION, REFERER};
+use serde_json::json;
+
+use crate::sessions::{form, session_from};
+use crate::support::{App, activation, bot, changed};
+
+/// What must be on no page as it is, and what is left of it where it has become markup.
+const HOSTILE: [&str; 5] = [
+    "</title><meta http-equiv=refresh content=\"1;url=https://evil.example\">",
+    "\"><img src=x onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    "'onmouseover='alert(1)'{{7*7}}",
+    "\u{202e}</textarea><svg onload=alert(1)>",
+];
+const MARKUP: [&str; 7] = [
+    "<meta http-equiv=refresh",
+    "<img src=x",
+    "</script><script>alert",
+    "<svg onload",
+    "=''onmouseover=",
+    "=\"\"><img",
+    "<script>alert",
+];
+
+/// Everything a reader has looked at.
+struct Reader<'a> {
+    app: &'a App,
+    cookie: String,
+    seen: BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    /// Reads a page, asserts that it is safe, and gives it.
+    async fn read(&mut self, path: &str) -> String {
+        let request = self.app.http.get(self.app.url(path)).header(COOKIE, &self.cookie);
+        let answer = request.header(ACCEPT, "text/html").send().await.expect("an answer");
+        let policy = answer.headers()[CONTENT_SECURITY_POLICY].to_str().expect("ASCII").to_owned();
+        let kind = answer.headers().get("content-type").map(|kind| kind.to_str().expect("ASCII").to_owned());
+        let page = answer.text().await.expect("text");
+        self.seen.insert(path.to_owned());
+        if !kind.is_some_and(|kind| kind.starts_with("text/html")) {
+            return String::new();
+        }
+        let action = policy.split(';').map(str::trim).find(|rule| rule.starts_with("form-action "));
+        let action = action.unwrap_or_else(|| panic!("{path} lets forms lead anywhere: {policy}"));
+        assert!(action.split(' ').all(|source| source != "https:" && source != "*"), "{path}: {policy}");
+        for markup in MARKUP {
+            let found = page.split_once(markup).map(|(before, _)| before.len().saturating_sub(80));
+            assert!(
+                found.is_none(),
+                "{path}: {markup}: {}",
+                &page[page.floor_char_boundary(found.unwrap_or(0))..][..200]
+            );
+        }
+        page
+    }
+
+    /// Reads every page that links lead to, one of each of many that differ by their query alone.
+    async fn crawl(&mut self, first: &[&str]) {
+        let mut next: Vec<String> = first.iter().map(|path| (*path).to_owned()).collect();
+        while let Some(path) = next.pop() {
+            if self.seen.contains(&path) || self.seen.len() > 250 {
+                continue;
+            }
+            let page = self.read(&path).await;
+            for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                let link = link.replace("&amp;", "&");
+                let link = link.strip_prefix(&self.app.url("")).unwrap_or(&link);
+                // Every chat links to the next one.
+                let is_endless = link.contains("?chatId=") && !link.ends_with("chatId=1");
+                if link.starts_with('/')
+                    && !link.starts_with("/docs/")
+                    && !link.starts_with("/pkg")
+                    && !is_endless
+                {
+                    next.push(link.split('#').next().unwrap_or_default().to_owned());
+                }
+            }
+        }
+    }
+}
+
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_value_becomes_markup_on_any_page() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    // Devices are named by what browsers say of themselves.
+    let mut cookie = String::new();
+    for agent in HOSTILE.iter().filter(|text| text.is_ascii()) {
+        cookie = session_from(&app, me.user, agent).await;
+    }
+    let mut names = Vec::new();
+    for hostile in HOSTILE {
+        let name: String = hostile.chars().take(100).collect();
+        let new = NewApiKey { name: name.clone(), read: true, ..NewApiKey::default() };
+        app.services.create_api_key(&Caller::session(me.user), &new).await.expect("a key");
+        let id = me.slot("byok").await;
+        let hook = format!("https://callbacks.sandbox.test/{}", encoded(hostile));
+        let body = changed(activation(&bot("ok")), json!({"name": name, "callbackUrl": hook}));
+        me.ok("POST", &format!("/{id}/activate"), body).await;
+        me.until(&id, "active").await;
+        let bots = app.http.get(app.url("/sandbox/telegram/")).send().await.unwrap().text().await.unwrap();
+        // The newest comes first or last: everybody is spoken to.
+        for bot in bots.split("/sandbox/telegram/bots/").skip(1) {
+            let bot = bot.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
+            let said = json!({"chatId": 1, "text": hostile});
+            let path = format!("/sandbox/telegram/bots/{bot}/messages");
+            app.http.post(app.url(&path)).json(&said).send().await.unwrap();
+        }
+        names.push((id, name));
+    }
+    // A URL may hold what is not encoded, too.
+    let (id, _) = &names[0];
+    for hook in HOSTILE.map(|hostile| format!("https://callbacks.sandbox.test/x?{hostile}")) {
+        me.send("POST", &format!("/{id}/redeploy"), json!({"callbackUrl": hook})).await;
+        me.until(id, "active").await;
+    }
+
+    let mut reader = Reader { app: &app, cookie, seen: BTreeSet::new() };
+    reader
+        .crawl(&["/", "/assistants", "/keys", "/settings", "/receipts", "/billing", "/sandbox/", "/docs"])
+        .await;
+    for (id, name) in &names {
+        let path = format!("/assistants/{id}");
+        // The name is there, as text.
+        let page = reader.read(&path).await;
+        let text = name.replace('<', "&lt;").replace('>', "&gt;");
+        assert!(page.contains(&text) || page.contains(&text.replace('"', "&quot;")), "{path}: {name}");
+        reader.read(&format!("{path}/history")).await;
+    }
+    for expected in
+        ["/settings", "/sandbox/mail/", "/sandbox/requests", "/sandbox/polar/", "/sandbox/telegram/"]
+    {
+        assert!(reader.seen.contains(expected), "{expected}: {:?}", reader.seen);
+    }
+    // What an address says.
+    for hostile in HOSTILE.map(encoded) {
+        for path in [
+            "/assistants?q=",
+            "/assistants?status=",
+            "/assistants?after=",
+            "/signin?next=/",
+            "/signin?next=",
+            "/signup?next=",
+            "/keys?done=",
+            "/reset?token=",
+            "/confirm?token=",
+            "/confirm-change?token=",
+            "/goodbye?",
+            "/nothing/",
+            "/docs/",
+            "/assistants/",
+            "/receipts/",
+            "/keys/",
+            "/assistants/new?mode=",
+            "/billing?portal=",
+            "/signin/code?next=/",
+            "/sandbox/callbacks/",
+            "/sandbox/mail/?to=",
+            "/sandbox/mail/",
+            "/sandbox/requests?vendor=",
+            "/sandbox/telegram/bots/",
+            "/sandbox/telegram/bots/1?chatId=",
+            "/sandbox/polar/checkout/",
+            "/sandbox/polar/portal/",
+            "/signin?__path=%2F_fn%2Fsign_in&__mark=0&__err=",
+        ] {
+            reader.read(&format!("{path}{hostile}")).await;
+        }
+    }
+    // The names in the list of what was deleted.
+    for (id, _) in &names {
+        me.ok("DELETE", &format!("/{id}"), serde_json::Value::Null).await;
+        reader.read(&format!("/receipts/{id}")).await;
+    }
+    reader.read("/receipts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_refused_form_gives_back_is_text() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let id = me.slot("byok").await;
+    let cookie = session_from(&app, me.user, "test").await;
+    let mut reader = Reader { app: &app, cookie, seen: BTreeSet::new() };
+    for hostile in HOSTILE {
+        let fields = [
+            ("id", id.as_str()),
+            ("name", hostile),
+            ("email", hostile),
+            ("new_email", hostile),
+            ("model", hostile),
+            ("callback_url", hostile),
+            ("telegram_bot_token", hostile),
+            ("model_api_key", hostile),
+            ("code", hostile),
+            ("password", hostile),
+            ("current_password", hostile),
+            ("new_password", hostile),
+            ("expires_in", hostile),
+            ("token", hostile),
+            ("api_mode", hostile),
+            ("drawn", "{}"),
+            ("row", hostile),
+            ("next", hostile),
+            ("confirm", hostile),
+        ];
+        let one = format!("/assistants/{id}");
+        for (endpoint, from) in [
+            ("sign_up", "/signup"),
+            ("sign_in", "/signin"),
+            ("forgot_password", "/forgot"),
+            ("activate", &*one),
+            ("preflight", &*one),
+            ("create_key", "/keys"),
+            ("change_password", "/settings"),
+            ("change_email", "/settings"),
+            ("purchase", "/assistants/new"),
+            ("sign_in_code", "/signin/code"),
+            ("delete_account", "/settings"),
+        ] {
+            let request =
+                form(&app, endpoint, &fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
+            let answer = request.header(COOKIE, &reader.cookie).send().await.expect("an answer");
+            let Some(to) = answer.headers().get(LOCATION) else { continue };
+            let to = to.to_str().expect("ASCII").replace(&app.url(""), "");
+            reader.read(&to).await;
+        }
+    }
+    assert!(reader.seen.iter().filter(|path| path.contains("__err=")).count() > 20, "{:?}", reader.seen);
+}
