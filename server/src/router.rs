@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderValue;
 use axum::{Router, middleware};
 use leptos::config::LeptosOptions;
@@ -18,8 +17,9 @@ use tower_sessions::cookie::time::Duration;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::compose::App;
+use crate::http::bodies::{self, Bodies, Bounds};
 use crate::http::security::{self, Policies};
-use crate::http::{csrf, drain, form_errors, overload, panic, request};
+use crate::http::{csrf, drain, form_errors, forms, overload, panic, request};
 use crate::live::Live;
 use crate::sessions::Sessions;
 use crate::site::Site;
@@ -65,7 +65,7 @@ pub fn router(parts: Parts) -> Router {
         all = all.merge(sandbox);
     }
     all.layer(middleware::from_fn_with_state(services.clone(), drain::say_goodbye))
-        .layer(middleware::from_fn(overload::hurry))
+        .layer(middleware::from_fn_with_state(Bodies::new(Bounds::default()), bodies::meter))
         .layer(middleware::from_fn_with_state(overload::Gate::default(), overload::shed))
         .layer(middleware::from_fn_with_state(policies, security::headers))
         .layer(middleware::from_fn_with_state(services, request::identify))
@@ -109,7 +109,7 @@ fn pages(
         .fallback(leptos_axum::render_app_async_with_context(context, document))
         .with_state(options)
         .merge(live::router(Live { services: services.clone(), stop }))
-        .layer(DefaultBodyLimit::max(FORM_MAX))
+        .layer(middleware::from_fn_with_state(FORM_MAX, forms::at_most))
         .layer(middleware::from_fn_with_state(services, form_errors::protect))
         .layer(middleware::from_fn(request::note_session))
         .layer(sessions)

@@ -2,16 +2,26 @@
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use reef_domain::ErrorCode;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reef_domain::{ErrorCode, Timestamp};
 use reef_service::{Error, Services};
 
 use crate::api::ApiError;
+use crate::http::forms::declared_length;
 
 /// The longest webhook taken in; Polar's are a few KiB.
 const BODY_MAX: usize = 1024 * 1024;
+/// How far a webhook's timestamp may be from now, in seconds (Standard Webhooks).
+const TOLERANCE_SECONDS: u64 = 300;
+/// The longest `webhook-id`.
+const ID_MAX: usize = 255;
+/// How long a signature is: HMAC with SHA-256.
+const SIGNATURE_BYTES: usize = 32;
 /// What Polar shows beside a delivery that was refused: its operator has no API key to look for.
 const NOT_SIGNED: &str = "The signature is missing, too old, or not made with this endpoint's secret";
 
@@ -23,14 +33,75 @@ pub fn router(services: Services) -> Router {
         .with_state(services)
 }
 
-/// Raw bytes in, 202 out; the work is a job's. A bad signature is 401 and leaves nothing behind.
-async fn polar(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<StatusCode, ApiError> {
+/// Raw bytes in, 202 out; the work is a job's. A bad signature is 401 and leaves nothing behind. What cannot be one by its
+/// headers alone is refused before its body is read.
+async fn polar(State(services): State<Services>, request: Request) -> Result<StatusCode, Response> {
+    let not_signed = || ApiError::plain(ErrorCode::Unauthorized, NOT_SIGNED).into_response();
+    let headers = request.headers().clone();
+    if services.config().polar_webhook_secret.is_none() || !may_be_signed(&headers, services.now()) {
+        return Err(not_signed());
+    }
+    if declared_length(&headers).is_some_and(|length| length > BODY_MAX) {
+        return Err(ApiError::body_too_large(BODY_MAX).into_response());
+    }
+    let body =
+        Bytes::from_request(request, &()).await.map_err(axum::response::IntoResponse::into_response)?;
     match services.receive_polar(&headers, &body).await {
-        Err(Error::Unauthorized) => Err(ApiError::plain(ErrorCode::Unauthorized, NOT_SIGNED)),
-        received => Ok(received.map(|()| StatusCode::ACCEPTED)?),
+        Ok(()) => Ok(StatusCode::ACCEPTED),
+        Err(Error::Unauthorized) => Err(not_signed()),
+        Err(error) => Err(ApiError::from(error).into_response()),
+    }
+}
+
+/// Whether these headers could be those of a signed webhook of around now.
+fn may_be_signed(headers: &HeaderMap, now: Timestamp) -> bool {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(id), Some(timestamp), Some(signatures)) =
+        (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"))
+    else {
+        return false;
+    };
+    let is_recent = |at: i64| at.abs_diff(now.unix_seconds()) <= TOLERANCE_SECONDS;
+    let is_signature = |text: &str| {
+        let digest = text.strip_prefix("v1,").and_then(|digest| BASE64_STANDARD.decode(digest).ok());
+        digest.is_some_and(|digest| digest.len() == SIGNATURE_BYTES)
+    };
+    (1..=ID_MAX).contains(&id.len())
+        && timestamp.parse().is_ok_and(is_recent)
+        && signatures.split(' ').any(is_signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: i64 = 1_767_225_600;
+    const GOOD: &str = "v1,jBfrjn6H9N+5ow2pV1/Yb6SjRV7IafgN8QedbtZdC08=";
+
+    fn may_be(id: &str, timestamp: &str, signature: &str) -> bool {
+        let pairs = [("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature)];
+        let headers = pairs.into_iter().filter(|(_, value)| *value != "…");
+        let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        may_be_signed(&headers, Timestamp::from_unix_ms(AT * 1000))
+    }
+
+    #[test]
+    fn what_cannot_be_a_signature_is_known_by_its_headers() {
+        let now = AT.to_string();
+        for good in [GOOD, &format!("v1,AAAA {GOOD}"), &format!("v2,x {GOOD} v1,y")] {
+            assert!(may_be("id", &now, good), "{good}");
+        }
+        for bad in ["…", "", "v1,", "v1,AAAA", &GOOD[3..], "v1, jBfrjn6H9N+5ow2pV1/Yb6SjRV7IafgN8QedbtZdC08="]
+        {
+            assert!(!may_be("id", &now, bad), "{bad}");
+        }
+        for (at, expected) in [(AT + 300, true), (AT - 300, true), (AT + 301, false), (AT - 301, false)] {
+            assert_eq!(may_be("id", &at.to_string(), GOOD), expected, "{at}");
+        }
+        for (id, timestamp) in
+            [("…", &*now), ("", &now), (&"x".repeat(256), &now), ("id", "…"), ("id", "soon"), ("id", "")]
+        {
+            assert!(!may_be(id, timestamp, GOOD), "{id:.10} {timestamp}");
+        }
     }
 }

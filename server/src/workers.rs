@@ -1,14 +1,16 @@
 //! Where the embedded workers are reached.
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use reef_domain::Chain;
-use reef_embedded::Embedded;
+use reef_embedded::{Embedded, Received};
 use serde_json::json;
+
+use crate::http::forms::declared_length;
 
 /// The longest update taken in; Telegram's texts have at most 4,096 characters.
 const BODY_MAX: usize = 256 * 1024;
@@ -38,15 +40,24 @@ async fn health(State(workers): State<Embedded>, Path(worker): Path<String>) -> 
     (status, Json(json!({ "status": word }))).into_response()
 }
 
-/// The update is kept before it is answered; the turn is run after.
-async fn telegram(
-    State(workers): State<Embedded>,
-    Path(worker): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let secret = headers.get(SECRET_HEADER).and_then(|value| value.to_str().ok());
-    let received = workers.receive(&worker, secret, &body).await;
+/// The update is kept before it is answered; the turn is run after. The secret is looked at before the body is read.
+async fn telegram(State(workers): State<Embedded>, Path(worker): Path<String>, request: Request) -> Response {
+    let secret =
+        request.headers().get(SECRET_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let secret = secret.as_deref();
+    if let Err(refused) = workers.admit(&worker, secret).await {
+        return answer(refused);
+    }
+    if declared_length(request.headers()).is_some_and(|length| length > BODY_MAX) {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
+    match Bytes::from_request(request, &()).await {
+        Ok(body) => answer(workers.receive(&worker, secret, &body).await),
+        Err(unread) => unread.into_response(),
+    }
+}
+
+fn answer(received: Received) -> Response {
     let status = StatusCode::from_u16(received.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match status {
         // Telegram takes our word for when to come back; else it doubles its own delay.

@@ -8,6 +8,7 @@
 //! What waits when a worker is removed keeps waiting, as it does at Telegram: a redeployment answers it, up to a day
 //! later, unless it gave the assistant another bot.
 
+mod admit;
 mod config;
 mod embedded;
 mod host;

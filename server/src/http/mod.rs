@@ -1,10 +1,12 @@
 //! Layers around every request.
 
 pub mod address;
+pub mod bodies;
 pub mod connections;
 pub mod csrf;
 pub mod drain;
 pub mod form_errors;
+pub mod forms;
 pub mod overload;
 pub mod panic;
 pub mod request;

@@ -1,30 +1,34 @@
 //! More than can be done in time is refused at once: a queue would make everybody wait, and grow.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use futures::StreamExt as _;
-use reef_service::Error;
+use reef_service::{ClientAddress, Error};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 
 use crate::api::ApiError;
 
 /// Requests worked on at once; the last of them waits well under a second.
 const IN_FLIGHT_MAX: usize = 2048;
+/// Of them for one network that is not this machine.
+const PER_CLIENT_MAX: usize = 512;
 /// Seconds after which to come back.
 const RETRY_AFTER_SECONDS: u64 = 1;
-/// How long a body may take to arrive, from its first byte to its last.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a request whose body has come late waits for a place.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lets so many requests in.
 #[derive(Clone, Debug)]
-pub struct Gate(Arc<Semaphore>);
+pub struct Gate {
+    places: Arc<Semaphore>,
+    clients: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
 
 impl Default for Gate {
     fn default() -> Self {
@@ -36,72 +40,117 @@ impl Gate {
     /// At most `most` at once.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self(Arc::new(Semaphore::new(most)))
+        Self { places: Arc::new(Semaphore::new(most)), clients: Arc::default() }
+    }
+
+    /// A client's share, until it is dropped; `None` when it is used up. Whoever comes from this machine may be a proxy
+    /// with everybody behind it.
+    fn share(&self, client: ClientAddress) -> Option<Share> {
+        if client.is_this_machine() {
+            return Some(Share { gate: self.clone(), client: None });
+        }
+        let client = client.network();
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = clients.entry(client).or_default();
+        if *taken >= PER_CLIENT_MAX {
+            return None;
+        }
+        *taken += 1;
+        Some(Share { gate: self.clone(), client: Some(client) })
+    }
+}
+
+/// One of the requests that a client may have under way.
+#[derive(Debug)]
+struct Share {
+    gate: Gate,
+    client: Option<IpAddr>,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let Some(client) = self.client else { return };
+        let mut clients = self.gate.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        match clients.get_mut(&client) {
+            Some(taken) if *taken > 1 => *taken -= 1,
+            _ => drop(clients.remove(&client)),
+        }
     }
 }
 
 /// A request's place among those that are worked on.
 #[derive(Clone, Debug)]
-pub struct InFlight(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+pub struct InFlight {
+    gate: Gate,
+    client: ClientAddress,
+    place: Arc<Mutex<Option<(OwnedSemaphorePermit, Share)>>>,
+}
 
 impl InFlight {
     /// Gives the place to another: this request only waits from now on, where a bound of its own holds.
     pub fn leave(&self) {
-        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Takes a place again after [`Self::leave`]; `false` when there is none in time. Without one that was left it is
+    /// there already.
+    pub async fn enter_again(&self) -> bool {
+        if self.place.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return true;
+        }
+        let Some(share) = self.gate.share(self.client) else { return false };
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.gate.places).acquire_owned()).await;
+        let Ok(Ok(place)) = place else { return false };
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some((place, share));
+        true
     }
 }
 
 /// Refuses what is too much. Health is told however much there is to do, and the sandbox, whom requests that are
 /// worked on ask, is not kept waiting by them.
-pub async fn shed(State(Gate(places)): State<Gate>, mut request: Request, next: Next) -> Response {
+pub async fn shed(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if matches!(path, "/healthz" | "/readyz" | "/metrics") || path.starts_with("/sandbox/") {
         return next.run(request).await;
     }
-    let Ok(place) = places.try_acquire_owned() else { return too_much(path) };
-    let place = InFlight(Arc::new(Mutex::new(Some(place))));
+    let client = request.extensions().get().copied().unwrap_or(ClientAddress::UNKNOWN);
+    let place = gate.share(client).zip(Arc::clone(&gate.places).try_acquire_owned().ok());
+    let Some((share, place)) = place else { return too_much(path) };
+    let place = InFlight { gate, client, place: Arc::new(Mutex::new(Some((place, share)))) };
     request.extensions_mut().insert(place.clone());
     let response = next.run(request).await;
     place.leave();
     response
 }
 
-fn too_much(path: &str) -> Response {
+/// On an answer to a request that was refused because there was too much to do: it is no failure.
+#[derive(Clone, Copy, Debug)]
+pub struct Shed;
+
+/// Whether a path is the API's.
+pub fn is_api(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
+}
+
+/// The answer to a request too many.
+pub fn too_much(path: &str) -> Response {
     tracing::debug!("a request too many was refused");
-    if path == "/api" || path.starts_with("/api/") {
+    let mut response = if is_api(path) {
         let message = "Reef is busy; wait and try again";
         let error = Error::RateLimited { message, retry_after_seconds: RETRY_AFTER_SECONDS };
-        return ([(header::CACHE_CONTROL, "no-store")], ApiError::from(error)).into_response();
-    }
-    let headers = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, "Reef is busy. Try again in a moment.\n").into_response()
-}
-
-/// Cuts a body off that takes too long to arrive.
-pub async fn hurry(request: Request, next: Next) -> Response {
-    if request.body().is_end_stream() {
-        return next.run(request).await;
-    }
-    next.run(request.map(|body| within(body, BODY_TIMEOUT))).await
-}
-
-/// The body, which fails when it has not arrived in time.
-fn within(body: Body, timeout: Duration) -> Body {
-    let until = Instant::now() + timeout;
-    let parts = futures::stream::unfold(Some(body.into_data_stream()), move |stream| async move {
-        let mut stream = stream?;
-        match tokio::time::timeout_at(until, stream.next()).await {
-            Ok(None) => None,
-            Ok(Some(part)) => Some((part, Some(stream))),
-            Err(late) => Some((Err(axum::Error::new(late)), None)),
-        }
-    });
-    Body::from_stream(parts)
+        ([(header::CACHE_CONTROL, "no-store")], ApiError::from(error)).into_response()
+    } else {
+        let headers = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)];
+        (StatusCode::SERVICE_UNAVAILABLE, headers, "Reef is busy. Try again in a moment.\n").into_response()
+    };
+    response.extensions_mut().insert(Shed);
+    response
 }
 
 #[cfg(test)]
 mod tests {
     use axum::Router;
+    use axum::body::Body;
     use axum::extract::Extension;
     use axum::middleware::from_fn_with_state;
     use axum::routing::get;
@@ -175,13 +224,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_drips_is_cut_off() {
-        let parts = || futures::stream::iter(["a", "b"]).map(Ok::<_, std::io::Error>);
-        let timeout = Duration::from_millis(50);
-        let whole = within(Body::from_stream(parts()), timeout).collect().await.unwrap().to_bytes();
-        assert_eq!(&whole[..], b"ab");
-        let endless = Body::from_stream(parts().chain(futures::stream::pending()));
-        let error = within(endless, timeout).collect().await.unwrap_err();
-        assert!(error.to_string().contains("elapsed"), "{error}");
+    async fn no_client_takes_all_places() {
+        let gate = Gate::new(PER_CLIENT_MAX + 10);
+        let from = |text: &str| ClientAddress(text.parse().unwrap());
+        // Of one IPv6 customer, wherever in their /64.
+        let mut greedy: Vec<_> = (0..PER_CLIENT_MAX)
+            .map(|last| gate.share(from(&format!("2001:db8::{last:x}"))).unwrap())
+            .collect();
+        assert!(gate.share(from("2001:db8::ffff:1")).is_none());
+        let others = [from("203.0.113.7"), from("127.0.0.1")].map(|other| gate.share(other).unwrap());
+        greedy.pop();
+        assert!(gate.share(from("2001:db8::1")).is_some());
+        drop((greedy, others));
+        assert!(gate.clients.lock().unwrap().is_empty());
     }
 }

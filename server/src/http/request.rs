@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use reef_app::session::caller_of;
-use reef_domain::ids::AssistantId;
+use reef_domain::ids::{AssistantId, UserId};
 use reef_service::api_keys::NewKeyRequest;
 use reef_service::caller::Via;
 use reef_service::trace::{TRACEPARENT, go_on};
@@ -17,6 +17,8 @@ use reef_service::{Caller, Services};
 use tower_sessions::Session;
 use tracing::Instrument as _;
 use tracing::field::display;
+
+use super::overload::Shed;
 
 const HEADER: &str = "x-request-id";
 /// The longest inbound id that is kept.
@@ -32,6 +34,12 @@ impl Asker {
     /// It is them. The first one counts.
     pub fn is(&self, caller: Caller) {
         self.0.get_or_init(|| caller);
+    }
+
+    /// Whose request it is, as far as that is known by now.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        self.0.get().map(|caller| caller.user_id)
     }
 }
 
@@ -66,7 +74,7 @@ pub async fn identify(State(services): State<Services>, mut request: Request, ne
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     span.record("http.response.status_code", response.status().as_u16());
-    if response.status().is_server_error() {
+    if class(&response) == "5xx" {
         span.record("otel.status_code", "ERROR");
     }
     let line = Line { id: &id, method, route, asker: asker.0.get(), took: started.elapsed() };
@@ -74,12 +82,20 @@ pub async fn identify(State(services): State<Services>, mut request: Request, ne
     if let Some(caller) = line.asker {
         services.note_key_request(caller, line.of_key(uri.path(), response.status()));
     }
-    let class = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-    let class = class.get(usize::from(response.status().as_u16() / 100) - 1).copied().unwrap_or("other");
+    let class = class(&response);
     let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", class.to_owned())];
     metrics::histogram!("reef_http_request_duration_seconds", &labels).record(line.took.as_secs_f64());
     response.headers_mut().insert(HEADER, id);
     response
+}
+
+/// The class of an answer's status; of one that was refused because there was too much to do, that: it is no failure.
+fn class(response: &Response) -> &'static str {
+    if response.extensions().get::<Shed>().is_some() {
+        return "shed";
+    }
+    let class = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+    class.get(usize::from(response.status().as_u16() / 100) - 1).copied().unwrap_or("other")
 }
 
 /// What one line says.
@@ -128,7 +144,7 @@ impl Line<'_> {
             };
         }
         // The cause has a line of its own, with the same request id, from where it was noticed.
-        if status.is_server_error() { line!(error) } else { line!(info) }
+        if class(response) == "5xx" { line!(error) } else { line!(info) }
     }
 }
 

@@ -47,6 +47,7 @@ mod record;
 mod redeploy;
 mod replicas;
 mod sessions;
+mod slow_bodies;
 mod states;
 mod status_and_list;
 mod stop;

@@ -1,0 +1,65 @@
+//! Forms of a bounded length.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Json;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse as _, Response};
+use futures::StreamExt as _;
+use reef_app::AppError;
+use reef_domain::ErrorCode;
+
+const WORDS: &str = "This form is too long. Shorten what you typed and try again.";
+
+/// The length that a request says its body has.
+pub fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Refuses forms of more than `most` bytes with 413: before they are read, where their length is said.
+pub async fn at_most(State(most): State<usize>, request: Request, next: Next) -> Response {
+    if declared_length(request.headers()).is_some_and(|length| length > most) {
+        return too_long(request.headers());
+    }
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (is_over, headers) = (Arc::new(AtomicBool::new(false)), request.headers().clone());
+    let seen = Arc::clone(&is_over);
+    let request = request.map(|body| {
+        let mut left = most;
+        Body::from_stream(body.into_data_stream().map(move |part| {
+            let part = part?;
+            left = left.checked_sub(part.len()).ok_or_else(|| {
+                seen.store(true, Ordering::Relaxed);
+                axum::Error::new(std::io::Error::other("the form is too long"))
+            })?;
+            Ok::<_, axum::Error>(part)
+        }))
+    });
+    // Whatever a handler makes of a body that breaks off, this is why.
+    let response = next.run(request).await;
+    if is_over.load(Ordering::Relaxed) { too_long(&headers) } else { response }
+}
+
+/// A script shows the message above its form, a browser the page.
+fn too_long(headers: &HeaderMap) -> Response {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let status = StatusCode::PAYLOAD_TOO_LARGE;
+    let mut response = if accepts.contains("text/html") {
+        let page = format!(
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Too long · Reef</title></head>\
+             <body><h1>Too long</h1><p>{WORDS}</p><p><a href=\"/\">Back to Reef</a></p></body></html>"
+        );
+        (status, Html(page)).into_response()
+    } else {
+        (status, Json(AppError::new(ErrorCode::InvalidRequest, WORDS))).into_response()
+    };
+    // The rest of it is not read.
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
