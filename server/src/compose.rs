@@ -19,7 +19,7 @@ use reef_sandbox::VendorUrls;
 use reef_service::Services;
 use reef_service::ports::{Entropy, Mailer, ManagedKeys, Ports, SystemClock, SystemEntropy};
 use reef_service::vault::{KEY_LENGTH, Vault};
-use reef_store::Store;
+use reef_store::{Store, private};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
@@ -219,14 +219,15 @@ fn vault(config: &Config) -> anyhow::Result<Vault> {
 }
 
 fn key_file(path: &Path) -> anyhow::Result<SecretString> {
+    if let Some(folder) = path.parent() {
+        private::folder(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
+    private::file(path).with_context(|| format!("{} cannot be closed to others", path.display()))?;
     let read = || fs::read_to_string(path).map(|text| SecretString::from(text.trim().to_owned()));
     match read() {
         Ok(key) => return Ok(key),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
-    }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     }
     let mut bytes = [0; KEY_LENGTH];
     SystemEntropy.fill(&mut bytes);

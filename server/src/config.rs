@@ -9,7 +9,7 @@ use std::time::Duration;
 use reef_outbound::{Overrides, Sender, SmtpServer};
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
-use url::Url;
+use url::{Host, Url};
 
 use crate::http::address::TrustedProxies;
 
@@ -65,6 +65,8 @@ pub struct Config {
     pub api_v1_enabled: bool,
     /// `SANDBOX`
     pub sandbox: bool,
+    /// `SANDBOX_ALLOW_REMOTE`
+    pub sandbox_allow_remote: bool,
     /// `SANDBOX_DATABASE`: the sandbox's own file; `None` means beside Reef's.
     pub sandbox_database: Option<PathBuf>,
     /// `POLAR_*`
@@ -101,6 +103,8 @@ pub struct Config {
     pub signups_open: bool,
     /// `METRICS_TOKEN`
     pub metrics_token: Option<SecretString>,
+    /// `SECURITY_CONTACT`: a URI.
+    pub security_contact: Option<String>,
     /// Whether `OTEL_EXPORTER_OTLP_ENDPOINT`, or its like for traces alone, is set; the exporter reads it itself.
     pub traces: bool,
     /// `LOG_FORMAT`
@@ -125,6 +129,29 @@ fn sqlite_path(url: &str) -> Option<&str> {
 /// Whether a `sqlite:` URL is of a file: each connection would have a database of its own otherwise.
 fn names_a_file(url: &str) -> bool {
     sqlite_path(url).is_some_and(|path| !matches!(path, "" | ":memory:")) && !url.contains("mode=memory")
+}
+
+/// What shows everybody's mail and takes play money is for this machine alone, unless the operator says otherwise.
+fn only_this_machine(name: &'static str, is_so: bool) -> Result<(), ConfigError> {
+    if is_so {
+        return Ok(());
+    }
+    Err(wrong(
+        name,
+        "the sandbox is on, where anybody pays with play money and reads everybody's mail, so it is for loopback only; set \
+         POLAR_ACCESS_TOKEN for real payments, SANDBOX=false, or SANDBOX_ALLOW_REMOTE=true if you mean it",
+    ))
+}
+
+/// Whether a URL leads to the machine that it is opened on.
+pub(crate) fn is_of_this_machine(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
 }
 
 /// Variables by name; a blank one counts as absent.
@@ -164,6 +191,28 @@ impl Vars {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         found.ok_or_else(|| wrong(name, format!("{text:?} is not one of {}", names.join(", "))))
+    }
+
+    /// Where to write to: a `mailto:`, `tel:` or `https:` URI; an e-mail address becomes the first (RFC 9116, 2.5.3).
+    fn contact(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let is_address = text.contains('@') && !text.contains(':');
+        let uri = if is_address { format!("mailto:{text}") } else { text.to_owned() };
+        let is_one = uri.bytes().all(|byte| byte.is_ascii_graphic())
+            && Url::parse(&uri).is_ok_and(|url| match url.scheme() {
+                "mailto" => {
+                    url.path().split_once('@').is_some_and(|(who, at)| !who.is_empty() && !at.is_empty())
+                }
+                "tel" => !url.path().is_empty(),
+                scheme => scheme == "https",
+            });
+        match is_one {
+            true => Ok(Some(uri)),
+            false => Err(wrong(
+                name,
+                format!("{text:?} is not an e-mail address or a mailto:, tel: or https:// URI"),
+            )),
+        }
     }
 
     /// An http(s) URL without query or fragment, given back without a trailing slash.
@@ -226,12 +275,11 @@ impl Config {
         )?;
         let access_token = vars.secret("POLAR_ACCESS_TOKEN");
         let sandbox = vars.flag("SANDBOX", access_token.is_none())?;
-        let is_remote_allowed = vars.flag("SANDBOX_ALLOW_REMOTE", false)?;
-        if sandbox && !bind_addr.ip().is_loopback() && !is_remote_allowed {
-            return Err(wrong(
-                "BIND_ADDR",
-                "the sandbox is on and lets anybody pay with play money, so it binds to loopback only; set SANDBOX=false, or SANDBOX_ALLOW_REMOTE=true if you mean it",
-            ));
+        let sandbox_allow_remote = vars.flag("SANDBOX_ALLOW_REMOTE", false)?;
+        let public_url = vars.url("PUBLIC_URL")?;
+        if sandbox && !sandbox_allow_remote {
+            only_this_machine("BIND_ADDR", bind_addr.ip().is_loopback())?;
+            only_this_machine("PUBLIC_URL", public_url.as_deref().is_none_or(is_of_this_machine))?;
         }
         vars.choice("WORKER_HOST", (), &[("embedded", ())])?;
         let overrides = vars.get("CALLBACK_OVERRIDES").unwrap_or_default();
@@ -253,11 +301,12 @@ impl Config {
         }
         Ok(Self {
             bind_addr,
-            public_url: vars.url("PUBLIC_URL")?,
+            public_url,
             database_url: database_url.into(),
             secret_key,
             api_v1_enabled: vars.flag("ASSISTANTS_API_V1_ENABLED", true)?,
             sandbox,
+            sandbox_allow_remote,
             sandbox_database: vars.get("SANDBOX_DATABASE").map(PathBuf::from),
             polar: PolarConfig {
                 access_token,
@@ -295,6 +344,7 @@ impl Config {
                 .into_iter()
                 .any(|name| vars.get(name).is_some()),
             metrics_token: vars.secret("METRICS_TOKEN"),
+            security_contact: vars.contact("SECURITY_CONTACT")?,
             log_format: vars.choice(
                 "LOG_FORMAT",
                 LogFormat::Text,
@@ -370,6 +420,14 @@ mod tests {
             ("TRUSTED_PROXIES", "10.0.0.0/33"),
             ("SIGNUPS", "maybe"),
             ("LOG_FORMAT", "xml"),
+            ("PUBLIC_URL", "https://reef.example"),
+            ("PUBLIC_URL", "http://10.0.0.1:3000"),
+            ("PUBLIC_URL", "http://localhost.example"),
+            ("BIND_ADDR", "[::]:3000"),
+            ("SECURITY_CONTACT", "somebody"),
+            ("SECURITY_CONTACT", "http://reef.example/security"),
+            ("SECURITY_CONTACT", "mailto:a b@reef.example"),
+            ("SECURITY_CONTACT", "javascript:alert(1)"),
         ];
         for (name, value) in cases {
             let error = config(&[(name, value)]).unwrap_err().to_string();
@@ -377,6 +435,34 @@ mod tests {
             assert!(error.starts_with(&format!("{named}: ")), "{error}");
             assert!(!error.contains('\n') && (name != "SECRET_KEY" || !error.contains(value)), "{error}");
         }
-        assert!(config(&[("BIND_ADDR", "0.0.0.0:3000"), ("SANDBOX_ALLOW_REMOTE", "true")]).is_ok());
+    }
+
+    #[test]
+    fn the_sandbox_is_for_this_machine_unless_the_operator_says_otherwise() {
+        for reached in [("BIND_ADDR", "0.0.0.0:3000"), ("PUBLIC_URL", "https://reef.example")] {
+            let with = |more: (&'static str, &'static str)| config(&[reached, more]);
+            assert!(config(&[reached]).unwrap_err().to_string().contains("SANDBOX_ALLOW_REMOTE=true"));
+            assert!(with(("SANDBOX", "true")).is_err() && with(("SANDBOX_ALLOW_REMOTE", "false")).is_err());
+            assert!(config(&[reached, ("POLAR_ACCESS_TOKEN", "x"), ("SANDBOX", "true")]).is_err());
+            for fine in [("SANDBOX_ALLOW_REMOTE", "true"), ("SANDBOX", "false"), ("POLAR_ACCESS_TOKEN", "x")]
+            {
+                assert!(with(fine).is_ok(), "{fine:?}");
+            }
+        }
+        for here in
+            ["http://localhost:3000", "https://reef.localhost", "http://127.9.9.9", "http://[::1]:3000"]
+        {
+            assert!(config(&[("PUBLIC_URL", here)]).is_ok(), "{here}");
+        }
+    }
+
+    #[test]
+    fn a_contact_is_a_uri() {
+        let contact = |text| config(&[("SECURITY_CONTACT", text)]).unwrap().security_contact;
+        assert_eq!(contact("security@reef.example").as_deref(), Some("mailto:security@reef.example"));
+        for uri in ["mailto:security@reef.example", "https://reef.example/security", "tel:+1-201-555-0123"] {
+            assert_eq!(contact(uri).as_deref(), Some(uri));
+        }
+        assert_eq!(contact(" "), None);
     }
 }

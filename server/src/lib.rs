@@ -6,6 +6,7 @@ pub mod api;
 pub mod cli;
 pub mod compose;
 pub mod config;
+mod contact;
 pub mod docs;
 mod http;
 mod live;

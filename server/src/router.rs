@@ -19,11 +19,11 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use crate::compose::App;
 use crate::http::bodies::{self, Bodies, Bounds};
 use crate::http::security::{self, Policies};
-use crate::http::{csrf, drain, form_errors, forms, overload, panic, request};
+use crate::http::{csrf, drain, form_errors, forms, forwarded, overload, panic, request};
 use crate::live::Live;
 use crate::sessions::Sessions;
 use crate::site::Site;
-use crate::{api, docs, live, metrics, webhooks, workers};
+use crate::{api, contact, docs, live, metrics, webhooks, workers};
 
 /// How long a session lives after it was last written.
 const SESSION_DAYS: i64 = 30;
@@ -38,17 +38,30 @@ pub struct Parts {
     pub site: Site,
     /// The outside world, when it is in this process.
     pub sandbox: Option<Router>,
+    /// Whether the sandbox is for others than this machine.
+    pub sandbox_allow_remote: bool,
     /// Whether `/api/v1` is on.
     pub api_v1_enabled: bool,
     /// What `/metrics` asks for, if anything.
     pub metrics_token: Option<SecretString>,
+    /// Where to write to about security, if that is known.
+    pub security_contact: Option<String>,
     /// Ends open streams when the process stops.
     pub stop: CancellationToken,
 }
 
 /// Every route.
 pub fn router(parts: Parts) -> Router {
-    let Parts { app, site, sandbox, api_v1_enabled, metrics_token, stop } = parts;
+    let Parts {
+        app,
+        site,
+        sandbox,
+        sandbox_allow_remote,
+        api_v1_enabled,
+        metrics_token,
+        security_contact,
+        stop,
+    } = parts;
     let services = app.services.clone();
     let api = api::router(services.clone(), api_v1_enabled);
     let reference = docs::docs(&app.reached.public_url);
@@ -63,6 +76,12 @@ pub fn router(parts: Parts) -> Router {
         .merge(site.router());
     if let Some(sandbox) = sandbox {
         all = all.merge(sandbox);
+        if !sandbox_allow_remote {
+            all = all.layer(middleware::from_fn(forwarded::keep_out));
+        }
+    }
+    if let Some(contact) = security_contact {
+        all = all.merge(contact::router(contact, &app.reached.public_url, services.clone()));
     }
     all.layer(middleware::from_fn_with_state(services.clone(), drain::say_goodbye))
         .layer(middleware::from_fn_with_state(Bodies::new(Bounds::default()), bodies::meter))

@@ -13,6 +13,7 @@ use reef_domain::Chain;
 use reef_sandbox::Sandbox;
 use reef_service::Services;
 use reef_service::jobs::Runner;
+use reef_store::private;
 use secrecy::ExposeSecret as _;
 
 use crate::compose::{self, Reached};
@@ -55,8 +56,10 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         app: app.clone(),
         site: Site::load().context("the site cannot be loaded")?,
         sandbox: sandbox.as_ref().map(Sandbox::router),
+        sandbox_allow_remote: config.sandbox_allow_remote,
         api_v1_enabled: config.api_v1_enabled,
         metrics_token: config.metrics_token.clone(),
+        security_contact: config.security_contact.clone(),
         stop: stop.clone(),
     };
     let routes = router(parts);
@@ -151,8 +154,10 @@ async fn tidy_metrics(stop: CancellationToken) {
 }
 
 async fn open_sandbox(config: &Config, reached: &Reached) -> anyhow::Result<Sandbox> {
+    let database = config.sandbox_database.clone().unwrap_or_else(|| config.data_folder().join("sandbox.db"));
+    private::database(&database).with_context(|| format!("{} cannot be made", database.display()))?;
     let options = reef_sandbox::Options {
-        database: config.sandbox_database.clone().unwrap_or_else(|| config.data_folder().join("sandbox.db")),
+        database,
         public_url: reached.public_url.clone(),
         polar_webhook_secret: config
             .polar

@@ -3,7 +3,7 @@
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::counts::Counts;
 use crate::postgres::{self, Postgres};
@@ -55,7 +55,7 @@ fn all(suite: &mut Suite) -> Result<()> {
         // The site's profile: the macros that this compiles for the host serve the site's build too.
         lint(&["--package", "reef-frontend", "--target", "wasm32-unknown-unknown", "--profile", "wasm"])
     })?;
-    suite.step("licences and sources", |_| licences())?;
+    suite.step("licences, sources and advisories", |_| licences())?;
     suite.step("tests on SQLite and PostgreSQL", |counts| {
         run_counting(&mut rust_tests(&HOST, &postgres::start()?), counts)
     })?;
@@ -76,10 +76,15 @@ fn lint(what: &[&str]) -> Result<()> {
 }
 
 fn licences() -> Result<()> {
-    run(&mut command(
-        tools::cargo_deny()?,
-        &["check", "--hide-inclusion-graph", "licenses", "bans", "sources"],
-    ))
+    let deny = tools::cargo_deny()?;
+    run(&mut command(&deny, &["check", "--hide-inclusion-graph", "licenses", "bans", "sources"]))?;
+    // The database of advisories is fetched from GitHub, which not every machine reaches.
+    let fetched = command(&deny, &["fetch", "db"]).output().context("starting cargo-deny")?;
+    if !fetched.status.success() {
+        say("advisories were NOT checked: this machine cannot fetch the RustSec advisory database");
+        return Ok(());
+    }
+    run(&mut command(&deny, &["check", "--hide-inclusion-graph", "--disable-fetch", "advisories"]))
 }
 
 /// nextest where it is installed, else cargo's own runner: the tests are the same.

@@ -61,11 +61,7 @@ impl Store {
                 .journal_mode(SqliteJournalMode::Wal)
                 // With WAL this survives the process's death; only a power cut may lose the last commits.
                 .synchronous(SqliteSynchronous::Normal);
-            if let Some(folder) =
-                options.get_filename().parent().filter(|folder| !folder.as_os_str().is_empty())
-            {
-                std::fs::create_dir_all(folder).map_err(StoreError::Folder)?;
-            }
+            crate::private::database(options.get_filename()).map_err(StoreError::Folder)?;
             let pool = |connections| {
                 SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
             };
@@ -146,6 +142,7 @@ impl Store {
             .create_new(true)
             .mode(0o600)
             .open(to)
+            .and_then(|_| crate::private::file(to))
             .map_err(StoreError::Folder)?;
         let copied = sqlx::query("vacuum into $1").bind(to.to_string_lossy()).execute(write).await;
         let durable = match copied {

@@ -26,6 +26,7 @@ mod mails;
 mod managed;
 mod news;
 mod polar;
+pub mod private;
 mod receipts;
 mod revocations;
 mod sealed;

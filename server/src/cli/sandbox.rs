@@ -1,21 +1,45 @@
 //! `reef sandbox`: the outside world as a process of its own, so that Reef can be killed while it goes on.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{SandboxArgs, print};
-use crate::config::Config;
+use crate::config::{Config, is_of_this_machine};
+use crate::http::forwarded;
+
+/// Keeps the sandbox to this machine, as `serve` does.
+fn check_reach(config: &Config, args: &SandboxArgs) -> anyhow::Result<()> {
+    if config.sandbox_allow_remote {
+        return Ok(());
+    }
+    let is_here = args.public_url.as_deref().is_none_or(is_of_this_machine);
+    for (name, is_here) in [
+        ("--bind", args.bind.ip().is_loopback()),
+        ("--smtp-bind", args.smtp_bind.ip().is_loopback()),
+        ("--public-url", is_here),
+    ] {
+        if !is_here {
+            bail!(
+                "{name}: the sandbox shows everybody's mail, so it is for loopback only; set SANDBOX_ALLOW_REMOTE=true if you mean it"
+            );
+        }
+    }
+    Ok(())
+}
 
 /// Serves the sandbox until SIGTERM or Ctrl-C.
 pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()> {
+    check_reach(config, &args)?;
     let listener = TcpListener::bind(args.bind)
         .await
         .with_context(|| format!("--bind: {} cannot be bound", args.bind))?;
     let url =
         args.public_url.unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap_or(args.bind)));
     let url = url.trim_end_matches('/').to_owned();
+    reef_store::private::database(&args.database)
+        .with_context(|| format!("--database: {} cannot be made", args.database.display()))?;
     let secret = config.polar.webhook_secret.clone();
     let options = reef_sandbox::Options {
         database: args.database,
@@ -32,7 +56,11 @@ pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()
     print(&environment(&url, &polar_webhook_secret, &sandbox.smtp_url()))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    axum::serve(listener, sandbox.router())
+    let mut routes = sandbox.router();
+    if !config.sandbox_allow_remote {
+        routes = routes.layer(axum::middleware::from_fn(forwarded::keep_out));
+    }
+    axum::serve(listener, routes)
         .with_graceful_shutdown(async move {
             tokio::select! {
                 _ = terminate.recv() => {}

@@ -7,6 +7,7 @@ pub mod csrf;
 pub mod drain;
 pub mod form_errors;
 pub mod forms;
+pub mod forwarded;
 pub mod overload;
 pub mod panic;
 pub mod request;

@@ -8,13 +8,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use reef_domain::Chain;
-use reef_service::Services;
+use reef_service::{ClientAddress, Services};
 use reef_store::StoreError;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
@@ -23,6 +23,8 @@ use tokio::time::timeout;
 use database::Tallies;
 
 pub use process::OpenStream;
+
+use crate::http::forwarded::is_forwarded;
 
 /// How long the database may take: load balancers wait for hardly longer.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,7 +38,8 @@ struct Metrics {
     token: Option<SecretString>,
 }
 
-/// `/healthz`, `/readyz`, and `/metrics`, which asks for `token` as a bearer token if there is one.
+/// `/healthz`, `/readyz`, and `/metrics`, which asks for `token` as a bearer token if there is one, and else is for this
+/// machine alone.
 pub fn router(services: Services, token: Option<SecretString>) -> Router {
     start();
     Router::new()
@@ -89,14 +92,23 @@ async fn ping(services: &Services) -> Result<(), StoreError> {
     services.store().read().await?.ping().await
 }
 
-/// Prometheus' text format, version 0.0.4.
-async fn metrics(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
-    if let Some(token) = &metrics.token
-        && !has_token(&headers, token)
-    {
-        let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"metrics\"")];
-        return (StatusCode::UNAUTHORIZED, challenge, "METRICS_TOKEN is asked for as a bearer token\n")
-            .into_response();
+/// Prometheus' text format, version 0.0.4: with a token for who has it, wherever they are; without one for this machine.
+async fn metrics(
+    State(metrics): State<Metrics>,
+    client: Option<Extension<ClientAddress>>,
+    headers: HeaderMap,
+) -> Response {
+    match &metrics.token {
+        Some(token) if !has_token(&headers, token) => {
+            let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"metrics\"")];
+            return (StatusCode::UNAUTHORIZED, challenge, "METRICS_TOKEN is asked for as a bearer token\n")
+                .into_response();
+        }
+        // A proxy on this machine may pass on what comes from anywhere.
+        None if !client.is_some_and(|client| client.is_this_machine()) || is_forwarded(&headers) => {
+            return StatusCode::NOT_FOUND.into_response();
+        }
+        _ => {}
     }
     metrics.tallies.look(&metrics.services).await;
     process::look(metrics.services.store());

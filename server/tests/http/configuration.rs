@@ -73,7 +73,7 @@ fn a_bare_start_has_the_contracts_defaults() {
 
 #[tokio::test]
 async fn the_public_url_is_what_others_are_told() {
-    let app = App::with(&[("PUBLIC_URL", "https://reef.example/")]).await;
+    let app = App::with(&[("PUBLIC_URL", "https://reef.example/"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
     let me = app.customer().await;
     let (id, checkout) = me.purchase("byok").await;
     let page = checkout.strip_prefix("https://reef.example").expect("the checkout's page is there too");

@@ -37,7 +37,11 @@ async fn every_page_that_llms_txt_names_is_there_as_markdown() {
 
 #[tokio::test]
 async fn the_reference_names_the_servers_own_address_and_stays_when_the_api_is_off() {
-    let vars = [("PUBLIC_URL", "https://reef.example.com"), ("ASSISTANTS_API_V1_ENABLED", "false")];
+    let vars = [
+        ("PUBLIC_URL", "https://reef.example.com"),
+        ("SANDBOX_ALLOW_REMOTE", "true"),
+        ("ASSISTANTS_API_V1_ENABLED", "false"),
+    ];
     let app = App::with(&vars).await;
     let (status, _, text) = fetch(&app, "/docs/stop-assistant.md").await;
     assert_eq!(status, 200);

@@ -42,6 +42,7 @@ mod payment;
 mod postgres;
 mod process;
 mod purchase;
+mod reach;
 mod reading;
 mod record;
 mod redeploy;

@@ -85,7 +85,7 @@ async fn a_visitor_gets_no_cookie_and_a_member_one_that_scripts_and_other_sites_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_https_the_cookie_is_bound_to_the_host() {
-    let app = App::with(&[("PUBLIC_URL", "https://reef.example")]).await;
+    let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
     let (whole, pair) = cookie(sign_in(&app, &account(&app).await, PASSWORD).await.headers());
     assert!(
         pair.starts_with("__Host-reef=") && whole.contains("Secure") && whole.contains("Path=/"),
