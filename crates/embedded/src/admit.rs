@@ -1,13 +1,13 @@
 //! Whether a webhook's request comes from Telegram, by its headers alone: before its body is read.
 
 use reef_domain::Chain;
-use reef_store::StoreError;
+use reef_store::{StoreError, WorkerRow};
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
 use crate::embedded::Embedded;
 use crate::receive::Received;
-use crate::sealed;
+use crate::sealed::{self, Opened};
 
 impl Embedded {
     /// Passes for a worker that is there and whose secret this is.
@@ -15,17 +15,21 @@ impl Embedded {
     /// # Errors
     /// What [`Self::receive`] would answer, whatever the body.
     pub async fn admit(&self, worker_name: &str, secret: Option<&str>) -> Result<(), Received> {
-        self.check_secret(worker_name, secret.unwrap_or_default()).await.unwrap_or_else(|error| {
-            tracing::error!(worker_name, error = %Chain(&error), "a worker could not be looked up");
-            Err(Received::Unavailable)
-        })
+        match self.admitted_worker(worker_name, secret).await {
+            Ok(admitted) => admitted.map(drop),
+            Err(error) => {
+                tracing::error!(worker_name, error = %Chain(&error), "a worker could not be looked up");
+                Err(Received::Unavailable)
+            }
+        }
     }
 
-    async fn check_secret(
+    /// The worker and its settings, if `secret` is the one that Telegram was given for it.
+    pub(crate) async fn admitted_worker(
         &self,
         worker_name: &str,
-        secret: &str,
-    ) -> Result<Result<(), Received>, StoreError> {
+        secret: Option<&str>,
+    ) -> Result<Result<(WorkerRow, Opened), Received>, StoreError> {
         let inner = &self.inner;
         let Some(worker) = inner.store.read().await?.worker(worker_name).await? else {
             return Ok(Err(Received::Unknown));
@@ -38,7 +42,10 @@ impl Embedded {
             }
         };
         let expected = opened.webhook_secret.expose_secret().as_bytes();
-        let is_telegram = !expected.is_empty() && bool::from(secret.as_bytes().ct_eq(expected));
-        Ok(if is_telegram { Ok(()) } else { Err(Received::WrongSecret) })
+        let is_telegram = bool::from(secret.unwrap_or_default().as_bytes().ct_eq(expected));
+        if expected.is_empty() || !is_telegram {
+            return Ok(Err(Received::WrongSecret));
+        }
+        Ok(Ok((worker, opened)))
     }
 }

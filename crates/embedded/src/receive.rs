@@ -6,12 +6,9 @@ use reef_assistant::telegram::{Message, Update, parse_update};
 use reef_domain::Chain;
 use reef_domain::ids::UpdateRowId;
 use reef_store::{NewUpdate, StoreError, Tx, WorkerRow};
-use secrecy::ExposeSecret;
-use subtle::ConstantTimeEq;
 
 use crate::embedded::Embedded;
 use crate::memory::current_chat;
-use crate::sealed;
 use crate::slots::ChatKey;
 
 /// How many updates of one assistant may wait. What comes beyond them waits at Telegram.
@@ -71,27 +68,15 @@ impl Embedded {
         secret: Option<&str>,
         body: &[u8],
     ) -> Result<Received, StoreError> {
-        let inner = &self.inner;
-        let Some(worker) = inner.store.read().await?.worker(worker_name).await? else {
-            return Ok(Received::Unknown);
+        let (worker, opened) = match self.admitted_worker(worker_name, secret).await? {
+            Ok(admitted) => admitted,
+            Err(refused) => return Ok(refused),
         };
-        let opened = match sealed::open(&inner.vault, &inner.config, &worker) {
-            Ok(opened) => opened,
-            Err(error) => {
-                tracing::error!(worker_name, %error, "a worker's settings cannot be opened");
-                return Ok(Received::Unavailable);
-            }
-        };
-        let expected = opened.webhook_secret.expose_secret().as_bytes();
-        let is_telegram = bool::from(secret.unwrap_or_default().as_bytes().ct_eq(expected));
-        if expected.is_empty() || !is_telegram {
-            return Ok(Received::WrongSecret);
-        }
         let (Ok(update), Ok(text)) = (parse_update(body), std::str::from_utf8(body)) else {
             tracing::warn!(worker_name, bytes = body.len(), "what came to a webhook is not an update");
             return Ok(Received::Malformed);
         };
-        let mut tx = inner.store.begin().await?;
+        let mut tx = self.inner.store.begin().await?;
         let Some(taken) = self.take_in(&mut tx, &worker, opened.bot_id, &update, text).await? else {
             return Ok(Received::Accepted);
         };

@@ -45,7 +45,8 @@ async fn next_send_keeps_to_the_wait_after(end: impl Fn(&mut Process)) {
     let flood = json!([{"path": "*/sendMessage", "status": 429, "body": {"ok": false, "error_code": 429,
         "description": "Too Many Requests: retry after 4", "parameters": {"retry_after": WAIT.as_secs()}}}]);
     process.http.put(format!("{}/sandbox/faults", process.base)).json(&flood).send().await.unwrap();
-    let chat = format!("{}/sandbox/telegram/bots/{}/messages", process.base, token.split(':').next().unwrap());
+    let chat =
+        format!("{}/sandbox/telegram/bots/{}/messages", process.base, token.split(':').next().unwrap());
     process.http.post(&chat).json(&json!({"chatId": 1, "text": "hello"})).send().await.unwrap();
     eventually("the refusal", async || sends(&process).await.last().map(|_| ())).await;
     // As long as it takes to write it down.
