@@ -24,6 +24,7 @@ pub const fn payment(status: PaymentStatus) -> &'static str {
         PaymentStatus::Pending => "not paid",
         PaymentStatus::Paid => "paid",
         PaymentStatus::PastDue => "payment overdue",
+        PaymentStatus::Paused => "subscription paused",
         PaymentStatus::Canceled => "subscription ended",
         PaymentStatus::Refunded => "refunded",
     }

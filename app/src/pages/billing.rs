@@ -62,8 +62,8 @@ fn Portal() -> impl IntoView {
     view! {
         <section aria-label="Polar's pages">
         <p>
-            "Payments go through Polar. On its pages you find your invoices, change the card, or cancel a subscription at "
-            "the end of its period."
+            "Payments go through Polar. On its pages you find your invoices, change the card, or cancel, pause or resume a "
+            "subscription."
         </p>
         <PostForm form>
             <Problem form/>

@@ -235,7 +235,7 @@ pub async fn update(
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 409, description = "`INVALID_STATE`: current status is outside allowed redeploy states, or the slot is not paid.", body = ErrorResponse),
+        (status = 409, description = "`INVALID_STATE`: current status is outside allowed redeploy states, or its subscription has ended or is paused.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
@@ -253,7 +253,8 @@ pub async fn redeploy(
 
 /// Stop assistant
 ///
-/// Stops a deployment and deletes the current worker. Billing goes on.
+/// Stops a deployment and deletes the current worker. Billing goes on. What a paused subscription has stopped does not start
+/// again by itself after this.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/stop", operation_id = "stopAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),

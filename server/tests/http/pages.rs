@@ -194,6 +194,39 @@ async fn what_has_lost_its_subscription_is_offered_nothing_that_would_be_refused
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_paused_subscription_is_said_plainly_with_the_way_to_resume_it() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    for status in ["purchased", "failed", "stopped", "active"] {
+        let id = me.in_status(status).await;
+        let path = format!("/assistants/{id}");
+        let record = me.get(&format!("/{id}")).await;
+        let subscription = record["polarSubscriptionId"].as_str().expect("a subscription");
+        let paused = app.http.post(app.url(&format!("/sandbox/polar/subscriptions/{subscription}/pause")));
+        let paused = paused.send().await.unwrap();
+        assert!(paused.status().is_success(), "{status}: {paused:?}");
+        let record = me.until_field(&id, "paymentStatus", json!("paused")).await;
+        let shown = page(&app, &cookie, &path).await;
+        for said in ["Resume your subscription", "Your subscription is paused", "subscription paused"] {
+            assert!(shown.contains(said), "{status}: {said}");
+        }
+        for offered in [">Activate</h2>", ">Try again<", "Buy a new slot"] {
+            assert!(!shown.contains(offered), "{status}: {offered}");
+        }
+        let name = record["name"].as_str().unwrap();
+        let promise = format!(
+            "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume."
+        );
+        assert_eq!(shown.contains(&promise), status == "active", "{status}");
+        assert_eq!(shown.contains("Keep it stopped?"), status == "active", "{status}");
+        for list in ["/assistants", "/billing"] {
+            assert!(page(&app, &cookie, list).await.contains("subscription paused"), "{list}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_no_accounts_are_opened_no_form_asks_for_one() {
     let app = App::with(&[("SIGNUPS", "closed")]).await;
     assert!(!page(&app, "", "/signin").await.contains("/signup"));

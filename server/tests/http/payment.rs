@@ -91,7 +91,9 @@ async fn a_refund_in_full_ends_what_runs_as_a_revocation_does() {
 async fn it_can_be_deleted_in_every_payment_status() {
     let app = App::start().await;
     let me = app.customer().await;
-    for (happening, payment) in [("past_due", "past_due"), ("revoke", "canceled"), ("refund", "refunded")] {
+    for (happening, payment) in
+        [("past_due", "past_due"), ("pause", "paused"), ("revoke", "canceled"), ("refund", "refunded")]
+    {
         let id = me.active().await;
         let record = me.get(&format!("/{id}")).await;
         happen(&app, record["polarSubscriptionId"].as_str().unwrap(), happening).await;
@@ -103,6 +105,46 @@ async fn it_can_be_deleted_in_every_payment_status() {
         );
         me.fails(404, "NOT_FOUND", "GET", &format!("/{id}"), Value::Null).await;
     }
+}
+
+#[tokio::test]
+async fn a_pause_stops_what_runs_and_a_resumption_starts_it_again() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let (id, bought, stopped) = (me.active().await, me.slot("byok").await, me.active().await);
+    let mut subscriptions = Vec::new();
+    for id in [&id, &bought, &stopped] {
+        let record = me.get(&format!("/{id}")).await;
+        subscriptions.push(record["polarSubscriptionId"].as_str().unwrap().to_owned());
+        happen(&app, &subscriptions[subscriptions.len() - 1], "pause").await;
+        me.until_field(id, "paymentStatus", json!("paused")).await;
+    }
+    let held = me.get(&format!("/{id}")).await;
+    assert_eq!((&held["status"], &held["workerUrl"]), (&json!("stopped"), &Value::Null));
+    let message = held["statusMessage"].as_str().unwrap();
+    assert!(message.starts_with("SUBSCRIPTION_PAUSED: "), "{message}");
+    assert_eq!(me.get(&format!("/{bought}")).await["status"], "purchased");
+
+    let refused = me.fails(409, "INVALID_STATE", "POST", &format!("/{id}/redeploy"), Value::Null).await;
+    let details = json!({"currentStatus": "stopped", "allowedStatuses": ["active", "failed", "stopped"]});
+    assert_eq!(refused["details"], details);
+    let activate = format!("/{bought}/activate");
+    me.fails(409, "INVALID_STATE", "POST", &activate, activation(&bot("ok"))).await;
+    let renamed = me.ok("PATCH", &format!("/{id}"), json!({"name": "Pearl"})).await;
+    assert_eq!((&renamed["name"], &renamed["statusMessage"]), (&json!("Pearl"), &held["statusMessage"]));
+    let kept = me.ok("POST", &format!("/{stopped}/stop"), Value::Null).await;
+    assert_eq!((&kept["status"], &kept["statusMessage"]), (&json!("stopped"), &Value::Null));
+
+    for subscription in &subscriptions {
+        happen(&app, subscription, "resume").await;
+    }
+    let again = me.until(&id, "active").await;
+    assert_eq!((&again["paymentStatus"], &again["statusMessage"]), (&json!("paid"), &Value::Null));
+    for (id, status) in [(&stopped, "stopped"), (&bought, "purchased")] {
+        assert_eq!(me.until_field(id, "paymentStatus", json!("paid")).await["status"], status);
+    }
+    me.ok("POST", &activate, activation(&bot("ok"))).await;
+    me.until(&bought, "active").await;
 }
 
 async fn happen(app: &App, subscription: &str, what: &str) {

@@ -1,7 +1,7 @@
 //! What can be done with an assistant now; what cannot is shown too, with why, and what would allow it.
 
 use leptos::prelude::*;
-use reef_domain::actions::{Action, refusal_of};
+use reef_domain::actions::{Action, refusal_of, starts_on_resume};
 use reef_domain::billing;
 use reef_domain::wire::{AssistantRecord, Status};
 
@@ -66,10 +66,23 @@ fn stop(record: &AssistantRecord) -> AnyView {
     }
     let form = Form::of::<Stop>("stop", &[]);
     let (id, costs) = (record.id.clone(), billing::consequence(record, Action::Stop));
+    let (title, effect, hint) = if starts_on_resume(record) {
+        (
+            "Keep it stopped?",
+            "It does not start again by itself when you resume your subscription. Configuration and memory are kept.",
+            "It stays stopped, also when you resume your subscription.",
+        )
+    } else {
+        (
+            "Stop it?",
+            "The bot answers nobody until you redeploy. Configuration and memory are kept.",
+            "The bot falls silent; everything else is kept.",
+        )
+    };
     view! {
         <div class="action">
-            <Dialog id="stop" button="Stop" class="quiet" title="Stop it?" open=form.has_failed()>
-                <p>"The bot answers nobody until you redeploy. Configuration and memory are kept."</p>
+            <Dialog id="stop" button="Stop" class="quiet" title=title open=form.has_failed()>
+                <p>{effect}</p>
                 <p><strong>{costs}</strong></p>
                 <PostForm form>
                     <Problem form/>
@@ -77,7 +90,7 @@ fn stop(record: &AssistantRecord) -> AnyView {
                     <Submit label="Stop it now" busy="Stopping…"/>
                 </PostForm>
             </Dialog>
-            <p class="hint">"The bot falls silent; everything else is kept."</p>
+            <p class="hint">{hint}</p>
         </div>
     }
     .into_any()

@@ -1,14 +1,15 @@
 //! Where the assistant stands, what that means, and the next sensible thing to do.
 
 use leptos::prelude::*;
-use reef_domain::actions::{Action, Refusal, refusal_of};
-use reef_domain::wire::{AssistantRecord, Status};
+use reef_domain::actions::{Action, Refusal, refusal_of, starts_on_resume};
+use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
 use reef_domain::{FailureCode, billing};
 use reef_service::assistants::{Details, PendingChange};
 
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::small::{Refresh, StatusBadge};
 use crate::functions::assistants::Redeploy;
+use crate::functions::billing::OpenPortal;
 
 /// The status in a few words, read out when it changes.
 pub(super) fn section(details: &Details) -> AnyView {
@@ -28,7 +29,7 @@ pub(super) fn section(details: &Details) -> AnyView {
 
 /// Why it is as it is, by code.
 fn failure(record: &AssistantRecord) -> Option<FailureCode> {
-    FailureCode::parse(record.status_message.as_deref()?.split_once(": ")?.0)
+    FailureCode::of_message(record.status_message.as_deref()?)
 }
 
 /// A message is `CODE: a sentence with the way out`; people need the sentence.
@@ -46,6 +47,12 @@ fn meaning(details: &Details) -> String {
             }
         }
         .to_owned();
+    }
+    if starts_on_resume(record) {
+        let name = &record.name;
+        return format!(
+            "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume."
+        );
     }
     let told =
         record.status_message.as_deref().map(|told| told.split_once(": ").map_or(told, |(_, said)| said));
@@ -71,6 +78,11 @@ fn mend(record: &AssistantRecord) -> Option<AnyView> {
         |to: &'static str, words: &'static str| view! { <a class="button" href=to>{words}</a> }.into_any();
     let has_ended = record.payment_status.has_ended();
     let button = match record.status {
+        Status::Purchased | Status::Failed | Status::Stopped
+            if record.payment_status == PaymentStatus::Paused =>
+        {
+            view! { <ResumeSubscription/> }.into_any()
+        }
         Status::Purchased | Status::Failed | Status::Stopped if has_ended => {
             link("/assistants/new", "Buy a new slot")
         }
@@ -90,7 +102,8 @@ fn mend_failure(
         }
         FailureCode::ModelKeyRejected => link("#edit-model_api_key", "Give it another model key"),
         FailureCode::ModelUnavailable => link("#edit-model", "Choose another model"),
-        FailureCode::SubscriptionEnded => link("/assistants/new", "Buy a new slot"),
+        // A subscription that is over or paused is mended above.
+        FailureCode::SubscriptionEnded | FailureCode::SubscriptionPaused => return None,
         FailureCode::DeployTimeout
         | FailureCode::WorkerStartFailed
         | FailureCode::HealthCheckFailed
@@ -100,6 +113,18 @@ fn mend_failure(
         }
     };
     Some(button)
+}
+
+/// Leads to Polar's pages, where a paused subscription is resumed.
+#[component]
+fn ResumeSubscription() -> impl IntoView {
+    let form = Form::of::<OpenPortal>("resume", &[]);
+    view! {
+        <PostForm form class="inline">
+            <Problem form/>
+            <Submit label="Resume your subscription" busy="Opening Polar's pages…"/>
+        </PostForm>
+    }
 }
 
 #[component]
