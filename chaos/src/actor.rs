@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::client::{Answer, Customer};
 use crate::ledger::{Ledger, Wanted};
+use crate::money::Story;
 
 /// How many assistants a customer leaves standing before it deletes the next ones.
 const LEFT_STANDING: usize = 3;
@@ -44,6 +45,10 @@ impl Actor {
                         break;
                     }
                     self.change(&id).await?;
+                }
+                // Some are left paused.
+                if self.rng.u32(..5) == 0 {
+                    self.happen(&id, &["pause"]).await?;
                 }
             }
             if standing >= LEFT_STANDING || self.rng.bool() {
@@ -126,18 +131,61 @@ impl Actor {
     /// Something or other.
     async fn change(&mut self, id: &str) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(self.rng.u64(0..2000))).await;
-        if self.rng.u32(..3) == 0 {
-            return self.remove(id, Wanted::Stopped).await;
+        match self.rng.u32(..6) {
+            0 | 1 => return self.remove(id, Wanted::Stopped).await,
+            2 | 3 => {
+                let story = Story::any(&mut self.rng);
+                return self.live_through(id, story).await;
+            }
+            _ => {}
         }
-        // A redeployment is refused while one runs.
-        if !self.wait(id, "the end of a deployment", |status| status != "deploying").await? {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            // A redeployment is refused while one runs.
+            if !self.wait(id, "the end of a deployment", |status| status != "deploying").await? {
+                return Ok(());
+            }
+            let answer = self.send(Method::POST, &format!("/{id}/redeploy"), None).await?;
+            match answer.status {
+                200 => {
+                    self.ledger.note(id, |kept| kept.wanted = Wanted::Running);
+                    return Ok(());
+                }
+                // What happened to the subscription before is still being told.
+                409 => tokio::time::sleep(Duration::from_millis(300)).await,
+                _ => {
+                    self.unexpected(id, "redeploy", &answer);
+                    return Ok(());
+                }
+            }
+        }
+        self.ledger.problem(format!("{id}: a redeployment was refused all the time"));
+        Ok(())
+    }
+
+    /// Lets something happen to the subscription and be made good again, with a moment between, in which the owner may
+    /// stop the assistant.
+    async fn live_through(&mut self, id: &str, story: Story) -> Result<()> {
+        self.happen(id, story.begins()).await?;
+        tokio::time::sleep(Duration::from_millis(self.rng.u64(0..3000))).await;
+        if self.rng.u32(..4) == 0 {
+            self.remove(id, Wanted::Stopped).await?;
+        }
+        self.happen(id, story.ends()).await
+    }
+
+    /// Lets these happen to the subscription, one after the other.
+    async fn happen(&mut self, id: &str, what: &[&str]) -> Result<()> {
+        let record = self.send(Method::GET, &format!("/{id}"), None).await?;
+        let Some(subscription) = record.data()["polarSubscriptionId"].as_str() else {
+            self.unexpected(id, "a paid slot", &record);
             return Ok(());
-        }
-        let answer = self.send(Method::POST, &format!("/{id}/redeploy"), None).await?;
-        if answer.status == 200 {
-            self.ledger.note(id, |kept| kept.wanted = Wanted::Running);
-        } else {
-            self.unexpected(id, "redeploy", &answer);
+        };
+        for what in what {
+            let url = format!("{}/sandbox/polar/subscriptions/{subscription}/{what}", self.customer.sandbox);
+            let answer = self.customer.http.post(url).send().await.context("a subscription's turn")?;
+            anyhow::ensure!(answer.status().is_success(), "{what} was answered {}", answer.status());
+            self.ledger.note(id, |kept| kept.is_paused = *what == "pause");
         }
         Ok(())
     }

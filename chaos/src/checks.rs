@@ -71,6 +71,12 @@ fn state(kept: &Kept, status: &str, record: Option<&Value>) -> Option<String> {
     let is_right = match kept.wanted {
         Wanted::Bought if kept.is_paid => status == "purchased",
         Wanted::Bought => status == "pending_payment",
+        // A deployment may have failed before the pause.
+        Wanted::Running if kept.is_paused => {
+            let message = record.and_then(|record| record["statusMessage"].as_str()).unwrap_or_default();
+            let is_held = status == "stopped" && message.starts_with("SUBSCRIPTION_PAUSED: ");
+            is_held || (status == "failed" && !message.is_empty())
+        }
         Wanted::Running => {
             let has_reason = record.is_some_and(|record| record["statusMessage"].is_string());
             status == "active" || (status == "failed" && has_reason)
@@ -101,7 +107,7 @@ async fn subscriptions(anyone: &Customer) -> Result<BTreeMap<String, Vec<(String
     Ok(all)
 }
 
-/// A paid slot has one live subscription, a deleted one none.
+/// A paid slot has one live subscription and says how it stands, a deleted one none.
 fn money(
     id: &str,
     kept: &Kept,
@@ -118,7 +124,10 @@ fn money(
         }
         Some(record) if kept.is_paid => {
             let known = record["polarSubscriptionId"].as_str();
-            if live.len() != 1 || known != Some(live[0].0.as_str()) || record["paymentStatus"] != "paid" {
+            let (expected, standing) = if kept.is_paused { ("paused", "paused") } else { ("active", "paid") };
+            let is_so = matches!(live.as_slice(),
+                [(id, status)] if known == Some(id.as_str()) && status == expected);
+            if !is_so || record["paymentStatus"] != standing {
                 wrong.push(format!(
                     "{id}: is paid with {live:?}, and says {known:?} {}",
                     record["paymentStatus"]

@@ -25,6 +25,8 @@ pub struct Kept {
     pub wanted: Wanted,
     /// Whether the checkout page was paid.
     pub is_paid: bool,
+    /// Whether its subscription was left paused.
+    pub is_paused: bool,
     /// Its bot's token, once it was activated.
     pub token: Option<String>,
     /// Its worker, once it was activated.
@@ -67,7 +69,14 @@ impl Ledger {
     pub fn bought(&self, owner: usize, id: &str) {
         let mut inner = self.inner();
         inner.counts.bought += 1;
-        let kept = Kept { owner, wanted: Wanted::Bought, is_paid: false, token: None, worker: None };
+        let kept = Kept {
+            owner,
+            wanted: Wanted::Bought,
+            is_paid: false,
+            is_paused: false,
+            token: None,
+            worker: None,
+        };
         inner.assistants.insert(id.to_owned(), kept);
     }
 

@@ -12,6 +12,7 @@ mod client;
 mod faults;
 mod killer;
 mod ledger;
+mod money;
 mod world;
 
 use std::path::PathBuf;
