@@ -84,7 +84,7 @@ fn licences() -> Result<()> {
         say("advisories were NOT checked: this machine cannot fetch the RustSec advisory database");
         return Ok(());
     }
-    run(&mut command(&deny, &["check", "--hide-inclusion-graph", "--disable-fetch", "advisories"]))
+    run(&mut command(&deny, &["--offline", "check", "--hide-inclusion-graph", "advisories"]))
 }
 
 /// nextest where it is installed, else cargo's own runner: the tests are the same.

@@ -98,7 +98,7 @@ pub async fn activate(
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or, with `wait`, 256 event streams and waiting calls of the account are open.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]

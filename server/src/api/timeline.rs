@@ -105,7 +105,7 @@ pub struct EventListResponse {
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 256 event streams and waiting calls of the account are open.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
@@ -345,7 +345,7 @@ pub async fn callbacks(
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: there is no such deployment of yours, or no such callback of it. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 30 callbacks of the account were sent by hand within a minute.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
@@ -374,7 +374,7 @@ pub async fn redeliver(
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: the assistant has no callback URL.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 30 callbacks of the account were sent by hand within a minute.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
