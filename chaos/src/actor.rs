@@ -31,6 +31,8 @@ pub struct Actor {
     pub ledger: Arc<Ledger>,
     /// How many bots it has made.
     pub made: u64,
+    /// What it has bought and not paid: the slot, and the page to pay on.
+    pub unpaid: Vec<(String, String)>,
 }
 
 impl Actor {
@@ -69,12 +71,15 @@ impl Actor {
         self.ledger.problem(format!("{id}: {what}{again} was answered {} {}", answer.status, answer.body));
     }
 
-    /// Buys a slot and pays for it; `None` when there are too many unpaid ones, which are then deleted.
+    /// Buys a slot and pays for it; when there are too many unpaid ones, one of those.
     async fn buy(&mut self) -> Result<Option<String>> {
         let answer = self.send(Method::POST, "/purchase", Some(json!({"apiMode": "byok"}))).await?;
         if answer.status == 429 {
-            self.clear_unpaid().await?;
-            return Ok(None);
+            let Some((id, page)) = self.unpaid.pop() else {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                return Ok(None);
+            };
+            return self.pay(id, &page).await;
         }
         let text = |key: &str| answer.data()[key].as_str().map(str::to_owned);
         let (201, Some(id), Some(page)) = (answer.status, text("deploymentId"), text("checkoutUrl")) else {
@@ -84,25 +89,18 @@ impl Actor {
         self.ledger.bought(self.number, &id);
         // A few never pay.
         if self.rng.u32(..12) == 0 {
+            self.unpaid.push((id, page));
             return Ok(None);
         }
+        self.pay(id, &page).await
+    }
+
+    /// Pays for a slot.
+    async fn pay(&mut self, id: String, page: &str) -> Result<Option<String>> {
         let paid = self.customer.http.post(format!("{page}/pay")).send().await.context("paying")?;
         anyhow::ensure!(paid.status() == 303, "the checkout page answered {}", paid.status());
         self.ledger.note(&id, |kept| kept.is_paid = true);
         Ok(self.wait(&id, "purchased", |status| status == "purchased").await?.then_some(id))
-    }
-
-    /// Orders whose purchase was never answered are nobody's.
-    async fn clear_unpaid(&mut self) -> Result<()> {
-        let answer = self.send(Method::GET, "", None).await?;
-        for record in answer.data().as_array().cloned().unwrap_or_default() {
-            if let ("pending_payment", Some(id)) =
-                (record["status"].as_str().unwrap_or(""), record["id"].as_str())
-            {
-                self.remove(id, Wanted::Deleted).await?;
-            }
-        }
-        Ok(())
     }
 
     async fn activate(&mut self, id: &str) -> Result<bool> {

@@ -110,7 +110,8 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
         owners.push(customer.clone());
         let rng = fastrand::Rng::with_seed(seed.wrapping_add(number + 1));
         let ledger = Arc::clone(&ledger);
-        let actor = Actor { customer, number: usize::try_from(number)?, rng, ledger, made: 0 };
+        let actor =
+            Actor { customer, number: usize::try_from(number)?, rng, ledger, made: 0, unpaid: Vec::new() };
         actors.spawn(actor.run(stopped.clone()));
     }
     let vendors = tokio::spawn(faults::misbehave(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reef_domain::Timestamp;
-use reef_domain::ids::AssistantId;
+use reef_domain::ids::{AssistantId, UserId};
 use sqlx::FromRow;
 
 use crate::error::StoreError;
@@ -26,6 +26,27 @@ pub struct AskRow {
     pub since: Timestamp,
 }
 
+/// A statement in which the account of the slot `$1` stands between two parts. It is known after the slot's deletion too.
+macro_rules! owned {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            "coalesce((select user_id from assistants where id = $1),
+                      (select user_id from tombstones where assistant_id = $1))",
+            $after
+        )
+    };
+}
+
+/// The order in which checks that are due are made. Accounts take turns: the one that was asked about longest ago is next,
+/// however many of its checks are due. Within an account deleted slots come last.
+macro_rules! turns {
+    () => {
+        "(select max(asked.asked_at) from polar_asks asked where asked.user_id = due.user_id) nulls first,
+         not exists (select 1 from assistants where assistants.id = due.assistant_id), due.next_at, due.assistant_id"
+    };
+}
+
 /// How fast may be asked, over all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -36,21 +57,23 @@ pub struct Pace {
 }
 
 impl Tx {
-    /// Begins to ask about a slot, first at `first`.
+    /// Begins to ask about an account's slot, first at `first`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn begin_asking(
         &mut self,
         id: AssistantId,
+        user: UserId,
         first: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into polar_asks (assistant_id, next_at, asks, hurries, since) values ($1, $2, 0, 0, $3)
+            "insert into polar_asks (assistant_id, user_id, next_at, asks, hurries, since) values ($1, $2, $3, 0, 0, $4)
              on conflict (assistant_id) do nothing",
             id,
+            user,
             first,
             now,
         );
@@ -70,10 +93,13 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into polar_asks (assistant_id, checkout_id, next_at, asks, hurries, since)
-             values ($1, $2, $3, 0, 0, $4)
-             on conflict (assistant_id) do update set checkout_id = excluded.checkout_id,
-                 next_at = excluded.next_at, asks = 0, hurries = 0, closed_at = null, since = excluded.since",
+            owned!(
+                "insert into polar_asks (assistant_id, user_id, checkout_id, next_at, asks, hurries, since)
+                 values ($1, ",
+                ", $2, $3, 0, 0, $4)
+                 on conflict (assistant_id) do update set checkout_id = excluded.checkout_id,
+                     next_at = excluded.next_at, asks = 0, hurries = 0, closed_at = null, since = excluded.since"
+            ),
             id,
             checkout,
             first,
@@ -95,10 +121,14 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into polar_asks (assistant_id, next_at, asks, hurries, since) values ($1, $2, 0, 0, $3)
-             on conflict (assistant_id) do update set asks = 0,
-                 next_at = case when polar_asks.next_at < excluded.next_at then polar_asks.next_at
-                                else excluded.next_at end",
+            owned!(
+                "insert into polar_asks (assistant_id, user_id, next_at, asks, hurries, since)
+                 values ($1, ",
+                ", $2, 0, 0, $3)
+                 on conflict (assistant_id) do update set asks = 0,
+                     next_at = case when polar_asks.next_at < excluded.next_at then polar_asks.next_at
+                                    else excluded.next_at end"
+            ),
             id,
             at,
             now,
@@ -139,7 +169,16 @@ impl Tx {
         Ok(())
     }
 
-    /// Claims what is due longest until `until`, if the pace allows one more now.
+    /// A slot was deleted before it was paid, and its checkout cannot be closed: it is asked about at `at` at the earliest.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn put_asking_off(&mut self, id: AssistantId, at: Timestamp) -> Result<(), StoreError> {
+        execute!(self, "update polar_asks set next_at = $2 where assistant_id = $1 and next_at < $2", id, at);
+        Ok(())
+    }
+
+    /// Claims until `until` what is due, if the pace allows one more now. Accounts take turns.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -149,14 +188,21 @@ impl Tx {
         until: Timestamp,
         pace: Pace,
     ) -> Result<Option<AskRow>, StoreError> {
-        const SQLITE: &str = "update polar_asks set next_at = $2, asks = asks + 1, asked_at = $1
-             where assistant_id in (select assistant_id from polar_asks where next_at <= $1
-                                    order by next_at, assistant_id limit 1)
-             returning assistant_id, checkout_id, next_at, asks, closed_at, since";
-        const POSTGRES: &str = "update polar_asks set next_at = $2, asks = asks + 1, asked_at = $1
-             where assistant_id = any (array(select assistant_id from polar_asks where next_at <= $1
-                                             order by next_at, assistant_id limit 1 for update skip locked))
-             returning assistant_id, checkout_id, next_at, asks, closed_at, since";
+        const SQLITE: &str = concat!(
+            "update polar_asks set next_at = $2, asks = asks + 1, asked_at = $1
+             where assistant_id in (select due.assistant_id from polar_asks due where due.next_at <= $1 order by ",
+            turns!(),
+            " limit 1)
+             returning assistant_id, checkout_id, next_at, asks, closed_at, since"
+        );
+        const POSTGRES: &str = concat!(
+            "update polar_asks set next_at = $2, asks = asks + 1, asked_at = $1
+             where assistant_id = any (array(select due.assistant_id from polar_asks due where due.next_at <= $1
+                                             order by ",
+            turns!(),
+            " limit 1 for update of due skip locked))
+             returning assistant_id, checkout_id, next_at, asks, closed_at, since"
+        );
         let free_at = self.pace_locked().await?.max(now);
         if free_at > now.plus(pace.burst) {
             return Ok(None);
@@ -216,9 +262,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Brings forward what is to be asked about anew, what was asked about longest ago first: at most so many that
-    /// `asks_max` asks are due within `within`, spread over it, so that what comes meanwhile need not wait behind them.
-    /// Gives how many.
+    /// Brings forward what is to be asked about anew, for each account what was asked about longest ago first: at most
+    /// `asks_max` within `within`, less one for each account about which something is due then anyway, and spread over it, so
+    /// that what comes meanwhile need not wait behind them. Accounts take turns here too. Deleted slots can wait. Gives how
+    /// many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -228,28 +275,36 @@ impl Tx {
         within: Duration,
         asks_max: u32,
     ) -> Result<u64, StoreError> {
-        const SQLITE: &str = "update polar_asks set next_at = $1 + chosen.place * $3
-             from (select assistant_id as slot,
-                          row_number() over (order by asked_at nulls first, assistant_id) as place
-                   from polar_asks, polar_pace
-                   where next_at > $2 and ask_all_before is not null
-                     and (asked_at is null or asked_at < ask_all_before)
-                   order by asked_at nulls first, assistant_id limit $4) as chosen
-             where polar_asks.assistant_id = chosen.slot and polar_asks.next_at > $2";
-        const POSTGRES: &str =
-            "update polar_asks set next_at = $1 + chosen.place * $3 * interval '1 millisecond'
-             from (select assistant_id as slot,
-                          row_number() over (order by asked_at nulls first, assistant_id) as place
-                   from polar_asks, polar_pace
-                   where next_at > $2 and ask_all_before is not null
-                     and (asked_at is null or asked_at < ask_all_before)
-                   order by asked_at nulls first, assistant_id limit $4) as chosen
-             where polar_asks.assistant_id = chosen.slot and polar_asks.next_at > $2";
+        macro_rules! brought_forward {
+            ($milliseconds:literal) => {
+                concat!(
+                    "update polar_asks set next_at = $1 + chosen.place * $3",
+                    $milliseconds,
+                    " from (select slot, row_number() over (order by turn, last nulls first, slot) as place
+                            from (select assistant_id as slot,
+                                         row_number() over (partition by coalesce(user_id, assistant_id)
+                                                            order by asked_at nulls first, assistant_id) as turn,
+                                         max(asked_at) over (partition by coalesce(user_id, assistant_id)) as last
+                                  from polar_asks, polar_pace
+                                  where next_at > $2 and ask_all_before is not null
+                                    and (asked_at is null or asked_at < ask_all_before)
+                                    and exists (select 1 from assistants where id = assistant_id)) as candidates
+                            order by turn, last nulls first, slot limit $4) as chosen
+                     where polar_asks.assistant_id = chosen.slot and polar_asks.next_at > $2"
+                )
+            };
+        }
         let by = now.plus(within);
-        let due_anyway = self.asks_overdue(by).await?.0;
-        let free = i64::from(asks_max).saturating_sub(due_anyway).max(0);
+        let busy: Option<(i64,)> = fetch_optional!(
+            self,
+            (i64,),
+            "select count(distinct coalesce(user_id, assistant_id)) from polar_asks where next_at <= $1",
+            by,
+        );
+        let free = i64::from(asks_max).saturating_sub(busy.map_or(0, |(count,)| count)).max(0);
         let apart = i64::try_from((within / asks_max.max(1)).as_millis()).unwrap_or(i64::MAX);
-        let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
+        let sql = dialect!(self, sqlite: brought_forward!(""),
+            postgres: brought_forward!(" * interval '1 millisecond'"));
         Ok(execute!(self, sql, now, by, apart, free))
     }
 

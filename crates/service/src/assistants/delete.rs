@@ -8,6 +8,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::idempotency::Done;
 use crate::jobs::Job;
+use crate::payments::DELETED_ASK_AFTER;
 use crate::services::Services;
 
 use super::receipt::receipt_of;
@@ -58,8 +59,10 @@ impl Services {
                     work.tx.stop_asking(last.id).await?;
                 }
                 Some(subscription) => drop(work.revoke(last.id, subscription, "deleted").await?),
-                // A checkout may be open: it is asked about until it can't be paid any more.
-                None => {}
+                // A checkout may be open: it is asked about, seldom, until it can't be paid any more.
+                None => {
+                    work.tx.put_asking_off(last.id, work.now.plus(DELETED_ASK_AFTER)).await?;
+                }
             }
             if let Some(hash) = secrets.managed_key_hash {
                 work.enqueue(Job::DeleteManagedKey { hash }).await?;

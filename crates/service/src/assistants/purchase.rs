@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use reef_domain::Assistant;
 use reef_domain::ids::AssistantId;
 use reef_domain::input::Parsed;
 use reef_domain::wire::{ApiMode, Scope};
+use reef_domain::{Assistant, Timestamp};
+use reef_store::Tx;
 
 use crate::caller::Caller;
 use crate::error::Error;
@@ -15,10 +16,18 @@ use crate::ports::{Checkout, NewCheckout, PaymentError};
 use crate::services::Services;
 use crate::work::Work;
 
-/// Unpaid slots a user may have ordered within [`UNPAID_WINDOW`].
+/// Orders that a user may leave unpaid within [`UNPAID_WINDOW`]. Deleting one does not make room: its checkout stays open.
 const UNPAID_MAX: i64 = 10;
-/// How long an unpaid slot counts.
+/// How long an unpaid order counts.
 const UNPAID_WINDOW: Duration = Duration::from_secs(3600);
+/// Unpaid orders that a user may make within [`ATTEMPTS_WINDOW`], those included for which no checkout could be made: each
+/// costs a call to Polar.
+const ATTEMPTS_MAX: i64 = 30;
+/// Short, so that whoever tried again and again while Polar was away need not wait long after.
+const ATTEMPTS_WINDOW: Duration = Duration::from_secs(600);
+
+const TOO_MANY_UNPAID: &str = "Too many unpaid slots in the last hour; pay for one, or wait";
+const TOO_MANY_ATTEMPTS: &str = "Too many orders in the last minutes that could not be paid; wait";
 
 /// A slot, and where it can be paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,20 +93,28 @@ impl Services {
         let Work { mut tx, now, .. } = self.work().await?;
         // Orders of one user wait for each other, or two at once would both be the tenth.
         tx.lock_user(caller.user_id).await?;
-        // As long as the newest ten are all younger than an hour: until the oldest of them is not.
-        if let Some(oldest) = tx.nth_newest_unpaid(caller.user_id, UNPAID_MAX).await?
-            && now < oldest.plus(UNPAID_WINDOW)
-        {
-            let wait = oldest.plus(UNPAID_WINDOW).since(now);
-            return Err(Error::RateLimited {
-                message: "Too many unpaid slots; pay or delete one, or wait",
-                retry_after_seconds: wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX),
-            });
-        }
+        self.check_unpaid(&mut tx, caller, now).await?;
         tx.insert_assistant(&Assistant::ordered(id, caller.user_id, mode, now)).await?;
-        tx.begin_asking(id, now.plus(FIRST_ASK_AFTER), now).await?;
+        tx.begin_asking(id, caller.user_id, now.plus(FIRST_ASK_AFTER), now).await?;
         tx.commit().await?;
         Ok(id)
+    }
+
+    /// Refuses another order while too many are unpaid.
+    async fn check_unpaid(&self, tx: &mut Tx, caller: &Caller, now: Timestamp) -> Result<(), Error> {
+        for (void_too, max, window, message) in [
+            (false, UNPAID_MAX, UNPAID_WINDOW, TOO_MANY_UNPAID),
+            (true, ATTEMPTS_MAX, ATTEMPTS_WINDOW, TOO_MANY_ATTEMPTS),
+        ] {
+            // All of the newest are within the window: until the oldest of them is not.
+            let oldest = tx.nth_newest_unpaid(caller.user_id, now.minus(window), max, void_too).await?;
+            if let Some(oldest) = oldest {
+                let wait = oldest.plus(window).since(now);
+                let retry_after_seconds = wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+                return Err(Error::RateLimited { message, retry_after_seconds });
+            }
+        }
+        Ok(())
     }
 
     /// Takes an order back whose checkout could not be made. Its id is kept: should the checkout exist
@@ -106,6 +123,7 @@ impl Services {
         tracing::warn!(assistant_id = %id, error = %error, "no checkout could be made, the slot is voided");
         let mut tx = self.store().begin().await?;
         tx.delete_assistant(id, caller.user_id, self.now()).await?;
+        tx.set_void(id).await?;
         // A refusal is an answer: there is no checkout.
         if matches!(error, PaymentError::Refused { .. }) {
             tx.stop_asking(id).await?;

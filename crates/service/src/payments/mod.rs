@@ -13,4 +13,4 @@ mod signature;
 pub use endpoint::EndpointHealth;
 pub use facts::{CheckoutFacts, CheckoutStanding, OrderFacts, Standing, SubscriptionFacts};
 pub use inbox::WebhookHeaders;
-pub(crate) use schedule::{FIRST_ASK_AFTER, VERIFY_AFTER};
+pub(crate) use schedule::{DELETED_ASK_AFTER, FIRST_ASK_AFTER, VERIFY_AFTER};

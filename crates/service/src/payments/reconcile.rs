@@ -92,10 +92,11 @@ impl Services {
         let assistant = match self.store().read().await?.assistant(slot).await {
             Err(error @ reef_store::StoreError::Corrupt { .. }) => {
                 tracing::error!(error = %Chain(&error), "a slot cannot be asked about");
-                return self.settle(row, Outlook::Refused, self.now()).await;
+                return self.settle(row, Outlook::Refused, false, self.now()).await;
             }
             read => read?,
         };
+        let is_deleted = assistant.is_none();
         let told = match self.ask(row, assistant.as_ref()).await {
             Ok(told) => told,
             Err(PaymentError::TooMany { retry_after }) => {
@@ -104,13 +105,13 @@ impl Services {
                 let mut tx = self.store().begin().await?;
                 tx.pause_asking(self.now().plus(wait), PACE).await?;
                 tx.commit().await?;
-                return self.settle(row, Outlook::NoAnswer, self.now()).await;
+                return self.settle(row, Outlook::NoAnswer, is_deleted, self.now()).await;
             }
             Err(error) => {
                 tracing::warn!(assistant_id = %slot, %error, "polar does not say how a payment stands");
                 let is_refused = matches!(error, PaymentError::Refused { .. });
                 let outlook = if is_refused { Outlook::Refused } else { Outlook::NoAnswer };
-                return self.settle(row, outlook, self.now()).await;
+                return self.settle(row, outlook, is_deleted, self.now()).await;
             }
         };
         let mut work = self.work().await?;
@@ -122,7 +123,7 @@ impl Services {
         let now = work.now;
         // The change and the end of the claim are two transactions: in between, it would only be asked once more.
         work.commit().await?;
-        self.settle(row, told.outlook, now).await
+        self.settle(row, told.outlook, is_deleted, now).await
     }
 
     /// Every paid order for a period of the slot's subscription brings its credit, once.
@@ -143,8 +144,14 @@ impl Services {
         Ok(())
     }
 
-    async fn settle(&self, row: &AskRow, outlook: Outlook, now: Timestamp) -> Result<(), Error> {
-        let asked = Asked { asks: row.asks, since: row.since, closed_at: row.closed_at };
+    async fn settle(
+        &self,
+        row: &AskRow,
+        outlook: Outlook,
+        is_deleted: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let asked = Asked { asks: row.asks, since: row.since, closed_at: row.closed_at, is_deleted };
         let (at, asked) = next(outlook, asked, now);
         let at = at.map(|at| self.jittered(now, at));
         let mut tx = self.store().begin().await?;

@@ -13,6 +13,9 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(crate) const FIRST_ASK_AFTER: Duration = Duration::from_secs(15);
 /// How long after a webhook Polar is asked whether that is how things stand: those that belong together have come then.
 pub(crate) const VERIFY_AFTER: Duration = Duration::from_secs(30);
+/// How long after an unpaid slot's deletion Polar is asked about it, at the earliest: its checkout cannot be closed, but
+/// hardly anybody pays it, and Polar's webhook says so if somebody does.
+pub(crate) const DELETED_ASK_AFTER: Duration = HOUR;
 /// How soon Polar is asked when somebody waits for it.
 pub(super) const HURRY: Duration = Duration::from_secs(2);
 /// How long after it was last asked about a slot can be hurried again: a page that waits looks every few seconds.
@@ -92,11 +95,14 @@ pub(super) struct Asked {
     pub since: Timestamp,
     /// When its checkout was first seen closed.
     pub closed_at: Option<Timestamp>,
+    /// Whether the slot has been deleted: while it is not paid it is asked about seldom.
+    pub is_deleted: bool,
 }
 
 /// The next ask, before jitter, and what is then known of the asking.
 pub(super) fn next(outlook: Outlook, asked: Asked, now: Timestamp) -> (Option<Timestamp>, Asked) {
     let step = now.plus(step(asked.asks));
+    let at_least = |wait: Duration| step.max(now.plus(if asked.is_deleted { SELDOM } else { wait }));
     match outlook {
         Outlook::Over => (None, asked),
         Outlook::Ended { until } => {
@@ -104,8 +110,8 @@ pub(super) fn next(outlook: Outlook, asked: Asked, now: Timestamp) -> (Option<Ti
             let last = until.unwrap_or(asked.since).plus(REINSTATED_WITHIN);
             ((next <= last).then_some(next), asked)
         }
-        Outlook::NoAnswer => (Some(step), asked),
-        Outlook::Refused => (Some(step.max(now.plus(AFTER_REFUSAL))), asked),
+        Outlook::NoAnswer => (Some(at_least(Duration::ZERO)), asked),
+        Outlook::Refused => (Some(at_least(AFTER_REFUSAL)), asked),
         Outlook::Unsettled => (Some(step.max(now.plus(MINUTE))), asked),
         Outlook::Paid { until: Some(until) } if until <= now => (Some(step.max(now.plus(MINUTE))), asked),
         Outlook::Paid { until } => {
@@ -118,8 +124,9 @@ pub(super) fn next(outlook: Outlook, asked: Asked, now: Timestamp) -> (Option<Ti
             if age >= OPEN_MAX {
                 return (None, asked);
             }
-            if !is_closed.unwrap_or(age >= CHECKOUT_LIVES_FOR) {
-                return (Some(step), Asked { closed_at: None, ..asked });
+            // Nobody has the address of a checkout that is not even known of a deleted slot.
+            if !is_closed.unwrap_or(asked.is_deleted || age >= CHECKOUT_LIVES_FOR) {
+                return (Some(at_least(Duration::ZERO)), Asked { closed_at: None, ..asked });
             }
             let closed_at = asked.closed_at.unwrap_or(now);
             let last = closed_at.plus(LAST_LOOK_AFTER);
@@ -141,8 +148,12 @@ mod tests {
 
     /// The moments of all asks, in seconds since the order, when Polar always gives `answer`.
     fn moments(answer: impl Fn(Duration) -> Outlook) -> Vec<u64> {
-        let mut now = ORDERED.plus(FIRST_ASK_AFTER);
-        let mut asked = Asked { asks: 0, since: ORDERED, closed_at: None };
+        moments_from(ORDERED.plus(FIRST_ASK_AFTER), false, answer)
+    }
+
+    fn moments_from(first: Timestamp, is_deleted: bool, answer: impl Fn(Duration) -> Outlook) -> Vec<u64> {
+        let mut now = first;
+        let mut asked = Asked { asks: 0, since: ORDERED, closed_at: None, is_deleted };
         let mut all = Vec::new();
         loop {
             all.push(now.since(ORDERED).as_secs());
@@ -165,6 +176,22 @@ mod tests {
     }
 
     #[test]
+    fn a_deleted_slot_is_asked_about_a_few_times_in_all() {
+        let from = ORDERED.plus(DELETED_ASK_AFTER);
+        let expires = Duration::from_secs(24 * 3600);
+        let hours = |seconds: Vec<u64>| seconds.into_iter().map(|s| s / 3600).collect::<Vec<_>>();
+        let open = moments_from(from, true, |age| Outlook::Unpaid { is_closed: Some(age >= expires) });
+        assert_eq!(hours(open), [1, 9, 17, 25, 26]);
+        let unknown = moments_from(from, true, |_| Outlook::Unpaid { is_closed: None });
+        assert_eq!(hours(unknown), [1, 2]);
+        let silent = Asked { asks: 1, since: ORDERED, closed_at: None, is_deleted: true };
+        assert_eq!(next(Outlook::NoAnswer, silent, ORDERED).0, Some(ORDERED.plus(SELDOM)));
+        assert_eq!(next(Outlook::Refused, silent, ORDERED).0, Some(ORDERED.plus(SELDOM)));
+        // Paid after all, its subscription is being ended: that is looked after as soon as any other.
+        assert_eq!(next(Outlook::Unsettled, silent, ORDERED).0, Some(ORDERED.plus(MINUTE)));
+    }
+
+    #[test]
     fn a_slot_without_a_checkout_is_given_up_after_its_day_and_any_after_a_week() {
         let unknown = moments(|_| Outlook::Unpaid { is_closed: None });
         assert!((25 * 3600..35 * 3600).contains(unknown.last().unwrap()), "{unknown:?}");
@@ -174,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_live_subscription_is_asked_about_seldom_but_soon_after_its_period() {
-        let asked = Asked { asks: 9, since: ORDERED, closed_at: None };
+        let asked = Asked { asks: 9, since: ORDERED, closed_at: None, is_deleted: false };
         let at = |until: Duration| next(Outlook::Paid { until: Some(ORDERED.plus(until)) }, asked, ORDERED);
         let (far, then) = at(100 * HOUR);
         assert_eq!((far, then.asks), (Some(ORDERED.plus(SELDOM)), 0));

@@ -12,6 +12,7 @@ mod checkout;
 mod crash;
 mod crash_points;
 mod deployment;
+mod fairness;
 mod flash;
 mod forms;
 mod idempotency;

@@ -47,6 +47,8 @@ on_both_databases! {
             let id = t.slot(&me).await;
             delete(&t, &me, id).await.unwrap();
             ids.push(id.to_string());
+            // Ten unpaid orders an hour.
+            t.clock.advance(HOUR / 10);
         }
         t.run().await;
         let (first, next) = t.services.receipts(&me, None).await.unwrap();

@@ -16,7 +16,7 @@ use crate::support::{HOUR, MINUTE, SECOND, delete, walk};
 const PERIOD_END: &str = "2026-03-13T12:03:21.456Z";
 
 /// The slot's subscription as Polar has it now.
-fn put(t: &TestServices, id: AssistantId, change: &Value) {
+pub fn put(t: &TestServices, id: AssistantId, change: &Value) {
     let mut doc = json!({"id": TestServices::subscription_of(id), "status": "active", "canceled_at": null,
         "ended_at": null, "current_period_end": PERIOD_END, "modified_at": t.services.now(),
         "metadata": {"assistant_id": id.to_string()}});
@@ -36,14 +36,14 @@ fn order(t: &TestServices, id: AssistantId, name: &str, change: &Value) {
 }
 
 /// The buyer pays, and no webhook tells of it.
-fn pay_unheard(t: &TestServices, id: AssistantId) {
+pub fn pay_unheard(t: &TestServices, id: AssistantId) {
     t.payments.set_checkout(id, "succeeded");
     put(t, id, &json!({}));
     order(t, id, &format!("order_{id}"), &json!({}));
 }
 
 /// Time goes by in steps; Polar is asked, and what follows is done. Gives how often it was asked.
-async fn pass(t: &TestServices, steps: u32, step: Duration) -> usize {
+pub async fn pass(t: &TestServices, steps: u32, step: Duration) -> usize {
     let mut asked = 0;
     for _ in 0..steps {
         t.run_after(step).await;

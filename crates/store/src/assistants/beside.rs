@@ -231,13 +231,24 @@ impl Tx {
         execute!(self, "delete from deployment_steps where assistant_id = $1", id);
         execute!(
             self,
-            "insert into tombstones (assistant_id, user_id, deleted_at) values ($1, $2, $3)
+            "insert into tombstones (assistant_id, user_id, deleted_at, ordered_at)
+             values ($1, $2, $3, (select created_at from assistants
+                                  where id = $1 and status = 'pending_payment' and payment_status = 'pending'))
              on conflict (assistant_id) do nothing",
             id,
             user,
             now,
         );
         Ok(execute!(self, "delete from assistants where id = $1", id) == 1)
+    }
+
+    /// Notes that a slot was deleted because its checkout could not be made.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_void(&mut self, id: AssistantId) -> Result<(), StoreError> {
+        execute!(self, "update tombstones set is_void = true where assistant_id = $1", id);
+        Ok(())
     }
 
     /// Whether a slot with this id has been deleted.

@@ -135,20 +135,37 @@ impl Tx {
         rows.into_iter().map(read).collect()
     }
 
-    /// When a user's `n`-th newest unpaid slot was ordered, counted from 1; `None` when there are fewer.
+    /// When the `n`-th newest of a user's orders that were made after `after` and never paid was made, counted from 1;
+    /// `None` when there are fewer. Deleted slots count. Those that were void because no checkout could be made count
+    /// only if `void_too`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn nth_newest_unpaid(&mut self, user: UserId, n: i64) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn nth_newest_unpaid(
+        &mut self,
+        user: UserId,
+        after: Timestamp,
+        n: i64,
+        void_too: bool,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        // What was paid after its deletion is being given back.
         let row: Option<(Timestamp,)> = fetch_optional!(
             self,
             (Timestamp,),
-            "select created_at from assistants where user_id = $1 and status = 'pending_payment'
-             order by created_at desc, id desc limit 1 offset $2",
+            "select ordered_at from (
+                 select created_at as ordered_at from assistants
+                 where user_id = $1 and created_at > $2 and status = 'pending_payment' and payment_status = 'pending'
+                 union all
+                 select ordered_at from tombstones
+                 where user_id = $1 and ordered_at > $2 and (not is_void or $4)
+                   and not exists (select 1 from revocations where revocations.assistant_id = tombstones.assistant_id)
+             ) as orders order by ordered_at desc limit 1 offset $3",
             user,
+            after,
             n - 1,
+            void_too,
         );
-        Ok(row.map(|(created_at,)| created_at))
+        Ok(row.map(|(ordered_at,)| ordered_at))
     }
 
     /// A user's newest unpaid slots that were ordered since a moment.

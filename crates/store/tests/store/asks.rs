@@ -1,18 +1,34 @@
 use std::time::Duration;
 
 use reef_domain::Timestamp;
-use reef_domain::ids::AssistantId;
+use reef_domain::ids::{AssistantId, UserId};
 use reef_store::{AskRow, Pace, Tx, on_both_databases};
 
-use crate::support::{NOW, at, uuid};
+use crate::support::{NOW, add_unpaid, add_user, at, raw, raw_rows, uuid};
 
 const PACE: Pace = Pace { every: Duration::from_millis(100), burst: Duration::from_millis(150) };
 
-/// A slot that is asked about first at `first`.
+/// A slot of an account of its own that is asked about first at `first`.
 async fn slot(tx: &mut Tx, first: Timestamp) -> AssistantId {
-    let id = AssistantId::new(uuid());
-    tx.begin_asking(id, first, NOW).await.expect("a slot");
+    let user = add_user(tx).await;
+    slot_of(tx, user, first).await
+}
+
+async fn slot_of(tx: &mut Tx, user: UserId, first: Timestamp) -> AssistantId {
+    let id = add_unpaid(tx, user, NOW).await;
+    tx.begin_asking(id, user, first, NOW).await.expect("a slot");
     id
+}
+
+/// The same, deleted.
+async fn deleted_slot_of(tx: &mut Tx, user: UserId, first: Timestamp) -> AssistantId {
+    let id = slot_of(tx, user, first).await;
+    assert!(tx.delete_assistant(id, user, NOW).await.expect("a deletion"));
+    id
+}
+
+async fn claim_id(tx: &mut Tx, now: Timestamp) -> Option<AssistantId> {
+    claim(tx, now).await.map(|row| row.assistant_id)
 }
 
 async fn claim(tx: &mut Tx, now: Timestamp) -> Option<AskRow> {
@@ -59,7 +75,110 @@ on_both_databases! {
         tx.stop_asking(id).await.unwrap();
         tx.ask_soon(AssistantId::new(uuid()), at(2_000_000), at(1_000_000)).await.unwrap();
         assert_eq!(tx.asks_overdue(at(1_500_000)).await.unwrap(), (0, None));
+        assert_eq!(tx.prune_asks().await.unwrap(), 0, "its slot is there");
+        let user = add_user(&mut tx).await;
+        let gone = deleted_slot_of(&mut tx, user, NOW).await;
+        assert_eq!(tx.prune_asks().await.unwrap(), 0, "it is asked about");
+        tx.stop_asking(gone).await.unwrap();
         assert_eq!(tx.prune_asks().await.unwrap(), 1);
+    }
+
+    async fn accounts_take_turns_and_deleted_slots_come_last_in_their_account(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (greedy, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        let gone = deleted_slot_of(&mut tx, greedy, at(-9_000)).await;
+        let first = slot_of(&mut tx, greedy, at(-8_000)).await;
+        let second = slot_of(&mut tx, greedy, at(-7_000)).await;
+        assert_eq!(claim_id(&mut tx, at(0)).await, Some(first));
+        // Whoever was never asked about is next, and then whoever waits longest.
+        let (late, later) = (slot_of(&mut tx, other, at(900)).await, slot_of(&mut tx, other, at(950)).await);
+        assert_eq!(claim_id(&mut tx, at(1_000)).await, Some(late));
+        assert_eq!(claim_id(&mut tx, at(2_000)).await, Some(second));
+        assert_eq!(claim_id(&mut tx, at(3_000)).await, Some(later));
+        assert_eq!(claim_id(&mut tx, at(4_000)).await, Some(gone));
+        assert_eq!(claim_id(&mut tx, at(5_000)).await, None);
+    }
+
+    async fn a_deleted_slot_is_asked_about_later_unless_that_is_over_or_further_away(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (soon, far, over) = (
+            deleted_slot_of(&mut tx, user, at(10)).await,
+            deleted_slot_of(&mut tx, user, at(3_000)).await,
+            deleted_slot_of(&mut tx, user, at(10)).await,
+        );
+        tx.stop_asking(over).await.unwrap();
+        for id in [soon, far, over] {
+            tx.put_asking_off(id, at(2_000)).await.unwrap();
+        }
+        assert_eq!(claim_id(&mut tx, at(1_999)).await, None);
+        assert_eq!(claim_id(&mut tx, at(2_000)).await, Some(soon));
+        assert_eq!(claim_id(&mut tx, at(2_999)).await, None);
+        assert_eq!(claim_id(&mut tx, at(3_000)).await, Some(far));
+        assert_eq!(claim_id(&mut tx, at(4_000)).await, None);
+    }
+
+    async fn the_account_of_a_slot_is_known_however_its_asking_began(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (begun, soon, anew, gone) = (
+            slot_of(&mut tx, user, NOW).await,
+            add_unpaid(&mut tx, user, NOW).await,
+            add_unpaid(&mut tx, user, NOW).await,
+            add_unpaid(&mut tx, user, NOW).await,
+        );
+        tx.ask_soon(soon, NOW, NOW).await.unwrap();
+        tx.ask_anew(anew, "co_1", NOW, NOW).await.unwrap();
+        tx.delete_assistant(gone, user, NOW).await.unwrap();
+        tx.ask_soon(gone, NOW, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        let known = raw_rows!(db, (AssistantId, Option<UserId>), "select assistant_id, user_id from polar_asks order by assistant_id");
+        assert_eq!(known, [begun, soon, anew, gone].map(|id| (id, Some(user))));
+    }
+
+    async fn what_is_brought_forward_is_spread_over_accounts(db: TestStore) {
+        const WITHIN: Duration = Duration::from_secs(300);
+        let later = at(9 * 3_600_000);
+        let mut tx = db.store.begin().await.unwrap();
+        let (greedy, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        let mut many = vec![];
+        for _ in 0..20 {
+            many.push(slot_of(&mut tx, greedy, later).await);
+        }
+        deleted_slot_of(&mut tx, other, later).await;
+        let one = slot_of(&mut tx, other, later).await;
+        tx.ask_all_anew(at(1)).await.unwrap();
+        // An account with much that is due anyway takes no more room than any other.
+        for id in &many[..10] {
+            tx.ask_soon(*id, at(5_000), NOW).await.unwrap();
+        }
+        assert_eq!(tx.hasten_asks(at(0), WITHIN, 3).await.unwrap(), 2, "one account is busy");
+        tx.commit().await.unwrap();
+        let forward = raw_rows!(
+            db,
+            (AssistantId,),
+            "select assistant_id from polar_asks where next_at <= $1 and next_at > $2 order by assistant_id",
+            at(300_000),
+            at(5_000),
+        );
+        assert_eq!(forward, [(many[10],), (one,)]);
+    }
+
+    async fn the_migration_finds_the_account_of_every_slot(db: TestStore) {
+        const FILL: &str = "update polar_asks set user_id = coalesce(
+            (select user_id from assistants where assistants.id = polar_asks.assistant_id),
+            (select user_id from tombstones where tombstones.assistant_id = polar_asks.assistant_id))";
+        let file = include_str!("../../../../migrations/sqlite/0017_fair_payment_checks.sql");
+        let statement = FILL.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(file.split_whitespace().collect::<Vec<_>>().join(" ").contains(&statement), "it is another one now");
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (there, gone) = (slot_of(&mut tx, user, NOW).await, deleted_slot_of(&mut tx, user, NOW).await);
+        tx.commit().await.unwrap();
+        raw!(db, "update polar_asks set user_id = null");
+        raw!(db, FILL);
+        let known = raw_rows!(db, (AssistantId, Option<UserId>), "select assistant_id, user_id from polar_asks order by assistant_id");
+        assert_eq!(known, [(there, Some(user)), (gone, Some(user))]);
     }
 
     async fn all_share_one_pace(db: TestStore) {

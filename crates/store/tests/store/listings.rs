@@ -1,9 +1,9 @@
 use reef_domain::State;
 use reef_domain::ids::UserId;
 use reef_domain::wire::Status;
-use reef_store::on_both_databases;
+use reef_store::{Tx, on_both_databases};
 
-use crate::support::{NOW, add_assistant, add_slot, add_user, at, run, uuid};
+use crate::support::{NOW, add_assistant, add_slot, add_unpaid, add_user, at, run, uuid};
 
 const HOUR: i64 = 3_600_000;
 
@@ -43,20 +43,44 @@ on_both_databases! {
         assert_eq!(tx.count_by_status(UserId::new(uuid()), NOW).await.unwrap(), []);
     }
 
-    async fn only_a_users_unpaid_slots_are_counted_from_the_newest(db: TestStore) {
+    async fn only_a_users_unpaid_orders_are_counted_from_the_newest(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
-        for created in [-HOUR - 1, -HOUR, -HOUR + 1, 0] {
-            add_assistant(&mut tx, user, State::PendingPayment, at(created)).await;
+        for created in [-HOUR, -HOUR + 1, 0] {
+            add_unpaid(&mut tx, user, at(created)).await;
         }
         add_assistant(&mut tx, user, State::Purchased, NOW).await;
-        add_slot(&mut tx, other).await;
-        let newest = [Some(at(0)), Some(at(-HOUR + 1)), Some(at(-HOUR)), Some(at(-HOUR - 1)), None];
+        // Its subscription ended before it paid.
+        add_assistant(&mut tx, user, State::PendingPayment, NOW).await;
+        add_unpaid(&mut tx, other, NOW).await;
+        let newest = [Some(at(0)), Some(at(-HOUR + 1)), None];
         for (n, created) in (1..).zip(newest) {
-            assert_eq!(tx.nth_newest_unpaid(user, n).await.unwrap(), created, "{n}");
+            let nth = tx.nth_newest_unpaid(user, at(-HOUR), n, true).await.unwrap();
+            assert_eq!(nth, created, "{n}");
         }
-        assert_eq!(tx.nth_newest_unpaid(other, 2).await.unwrap(), None);
-        assert_eq!(tx.nth_newest_unpaid(UserId::new(uuid()), 1).await.unwrap(), None);
+        assert_eq!(tx.nth_newest_unpaid(other, at(-HOUR), 2, true).await.unwrap(), None);
+        assert_eq!(tx.nth_newest_unpaid(UserId::new(uuid()), at(-HOUR), 1, true).await.unwrap(), None);
+    }
+
+    async fn a_deleted_order_counts_unless_it_was_paid_or_void(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let paid = add_assistant(&mut tx, user, State::Purchased, at(4)).await.id;
+        let paid_late = add_unpaid(&mut tx, user, at(3)).await;
+        let void = add_unpaid(&mut tx, user, at(2)).await;
+        let unpaid = add_unpaid(&mut tx, user, at(1)).await;
+        for id in [paid, paid_late, void, unpaid] {
+            assert!(tx.delete_assistant(id, user, at(9)).await.unwrap());
+        }
+        tx.set_void(void).await.unwrap();
+        tx.begin_revocation("sub_late", paid_late, "late", at(9)).await.unwrap();
+        let nth = async |tx: &mut Tx, n, void_too| {
+            tx.nth_newest_unpaid(user, at(-HOUR), n, void_too).await.unwrap()
+        };
+        assert_eq!(nth(&mut tx, 1, false).await, Some(at(1)));
+        assert_eq!(nth(&mut tx, 2, false).await, None);
+        assert_eq!(nth(&mut tx, 1, true).await, Some(at(2)));
+        assert_eq!(nth(&mut tx, 2, true).await, Some(at(1)));
     }
 
     async fn an_assistant_is_found_by_its_subscription(db: TestStore) {

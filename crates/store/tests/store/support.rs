@@ -73,6 +73,13 @@ pub async fn add_slot(tx: &mut Tx, user: UserId) -> Assistant {
     add_assistant(tx, user, State::PendingPayment, NOW).await
 }
 
+/// Stores a slot of `user` that was ordered at `created_at` and never paid.
+pub async fn add_unpaid(tx: &mut Tx, user: UserId, created_at: Timestamp) -> AssistantId {
+    let assistant = Assistant::ordered(AssistantId::new(uuid()), user, ApiMode::Byok, created_at);
+    tx.insert_assistant(&assistant).await.expect("an assistant");
+    assistant.id
+}
+
 /// Runs SQL past the store's functions; gives how many rows it changed.
 macro_rules! raw {
     ($db:expr, $sql:expr $(, $arg:expr)* $(,)?) => {

@@ -1,0 +1,243 @@
+//! No account holds up another one's payment checks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::{ApiMode, Status};
+use reef_service::ports::PaymentError;
+use reef_service::testing::TestServices;
+use reef_service::{Caller, Error};
+use reef_store::{Pace, on_both_databases};
+use serde_json::json;
+
+use crate::reconcile::{pass, pay_unheard};
+use crate::support::{HOUR, MINUTE, SECOND, delete};
+
+/// Faster than any test asks.
+const FAST: Pace = Pace { every: Duration::from_millis(1), burst: Duration::from_secs(60) };
+
+/// Buys and deletes in a loop; gives how many orders were accepted.
+async fn buy_and_delete(t: &TestServices, caller: &Caller, times: usize) -> usize {
+    let mut accepted = 0;
+    for _ in 0..times {
+        match t.services.purchase(caller, Ok(ApiMode::Byok)).await {
+            Ok(bought) => delete(t, caller, bought.id).await.expect("a deletion"),
+            Err(Error::RateLimited { .. }) => continue,
+            Err(error) => panic!("{error:?}"),
+        }
+        accepted += 1;
+    }
+    accepted
+}
+
+/// Buys and pays, and the webhook is lost. Gives how long it takes until the slot is `purchased`.
+async fn delay_of_a_payment(t: &TestServices, caller: &Caller) -> Duration {
+    let id: AssistantId = t.slot(caller).await;
+    pay_unheard(t, id);
+    let began = t.services.now();
+    while t.status(caller, id).await != Status::Purchased {
+        pass(t, 1, SECOND).await;
+        assert!(t.services.now().since(began) < Duration::from_secs(3600), "it is never noticed");
+    }
+    t.services.now().since(began)
+}
+
+/// Deleted slots of an account that are due to be asked about.
+async fn due_in_masses(t: &TestServices, caller: &Caller, count: usize) -> Vec<AssistantId> {
+    let mut ids = vec![];
+    let mut tx = t.db.store.begin().await.expect("a transaction");
+    for _ in 0..count {
+        let id = AssistantId::new(t.services.new_uuid());
+        let now = t.services.now();
+        tx.begin_asking(id, caller.user_id, now, now).await.expect("a slot");
+        ids.push(id);
+    }
+    tx.commit().await.expect("a commit");
+    ids
+}
+
+/// How many slots are asked about, now or later.
+async fn asked_about(t: &TestServices) -> i64 {
+    let far = t.services.now().plus(1_000 * HOUR);
+    t.db.store.read().await.expect("a transaction").asks_overdue(far).await.expect("a count").0
+}
+
+/// What an account's turn is judged by.
+struct Account {
+    due: usize,
+    last: Option<usize>,
+}
+
+on_both_databases! {
+    async fn a_loop_of_orders_and_deletions_does_not_delay_another_accounts_payment(db: TestStore) {
+        let t = TestServices::new(db);
+        let (greedy, other) = (t.user().await, t.user().await);
+        let accepted = buy_and_delete(&t, &greedy, 280).await;
+        let delay = delay_of_a_payment(&t, &other).await;
+        println!("{accepted} orders accepted; the other account's payment was noticed after {delay:?}");
+        assert_eq!(accepted, 10);
+        assert!(delay <= Duration::from_secs(20), "{delay:?}");
+        t.finish().await;
+    }
+
+    async fn masses_of_due_checks_delay_their_own_account_alone(db: TestStore) {
+        let t = TestServices::new(db);
+        let (greedy, other) = (t.user().await, t.user().await);
+        due_in_masses(&t, &greedy, 280).await;
+        pass(&t, 5, SECOND).await;
+        for _ in 0..3 {
+            // The second and third time its account has just been asked about.
+            let delay = delay_of_a_payment(&t, &other).await;
+            println!("noticed after {delay:?}");
+            assert!(delay <= Duration::from_secs(20), "{delay:?}");
+        }
+        // A live slot comes before the deleted ones of its own account.
+        let delay = delay_of_a_payment(&t, &greedy).await;
+        assert!(delay <= Duration::from_secs(20), "{delay:?}");
+        assert!(asked_about(&t).await > 200, "there are still masses of them");
+        t.finish().await;
+    }
+
+    async fn a_storm_of_webhooks_delays_nobody_else(db: TestStore) {
+        let t = TestServices::new(db);
+        let (greedy, other) = (t.user().await, t.user().await);
+        let mut slots = vec![];
+        for _ in 0..10 {
+            slots.push(t.slot(&greedy).await);
+        }
+        // Whoever plays with open checkouts has Polar send an event about each of them all the time.
+        for _ in 0..20 {
+            for id in &slots {
+                let metadata = json!({"assistant_id": id.to_string()});
+                t.polar("checkout.updated", json!({"id": "c", "status": "open", "metadata": metadata})).await;
+            }
+            pass(&t, 1, 7 * SECOND).await;
+        }
+        let delay = delay_of_a_payment(&t, &other).await;
+        assert!(delay <= Duration::from_secs(20), "{delay:?}");
+        t.finish().await;
+    }
+
+    async fn the_limit_counts_deleted_orders_and_forms_and_orders_at_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (t.user().await, t.user().await);
+        let mut orders = tokio::task::JoinSet::new();
+        for number in 0..25 {
+            let services = t.services.clone();
+            orders.spawn(async move {
+                let id = if number % 2 == 0 {
+                    services.purchase(&me, Ok(ApiMode::Byok)).await?.id
+                } else {
+                    let token = services.form_token();
+                    services.purchase_by_form(&me, Ok(ApiMode::Byok), &token).await?;
+                    return Ok(());
+                };
+                services.delete(&me, &id.to_string(), Ok(())).await
+            });
+        }
+        let taken = orders.join_all().await.into_iter().filter(Result::is_ok).count();
+        assert_eq!(taken, 10);
+        for slot in t.services.list_assistants(&me).await.unwrap() {
+            t.services.delete(&me, &slot.id, Ok(())).await.unwrap();
+        }
+        let by_form = t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &t.services.form_token()).await;
+        assert!(matches!(by_form, Err(Error::RateLimited { retry_after_seconds: 3600, .. })), "{by_form:?}");
+        t.slot(&other).await;
+        t.clock.advance(HOUR);
+        t.slot(&me).await;
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn paid_orders_never_count_not_even_deleted_ones(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        for number in 0..15 {
+            let id = t.slot(&me).await;
+            match number % 3 {
+                0 => t.pay(id).await,
+                1 => {
+                    t.pay(id).await;
+                    delete(&t, &me, id).await.unwrap();
+                }
+                // Paid when it is deleted already: the money goes back.
+                _ => {
+                    delete(&t, &me, id).await.unwrap();
+                    t.pay(id).await;
+                }
+            }
+            t.run().await;
+        }
+        assert_eq!(buy_and_delete(&t, &me, 20).await, 10);
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn orders_without_a_checkout_are_limited_too_but_for_minutes(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        t.payments.script.fail("create_checkout", 200, || PaymentError::Unavailable("down".into()));
+        let buy = async || t.services.purchase(&me, Ok(ApiMode::Byok)).await;
+        for _ in 0..30 {
+            assert!(matches!(buy().await, Err(Error::PaymentProviderUnavailable)));
+        }
+        assert!(matches!(buy().await, Err(Error::RateLimited { retry_after_seconds: 600, .. })));
+        t.clock.advance(10 * MINUTE);
+        assert!(matches!(buy().await, Err(Error::PaymentProviderUnavailable)));
+        t.finish().await;
+    }
+
+    async fn what_is_asked_about_stays_bounded_for_an_account_that_never_stops(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (mut asked, mut most) = (0, 0);
+        for _ in 0..40 {
+            assert_eq!(buy_and_delete(&t, &me, 11).await, 10);
+            for checkout in t.payments.checkouts().iter().rev().skip(250) {
+                t.payments.set_checkout(checkout.assistant_id, "expired");
+            }
+            asked += pass(&t, 4, 15 * MINUTE).await;
+            t.services.prune().await.unwrap();
+            most = most.max(asked_about(&t).await);
+        }
+        println!("{asked} checks in 40 h, at most {most} rows");
+        assert!(most <= 300 && asked <= 40 * 60, "{most} {asked}");
+        t.finish().await;
+    }
+
+    async fn whoever_waits_longest_is_next_however_the_checks_are_spread(db: TestStore) {
+        let t = TestServices::new(db);
+        let mut runner = TestRunner::deterministic();
+        for _ in 0..12 {
+            let sizes = prop::collection::vec(0_usize..12, 1..8).new_tree(&mut runner).unwrap().current();
+            let mut accounts = vec![];
+            let mut owner = BTreeMap::new();
+            for (number, due) in sizes.iter().enumerate() {
+                let caller = t.user().await;
+                owner.extend(due_in_masses(&t, &caller, *due).await.into_iter().map(|id| (id, number)));
+                accounts.push(Account { due: *due, last: None });
+            }
+            for turn in 0..sizes.iter().sum() {
+                t.clock.advance(SECOND);
+                let mut tx = t.db.store.begin().await.unwrap();
+                let now = t.services.now();
+                let row = tx.claim_ask(now, now.plus(HOUR), FAST).await.unwrap().expect("something is due");
+                tx.stop_asking(row.assistant_id).await.unwrap();
+                tx.commit().await.unwrap();
+                let number = owner[&row.assistant_id];
+                let waited = accounts[number].last;
+                assert!(
+                    accounts.iter().all(|other| other.due == 0 || other.last >= waited),
+                    "{sizes:?}: somebody else has waited longer at turn {turn}"
+                );
+                let account = &mut accounts[number];
+                (account.due, account.last) = (account.due - 1, Some(turn));
+            }
+        }
+        t.finish().await;
+    }
+}
