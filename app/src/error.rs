@@ -64,6 +64,7 @@ impl From<reef_service::Error> for AppError {
                 "This does not fit yet. See what is marked.".to_owned()
             }
             Error::PaymentNotConfigured => "Payments are not set up here for this kind of slot.".to_owned(),
+            Error::CheckoutRefused(_) => error.message(),
             Error::PaymentProviderUnavailable => {
                 "The payment provider does not answer, so nothing was done. Try again in a moment.".to_owned()
             }

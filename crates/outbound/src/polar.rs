@@ -17,6 +17,7 @@ use crate::http::{Http, segment};
 use product::ProductBody;
 
 mod product;
+mod refusal;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -130,7 +131,13 @@ impl Payments for Polar {
         let answer = self.send(self.request(Method::POST, "checkouts/").json(&body)).await?;
         match answer.status {
             200 | 201 => read::<CheckoutBody>(&answer).map(|made| Checkout { id: made.id, url: made.url }),
-            status => Err(refused(status)),
+            status => Err(match refused(status) {
+                PaymentError::Refused { .. } => {
+                    let (why, said) = refusal::read(&answer);
+                    PaymentError::CheckoutRefused { why, said }
+                }
+                other => other,
+            }),
         }
     }
 

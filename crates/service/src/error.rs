@@ -12,6 +12,8 @@ use reef_store::StoreError;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::ports::CheckoutRefusal;
+
 /// Issues that an answer lists; the others are counted.
 const ISSUES_MAX: usize = 20;
 /// The longest path of an issue that an answer shows, in characters: a body's keys are its sender's to choose.
@@ -52,9 +54,12 @@ pub enum Error {
     /// The operator has not set up payments for this mode.
     #[error("Payment system not configured")]
     PaymentNotConfigured,
-    /// The payment provider did not make a checkout.
+    /// The payment provider did not make a checkout: it does not answer, or not now.
     #[error("Unexpected server error")]
     PaymentProviderUnavailable,
+    /// The payment provider refused to make a checkout.
+    #[error("{}", what_to_do(*.0))]
+    CheckoutRefused(CheckoutRefusal),
     /// Not in this state.
     #[error("{message}")]
     InvalidState {
@@ -88,6 +93,35 @@ pub enum Error {
     /// Something inside.
     #[error("Unexpected server error")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+/// What a buyer can do about a refused checkout. Nothing was charged in any case.
+const fn what_to_do(refusal: CheckoutRefusal) -> &'static str {
+    match refusal {
+        CheckoutRefusal::Email => {
+            "Our payment provider didn't accept your email address. Change it in Settings, or in the customer portal on the \
+             Billing page if you have paid here before, then try again. Nothing was charged."
+        }
+        CheckoutRefusal::OtherCustomer => {
+            "Our payment provider already knows your email address under another account. Sign in to the account that you \
+             paid with before, or contact support. Nothing was charged."
+        }
+        CheckoutRefusal::OneSubscriptionOnly => {
+            "You already have a subscription, and our payment provider isn't set up to sell you another one. That's on our \
+             side: contact support. Nothing was charged."
+        }
+        CheckoutRefusal::NotReady => {
+            "We can't take payments yet. That's on our side: try again later, or contact support. Nothing was charged."
+        }
+        CheckoutRefusal::Product => {
+            "This plan can't be bought right now. That's on our side: try again later, or contact support. Nothing was \
+             charged."
+        }
+        CheckoutRefusal::Other => {
+            "Our payment provider didn't accept the order. That's on our side: try again later, or contact support. Nothing \
+             was charged."
+        }
+    }
 }
 
 /// No body has fields of these names.
@@ -153,7 +187,9 @@ impl Error {
             Self::RequestInProgress => ErrorCode::RequestInProgress,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::WorkerDeleteFailed { .. } => ErrorCode::WorkerDeleteFailed,
-            Self::PaymentProviderUnavailable | Self::Internal(_) => ErrorCode::InternalError,
+            Self::PaymentProviderUnavailable | Self::CheckoutRefused(_) | Self::Internal(_) => {
+                ErrorCode::InternalError
+            }
         }
     }
 
@@ -181,6 +217,7 @@ impl Error {
                 Some(json!({ "currentStatus": current, "allowedStatuses": allowed }))
             }
             Self::PaymentProviderUnavailable => Some(json!({ "reason": "payment_provider_unavailable" })),
+            Self::CheckoutRefused(_) => Some(json!({ "reason": "checkout_refused" })),
             Self::Forbidden { needed } => Some(json!({ "requiredScope": needed })),
             _ => None,
         }

@@ -37,8 +37,8 @@ const POLL_AFTER: HeaderValue = HeaderValue::from_static("2");
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or ten unpaid slots younger than an hour.", body = ErrorResponse),
-        (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: product IDs are missing from server environment configuration. `INTERNAL_ERROR`: unhandled internal exception, or no checkout could be made.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or ten orders of the last hour that were not paid. Deleting one does not make room; paying for one does.", body = ErrorResponse),
+        (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: product IDs are missing from server environment configuration. `INTERNAL_ERROR`: unhandled internal exception, or no checkout could be made. `details.reason` is `payment_provider_unavailable` then, or `checkout_refused` when the payment provider refused it: `message` says what to do, and no slot was made.", body = ErrorResponse),
     )
 )]
 pub async fn purchase(

@@ -171,7 +171,8 @@ pub struct ErrorDetails {
     /// With `INVALID_STATE`: how it would have to be.
     #[schema(nullable = false)]
     pub allowed_statuses: Option<Vec<Status>>,
-    /// With `INTERNAL_ERROR`: `payment_provider_unavailable` when no checkout could be made.
+    /// With `INTERNAL_ERROR`, when no checkout could be made: `payment_provider_unavailable` when the payment provider does
+    /// not answer, `checkout_refused` when it refuses; `message` says what to do then.
     #[schema(nullable = false)]
     pub reason: Option<String>,
     /// With `FORBIDDEN`: the scope the key lacks.

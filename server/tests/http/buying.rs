@@ -1,9 +1,10 @@
 //! Buying, trying and activating by the site's own forms, as a browser without scripts sends them.
 
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::pages::hidden;
+use crate::purchase::refusals;
 use crate::sessions::{form, signed_in};
 use crate::support::{App, bot};
 
@@ -40,6 +41,14 @@ impl Browser<'_> {
     }
 }
 
+/// Sends a form as a script does, which is refused. Gives the error.
+async fn form_of(browser: &Browser<'_>, endpoint: &str, fields: &[(&str, &str)]) -> Value {
+    let request = form(browser.app, endpoint, fields).header(COOKIE, &browser.cookie);
+    let answer = request.header(ACCEPT, "application/json").send().await.unwrap();
+    assert_eq!(answer.status(), 500, "{endpoint}");
+    answer.json().await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_buys_once_and_the_next_one_again() {
     let app = App::start().await;
@@ -65,6 +74,93 @@ async fn a_form_buys_once_and_the_next_one_again() {
     assert_ne!(again, token);
     let fields = [("api_mode", "byok"), ("token", again.as_str())];
     assert_ne!(browser.submit("/assistants/new", "purchase", &fields).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_checkout_is_explained_beside_the_form_and_loses_nothing() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
+    for (fault, expected) in refusals() {
+        let token = hidden(&browser.page("/assistants/new").await, "token");
+        let fields = [("api_mode", "managed"), ("token", token.as_str())];
+        app.faults(json!([fault])).await;
+        let back = browser.submit("/assistants/new", "purchase", &fields).await;
+        let back = back.strip_prefix(&app.url("")).expect("the same page").to_owned();
+        let shown = browser.page(&back).await;
+        let form = shown.split("action=\"/_fn/purchase\"").nth(1).expect("the form");
+        let form = form.split("</form>").next().unwrap().replace("&#x27;", "'").replace("&#39;", "'");
+        for words in expected {
+            assert!(form.contains(words), "{fault}: {form}");
+        }
+        assert!(!shown.contains("The vendor"), "{shown}");
+        let chosen = form.split("<input").find(|input| input.contains("value=\"managed\"")).unwrap();
+        assert!(chosen.contains("checked"), "{chosen}");
+        // The same by a script.
+        app.faults(json!([fault])).await;
+        let request = form_of(&browser, "purchase", &fields).await;
+        assert_eq!(request["code"], "INTERNAL_ERROR");
+        let message = request["message"].as_str().unwrap();
+        assert!(expected.iter().all(|words| message.contains(words)), "{message}");
+        assert_eq!(me.get("").await, json!([]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_new_checkout_is_explained_beside_its_own_slot() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
+    let (id, checkout) = me.purchase("byok").await;
+    let (other, _) = me.purchase("byok").await;
+    assert_eq!(me.press(&checkout, "expire").await, 200);
+    // Not all of them twice: going on with a checkout is limited to 40 times a minute.
+    for (from, count) in [(format!("/assistants/{id}"), 8), ("/assistants/new".to_owned(), 3)] {
+        for (fault, expected) in refusals().into_iter().take(count) {
+            app.faults(json!([fault])).await;
+            let back = browser.submit(&from, "resume_checkout", &[("id", &id)]).await;
+            let back = back.strip_prefix(&app.url("")).expect("the same page").to_owned();
+            let shown = browser.page(&back).await.replace("&#x27;", "'").replace("&#39;", "'");
+            let forms: Vec<_> = shown.split("action=\"/_fn/resume_checkout\"").skip(1).collect();
+            for form in &forms {
+                let form = form.split("</form>").next().unwrap();
+                let is_its = form.contains(&id);
+                assert_eq!(expected.iter().all(|words| form.contains(words)), is_its, "{fault}: {form}");
+            }
+            assert!(!forms.is_empty());
+            app.faults(json!([fault])).await;
+            let told = form_of(&browser, "resume_checkout", &[("id", &id)]).await;
+            assert!(expected.iter().all(|words| told["message"].as_str().unwrap().contains(words)), "{told}");
+        }
+    }
+    // Both slots are still there, and the way on is as well.
+    for slot in [&id, &other] {
+        assert_eq!(me.get(&format!("/{slot}")).await["status"], "pending_payment");
+    }
+    let renewed = browser.submit("/assistants/new", "resume_checkout", &[("id", &id)]).await;
+    assert_eq!(me.press(&renewed, "pay").await, 303);
+    me.until(&id, "purchased").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_on_unpaid_orders_holds_for_the_form() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
+    for _ in 0..10 {
+        let (id, _) = me.purchase("byok").await;
+        me.ok("DELETE", &format!("/{id}"), Value::Null).await;
+    }
+    let token = hidden(&browser.page("/assistants/new").await, "token");
+    let fields = [("api_mode", "byok"), ("token", token.as_str())];
+    let back = browser.submit("/assistants/new", "purchase", &fields).await;
+    let back = back.strip_prefix(&app.url("")).expect("the same page").to_owned();
+    let shown = browser.page(&back).await;
+    assert!(
+        shown.contains("Too many unpaid slots in the last hour; pay for one, or wait. Try again in"),
+        "{shown}"
+    );
+    assert_eq!(me.get("").await, json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,6 +68,26 @@ async fn every_request_has_one_line_with_who_what_and_how_long() {
 }
 
 #[tokio::test]
+async fn what_polar_says_of_a_refused_checkout_is_logged_once_and_without_addresses() {
+    let here = Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true")]);
+    let key = here.customer();
+    let process = here.serve().await;
+    let body =
+        json!({"error": "CheckoutCustomerExternalIdMismatch", "detail": "It is ada@example.org's\nalready."});
+    let fault = json!([{"path": "*/checkouts/", "status": 422, "body": body}]);
+    let faults = process.http.put(format!("{}/sandbox/faults", process.base));
+    assert_eq!(faults.json(&fault).send().await.unwrap().status(), 200);
+    let buy = process.client(&key).request("POST", "/api/v1/assistants/purchase");
+    let buy = buy.header("x-request-id", "refused").json(&json!({"apiMode": "byok"}));
+    assert_eq!(buy.send().await.unwrap().status(), 500);
+    let lines = lines_of(&here, "refused").await;
+    let said = "payment provider refused the checkout: 422 CheckoutCustomerExternalIdMismatch: It is …@example.org's already.";
+    assert_eq!(lines.iter().filter(|line| line["error"] == said).count(), 1, "{lines:#?}");
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.to_string().contains("ada@")));
+}
+
+#[tokio::test]
 async fn a_failure_of_ours_is_an_error_with_its_cause_once() {
     let here = Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true")]);
     let key = here.customer();

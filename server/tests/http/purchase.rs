@@ -67,17 +67,75 @@ async fn when_no_checkout_can_be_made_the_slot_is_void() {
         json!({"method": "POST", "path": "*/v1/checkouts*", "status": 500, "times": 5}),
         json!({"method": "POST", "path": "*/v1/checkouts*", "status": 422, "times": 5}),
         json!({"method": "POST", "path": "*/v1/checkouts*", "drop": true, "times": 5}),
+        json!({"method": "POST", "path": "*/v1/checkouts*", "status": 429, "times": 5}),
     ];
-    for fault in faults {
+    for (fault, reason) in faults.iter().zip([
+        "payment_provider_unavailable",
+        "checkout_refused",
+        "payment_provider_unavailable",
+        "payment_provider_unavailable",
+    ]) {
         app.faults(json!([fault])).await;
         let error = me.fails(500, "INTERNAL_ERROR", "POST", "/purchase", json!({"apiMode": "byok"})).await;
-        assert_eq!(error["details"], json!({"reason": "payment_provider_unavailable"}), "{fault}");
+        assert_eq!(error["details"], json!({"reason": reason}), "{fault}");
         assert_eq!(me.get("").await, json!([]));
     }
     // What was void does not count against the limit.
     app.faults(json!([])).await;
     for _ in 0..10 {
         me.purchase("byok").await;
+    }
+}
+
+/// What Polar says when it refuses a checkout, and what has to be in the message then.
+pub fn refusals() -> Vec<(Value, &'static [&'static str])> {
+    let ordered = |status: u16, body: Value| json!({"method": "POST", "path": "/v1/checkouts/", "status": status, "body": body});
+    let named =
+        |status, name: &str| ordered(status, json!({"error": name, "detail": "The vendor's own words."}));
+    let about = |field: &str| {
+        let issue = json!({"loc": ["body", field], "msg": "The vendor's own words.", "type": "value_error"});
+        ordered(422, json!({"error": "RequestValidationError", "detail": [issue]}))
+    };
+    vec![
+        (named(422, "CheckoutCustomerExternalIdMismatch"), &["under another account", "contact support"]),
+        (about("customer_email"), &["didn't accept your email address", "Settings"]),
+        (named(403, "AlreadyActiveSubscriptionError"), &["You already have a subscription", "on our side"]),
+        (named(403, "PaymentNotReady"), &["can't take payments yet", "on our side"]),
+        (named(404, "ResourceNotFound"), &["can't be bought right now", "on our side"]),
+        (about("products"), &["can't be bought right now", "on our side"]),
+        (named(401, "Unauthorized"), &["didn't accept the order", "on our side"]),
+        (named(418, "Anything"), &["didn't accept the order", "on our side"]),
+    ]
+}
+
+#[tokio::test]
+async fn a_refused_checkout_tells_the_customer_what_to_do() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    for (fault, expected) in refusals() {
+        app.faults(json!([fault])).await;
+        let error = me.fails(500, "INTERNAL_ERROR", "POST", "/purchase", json!({"apiMode": "byok"})).await;
+        assert_eq!(error["details"], json!({"reason": "checkout_refused"}), "{fault}");
+        let message = error["message"].as_str().unwrap();
+        for words in expected.iter().chain(&["Nothing was charged"]) {
+            assert!(message.contains(words), "{fault}: {message}");
+        }
+        assert!(!message.contains("vendor"), "{message}");
+        assert_eq!(me.get("").await, json!([]));
+    }
+    me.purchase("byok").await;
+}
+
+#[tokio::test]
+async fn a_plan_that_polar_does_not_sell_is_refused() {
+    let vars =
+        [("POLAR_PRODUCT_ID_BYOK", "unknown-product"), ("POLAR_PRODUCT_ID_MANAGED", "archived-product")];
+    let app = App::with(&vars).await;
+    let me = app.customer().await;
+    for mode in ["byok", "managed"] {
+        let error = me.fails(500, "INTERNAL_ERROR", "POST", "/purchase", json!({"apiMode": mode})).await;
+        assert_eq!(error["details"], json!({"reason": "checkout_refused"}));
+        assert!(error["message"].as_str().unwrap().contains("can't be bought right now"), "{error}");
     }
 }
 

@@ -3,7 +3,9 @@ use std::time::Duration;
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_service::payments::{CheckoutStanding, Standing};
-use reef_service::ports::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
+use reef_service::ports::{
+    Checkout, CheckoutRefusal, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint,
+};
 use serde_json::json;
 
 use super::stub::{Stub, answer, nobody};
@@ -64,7 +66,11 @@ async fn refusals_and_outages_are_told_apart() {
             Stub::start([answer(status, json!({"error": "X", "detail": "customer@example.com"}))]).await;
         let error = polar(&stub.url).create_checkout(&new_checkout()).await.unwrap_err();
         match &error {
-            PaymentError::Refused { status: told } => assert!(is_final && *told == status, "{status}"),
+            PaymentError::CheckoutRefused { why, said } => {
+                assert!(is_final && *why == CheckoutRefusal::Other, "{status}");
+                assert_eq!(*said, format!("{status} X: …@example.com"));
+            }
+            PaymentError::Refused { .. } => panic!("{status}"),
             PaymentError::TooMany { retry_after } => assert!(status == 429 && retry_after.is_none()),
             PaymentError::Unavailable(_) => assert!(!is_final, "{status}"),
         }
@@ -76,6 +82,76 @@ async fn refusals_and_outages_are_told_apart() {
         assert!(matches!(error, PaymentError::Unavailable(_)), "{error:?}");
         assert!(!format!("{error:?}").contains(&url), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_refused_checkout_says_what_can_be_done() {
+    use CheckoutRefusal::{Email, NotReady, OneSubscriptionOnly, Other, OtherCustomer, Product};
+    let named = |name: &str, detail: &str| json!({"error": name, "detail": detail});
+    let about = |loc: serde_json::Value| {
+        let issue = json!({"loc": loc, "msg": "not fine", "type": "value_error", "input": "secret"});
+        json!({"error": "PolarRequestValidationError", "detail": [issue]})
+    };
+    let two = json!({"error": "RequestValidationError", "detail": [
+        {"loc": ["body", "locale"], "msg": "a", "type": "x"},
+        {"loc": ["body", "CheckoutProductsCreate", "customer_email"], "msg": "of\nada@nowhere.example:", "type": "x"},
+    ]});
+    for (status, body, expected, said) in [
+        (
+            422,
+            named("CheckoutCustomerExternalIdMismatch", "of ada@x.org"),
+            OtherCustomer,
+            "422 CheckoutCustomerExternalIdMismatch: of …@x.org",
+        ),
+        (
+            403,
+            named("AlreadyActiveSubscriptionError", "a"),
+            OneSubscriptionOnly,
+            "403 AlreadyActiveSubscriptionError: a",
+        ),
+        (403, named("PaymentNotReady", ""), NotReady, "403 PaymentNotReady: "),
+        (404, named("ResourceNotFound", "Not found"), Product, "404 ResourceNotFound: Not found"),
+        (404, json!({"detail": "Not Found"}), Other, "404 : Not Found"),
+        (401, named("Unauthorized", "a"), Other, "401 Unauthorized: a"),
+        (403, named("NotPermitted", "a"), Other, "403 NotPermitted: a"),
+        (400, json!("oops"), Other, "400 : "),
+        (422, json!({"error": 7, "detail": {"a": 1}}), Other, "422 : "),
+        (422, json!({"error": "X", "detail": [1, {"loc": "body", "msg": 2}]}), Other, "422 X: : ; :"),
+        (
+            422,
+            about(json!(["body", "products", 0])),
+            Product,
+            "422 PolarRequestValidationError: body.products.0: not fine",
+        ),
+        (
+            422,
+            about(json!(["body", "success_url"])),
+            Other,
+            "422 PolarRequestValidationError: body.success_url: not fine",
+        ),
+        (
+            422,
+            two,
+            Email,
+            "422 RequestValidationError: body.locale: a; body.CheckoutProductsCreate.customer_email: of …@nowhere.example:",
+        ),
+        // A name says more than the status.
+        (
+            400,
+            named("CheckoutCustomerExternalIdMismatch", "a"),
+            OtherCustomer,
+            "400 CheckoutCustomerExternalIdMismatch: a",
+        ),
+    ] {
+        let stub = Stub::start([answer(status, &body)]).await;
+        let error = polar(&stub.url).create_checkout(&new_checkout()).await.unwrap_err();
+        let PaymentError::CheckoutRefused { why, said: kept } = error else { panic!("{body}: {error:?}") };
+        assert_eq!((why, kept.as_str()), (expected, said), "{body}");
+    }
+    let long = named("X", &"ä".repeat(5_000));
+    let stub = Stub::start([answer(422, long)]).await;
+    let error = polar(&stub.url).create_checkout(&new_checkout()).await.unwrap_err();
+    assert!(error.to_string().chars().count() < 400);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::products::{ARCHIVED, UNKNOWN};
 use crate::{
     clock::is_uuid,
     web::{Answer, Refusal},
@@ -141,9 +142,12 @@ fn products(body: &Map<String, Value>, issues: &mut Issues) {
         }
         Some(Value::Array(products)) => {
             for (index, product) in products.iter().enumerate() {
-                if product.as_str().is_none_or(|id| id.trim().is_empty()) {
-                    issues.body(&["products", &index.to_string()], "Product does not exist.", "value_error");
-                }
+                let problem = match product.as_str() {
+                    Some(id) if id.contains(ARCHIVED) => "Product is archived.",
+                    Some(id) if !id.contains(UNKNOWN) && !id.trim().is_empty() => continue,
+                    _ => "Product does not exist.",
+                };
+                issues.body(&["products", &index.to_string()], problem, "value_error");
             }
         }
         Some(_) => issues.body(&["products"], "Input should be a valid list", "list_type"),

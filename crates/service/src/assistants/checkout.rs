@@ -8,7 +8,7 @@ use reef_domain::wire::{ApiMode, AssistantRecord, Scope};
 use reef_domain::{Assistant, State};
 use tokio::time::timeout;
 
-use super::purchase::Purchased;
+use super::purchase::{Purchased, no_checkout};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::forms::form_key;
@@ -79,13 +79,15 @@ impl Services {
     /// that is paid, or is being paid, has nothing to go on with.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::PaymentNotConfigured`],
-    /// [`Error::PaymentProviderUnavailable`] when a new checkout is needed and could not be made.
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::RateLimited`] when that was asked too often within a minute,
+    /// [`Error::PaymentNotConfigured`], and [`Error::CheckoutRefused`] or [`Error::PaymentProviderUnavailable`] when a new
+    /// checkout is needed and could not be made.
     pub async fn resume_checkout(&self, caller: &Caller, id: &str) -> Result<GoOn, Error> {
         let slot = self.find(caller, Scope::Write, id).await?;
         if slot.state != State::PendingPayment {
             return Ok(GoOn::Slot(slot.id));
         }
+        self.may_check(caller.user_id).await?;
         let known = self.store().read().await?.checkout_of(slot.id).await?;
         let Some((checkout, url)) = known else { return self.renew_checkout(caller, &slot, "none").await };
         match self.ports().payments.checkout(&checkout).await {
@@ -131,7 +133,7 @@ impl Services {
     ) -> Result<GoOn, Error> {
         let made = self.make_checkout(caller, id, product).await.map_err(|error| {
             tracing::warn!(assistant_id = %id, %error, "no checkout could be made");
-            Error::PaymentProviderUnavailable
+            no_checkout(&error)
         })?;
         let mut work = self.work().await?;
         let slot = self.owned_locked(&mut work.tx, caller, id).await?;

@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::idempotency::Done;
 use crate::payments::FIRST_ASK_AFTER;
-use crate::ports::{Checkout, NewCheckout, PaymentError};
+use crate::ports::{Checkout, CheckoutRefusal, NewCheckout, PaymentError};
 use crate::services::Services;
 use crate::work::Work;
 
@@ -43,8 +43,8 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::KeyIsLimited`], [`Error::InvalidRequest`], [`Error::PaymentNotConfigured`],
-    /// [`Error::RateLimited`] with 10 young unpaid slots, and [`Error::PaymentProviderUnavailable`] when no
-    /// checkout could be made; the slot is gone again then.
+    /// [`Error::RateLimited`] with 10 unpaid orders of the last hour, and [`Error::CheckoutRefused`] or
+    /// [`Error::PaymentProviderUnavailable`] when no checkout could be made; the slot is gone again then.
     #[tracing::instrument(name = "purchase", skip_all)]
     pub async fn purchase(&self, caller: &Caller, mode: Parsed<ApiMode>) -> Result<Purchased, Error> {
         caller.require(Scope::Write)?;
@@ -65,7 +65,7 @@ impl Services {
             }
             Err(error) => {
                 self.void_slot(caller, id, &error).await?;
-                Err(Error::PaymentProviderUnavailable)
+                Err(no_checkout(&error))
             }
         }
     }
@@ -125,10 +125,19 @@ impl Services {
         tx.delete_assistant(id, caller.user_id, self.now()).await?;
         tx.set_void(id).await?;
         // A refusal is an answer: there is no checkout.
-        if matches!(error, PaymentError::Refused { .. }) {
+        if !matches!(error, PaymentError::Unavailable(_)) {
             tx.stop_asking(id).await?;
         }
         tx.commit().await?;
         Ok(())
+    }
+}
+
+/// What a buyer is told when no checkout could be made.
+pub(super) fn no_checkout(error: &PaymentError) -> Error {
+    match error {
+        PaymentError::CheckoutRefused { why, .. } => Error::CheckoutRefused(*why),
+        PaymentError::Refused { .. } => Error::CheckoutRefused(CheckoutRefusal::Other),
+        PaymentError::TooMany { .. } | PaymentError::Unavailable(_) => Error::PaymentProviderUnavailable,
     }
 }

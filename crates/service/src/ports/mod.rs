@@ -18,7 +18,9 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use mailer::{Mail, MailError, Mailer};
 pub use managed_keys::{KEYS_PAGE, KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
 pub use models::{GreetError, ModelCheckError, ModelListError, ModelProviders};
-pub use payments::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
+pub use payments::{
+    Checkout, CheckoutRefusal, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint,
+};
 pub use telegram::{BotIdentity, Picture, Telegram, TelegramError};
 pub use workers::{HostError, Started, WorkerHost, WorkerRef, WorkerSpec};
 

@@ -67,9 +67,34 @@ pub struct WebhookEndpoint {
     pub enabled: bool,
 }
 
+/// Why the provider makes no checkout: by what can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckoutRefusal {
+    /// The buyer's e-mail address can't receive mail.
+    Email,
+    /// The buyer's e-mail address and account belong to different customers there.
+    OtherCustomer,
+    /// The buyer has a subscription, and the provider is set up to sell nobody a second one.
+    OneSubscriptionOnly,
+    /// The operator's account can't take payments yet.
+    NotReady,
+    /// The product does not exist, is archived, or has no price that fits.
+    Product,
+    /// Something else, such as the operator's token.
+    Other,
+}
+
 /// The provider did not do it.
 #[derive(Debug, Error)]
 pub enum PaymentError {
+    /// It refused to make a checkout.
+    #[error("payment provider refused the checkout: {said}")]
+    CheckoutRefused {
+        /// Why.
+        why: CheckoutRefusal,
+        /// What it said, for the operator's log.
+        said: String,
+    },
     /// It refused.
     #[error("payment provider refused with status {status}")]
     Refused {

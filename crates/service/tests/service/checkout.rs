@@ -4,7 +4,7 @@ use reef_domain::ids::AssistantId;
 use reef_domain::wire::{ApiMode, PaymentStatus, Status};
 use reef_service::Error;
 use reef_service::assistants::{GoOn, PaymentStanding};
-use reef_service::ports::PaymentError;
+use reef_service::ports::{CheckoutRefusal, PaymentError};
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
 
@@ -116,6 +116,22 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn going_on_is_limited_so_that_nobody_uses_up_what_polar_answers_to_all(db: TestStore) {
+        let t = TestServices::new(db);
+        let (me, other) = (t.user().await, t.user().await);
+        let id = t.slot(&me).await.to_string();
+        for _ in 0..40 {
+            t.services.resume_checkout(&me, &id).await.unwrap();
+        }
+        let refused = t.services.resume_checkout(&me, &id).await;
+        assert!(matches!(refused, Err(Error::RateLimited { .. })), "{refused:?}");
+        let others = t.slot(&other).await.to_string();
+        t.services.resume_checkout(&other, &others).await.unwrap();
+        t.clock.advance(61 * SECOND);
+        t.services.resume_checkout(&me, &id).await.unwrap();
+        t.finish().await;
+    }
+
     async fn a_new_checkout_that_cannot_be_made_leaves_the_slot_to_be_tried_again(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;
@@ -124,6 +140,9 @@ on_both_databases! {
         t.payments.script.fail("create_checkout", 1, down);
         let go_on = || async { t.services.resume_checkout(&me, &id.to_string()).await };
         assert!(matches!(go_on().await, Err(Error::PaymentProviderUnavailable)));
+        let refusal = || PaymentError::CheckoutRefused { why: CheckoutRefusal::NotReady, said: String::new() };
+        t.payments.script.fail("create_checkout", 1, refusal);
+        assert!(matches!(go_on().await, Err(Error::CheckoutRefused(CheckoutRefusal::NotReady))));
         assert_eq!(only_slot(&t, &me).await, id);
         assert!(matches!(go_on().await.unwrap(), GoOn::Checkout(_)));
         assert_eq!(t.payments.checkouts().len(), 2);

@@ -1,11 +1,26 @@
+use reef_domain::ErrorCode;
 use reef_domain::wire::{ApiMode, Status};
 use reef_service::Error;
-use reef_service::ports::PaymentError;
+use reef_service::ports::{CheckoutRefusal, PaymentError};
 use reef_service::testing::{START, TestServices};
 use reef_store::on_both_databases;
 use serde_json::json;
 
 use crate::support::{HOUR, MINUTE, TICK, delete};
+
+const fn refused(why: CheckoutRefusal) -> PaymentError {
+    PaymentError::CheckoutRefused { why, said: String::new() }
+}
+
+/// Every way in which a checkout is refused.
+const REFUSALS: [fn() -> PaymentError; 6] = [
+    || refused(CheckoutRefusal::Email),
+    || refused(CheckoutRefusal::OtherCustomer),
+    || refused(CheckoutRefusal::OneSubscriptionOnly),
+    || refused(CheckoutRefusal::NotReady),
+    || refused(CheckoutRefusal::Product),
+    || refused(CheckoutRefusal::Other),
+];
 
 on_both_databases! {
     async fn the_row_is_there_before_the_checkout_and_its_id_is_in_it(db: TestStore) {
@@ -46,6 +61,43 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn a_refused_checkout_says_what_to_do_and_leaves_nothing(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let mut messages = std::collections::BTreeSet::new();
+        for refusal in REFUSALS {
+            t.payments.script.fail("create_checkout", 2, refusal);
+            let by_key = t.services.purchase(&me, Ok(ApiMode::Byok)).await;
+            let token = t.services.form_token();
+            let by_form = t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &token).await;
+            for error in [by_key.map(drop).unwrap_err(), by_form.map(drop).unwrap_err()] {
+                assert_eq!(error.code(), ErrorCode::InternalError);
+                assert_eq!(error.details(), Some(json!({"reason": "checkout_refused"})));
+                let message = error.message();
+                assert!(message.contains("Nothing was charged"), "{message}");
+                messages.insert(message);
+            }
+            // The same form can be sent again.
+            t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &token).await.unwrap();
+            let slots = t.services.list_assistants(&me).await.unwrap();
+            assert_eq!(slots.len(), 1);
+            t.services.delete(&me, &slots[0].id, Ok(())).await.unwrap();
+        }
+        assert_eq!(messages.len(), REFUSALS.len(), "each says something else");
+        // Nothing is asked about that does not exist.
+        let due = t.db.store.read().await.unwrap().asks_overdue(t.services.now().plus(9 * HOUR)).await.unwrap();
+        assert_eq!(due.0, i64::try_from(REFUSALS.len()).unwrap(), "the deleted orders alone");
+        // An answer without a reason is a refusal too; one that asks for patience is none.
+        t.payments.script.fail("create_checkout", 1, || PaymentError::Refused { status: 422 });
+        let refused = t.services.purchase(&me, Ok(ApiMode::Byok)).await;
+        assert!(matches!(refused, Err(Error::CheckoutRefused(CheckoutRefusal::Other))), "{refused:?}");
+        t.payments.script.fail("create_checkout", 1, || PaymentError::TooMany { retry_after: None });
+        let refused = t.services.purchase(&me, Ok(ApiMode::Byok)).await;
+        assert!(matches!(refused, Err(Error::PaymentProviderUnavailable)), "{refused:?}");
+        t.run().await;
+        t.finish().await;
+    }
+
     async fn payments_that_are_not_configured_leave_no_row(db: TestStore) {
         let t = TestServices::with(db, |config| config.product_managed = None);
         let me = t.user().await;
@@ -74,6 +126,8 @@ on_both_databases! {
         // A slot that is paid does not count; one that is deleted does.
         t.pay(tenth).await;
         let again = t.slot(&me).await;
+        assert!(matches!(refused().await, Err(Error::RateLimited { .. })));
+        delete(&t, &me, again).await.unwrap();
         assert!(matches!(refused().await, Err(Error::RateLimited { .. })));
         t.clock.set(START.plus(HOUR));
         for _ in 0..9 {
@@ -126,7 +180,5 @@ on_both_databases! {
         t.run().await;
         assert_eq!(t.status(&me, id).await, Status::PendingPayment);
         t.finish().await;
-        delete(&t, &me, again).await.unwrap();
-        assert!(matches!(refused().await, Err(Error::RateLimited { .. })));
     }
 }

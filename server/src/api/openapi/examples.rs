@@ -84,7 +84,7 @@ fn error_example(description: &str) -> Option<Value> {
         "FORBIDDEN" => "This API key does not have the write scope",
         "IDEMPOTENCY_KEY_REUSED" => "This idempotency key was used with another request",
         "REQUEST_IN_PROGRESS" => "The first request with this idempotency key is still running",
-        "RATE_LIMITED" => "Too many unpaid slots; pay or delete one, or wait",
+        "RATE_LIMITED" => "Too many unpaid slots in the last hour; pay for one, or wait",
         _ => return None,
     };
     let mut error = json!({"code": code, "message": message});
