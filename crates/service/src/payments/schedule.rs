@@ -218,7 +218,7 @@ mod tests {
         let all = moments(|_| Outlook::Ended { until: Some(until) });
         assert_eq!(all[..2], [15, 15 + 86400]);
         assert!((41..=42).contains(&(all[all.len() - 1] / 86400)), "{all:?}");
-        let asked = Asked { asks: 9, since: ORDERED, closed_at: None };
+        let asked = Asked { asks: 9, since: ORDERED, closed_at: None, is_deleted: false };
         assert_eq!(next(Outlook::Ended { until: None }, asked, ORDERED.plus(32 * DAY)).0, None);
     }
 }
