@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::chats;
 use crate::client::{Answer, Customer};
 use crate::ledger::{Ledger, Wanted};
 use crate::money::Story;
@@ -16,6 +17,8 @@ use crate::money::Story;
 const LEFT_STANDING: usize = 3;
 /// How long a payment or a deployment may take before it is a finding.
 const PATIENCE: Duration = Duration::from_secs(330);
+/// What assistants are given.
+const MODELS: [(&str, &str); 2] = [("anthropic", "claude-sonnet-4-5-20250929"), ("openai", "gpt-4o")];
 /// How often a stop or a delete that was answered 502 is asked for again.
 const REMOVAL_TRIES: usize = 30;
 
@@ -109,9 +112,10 @@ impl Actor {
             "{}:okAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
             100_000_000 + self.number * 1_000_000 + usize::try_from(self.made)?
         );
+        let (provider, model) = MODELS[self.rng.usize(..MODELS.len())];
         let body = json!({
-            "name": format!("Assistant {}", self.made), "modelProvider": "anthropic",
-            "modelId": "claude-sonnet-4-5-20250929", "modelApiKey": "sk-ant-chaos", "telegramBotToken": token,
+            "name": format!("Assistant {}", self.made), "modelProvider": provider,
+            "modelId": model, "modelApiKey": "sk-chaos", "telegramBotToken": token,
             "callbackUrl": format!("https://callbacks.sandbox.test/{id}"),
         });
         let answer = self.send(Method::POST, &format!("/{id}/activate"), Some(body)).await?;
@@ -126,8 +130,19 @@ impl Actor {
         Ok(true)
     }
 
+    /// Somebody writes to the bot, whether it is running or not.
+    async fn say(&mut self, id: &str) -> Result<()> {
+        let Some(token) = self.ledger.assistant(id).and_then(|kept| kept.token) else { return Ok(()) };
+        for _ in 0..self.rng.u32(0..3) {
+            chats::say(&self.customer, &token, "hello").await?;
+            self.ledger.said(id);
+        }
+        Ok(())
+    }
+
     /// Something or other.
     async fn change(&mut self, id: &str) -> Result<()> {
+        self.say(id).await?;
         tokio::time::sleep(Duration::from_millis(self.rng.u64(0..2000))).await;
         match self.rng.u32(..6) {
             0 | 1 => return self.remove(id, Wanted::Stopped).await,

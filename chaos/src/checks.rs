@@ -6,21 +6,20 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use crate::chats;
 use crate::client::Customer;
 use crate::ledger::{Kept, Ledger, Wanted};
 
-/// How long an assistant may take to answer a message.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// How long Reef may take to answer a look.
 const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
-/// Everything that is wrong now, each with the assistant's id.
-pub async fn all(owners: &[Customer], ledger: &Ledger) -> Result<Vec<String>> {
+/// Everything that is wrong now after so many kills, each with the assistant's id.
+pub async fn all(owners: &[Customer], ledger: &Ledger, kills: u32) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     let mut callbacks = 0;
     let assistants = ledger.assistants();
     let subscriptions = subscriptions(&owners[0]).await?;
-    let mut chats = Vec::new();
+    let mut talkers = Vec::new();
     for (id, kept) in &assistants {
         let owner = &owners[kept.owner];
         let record = record(owner, id).await?;
@@ -29,20 +28,24 @@ pub async fn all(owners: &[Customer], ledger: &Ledger) -> Result<Vec<String>> {
         wrong.extend(money(id, kept, record.as_ref(), &subscriptions));
         if let (Some(token), Some(worker)) = (&kept.token, &kept.worker) {
             let is_active = status == "active";
+            if is_active {
+                let heard = chats::unanswered_or_doubled(owner, token, kept.said, kills).await?;
+                wrong.extend(heard.map(|what| format!("{id}: {what}")));
+            }
             wrong.extend(worker_and_webhook(owner, id, token, worker, status).await?);
             let told = callbacks_of(owner, id, record.as_ref()).await?;
             callbacks += told.count;
             wrong.extend(told.wrong);
             if is_active {
-                chats.push((owner, id, token));
+                talkers.push((owner, id, token));
             }
         }
     }
     ledger.set_callbacks(callbacks);
     // Only when the rest is right: a message to each, every two seconds, would be a load of its own.
     if wrong.is_empty() {
-        for (owner, id, token) in chats {
-            if !talk(owner, token).await? {
+        for (owner, id, token) in talkers {
+            if !chats::answers(owner, token).await? {
                 wrong.push(format!("{id}: is active and does not answer"));
             }
         }
@@ -217,28 +220,4 @@ fn timeline(id: &str, events: &Value) -> Vec<String> {
         !follows || pair[0]["previousStatus"] != pair[1]["status"]
     });
     broken.map(|pair| format!("{id}: {} does not follow from {}", pair[0], pair[1])).collect()
-}
-
-/// Says something to a bot and waits for one more answer than before.
-async fn talk(owner: &Customer, token: &str) -> Result<bool> {
-    let bot = token.split(':').next().unwrap_or_default();
-    let path = format!("/sandbox/telegram/bots/{bot}/messages");
-    let url = format!("{}{path}", owner.sandbox);
-    let said = owner.http.post(url).json(&json!({"chatId": 1, "text": "are you there?"})).send().await?;
-    anyhow::ensure!(said.status().is_success(), "the sandbox took no message: {}", said.status());
-    let answered = async {
-        loop {
-            let all = owner.sandbox_json(&format!("{path}?chatId=1")).await?;
-            let last =
-                all["data"].as_array().and_then(|messages| messages.last()).cloned().unwrap_or_default();
-            if last["from"] == "bot" {
-                return Ok::<_, anyhow::Error>(());
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    match tokio::time::timeout(ANSWER_LIMIT, answered).await {
-        Ok(done) => done.map(|()| true),
-        Err(_) => Ok(false),
-    }
 }

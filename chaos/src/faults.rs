@@ -9,12 +9,13 @@ use tokio::sync::watch;
 use crate::world::SandboxUrl;
 
 /// Calls that may fail.
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 10] = [
     "/telegram/*/getMe",
     "/telegram/*/setWebhook",
     "/telegram/*/deleteWebhook",
     "/telegram/*/sendMessage",
     "/anthropic/*",
+    "/openai/*",
     "/polar/v1/checkouts/*",
     "/polar/v1/subscriptions/*",
     "/telegram/*",
@@ -44,7 +45,45 @@ pub async fn misbehave(
     Ok(ordered)
 }
 
+/// Refusals that have a way on, in the vendors' words: a flood wait, formatting that is not understood, a failure inside
+/// a success, an answer that was all thinking, a budget that is almost spent, a limit for the day.
+fn refusal(rng: &mut fastrand::Rng) -> Value {
+    let choice = |finish: &str, native: &str| {
+        json!({"choices": [{"finish_reason": finish, "native_finish_reason": native,
+            "message": {"role": "assistant", "content": ""}}]})
+    };
+    let (path, status, body) = match rng.u32(..6) {
+        0 => {
+            let wait = rng.u32(1..4);
+            let parameters = json!({"retry_after": wait});
+            let description = format!("Too Many Requests: retry after {wait}");
+            let body =
+                json!({"ok": false, "error_code": 429, "description": description, "parameters": parameters});
+            ("/telegram/*/sendMessage", 429, body)
+        }
+        1 => {
+            let description = "Bad Request: can't parse entities: x";
+            let body = json!({"ok": false, "error_code": 400, "description": description});
+            ("/telegram/*/sendMessage", 400, body)
+        }
+        2 => ("/openai/*/completions", 200, choice("stop", "network_error")),
+        3 => ("/openai/*/completions", 200, choice("length", "max_tokens")),
+        4 => {
+            let message = "You requested up to 8192 tokens, but can only afford 3919";
+            ("/openai/*/completions", 402, json!({"error": {"code": 402, "message": message}}))
+        }
+        _ => {
+            let message = "Rate limit exceeded: free-models-per-day";
+            ("/openai/*/completions", 429, json!({"error": {"code": 429, "message": message}}))
+        }
+    };
+    json!({"path": path, "times": rng.u32(1..3), "status": status, "body": body})
+}
+
 fn fault(rng: &mut fastrand::Rng) -> Value {
+    if rng.u32(..3) == 0 {
+        return refusal(rng);
+    }
     let path = PATHS[rng.usize(..PATHS.len())];
     let times = rng.u32(1..4);
     match rng.u32(..10) {

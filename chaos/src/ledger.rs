@@ -27,6 +27,8 @@ pub struct Kept {
     pub is_paid: bool,
     /// Whether its subscription was left paused.
     pub is_paused: bool,
+    /// How many messages somebody wrote to its bot.
+    pub said: u64,
     /// Its bot's token, once it was activated.
     pub token: Option<String>,
     /// Its worker, once it was activated.
@@ -46,6 +48,8 @@ pub struct Counts {
     pub changes: u64,
     /// Callbacks looked at in the end.
     pub callbacks: u64,
+    /// Messages written to bots.
+    pub said: u64,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +78,7 @@ impl Ledger {
             wanted: Wanted::Bought,
             is_paid: false,
             is_paused: false,
+            said: 0,
             token: None,
             worker: None,
         };
@@ -86,6 +91,15 @@ impl Ledger {
         inner.counts.changes += 1;
         if let Some(kept) = inner.assistants.get_mut(id) {
             change(kept);
+        }
+    }
+
+    /// Somebody wrote to an assistant's bot.
+    pub fn said(&self, id: &str) {
+        let mut inner = self.inner();
+        inner.counts.said += 1;
+        if let Some(kept) = inner.assistants.get_mut(id) {
+            kept.said += 1;
         }
     }
 
@@ -104,6 +118,11 @@ impl Ledger {
     /// So many callbacks were looked at.
     pub fn set_callbacks(&self, count: u64) {
         self.inner().counts.callbacks = count;
+    }
+
+    /// One of the assistants.
+    pub fn assistant(&self, id: &str) -> Option<Kept> {
+        self.inner().assistants.get(id).cloned()
     }
 
     /// Everything bought.

@@ -7,6 +7,7 @@
 
 mod actor;
 mod balancer;
+mod chats;
 mod checks;
 mod client;
 mod faults;
@@ -126,18 +127,19 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
         ended??;
     }
     println!("chaos: {name}, all is calm after {:.0} s; waiting for quiet", started.elapsed().as_secs_f32());
-    let mut wrong = wait_for_quiet(&owners, &ledger).await;
+    let mut wrong = wait_for_quiet(&owners, &ledger, args.kills).await;
     wrong.splice(0..0, ledger.problems());
     let counts = ledger.counts();
     println!(
         "chaos: {name}: {} kills, {faults} faults ordered; {} requests of which {} were sent again; {} assistants bought, \
-         {} changes answered, {} callbacks checked; {:.0} s",
+         {} changes answered, {} callbacks checked, {} messages to bots; {:.0} s",
         args.kills,
         counts.requests,
         counts.retries,
         counts.bought,
         counts.changes,
         counts.callbacks,
+        counts.said,
         started.elapsed().as_secs_f32()
     );
     world.end().await;
@@ -154,11 +156,11 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
 }
 
 /// Looks until all is as it has to be, and once more a little later. What is still wrong at the limit.
-async fn wait_for_quiet(owners: &[client::Customer], ledger: &Ledger) -> Vec<String> {
+async fn wait_for_quiet(owners: &[client::Customer], ledger: &Ledger, kills: u32) -> Vec<String> {
     let started = Instant::now();
     let mut held = false;
     loop {
-        let wrong = match checks::all(owners, ledger).await {
+        let wrong = match checks::all(owners, ledger, kills).await {
             Ok(wrong) => wrong,
             Err(error) => vec![format!("cannot look: {error:#}")],
         };
