@@ -65,6 +65,30 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   for (const secret of [token, "sk-ant-good"]) expect(log).not.toContain(secret);
 });
 
+test("a paused subscription stops it, and resuming starts it again", async ({ home, page, reef, request, user }) => {
+  test.setTimeout(90_000);
+  const path = await home.activeAssistant("Pearl", botToken());
+  const key = await reef.createKey(user.email);
+  const headers = { "X-API-Key": key };
+  const record = (await (await request.get(`/api/v1${path}`, { headers })).json()).data;
+  const paused = await request.post(`/sandbox/polar/subscriptions/${record.polarSubscriptionId}/pause`);
+  expect(paused.ok()).toBe(true);
+
+  await home.appears(
+    page.getByText("Your subscription is paused, so Pearl is stopped. It starts again automatically when you resume."),
+  );
+  await expect(page.getByRole("button", { name: "Redeploy", exact: true })).toBeDisabled();
+  await home.open("/assistants");
+  await expect(page.getByRole("row", { name: /Pearl.*stopped.*subscription paused/ })).toBeVisible();
+
+  await home.open(path);
+  await page.getByRole("button", { name: "Resume your subscription" }).click();
+  await page.getByRole("button", { name: "Resume and pay for a new month" }).click();
+  await expect(page.getByText(/renews on/)).toBeVisible();
+  await home.open(path);
+  await home.becomes("active");
+});
+
 test.describe("saving alone", () => {
   test.use({ expectedComplaints: ["400 (Bad Request)"] });
 
