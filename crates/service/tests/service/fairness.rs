@@ -106,14 +106,15 @@ on_both_databases! {
         let t = TestServices::new(db);
         let (greedy, other) = (t.user().await, t.user().await);
         let mut slots = vec![];
-        for _ in 0..10 {
-            slots.push(t.slot(&greedy).await);
+        for _ in 0..60 {
+            slots.push(t.paid(&greedy).await);
         }
-        // Whoever plays with open checkouts has Polar send an event about each of them all the time.
-        for _ in 0..20 {
+        // Each webhook is a reason to ask Polar: an account with many slots has as many checks due at once.
+        for _ in 0..5 {
             for id in &slots {
-                let metadata = json!({"assistant_id": id.to_string()});
-                t.polar("checkout.updated", json!({"id": "c", "status": "open", "metadata": metadata})).await;
+                let subscription = json!({"id": TestServices::subscription_of(*id), "status": "active",
+                    "metadata": {"assistant_id": id.to_string()}});
+                t.polar("subscription.updated", subscription).await;
             }
             pass(&t, 1, 7 * SECOND).await;
         }
