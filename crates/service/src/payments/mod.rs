@@ -6,6 +6,7 @@ mod endpoint;
 mod event;
 mod facts;
 mod inbox;
+mod judge;
 mod reconcile;
 mod schedule;
 mod signature;
