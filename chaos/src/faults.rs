@@ -45,14 +45,14 @@ pub async fn misbehave(
     Ok(ordered)
 }
 
-/// Refusals that have a way on, in the vendors' words: a flood wait, formatting that is not understood, a failure inside
-/// a success, an answer that was all thinking, a budget that is almost spent, a limit for the day.
+/// Refusals that have a way on, in the vendors' words: a flood wait, a failure inside a success, an answer that was all
+/// thinking, a budget that is almost spent, a limit for the day.
 fn refusal(rng: &mut fastrand::Rng) -> Value {
     let choice = |finish: &str, native: &str| {
         json!({"choices": [{"finish_reason": finish, "native_finish_reason": native,
             "message": {"role": "assistant", "content": ""}}]})
     };
-    let (path, status, body) = match rng.u32(..6) {
+    let (path, status, body) = match rng.u32(..5) {
         0 => {
             let wait = rng.u32(1..4);
             let parameters = json!({"retry_after": wait});
@@ -61,14 +61,9 @@ fn refusal(rng: &mut fastrand::Rng) -> Value {
                 json!({"ok": false, "error_code": 429, "description": description, "parameters": parameters});
             ("/telegram/*/sendMessage", 429, body)
         }
-        1 => {
-            let description = "Bad Request: can't parse entities: x";
-            let body = json!({"ok": false, "error_code": 400, "description": description});
-            ("/telegram/*/sendMessage", 400, body)
-        }
-        2 => ("/openai/*/completions", 200, choice("stop", "network_error")),
-        3 => ("/openai/*/completions", 200, choice("length", "max_tokens")),
-        4 => {
+        1 => ("/openai/*/completions", 200, choice("stop", "network_error")),
+        2 => ("/openai/*/completions", 200, choice("length", "max_tokens")),
+        3 => {
             let message = "You requested up to 8192 tokens, but can only afford 3919";
             ("/openai/*/completions", 402, json!({"error": {"code": 402, "message": message}}))
         }
