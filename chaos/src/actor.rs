@@ -133,9 +133,10 @@ impl Actor {
     /// Somebody writes to the bot, whether it is running or not.
     async fn say(&mut self, id: &str) -> Result<()> {
         let Some(token) = self.ledger.assistant(id).and_then(|kept| kept.token) else { return Ok(()) };
-        for _ in 0..self.rng.u32(0..3) {
-            chats::say(&self.customer, &token, "hello").await?;
-            self.ledger.said(id);
+        for _ in 0..self.rng.u32(0..8) {
+            if chats::say(&self.customer, &token, "hello").await? {
+                self.ledger.said(id);
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::client::Customer;
@@ -14,8 +15,8 @@ const LAST_CHAT: i64 = 1;
 /// How long an assistant may take to answer a message.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
-/// Writes a message to a bot.
-pub async fn say(customer: &Customer, token: &str, text: &str) -> Result<()> {
+/// Writes a message to a bot; `false` if nobody has asked Telegram for that bot yet.
+pub async fn say(customer: &Customer, token: &str, text: &str) -> Result<bool> {
     send(customer, token, BUSY_CHAT, text).await
 }
 
@@ -35,7 +36,10 @@ pub async fn unanswered_or_doubled(
 
 /// Whether an assistant answers a message now.
 pub async fn answers(customer: &Customer, token: &str) -> Result<bool> {
-    send(customer, token, LAST_CHAT, "are you there?").await?;
+    anyhow::ensure!(
+        send(customer, token, LAST_CHAT, "are you there?").await?,
+        "the sandbox knows no such bot"
+    );
     let answered = async {
         while messages(customer, token, LAST_CHAT).await?.last().is_none_or(|last| last["from"] != "bot") {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -48,11 +52,14 @@ pub async fn answers(customer: &Customer, token: &str) -> Result<bool> {
     }
 }
 
-async fn send(customer: &Customer, token: &str, chat: i64, text: &str) -> Result<()> {
+async fn send(customer: &Customer, token: &str, chat: i64, text: &str) -> Result<bool> {
     let url = format!("{}{}", customer.sandbox, path(token));
     let sent = customer.http.post(url).json(&json!({"chatId": chat, "text": text})).send().await?;
+    if sent.status() == StatusCode::NOT_FOUND {
+        return Ok(false);
+    }
     anyhow::ensure!(sent.status().is_success(), "the sandbox took no message: {}", sent.status());
-    Ok(())
+    Ok(true)
 }
 
 async fn messages(customer: &Customer, token: &str, chat: i64) -> Result<Vec<Value>> {

@@ -9,12 +9,14 @@ pub enum Story {
     PausedTwice,
     /// A renewal fails, and is paid later: what ran goes on.
     Overdue,
+    /// The same, and access is revoked meanwhile: what ran goes on too.
+    Lapsed,
     /// Canceled, and taken back.
     Canceled,
 }
 
 impl Story {
-    const ALL: [Self; 4] = [Self::Paused, Self::PausedTwice, Self::Overdue, Self::Canceled];
+    const ALL: [Self; 5] = [Self::Paused, Self::PausedTwice, Self::Overdue, Self::Lapsed, Self::Canceled];
 
     /// One of them.
     pub fn any(rng: &mut fastrand::Rng) -> Self {
@@ -27,6 +29,7 @@ impl Story {
             Self::Paused => &["pause"],
             Self::PausedTwice => &["pause", "resume", "pause"],
             Self::Overdue => &["past_due"],
+            Self::Lapsed => &["lapse"],
             Self::Canceled => &["cancel"],
         }
     }
@@ -35,7 +38,7 @@ impl Story {
     pub const fn ends(self) -> &'static [&'static str] {
         match self {
             Self::Paused | Self::PausedTwice => &["resume"],
-            Self::Overdue => &["renew"],
+            Self::Overdue | Self::Lapsed => &["renew"],
             Self::Canceled => &["uncancel"],
         }
     }

@@ -19,6 +19,8 @@ use crate::{
 pub(super) enum Happening {
     /// The renewal's payment failed.
     PastDue,
+    /// The same in an organization that grants no grace period: the benefits are revoked while the payment is tried again.
+    Lapse,
     /// It ends now.
     Revoke,
     /// The period is over: it is paid again, or it ends if it was canceled. When past due, the payment went through.
@@ -44,6 +46,7 @@ impl Happening {
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "past_due" => Self::PastDue,
+            "lapse" => Self::Lapse,
             "revoke" => Self::Revoke,
             "renew" => Self::Renew,
             "refund" => Self::Refund,
@@ -110,7 +113,7 @@ pub(super) async fn happen(
     let scheduled_to_end = subscription.doc["cancel_at_period_end"] == true;
     let is_paused = subscription.text("status") == "paused";
     match happening {
-        Happening::Renew | Happening::PastDue if is_paused => {
+        Happening::Renew | Happening::PastDue | Happening::Lapse if is_paused => {
             let detail = format!("Subscription {} is not billable.", subscription.id);
             return Err(error(403, "NotBillableSubscription", &detail));
         }
@@ -134,6 +137,10 @@ pub(super) async fn happen(
         }
         Happening::Renew => renew(conn, subscription, &mut stage).await?,
         Happening::PastDue => past_due(conn, subscription, &mut stage).await?,
+        Happening::Lapse => {
+            past_due(conn, subscription, &mut stage).await?;
+            stage.says("subscription.revoked", &subscription.doc);
+        }
         Happening::Refund => refund(conn, subscription, &mut stage).await?,
         Happening::Cancel if scheduled_to_end || is_paused => {
             return Err(error(

@@ -96,7 +96,7 @@ pub(super) async fn happen(
     let Some(happening) = Happening::parse(&happening) else {
         return Err(refuse(
             404,
-            "a subscription can be: past_due, revoke, renew, refund, cancel, uncancel, pause, resume",
+            "a subscription can be: past_due, lapse, revoke, renew, refund, cancel, uncancel, pause, resume",
         ));
     };
     let subscription =
@@ -223,6 +223,7 @@ fn subscription_row(subscription: &Object) -> Markup {
             } @else if !ended {
                 (act("renew", "Renew"))
                 (act("past_due", "Payment fails"))
+                (act("lapse", "Payment fails, access revoked"))
                 @if ending { (act("uncancel", "Uncancel")) } @else { (act("cancel", "Cancel")) }
                 @if status == "active" && !ending { (act("pause", "Pause")) }
                 (act("revoke", "Revoke"))

@@ -132,12 +132,15 @@ async fn what_happens_to_a_subscription_comes_in_polars_order() {
         "subscription.updated",
         "subscription.past_due",
     ];
+    let lapse = [&failure[..], &["subscription.revoked"]].concat();
     let recovery = ["order.updated", "order.paid", "subscription.updated", "subscription.active"];
     let resumption =
         ["subscription.updated", "subscription.resumed", "order.created", "order.updated", "order.paid"];
     for (happening, story, status) in [
         ("renew", &renewal[..], "active"),
         ("past_due", &failure[..], "past_due"),
+        ("renew", &recovery[..], "active"),
+        ("lapse", &lapse[..], "past_due"),
         ("renew", &recovery[..], "active"),
         ("cancel", &["subscription.updated", "subscription.canceled"][..], "active"),
         ("uncancel", &["subscription.updated", "subscription.uncanceled"][..], "active"),
@@ -161,10 +164,7 @@ async fn what_happens_to_a_subscription_comes_in_polars_order() {
     let orders = expect(200, world.get(&orders).bearer_auth(TOKEN)).await;
     let reasons: Vec<&str> =
         orders["items"].as_array().unwrap().iter().map(|o| o["billing_reason"].as_str().unwrap()).collect();
-    assert_eq!(
-        reasons,
-        ["subscription_cycle", "subscription_cycle", "subscription_cycle", "subscription_create"]
-    );
+    assert_eq!(reasons, [["subscription_cycle"; 4].as_slice(), &["subscription_create"]].concat());
     assert_eq!(orders["items"][0]["checkout_id"], Value::Null);
     expect(403, world.post(&format!("{path}/renew"))).await;
     expect(404, world.post("/sandbox/polar/subscriptions/00000000-0000-4000-8000-000000000000/revoke")).await;
@@ -188,9 +188,14 @@ async fn a_paused_subscription_is_charged_for_nothing_until_it_is_resumed() {
     assert!(paused["data"]["paused_at"].is_string() && paused["data"]["resumes_at"].is_null(), "{paused}");
     let asked = expect(200, world.get(&api).bearer_auth(TOKEN)).await;
     assert_eq!((&asked["status"], &asked["ended_at"]), (&json!("paused"), &Value::Null));
-    for (status, what) in
-        [(409, "pause"), (403, "renew"), (403, "past_due"), (403, "cancel"), (400, "uncancel")]
-    {
+    for (status, what) in [
+        (409, "pause"),
+        (403, "renew"),
+        (403, "past_due"),
+        (403, "lapse"),
+        (403, "cancel"),
+        (400, "uncancel"),
+    ] {
         expect(status, happens(what)).await;
     }
     assert_eq!(count().await, 1);
