@@ -21,7 +21,7 @@ use crate::http::bodies::{self, Bodies, Bounds};
 use crate::http::security::{self, Policies};
 use crate::http::{csrf, drain, form_errors, forms, forwarded, overload, panic, request};
 use crate::live::Live;
-use crate::sessions::Sessions;
+use crate::sessions::{Sessions, complete_cookies, cookie_name};
 use crate::site::Site;
 use crate::{api, contact, docs, live, metrics, webhooks, workers};
 
@@ -116,7 +116,7 @@ fn pages(
     let options = LeptosOptions::builder().output_name("reef").build();
     let is_https = app.reached.public_url.starts_with("https://");
     let sessions = SessionManagerLayer::new(Sessions(services.clone()))
-        .with_name(if is_https { "__Host-reef" } else { "reef" })
+        .with_name(cookie_name(is_https))
         .with_secure(is_https)
         .with_http_only(true)
         // `Strict` would log the buyer out on the way back from the checkout.
@@ -132,6 +132,7 @@ fn pages(
         .layer(middleware::from_fn_with_state(services, form_errors::protect))
         .layer(middleware::from_fn(request::note_session))
         .layer(sessions)
+        .layer(middleware::from_fn_with_state(is_https, complete_cookies))
         .layer(middleware::from_fn_with_state(app.reached.public_url.clone(), csrf::protect))
         .layer(CatchPanicLayer::custom(panic::on_site))
 }

@@ -1,6 +1,11 @@
 //! Browser sessions in Reef's own database.
 
 use async_trait::async_trait;
+use axum::extract::{Request, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
 use reef_app::session::{SESSION_ADDRESS, SESSION_AGENT, SESSION_USER};
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
@@ -10,6 +15,44 @@ use reef_store::{SessionRow, StoreError};
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
+
+/// The name of the session's cookie. A browser takes one that begins with `__Host-` only over https, for this host alone.
+pub const fn cookie_name(is_https: bool) -> &'static str {
+    if is_https { "__Host-reef" } else { "reef" }
+}
+
+/// Outside the session layer, which removes a cookie by its name and path alone: a browser ignores that for a name that
+/// begins with `__Host-`, and the cookie stays. The removal gets the attributes that the cookie was set with. The session's
+/// cookie comes before others, for clients that look at the first one only.
+pub async fn complete_cookies(State(is_https): State<bool>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    complete(response.headers_mut(), is_https);
+    response
+}
+
+fn complete(headers: &mut HeaderMap, is_https: bool) {
+    let start = format!("{}=", cookie_name(is_https));
+    let (sessions, others): (Vec<_>, Vec<_>) = headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .cloned()
+        .partition(|value| value.as_bytes().starts_with(start.as_bytes()));
+    let sessions = sessions.into_iter().map(|value| completed(value, &start, is_https));
+    let all: Vec<_> = sessions.chain(others).collect();
+    headers.remove(SET_COOKIE);
+    for value in all {
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+fn completed(value: HeaderValue, start: &str, is_https: bool) -> HeaderValue {
+    let Ok(text) = value.to_str() else { return value };
+    if !text.starts_with(&format!("{start};")) {
+        return value;
+    }
+    let secure = if is_https { "; Secure" } else { "" };
+    HeaderValue::from_str(&format!("{text}; HttpOnly; SameSite=Lax{secure}")).unwrap_or(value)
+}
 
 /// Ids that may be tried before one is free; they have 128 random bits.
 const TRIES: usize = 8;
@@ -97,5 +140,29 @@ impl SessionStore for Sessions {
             }
         };
         gone.await.map_err(backend)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removal_gets_the_attributes_and_nothing_else_is_changed() {
+        let set = |is_https: bool, values: &[&'static str]| -> Vec<String> {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(SET_COOKIE, HeaderValue::from_static(value));
+            }
+            complete(&mut headers, is_https);
+            headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+        };
+        let removed = set(true, &["x=1", "__Host-reef-device=2; Secure", "__Host-reef=; Path=/; Max-Age=0"]);
+        let expected = "__Host-reef=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure";
+        assert_eq!(removed, [expected, "x=1", "__Host-reef-device=2; Secure"]);
+        assert_eq!(set(false, &["reef=; Path=/"]), ["reef=; Path=/; HttpOnly; SameSite=Lax"]);
+        let kept = "__Host-reef=id; HttpOnly; SameSite=Lax; Secure; Path=/";
+        assert_eq!(set(true, &[kept]), [kept]);
+        assert!(set(true, &[]).is_empty());
     }
 }
