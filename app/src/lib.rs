@@ -13,6 +13,8 @@ pub mod browser;
 #[cfg(feature = "ssr")]
 mod components;
 #[cfg(feature = "ssr")]
+mod device;
+#[cfg(feature = "ssr")]
 mod error;
 mod findings;
 #[cfg(feature = "ssr")]

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::location::Url;
 use reef_service::{Services, accounts};
 
+use crate::device::{client, remember};
 use crate::error::AppError;
 use crate::secret::Secret;
 use crate::server::{SiteInfo, answer, client_address, client_agent, go, local_path, provided};
@@ -65,7 +66,7 @@ pub async fn sign_in(
 ) -> Result<(), AppError> {
     answer(&[("email", &email)], async {
         let services: Services = provided()?;
-        match services.sign_in_first(&email, &password.expose().into(), client_address()).await? {
+        match services.sign_in_first(&email, &password.expose().into(), client(&services)).await? {
             accounts::SignIn::Done(account) => enter(&services, &account, &next).await,
             accounts::SignIn::NeedsCode(pending) => {
                 await_code(&session().await?, &pending).await?;
@@ -85,7 +86,7 @@ pub async fn sign_in_code(
     answer(&[], async {
         let services: Services = provided()?;
         let pending = pending_sign_in(&session().await?).await?;
-        let account = services.sign_in_second(&pending, &code.expose().into(), client_address()).await?;
+        let account = services.sign_in_second(&pending, &code.expose().into(), client(&services)).await?;
         enter(&services, &account, &next).await
     })
     .await
@@ -104,6 +105,7 @@ pub async fn sign_out() -> Result<(), AppError> {
 /// Signs this browser in, and goes where it wanted to.
 async fn enter(services: &Services, account: &accounts::Account, next: &str) -> Result<(), AppError> {
     sign_in_session(services, &session().await?, account, client_address(), &client_agent()).await?;
+    remember(services, account)?;
     go(local_path(next))
 }
 

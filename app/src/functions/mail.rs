@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 use reef_service::Services;
 
+use crate::device::{self, client};
 use crate::error::AppError;
 use crate::secret::Secret;
 use crate::server::{answer, client_address, go, provided, signed_in};
@@ -27,7 +28,7 @@ pub async fn change_email(
 ) -> Result<(), AppError> {
     answer(&[("email", &email)], async {
         let (services, caller) = signed_in().await?;
-        services.request_email_change(&caller, &email, &password.expose().into()).await?;
+        services.request_email_change(&caller, &email, &password.expose().into(), client(&services)).await?;
         go("/settings?done=change_sent")
     })
     .await
@@ -74,7 +75,11 @@ pub async fn reset_password(
 ) -> Result<(), AppError> {
     answer(&[], async {
         let services: Services = provided()?;
-        let reset = services.reset_password(&token.expose().into(), &password.expose().into()).await?;
+        let (token, password) = (token.expose().into(), password.expose().into());
+        let reset = services.reset_password(&token, &password, client(&services)).await?;
+        if let Some(devices) = &reset.devices {
+            device::set(&services, devices)?;
+        }
         go(if reset.began_anew { "/signin?done=password_reset_anew" } else { "/signin?done=password_reset" })
     })
     .await

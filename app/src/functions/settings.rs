@@ -5,9 +5,10 @@ use reef_domain::ErrorCode;
 use reef_service::accounts::AccountDeletion;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::device::{self, client};
 use crate::error::AppError;
 use crate::secret::Secret;
-use crate::server::{answer, client_address, go, keep_once, own_session_row, signed_in};
+use crate::server::{answer, go, keep_once, own_session_row, signed_in};
 use crate::session::{session, sign_out_session};
 
 /// Under which name new recovery codes are handed to the page of settings; one a line.
@@ -23,7 +24,9 @@ pub async fn change_password(
         let (services, caller) = signed_in().await?;
         let (current, new) = (current_password.expose().into(), new_password.expose().into());
         let here = own_session_row().await?;
-        services.change_password(&caller, &here, &current, &new, client_address()).await?;
+        let from = client(&services);
+        let devices = services.change_password(&caller, &here, &current, &new, from).await?;
+        device::set(&services, &devices)?;
         go("/settings?done=password_changed")
     })
     .await
@@ -48,7 +51,7 @@ pub async fn confirm_totp(
 ) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
-        let (maker, from) = (services.clone(), client_address());
+        let (maker, from) = (services.clone(), client(&services));
         let codes =
             async move { Ok(lines(&maker.confirm_totp(&caller, &code.expose().into(), from).await?)) };
         keep_once((&services, &caller), (&token, "confirm totp"), RECOVERY_CODES, codes).await?;
@@ -66,7 +69,7 @@ pub async fn disable_totp(
     answer(&[], async {
         let (services, caller) = signed_in().await?;
         let (password, code) = (password.expose().into(), code.expose().into());
-        services.disable_totp(&caller, &password, &code, client_address()).await?;
+        services.disable_totp(&caller, &password, &code, client(&services)).await?;
         go("/settings?done=totp_off")
     })
     .await
@@ -80,7 +83,7 @@ pub async fn new_recovery_codes(
 ) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
-        let (maker, from) = (services.clone(), client_address());
+        let (maker, from) = (services.clone(), client(&services));
         let codes =
             async move { Ok(lines(&maker.new_recovery_codes(&caller, &code.expose().into(), from).await?)) };
         keep_once((&services, &caller), (&token, "new recovery codes"), RECOVERY_CODES, codes).await?;
@@ -120,7 +123,7 @@ pub async fn delete_account(
     answer(&[], async {
         let (services, caller) = signed_in().await?;
         let code = (!code.expose().trim().is_empty()).then(|| SecretString::from(code.expose()));
-        let (password, from) = (password.expose().into(), client_address());
+        let (password, from) = (password.expose().into(), client(&services));
         match services.delete_account(&caller, &password, code.as_ref(), from).await? {
             AccountDeletion::WorkerRemains { name } => Err(worker_remains(&name)),
             AccountDeletion::Done => {

@@ -4,6 +4,7 @@ mod address;
 mod agent;
 mod confirm;
 mod deletion;
+mod devices;
 mod one_time;
 mod operator;
 mod password;
@@ -31,6 +32,8 @@ use crate::vault::{fingerprint, hex};
 
 pub use agent::clean_agent;
 pub use deletion::{AccountDeletion, DeletionPreview};
+pub(crate) use devices::Device;
+pub use devices::DeviceCookie;
 #[cfg(feature = "testing")]
 pub(crate) use one_time::{code_now, from_base32};
 pub use reset::PasswordReset;
@@ -63,7 +66,11 @@ struct Proof(String);
 
 impl Proof {
     fn of(user: &UserRow) -> Self {
-        Self(hex(&fingerprint("reef password proof", &user.password_hash)))
+        Self::of_hash(&user.password_hash)
+    }
+
+    fn of_hash(password_hash: &str) -> Self {
+        Self(hex(&fingerprint("reef password proof", password_hash)))
     }
 }
 

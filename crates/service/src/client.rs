@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::accounts::DeviceCookie;
+
 /// The address a request comes from, as far as the operator trusts who says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub IpAddr);
@@ -22,11 +24,42 @@ impl ClientAddress {
     pub fn network(self) -> IpAddr {
         match self.0.to_canonical() {
             IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
+            IpAddr::V6(address) => IpAddr::V6(prefix(address, 64)),
         }
+    }
+
+    /// The wider networks that an IPv6 address is in, the widest first: many providers give a customer a /56 or a /48,
+    /// which is 256 or 65,536 times a /64.
+    #[must_use]
+    pub fn wider_networks(self) -> Vec<(Ipv6Addr, u8)> {
+        match self.0.to_canonical() {
+            IpAddr::V6(address) => [48, 56].map(|length| (prefix(address, length), length)).to_vec(),
+            IpAddr::V4(_) => Vec::new(),
+        }
+    }
+}
+
+/// The first `length` bits of an address, then zeros.
+fn prefix(address: Ipv6Addr, length: u8) -> Ipv6Addr {
+    let zeros = 128 - u32::from(length);
+    Ipv6Addr::from_bits(
+        address.to_bits().checked_shr(zeros).and_then(|bits| bits.checked_shl(zeros)).unwrap_or(0),
+    )
+}
+
+/// Who tries to sign in: the address, and what the browser shows of having signed in before.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// From where.
+    pub address: ClientAddress,
+    /// With which accounts this browser has signed in.
+    pub devices: DeviceCookie,
+}
+
+impl From<ClientAddress> for Client {
+    /// A browser that was never here, or a program.
+    fn from(address: ClientAddress) -> Self {
+        Self { address, devices: DeviceCookie::default() }
     }
 }
 
@@ -59,5 +92,15 @@ mod tests {
         ] {
             assert_eq!(ClientAddress(address.parse().unwrap()).to_string(), network);
         }
+    }
+
+    #[test]
+    fn an_ipv6_address_is_in_two_wider_networks() {
+        let wider = |address: &str| ClientAddress(address.parse().unwrap()).wider_networks();
+        let networks = wider("2001:db8:1:23ff:ffff::1");
+        let said: Vec<_> =
+            networks.into_iter().map(|(network, length)| format!("{network}/{length}")).collect();
+        assert_eq!(said, ["2001:db8:1::/48", "2001:db8:1:2300::/56"]);
+        assert!(wider("203.0.113.7").is_empty() && wider("::ffff:203.0.113.7").is_empty());
     }
 }

@@ -36,7 +36,7 @@ pub mod vault;
 mod work;
 
 pub use caller::Caller;
-pub use client::ClientAddress;
+pub use client::{Client, ClientAddress};
 pub use config::Config;
 pub use error::Error;
 pub use prices::Prices;

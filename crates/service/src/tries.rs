@@ -2,12 +2,17 @@
 //!
 //! A try is counted before the password is looked at, so that many at once gain nothing, and taken back when it was
 //! right. Tries are rows: a restart forgets none, and every process sees the same.
+//!
+//! A browser that has signed in with the account before counts for itself alone: what others try, from however many
+//! networks, does not make its owner wait.
 
 use std::time::Duration;
 
 use reef_domain::ids::UserId;
+use reef_store::Tx;
 use sha2::{Digest as _, Sha256};
 
+use crate::accounts::Device;
 use crate::client::ClientAddress;
 use crate::error::Error;
 use crate::services::Services;
@@ -52,63 +57,95 @@ impl Patience {
     }
 }
 
-/// What tries are counted for, in the order in which every process locks them.
+/// What tries are counted for, in the order in which every process locks them: networks first, the widest before all.
 #[derive(Clone, Debug)]
-pub(crate) struct TryOf(Vec<(String, Patience)>);
+pub(crate) struct TryOf {
+    networks: Vec<(String, Patience)>,
+    subjects: Vec<(String, Patience)>,
+    /// Whose account it is, where a new password forgets the tries.
+    owner: Option<String>,
+}
 
 /// Of what was typed only a hash is kept: it may be a password.
 fn hashed(email: &str) -> String {
     hex(&Sha256::digest(email.trim().to_lowercase().as_bytes())[..16])
 }
 
+fn owner_of_sign_ins(email: &str) -> String {
+    format!("sign-in to {}", hashed(email))
+}
+
+fn owner_of_proofs(user: UserId) -> String {
+    format!("password of {user}")
+}
+
+/// The networks that an address is in. A wider one has room for a few customers.
+fn networks(what: &str, from: ClientAddress, patience: Patience) -> Vec<(String, Patience)> {
+    let wider = from.wider_networks().into_iter().zip([4, 2]).map(|((network, length), times)| {
+        let free = patience.free.saturating_mul(times);
+        (format!("{what} from {network}/{length}"), Patience { free, ..patience })
+    });
+    wider.chain([(format!("{what} from {from}"), patience)]).collect()
+}
+
+/// What is secret of an account, guessed at from somewhere. A device counts for itself alone.
+fn guess(what: &str, whose: &str, from: ClientAddress, device: Option<&Device>) -> TryOf {
+    if let Some(device) = device {
+        let subjects = vec![(format!("{whose} on {}", device.as_str()), PAIR)];
+        return TryOf { networks: Vec::new(), subjects, owner: None };
+    }
+    let subjects = vec![(whose.to_owned(), ACCOUNT), (format!("{whose} from {from}"), PAIR)];
+    TryOf { networks: networks(what, from, ADDRESS), subjects, owner: None }
+}
+
 impl TryOf {
     /// To sign in. An address without an account counts like any other.
-    pub(crate) fn signing_in(email: &str, from: ClientAddress) -> Self {
-        let account = hashed(email);
-        Self(vec![
-            (format!("sign-in from {from}"), ADDRESS),
-            (format!("sign-in to {account}"), ACCOUNT),
-            (format!("sign-in to {account} from {from}"), PAIR),
-        ])
+    pub(crate) fn signing_in(email: &str, from: ClientAddress, device: Option<&Device>) -> Self {
+        let owner = owner_of_sign_ins(email);
+        Self { owner: Some(owner.clone()), ..guess("sign-in", &owner, from, device) }
     }
 
-    /// To give a code beside the password.
-    pub(crate) fn giving_a_code(user: UserId, from: ClientAddress) -> Self {
-        Self(vec![
-            (format!("code from {from}"), ADDRESS),
-            (format!("code of {user}"), ACCOUNT),
-            (format!("code of {user} from {from}"), PAIR),
-        ])
+    /// To give a code beside the password. A new password does not forget these: whoever reads the account's mail could
+    /// guess codes without end.
+    pub(crate) fn giving_a_code(user: UserId, from: ClientAddress, device: Option<&Device>) -> Self {
+        guess("code", &format!("code of {user}"), from, device)
     }
 
     /// To open an account. This machine's own address tells nobody apart: it is the operator, or everybody behind a proxy
     /// that was not named.
     pub(crate) fn signing_up(from: ClientAddress) -> Self {
-        if from.is_this_machine() {
-            return Self(Vec::new());
-        }
-        Self(vec![(format!("sign-up from {from}"), SIGN_UPS)])
+        let networks = if from.is_this_machine() { Vec::new() } else { networks("sign-up", from, SIGN_UPS) };
+        Self { networks, subjects: Vec::new(), owner: None }
     }
 
     /// To have a link to a new password sent. An address without an account counts like any other, and this machine's own
     /// address tells nobody apart.
     pub(crate) fn resetting(email: &str, from: ClientAddress) -> Self {
-        let account = (format!("reset of {}", hashed(email)), MAILS);
-        if from.is_this_machine() {
-            return Self(vec![account]);
-        }
-        Self(vec![(format!("reset from {from}"), RESETS), account])
+        let networks = if from.is_this_machine() { Vec::new() } else { networks("reset", from, RESETS) };
+        Self { networks, subjects: vec![(format!("reset of {}", hashed(email)), MAILS)], owner: None }
     }
 
     /// To have a mail sent by an account.
     pub(crate) fn mailing(user: UserId) -> Self {
-        Self(vec![(format!("mail by {user}"), MAILS)])
+        Self { networks: Vec::new(), subjects: vec![(format!("mail by {user}"), MAILS)], owner: None }
     }
 
-    /// To prove once more, by the password, that one is who is signed in.
-    pub(crate) fn proving(user: UserId) -> Self {
-        Self(vec![(format!("password of {user}"), PAIR)])
+    /// To prove once more, by the password, that one is who is signed in. Only sessions of the account can try, so nobody
+    /// else's tries count; a device has its own count also here, for a session may be stolen.
+    pub(crate) fn proving(user: UserId, device: Option<&Device>) -> Self {
+        let owner = owner_of_proofs(user);
+        let subject =
+            device.map_or_else(|| owner.clone(), |device| format!("{owner} on {}", device.as_str()));
+        Self { networks: Vec::new(), subjects: vec![(subject, PAIR)], owner: Some(owner) }
     }
+}
+
+/// An account has another password: what was tried against the one before makes nobody wait any more.
+pub(crate) async fn forget_tries_at_password(tx: &mut Tx, user: UserId, email: &str) -> Result<(), Error> {
+    for owner in [owner_of_sign_ins(email), owner_of_proofs(user)] {
+        tx.forget_tries_against(&owner).await?;
+    }
+    Ok(())
 }
 
 impl Services {
@@ -119,8 +156,9 @@ impl Services {
     pub(crate) async fn begin_try(&self, what: &TryOf, message: &'static str) -> Result<(), Error> {
         let now = self.now();
         let mut tx = self.store().begin().await?;
-        for (subject, patience) in &what.0 {
-            let tries = tx.count_try(subject, now, now.plus(FORGOTTEN_AFTER)).await?;
+        let (networks, owner) = (what.networks.iter().map(|one| (one, None)), what.owner.as_deref());
+        for ((subject, patience), owner) in networks.chain(what.subjects.iter().map(|one| (one, owner))) {
+            let tries = tx.count_try(subject, owner, now, now.plus(FORGOTTEN_AFTER)).await?;
             if let Some(until) = tries.blocked_until.filter(|until| *until > now) {
                 let seconds = until.since(now).as_millis().div_ceil(1000);
                 let retry_after_seconds = u64::try_from(seconds).unwrap_or(WAIT_MAX.as_secs());
@@ -134,15 +172,14 @@ impl Services {
         Ok(())
     }
 
-    /// The try was right: the account's are forgotten, the address's others are not.
+    /// The try was right: the account's are forgotten, the networks' others are not.
     pub(crate) async fn try_succeeded(&self, what: &TryOf) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
-        for (position, (subject, _)) in what.0.iter().enumerate() {
-            if position == 0 {
-                tx.take_back_try(subject).await?;
-            } else {
-                tx.forget_tries(subject).await?;
-            }
+        for (subject, _) in &what.networks {
+            tx.take_back_try(subject).await?;
+        }
+        for (subject, _) in &what.subjects {
+            tx.forget_tries(subject).await?;
         }
         tx.commit().await?;
         Ok(())

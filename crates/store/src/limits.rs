@@ -72,21 +72,23 @@ impl Tx {
     }
 
     /// Counts a try of `subject`, and gives how many there have been in a row without a pause until `forgotten_at`. The
-    /// row stays locked until the transaction ends.
+    /// row stays locked until the transaction ends. `owner` names whose account it was made against, if it was one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn count_try(
         &mut self,
         subject: &str,
+        owner: Option<&str>,
         now: Timestamp,
         forgotten_at: Timestamp,
     ) -> Result<Tries, StoreError> {
         let tries = fetch_optional!(
             self,
             Tries,
-            "insert into tries (subject, count, forgotten_at) values ($1, 1, $3)
+            "insert into tries (subject, owner, count, forgotten_at) values ($1, $4, 1, $3)
              on conflict (subject) do update set
+                    owner = excluded.owner,
                     count = 1 + case when tries.forgotten_at <= $2 then 0 else tries.count end,
                     blocked_until = case when tries.forgotten_at <= $2 then null else tries.blocked_until end,
                     forgotten_at = excluded.forgotten_at
@@ -94,6 +96,7 @@ impl Tx {
             subject,
             now,
             forgotten_at,
+            owner,
         );
         Ok(tries.unwrap_or(Tries { count: 1, blocked_until: None }))
     }
@@ -126,6 +129,15 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn forget_tries(&mut self, subject: &str) -> Result<(), StoreError> {
         execute!(self, "delete from tries where subject = $1", subject);
+        Ok(())
+    }
+
+    /// Forgets every try that was made against an account, from wherever.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn forget_tries_against(&mut self, owner: &str) -> Result<(), StoreError> {
+        execute!(self, "delete from tries where owner = $1", owner);
         Ok(())
     }
 

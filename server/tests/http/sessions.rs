@@ -31,12 +31,28 @@ async fn sign_in(app: &App, email: &str, password: &str) -> Response {
     form(app, "sign_in", &[("email", email), ("password", password)]).send().await.expect("an answer")
 }
 
-/// The whole cookie that is set, and its name and value.
-fn cookie(headers: &HeaderMap) -> (String, String) {
-    let all: Vec<_> =
-        headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().expect("ASCII")).collect();
+/// All cookies that are set.
+fn cookies(headers: &HeaderMap) -> Vec<String> {
+    let all = headers.get_all(SET_COOKIE).iter();
+    all.map(|value| value.to_str().expect("ASCII").to_owned()).collect()
+}
+
+/// The one of these that is set: whole, and its name and value.
+fn one_of(headers: &HeaderMap, names: [&str; 2]) -> (String, String) {
+    let is_meant = |cookie: &String| names.iter().any(|name| cookie.starts_with(&format!("{name}=")));
+    let all: Vec<_> = cookies(headers).into_iter().filter(is_meant).collect();
     assert_eq!(all.len(), 1, "{all:?}");
-    (all[0].to_owned(), all[0].split(';').next().unwrap_or_default().to_owned())
+    (all[0].clone(), all[0].split(';').next().unwrap_or_default().to_owned())
+}
+
+/// The session's cookie that is set: whole, and its name and value.
+fn cookie(headers: &HeaderMap) -> (String, String) {
+    one_of(headers, ["reef", "__Host-reef"])
+}
+
+/// The cookie by which a browser is known as one that has signed in before.
+fn device(headers: &HeaderMap) -> (String, String) {
+    one_of(headers, ["reef-device", "__Host-reef-device"])
 }
 
 /// A session of this user: its cookie.
@@ -92,6 +108,37 @@ async fn on_https_the_cookie_is_bound_to_the_host() {
         "{whole}"
     );
     assert!(is_in(&app, &pair).await);
+}
+
+/// A browser takes no cookie whose name begins with `__Host-` without `Secure`, `Path=/` and no `Domain`: a removal
+/// that lacks them removes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_https_the_cookie_is_removed_in_a_way_that_browsers_take() {
+    let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
+    let user = app.user().await;
+    let removed = |what: &str, headers: &HeaderMap| {
+        let (whole, pair) = cookie(headers);
+        assert_eq!(pair, "__Host-reef=", "{what}");
+        for attribute in ["; Secure", "; Path=/", "; Max-Age=0", "; HttpOnly", "; SameSite=Lax"] {
+            assert_eq!(whole.matches(attribute).count(), 1, "{what}: {attribute} in {whole}");
+        }
+        assert!(!whole.contains("Domain"), "{what}: {whole}");
+    };
+    let out = form(&app, "sign_out", &[]).header(COOKIE, signed_in(&app, user).await).send().await.unwrap();
+    removed("signed out", out.headers());
+    let ended = signed_in(&app, user).await;
+    let mut tx = app.services.store().begin().await.unwrap();
+    tx.end_sessions_of(user).await.unwrap();
+    tx.commit().await.unwrap();
+    for (what, cookie) in [("ended elsewhere", &*ended), ("made up", "__Host-reef=AAAAAAAAAAAAAAAAAAAAAA")] {
+        let page = app.http.get(app.url("/signin")).header(COOKIE, cookie).send().await.unwrap();
+        removed(what, page.headers());
+    }
+    let mine = signed_in(&app, user).await;
+    let gone =
+        form(&app, "delete_account", &[("password", PASSWORD)]).header(COOKIE, mine).send().await.unwrap();
+    assert_eq!(gone.headers()[LOCATION], "/goodbye");
+    removed("account deleted", gone.headers());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -275,4 +322,38 @@ async fn failed_sign_ins_are_slowed_down_in_plain_words() {
     assert!(message.starts_with("Too many failed tries to sign in. Try again in "), "{error}");
     // Nobody else is kept out.
     assert!(sign_in(&app, &account(&app).await, PASSWORD).await.status().as_u16() < 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_has_signed_in_before_does_not_wait_for_what_others_try() {
+    for (url, name) in
+        [("http://localhost:3000", "reef-device="), ("https://reef.example", "__Host-reef-device=")]
+    {
+        let app = App::with(&[("PUBLIC_URL", url), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
+        let email = account(&app).await;
+        let first = sign_in(&app, &email, PASSWORD).await;
+        let (whole, known) = device(first.headers());
+        assert!(
+            known.starts_with(name) && whole.contains("HttpOnly") && whole.contains("SameSite=Strict"),
+            "{whole}"
+        );
+        assert_eq!(whole.contains("Secure"), url.starts_with("https"), "{whole}");
+        assert!(whole.contains("Path=/") && !whole.contains("Domain"), "{whole}");
+        assert!(!whole.contains(&email), "{whole}");
+        for _ in 0..6 {
+            assert!(cookies(sign_in(&app, &email, "wrong horse battery").await.headers()).is_empty());
+        }
+        assert_eq!(sign_in(&app, &email, PASSWORD).await.status(), 429);
+        let fields = [("email", &*email), ("password", PASSWORD)];
+        let owner = form(&app, "sign_in", &fields).header(COOKIE, &known).send().await.unwrap();
+        assert_eq!(owner.headers()[LOCATION], "/assistants");
+        assert_eq!(device(owner.headers()).1, known, "it is the same device");
+        // It opens nothing by itself.
+        assert!(!is_in(&app, &known).await);
+        // Signed out, the browser is still known.
+        let (_, session) = cookie(owner.headers());
+        let out =
+            form(&app, "sign_out", &[]).header(COOKIE, format!("{session}; {known}")).send().await.unwrap();
+        assert!(cookies(out.headers()).iter().all(|cookie| !cookie.starts_with(name)));
+    }
 }

@@ -8,6 +8,7 @@ use super::password::wrong_password;
 use super::{Account, link_over, void_links};
 use crate::api_keys::only_people;
 use crate::caller::Caller;
+use crate::client::Client;
 use crate::error::Error;
 use crate::mails::token_hash;
 use crate::services::Services;
@@ -30,23 +31,16 @@ impl Services {
         caller: &Caller,
         new_email: &str,
         password: &SecretString,
+        from: impl Into<Client>,
     ) -> Result<(), Error> {
         only_people(caller)?;
         self.require_mail()?;
         let email = text::email("email", new_email).map_err(|issue| Error::InvalidRequest(vec![issue]))?;
-        let user = {
-            let mut tx = self.store().read().await?;
-            tx.user(caller.user_id).await?.ok_or(Error::Unauthorized)?
-        };
+        let user = self.own_account(caller).await?;
         if email == user.email {
             return Err(Error::invalid_field("email", "same", "This is your address already."));
         }
-        let what = TryOf::proving(user.id);
-        self.begin_try(&what, "Too many wrong passwords").await?;
-        if !self.verify_password(password, user.password_hash.clone()).await? {
-            return Err(wrong_password("password"));
-        }
-        self.try_succeeded(&what).await?;
+        self.prove_password(caller, password, "password", &from.into()).await?;
         self.begin_try(&TryOf::mailing(user.id), MANY_MAILS).await?;
         let mut work = self.work().await?;
         // A change of the password ends the links that it finds: one that it does not find must not begin after it.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::api_keys::only_people;
 use crate::caller::Caller;
-use crate::client::ClientAddress;
+use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
 
@@ -56,13 +56,14 @@ impl Services {
         caller: &Caller,
         password: &SecretString,
         code: Option<&SecretString>,
-        from: ClientAddress,
+        from: impl Into<Client>,
     ) -> Result<AccountDeletion, Error> {
-        let user = self.prove_password(caller, password, "password", from).await?;
+        let client = from.into();
+        let user = self.prove_password(caller, password, "password", &client).await?;
         if self.confirmed_totp(user.id).await?.is_some() {
             let message = "The code of your authenticator app, or a recovery code, is required.";
             let code = code.ok_or_else(|| Error::invalid_field("code", "required", message))?;
-            self.prove_code(user.id, code, from).await?;
+            self.prove_code(&user, code, &client).await?;
         }
         for _ in 0..ROUNDS {
             if let Some(name) = self.delete_assistants_of(caller).await? {

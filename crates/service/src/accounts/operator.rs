@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{Account, void_links};
 use crate::error::Error;
 use crate::services::Services;
+use crate::tries::forget_tries_at_password;
 
 impl Services {
     /// Replaces an account's password, and ends all of its sessions and whatever they have open; links to another one, or to
@@ -33,6 +34,7 @@ impl Services {
             tx.delete_totp(account.id).await?;
         }
         void_links(&mut tx, account.id).await?;
+        forget_tries_at_password(&mut tx, account.id, &account.email).await?;
         tx.end_sessions_of(account.id).await?;
         self.commit_end_of_access(tx, account.id).await?;
         tracing::info!(user_id = %account.id, end_two_step, "an operator has replaced a password");

@@ -2,22 +2,25 @@
 
 use reef_domain::ids::UserId;
 use reef_domain::{Timestamp, text};
-use reef_store::{MailKind, TokenPurpose, Tx};
+use reef_store::{MailKind, TokenPurpose, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{link_over, void_links};
-use crate::client::ClientAddress;
+use crate::client::{Client, ClientAddress};
 use crate::error::Error;
 use crate::mails::token_hash;
 use crate::services::Services;
-use crate::tries::{MANY_MAILS, TryOf};
+use crate::tries::{MANY_MAILS, TryOf, forget_tries_at_password};
 
 /// What came of a reset.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PasswordReset {
     /// Whether nobody had shown before that its address is theirs: its API keys, its two-step sign-in and the secret of its
     /// callbacks are gone then. A stranger may have opened it.
     pub began_anew: bool,
+    /// What the browser is to bring along as a device from now on, if it is one: it was one before, or the mail alone is
+    /// enough to sign in from here on. With two-step sign-in each reset would otherwise give new tries at the code.
+    pub devices: Option<SecretString>,
 }
 
 impl Services {
@@ -38,7 +41,8 @@ impl Services {
     }
 
     /// Replaces the password of the account that a link belongs to, and ends all of its sessions and whatever they have
-    /// open. Other links to a new password or another address are good for nothing then. API keys and two-step sign-in stay,
+    /// open. Other links to a new password or another address are good for nothing then, and nobody has to wait for what was
+    /// tried against the password before. API keys and two-step sign-in stay,
     /// unless the account was opened with an address that nobody has confirmed so far: whoever did that may be a stranger
     /// who waits for its owner to move in. Nobody is signed in by it: that goes the normal way, with all that signing in
     /// asks for.
@@ -50,7 +54,9 @@ impl Services {
         &self,
         token: &SecretString,
         password: &SecretString,
+        from: impl Into<Client>,
     ) -> Result<PasswordReset, Error> {
+        let client = from.into();
         let hash = token_hash(token);
         // Hashing a password is costly: only for a link that is good.
         let known = self.store().read().await?.mail_token(&hash, TokenPurpose::Reset, self.now()).await?;
@@ -74,10 +80,16 @@ impl Services {
         }
         tx.confirm_address(link.user_id, &link.email, now).await?;
         void_links(&mut tx, link.user_id).await?;
+        forget_tries_at_password(&mut tx, before.id, &before.email).await?;
+        let takes_code = tx.totp(link.user_id).await?.is_some_and(|row| row.confirmed_at.is_some());
         tx.end_sessions_of(link.user_id).await?;
         self.commit_end_of_access(tx, link.user_id).await?;
         tracing::info!(user_id = %link.user_id, began_anew, "password reset");
-        Ok(PasswordReset { began_anew })
+        let device = self.known_device(&client, Some(&before));
+        let account = UserRow { password_hash, ..before }.into();
+        let is_device = device.is_some() || !takes_code;
+        let devices = is_device.then(|| self.renewed_devices(&client, device.as_ref(), &account));
+        Ok(PasswordReset { began_anew, devices })
     }
 
     /// Takes away what whoever opened the account may still hold of it.

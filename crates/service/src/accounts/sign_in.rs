@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{Account, NOBODY, Proof};
-use crate::client::ClientAddress;
+use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
 use crate::tries::TryOf;
@@ -39,15 +39,15 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::WrongCredentials`], the same and as slow for an unknown address as for a wrong password;
-    /// [`Error::RateLimited`] after too many of them, for both alike.
+    /// [`Error::RateLimited`] after too many of them, for both alike. A browser that has signed in before waits for its
+    /// own tries alone.
     pub async fn sign_in_first(
         &self,
         email: &str,
         password: &SecretString,
-        from: ClientAddress,
+        from: impl Into<Client>,
     ) -> Result<SignIn, Error> {
-        let what = TryOf::signing_in(email, from);
-        self.begin_try(&what, "Too many failed tries to sign in").await?;
+        let client = from.into();
         let found = match text::email("email", email) {
             Ok(email) => {
                 let mut tx = self.store().read().await?;
@@ -55,6 +55,9 @@ impl Services {
             }
             Err(_) => None,
         };
+        let device = self.known_device(&client, found.as_ref());
+        let what = TryOf::signing_in(email, client.address, device.as_ref());
+        self.begin_try(&what, "Too many failed tries to sign in").await?;
         let hash = found.as_ref().map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
         let matches = self.verify_password(password, hash).await?;
         count(if matches { "right" } else { "wrong" });
@@ -78,7 +81,7 @@ impl Services {
         &self,
         pending: &PendingSignIn,
         code: &SecretString,
-        from: ClientAddress,
+        from: impl Into<Client>,
     ) -> Result<Account, Error> {
         let over = || {
             let message = "This took too long, or the account was changed meanwhile. Sign in again.";
@@ -90,7 +93,7 @@ impl Services {
         if self.confirmed_totp(user.id).await?.is_none() {
             return Err(over());
         }
-        let proven = self.prove_code(user.id, code, from).await;
+        let proven = self.prove_code(&user, code, &from.into()).await;
         match &proven {
             Ok(()) => count("right_code"),
             Err(Error::InvalidRequest(_)) => count("wrong_code"),

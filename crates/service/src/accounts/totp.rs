@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reef_domain::ids::UserId;
-use reef_store::{StoreError, TotpRow};
+use reef_store::{StoreError, TotpRow, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::one_time::{base32, from_base32, step_of};
 use super::recovery;
 use crate::api_keys::only_people;
 use crate::caller::Caller;
-use crate::client::ClientAddress;
+use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
 use crate::tries::TryOf;
@@ -95,12 +95,13 @@ impl Services {
         &self,
         caller: &Caller,
         code: &SecretString,
-        from: ClientAddress,
+        from: impl Into<Client>,
     ) -> Result<Vec<SecretString>, Error> {
-        only_people(caller)?;
-        let user = caller.user_id;
+        let account = self.own_account(caller).await?;
+        let (user, client) = (account.id, from.into());
         let Some(row) = self.pending(user).await? else { return Err(nothing_pending()) };
-        let what = TryOf::giving_a_code(user, from);
+        let device = self.known_device(&client, Some(&account));
+        let what = TryOf::giving_a_code(user, client.address, device.as_ref());
         self.begin_try(&what, TOO_MANY).await?;
         let typed = without_gaps(code);
         let step = step_of(&self.totp_key(user, &row)?, typed.expose_secret(), self.now(), 0);
@@ -127,11 +128,12 @@ impl Services {
         caller: &Caller,
         password: &SecretString,
         code: &SecretString,
-        from: ClientAddress,
+        from: impl Into<Client>,
     ) -> Result<(), Error> {
-        let user = self.prove_password(caller, password, "password", from).await?;
+        let client = from.into();
+        let user = self.prove_password(caller, password, "password", &client).await?;
         self.require_totp(user.id).await?;
-        self.prove_code(user.id, code, from).await?;
+        self.prove_code(&user, code, &client).await?;
         let mut tx = self.store().begin().await?;
         tx.lock_user(user.id).await?;
         tx.delete_totp(user.id).await?;
@@ -149,11 +151,11 @@ impl Services {
         &self,
         caller: &Caller,
         code: &SecretString,
-        from: ClientAddress,
+        from: impl Into<Client>,
     ) -> Result<Vec<SecretString>, Error> {
-        only_people(caller)?;
-        self.require_totp(caller.user_id).await?;
-        self.prove_code(caller.user_id, code, from).await?;
+        let user = self.own_account(caller).await?;
+        self.require_totp(user.id).await?;
+        self.prove_code(&user, code, &from.into()).await?;
         let (codes, hashes) = self.new_codes();
         let mut tx = self.store().begin().await?;
         tx.lock_user(caller.user_id).await?;
@@ -180,16 +182,17 @@ impl Services {
     /// Passes when the code is the account's app's, or one of its recovery codes. Either is used up.
     pub(super) async fn prove_code(
         &self,
-        user: UserId,
+        user: &UserRow,
         code: &SecretString,
-        from: ClientAddress,
+        client: &Client,
     ) -> Result<(), Error> {
-        let what = TryOf::giving_a_code(user, from);
+        let device = self.known_device(client, Some(user));
+        let what = TryOf::giving_a_code(user.id, client.address, device.as_ref());
         self.begin_try(&what, TOO_MANY).await?;
         let typed = without_gaps(code);
         let is_right = match recovery::hash_of(&typed) {
-            Some(hash) => self.use_recovery_code(user, &hash).await?,
-            None => self.use_totp_code(user, &typed).await?,
+            Some(hash) => self.use_recovery_code(user.id, &hash).await?,
+            None => self.use_totp_code(user.id, &typed).await?,
         };
         if !is_right {
             return Err(wrong_code());

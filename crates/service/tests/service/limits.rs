@@ -200,10 +200,10 @@ on_both_databases! {
         let mut tx = t.db.store.begin().await.unwrap();
         for _ in 0..99 {
             let now = t.services.now();
-            tx.count_try(&format!("sign-up from {HOME}"), now, now.plus(HOUR)).await.unwrap();
+            tx.count_try(&format!("sign-up from {HOME}"), None, now, now.plus(HOUR)).await.unwrap();
         }
         // This machine's own address is nobody's in particular.
-        tx.count_try("sign-up from 127.0.0.1", t.services.now(), t.services.now().plus(HOUR)).await.unwrap();
+        tx.count_try("sign-up from 127.0.0.1", None, t.services.now(), t.services.now().plus(HOUR)).await.unwrap();
         tx.block_tries("sign-up from 127.0.0.1", t.services.now().plus(HOUR)).await.unwrap();
         tx.commit().await.unwrap();
         let sign_up = async |email: &str, address: &str| {

@@ -72,7 +72,7 @@ on_both_databases! {
         assert!(t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.is_ok());
         let token = link(&t, ADA, "confirm");
         assert_eq!(code(t.services.confirm_email(&secret("nonsense")).await), "link_over");
-        assert_eq!(code(t.services.reset_password(&token, &password()).await), "link_over");
+        assert_eq!(code(t.services.reset_password(&token, &password(), HERE).await), "link_over");
         let confirmed = t.services.confirm_email(&token).await.unwrap();
         assert!(confirmed.email_confirmed && confirmed.id == me.user_id);
         assert_eq!(code(t.services.confirm_email(&token).await), "link_over");
@@ -105,7 +105,7 @@ on_both_databases! {
         assert!(!t.services.mail_is_on());
         assert_eq!(code(t.services.resend_confirmation(&me).await), "mail_off");
         assert_eq!(code(t.services.request_password_reset(ADA, HERE).await), "mail_off");
-        assert_eq!(code(t.services.request_email_change(&me, NEW, &password()).await), "mail_off");
+        assert_eq!(code(t.services.request_email_change(&me, NEW, &password(), HERE).await), "mail_off");
         t.finish().await;
     }
 
@@ -114,17 +114,17 @@ on_both_databases! {
         let me = ada(&t).await;
         signed_in(&t, &me, "one").await;
         signed_in(&t, &me, "two").await;
-        t.services.request_email_change(&me, NEW, &password()).await.unwrap();
+        t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
         t.services.request_password_reset(ADA, HERE).await.unwrap();
         t.run().await;
         let other = link(&t, ADA, "reset");
         t.services.request_password_reset(" ADA@example.com", HERE).await.unwrap();
         t.run().await;
         let token = link(&t, ADA, "reset");
-        assert_eq!(code(t.services.reset_password(&token, &secret("short")).await), "too_short");
+        assert_eq!(code(t.services.reset_password(&token, &secret("short"), HERE).await), "too_short");
         let mut news = t.services.hub().listen();
         let new = secret("another horse battery");
-        t.services.reset_password(&token, &new).await.unwrap();
+        t.services.reset_password(&token, &new, HERE).await.unwrap();
         assert!(news.try_recv().is_ok(), "who is signed in is told to look");
         assert!(can_sign_in(&t, ADA, &new).await && !can_sign_in(&t, ADA, &password()).await);
         let now = t.services.now();
@@ -134,7 +134,7 @@ on_both_databases! {
         }
         drop(tx);
         for dead in [&token, &other] {
-            assert_eq!(code(t.services.reset_password(dead, &password()).await), "link_over");
+            assert_eq!(code(t.services.reset_password(dead, &password(), HERE).await), "link_over");
         }
         // Whoever asked for it before may be who the new password is against.
         assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change")).await), "link_over");
@@ -147,15 +147,15 @@ on_both_databases! {
         let me = ada(&t).await;
         let (second, third) = (secret("another horse battery"), secret("third horse battery"));
         for (now, new) in [(password(), Some(second.clone())), (second, None)] {
-            t.services.request_email_change(&me, NEW, &now).await.unwrap();
+            t.services.request_email_change(&me, NEW, &now, HERE).await.unwrap();
             t.services.request_password_reset(ADA, HERE).await.unwrap();
             t.run().await;
             let (reset, change) = (link(&t, ADA, "reset"), link(&t, NEW, "confirm-change"));
             match new {
-                Some(new) => t.services.change_password(&me, "", &now, &new, HERE).await.unwrap(),
+                Some(new) => drop(t.services.change_password(&me, "", &now, &new, HERE).await.unwrap()),
                 None => assert_eq!(t.services.replace_password(ADA, &third, false).await.unwrap().id, me.user_id),
             }
-            assert_eq!(code(t.services.reset_password(&reset, &password()).await), "link_over");
+            assert_eq!(code(t.services.reset_password(&reset, &password(), HERE).await), "link_over");
             assert_eq!(code(t.services.confirm_email_change(&change).await), "link_over");
         }
         assert!(can_sign_in(&t, ADA, &third).await);
@@ -173,7 +173,7 @@ on_both_databases! {
             let signing = t.services.callback_secret(me.user_id).await.unwrap();
             t.services.request_password_reset(ADA, HERE).await.unwrap();
             t.run().await;
-            let reset = t.services.reset_password(&link(&t, ADA, "reset"), &password()).await.unwrap();
+            let reset = t.services.reset_password(&link(&t, ADA, "reset"), &password(), HERE).await.unwrap();
             assert_eq!(reset.began_anew, !is_confirmed);
             assert_eq!(t.services.authenticate(&key).await.is_ok(), is_confirmed);
             assert_eq!(t.services.totp_status(&me).await.unwrap().on, is_confirmed);
@@ -193,8 +193,8 @@ on_both_databases! {
             let token = link(&t, ADA, "reset");
             let new = password();
             let (one, two) = tokio::join!(
-                t.services.reset_password(&token, &new),
-                t.services.reset_password(&token, &new)
+                t.services.reset_password(&token, &new, HERE),
+                t.services.reset_password(&token, &new, HERE)
             );
             let done = usize::from(one.is_ok()) + usize::from(two.is_ok());
             assert_eq!(done, usize::from(wait < HOUR));
@@ -238,11 +238,11 @@ on_both_databases! {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         let confirm = link(&t, ADA, "confirm");
-        assert_eq!(code(t.services.request_email_change(&me, "nonsense", &password()).await), "invalid_email");
-        assert_eq!(code(t.services.request_email_change(&me, " ADA@example.com", &password()).await), "same");
-        assert_eq!(code(t.services.request_email_change(&me, NEW, &secret("wrong")).await), "wrong");
-        t.services.request_email_change(&me, "typo@example.net", &password()).await.unwrap();
-        t.services.request_email_change(&me, NEW, &password()).await.unwrap();
+        assert_eq!(code(t.services.request_email_change(&me, "nonsense", &password(), HERE).await), "invalid_email");
+        assert_eq!(code(t.services.request_email_change(&me, " ADA@example.com", &password(), HERE).await), "same");
+        assert_eq!(code(t.services.request_email_change(&me, NEW, &secret("wrong"), HERE).await), "wrong");
+        t.services.request_email_change(&me, "typo@example.net", &password(), HERE).await.unwrap();
+        t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
         t.services.request_password_reset(ADA, HERE).await.unwrap();
         t.run().await;
         let asked = "Another e-mail address was asked for";
@@ -259,21 +259,21 @@ on_both_databases! {
         assert!(can_sign_in(&t, NEW, &password()).await && !can_sign_in(&t, ADA, &password()).await);
         // What was sent to the old address is good for nothing.
         assert_eq!(code(t.services.confirm_email(&confirm).await), "link_over");
-        assert_eq!(code(t.services.reset_password(&link(&t, ADA, "reset"), &password()).await), "link_over");
+        assert_eq!(code(t.services.reset_password(&link(&t, ADA, "reset"), &password(), HERE).await), "link_over");
         t.finish().await;
     }
 
     async fn a_taken_address_shows_only_behind_the_link(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
-        t.services.request_email_change(&me, NEW, &password()).await.unwrap();
+        t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
         t.run().await;
         let token = link(&t, NEW, "confirm-change");
         t.services.create_user(NEW, &password()).await.unwrap();
         assert_eq!(code(t.services.confirm_email_change(&token).await), "taken");
         assert_eq!(t.services.account(me.user_id).await.unwrap().unwrap().email, ADA);
         t.clock.advance(2 * MINUTE);
-        t.services.request_email_change(&me, NEW, &password()).await.unwrap();
+        t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
         t.run().await;
         assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change")).await), "taken");
         t.finish().await;
@@ -283,9 +283,9 @@ on_both_databases! {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         for _ in 0..5 {
-            assert_eq!(code(t.services.request_email_change(&me, NEW, &secret("wrong")).await), "wrong");
+            assert_eq!(code(t.services.request_email_change(&me, NEW, &secret("wrong"), HERE).await), "wrong");
         }
-        let refused = t.services.request_email_change(&me, NEW, &password()).await;
+        let refused = t.services.request_email_change(&me, NEW, &password(), HERE).await;
         assert!(matches!(refused, Err(Error::RateLimited { .. })), "{refused:?}");
         t.finish().await;
     }
@@ -297,7 +297,7 @@ on_both_databases! {
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
         let key = t.services.authenticate(&key).await.unwrap();
         assert!(matches!(t.services.resend_confirmation(&key).await, Err(Error::Forbidden { .. })));
-        let change = t.services.request_email_change(&key, NEW, &password()).await;
+        let change = t.services.request_email_change(&key, NEW, &password(), HERE).await;
         assert!(matches!(change, Err(Error::Forbidden { .. })));
         t.finish().await;
     }

@@ -22,6 +22,7 @@ mod key_requests;
 mod key_rotation;
 mod life;
 mod limits;
+mod lockout;
 mod mail_links;
 mod mails;
 mod managed;

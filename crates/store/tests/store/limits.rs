@@ -26,25 +26,38 @@ on_both_databases! {
     async fn tries_are_counted_blocked_and_forgotten(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let tries = |count, blocked_until| Tries { count, blocked_until };
-        assert_eq!(tx.count_try("a", NOW, at(1000)).await.unwrap(), tries(1, None));
-        assert_eq!(tx.count_try("a", at(10), at(1010)).await.unwrap(), tries(2, None));
+        assert_eq!(tx.count_try("a", None, NOW, at(1000)).await.unwrap(), tries(1, None));
+        assert_eq!(tx.count_try("a", None, at(10), at(1010)).await.unwrap(), tries(2, None));
         tx.block_tries("a", at(500)).await.unwrap();
-        assert_eq!(tx.count_try("a", at(20), at(1020)).await.unwrap(), tries(3, Some(at(500))));
-        assert_eq!(tx.count_try("b", at(20), at(1020)).await.unwrap(), tries(1, None));
+        assert_eq!(tx.count_try("a", None, at(20), at(1020)).await.unwrap(), tries(3, Some(at(500))));
+        assert_eq!(tx.count_try("b", None, at(20), at(1020)).await.unwrap(), tries(1, None));
         tx.take_back_try("a").await.unwrap();
-        assert_eq!(tx.count_try("a", at(30), at(1030)).await.unwrap(), tries(3, None));
+        assert_eq!(tx.count_try("a", None, at(30), at(1030)).await.unwrap(), tries(3, None));
         // After a long enough pause it begins anew.
-        assert_eq!(tx.count_try("a", at(1030), at(2030)).await.unwrap(), tries(1, None));
+        assert_eq!(tx.count_try("a", None, at(1030), at(2030)).await.unwrap(), tries(1, None));
         tx.forget_tries("a").await.unwrap();
-        assert_eq!(tx.count_try("a", at(1031), at(2031)).await.unwrap(), tries(1, None));
+        assert_eq!(tx.count_try("a", None, at(1031), at(2031)).await.unwrap(), tries(1, None));
+    }
+
+    async fn tries_against_an_account_are_forgotten_together(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        for (subject, owner) in [("a", Some("ada")), ("a from home", Some("ada")), ("b", Some("bob")), ("home", None)] {
+            tx.count_try(subject, owner, NOW, at(1000)).await.unwrap();
+            tx.block_tries(subject, at(500)).await.unwrap();
+        }
+        tx.forget_tries_against("ada").await.unwrap();
+        for (subject, count) in [("a", 1), ("a from home", 1), ("b", 2), ("home", 2)] {
+            let tries = tx.count_try(subject, None, at(10), at(1000)).await.unwrap();
+            assert_eq!((tries.count, tries.blocked_until.is_some()), (count, count == 2), "{subject}");
+        }
     }
 
     async fn what_is_over_is_pruned(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         tx.add_requests("over", 1, at(-1), at(-10)).await.unwrap();
         tx.add_requests("open", 1, at(1), NOW).await.unwrap();
-        tx.count_try("over", at(-10), NOW).await.unwrap();
-        tx.count_try("open", NOW, at(1)).await.unwrap();
+        tx.count_try("over", None, at(-10), NOW).await.unwrap();
+        tx.count_try("open", None, NOW, at(1)).await.unwrap();
         assert_eq!(tx.prune_limits(NOW).await.unwrap(), 2);
         tx.commit().await.unwrap();
         assert_eq!(raw_rows!(db, (String,), "select subject from request_counts"), [("open".to_owned(),)]);

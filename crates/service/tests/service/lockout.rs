@@ -1,0 +1,271 @@
+//! Wrong passwords and codes from elsewhere keep nobody out of their own account.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use reef_service::accounts::{Account, SignIn};
+use reef_service::testing::{TestServices, totp_code};
+use reef_service::{Caller, Client, ClientAddress, Error};
+use reef_store::on_both_databases;
+use secrecy::SecretString;
+
+use crate::support::{MINUTE, SECOND};
+
+const EMAIL: &str = "ada@example.com";
+/// How often the owner tries to sign in during a flood.
+const ROUNDS: u32 = 200;
+/// Guesses between two of them, each from an address of its own.
+const GUESSES: u32 = 60;
+
+fn home() -> ClientAddress {
+    ClientAddress("203.0.113.7".parse().expect("an address"))
+}
+
+/// The `number`-th address of an attacker who has many, of either kind.
+fn bot(number: u32) -> ClientAddress {
+    let v4 = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number));
+    let v6 = IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) | (u128::from(number) << 80)));
+    ClientAddress(if number.is_multiple_of(2) { v4 } else { v6 })
+}
+
+fn password() -> SecretString {
+    SecretString::from("correct horse battery")
+}
+
+/// A wrong one that is refused without a hash: fast.
+fn endless() -> SecretString {
+    SecretString::from("x".repeat(5000))
+}
+
+/// Signs in with the right password; whether that was possible without a wait.
+async fn gets_in(t: &TestServices, password: &SecretString, from: impl Into<Client>) -> bool {
+    match t.services.sign_in_first(EMAIL, password, from).await {
+        Ok(SignIn::Done(_)) => true,
+        Err(Error::RateLimited { .. }) => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn guess(t: &TestServices, from: impl Into<Client>) -> Result<SignIn, Error> {
+    t.services.sign_in_first(EMAIL, &endless(), from).await
+}
+
+/// Guesses from ever new addresses until the account itself has to wait.
+async fn flood(t: &TestServices, first: u32) {
+    for number in first..first + GUESSES {
+        let _ = guess(t, bot(number)).await;
+    }
+    assert!(matches!(guess(t, bot(first + GUESSES)).await, Err(Error::RateLimited { .. })));
+}
+
+async fn account(t: &TestServices) -> Account {
+    t.services.create_user(EMAIL, &password()).await.expect("an account")
+}
+
+/// The browser at an address after it has signed in with an account.
+fn browser(t: &TestServices, at: ClientAddress, account: &Account) -> Client {
+    let client = Client::from(at);
+    let devices = t.services.remember_device(&client, account);
+    client.with_devices(&devices)
+}
+
+fn is_limited<T>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::RateLimited { .. }))
+}
+
+on_both_databases! {
+    async fn a_flood_of_wrong_passwords_does_not_keep_the_owner_out(db: TestStore) {
+        let t = TestServices::new(db);
+        let owner = browser(&t, home(), &account(&t).await);
+        let (mut is_in, mut stranger_is_in) = (0, 0);
+        for round in 0..ROUNDS {
+            for number in 0..GUESSES {
+                let _ = guess(&t, bot(round * GUESSES + number)).await;
+            }
+            is_in += u32::from(gets_in(&t, &password(), owner.clone()).await);
+            stranger_is_in += u32::from(gets_in(&t, &password(), home()).await);
+            t.clock.advance(SECOND);
+        }
+        println!("of {ROUNDS} times the owner got in {is_in}, in a browser never used before {stranger_is_in}");
+        assert_eq!(is_in, ROUNDS);
+        t.finish().await;
+    }
+
+    async fn a_device_has_few_tries_of_its_own_and_is_good_for_one_account(db: TestStore) {
+        let t = TestServices::new(db);
+        let ada = account(&t).await;
+        let bob = t.services.create_user("bob@example.com", &password()).await.unwrap();
+        let owner = browser(&t, home(), &ada);
+        for _ in 0..5 {
+            assert!(matches!(guess(&t, owner.clone()).await, Err(Error::WrongCredentials)));
+        }
+        assert!(is_limited(&guess(&t, owner.clone()).await), "a stolen cookie is no way to guess on");
+        // What a device has tried makes nobody else wait.
+        assert!(gets_in(&t, &password(), home()).await);
+        t.clock.advance(10 * SECOND);
+        assert!(gets_in(&t, &password(), owner.clone()).await);
+        // Another account's device, a forged one, and one with another account's name.
+        flood(&t, 0).await;
+        let theirs = browser(&t, home(), &bob);
+        let shown = t.services.remember_device(&owner, &ada);
+        let mut forged = secrecy::ExposeSecret::expose_secret(&shown).to_owned();
+        forged.replace_range(..1, if forged.starts_with('0') { "1" } else { "0" });
+        for other in [theirs, Client::from(home()).with_devices(&forged.into())] {
+            assert!(is_limited(&t.services.sign_in_first(EMAIL, &password(), other).await));
+        }
+        assert!(gets_in(&t, &password(), owner).await);
+        t.finish().await;
+    }
+
+    async fn a_browser_keeps_its_shares_of_several_accounts(db: TestStore) {
+        let t = TestServices::new(db);
+        let ada = account(&t).await;
+        let bob = t.services.create_user("bob@example.com", &password()).await.unwrap();
+        let mut both = browser(&t, home(), &ada);
+        for known in [&bob, &ada, &bob] {
+            let devices = t.services.remember_device(&both, known);
+            both = both.with_devices(&devices);
+        }
+        flood(&t, 0).await;
+        assert!(gets_in(&t, &password(), both).await);
+        t.finish().await;
+    }
+
+    async fn a_device_of_nobody_in_particular_does_not_tell_whether_an_address_has_an_account(db: TestStore) {
+        let t = TestServices::new(db);
+        let mine = browser(&t, home(), &account(&t).await);
+        t.services.create_user("bob@example.com", &password()).await.unwrap();
+        for email in ["bob@example.com", "nobody@example.com"] {
+            let mut answers = Vec::new();
+            for _ in 0..7 {
+                let answer = t.services.sign_in_first(email, &endless(), mine.clone()).await;
+                answers.push(answer.unwrap_err().to_string());
+            }
+            assert_eq!(answers[0], "The e-mail address or the password is not right", "{email}");
+            assert_eq!(answers.iter().filter(|answer| **answer == answers[0]).count(), 5, "{email}");
+        }
+        t.finish().await;
+    }
+
+    async fn a_new_password_ends_the_devices_and_renews_the_one_at_hand(db: TestStore) {
+        let t = TestServices::new(db);
+        let ada = account(&t).await;
+        let (laptop, phone) = (browser(&t, home(), &ada), browser(&t, home(), &ada));
+        let new = SecretString::from("another horse battery");
+        let me = Caller::session(ada.id);
+        let devices = t.services.change_password(&me, "", &password(), &new, laptop.clone()).await.unwrap();
+        flood(&t, 0).await;
+        for dead in [&laptop, &phone] {
+            assert!(is_limited(&t.services.sign_in_first(EMAIL, &new, dead.clone()).await));
+        }
+        assert!(gets_in(&t, &new, laptop.with_devices(&devices)).await);
+        t.finish().await;
+    }
+
+    async fn after_a_reset_nobody_waits_for_what_was_tried_at_the_old_password(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        account(&t).await;
+        let new = SecretString::from("another horse battery");
+        // From everywhere, from here, and in the settings.
+        flood(&t, 0).await;
+        let mut here = 0;
+        while !is_limited(&guess(&t, home()).await) {
+            here += 1;
+            assert!(here < 10);
+        }
+        let me = Caller::session(t.services.account_by_email(EMAIL).await.unwrap().unwrap().id);
+        for _ in 0..5 {
+            let _ = t.services.change_password(&me, "", &endless(), &new, home()).await;
+        }
+        t.services.request_password_reset(EMAIL, home()).await.unwrap();
+        t.run().await;
+        assert!(is_limited(&guess(&t, home()).await), "asking alone changes nothing");
+        let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
+        let reset = t.services.reset_password(&token, &new, home()).await.unwrap();
+        assert!(gets_in(&t, &new, home()).await);
+        let third = SecretString::from("third horse battery");
+        t.services.change_password(&me, "", &new, &third, home()).await.unwrap();
+        t.services.replace_password(EMAIL, &new, false).await.unwrap();
+        assert!(gets_in(&t, &new, home()).await);
+        // The flood goes on: whoever read the mail has a share of their own.
+        t.services.request_password_reset(EMAIL, home()).await.unwrap();
+        t.run().await;
+        let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
+        let again = t.services.reset_password(&token, &third, Client::from(home())).await.unwrap();
+        flood(&t, 1000).await;
+        assert!(is_limited(&t.services.sign_in_first(EMAIL, &third, home()).await));
+        assert!(gets_in(&t, &third, Client::from(home()).with_devices(&again.devices.unwrap())).await);
+        assert!(reset.devices.is_some());
+        t.finish().await;
+    }
+
+    async fn a_reset_forgets_no_wrong_codes_and_gives_no_new_tries_at_them(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let ada = account(&t).await;
+        let me = Caller::session(ada.id);
+        let secret = t.services.begin_totp(&me).await.unwrap().secret;
+        t.services.confirm_totp(&me, &totp_code(&secret, t.services.now()), home()).await.unwrap();
+        t.clock.advance(MINUTE);
+        let (mut password, mut refused) = (password(), 0);
+        for round in 0..3 {
+            let SignIn::NeedsCode(pending) = t.services.sign_in_first(EMAIL, &password, home()).await.unwrap() else { panic!() };
+            for _ in 0..5 {
+                refused += usize::from(is_limited(&t.services.sign_in_second(&pending, &"abcdef".into(), home()).await));
+            }
+            t.services.request_password_reset(EMAIL, home()).await.unwrap();
+            t.run().await;
+            let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
+            password = SecretString::from(format!("new horse battery {round}"));
+            let reset = t.services.reset_password(&token, &password, home()).await.unwrap();
+            assert!(reset.devices.is_none() || round == 0 && reset.began_anew, "{round}");
+            if reset.began_anew {
+                // Nobody had confirmed the address: two-step sign-in is gone, and set up again.
+                let secret = t.services.begin_totp(&me).await.unwrap().secret;
+                t.clock.advance(MINUTE);
+                t.services.confirm_totp(&me, &totp_code(&secret, t.services.now()), home()).await.unwrap();
+            }
+        }
+        assert!(refused >= 5, "{refused}");
+        t.finish().await;
+    }
+
+    async fn a_flood_of_wrong_codes_does_not_keep_the_owner_out(db: TestStore) {
+        let t = TestServices::new(db);
+        let ada = account(&t).await;
+        let me = Caller::session(ada.id);
+        let secret = t.services.begin_totp(&me).await.unwrap().secret;
+        let recovery = t.services.confirm_totp(&me, &totp_code(&secret, t.services.now()), home()).await.unwrap();
+        let owner = browser(&t, home(), &ada);
+        let SignIn::NeedsCode(pending) = t.services.sign_in_first(EMAIL, &password(), bot(0)).await.unwrap() else { panic!() };
+        for number in 0..60 {
+            let _ = t.services.sign_in_second(&pending, &"abcdef".into(), bot(number)).await;
+        }
+        let SignIn::NeedsCode(mine) = t.services.sign_in_first(EMAIL, &password(), owner.clone()).await.unwrap() else { panic!() };
+        assert!(is_limited(&t.services.sign_in_second(&mine, &recovery[0], home()).await));
+        t.services.sign_in_second(&mine, &recovery[0], owner.clone()).await.unwrap();
+        t.services.new_recovery_codes(&me, &recovery[1], owner).await.unwrap();
+        t.finish().await;
+    }
+
+    async fn ipv6_counts_by_wider_networks_too(db: TestStore) {
+        let t = TestServices::new(db);
+        // Each address guesses at an account of its own, so that networks alone count.
+        let try_from = async |number: u32, address: Ipv6Addr| {
+            let from = ClientAddress(IpAddr::V6(address));
+            is_limited(&t.services.sign_in_first(&format!("u{number}@example.com"), &endless(), from).await)
+        };
+        let network = |bits: u128| Ipv6Addr::from_bits((0x2001_0db8_0001 << 80) | bits);
+        // Every /64 of one /56: so many, and no more.
+        for number in 0..100 {
+            assert!(!try_from(number, network(u128::from(number) << 64)).await, "{number}");
+        }
+        assert!(try_from(100, network(200 << 64)).await);
+        // Every /56 of the /48.
+        for number in 100..200 {
+            assert!(!try_from(number, network(u128::from(number) << 72)).await, "{number}");
+        }
+        assert!(try_from(300, network(250 << 72)).await);
+        let neighbor = Ipv6Addr::from_bits(0x2001_0db8_0002 << 80);
+        assert!(!try_from(301, neighbor).await);
+        t.finish().await;
+    }
+}
