@@ -13,10 +13,11 @@ use server_fn::error::ServerFnUrlError;
 use tower_sessions::Session;
 use url::Url;
 
+use crate::device::client;
 use crate::error::AppError;
 use crate::form_address;
 use crate::secret::Secret;
-use crate::session::{current_caller, session};
+use crate::session::{caller_now, note_password, session};
 
 /// The longest value that is given back to a form, in characters: a callback URL fits.
 const KEPT_MAX: usize = 2100;
@@ -38,8 +39,21 @@ pub(crate) fn provided<T: Clone + 'static>() -> Result<T, AppError> {
 
 /// The service layer, and who is signed in.
 pub(crate) async fn signed_in() -> Result<(Services, Caller), AppError> {
-    let caller = current_caller().await?.ok_or(Error::Unauthorized)?;
-    Ok((provided()?, caller))
+    let services: Services = provided()?;
+    let caller = caller_now(&services, &session().await?).await?.ok_or(Error::Unauthorized)?;
+    Ok((services, caller))
+}
+
+/// As [`signed_in`], for what could take the account away from its owner: `password` has to be given, unless it was in this
+/// session within ten minutes. One that is given is looked at in any case.
+pub(crate) async fn signed_in_with(password: &Secret) -> Result<(Services, Caller), AppError> {
+    let (services, caller) = signed_in().await?;
+    if caller.has_given_password() && password.expose().is_empty() {
+        return Ok((services, caller));
+    }
+    let caller = services.give_password(&caller, &password.expose().into(), client(&services)).await?;
+    note_password(&services, &session().await?).await?;
+    Ok((services, caller))
 }
 
 /// Whether anybody may open an account.

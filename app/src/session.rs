@@ -1,6 +1,9 @@
 //! Who is signed in: the one place that knows what a session holds.
 
+use std::time::Duration;
+
 use leptos_axum::extract;
+use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_service::accounts::{Account, PendingSignIn, clean_agent};
 use reef_service::{Caller, ClientAddress, Error, Services};
@@ -10,10 +13,14 @@ use crate::error::AppError;
 
 /// The session's key of the account that is signed in; the value is a [`UserId`].
 pub const SESSION_USER: &str = "user_id";
+/// How long a session need not ask for the password again.
+const PASSWORD_HOLDS_FOR: Duration = Duration::from_secs(10 * 60);
 /// The session's key of the address it was opened from, for the list of sessions.
 pub const SESSION_ADDRESS: &str = "address";
 /// The session's key of what it was opened with, for the list of sessions.
 pub const SESSION_AGENT: &str = "agent";
+/// The session's key of when the password was given last; the value is a [`Timestamp`].
+const SESSION_PASSWORD_AT: &str = "password_at";
 /// The session's key of a sign-in whose code is to come; the value is a [`PendingSignIn`].
 const SESSION_PENDING: &str = "pending_user";
 
@@ -23,7 +30,26 @@ const SESSION_PENDING: &str = "pending_user";
 /// [`Error::Internal`] when the session cannot be read.
 pub async fn caller_of(session: &Session) -> Result<Option<Caller>, Error> {
     let user: Option<UserId> = session.get(SESSION_USER).await.map_err(Error::internal)?;
-    Ok(user.map(Caller::session))
+    Ok(user.map(Caller::browsing))
+}
+
+/// As [`caller_of`], with whether the password was given in this session a short while ago.
+///
+/// # Errors
+/// [`Error::Internal`] when the session cannot be read.
+pub(crate) async fn caller_now(services: &Services, session: &Session) -> Result<Option<Caller>, Error> {
+    let Some(caller) = caller_of(session).await? else { return Ok(None) };
+    let given: Option<Timestamp> = session.get(SESSION_PASSWORD_AT).await.map_err(Error::internal)?;
+    let is_recent = given.is_some_and(|at| services.now().since(at) < PASSWORD_HOLDS_FOR);
+    Ok(Some(if is_recent { Caller::session(caller.user_id) } else { caller }))
+}
+
+/// Notes that the password was given in this session now.
+///
+/// # Errors
+/// [`Error::Internal`] when the session cannot be written.
+pub(crate) async fn note_password(services: &Services, session: &Session) -> Result<(), Error> {
+    session.insert(SESSION_PASSWORD_AT, services.now()).await.map_err(Error::internal)
 }
 
 /// Signs the session in, under a new id: one that was known before the sign-in is worth nothing after it. Notes from
@@ -46,6 +72,7 @@ pub async fn sign_in_session(
         session.insert(SESSION_ADDRESS, address).await.map_err(Error::internal)?;
     }
     session.insert(SESSION_AGENT, clean_agent(agent)).await.map_err(Error::internal)?;
+    note_password(services, session).await?;
     session.insert(SESSION_USER, account.id).await.map_err(Error::internal)?;
     session.save().await.map_err(Error::internal)?;
     let confirmed = services.confirm_sign_in(account).await;

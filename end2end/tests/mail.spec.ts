@@ -49,6 +49,31 @@ test("who signs up confirms the address by a link that is good once", async ({ d
   await expect(page.getByRole("alert")).toHaveText(USED_UP);
 });
 
+test("who opens the link elsewhere shows that the account is theirs, or takes it over", async ({ home, elsewhere, page, user, reef, request, mailbox }) => {
+  const stranger = elsewhere.page;
+  const key = await reef.createKey(user.email);
+  const status = async () => (await request.get("/api/v1/me", { headers: { "X-API-Key": key } })).status();
+  await home.open("/settings");
+  await emailPart(page).getByRole("button", { name: /^Send/ }).click();
+  await expect(page.getByText("The link is sent again.")).toBeVisible();
+  const link = await mailbox.link(user.email, CONFIRM);
+  await elsewhere.open(link);
+  await stranger.getByLabel("Password", { exact: true }).fill("not the password");
+  await press(stranger, "Confirm my address");
+  await expect(stranger.getByLabel("Password", { exact: true })).toHaveAccessibleDescription(/This is not your password/);
+  await home.open("/settings");
+  await expect(emailPart(page).getByText("not confirmed yet")).toBeVisible();
+
+  await stranger.getByLabel("New password").fill("four other plain words");
+  await press(stranger, "Set the password");
+  await expect(stranger.getByText("The account is yours alone now")).toBeVisible();
+  expect(await status()).toBe(401);
+  await home.open("/settings");
+  await expect(page).toHaveURL("/signin?next=%2Fsettings");
+  await elsewhere.signIn({ ...user, password: "four other plain words" });
+  expect(await mailbox.text(user.email, "Your password was changed")).toContain("/forgot");
+});
+
 test("the link is sent again on demand", async ({ home, page, user, mailbox }) => {
   await home.open("/settings");
   await emailPart(page).getByRole("button", { name: /^Send/ }).click();

@@ -10,7 +10,7 @@ use web_sys::{
 use web_sys::{UrlSearchParams, console, js_sys::encode_uri_component};
 
 use super::refresh::catch_up;
-use super::{dom, findings};
+use super::{dom, findings, password};
 use crate::findings::Finding;
 
 /// The header with which leptos_axum marks an answer that leads elsewhere.
@@ -201,6 +201,9 @@ fn show(form: &HtmlFormElement, refusal: Refusal) {
     let mut above = vec![refusal.message];
     let mut first_wrong: Option<HtmlElement> = None;
     for issue in refusal.issues {
+        if issue.path == "password" && password::is_missing(form) {
+            password::add_field(form);
+        }
         match dom::first(form, &format!("[data-issue~='{}']", issue.path)) {
             Some(place) => {
                 let field = mark(form, &place, Some(&issue.message));

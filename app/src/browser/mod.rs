@@ -10,6 +10,7 @@ mod focus;
 mod forms;
 pub mod live;
 mod notices;
+mod password;
 pub mod refresh;
 mod try_it;
 mod typed;

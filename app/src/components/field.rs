@@ -70,6 +70,42 @@ pub fn TextField(
     }
 }
 
+/// The account's password, where it was not given a short while ago.
+#[component]
+pub fn PasswordAgain(
+    /// The form it belongs to.
+    form: Form,
+    /// Whether it was given.
+    given: bool,
+    /// What tells its field from that of a form of the same name on the page.
+    #[prop(optional, into)]
+    about: String,
+) -> impl IntoView {
+    let is_wrong = form.issue(&["password"]).is_some();
+    // One that was given and is wrong has to be seen to be so.
+    if given && !is_wrong {
+        return ().into_any();
+    }
+    let id = form.id(&format!("password{about}"));
+    let issue_id = format!("{id}-issue");
+    view! {
+        <div class="field">
+            <label for=id.clone()>"Your password"</label>
+            <input
+                id=id
+                name="password"
+                type="password"
+                autocomplete="current-password"
+                required
+                aria-invalid=is_wrong.then_some("true")
+                aria-describedby=issue_id.clone()
+            />
+            <FieldIssue form id=issue_id path=&["password"]/>
+        </div>
+    }
+    .into_any()
+}
+
 /// One answer of [`Choices`].
 pub struct Choice {
     /// Its value in the form.

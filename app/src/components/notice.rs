@@ -40,6 +40,10 @@ pub fn Done(
             "email_confirmed" => "Your address is confirmed.",
             "email_changed" => "Your account has the new address. Sign in with it from now on.",
             "reset_sent" => "If there is an account with this address, a link is on its way to it.",
+            "account_claimed" => {
+                "The account is yours alone now: you have a new password, and sessions, API keys and two-step sign-in from before \
+                 are gone. Sign in with the new password."
+            }
             "password_reset" => "You have a new password. Sign in with it.",
             "password_reset_anew" => {
                 "You have a new password. Sign in with it. As nobody had confirmed the address before, API keys and two-step \

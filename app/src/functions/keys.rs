@@ -1,6 +1,11 @@
 //! API keys, and the secret that signs callbacks. A form that makes a key makes one, however often it is sent: only the
 //! last would be shown.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "a server function has an argument for each field of its form"
+)]
+
 use std::time::Duration;
 
 use leptos::prelude::*;
@@ -8,7 +13,8 @@ use reef_service::Error;
 use reef_service::api_keys::{NewApiKey, Overlap};
 
 use crate::error::AppError;
-use crate::server::{answer, go, keep_once, signed_in};
+use crate::secret::Secret;
+use crate::server::{answer, go, keep_once, signed_in, signed_in_with};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -26,6 +32,7 @@ pub async fn create_key(
     #[server(default)] expires_days: u32,
     #[server(default)] reach: String,
     #[server(default)] assistants: Vec<String>,
+    #[server(default)] password: Secret,
     #[server(default)] token: String,
 ) -> Result<(), AppError> {
     let scopes = (read.to_string(), write.to_string());
@@ -39,7 +46,7 @@ pub async fn create_key(
         ("assistants[]", &ticked),
     ];
     answer(&kept, async {
-        let (services, caller) = signed_in().await?;
+        let (services, caller) = signed_in_with(&password).await?;
         let assistants = limited_to(&reach, assistants)?;
         let expires_in = (expires_days > 0).then(|| DAY.saturating_mul(expires_days));
         let new = NewApiKey { name: name.clone(), read, write, expires_in, assistants };
@@ -70,10 +77,11 @@ fn limited_to(reach: &str, ticked: Vec<String>) -> Result<Vec<String>, Error> {
 pub async fn rotate_key(
     id: String,
     #[server(default)] overlap: String,
+    #[server(default)] password: Secret,
     #[server(default)] token: String,
 ) -> Result<(), AppError> {
     answer(&[("id", &id), ("overlap", &overlap)], async {
-        let (services, caller) = signed_in().await?;
+        let (services, caller) = signed_in_with(&password).await?;
         let unknown =
             || Error::invalid_field("", "invalid_value", "Choose how long the present key goes on.");
         let overlap = Overlap::parse(&overlap).ok_or_else(unknown)?;
@@ -99,11 +107,14 @@ pub async fn revoke_key(id: String) -> Result<(), AppError> {
 
 /// Gives the account a new signing secret, once for each form: a second one would end the one that signs beside it.
 #[server(prefix = "/_fn", endpoint = "rotate_callback_secret")]
-pub async fn rotate_callback_secret(#[server(default)] token: String) -> Result<(), AppError> {
+pub async fn rotate_callback_secret(
+    #[server(default)] password: Secret,
+    #[server(default)] token: String,
+) -> Result<(), AppError> {
     answer(&[], async {
-        let (services, caller) = signed_in().await?;
+        let (services, caller) = signed_in_with(&password).await?;
         let maker = services.clone();
-        let rotating = async move { maker.rotate_callback_secret(caller.user_id).await };
+        let rotating = async move { maker.rotate_callback_secret(&caller).await };
         services.once_per_form(&caller, &token, "rotate callback secret", rotating).await?;
         go("/keys?done=rotated")
     })

@@ -8,6 +8,7 @@ use crate::device::{self, client};
 use crate::error::AppError;
 use crate::secret::Secret;
 use crate::server::{answer, client_address, go, provided, signed_in};
+use crate::session::current_caller;
 
 /// Sends the link that confirms one's own address again.
 #[server(prefix = "/_fn", endpoint = "resend_confirmation")]
@@ -34,23 +35,53 @@ pub async fn change_email(
     .await
 }
 
-/// Confirms the address that the link was sent to.
+/// Confirms the address that the link was sent to. In a browser that is not signed in with the account it takes the
+/// account's password.
 #[server(prefix = "/_fn", endpoint = "confirm_email")]
-pub async fn confirm_email(#[server(default)] token: Secret) -> Result<(), AppError> {
+pub async fn confirm_email(
+    #[server(default)] token: Secret,
+    #[server(default)] password: Secret,
+) -> Result<(), AppError> {
     answer(&[], async {
         let services: Services = provided()?;
-        services.confirm_email(&token.expose().into()).await?;
+        let (token, password) = (token.expose().into(), password.expose().into());
+        let caller = current_caller().await?;
+        services.confirm_email(&token, caller.as_ref(), &password, client(&services)).await?;
         go("/confirm?done=email_confirmed")
+    })
+    .await
+}
+
+/// Makes an account that somebody else has opened the own one of whoever has its mail: with another password, and without
+/// what the other one has set up.
+#[server(prefix = "/_fn", endpoint = "claim_account")]
+pub async fn claim_account(
+    #[server(default)] token: Secret,
+    #[server(default)] new_password: Secret,
+) -> Result<(), AppError> {
+    answer(&[], async {
+        let services: Services = provided()?;
+        let (token, password) = (token.expose().into(), new_password.expose().into());
+        let claimed = services.claim_account(&token, &password, client(&services)).await?;
+        if let Some(devices) = &claimed.devices {
+            device::set(&services, devices)?;
+        }
+        go("/signin?done=account_claimed")
     })
     .await
 }
 
 /// Changes an account's address to the one that the link was sent to.
 #[server(prefix = "/_fn", endpoint = "confirm_email_change")]
-pub async fn confirm_email_change(#[server(default)] token: Secret) -> Result<(), AppError> {
+pub async fn confirm_email_change(
+    #[server(default)] token: Secret,
+    #[server(default)] password: Secret,
+) -> Result<(), AppError> {
     answer(&[], async {
         let services: Services = provided()?;
-        services.confirm_email_change(&token.expose().into()).await?;
+        let (token, password) = (token.expose().into(), password.expose().into());
+        let caller = current_caller().await?;
+        services.confirm_email_change(&token, caller.as_ref(), &password, client(&services)).await?;
         go("/confirm-change?done=email_changed")
     })
     .await

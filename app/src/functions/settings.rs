@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::device::{self, client};
 use crate::error::AppError;
 use crate::secret::Secret;
-use crate::server::{answer, go, keep_once, own_session_row, signed_in};
+use crate::server::{answer, go, keep_once, own_session_row, signed_in, signed_in_with};
 use crate::session::{session, sign_out_session};
 
 /// Under which name new recovery codes are handed to the page of settings; one a line.
@@ -17,15 +17,13 @@ pub const RECOVERY_CODES: &str = "recovery_codes";
 /// Replaces the password; all other sessions end.
 #[server(prefix = "/_fn", endpoint = "change_password")]
 pub async fn change_password(
-    #[server(default)] current_password: Secret,
+    #[server(default)] password: Secret,
     #[server(default)] new_password: Secret,
 ) -> Result<(), AppError> {
     answer(&[], async {
-        let (services, caller) = signed_in().await?;
-        let (current, new) = (current_password.expose().into(), new_password.expose().into());
-        let here = own_session_row().await?;
-        let from = client(&services);
-        let devices = services.change_password(&caller, &here, &current, &new, from).await?;
+        let (services, caller) = signed_in_with(&password).await?;
+        let (here, new) = (own_session_row().await?, new_password.expose().into());
+        let devices = services.change_password(&caller, &here, &new, client(&services)).await?;
         device::set(&services, &devices)?;
         go("/settings?done=password_changed")
     })
@@ -34,9 +32,9 @@ pub async fn change_password(
 
 /// Makes a secret for an authenticator app; a code has to confirm it.
 #[server(prefix = "/_fn", endpoint = "begin_totp")]
-pub async fn begin_totp() -> Result<(), AppError> {
+pub async fn begin_totp(#[server(default)] password: Secret) -> Result<(), AppError> {
     answer(&[], async {
-        let (services, caller) = signed_in().await?;
+        let (services, caller) = signed_in_with(&password).await?;
         services.begin_totp(&caller).await?;
         go("/settings#two-step")
     })
@@ -47,10 +45,11 @@ pub async fn begin_totp() -> Result<(), AppError> {
 #[server(prefix = "/_fn", endpoint = "confirm_totp")]
 pub async fn confirm_totp(
     #[server(default)] code: Secret,
+    #[server(default)] password: Secret,
     #[server(default)] token: String,
 ) -> Result<(), AppError> {
     answer(&[], async {
-        let (services, caller) = signed_in().await?;
+        let (services, caller) = signed_in_with(&password).await?;
         let (maker, from) = (services.clone(), client(&services));
         let codes =
             async move { Ok(lines(&maker.confirm_totp(&caller, &code.expose().into(), from).await?)) };

@@ -31,6 +31,7 @@ use crate::tries::TryOf;
 use crate::vault::{fingerprint, hex};
 
 pub use agent::clean_agent;
+pub use confirm::LinkReader;
 pub use deletion::{AccountDeletion, DeletionPreview};
 pub(crate) use devices::Device;
 pub use devices::DeviceCookie;

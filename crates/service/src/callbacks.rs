@@ -6,11 +6,12 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
-use reef_store::{EventRow, UserRow};
+use reef_store::{EventRow, MailKind, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use standardwebhooks::Webhook;
 
+use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
 use crate::vault::Place;
@@ -106,16 +107,20 @@ impl Services {
         Ok(secrets.swap_remove(0))
     }
 
-    /// Gives the account a new signing secret; the one before it signs beside it for 24 h.
+    /// Gives the caller's account a new signing secret; the one before it signs beside it for 24 h.
     ///
     /// # Errors
+    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] without the password a short while ago;
     /// [`Error::NotFound`] when there is no such account.
-    pub async fn rotate_callback_secret(&self, user: UserId) -> Result<SecretString, Error> {
+    pub async fn rotate_callback_secret(&self, caller: &Caller) -> Result<SecretString, Error> {
+        caller.require_password()?;
+        let user = caller.user_id;
         let sealed = self.new_callback_secret(user)?;
-        let mut tx = self.store().begin().await?;
-        tx.user(user).await?.ok_or(Error::NotFound)?;
-        tx.rotate_callback_secret(user, &sealed, self.now()).await?;
-        tx.commit().await?;
+        let mut work = self.work().await?;
+        work.tx.user(user).await?.ok_or(Error::NotFound)?;
+        work.tx.rotate_callback_secret(user, &sealed, work.now).await?;
+        work.security_notice(user, MailKind::SigningSecretRotated, "").await?;
+        work.commit().await?;
         self.callback_secret(user).await
     }
 }

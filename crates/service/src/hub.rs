@@ -39,7 +39,7 @@ pub enum News {
 }
 
 /// How the end of a user's access is told to other processes: where a change names the assistant, it names none.
-fn access_text(user: UserId) -> String {
+pub(crate) fn access_text(user: UserId) -> String {
     format!("{user} -")
 }
 
@@ -80,7 +80,7 @@ impl Hub {
     }
 
     /// Has everybody who listens for this user look whether they still may.
-    fn access_ended(&self, user: UserId) {
+    pub(crate) fn access_ended(&self, user: UserId) {
         drop(self.news.send(News::AccessEnded(user)));
     }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::callbacks;
 use crate::error::Error;
-use crate::hub::{Changed, WORK};
+use crate::hub::{Changed, WORK, access_text};
 use crate::jobs::Job;
 use crate::payments::VERIFY_AFTER;
 use crate::services::Services;
@@ -178,6 +178,15 @@ impl Work<'_> {
     /// A new id.
     pub fn new_uuid(&self) -> Uuid {
         self.services.new_uuid()
+    }
+
+    /// As [`Self::commit`], and whatever an account's ended sessions or keys have open ends.
+    pub async fn commit_end_of_access(mut self, user: UserId) -> Result<(), Error> {
+        self.tx.tell(&access_text(user)).await?;
+        let services = self.services;
+        self.commit().await?;
+        services.hub().access_ended(user);
+        Ok(())
     }
 
     /// Makes it last, then tells the news.

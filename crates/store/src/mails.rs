@@ -20,6 +20,20 @@ pub enum MailKind {
     AddressChanging,
     /// Tells the old address that another one has taken its place.
     AddressChanged,
+    /// The account has another password.
+    PasswordChanged,
+    /// Signing in takes a code from now on.
+    TwoStepOn,
+    /// Signing in takes the password alone from now on.
+    TwoStepOff,
+    /// There are new recovery codes.
+    RecoveryCodesReplaced,
+    /// There is a new API key.
+    KeyCreated,
+    /// There is an API key in the place of another.
+    KeyRotated,
+    /// Callbacks are signed with a new secret.
+    SigningSecretRotated,
     /// A payment for an assistant has failed.
     PaymentFailed,
     /// An assistant has failed.
@@ -31,12 +45,19 @@ pub enum MailKind {
 }
 
 impl MailKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 16] = [
         Self::ConfirmAddress,
         Self::ResetPassword,
         Self::ChangeAddress,
         Self::AddressChanging,
         Self::AddressChanged,
+        Self::PasswordChanged,
+        Self::TwoStepOn,
+        Self::TwoStepOff,
+        Self::RecoveryCodesReplaced,
+        Self::KeyCreated,
+        Self::KeyRotated,
+        Self::SigningSecretRotated,
         Self::PaymentFailed,
         Self::AssistantFailed,
         Self::SubscriptionEnded,
@@ -52,6 +73,13 @@ impl MailKind {
             Self::ChangeAddress => "change_address",
             Self::AddressChanging => "address_changing",
             Self::AddressChanged => "address_changed",
+            Self::PasswordChanged => "password_changed",
+            Self::TwoStepOn => "two_step_on",
+            Self::TwoStepOff => "two_step_off",
+            Self::RecoveryCodesReplaced => "recovery_codes_replaced",
+            Self::KeyCreated => "key_created",
+            Self::KeyRotated => "key_rotated",
+            Self::SigningSecretRotated => "signing_secret_rotated",
             Self::PaymentFailed => "payment_failed",
             Self::AssistantFailed => "assistant_failed",
             Self::SubscriptionEnded => "subscription_ended",

@@ -115,7 +115,7 @@ pub(super) async fn callback_secret(app: &App, email: &str, rotate: bool) -> any
     let services = &app.services;
     let user = account(services, email).await?;
     let secret = if rotate {
-        services.rotate_callback_secret(user).await
+        services.rotate_callback_secret(&Caller::session(user)).await
     } else {
         services.callback_secret(user).await
     };

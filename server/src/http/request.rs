@@ -123,7 +123,7 @@ impl Line<'_> {
         let status = response.status();
         let key_id = self.asker.and_then(|caller| match caller.via {
             Via::Key { id, .. } => Some(display(id)),
-            Via::Session => None,
+            Via::Session { .. } => None,
         });
         macro_rules! line {
             ($level:ident) => {

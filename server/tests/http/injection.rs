@@ -205,7 +205,6 @@ async fn what_a_refused_form_gives_back_is_text() {
             ("model_api_key", hostile),
             ("code", hostile),
             ("password", hostile),
-            ("current_password", hostile),
             ("new_password", hostile),
             ("expires_in", hostile),
             ("token", hostile),

@@ -38,6 +38,7 @@ mod metrics;
 mod openapi;
 mod operations;
 mod pages;
+mod password_again;
 mod payment;
 mod postgres;
 mod process;

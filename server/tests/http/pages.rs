@@ -34,7 +34,7 @@ async fn a_refused_form_is_told_to_who_sent_it_and_to_nobody_else() {
     const SAID: &str = "This is not your password";
     let app = App::start().await;
     let (mine, theirs) = (signed_in(&app, app.user().await).await, signed_in(&app, app.user().await).await);
-    let fields = [("current_password", "not my password"), ("new_password", "four other plain words")];
+    let fields = [("password", "not my password"), ("new_password", "four other plain words")];
     let back = send(&app, &mine, "/settings", "change_password", &fields).await;
     assert!(page(&app, &mine, &back).await.contains(SAID));
     for reader in [&*theirs, ""] {

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use reef_service::api_keys::{ApiKey, KeyState, Overlap};
 
 use crate::components::dialog::Dialog;
+use crate::components::field::PasswordAgain;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::keys::{RevokeKey, RotateKey};
 
@@ -14,23 +15,25 @@ pub(super) fn KeyActions(
     state: KeyState,
     /// What its forms carry, so that each is carried out once.
     token: String,
+    /// Whether the password need not be asked for.
+    given: bool,
 ) -> impl IntoView {
     if state == KeyState::Revoked {
         return ().into_any();
     }
-    let rotates = (state == KeyState::Live).then(|| rotate(&key_of, token));
+    let rotates = (state == KeyState::Live).then(|| rotate(&key_of, token, given));
     view! { <div class="actions">{rotates} {revoke(&key_of, state)}</div> }.into_any()
 }
 
-fn rotate(key: &ApiKey, token: String) -> AnyView {
+fn rotate(key: &ApiKey, token: String, given: bool) -> AnyView {
     let id = key.id.to_string();
-    let form = Form::of::<RotateKey>("rotate", &[]).about("id", &id);
+    let form = Form::of::<RotateKey>("rotate", &["password"]).about("id", &id);
     let option = |overlap: Overlap| {
         let chosen = overlap == Overlap::Day;
         view! { <option value=overlap.as_str() selected=chosen>{in_words(overlap)}</option> }
     };
     let (dialog, select) = (format!("rotate-{id}"), format!("overlap-{id}"));
-    let labelled = select.clone();
+    let (labelled, about) = (select.clone(), format!("-{id}"));
     view! {
         <Dialog
             id=dialog
@@ -52,6 +55,7 @@ fn rotate(key: &ApiKey, token: String) -> AnyView {
                     <label for=labelled>"The present key ends"</label>
                     <select id=select name="overlap">{Overlap::ALL.map(option).collect_view()}</select>
                 </div>
+                <PasswordAgain form given about/>
                 <Submit label="Make the new key" busy="Rotating…"/>
             </PostForm>
         </Dialog>

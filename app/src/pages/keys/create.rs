@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use reef_domain::billing;
 use reef_domain::wire::AssistantRecord;
 
-use crate::components::field::{Choice, Choices, SelectField, TextField, Tick};
+use crate::components::field::{Choice, Choices, PasswordAgain, SelectField, TextField, Tick};
 use crate::components::form::{FieldIssue, Form, PostForm, Problem, Submit};
 use crate::functions::keys::{CHOSEN, CreateKey};
 use crate::text;
@@ -19,8 +19,8 @@ const LIVES: [(&str, &str); 5] = [
 ];
 
 /// Name, scopes, reach and life; `token` makes it one key, however often the form is sent.
-pub(super) fn section(assistants: &[AssistantRecord], token: String) -> AnyView {
-    let form = Form::of::<CreateKey>("key", &["name", "scopes", "expiresIn", "assistants"]);
+pub(super) fn section(assistants: &[AssistantRecord], token: String, given: bool) -> AnyView {
+    let form = Form::of::<CreateKey>("key", &["name", "scopes", "expiresIn", "assistants", "password"]);
     let scopes_issue = form.id("scopes-issue");
     let described_by = scopes_issue.clone();
     let reach = reach(form, assistants);
@@ -46,6 +46,7 @@ pub(super) fn section(assistants: &[AssistantRecord], token: String) -> AnyView 
                 </fieldset>
                 {reach}
                 <SelectField form name="expires_days" label="It expires" options=&LIVES/>
+                <PasswordAgain form given/>
                 <Submit label="Create key" busy="Creating…"/>
             </PostForm>
         </section>

@@ -33,6 +33,8 @@ struct Shown {
     signing: Secret,
     /// What the forms carry.
     token: String,
+    /// Whether the password need not be asked for.
+    given: bool,
     public_url: String,
     now: Timestamp,
 }
@@ -55,14 +57,15 @@ async fn load() -> Result<Shown, AppError> {
         assistants: services.list_assistants(&caller).await?,
         signing: services.callback_secret(caller.user_id).await?.expose_secret().to_owned().into(),
         token: services.form_token(),
+        given: caller.has_given_password(),
         public_url: services.config().public_url.clone(),
         now: services.now(),
     })
 }
 
-fn page(Shown { keys, new, assistants, signing, token, public_url, now }: Shown) -> AnyView {
+fn page(Shown { keys, new, assistants, signing, token, given, public_url, now }: Shown) -> AnyView {
     let handed_over = new.and_then(|new| handed_over(&keys, new, &public_url));
-    let list = if keys.is_empty() { empty() } else { table(keys, &token, now) };
+    let list = if keys.is_empty() { empty() } else { table(keys, &token, given, now) };
     view! {
         <div class="page-head">
             <h1>"API keys"</h1>
@@ -72,8 +75,8 @@ fn page(Shown { keys, new, assistants, signing, token, public_url, now }: Shown)
         <div role="status">{handed_over}</div>
         {list}
         <div class="split">
-            <div>{create::section(&assistants, token.clone())}</div>
-            <div>{signing::section(signing, token)}</div>
+            <div>{create::section(&assistants, token.clone(), given)}</div>
+            <div>{signing::section(signing, token, given)}</div>
         </div>
     }
     .into_any()
@@ -118,7 +121,7 @@ fn empty() -> AnyView {
     .into_any()
 }
 
-fn table(keys: Vec<ApiKey>, token: &str, now: Timestamp) -> AnyView {
+fn table(keys: Vec<ApiKey>, token: &str, given: bool, now: Timestamp) -> AnyView {
     view! {
         <table class="cards keys">
             <thead>
@@ -131,13 +134,13 @@ fn table(keys: Vec<ApiKey>, token: &str, now: Timestamp) -> AnyView {
                     <td></td>
                 </tr>
             </thead>
-            <tbody>{keys.into_iter().map(|key| row(key, token, now)).collect_view()}</tbody>
+            <tbody>{keys.into_iter().map(|key| row(key, token, given, now)).collect_view()}</tbody>
         </table>
     }
     .into_any()
 }
 
-fn row(key: ApiKey, token: &str, now: Timestamp) -> AnyView {
+fn row(key: ApiKey, token: &str, given: bool, now: Timestamp) -> AnyView {
     let state = key.state(now);
     let reach = key.assistants.is_some().then(|| view! { <p class="hint">{reach(&key)}</p> });
     view! {
@@ -150,7 +153,7 @@ fn row(key: ApiKey, token: &str, now: Timestamp) -> AnyView {
             <td data-label="Created"><When at=key.created_at/></td>
             <td data-label="Expires"><WhenOr at=key.expires_at or="never"/> " " {badge(state)}</td>
             <td data-label="Last used"><WhenOr at=key.last_used_at or="never"/></td>
-            <td><KeyActions key_of=key state token=token.to_owned()/></td>
+            <td><KeyActions key_of=key state token=token.to_owned() given/></td>
         </tr>
     }
     .into_any()

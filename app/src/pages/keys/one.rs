@@ -18,6 +18,8 @@ struct Shown {
     requests: Vec<KeyRequest>,
     /// What the forms carry.
     token: String,
+    /// Whether the password need not be asked for.
+    given: bool,
     public_url: String,
     now: Timestamp,
 }
@@ -35,12 +37,13 @@ async fn load(id: &str) -> Result<Shown, AppError> {
         key: services.api_key(&caller, id).await?,
         requests: services.requests_of_api_key(&caller, id).await?,
         token: services.form_token(),
+        given: caller.has_given_password(),
         public_url: services.config().public_url.clone(),
         now: services.now(),
     })
 }
 
-fn page(Shown { key, requests, token, public_url, now }: Shown) -> AnyView {
+fn page(Shown { key, requests, token, given, public_url, now }: Shown) -> AnyView {
     let (name, state, here) = (key.name.clone(), key.state(now), format!("/keys/{}", key.id));
     let facts = facts(&key, now);
     let asked = if requests.is_empty() { empty(&key, &public_url) } else { table(requests) };
@@ -49,7 +52,7 @@ fn page(Shown { key, requests, token, public_url, now }: Shown) -> AnyView {
         <p class="crumbs"><a href="/keys">"API keys"</a></p>
         <div class="page-head">
             <h1>{name}</h1>
-            <KeyActions key_of=key state token/>
+            <KeyActions key_of=key state token given/>
         </div>
         <Region name="facts">{facts}</Region>
         <section aria-labelledby="requests">

@@ -4,13 +4,14 @@ use leptos::prelude::*;
 
 use crate::components::code::Copyable;
 use crate::components::dialog::Dialog;
+use crate::components::field::PasswordAgain;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::keys::RotateCallbackSecret;
 use crate::secret::Secret;
 
 /// It is shown on demand: unlike a key it is needed on both sides.
-pub(super) fn section(secret: Secret, token: String) -> AnyView {
-    let form = Form::of::<RotateCallbackSecret>("rotate-secret", &[]);
+pub(super) fn section(secret: Secret, token: String, given: bool) -> AnyView {
+    let form = Form::of::<RotateCallbackSecret>("rotate-secret", &["password"]);
     view! {
         <section class="card" aria-labelledby="signing-secret">
             <h2 id="signing-secret">"Callback signing secret"</h2>
@@ -34,6 +35,7 @@ pub(super) fn section(secret: Secret, token: String) -> AnyView {
                 <PostForm form>
                     <Problem form/>
                     <input type="hidden" name="token" value=token/>
+                    <PasswordAgain form given/>
                     <Submit label="Make a new secret" busy="Rotating…"/>
                 </PostForm>
             </Dialog>

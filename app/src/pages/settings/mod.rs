@@ -23,6 +23,8 @@ struct Shown {
     email: String,
     email_confirmed: bool,
     mail_is_on: bool,
+    /// Whether the password need not be asked for.
+    password_given: bool,
     totp: TotpStatus,
     /// A secret that waits for its first code.
     pending: Option<NewTotp>,
@@ -50,6 +52,7 @@ async fn load() -> Result<Shown, AppError> {
         email: account.email,
         email_confirmed: account.email_confirmed,
         mail_is_on: services.mail_is_on(),
+        password_given: caller.has_given_password(),
         totp: services.totp_status(&caller).await?,
         pending: services.pending_totp(&caller).await?,
         codes: if is_done() { flash(&services, RECOVERY_CODES).await? } else { None },
@@ -62,8 +65,11 @@ async fn load() -> Result<Shown, AppError> {
 fn page(shown: &Shown) -> Result<AnyView, AppError> {
     // They open the account: shown only while that takes one.
     let codes = shown.codes.clone().filter(|_| shown.totp.on).map(new_codes);
-    let (email, password, two_step) =
-        (email::section(shown), password::section(&shown.email), two_step::section(shown)?);
+    let (email, password, two_step) = (
+        email::section(shown),
+        password::section(&shown.email, shown.password_given),
+        two_step::section(shown)?,
+    );
     let (sessions, delete) = (sessions::section(&shown.sessions), delete::section(shown));
     let view = view! {
         <h1>"Settings"</h1>

@@ -2,13 +2,13 @@
 
 use leptos::prelude::*;
 
-use crate::components::field::TextField;
+use crate::components::field::{PasswordAgain, TextField};
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::settings::ChangePassword;
 
-/// The present one, and the new one.
-pub(super) fn section(email: &str) -> AnyView {
-    let form = Form::of::<ChangePassword>("password", &["currentPassword", "newPassword"]);
+/// The present one, unless it was just given, and the new one.
+pub(super) fn section(email: &str, given: bool) -> AnyView {
+    let form = Form::of::<ChangePassword>("password", &["password", "newPassword"]);
     let email = email.to_owned();
     view! {
         <section class="card" aria-labelledby="password">
@@ -18,14 +18,7 @@ pub(super) fn section(email: &str) -> AnyView {
                 <Problem form/>
                 // For password managers: whose password it is.
                 <input type="text" autocomplete="username" value=email hidden readonly/>
-                <TextField
-                    form
-                    name="current_password"
-                    path=&["currentPassword"]
-                    label="Present password"
-                    kind="password"
-                    autocomplete="current-password"
-                />
+                <PasswordAgain form given/>
                 <TextField
                     form
                     name="new_password"

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use super::Shown;
 use crate::components::code::Copyable;
 use crate::components::dialog::Dialog;
-use crate::components::field::TextField;
+use crate::components::field::{PasswordAgain, TextField};
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::qr::{Qr, QrPicture};
 use crate::error::AppError;
@@ -20,8 +20,8 @@ const FEW: i64 = 4;
 pub(super) fn section(shown: &Shown) -> Result<AnyView, AppError> {
     let content = match &shown.pending {
         _ if shown.totp.on => on(shown.totp, &shown.token),
-        Some(new) => setting_up(new, &shown.token)?,
-        None => off(),
+        Some(new) => setting_up(new, &shown.token, shown.password_given)?,
+        None => off(shown.password_given),
     };
     let view = view! {
         <section class="card" aria-labelledby="two-step">
@@ -32,8 +32,8 @@ pub(super) fn section(shown: &Shown) -> Result<AnyView, AppError> {
     Ok(view.into_any())
 }
 
-fn off() -> AnyView {
-    let form = Form::of::<BeginTotp>("begin-totp", &[]);
+fn off(given: bool) -> AnyView {
+    let form = Form::of::<BeginTotp>("begin-totp", &["password"]);
     view! {
         <p>
             "It is off. Switched on, signing in takes a code from an authenticator app on your phone besides the password: "
@@ -41,15 +41,18 @@ fn off() -> AnyView {
         </p>
         <PostForm form>
             <Problem form/>
+            <PasswordAgain form given/>
             <Submit label="Set it up" busy="One moment…" class="quiet"/>
         </PostForm>
     }
     .into_any()
 }
 
-fn setting_up(new: &NewTotp, token: &str) -> Result<AnyView, AppError> {
-    let (confirm, again) =
-        (Form::of::<ConfirmTotp>("totp", &["code"]), Form::of::<BeginTotp>("begin-totp", &[]));
+fn setting_up(new: &NewTotp, token: &str, given: bool) -> Result<AnyView, AppError> {
+    let (confirm, again) = (
+        Form::of::<ConfirmTotp>("totp", &["code", "password"]),
+        Form::of::<BeginTotp>("begin-totp", &["password"]),
+    );
     let token = token.to_owned();
     let qr = Qr::of(new.otpauth_url.expose_secret())?;
     let (secret, link) = (new.secret.expose_secret().to_owned(), new.otpauth_url.expose_secret().to_owned());
@@ -75,12 +78,14 @@ fn setting_up(new: &NewTotp, token: &str) -> Result<AnyView, AppError> {
                         autocomplete="one-time-code"
                         hint="Six digits."
                     />
+                    <PasswordAgain form=confirm given/>
                     <Submit label="Switch it on" busy="Checking…"/>
                 </PostForm>
             </li>
         </ol>
         <PostForm form=again>
             <Problem form=again/>
+            <PasswordAgain form=again given/>
             <Submit label="Begin again with a new secret" busy="One moment…" class="quiet small"/>
         </PostForm>
     };

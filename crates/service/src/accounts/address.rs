@@ -10,7 +10,6 @@ use crate::api_keys::only_people;
 use crate::caller::Caller;
 use crate::client::Client;
 use crate::error::Error;
-use crate::mails::token_hash;
 use crate::services::Services;
 use crate::tries::{MANY_MAILS, TryOf};
 
@@ -60,23 +59,29 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when the link is used, over or not one, or the address is another account's by now, which
-    /// leaves the link as it is.
-    pub async fn confirm_email_change(&self, token: &SecretString) -> Result<Account, Error> {
-        let mut work = self.work().await?;
+    /// leaves the link as it is; about `password`, as [`Self::confirm_email`]: a stranger may have given the address of
+    /// somebody who opens every link.
+    pub async fn confirm_email_change(
+        &self,
+        token: &SecretString,
+        caller: Option<&Caller>,
+        password: &SecretString,
+        from: impl Into<Client>,
+    ) -> Result<Account, Error> {
+        let proof = (password, &from.into());
+        let (mut work, before, email) =
+            self.take_link_of_owner(TokenPurpose::Change, token, caller, proof).await?;
         let now = work.now;
-        let link = work.tx.take_mail_token(&token_hash(token), TokenPurpose::Change, now).await?;
-        let link = link.ok_or_else(link_over)?;
-        let before = work.tx.user(link.user_id).await?.ok_or_else(link_over)?;
-        match work.tx.change_address(link.user_id, &link.email, now).await {
+        match work.tx.change_address(before.id, &email, now).await {
             Ok(true) => {}
             Ok(false) => return Err(taken()),
             Err(error) if StoreError::is_unique_violation(&error) => return Err(taken()),
             Err(error) => return Err(error.into()),
         }
-        work.tx.void_mail_tokens(link.user_id, TokenPurpose::Confirm).await?;
-        void_links(&mut work.tx, link.user_id).await?;
-        work.mail_notice(link.user_id, MailKind::AddressChanged, &before.email, &link.email).await?;
-        let after = work.tx.user(link.user_id).await?.ok_or_else(link_over)?;
+        work.tx.void_mail_tokens(before.id, TokenPurpose::Confirm).await?;
+        void_links(&mut work.tx, before.id).await?;
+        work.mail_notice(before.id, MailKind::AddressChanged, &before.email, &email).await?;
+        let after = work.tx.user(before.id).await?.ok_or_else(link_over)?;
         work.commit().await?;
         tracing::info!(user_id = %after.id, "address changed");
         Ok(after.into())

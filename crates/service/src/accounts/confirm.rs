@@ -1,33 +1,127 @@
-//! An address is confirmed by the link that was sent to it.
+//! An address is confirmed by the link that was sent to it, and by whoever opened the account: anybody can open one with
+//! somebody else's address, and its owner, who opens the link, must not let them in.
 
-use reef_store::{MailKind, TokenPurpose};
-use secrecy::SecretString;
+use reef_store::{MailKind, MailTokenRow, TokenPurpose, UserRow};
+use secrecy::{ExposeSecret as _, SecretString};
 
+use super::password::wrong_password;
+use super::reset::PasswordReset;
 use super::{Account, link_over};
 use crate::api_keys::only_people;
 use crate::caller::Caller;
+use crate::client::Client;
 use crate::error::Error;
 use crate::mails::token_hash;
 use crate::services::Services;
 use crate::tries::{MANY_MAILS, TryOf};
+use crate::work::Work;
+
+/// What a browser that was led here by a link can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkReader {
+    /// Nothing: the link is used, over or not one.
+    Nobody,
+    /// Confirm: it is signed in with the account.
+    SignedIn,
+    /// Confirm with the account's password; whoever does not know it did not open the account.
+    Elsewhere,
+}
 
 impl Services {
-    /// Notes that an account's address is its owner's: they have the secret that was sent there.
+    /// Who reads the page that a link to confirm something leads to. Changes nothing.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] when the link is used, over or not one, or the account has another address by now.
-    pub async fn confirm_email(&self, token: &SecretString) -> Result<Account, Error> {
-        let now = self.now();
-        let mut tx = self.store().begin().await?;
-        let taken = tx.take_mail_token(&token_hash(token), TokenPurpose::Confirm, now).await?;
-        let link = taken.ok_or_else(link_over)?;
-        if !tx.confirm_address(link.user_id, &link.email, now).await? {
+    /// [`Error::Internal`].
+    pub async fn link_reader(
+        &self,
+        token: &SecretString,
+        is_change: bool,
+        caller: Option<&Caller>,
+    ) -> Result<LinkReader, Error> {
+        let purpose = if is_change { TokenPurpose::Change } else { TokenPurpose::Confirm };
+        let link = self.store().read().await?.mail_token(&token_hash(token), purpose, self.now()).await?;
+        Ok(match link {
+            None => LinkReader::Nobody,
+            Some(link) if is_signed_in(&link, caller) => LinkReader::SignedIn,
+            Some(_) => LinkReader::Elsewhere,
+        })
+    }
+
+    /// Notes that an account's address is its owner's: they have the secret that was sent there, and they are who opened
+    /// the account, because they are signed in with it or know its password. Its other links to confirm the address are
+    /// good for nothing then.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when the link is used, over or not one, or the account has another address by now; about
+    /// `password`, which leaves the link good, when it is needed and not right. [`Error::RateLimited`] after too many
+    /// wrong ones.
+    pub async fn confirm_email(
+        &self,
+        token: &SecretString,
+        caller: Option<&Caller>,
+        password: &SecretString,
+        from: impl Into<Client>,
+    ) -> Result<Account, Error> {
+        let (mut work, user, email) =
+            self.take_link_of_owner(TokenPurpose::Confirm, token, caller, (password, &from.into())).await?;
+        if !work.tx.confirm_address(user.id, &email, work.now).await? {
             return Err(link_over());
         }
-        let user = tx.user(link.user_id).await?.ok_or_else(link_over)?;
-        tx.commit().await?;
+        work.tx.void_mail_tokens(user.id, TokenPurpose::Confirm).await?;
+        let user = work.tx.user(user.id).await?.ok_or_else(link_over)?;
+        work.commit().await?;
         tracing::info!(user_id = %user.id, "address confirmed");
         Ok(user.into())
+    }
+
+    /// For whoever has the link and did not open the account: gives it another password, and takes away whatever the one who
+    /// opened it holds. Afterwards the account is like one whose unconfirmed address was used for a new password
+    /// ([`Self::reset_password`]).
+    ///
+    /// # Errors
+    /// As [`Self::reset_password`]; also when the address was confirmed meanwhile.
+    pub async fn claim_account(
+        &self,
+        token: &SecretString,
+        password: &SecretString,
+        from: impl Into<Client>,
+    ) -> Result<PasswordReset, Error> {
+        self.new_password_by_link(TokenPurpose::Confirm, token, password, from.into()).await
+    }
+
+    /// Uses up a link that its account's owner follows: a browser that is signed in with the account, or somebody who knows
+    /// its password. Gives the account, and the address that the link was sent to.
+    pub(super) async fn take_link_of_owner(
+        &self,
+        purpose: TokenPurpose,
+        token: &SecretString,
+        caller: Option<&Caller>,
+        (password, client): (&SecretString, &Client),
+    ) -> Result<(Work<'_>, UserRow, String), Error> {
+        let hash = token_hash(token);
+        let proven = {
+            let mut tx = self.store().read().await?;
+            let link = tx.mail_token(&hash, purpose, self.now()).await?.ok_or_else(link_over)?;
+            let user = tx.user(link.user_id).await?.ok_or_else(link_over)?;
+            (!is_signed_in(&link, caller)).then_some(user)
+        };
+        if let Some(user) = &proven {
+            if password.expose_secret().is_empty() {
+                let message = "Enter the password of this account, to show that you opened it.";
+                return Err(Error::invalid_field("password", "required", message));
+            }
+            self.prove_password_of(user, password, "password", client).await?;
+        }
+        let mut work = self.work().await?;
+        let now = work.now;
+        let link = work.tx.take_mail_token(&hash, purpose, now).await?.ok_or_else(link_over)?;
+        work.tx.lock_user(link.user_id).await?;
+        let user = work.tx.user(link.user_id).await?.ok_or_else(link_over)?;
+        // Another password was set meanwhile: this one proves nothing any more.
+        if proven.is_some_and(|before| before.password_hash != user.password_hash) {
+            return Err(wrong_password("password"));
+        }
+        Ok((work, user, link.email))
     }
 
     /// Sends the link that confirms the caller's address once more; does nothing when it is confirmed. Earlier links stay
@@ -39,10 +133,7 @@ impl Services {
     pub async fn resend_confirmation(&self, caller: &Caller) -> Result<(), Error> {
         only_people(caller)?;
         self.require_mail()?;
-        let user = {
-            let mut tx = self.store().read().await?;
-            tx.user(caller.user_id).await?.ok_or(Error::Unauthorized)?
-        };
+        let user = self.own_account(caller).await?;
         if user.email_confirmed_at.is_some() {
             return Ok(());
         }
@@ -51,4 +142,8 @@ impl Services {
         work.mail_link(Some(user.id), MailKind::ConfirmAddress, TokenPurpose::Confirm, &user.email).await?;
         work.commit().await
     }
+}
+
+fn is_signed_in(link: &MailTokenRow, caller: Option<&Caller>) -> bool {
+    caller.is_some_and(|caller| only_people(caller).is_ok() && caller.user_id == link.user_id)
 }

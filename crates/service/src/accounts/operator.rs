@@ -1,6 +1,7 @@
 //! What only an operator may do with an account: let somebody in again who has no way in of their own.
 
 use reef_domain::text;
+use reef_store::MailKind;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Account, void_links};
@@ -26,17 +27,19 @@ impl Services {
         text::password("password", password.expose_secret())
             .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
         let password_hash = self.hash_password(password).await?;
-        let mut tx = self.store().begin().await?;
+        let mut work = self.work().await?;
+        let tx = &mut work.tx;
         if !tx.set_password_hash(account.id, &password_hash).await? {
             return Err(Error::NotFound);
         }
         if end_two_step {
             tx.delete_totp(account.id).await?;
         }
-        void_links(&mut tx, account.id).await?;
-        forget_tries_at_password(&mut tx, account.id, &account.email).await?;
+        void_links(tx, account.id).await?;
+        forget_tries_at_password(tx, account.id, &account.email).await?;
         tx.end_sessions_of(account.id).await?;
-        self.commit_end_of_access(tx, account.id).await?;
+        work.security_notice(account.id, MailKind::PasswordChanged, "").await?;
+        work.commit_end_of_access(account.id).await?;
         tracing::info!(user_id = %account.id, end_two_step, "an operator has replaced a password");
         Ok(account)
     }

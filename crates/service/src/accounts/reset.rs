@@ -56,10 +56,21 @@ impl Services {
         password: &SecretString,
         from: impl Into<Client>,
     ) -> Result<PasswordReset, Error> {
-        let client = from.into();
+        self.new_password_by_link(TokenPurpose::Reset, token, password, from.into()).await
+    }
+
+    /// Replaces the password of the account that a link belongs to. A link that confirms an address does so only while it
+    /// is not confirmed.
+    pub(super) async fn new_password_by_link(
+        &self,
+        purpose: TokenPurpose,
+        token: &SecretString,
+        password: &SecretString,
+        client: Client,
+    ) -> Result<PasswordReset, Error> {
         let hash = token_hash(token);
         // Hashing a password is costly: only for a link that is good.
-        let known = self.store().read().await?.mail_token(&hash, TokenPurpose::Reset, self.now()).await?;
+        let known = self.store().read().await?.mail_token(&hash, purpose, self.now()).await?;
         if known.is_none() {
             return Err(link_over());
         }
@@ -67,23 +78,29 @@ impl Services {
             .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
         let password_hash = self.hash_password(password).await?;
         let now = self.now();
-        let mut tx = self.store().begin().await?;
-        let taken = tx.take_mail_token(&hash, TokenPurpose::Reset, now).await?;
+        let mut work = self.work().await?;
+        let tx = &mut work.tx;
+        let taken = tx.take_mail_token(&hash, purpose, now).await?;
         let link = taken.ok_or_else(link_over)?;
         let before = tx.user(link.user_id).await?.ok_or_else(link_over)?;
         if !tx.set_password_hash(link.user_id, &password_hash).await? {
             return Err(link_over());
         }
         let began_anew = before.email_confirmed_at.is_none();
+        if purpose == TokenPurpose::Confirm && (!began_anew || link.email != before.email) {
+            return Err(link_over());
+        }
         if began_anew {
-            self.forget_strangers(&mut tx, before.id, now).await?;
+            self.forget_strangers(tx, before.id, now).await?;
         }
         tx.confirm_address(link.user_id, &link.email, now).await?;
-        void_links(&mut tx, link.user_id).await?;
-        forget_tries_at_password(&mut tx, before.id, &before.email).await?;
+        tx.void_mail_tokens(link.user_id, TokenPurpose::Confirm).await?;
+        void_links(tx, link.user_id).await?;
+        forget_tries_at_password(tx, before.id, &before.email).await?;
         let takes_code = tx.totp(link.user_id).await?.is_some_and(|row| row.confirmed_at.is_some());
         tx.end_sessions_of(link.user_id).await?;
-        self.commit_end_of_access(tx, link.user_id).await?;
+        work.security_notice(link.user_id, MailKind::PasswordChanged, "").await?;
+        work.commit_end_of_access(link.user_id).await?;
         tracing::info!(user_id = %link.user_id, began_anew, "password reset");
         let device = self.known_device(&client, Some(&before));
         let account = UserRow { password_hash, ..before }.into();

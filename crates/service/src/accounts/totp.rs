@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reef_domain::ids::UserId;
-use reef_store::{StoreError, TotpRow, UserRow};
+use reef_store::{MailKind, StoreError, TotpRow, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::one_time::{base32, from_base32, step_of};
@@ -57,8 +57,10 @@ impl Services {
     /// before and not confirmed is good for nothing any more.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] (`totp_is_on`) when two-step sign-in is on.
+    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] (`totp_is_on`) when two-step sign-in is on, or about
+    /// `password` when it was not given a short while ago.
     pub async fn begin_totp(&self, caller: &Caller) -> Result<NewTotp, Error> {
+        caller.require_password()?;
         let user = self.own_account(caller).await?;
         let mut bytes = [0; SECRET_BYTES];
         self.ports().entropy.fill(&mut bytes);
@@ -90,13 +92,15 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] about `code`: `wrong`, or `nothing_pending` when
-    /// it has to begin anew; [`Error::RateLimited`] after too many wrong codes.
+    /// it has to begin anew; about `password` when it was not given a short while ago; [`Error::RateLimited`] after too many
+    /// wrong codes.
     pub async fn confirm_totp(
         &self,
         caller: &Caller,
         code: &SecretString,
         from: impl Into<Client>,
     ) -> Result<Vec<SecretString>, Error> {
+        caller.require_password()?;
         let account = self.own_account(caller).await?;
         let (user, client) = (account.id, from.into());
         let Some(row) = self.pending(user).await? else { return Err(nothing_pending()) };
@@ -107,12 +111,13 @@ impl Services {
         let step = step_of(&self.totp_key(user, &row)?, typed.expose_secret(), self.now(), 0);
         let step = step.ok_or_else(wrong_code)?;
         let (codes, hashes) = self.new_codes();
-        let mut tx = self.store().begin().await?;
-        if !tx.confirm_totp(user, row.begun_at, step, self.now()).await? {
+        let mut work = self.work().await?;
+        if !work.tx.confirm_totp(user, row.begun_at, step, work.now).await? {
             return Err(nothing_pending());
         }
-        tx.replace_recovery_codes(user, &hashes).await?;
-        tx.commit().await?;
+        work.tx.replace_recovery_codes(user, &hashes).await?;
+        work.security_notice(user, MailKind::TwoStepOn, "").await?;
+        work.commit().await?;
         self.try_succeeded(&what).await?;
         tracing::info!(user_id = %user, "two-step sign-in switched on");
         Ok(codes)
@@ -134,10 +139,11 @@ impl Services {
         let user = self.prove_password(caller, password, "password", &client).await?;
         self.require_totp(user.id).await?;
         self.prove_code(&user, code, &client).await?;
-        let mut tx = self.store().begin().await?;
-        tx.lock_user(user.id).await?;
-        tx.delete_totp(user.id).await?;
-        tx.commit().await?;
+        let mut work = self.work().await?;
+        work.tx.lock_user(user.id).await?;
+        work.tx.delete_totp(user.id).await?;
+        work.security_notice(user.id, MailKind::TwoStepOff, "").await?;
+        work.commit().await?;
         tracing::info!(user_id = %user.id, "two-step sign-in switched off");
         Ok(())
     }
@@ -157,14 +163,16 @@ impl Services {
         self.require_totp(user.id).await?;
         self.prove_code(&user, code, &from.into()).await?;
         let (codes, hashes) = self.new_codes();
-        let mut tx = self.store().begin().await?;
+        let mut work = self.work().await?;
+        let tx = &mut work.tx;
         tx.lock_user(caller.user_id).await?;
         // Switched off meanwhile, there is nothing to recover.
         if tx.totp(caller.user_id).await?.is_none_or(|row| row.confirmed_at.is_none()) {
             return Err(totp_is_off());
         }
         tx.replace_recovery_codes(caller.user_id, &hashes).await?;
-        tx.commit().await?;
+        work.security_notice(caller.user_id, MailKind::RecoveryCodesReplaced, "").await?;
+        work.commit().await?;
         Ok(codes)
     }
 

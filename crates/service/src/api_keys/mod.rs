@@ -9,7 +9,7 @@ use std::time::Duration;
 use reef_domain::ids::{ApiKeyId, UserId};
 use reef_domain::wire::Scope;
 use reef_domain::{Issue, Timestamp, text};
-use reef_store::{ApiKeyRow, Tx};
+use reef_store::{ApiKeyRow, MailKind, Tx};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -152,7 +152,8 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for a bad name, no scope, a bad expiry, more than 20 assistants, an assistant that is
-    /// not the caller's, or one live key too many; [`Error::Forbidden`] when a key asks: a key can't make a key.
+    /// not the caller's, one live key too many, or without the password a short while ago; [`Error::Forbidden`] when a key
+    /// asks: a key can't make a key.
     pub async fn create_api_key(
         &self,
         caller: &Caller,
@@ -176,19 +177,21 @@ impl Services {
         if !issues.is_empty() {
             return Err(Error::InvalidRequest(issues));
         }
+        caller.require_password()?;
         let now = self.now();
         let (key, mut row) = self.new_key(caller.user_id, now);
         row.name = name;
         row.can_read = new.read;
         row.can_write = new.write;
         row.expires_at = new.expires_in.map(|life| now.plus(life));
-        let mut tx = self.store().begin().await?;
-        tx.lock_user(caller.user_id).await?;
-        row.grant_id = self.new_grant(&mut tx, caller, &assistants).await?;
-        leave_room(&mut tx, caller.user_id, now, 0).await?;
-        tx.insert_api_key(&row).await?;
-        let granted = Granted::to(&mut tx, caller.user_id).await?;
-        tx.commit().await?;
+        let mut work = self.work().await?;
+        work.tx.lock_user(caller.user_id).await?;
+        row.grant_id = self.new_grant(&mut work.tx, caller, &assistants).await?;
+        leave_room(&mut work.tx, caller.user_id, now, 0).await?;
+        work.tx.insert_api_key(&row).await?;
+        let granted = Granted::to(&mut work.tx, caller.user_id).await?;
+        work.security_notice(caller.user_id, MailKind::KeyCreated, &row.name).await?;
+        work.commit().await?;
         Ok((ApiKey::of(row, &granted), key))
     }
 
@@ -330,7 +333,7 @@ async fn leave_room(tx: &mut Tx, user: UserId, now: Timestamp, ending: i64) -> R
 
 pub(crate) const fn only_people(caller: &Caller) -> Result<(), Error> {
     match caller.via {
-        Via::Session => Ok(()),
+        Via::Session { .. } => Ok(()),
         Via::Key { .. } => Err(Error::Forbidden { needed: Scope::Write }),
     }
 }

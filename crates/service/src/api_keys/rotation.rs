@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use reef_domain::ids::ApiKeyId;
+use reef_store::MailKind;
 use secrecy::SecretString;
 
 use super::grants::Granted;
-use super::{ApiKey, KeyState, leave_room, only_people};
+use super::{ApiKey, KeyState, leave_room};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
@@ -63,20 +64,21 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such key or it was revoked; [`Error::InvalidRequest`] when it has expired, was
-    /// rotated before, or both would be one live key too many; [`Error::Forbidden`] when a key asks.
+    /// rotated before, both would be one live key too many, or without the password a short while ago; [`Error::Forbidden`] when a key asks.
     pub async fn rotate_api_key(
         &self,
         caller: &Caller,
         id: &str,
         overlap: Overlap,
     ) -> Result<(ApiKey, SecretString), Error> {
-        only_people(caller)?;
+        caller.require_password()?;
         let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
         let now = self.now();
-        let mut tx = self.store().begin().await?;
+        let mut work = self.work().await?;
+        let tx = &mut work.tx;
         tx.lock_user(caller.user_id).await?;
         let old = tx.api_key(caller.user_id, id).await?.ok_or(Error::NotFound)?;
-        let granted = Granted::to(&mut tx, caller.user_id).await?;
+        let granted = Granted::to(tx, caller.user_id).await?;
         match ApiKey::of(old.clone(), &granted).state(now) {
             KeyState::Live => {}
             KeyState::Revoked => return Err(Error::NotFound),
@@ -89,7 +91,7 @@ impl Services {
             }
         }
         let ends_at = overlap.length().map(|length| now.plus(length));
-        leave_room(&mut tx, caller.user_id, now, i64::from(ends_at.is_none())).await?;
+        leave_room(tx, caller.user_id, now, i64::from(ends_at.is_none())).await?;
         let (key, mut row) = self.new_key(caller.user_id, now);
         row.name = old.name;
         row.can_read = old.can_read;
@@ -98,10 +100,11 @@ impl Services {
         row.expires_at = old.expires_at.map(|end| now.plus(end.since(old.created_at)));
         tx.insert_api_key(&row).await?;
         tx.replace_api_key(old.id, row.id, ends_at, now).await?;
+        work.security_notice(caller.user_id, MailKind::KeyRotated, &row.name).await?;
         if ends_at.is_none() {
-            self.commit_end_of_access(tx, caller.user_id).await?;
+            work.commit_end_of_access(caller.user_id).await?;
         } else {
-            tx.commit().await?;
+            work.commit().await?;
         }
         Ok((ApiKey::of(row, &granted), key))
     }

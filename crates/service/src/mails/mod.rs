@@ -152,6 +152,21 @@ impl Work<'_> {
         self.enqueue_mail(&mail).await
     }
 
+    /// Enqueues a mail to an account's address about what was done with the account, where mail is sent: if somebody else
+    /// did it, the owner is to know.
+    pub async fn security_notice(
+        &mut self,
+        user_id: UserId,
+        kind: MailKind,
+        detail: &str,
+    ) -> Result<(), Error> {
+        if !self.services.mail_is_on() {
+            return Ok(());
+        }
+        let Some(user) = self.tx.user(user_id).await? else { return Ok(()) };
+        self.mail_notice(user_id, kind, &user.email, detail).await
+    }
+
     /// Enqueues a mail about what a change of an assistant means to its owner, if it is worth one and there was none of
     /// its kind for an hour. The assistant is locked, so that two changes at once cause one mail.
     pub async fn mail_news(&mut self, before: &Assistant, after: &Assistant) -> Result<(), Error> {

@@ -24,6 +24,12 @@ pub(crate) fn words(mail: &MailRow, public_url: &str, token: Option<&SecretStrin
     let page = mail
         .assistant_id
         .map_or_else(|| format!("{public_url}/assistants"), |id| format!("{public_url}/assistants/{id}"));
+    let notice = |subject: &str, text: &str| {
+        let not_you = format!(
+            "If this was not you, choose a new password now, and look through your settings and API keys:\n\n{public_url}/forgot"
+        );
+        (subject.to_owned(), format!("{text}\n\n{not_you}"))
+    };
     let (subject, text) = match mail.kind {
         MailKind::ConfirmAddress => (
             "Confirm your e-mail address".to_owned(),
@@ -65,6 +71,40 @@ pub(crate) fn words(mail: &MailRow, public_url: &str, token: Option<&SecretStrin
                 "Your account's e-mail address is {detail} now. From now on mail goes there, and you sign in with it.\n\n\
                  If this was not you, somebody knows your password: tell the operator of {public_url}."
             ),
+        ),
+        MailKind::PasswordChanged => notice(
+            "Your password was changed",
+            "Your account has a new password, and everything else that was signed in is signed out.",
+        ),
+        MailKind::TwoStepOn => notice(
+            "Two-step sign-in is on",
+            "Signing in to your account takes a code from an authenticator app from now on, besides the password.",
+        ),
+        MailKind::TwoStepOff => notice(
+            "Two-step sign-in is off",
+            "The password alone signs in to your account from now on. The secret of the authenticator app and all recovery \
+             codes are gone.",
+        ),
+        MailKind::RecoveryCodesReplaced => notice(
+            "You have new recovery codes",
+            "Your account has new recovery codes. Those from before do not work any more.",
+        ),
+        MailKind::KeyCreated => notice(
+            "A new API key was created",
+            &format!(
+                "There is a new API key in your account: {detail}. You see all of them here:\n\n{public_url}/keys"
+            ),
+        ),
+        MailKind::KeyRotated => notice(
+            "An API key was rotated",
+            &format!(
+                "There is a new API key in the place of an earlier one in your account: {detail}. You see all of them here:\n\n\
+                 {public_url}/keys"
+            ),
+        ),
+        MailKind::SigningSecretRotated => notice(
+            "Your callbacks have a new signing secret",
+            "Callbacks of your account are signed with a new secret. The one from before signs beside it for 24 hours.",
         ),
         MailKind::PaymentFailed => (
             format!("The payment for {name} failed"),
@@ -133,6 +173,25 @@ mod tests {
             words(&mail(MailKind::AssistantFailed, Some(name), Some("Why.")), "https://reef.example", None);
         assert_eq!(said.subject, "Coral Bcc: eve@example.com Бот 🐚 has failed");
         assert!(said.text.expose_secret().contains("assistant Coral Bcc: eve@example.com Бот 🐚 has failed"));
+    }
+
+    #[test]
+    fn a_notice_says_what_to_do_and_a_name_in_it_begins_no_line() {
+        for kind in [
+            MailKind::PasswordChanged,
+            MailKind::TwoStepOn,
+            MailKind::TwoStepOff,
+            MailKind::RecoveryCodesReplaced,
+            MailKind::KeyCreated,
+            MailKind::KeyRotated,
+            MailKind::SigningSecretRotated,
+        ] {
+            let said =
+                words(&mail(kind, None, Some("k\n\nhttps://evil.example")), "https://reef.example", None);
+            let text = said.text.expose_secret();
+            assert!(text.contains("\nhttps://reef.example/forgot\n"), "{kind:?}");
+            assert!(!text.contains("\nhttps://evil") && !said.subject.contains('\n'), "{kind:?}");
+        }
     }
 
     #[test]

@@ -93,7 +93,7 @@ on_both_databases! {
         let me = t.user().await;
         let id = t.active(&me).await;
         let old = t.services.callback_secret(me.user_id).await.unwrap();
-        let new = t.services.rotate_callback_secret(me.user_id).await.unwrap();
+        let new = t.services.rotate_callback_secret(&me).await.unwrap();
         assert_ne!(old.expose_secret(), new.expose_secret());
         assert_eq!(t.services.callback_secret(me.user_id).await.unwrap().expose_secret(), new.expose_secret());
         let first = t.callbacks.received().pop().unwrap();

@@ -23,6 +23,11 @@ fn password() -> SecretString {
     secret("correct horse battery")
 }
 
+/// No password was typed.
+fn none() -> SecretString {
+    secret("")
+}
+
 /// Signs up and has the mails sent.
 async fn ada(t: &TestServices) -> Caller {
     let account = t.services.sign_up(ADA, &password(), HERE).await.unwrap();
@@ -71,11 +76,11 @@ on_both_databases! {
         assert!(!account.email_confirmed);
         assert!(t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.is_ok());
         let token = link(&t, ADA, "confirm");
-        assert_eq!(code(t.services.confirm_email(&secret("nonsense")).await), "link_over");
+        assert_eq!(code(t.services.confirm_email(&secret("nonsense"), Some(&me), &none(), HERE).await), "link_over");
         assert_eq!(code(t.services.reset_password(&token, &password(), HERE).await), "link_over");
-        let confirmed = t.services.confirm_email(&token).await.unwrap();
+        let confirmed = t.services.confirm_email(&token, Some(&me), &none(), HERE).await.unwrap();
         assert!(confirmed.email_confirmed && confirmed.id == me.user_id);
-        assert_eq!(code(t.services.confirm_email(&token).await), "link_over");
+        assert_eq!(code(t.services.confirm_email(&token, Some(&me), &none(), HERE).await), "link_over");
         t.services.resend_confirmation(&me).await.unwrap();
         t.run().await;
         assert_eq!(t.mailer.taken().len(), 1, "nothing is left to confirm");
@@ -87,7 +92,7 @@ on_both_databases! {
         let me = ada(&t).await;
         let first = link(&t, ADA, "confirm");
         t.clock.advance(24 * HOUR);
-        assert_eq!(code(t.services.confirm_email(&first).await), "link_over");
+        assert_eq!(code(t.services.confirm_email(&first, Some(&me), &none(), HERE).await), "link_over");
         for _ in 0..3 {
             t.services.resend_confirmation(&me).await.unwrap();
         }
@@ -95,7 +100,7 @@ on_both_databases! {
         assert_eq!(retry_after_seconds, 60);
         t.run().await;
         t.clock.advance(24 * HOUR - TICK);
-        assert!(t.services.confirm_email(&link(&t, ADA, "confirm")).await.unwrap().email_confirmed);
+        assert!(t.services.confirm_email(&link(&t, ADA, "confirm"), Some(&me), &none(), HERE).await.unwrap().email_confirmed);
         t.finish().await;
     }
 
@@ -137,8 +142,9 @@ on_both_databases! {
             assert_eq!(code(t.services.reset_password(dead, &password(), HERE).await), "link_over");
         }
         // Whoever asked for it before may be who the new password is against.
-        assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change")).await), "link_over");
+        assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change"), Some(&me), &none(), HERE).await), "link_over");
         assert!(t.services.account(me.user_id).await.unwrap().unwrap().email_confirmed, "the mail was read");
+        t.run().await;
         t.finish().await;
     }
 
@@ -152,13 +158,14 @@ on_both_databases! {
             t.run().await;
             let (reset, change) = (link(&t, ADA, "reset"), link(&t, NEW, "confirm-change"));
             match new {
-                Some(new) => drop(t.services.change_password(&me, "", &now, &new, HERE).await.unwrap()),
+                Some(new) => drop(t.services.change_password(&me, "", &new, HERE).await.unwrap()),
                 None => assert_eq!(t.services.replace_password(ADA, &third, false).await.unwrap().id, me.user_id),
             }
             assert_eq!(code(t.services.reset_password(&reset, &password(), HERE).await), "link_over");
-            assert_eq!(code(t.services.confirm_email_change(&change).await), "link_over");
+            assert_eq!(code(t.services.confirm_email_change(&change, Some(&me), &none(), HERE).await), "link_over");
         }
         assert!(can_sign_in(&t, ADA, &third).await);
+        t.run().await;
         t.finish().await;
     }
 
@@ -180,6 +187,7 @@ on_both_databases! {
             let now = t.services.callback_secret(me.user_id).await.unwrap();
             assert_eq!(now.expose_secret() == signing.expose_secret(), is_confirmed);
         }
+        t.run().await;
         t.finish().await;
     }
 
@@ -199,6 +207,7 @@ on_both_databases! {
             let done = usize::from(one.is_ok()) + usize::from(two.is_ok());
             assert_eq!(done, usize::from(wait < HOUR));
         }
+        t.run().await;
         t.finish().await;
     }
 
@@ -249,16 +258,16 @@ on_both_databases! {
         assert_eq!(t.mailer.subjects(ADA).iter().filter(|subject| *subject == asked).count(), 2);
         assert_eq!(t.services.account(me.user_id).await.unwrap().unwrap().email, ADA);
         let earlier = link(&t, "typo@example.net", "confirm-change");
-        assert_eq!(code(t.services.confirm_email_change(&earlier).await), "link_over");
+        assert_eq!(code(t.services.confirm_email_change(&earlier, Some(&me), &none(), HERE).await), "link_over");
         let token = link(&t, NEW, "confirm-change");
-        let changed = t.services.confirm_email_change(&token).await.unwrap();
+        let changed = t.services.confirm_email_change(&token, Some(&me), &none(), HERE).await.unwrap();
         assert!(changed.email == NEW && changed.email_confirmed);
-        assert_eq!(code(t.services.confirm_email_change(&token).await), "link_over");
+        assert_eq!(code(t.services.confirm_email_change(&token, Some(&me), &none(), HERE).await), "link_over");
         t.run().await;
         assert_eq!(t.mailer.subjects(ADA).last().unwrap(), "Your e-mail address has changed");
         assert!(can_sign_in(&t, NEW, &password()).await && !can_sign_in(&t, ADA, &password()).await);
         // What was sent to the old address is good for nothing.
-        assert_eq!(code(t.services.confirm_email(&confirm).await), "link_over");
+        assert_eq!(code(t.services.confirm_email(&confirm, Some(&me), &none(), HERE).await), "link_over");
         assert_eq!(code(t.services.reset_password(&link(&t, ADA, "reset"), &password(), HERE).await), "link_over");
         t.finish().await;
     }
@@ -270,12 +279,12 @@ on_both_databases! {
         t.run().await;
         let token = link(&t, NEW, "confirm-change");
         t.services.create_user(NEW, &password()).await.unwrap();
-        assert_eq!(code(t.services.confirm_email_change(&token).await), "taken");
+        assert_eq!(code(t.services.confirm_email_change(&token, Some(&me), &none(), HERE).await), "taken");
         assert_eq!(t.services.account(me.user_id).await.unwrap().unwrap().email, ADA);
         t.clock.advance(2 * MINUTE);
         t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
         t.run().await;
-        assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change")).await), "taken");
+        assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change"), Some(&me), &none(), HERE).await), "taken");
         t.finish().await;
     }
 
@@ -299,6 +308,7 @@ on_both_databases! {
         assert!(matches!(t.services.resend_confirmation(&key).await, Err(Error::Forbidden { .. })));
         let change = t.services.request_email_change(&key, NEW, &password(), HERE).await;
         assert!(matches!(change, Err(Error::Forbidden { .. })));
+        t.run().await;
         t.finish().await;
     }
 }

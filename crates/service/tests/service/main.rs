@@ -1,5 +1,6 @@
 //! The service layer on both databases, with an injected clock and fakes of the outside world.
 
+mod strangers;
 mod support;
 
 mod account_deletion;

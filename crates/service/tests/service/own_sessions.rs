@@ -120,16 +120,17 @@ on_both_databases! {
             open_session(&t, user, id).await;
         }
         let current = session_row("laptop");
-        let short = t.services.change_password(&me, &current, &old, &"short".into(), HERE).await;
+        let short = t.services.change_password(&me, &current, &"short".into(), HERE).await;
         let Err(Error::InvalidRequest(issues)) = short else { panic!("{short:?}") };
         assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("newPassword", "too_short"));
         let mut news = t.services.hub().listen();
-        let wrong = t.services.change_password(&me, &current, &new, &new, HERE).await;
-        let Err(Error::InvalidRequest(issues)) = wrong else { panic!("{wrong:?}") };
-        assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("currentPassword", "wrong"));
+        let browsing = Caller::browsing(account.id);
+        let unproven = t.services.change_password(&browsing, &current, &new, HERE).await;
+        let Err(Error::InvalidRequest(issues)) = unproven else { panic!("{unproven:?}") };
+        assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("password", "required"));
         assert!(kept(&t, "phone").await.is_some() && news.try_recv().is_err());
 
-        t.services.change_password(&me, &current, &old, &new, HERE).await.unwrap();
+        t.services.change_password(&me, &current, &new, HERE).await.unwrap();
         assert_eq!(news.try_recv(), Ok(News::AccessEnded(me.user_id)));
         assert!(kept(&t, "phone").await.is_none());
         assert!(kept(&t, "laptop").await.is_some() && kept(&t, "theirs").await.is_some());
@@ -144,20 +145,26 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_wrong_current_password_makes_its_session_wait_and_no_sign_in(db: TestStore) {
+    async fn a_wrong_password_in_the_settings_delays_no_sign_in(db: TestStore) {
         let t = TestServices::new(db);
         let (right, wrong) = (SecretString::from("correct horse battery"), SecretString::from("wrong horse battery"));
         let account = t.services.create_user("ada@example.com", &right).await.unwrap();
-        let me = Caller::session(account.id);
-        for _ in 0..5 {
-            let refused = t.services.change_password(&me, "", &wrong, &right, HERE).await;
+        let asks = Caller::browsing(account.id);
+        for (typed, code) in [("", "required"), ("wrong horse battery", "wrong")] {
+            let refused = t.services.give_password(&asks, &typed.into(), HERE).await;
+            let Err(Error::InvalidRequest(issues)) = refused else { panic!("{refused:?}") };
+            assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("password", code));
+        }
+        for _ in 0..4 {
+            let refused = t.services.give_password(&asks, &wrong, HERE).await;
             assert!(matches!(refused, Err(Error::InvalidRequest(_))), "{refused:?}");
         }
         assert!(matches!(t.services.sign_in_first("ada@example.com", &right, HERE).await, Ok(SignIn::Done(_))));
-        let slowed = t.services.change_password(&me, "", &right, &right, HERE).await;
+        let slowed = t.services.give_password(&asks, &right, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { retry_after_seconds: 10, .. })), "{slowed:?}");
         t.clock.advance(10 * SECOND);
-        t.services.change_password(&me, "", &right, &right, HERE).await.unwrap();
+        assert!(t.services.give_password(&asks, &right, HERE).await.unwrap().has_given_password());
+        assert!(!asks.has_given_password() && Caller::session(account.id).has_given_password());
         t.finish().await;
     }
 }

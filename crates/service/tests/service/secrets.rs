@@ -53,7 +53,7 @@ on_both_databases! {
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
         t.services.authenticate(&key).await.unwrap();
         let first = t.services.callback_secret(me.user_id).await.unwrap();
-        let second = t.services.rotate_callback_secret(me.user_id).await.unwrap();
+        let second = t.services.rotate_callback_secret(&me).await.unwrap();
         let (kept, gone) = (t.paid(&me).await, t.paid(&me).await);
         let managed = t.slot_of(&me, ApiMode::Managed).await;
         t.pay(managed).await;

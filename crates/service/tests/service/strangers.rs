@@ -1,0 +1,284 @@
+//! Who opens an account with somebody else's address, or points one at it, has nothing of it once the address's owner
+//! follows a link; and what could take an account away asks for the password and is told to its owner.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use reef_domain::wire::ApiMode;
+use reef_service::accounts::{LinkReader, SignIn};
+use reef_service::api_keys::{NewApiKey, Overlap};
+use reef_service::testing::{TestServices, totp_code};
+use reef_service::{Caller, ClientAddress, Error};
+use reef_store::testing::TestStore;
+use reef_store::{SessionRow, on_both_databases};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::support::{HOUR, MINUTE};
+
+const HERE: ClientAddress = ClientAddress::UNKNOWN;
+const EMAIL: &str = "owner@example.com";
+
+fn secret(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
+fn theirs() -> SecretString {
+    secret("strangers horse battery")
+}
+
+fn mine() -> SecretString {
+    secret("owners horse battery")
+}
+
+/// What a stranger has set up in an account that they opened with the owner's address.
+struct Stranger {
+    caller: Caller,
+    key: SecretString,
+    signing: SecretString,
+    change: SecretString,
+}
+
+fn new_key(name: &str) -> NewApiKey {
+    NewApiKey { name: name.to_owned(), read: true, write: true, ..NewApiKey::default() }
+}
+
+impl Stranger {
+    async fn moves_in(t: &TestServices) -> Self {
+        let account = t.services.sign_up(EMAIL, &theirs(), HERE).await.expect("an account");
+        let caller = Caller::session(account.id);
+        let row = SessionRow {
+            id: "stranger".to_owned(),
+            user_id: Some(account.id),
+            data: "{}".to_owned(),
+            address: None,
+            agent: None,
+            created_at: t.services.now(),
+            expires_at: t.services.now().plus(24 * HOUR),
+            last_used_at: None,
+        };
+        let mut tx = t.db.store.begin().await.expect("a transaction");
+        assert!(tx.insert_session(&row).await.expect("a session"));
+        tx.commit().await.expect("a commit");
+        let (_, key) = t.services.create_api_key(&caller, &new_key("lurker")).await.expect("a key");
+        let totp = t.services.begin_totp(&caller).await.expect("a secret").secret;
+        let code = totp_code(&totp, t.services.now());
+        t.services.confirm_totp(&caller, &code, HERE).await.expect("recovery codes");
+        let signing = t.services.callback_secret(caller.user_id).await.expect("a secret");
+        t.services
+            .request_email_change(&caller, "stranger@example.net", &theirs(), HERE)
+            .await
+            .expect("a link");
+        t.run().await;
+        let change = secret(&t.mailer.token("stranger@example.net", "confirm-change").expect("a link"));
+        Self { caller, key, signing, change }
+    }
+
+    /// What the stranger still has.
+    async fn holds(&self, t: &TestServices) -> Vec<&'static str> {
+        let now = t.services.now();
+        let session = t.db.store.read().await.unwrap().session("stranger", now).await.unwrap();
+        let signing = t.services.callback_secret(self.caller.user_id).await.unwrap();
+        let change = t.services.link_reader(&self.change, true, Some(&self.caller)).await.unwrap();
+        let holds = [
+            ("a session", session.is_some()),
+            ("a key", t.services.authenticate(&self.key).await.is_ok()),
+            ("a second factor", t.services.totp_status(&self.caller).await.unwrap().on),
+            ("the signing secret", signing.expose_secret() == self.signing.expose_secret()),
+            ("a way to another address", change != LinkReader::Nobody),
+            ("the password", t.services.sign_in_first(EMAIL, &theirs(), HERE).await.is_ok()),
+        ];
+        holds.into_iter().filter_map(|(what, holds)| holds.then_some(what)).collect()
+    }
+}
+
+/// The path and code of a refusal about a field.
+#[track_caller]
+fn issue<T: std::fmt::Debug>(result: Result<T, Error>) -> (String, String) {
+    let Err(Error::InvalidRequest(mut issues)) = result else {
+        panic!("not refused for a field: {result:?}")
+    };
+    let issue = issues.remove(0);
+    (issue.path, issue.code)
+}
+
+fn about(path: &str, code: &str) -> (String, String) {
+    (path.to_owned(), code.to_owned())
+}
+
+async fn is_confirmed(t: &TestServices, caller: &Caller) -> bool {
+    t.services.account(caller.user_id).await.unwrap().unwrap().email_confirmed
+}
+
+async fn confirmed_by_who_opened_it(db: TestStore, with_password: bool) {
+    let t = TestServices::with_mail(db);
+    let me = Stranger::moves_in(&t).await;
+    let token = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
+    let (reader, typed) = if with_password { (None, theirs()) } else { (Some(&me.caller), secret("")) };
+    t.services.confirm_email(&token, reader, &typed, HERE).await.unwrap();
+    assert_eq!(me.holds(&t).await.len(), 6);
+    assert!(is_confirmed(&t, &me.caller).await);
+    t.finish().await;
+}
+
+on_both_databases! {
+    async fn a_link_confirms_nothing_for_who_did_not_open_the_account(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let stranger = Stranger::moves_in(&t).await;
+        let bob = t.user().await;
+        let token = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
+        for reader in [None, Some(&bob)] {
+            assert_eq!(t.services.link_reader(&token, false, reader).await.unwrap(), LinkReader::Elsewhere);
+            let refused = t.services.confirm_email(&token, reader, &secret(""), HERE).await;
+            assert_eq!(issue(refused), about("password", "required"));
+            let refused = t.services.confirm_email(&token, reader, &mine(), HERE).await;
+            assert_eq!(issue(refused), about("password", "wrong"));
+        }
+        assert!(!is_confirmed(&t, &stranger.caller).await);
+        assert_eq!(t.services.link_reader(&secret("nonsense"), false, None).await.unwrap(), LinkReader::Nobody);
+        t.finish().await;
+    }
+
+    async fn who_claims_the_account_by_its_mail_leaves_the_stranger_nothing(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let stranger = Stranger::moves_in(&t).await;
+        assert_eq!(stranger.holds(&t).await.len(), 6);
+        let token = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
+        assert_eq!(issue(t.services.claim_account(&token, &secret("short"), HERE).await), about("password", "too_short"));
+        let claimed = t.services.claim_account(&token, &mine(), HERE).await.unwrap();
+        assert!(claimed.began_anew);
+        assert_eq!(stranger.holds(&t).await, [""; 0]);
+        assert!(is_confirmed(&t, &stranger.caller).await);
+        assert!(matches!(t.services.sign_in_first(EMAIL, &mine(), HERE).await, Ok(SignIn::Done(_))));
+        assert_eq!(issue(t.services.claim_account(&token, &theirs(), HERE).await), about("", "link_over"));
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn of_two_claims_at_once_one_counts_and_a_confirmed_account_is_not_claimed(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let stranger = Stranger::moves_in(&t).await;
+        let first = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
+        t.services.resend_confirmation(&stranger.caller).await.unwrap();
+        t.run().await;
+        let second = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
+        let (one, two) = (mine(), secret("another horse battery"));
+        let (one, two) = tokio::join!(
+            t.services.claim_account(&first, &one, HERE),
+            t.services.claim_account(&second, &two, HERE)
+        );
+        assert!(one.is_ok() != two.is_ok(), "a claim voids the other links: {one:?} {two:?}");
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn a_reset_leaves_the_stranger_nothing(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let stranger = Stranger::moves_in(&t).await;
+        let confirm = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
+        t.services.request_password_reset(EMAIL, HERE).await.unwrap();
+        t.run().await;
+        let token = secret(&t.mailer.token(EMAIL, "reset").unwrap());
+        t.services.reset_password(&token, &mine(), HERE).await.unwrap();
+        assert_eq!(stranger.holds(&t).await, [""; 0]);
+        assert_eq!(issue(t.services.claim_account(&confirm, &theirs(), HERE).await), about("", "link_over"));
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn who_is_signed_in_with_the_account_confirms_it_and_loses_nothing(db: TestStore) {
+        confirmed_by_who_opened_it(db, false).await;
+    }
+
+    async fn who_knows_the_password_confirms_elsewhere_and_loses_nothing(db: TestStore) {
+        confirmed_by_who_opened_it(db, true).await;
+    }
+
+    async fn an_account_is_not_pointed_at_the_address_of_who_opens_every_link(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let stranger = t.services.sign_up("stranger@example.net", &theirs(), HERE).await.unwrap();
+        let stranger = Caller::session(stranger.id);
+        t.services.request_email_change(&stranger, EMAIL, &theirs(), HERE).await.unwrap();
+        t.run().await;
+        let token = secret(&t.mailer.token(EMAIL, "confirm-change").unwrap());
+        let refused = t.services.confirm_email_change(&token, None, &secret(""), HERE).await;
+        assert_eq!(issue(refused), about("password", "required"));
+        let refused = t.services.confirm_email_change(&token, None, &mine(), HERE).await;
+        assert_eq!(issue(refused), about("password", "wrong"));
+        assert_eq!(t.services.account(stranger.user_id).await.unwrap().unwrap().email, "stranger@example.net");
+        t.services.confirm_email_change(&token, None, &theirs(), HERE).await.unwrap();
+        assert_eq!(t.services.account(stranger.user_id).await.unwrap().unwrap().email, EMAIL);
+        t.run().await;
+        t.finish().await;
+    }
+
+    async fn what_could_take_an_account_away_asks_for_the_password(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (key, _) = t.services.create_api_key(&me, &new_key("k")).await.unwrap();
+        let id = key.id.to_string();
+        let totp = t.services.begin_totp(&me).await.unwrap().secret;
+        let code = totp_code(&totp, t.services.now());
+        let asks = Caller::browsing(me.user_id);
+        let wanted = about("password", "required");
+        assert_eq!(issue(t.services.create_api_key(&asks, &new_key("l")).await), wanted);
+        assert_eq!(issue(t.services.rotate_api_key(&asks, &id, Overlap::Day).await), wanted);
+        assert_eq!(issue(t.services.rotate_callback_secret(&asks).await), wanted);
+        assert_eq!(issue(t.services.begin_totp(&asks).await), wanted);
+        assert_eq!(issue(t.services.confirm_totp(&asks, &code, HERE).await), wanted);
+        assert_eq!(issue(t.services.change_password(&asks, "", &mine(), HERE).await), wanted);
+        // What is wrong with the rest is said first: the password is not typed twice.
+        assert_eq!(issue(t.services.create_api_key(&asks, &new_key("")).await).0, "name");
+        // What takes nothing away does not ask.
+        t.services.revoke_api_key(&asks, &id).await.unwrap();
+        assert!(t.services.purchase(&asks, Ok(ApiMode::Byok)).await.is_ok());
+        assert_eq!(t.services.api_keys(&me).await.unwrap().len(), 0);
+        t.finish().await;
+    }
+
+    async fn what_could_take_an_account_away_is_told_by_mail(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let account = t.services.create_user(EMAIL, &mine()).await.unwrap();
+        let me = Caller::session(account.id);
+        let (key, _) = t.services.create_api_key(&me, &new_key("deploy\u{2028}script")).await.unwrap();
+        t.services.rotate_api_key(&me, &key.id.to_string(), Overlap::None).await.unwrap();
+        t.services.rotate_callback_secret(&me).await.unwrap();
+        let totp = t.services.begin_totp(&me).await.unwrap().secret;
+        let codes = t.services.confirm_totp(&me, &totp_code(&totp, t.services.now()), HERE).await.unwrap();
+        let codes = t.services.new_recovery_codes(&me, &codes[0], HERE).await.unwrap();
+        t.services.disable_totp(&me, &mine(), &codes[0], HERE).await.unwrap();
+        t.services.change_password(&me, "", &theirs(), HERE).await.unwrap();
+        t.clock.advance(MINUTE);
+        t.run().await;
+        let mut subjects = t.mailer.subjects(EMAIL);
+        subjects.sort_unstable();
+        assert_eq!(
+            subjects,
+            [
+                "A new API key was created",
+                "An API key was rotated",
+                "Two-step sign-in is off",
+                "Two-step sign-in is on",
+                "You have new recovery codes",
+                "Your callbacks have a new signing secret",
+                "Your password was changed",
+            ]
+        );
+        let sent = t.mailer.taken();
+        let created = sent.iter().find(|mail| mail.subject == "A new API key was created").unwrap();
+        assert!(created.text.expose_secret().contains("in your account: deploy script."));
+        // By mail and by the operator, too.
+        t.services.request_password_reset(EMAIL, HERE).await.unwrap();
+        t.run().await;
+        let token = secret(&t.mailer.token(EMAIL, "reset").unwrap());
+        t.services.reset_password(&token, &mine(), HERE).await.unwrap();
+        t.services.replace_password(EMAIL, &theirs(), false).await.unwrap();
+        t.run().await;
+        let changed = |subject: &String| subject == "Your password was changed";
+        assert_eq!(t.mailer.subjects(EMAIL).into_iter().filter(changed).count(), 3);
+        for mail in t.mailer.taken() {
+            for secret in [&mine(), &theirs()] {
+                assert!(!mail.text.expose_secret().contains(secret.expose_secret()));
+            }
+        }
+        t.finish().await;
+    }
+}

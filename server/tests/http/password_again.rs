@@ -1,0 +1,257 @@
+//! What could take an account away asks for the password again, and a link in a mail lets no stranger in.
+
+use reef_domain::ids::UserId;
+use reef_service::Caller;
+use reef_service::flash::session_row;
+use reef_service::vault::fingerprint;
+use reef_store::{MailKind, MailRow, NewMailToken, TokenPurpose};
+use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::pages::hidden;
+use crate::sessions::{form, signed_in};
+use crate::support::App;
+
+const PASSWORD: &str = "correct horse battery staple 9";
+
+/// Makes it so long ago that the password was given in a session.
+async fn was_given(app: &App, cookie: &str, minutes_ago: u64) {
+    let row = session_row(cookie.strip_prefix("reef=").expect("a session"));
+    let now = app.services.now();
+    let mut tx = app.services.store().begin().await.expect("a transaction");
+    let mut session = tx.session(&row, now).await.expect("a database").expect("a session");
+    let mut data: Value = serde_json::from_str(&session.data).expect("JSON");
+    assert!(data["password_at"].is_string() || data["password_at"].is_number(), "{data}");
+    data["password_at"] = json!(now.minus(std::time::Duration::from_secs(minutes_ago * 60)));
+    session.data = data.to_string();
+    tx.save_session(&session).await.expect("saved");
+    tx.commit().await.expect("a commit");
+}
+
+/// Sends a plain form from a page and gives where it leads.
+async fn send(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
+    let request = form(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
+    let answer = request.header(COOKIE, cookie).send().await.expect("an answer");
+    assert_eq!(answer.status(), 302, "{endpoint}");
+    answer.headers()[LOCATION].to_str().expect("an address").to_owned()
+}
+
+async fn page(app: &App, cookie: &str, address: &str) -> String {
+    let address = if address.starts_with('/') { app.url(address) } else { address.to_owned() };
+    let answer = app.http.get(address).header(COOKIE, cookie).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    answer.text().await.expect("a page")
+}
+
+async fn keys(app: &App, user: UserId) -> Vec<String> {
+    let keys = app.services.api_keys(&Caller::session(user)).await.expect("keys");
+    keys.into_iter().map(|key| key.name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn within_ten_minutes_of_a_sign_in_nothing_is_asked() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let me = signed_in(&app, user).await;
+    let shown = page(&app, &me, "/keys").await;
+    assert!(!shown.contains("name=\"password\""));
+    let fields = [("name", "first"), ("read", "true"), ("token", &hidden(&shown, "token"))];
+    assert_eq!(send(&app, &me, "/keys", "create_key", &fields).await, "/keys?done=created");
+    was_given(&app, &me, 9).await;
+    assert_eq!(send(&app, &me, "/settings", "begin_totp", &[]).await, "/settings#two-step");
+    let new = "four other plain words";
+    let to = send(&app, &me, "/settings", "change_password", &[("new_password", new)]).await;
+    assert_eq!(to, "/settings?done=password_changed");
+    assert_eq!(keys(&app, user).await, ["first"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn afterwards_the_password_is_asked_for_once_and_what_was_typed_is_kept() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let me = signed_in(&app, user).await;
+    was_given(&app, &me, 10).await;
+    let shown = page(&app, &me, "/keys").await;
+    assert!(shown.contains("id=\"key-password\""));
+    let token = hidden(&shown, "token");
+    let without = [("name", "typed name"), ("read", "true"), ("expires_days", "30"), ("token", &*token)];
+    let with = |password: &'static str| [&without[..], &[("password", password)]].concat();
+    for (fields, said) in [
+        (without.to_vec(), "Enter your password to continue."),
+        (with(""), "Enter your password to continue."),
+        (with("not my password"), "This is not your password."),
+    ] {
+        let back = send(&app, &me, "/keys", "create_key", &fields).await;
+        assert!(!back.contains("not+my") && !back.contains("not%20my"), "{back}");
+        let shown = page(&app, &me, &back).await;
+        assert!(shown.contains(said) && shown.contains("value=\"typed name\""), "{said}");
+        assert!(shown.contains("value=\"30\" selected") && shown.contains("id=\"key-password\""));
+        assert!(!shown.contains("not my password"));
+    }
+    // A script is told which field.
+    let scripted = form(&app, "create_key", &without).header(COOKIE, &me).send().await.unwrap();
+    assert_eq!(scripted.status(), 400);
+    let error: Value = scripted.json().await.unwrap();
+    assert_eq!(
+        (&error["issues"][0]["path"], &error["issues"][0]["code"]),
+        (&json!("password"), &json!("required"))
+    );
+    assert!(keys(&app, user).await.is_empty());
+    // Given once, it holds: also when something else was wrong with the form.
+    let nameless = [("name", ""), ("read", "true"), ("token", &*token), ("password", PASSWORD)];
+    let back = send(&app, &me, "/keys", "create_key", &nameless).await;
+    assert!(!page(&app, &me, &back).await.contains("id=\"key-password\""));
+    assert_eq!(send(&app, &me, "/keys", "create_key", &without).await, "/keys?done=created");
+    assert_eq!(keys(&app, user).await, ["typed name"]);
+    // In this session alone.
+    let other = signed_in(&app, user).await;
+    was_given(&app, &other, 60).await;
+    let token = app.services.form_token();
+    send(&app, &other, "/keys", "rotate_callback_secret", &[("token", &token)]).await;
+    assert!(page(&app, &other, "/settings").await.contains("id=\"password-password\""));
+    assert!(!page(&app, &me, "/settings").await.contains("id=\"password-password\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_could_take_the_account_away_is_done_without_it() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let (_, key) = app.key(user, "read", None).await;
+    let me = signed_in(&app, user).await;
+    let caller = Caller::session(user);
+    app.services.begin_totp(&caller).await.unwrap();
+    let secret = app.services.callback_secret(user).await.unwrap();
+    was_given(&app, &me, 11).await;
+    for (from, endpoint, fields) in [
+        ("/keys", "create_key", &[("name", "k"), ("read", "true"), ("token", "a")][..]),
+        ("/keys", "rotate_key", &[("id", &*key), ("overlap", "now"), ("token", "b")]),
+        ("/keys", "rotate_callback_secret", &[("token", "c")]),
+        ("/settings", "begin_totp", &[]),
+        ("/settings", "confirm_totp", &[("code", "123456"), ("token", "d")]),
+        ("/settings", "change_password", &[("new_password", "four other plain words")]),
+        ("/settings", "change_email", &[("email", "next@example.com")]),
+        ("/settings", "disable_totp", &[("code", "123456")]),
+        ("/settings", "delete_account", &[]),
+    ] {
+        let back = send(&app, &me, from, endpoint, fields).await;
+        assert!(back.contains("__err="), "{endpoint}: {back}");
+        let shown = page(&app, &me, &back).await;
+        assert!(shown.contains("password"), "{endpoint}");
+    }
+    assert_eq!(keys(&app, user).await, ["test"]);
+    let now = app.services.callback_secret(user).await.unwrap();
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&now), secrecy::ExposeSecret::expose_secret(&secret));
+    // Ids of fields are one of a kind, also with several keys on the page.
+    app.key(user, "read", None).await;
+    let shown = page(&app, &me, "/keys").await;
+    let mut ids: Vec<&str> =
+        shown.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all);
+}
+
+/// A link in a mail to the account's address that is good for this: the secret in it.
+async fn link(app: &App, user: UserId, purpose: TokenPurpose, email: &str) -> String {
+    let secret = app.services.form_token();
+    let now = app.services.now();
+    let mail = MailRow {
+        id: reef_domain::ids::MailId::new(app.services.new_uuid()),
+        user_id: Some(user),
+        kind: MailKind::ConfirmAddress,
+        recipient: Some(email.to_owned()),
+        assistant_id: None,
+        assistant_name: None,
+        detail: None,
+        token: None,
+        created_at: now,
+        sent_at: Some(now),
+    };
+    let token = NewMailToken {
+        hash: &fingerprint("reef mail token", &secret),
+        mail_id: mail.id,
+        user_id: Some(user),
+        purpose,
+        email,
+        expires_at: now.plus(std::time::Duration::from_secs(3600)),
+    };
+    let mut tx = app.services.store().begin().await.expect("a transaction");
+    tx.insert_mail(&mail).await.expect("a mail");
+    tx.insert_mail_token(&token).await.expect("a link");
+    tx.commit().await.expect("a commit");
+    secret
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_the_link_elsewhere_is_asked_before_anything_is_confirmed() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let email = app.services.account(user).await.unwrap().unwrap().email;
+    let (stranger, other) = (signed_in(&app, user).await, signed_in(&app, app.user().await).await);
+    let (key, _) = app.key(user, "read", None).await;
+    let token = link(&app, user, TokenPurpose::Confirm, &email).await;
+    let at = format!("/confirm?token={token}");
+    let is_confirmed = async || app.services.account(user).await.unwrap().unwrap().email_confirmed;
+    for reader in ["", &*other] {
+        let shown = page(&app, reader, &at).await;
+        assert!(shown.contains("name=\"password\"") && shown.contains("name=\"new_password\""));
+        assert!(!shown.contains(&email), "the page names nobody");
+        let back = send(&app, reader, &at, "confirm_email", &[("token", &token)]).await;
+        assert!(page(&app, reader, &back).await.contains("to show that you opened it"));
+        let wrong = [("token", &*token), ("password", "not the password")];
+        let back = send(&app, reader, &at, "confirm_email", &wrong).await;
+        assert!(page(&app, reader, &back).await.contains("This is not your password"));
+    }
+    assert!(!is_confirmed().await);
+    assert!(
+        !page(&app, &stranger, &at).await.contains("name=\"password\""),
+        "this browser opened the account"
+    );
+    let short = [("token", &*token), ("new_password", "short")];
+    let back = send(&app, "", &at, "claim_account", &short).await;
+    assert!(page(&app, "", &back).await.contains("at least 10 characters"));
+    let good = [("token", &*token), ("new_password", "four other plain words")];
+    assert_eq!(send(&app, "", &at, "claim_account", &good).await, "/signin?done=account_claimed");
+    assert!(is_confirmed().await);
+    assert_eq!(key.request("GET", "/api/v1/me").send().await.unwrap().status(), 401);
+    let gone = app.http.get(app.url("/settings")).header(COOKIE, &stranger).send().await.unwrap();
+    assert_eq!(gone.status(), 302);
+    let caller = Caller::session(user);
+    let password = SecretString::from("four other plain words");
+    app.services.give_password(&caller, &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
+    // Used up, for everybody.
+    let back = send(&app, "", &at, "claim_account", &good).await;
+    assert!(page(&app, "", &back).await.contains("This link has been used"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opened_the_account_confirms_with_its_session_or_its_password() {
+    let app = App::start().await;
+    for with_session in [true, false] {
+        let user = app.user().await;
+        let email = app.services.account(user).await.unwrap().unwrap().email;
+        let mine = signed_in(&app, user).await;
+        let (key, _) = app.key(user, "read", None).await;
+        let token = link(&app, user, TokenPurpose::Confirm, &email).await;
+        let at = format!("/confirm?token={token}");
+        let (reader, password) = if with_session { (&*mine, "") } else { ("", PASSWORD) };
+        let to = send(&app, reader, &at, "confirm_email", &[("token", &token), ("password", password)]).await;
+        assert_eq!(to, "/confirm?done=email_confirmed");
+        assert_eq!(key.request("GET", "/api/v1/me").send().await.unwrap().status(), 200);
+        assert!(page(&app, &mine, "/settings").await.contains("confirmed"));
+        // A new address: the same rule.
+        let next = format!("next-{email}");
+        let token = link(&app, user, TokenPurpose::Change, &next).await;
+        let at = format!("/confirm-change?token={token}");
+        let shown = page(&app, "", &at).await;
+        assert!(shown.contains("name=\"password\"") && !shown.contains("name=\"new_password\""));
+        let back = send(&app, "", &at, "confirm_email_change", &[("token", &token)]).await;
+        assert!(back.contains("__err="), "{back}");
+        let fields = [("token", &*token), ("password", password)];
+        let to = send(&app, reader, &at, "confirm_email_change", &fields).await;
+        assert_eq!(to, "/confirm-change?done=email_changed");
+        assert_eq!(app.services.account(user).await.unwrap().unwrap().email, next);
+    }
+}
