@@ -5,6 +5,7 @@ use std::time::Duration;
 use reef_domain::state::Event;
 use reef_domain::wire::Status;
 use reef_domain::{Chain, FailureCode};
+use reef_store::MAIL_COUNTS_FOR;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -127,6 +128,7 @@ impl Services {
         let totp = tx.prune_totp(now.minus(CONFIRM_WITHIN)).await?;
         let key_requests = tx.prune_key_requests(now.minus(LOG_KEPT_FOR)).await?;
         let mails = tx.prune_mails(now, now.minus(LINK_GOOD_FOR), now.minus(LOG_KEPT_FOR)).await?;
+        let recipient_mails = tx.prune_recipient_mails(now.minus(MAIL_COUNTS_FOR)).await?;
         let mail_jobs = tx.prune_buried_jobs(super::mail::KIND, now.minus(LOG_KEPT_FOR)).await?;
         tx.commit().await?;
         tracing::debug!(
@@ -144,6 +146,7 @@ impl Services {
             totp,
             key_requests,
             mails,
+            recipient_mails,
             mail_jobs,
             "old rows forgotten"
         );

@@ -3,6 +3,7 @@
 //! A mail is a row with what its words are made of. The secret of a link is random; what is kept of it is a hash, and,
 //! until the mail is sent, the secret itself, sealed.
 
+mod recipients;
 mod words;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::services::Services;
 use crate::vault::{Place, fingerprint};
 use crate::work::Work;
 
+use recipients::Share;
 pub(crate) use words::words;
 
 /// Table and column of sealed secrets; the row is the mail's id.
@@ -103,8 +105,8 @@ fn news(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<Strin
 }
 
 impl Work<'_> {
-    /// Enqueues a mail with a link whose secret is made here. With no account the mail is sent to nobody, but all else is
-    /// as with one.
+    /// Enqueues a mail with a link whose secret is made here, unless its recipient has had too many: whoever asked is told
+    /// the same. With no account the mail is sent to nobody, but all else is as with one.
     pub async fn mail_link(
         &mut self,
         user_id: Option<UserId>,
@@ -112,6 +114,9 @@ impl Work<'_> {
         purpose: TokenPurpose,
         address: &str,
     ) -> Result<(), Error> {
+        if !self.admit_mail(address, Share::Links).await? {
+            return Ok(());
+        }
         let services = self.services;
         let secret = SecretString::from(services.random_hex::<32>());
         let mail = services.new_mail(kind);
@@ -135,7 +140,8 @@ impl Work<'_> {
         Ok(self.tx.insert_mail_token(&token).await?)
     }
 
-    /// Enqueues a mail to an address of an account, about another one.
+    /// Enqueues a mail to an address of an account about something that was done with it, unless there were many of the kind:
+    /// each kind has a share of its own, so that none hides another.
     pub async fn mail_notice(
         &mut self,
         user_id: UserId,
@@ -143,6 +149,9 @@ impl Work<'_> {
         address: &str,
         other: &str,
     ) -> Result<(), Error> {
+        if !self.admit_mail(address, Share::Notices(kind)).await? {
+            return Ok(());
+        }
         let mail = MailRow {
             user_id: Some(user_id),
             recipient: Some(address.to_owned()),
@@ -174,6 +183,10 @@ impl Work<'_> {
             return Ok(());
         };
         if self.tx.has_mail_since(after.id, kind, self.now.minus(PAUSE)).await? {
+            return Ok(());
+        }
+        let Some(owner) = self.tx.user(after.user_id).await? else { return Ok(()) };
+        if !self.admit_mail(&owner.email, Share::Assistants).await? {
             return Ok(());
         }
         let mail = MailRow {

@@ -24,6 +24,7 @@ mod key_rotation;
 mod life;
 mod limits;
 mod lockout;
+mod mail_flood;
 mod mail_links;
 mod mails;
 mod managed;

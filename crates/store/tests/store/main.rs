@@ -26,6 +26,7 @@ mod managed;
 mod migrations;
 mod polar;
 mod receipts;
+mod recipients;
 mod sealed;
 mod second_factor;
 mod secrets;

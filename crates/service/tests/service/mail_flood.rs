@@ -1,0 +1,162 @@
+//! How much mail one address gets, whoever asks for it.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use reef_service::api_keys::NewApiKey;
+use reef_service::testing::TestServices;
+use reef_service::vault::Vault;
+use reef_service::{Caller, ClientAddress, Error, Services};
+use reef_store::on_both_databases;
+use secrecy::SecretString;
+
+use crate::support::{HOUR, MINUTE};
+
+const EMAIL: &str = "victim@example.com";
+
+fn from(number: u32) -> ClientAddress {
+    ClientAddress(std::net::IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 + number)))
+}
+
+fn password() -> SecretString {
+    SecretString::from("correct horse battery")
+}
+
+/// Another process on the same database.
+fn beside(t: &TestServices) -> Services {
+    let key = base64::prelude::BASE64_STANDARD.encode([7; 32]);
+    let vault = Arc::new(Vault::new(&SecretString::from(key)).unwrap());
+    Services::new(t.db.store.clone(), t.services.config().clone(), vault, t.services.ports().clone())
+}
+
+/// Mails to every spelling of the victim's mailbox.
+fn received(t: &TestServices) -> usize {
+    t.mailer.taken().iter().filter(|mail| mail.to.to_lowercase().starts_with("victim")).count()
+}
+
+/// Opens an account with an address, has the link mailed again, and deletes the account.
+async fn sign_up_and_leave(t: &TestServices, email: &str, number: u32) {
+    let account = t.services.sign_up(email, &password(), from(number)).await.unwrap();
+    let me = Caller::session(account.id);
+    t.services.resend_confirmation(&me).await.unwrap();
+    t.run().await;
+    t.services.delete_account(&me, &password(), None, from(number)).await.unwrap();
+}
+
+on_both_databases! {
+    async fn one_mailbox_is_not_flooded_whoever_asks(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let two = beside(&t);
+        // Accounts that come and go, with every spelling of the address.
+        for number in 0..10 {
+            sign_up_and_leave(&t, &format!("Victim+{number}@Example.com"), number).await;
+        }
+        // Accounts of others that are to have the address.
+        for number in 0..10 {
+            let email = format!("attacker{number}@example.net");
+            let account = t.services.create_user(&email, &password()).await.unwrap();
+            let me = Caller::session(account.id);
+            two.request_email_change(&me, EMAIL, &password(), from(number)).await.unwrap();
+        }
+        // A forgotten password, with an account and without, from everywhere.
+        t.services.create_user(EMAIL, &password()).await.unwrap();
+        for number in 0..10 {
+            let spelled = format!("victim+{number}@example.com");
+            for email in [EMAIL, &*spelled] {
+                match two.request_password_reset(email, from(1000 + number)).await {
+                    Ok(()) | Err(Error::RateLimited { .. }) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        t.run().await;
+        println!("mails to one mailbox within a moment: {}", received(&t));
+        assert_eq!(received(&t), 5);
+        t.clock.advance(HOUR);
+        for number in 0..10 {
+            sign_up_and_leave(&t, &format!("victim+again{number}@example.com"), 2000 + number).await;
+        }
+        assert_eq!(received(&t), 10);
+        for hour in 2..24 {
+            t.clock.advance(HOUR);
+            for number in 0..3 {
+                let email = format!("victim+{hour}-{number}@example.com");
+                sign_up_and_leave(&t, &email, 3000 + 10 * hour + number).await;
+            }
+        }
+        assert_eq!(received(&t), 20, "in a day");
+        t.services.prune().await.unwrap();
+        t.finish().await;
+    }
+
+    async fn what_is_not_sent_is_answered_in_the_same_words(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        for number in 0..5 {
+            sign_up_and_leave(&t, &format!("victim+{number}@example.com"), number).await;
+        }
+        let before = received(&t);
+        let account = t.services.sign_up(EMAIL, &password(), from(100)).await.unwrap();
+        let me = Caller::session(account.id);
+        t.services.resend_confirmation(&me).await.unwrap();
+        for email in [EMAIL, "victim+nobody@example.com"] {
+            t.services.request_password_reset(email, from(101)).await.unwrap();
+        }
+        let other = t.services.create_user("other@example.com", &password()).await.unwrap();
+        t.services.request_email_change(&Caller::session(other.id), EMAIL, &password(), from(102)).await.unwrap();
+        t.run().await;
+        assert_eq!(received(&t), before);
+        // The account works, and gets its link later.
+        t.clock.advance(HOUR);
+        t.services.resend_confirmation(&me).await.unwrap();
+        t.run().await;
+        let token = SecretString::from(t.mailer.token(EMAIL, "confirm").unwrap());
+        t.services.confirm_email(&token, Some(&me), &"".into(), from(100)).await.unwrap();
+        t.finish().await;
+    }
+
+    async fn links_that_others_ask_for_hide_no_notice_and_no_kind_hides_another(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        for number in 0..5 {
+            sign_up_and_leave(&t, &format!("victim+{number}@example.com"), number).await;
+        }
+        let account = t.services.create_user(EMAIL, &password()).await.unwrap();
+        let me = Caller::session(account.id);
+        let new = NewApiKey { name: "k".to_owned(), read: true, write: true, ..NewApiKey::default() };
+        for _ in 0..40 {
+            t.services.create_api_key(&me, &new).await.unwrap();
+        }
+        t.services.rotate_callback_secret(&me).await.unwrap();
+        t.services.change_password(&me, "", &SecretString::from("another horse battery"), from(1)).await.unwrap();
+        t.run().await;
+        let subjects = t.mailer.subjects(EMAIL);
+        let count = |subject: &str| subjects.iter().filter(|one| *one == subject).count();
+        assert_eq!(count("A new API key was created"), 3);
+        assert_eq!(count("Your callbacks have a new signing secret"), 1);
+        assert_eq!(count("Your password was changed"), 1);
+        t.finish().await;
+    }
+
+    async fn the_address_is_not_kept_in_the_clear(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        sign_up_and_leave(&t, EMAIL, 1).await;
+        t.clock.advance(MINUTE);
+        let kept: Vec<(String,)> = match &t.db.store {
+            reef_store::Store::Sqlite { write, .. } => {
+                sqlx::query_as("select recipient from recipient_mails").fetch_all(write).await.unwrap()
+            }
+            reef_store::Store::Postgres(pool) => {
+                sqlx::query_as("select recipient from recipient_mails").fetch_all(pool).await.unwrap()
+            }
+        };
+        assert_eq!(kept.len(), 2, "also after the account is gone");
+        for (recipient,) in kept {
+            assert!(recipient.len() == 64 && recipient.bytes().all(|b| b.is_ascii_hexdigit()), "{recipient}");
+        }
+        t.clock.advance(24 * HOUR);
+        t.services.prune().await.unwrap();
+        sign_up_and_leave(&t, EMAIL, 2).await;
+        t.finish().await;
+    }
+}

@@ -1,0 +1,65 @@
+//! How many mails one address gets, whoever asks for them.
+
+use std::time::Duration;
+
+use reef_domain::Timestamp;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, dialect, execute, fetch_optional};
+
+/// How many mails an address may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MailAllowance {
+    /// Within any hour.
+    pub per_hour: i64,
+    /// Within any day.
+    pub per_day: i64,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// How long a mail counts.
+pub const MAIL_COUNTS_FOR: Duration = Duration::from_secs(24 * 3600);
+
+impl Tx {
+    /// Counts a mail to a recipient, unless it is one too many; whether it may be sent. Whoever asks for the same recipient
+    /// at the same time waits until the transaction ends, in any process.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn admit_mail(
+        &mut self,
+        recipient: &str,
+        allowance: MailAllowance,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        // SQLite's writers hold the whole database already.
+        let lock = dialect!(
+            self,
+            sqlite: "select 1 where $1 is null",
+            postgres: "select 1 from (select pg_advisory_xact_lock(hashtextextended($1, 0))) as lock",
+        );
+        execute!(self, lock, recipient);
+        let in_hour = self.count_mails_to(recipient, now.minus(HOUR)).await?;
+        let in_day = self.count_mails_to(recipient, now.minus(MAIL_COUNTS_FOR)).await?;
+        if in_hour >= allowance.per_hour || in_day >= allowance.per_day {
+            return Ok(false);
+        }
+        let sql = "insert into recipient_mails (recipient, asked_at) values ($1, $2)";
+        execute!(self, sql, recipient, now);
+        Ok(true)
+    }
+
+    async fn count_mails_to(&mut self, recipient: &str, since: Timestamp) -> Result<i64, StoreError> {
+        let sql = "select count(*) from recipient_mails where recipient = $1 and asked_at > $2";
+        let row: Option<(i64,)> = fetch_optional!(self, (i64,), sql, recipient, since);
+        Ok(row.map_or(0, |(count,)| count))
+    }
+
+    /// Forgets mails that do not count any more; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn prune_recipient_mails(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(execute!(self, "delete from recipient_mails where asked_at <= $1", before))
+    }
+}

@@ -1,0 +1,93 @@
+use reef_store::testing::TestStore;
+use reef_store::{MAIL_COUNTS_FOR, MailAllowance, on_both_databases};
+
+use crate::support::{NOW, at, raw_rows};
+
+const FEW: MailAllowance = MailAllowance { per_hour: 3, per_day: 7 };
+const HOUR: i64 = 3_600_000;
+
+async fn is_admitted(db: &TestStore, recipient: &str, ms: i64) -> bool {
+    let mut tx = db.store.begin().await.expect("a transaction");
+    let admitted = tx.admit_mail(recipient, FEW, at(ms)).await.expect("a database");
+    tx.commit().await.expect("a commit");
+    admitted
+}
+
+/// The most moments that lie within any window of this length.
+fn most_within(moments: &[i64], length: i64) -> usize {
+    let within =
+        |end: &i64| moments.iter().filter(|moment| **moment <= *end && **moment > end - length).count();
+    moments.iter().map(within).max().unwrap_or(0)
+}
+
+on_both_databases! {
+    async fn a_recipient_gets_so_many_mails_an_hour_and_a_day(db: TestStore) {
+        for _ in 0..3 {
+            assert!(is_admitted(&db, "ada", 0).await);
+        }
+        assert!(!is_admitted(&db, "ada", HOUR - 1).await);
+        assert!(is_admitted(&db, "bob", 0).await, "others count for themselves");
+        for round in 1..3 {
+            let sent = is_admitted(&db, "ada", round * HOUR).await && is_admitted(&db, "ada", round * HOUR).await;
+            assert!(sent, "{round}");
+        }
+        assert!(!is_admitted(&db, "ada", 3 * HOUR).await, "seven within a day");
+        assert!(is_admitted(&db, "ada", 24 * HOUR).await);
+    }
+
+    async fn what_is_refused_does_not_count(db: TestStore) {
+        for ms in 0..20 {
+            assert_eq!(is_admitted(&db, "ada", ms).await, ms < 3);
+        }
+        assert!(is_admitted(&db, "ada", HOUR).await);
+    }
+
+    async fn of_many_at_once_so_many_are_admitted(db: TestStore) {
+        let mut rush = tokio::task::JoinSet::new();
+        for _ in 0..12 {
+            let store = db.store.clone();
+            rush.spawn(async move {
+                let mut tx = store.begin().await.unwrap();
+                let admitted = tx.admit_mail("ada", FEW, NOW).await.unwrap();
+                tx.commit().await.unwrap();
+                admitted
+            });
+        }
+        assert_eq!(rush.join_all().await.into_iter().filter(|admitted| *admitted).count(), 3);
+    }
+
+    async fn mails_that_do_not_count_any_more_are_pruned(db: TestStore) {
+        is_admitted(&db, "old", -1).await;
+        is_admitted(&db, "new", 0).await;
+        let mut tx = db.store.begin().await.unwrap();
+        let day_after = at(24 * HOUR - 1);
+        assert_eq!(tx.prune_recipient_mails(day_after.minus(MAIL_COUNTS_FOR)).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        assert_eq!(raw_rows!(db, (String,), "select recipient from recipient_mails"), [("new".to_owned(),)]);
+    }
+
+    // Whenever they are asked for, no hour and no day has too many; and none is refused that had room.
+    async fn no_hour_and_no_day_has_too_many(db: TestStore) {
+        // The same numbers each time: a linear congruential generator.
+        let mut seed: i64 = 42;
+        let mut next = |below: i64| {
+            seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+            (seed >> 8) % below
+        };
+        for number in 0..12 {
+            let (recipient, mut now, mut sent) = (format!("r{number}"), 0, Vec::<i64>::new());
+            let mut pause = || { let longest = [60_000, HOUR, 8 * HOUR][usize::try_from(next(3)).unwrap()]; next(longest) };
+            let pauses: Vec<_> = (0..40).map(|_| pause()).collect();
+            for pause in pauses {
+                now += pause;
+                let had = |length| sent.iter().filter(|moment| **moment > now - length).count();
+                let has_room = had(HOUR) < 3 && had(24 * HOUR) < 7;
+                assert_eq!(is_admitted(&db, &recipient, now).await, has_room);
+                if has_room {
+                    sent.push(now);
+                }
+            }
+            assert!(most_within(&sent, HOUR) <= 3 && most_within(&sent, 24 * HOUR) <= 7, "{sent:?}");
+        }
+    }
+}
