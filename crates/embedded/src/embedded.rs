@@ -10,7 +10,6 @@ use reef_service::ports::{Clock, Entropy};
 use reef_service::vault::Vault;
 use reef_store::{Store, StoreError};
 use tokio::sync::Notify;
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -106,15 +105,13 @@ impl Embedded {
     /// Works until `stop` fires: takes up what an earlier process left, tries again what failed, polls for polling
     /// workers. Then lets turns end for [`Config::drain`], hands the rest back, and returns.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(SWEEP_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Whoever held leases on a database of one process is gone.
         let mut is_free = !self.inner.store.is_single_process();
-        let mut next_due_in = SWEEP_EVERY;
+        // At once, and then at least as often as it sweeps.
+        let mut next_due_in = Duration::ZERO;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = ticks.tick() => {}
                 () = tokio::time::sleep(next_due_in) => {}
                 () = self.inner.look.notified() => {}
             }

@@ -11,6 +11,7 @@
 mod admit;
 mod config;
 mod embedded;
+mod flood;
 mod host;
 mod memory;
 mod polling;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::embedded::Embedded;
+use crate::flood;
 use crate::receive::WAITING_MAX;
 use crate::sealed;
 
@@ -32,10 +33,6 @@ const PACE: Duration = Duration::from_millis(500);
 
 /// The longest wait after failures.
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
-
-/// What a wait that Telegram asks for is held to.
-const FLOOD_WAIT_MIN: Duration = Duration::from_secs(1);
-const FLOOD_WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// When a refused token is tried again: only its owner can help, by a redeployment.
 const REFUSED_WAIT: Duration = Duration::from_secs(600);
@@ -193,7 +190,7 @@ impl Embedded {
             }
             TelegramError::RateLimited { retry_after_s } => {
                 tracing::warn!(name, retry_after_s, "Telegram asks to wait with polling");
-                Next::Rest(Duration::from_secs(retry_after_s).clamp(FLOOD_WAIT_MIN, FLOOD_WAIT_MAX))
+                Next::Rest(flood::wait(retry_after_s))
             }
             error => {
                 tracing::warn!(name, %error, "a poll failed");

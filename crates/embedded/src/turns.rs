@@ -11,6 +11,7 @@ use reef_domain::wire::ApiMode;
 use reef_store::{StoreError, UpdateRow, WorkerRow};
 
 use crate::embedded::Embedded;
+use crate::flood;
 use crate::memory::TurnHost;
 use crate::sealed;
 use crate::slots::TurnSlot;
@@ -29,9 +30,6 @@ const ATTEMPTS_MAX: i64 = 10;
 
 /// The longest wait before a turn that failed is begun again.
 const WAIT_MAX: Duration = Duration::from_secs(300);
-
-/// The shortest wait when Telegram asks to wait, whatever it says.
-const ASKED_WAIT_MIN: Duration = Duration::from_secs(1);
 
 /// What has waited longer is not answered. Telegram itself keeps an update no longer than this.
 const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -221,12 +219,8 @@ impl Embedded {
                 tx.finish_update(row.id, token, now).await?;
             }
             End::Failed => tx.rest_update(row.id, token, now.plus(wait_after(attempts))).await?,
-            // Kept in the database, so that neither a restart nor another replica writes too early. What waits longer
-            // than a day is not answered anyway.
-            End::Postponed { wait } => {
-                let wait = wait.clamp(ASKED_WAIT_MIN, STALE_AFTER);
-                tx.postpone_update(row.id, token, now.plus(wait)).await?;
-            }
+            // Kept in the database, so that neither a restart nor another replica writes too early.
+            End::Postponed { wait } => tx.postpone_update(row.id, token, now.plus(wait)).await?,
             End::Blocked => {
                 tx.finish_update(row.id, token, now).await?;
                 let canceled = tx.cancel_chat_updates(assistant, row.bot_id, row.chat_id, now).await?;
@@ -276,7 +270,7 @@ fn end_of(row: &UpdateRow, ended: Result<TurnOutcome, TurnError>) -> End {
         Err(error) if error.is_retryable() => {
             tracing::warn!(%assistant, update, %error, attempts = row.attempts, "a turn failed");
             match error.retry_after_s() {
-                Some(seconds) => End::Postponed { wait: Duration::from_secs(seconds) },
+                Some(seconds) => End::Postponed { wait: flood::wait(seconds) },
                 None => End::Failed,
             }
         }
