@@ -68,9 +68,9 @@ impl From<reef_service::Error> for AppError {
             Error::PaymentProviderUnavailable => {
                 "The payment provider does not answer, so nothing was done. Try again in a moment.".to_owned()
             }
-            Error::InvalidState { current, allowed, .. } if allowed.contains(current) => {
-                "The subscription of this assistant is not active. Buy a new slot.".to_owned()
-            }
+            // The status would allow it: what is in the way is the subscription, and the service's words say which way out
+            // there is.
+            Error::InvalidState { current, allowed, .. } if allowed.contains(current) => error.message(),
             Error::InvalidState { current, .. } => {
                 format!("This is not possible while the assistant is {}.", crate::text::status(*current))
             }
@@ -109,9 +109,24 @@ fn sentences(issues: &[Issue]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use reef_domain::assistant::NotNow;
+    use reef_domain::wire::{PaymentStatus, Status};
     use reef_service::Error;
 
     use super::*;
+
+    #[test]
+    fn unpaid_assistant_is_refused_with_the_way_out_of_its_payment_status() {
+        let message = |payment| {
+            let allowed: &[Status] = &[Status::Stopped];
+            let refusal = NotNow::Unpaid { payment, from: Status::Stopped, allowed };
+            AppError::from(Error::not_now(refusal, "Stopped only")).message
+        };
+        assert!(message(PaymentStatus::Paused).contains("Resume it"));
+        for ended in [PaymentStatus::Canceled, PaymentStatus::Refunded] {
+            assert!(message(ended).contains("Buy a new slot"));
+        }
+    }
 
     #[test]
     fn nothing_is_said_to_be_marked_when_no_field_is() {

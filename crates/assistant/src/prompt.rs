@@ -71,7 +71,7 @@ pub(crate) const TEXT_ONLY: &str =
 /// The model's words as they are sent.
 pub(crate) fn answer_text(answer: &Answer) -> String {
     if answer.is_cut {
-        format!("{}\n\n(This answer reached its length limit. Write \"go on\" for the rest.)", answer.text)
+        format!("{}\n\n(This answer is incomplete. Write \"go on\" for the rest.)", answer.text)
     } else {
         answer.text.clone()
     }

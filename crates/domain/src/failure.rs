@@ -100,7 +100,8 @@ impl FailureCode {
                 "The subscription for this assistant has ended; buy a new slot to run an assistant again."
             }
             Self::SubscriptionPaused => {
-                "Your subscription is paused, so this assistant is stopped; it starts again automatically when you resume."
+                "Your subscription is paused, so this assistant is stopped; it starts again automatically when you resume the \
+                 subscription in the customer portal, which the Billing page opens."
             }
         }
     }

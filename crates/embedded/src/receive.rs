@@ -108,7 +108,7 @@ impl Embedded {
     ) -> Result<Option<TakenIn>, StoreError> {
         let Some(message) = &update.message else { return Ok(None) };
         let assistant_id = worker.assistant_id;
-        if let Some((from, to)) = migration(message) {
+        if let Some((from, to)) = message.migration() {
             // At once and not in a turn: the first message in the supergroup may be on its way already.
             tx.migrate_chat(assistant_id, from, to).await?;
             return Ok(Some(TakenIn { chat: (assistant_id, to), is_delayed: false }));
@@ -138,17 +138,6 @@ pub(crate) struct TakenIn {
     chat: ChatKey,
     /// Not at once: its turn is not due yet.
     is_delayed: bool,
-}
-
-/// The group and the supergroup that it became, in either of the two notices that say so.
-fn migration(message: &Message) -> Option<(i64, i64)> {
-    let here = message.chat.id;
-    let (from, to) = match (message.migrate_to_chat_id, message.migrate_from_chat_id) {
-        (Some(to), _) => (here, to),
-        (None, Some(from)) => (from, here),
-        (None, None) => return None,
-    };
-    (from < 0 && to < 0 && from != to).then_some((from, to))
 }
 
 /// Whether an answer depends on other parts of an album, which come as updates of their own: a picture without words

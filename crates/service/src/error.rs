@@ -55,7 +55,7 @@ pub enum Error {
     #[error("Payment system not configured")]
     PaymentNotConfigured,
     /// The payment provider did not make a checkout: it does not answer, or not now.
-    #[error("Unexpected server error")]
+    #[error("Our payment provider can't be reached right now. Nothing was charged; try again in a moment.")]
     PaymentProviderUnavailable,
     /// The payment provider refused to make a checkout.
     #[error("{}", what_to_do(*.0))]
@@ -163,8 +163,11 @@ impl Error {
             }
             NotNow::Unpaid { payment, from, allowed } => Self::InvalidState {
                 message: match payment {
-                    PaymentStatus::Paused => "The subscription of this deployment is paused; resume it first",
-                    _ => "The subscription of this deployment is not active; buy a new slot",
+                    PaymentStatus::Paused => {
+                        "Your subscription is paused. Resume it in the customer portal, which the Billing page opens, and \
+                         try again."
+                    }
+                    _ => "Your subscription is not active. Buy a new slot to run an assistant again.",
                 },
                 current: from,
                 allowed,

@@ -135,14 +135,7 @@ pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
         ModelError::RateLimited { retry_after_s: None }
     } else if status == 200 {
         // An error within a success that has no status of its own.
-        match () {
-            () if is(&["rate_limit_error", "rate_limit_exceeded", "resource_exhausted"]) => by_status(429),
-            () if is(&["overloaded_error", "provider_overloaded", "unavailable"]) => by_status(503),
-            () if is(&["api_error", "server_error", "timeout_error", "provider_unavailable"]) => {
-                by_status(500)
-            }
-            () => ModelError::Invalid,
-        }
+        tags.iter().find_map(|tag| by_tag(tag)).unwrap_or(ModelError::Invalid)
     } else {
         by_status(status)
     }
@@ -151,6 +144,16 @@ pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
 /// A status as a number or, from some providers behind OpenRouter, as text.
 fn status_in(code: &Value) -> Option<u16> {
     code.as_u64().and_then(|code| u16::try_from(code).ok()).or_else(|| code.as_str()?.parse().ok())
+}
+
+fn by_tag(tag: &str) -> Option<ModelError> {
+    let status = match tag {
+        "rate_limit_error" | "rate_limit_exceeded" | "resource_exhausted" => 429,
+        "overloaded_error" | "provider_overloaded" | "unavailable" => 503,
+        "api_error" | "server_error" | "timeout_error" | "provider_unavailable" => 500,
+        _ => return None,
+    };
+    Some(by_status(status))
 }
 
 fn by_status(status: u16) -> ModelError {

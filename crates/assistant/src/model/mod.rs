@@ -41,7 +41,7 @@ const CHAT_TIMEOUT_MS: u64 = 120_000;
 pub struct Answer {
     /// The text; never blank.
     pub text: String,
-    /// It reached the length limit and would go on.
+    /// It ended early: at the length limit, or because the provider failed in the middle.
     pub is_cut: bool,
 }
 

@@ -141,6 +141,18 @@ const TELEGRAM: i64 = 777_000;
 const NAME_CHARS_MAX: usize = 64;
 
 impl Message {
+    /// The group and the supergroup that it became, in either of the two notices that say so.
+    pub fn migration(&self) -> Option<(i64, i64)> {
+        let here = self.chat.id;
+        let (from, to) = match (self.migrate_to_chat_id, self.migrate_from_chat_id) {
+            (Some(to), _) => (here, to),
+            (None, Some(from)) => (from, here),
+            (None, None) => return None,
+        };
+        // Only groups move, and their ids are negative.
+        (from < 0 && to < 0 && from != to).then_some((from, to))
+    }
+
     /// Whether it carries something that a person sent and that is not text.
     pub fn has_attachment(&self) -> bool {
         self.attachment().is_some()

@@ -38,7 +38,9 @@ pub(super) async fn deliver<H: Host>(
             Err(error) => return Err(error),
         };
         match refusal {
-            TelegramError::Migrated { to_chat_id } if migrations_left > 0 => {
+            TelegramError::Migrated { to_chat_id }
+                if migrations_left > 0 && to_chat_id < 0 && to_chat_id != reply.chat_id =>
+            {
                 migrations_left -= 1;
                 host.migrate_chat(reply.chat_id, to_chat_id).await?;
                 // Topics and message ids of the group mean nothing in the supergroup.

@@ -103,6 +103,16 @@ async fn endless_migrations_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn migration_to_itself_or_to_a_person_is_not_followed() {
+    for to in [77, 88, 0] {
+        let host = FakeHost::new().telegram_answers([migrate(to)]);
+        let outcome = host.turn(&says(1, "hi")).await.unwrap();
+        assert!(matches!(outcome, TurnOutcome::Undeliverable(TelegramError::Migrated { .. })), "{outcome:?}");
+        assert_eq!((host.calls("sendMessage").len(), host.migrations().len()), (1, 0), "{to}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn too_long_message_is_sent_in_smaller_parts() {
     let text = (0..300).map(|n| format!("sentence {n}.")).collect::<Vec<_>>().join("\n\n");
     let host = FakeHost::new()

@@ -97,7 +97,7 @@ async fn a_cut_answer_says_so() {
     let cut = json!({"content": [{"type": "text", "text": "Once upon"}], "stop_reason": "max_tokens"});
     let host = FakeHost::new().model_answers([respond(200, cut)]);
     assert_eq!(host.turn(&says(1, "tell me a story")).await, ANSWERED);
-    assert!(host.sent()[0].contains("length limit"));
+    assert!(host.sent()[0].contains("This answer is incomplete"));
     assert_eq!(host.remembered(7)[1], Turn::assistant("Once upon"), "the remark is not the model's");
 }
 

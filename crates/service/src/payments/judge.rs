@@ -106,8 +106,12 @@ fn stand(
         Standing::Ended => end(a, Some(&s.id), PaymentStatus::Canceled),
         _ => paid(a, Some(&s.id), s.current_period_end)?,
     };
+    let resumes = status == PaymentStatus::Paused && standing == Standing::Active;
     if is_answer || revives {
         a.payment.canceled_at = s.canceled_at;
+    }
+    // What starts again starts a period of its own, which may end before the one that was cut off.
+    if is_answer || revives || resumes {
         a.payment.current_period_end = s.current_period_end.or(a.payment.current_period_end);
     }
     Ok(match standing {

@@ -1,10 +1,10 @@
 //! A paused subscription stops what runs; a resumed one starts exactly that again.
 
-use reef_domain::FailureCode;
 use reef_domain::ids::AssistantId;
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue, Paused};
 use reef_domain::wire::Status::{self, Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
+use reef_domain::{FailureCode, Timestamp};
 use reef_service::ports::{ModelCheckError, TelegramError};
 use reef_service::testing::{TestServices, activation, bot_token};
 use reef_service::{Caller, Error};
@@ -100,6 +100,31 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn resumption_starts_a_period_that_may_end_earlier(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let until = async |end: &str| {
+            t.run().await;
+            assert_eq!(t.record(&me, id).await.current_period_end, Timestamp::parse(end));
+        };
+        let (far, near) = ("2026-06-13T12:03:21.456Z", "2026-05-01T00:00:00.000Z");
+        let doc = |end: &str, status: &str| subscription_doc(&t, id, &json!({"status": status, "current_period_end": end}));
+        t.clock.advance(TICK);
+        t.polar("subscription.active", doc(far, "active")).await;
+        until(far).await;
+        pause(&t, id).await;
+        until(far).await;
+        t.clock.advance(TICK);
+        t.polar("subscription.resumed", doc(near, "active")).await;
+        until(near).await;
+        t.clock.advance(TICK);
+        t.polar("subscription.active", doc(far, "active")).await;
+        t.polar("subscription.active", doc(near, "active")).await;
+        until(far).await;
+        t.finish().await;
+    }
+
     async fn what_the_pause_did_not_stop_stays_as_it_is(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = t.user().await;
@@ -133,7 +158,7 @@ on_both_databases! {
         assert!(matches!(refused, Error::InvalidState { current: Purchased, message, .. } if message.contains("paused")));
         for (id, status) in [(running, Stopped), (broken, Failed)] {
             let Error::InvalidState { current, message, .. } = redeploy(&t, &me, id).await.unwrap_err() else { panic!() };
-            assert_eq!((current, message.contains("paused")), (status, true));
+            assert_eq!((current, message.contains("paused") && message.contains("Billing")), (status, true));
         }
         for id in [running, broken] {
             let change = UpdateInput { name: Some("Pearl".into()), ..UpdateInput::default() };
