@@ -39,7 +39,8 @@ create table if not exists telegram_updates (
 create index if not exists telegram_updates_chat on telegram_updates (bot_id, chat_id, update_id);
 create table if not exists telegram_messages (
   seq integer primary key autoincrement, bot_id integer not null, chat_id integer not null, message_id integer not null,
-  sender text not null, text text not null, entities text not null default '[]', at integer not null) strict;
+  sender text not null, text text not null, entities text not null default '[]', at integer not null,
+  reply_to integer) strict;
 create index if not exists telegram_messages_chat on telegram_messages (bot_id, chat_id, seq);
 create table if not exists telegram_typing (
   bot_id integer not null, chat_id integer not null, until integer not null, primary key (bot_id, chat_id)) strict;
@@ -95,9 +96,9 @@ pub(crate) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
         .await
         .context("the sandbox's database cannot be opened")?;
     sqlx::raw_sql(SCHEMA).execute(&pool).await.context("the sandbox's tables cannot be made")?;
-    for (column, alter) in FAULT_COLUMNS_ADDED_LATER {
-        let is_missing = "select count(*) = 0 from pragma_table_info('faults') where name = $1";
-        if sqlx::query_scalar(is_missing).bind(column).fetch_one(&pool).await? {
+    for (table, column, alter) in COLUMNS_ADDED_LATER {
+        let is_missing = "select count(*) = 0 from pragma_table_info($1) where name = $2";
+        if sqlx::query_scalar(is_missing).bind(table).bind(column).fetch_one(&pool).await? {
             sqlx::query(alter).execute(&pool).await?;
         }
     }
@@ -105,7 +106,8 @@ pub(crate) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
 }
 
 /// What a file from an earlier version may lack.
-const FAULT_COLUMNS_ADDED_LATER: [(&str, &str); 2] = [
-    ("twice", "alter table faults add column twice integer not null default 0"),
-    ("body", "alter table faults add column body text"),
+const COLUMNS_ADDED_LATER: [(&str, &str, &str); 3] = [
+    ("faults", "twice", "alter table faults add column twice integer not null default 0"),
+    ("faults", "body", "alter table faults add column body text"),
+    ("telegram_messages", "reply_to", "alter table telegram_messages add column reply_to integer"),
 ];

@@ -72,6 +72,7 @@ struct Message {
     #[sqlx(json)]
     entities: Value,
     at: i64,
+    reply_to: Option<i64>,
 }
 
 /// `GET /sandbox/telegram/`.
@@ -115,7 +116,7 @@ async fn conversation(
     chat_id: i64,
 ) -> sqlx::Result<(Vec<Message>, bool)> {
     let mut messages: Vec<Message> = sqlx::query_as(
-        "select message_id, sender, text, entities, at from telegram_messages
+        "select message_id, sender, text, entities, at, reply_to from telegram_messages
          where bot_id = $1 and chat_id = $2 order by seq desc limit $3",
     )
     .bind(bot.id)
@@ -149,7 +150,8 @@ pub(super) async fn messages(
         .into_iter()
         .map(|message| {
             json!({"from": message.sender, "text": message.text, "entities": message.entities,
-                "messageId": message.message_id, "chatId": chat_id, "at": rfc3339(message.at)})
+                "messageId": message.message_id, "chatId": chat_id, "at": rfc3339(message.at),
+                "replyToMessageId": message.reply_to})
         })
         .collect();
     Ok(Json(json!({"data": data, "typing": typing})).into_response())

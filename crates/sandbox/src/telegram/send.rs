@@ -42,11 +42,12 @@ pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> A
     }
     let mut tx = world.db.begin().await?;
     let chat_id = chat_of(&mut tx, bot, params).await?;
+    let reply_to = replied(&mut tx, bot, chat_id, params).await?;
     let now = now_ms();
     let message_id = next_message_id(&mut tx, bot.id).await?;
     sqlx::query(
-        "insert into telegram_messages (bot_id, chat_id, message_id, sender, text, entities, at)
-         values ($1, $2, $3, 'bot', $4, $5, $6)",
+        "insert into telegram_messages (bot_id, chat_id, message_id, sender, text, entities, at, reply_to)
+         values ($1, $2, $3, 'bot', $4, $5, $6, $7)",
     )
     .bind(bot.id)
     .bind(chat_id)
@@ -54,6 +55,7 @@ pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> A
     .bind(&parsed.text)
     .bind(SqlJson(&parsed.entities))
     .bind(now)
+    .bind(reply_to)
     .execute(&mut *tx)
     .await?;
     sqlx::query("delete from telegram_typing where bot_id = $1 and chat_id = $2")
@@ -68,7 +70,40 @@ pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> A
     if !parsed.entities.is_empty() {
         message["entities"] = Value::Array(parsed.entities);
     }
+    if let Some(reply_to) = reply_to {
+        message["reply_to_message"] = json!({"message_id": reply_to, "chat": chat(chat_id)});
+    }
     Ok(Done::plain(message))
+}
+
+/// The message of this chat that is replied to. One that is not there is refused, unless the caller can do without.
+async fn replied(
+    conn: &mut SqliteConnection,
+    bot: &Bot,
+    chat_id: i64,
+    params: &Params,
+) -> Answer<Option<i64>> {
+    let reply = match params.get("reply_parameters") {
+        Some(Value::String(json)) => serde_json::from_str(json).unwrap_or(Value::Null),
+        Some(value) => value.clone(),
+        None => return Ok(None),
+    };
+    let Some(message_id) = reply["message_id"].as_i64() else {
+        return Err(bad_request("can't parse reply parameters JSON object"));
+    };
+    let is_there: bool = sqlx::query_scalar(
+        "select exists (select 1 from telegram_messages where bot_id = $1 and chat_id = $2 and message_id = $3)",
+    )
+    .bind(bot.id)
+    .bind(chat_id)
+    .bind(message_id)
+    .fetch_one(conn)
+    .await?;
+    match (is_there, reply["allow_sending_without_reply"] == true) {
+        (true, _) => Ok(Some(message_id)),
+        (false, true) => Ok(None),
+        (false, false) => Err(bad_request("message to be replied not found")),
+    }
 }
 
 fn parse(raw: &str, params: &Params) -> Answer<Parsed> {

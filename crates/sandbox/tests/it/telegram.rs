@@ -310,3 +310,24 @@ async fn captioned_photo_arrives_as_one_with_what_telegram_marks() {
         expect(400, world.post(path).json(&bad)).await;
     }
 }
+
+#[tokio::test]
+async fn reply_names_the_message_it_answers_and_a_missing_one_is_refused_unless_it_may_be_left_out() {
+    let (world, receiver) = (World::start().await, Receiver::start().await);
+    set_webhook(&world, 555_555, &receiver).await;
+    say(&world, 555_555, -9, "hello").await;
+    let reply = |reply_parameters: Value| {
+        let body = json!({"chat_id": -9, "text": "hi", "reply_parameters": reply_parameters});
+        world.post(&call(555_555, "ok", "sendMessage")).json(&body)
+    };
+    let sent = expect(200, reply(json!({"message_id": 1}))).await;
+    assert_eq!(sent["result"]["reply_to_message"]["message_id"], 1);
+    let refused = expect(400, reply(json!({"message_id": 99}))).await;
+    assert_eq!(refused["description"], "Bad Request: message to be replied not found");
+    expect(400, reply(json!({"message_id": "one"}))).await;
+    expect(200, reply(json!({"message_id": 99, "allow_sending_without_reply": true}))).await;
+    let shown = expect(200, world.get("/sandbox/telegram/bots/555555/messages?chatId=-9")).await;
+    let replies: Vec<&Value> =
+        shown["data"].as_array().unwrap().iter().map(|message| &message["replyToMessageId"]).collect();
+    assert_eq!(replies, [&Value::Null, &json!(1), &Value::Null]);
+}
