@@ -14,6 +14,7 @@ mod embedded;
 mod flood;
 mod host;
 mod memory;
+mod parts;
 mod polling;
 mod receive;
 mod sealed;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reef_assistant::telegram::parse_update;
+use reef_assistant::telegram::{Bot, parse_update};
 use reef_assistant::{
     AlbumPart, Host, HttpError, HttpRequest, HttpResponse, MEMORY_TURNS_MAX, MemoryChange, MemoryError,
     Reply, Role, Turn,
@@ -12,17 +12,28 @@ use reef_domain::ids::AssistantId;
 use reef_store::{AlbumRow, StoreError, TurnRow, Tx, UpdateRow};
 
 use crate::embedded::Embedded;
+use crate::parts::PartGate;
 
 /// The host of one turn. Its writes are refused once somebody else holds the update, so that a process which was
 /// slow to notice does not remember or note anything twice.
 pub(crate) struct TurnHost<'a> {
     pub embedded: &'a Embedded,
     pub row: &'a UpdateRow,
+    pub parts: &'a PartGate,
 }
 
 impl Host for TurnHost<'_> {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        self.embedded.inner.transport.send(request).await
+        let transport = &self.embedded.inner.transport;
+        if !Bot::is_message(&request) {
+            return transport.send(request).await;
+        }
+        self.parts.begin().await;
+        let sent = transport.send(request).await;
+        if !sent.as_ref().is_ok_and(|response| response.status == 200) {
+            self.parts.end();
+        }
+        sent
     }
 
     async fn sleep(&self, wait: Duration) {
@@ -100,7 +111,9 @@ impl Host for TurnHost<'_> {
             tx.commit().await?;
             Ok::<_, StoreError>(is_noted)
         };
-        if noted.await.map_err(|error| failed(&error))? { Ok(()) } else { Err(lost()) }
+        let noted = noted.await;
+        self.parts.end();
+        if noted.map_err(|error| failed(&error))? { Ok(()) } else { Err(lost()) }
     }
 }
 

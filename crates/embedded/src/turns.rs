@@ -1,5 +1,6 @@
 //! Works a chat off, one turn at a time, under a lease.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use reef_assistant::model::ModelError;
@@ -13,6 +14,7 @@ use reef_store::{StoreError, UpdateRow, WorkerRow};
 use crate::embedded::Embedded;
 use crate::flood;
 use crate::memory::TurnHost;
+use crate::parts::PartGate;
 use crate::sealed;
 use crate::slots::TurnSlot;
 
@@ -24,6 +26,10 @@ const RENEW_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a turn may take: a model's two minutes, tried again, and the sending of many parts.
 const TURN_MAX: Duration = Duration::from_secs(300);
+
+/// How long the end of the process waits for Telegram to say that it has a part of an answer: less than the tasks are
+/// waited for.
+const LAST_PART: Duration = Duration::from_secs(3);
 
 /// How often a turn is begun before its update is given up: with the waits between, over some 14 minutes.
 const ATTEMPTS_MAX: i64 = 10;
@@ -130,22 +136,40 @@ impl Embedded {
         // An update of another bot was taken in while the assistant was given this one.
         let update = parse_update(row.body.as_bytes()).ok().filter(|_| row.bot_id == opened.bot_id);
         let Some(update) = update else { return End::Done };
-        let host = TurnHost { embedded: self, row };
-        let turn = tokio::time::timeout(TURN_MAX, run_turn(&host, &opened.settings, &update));
-        tokio::select! {
+        let parts = PartGate::default();
+        let host = TurnHost { embedded: self, row, parts: &parts };
+        let mut turn = pin!(run_turn(&host, &opened.settings, &update));
+        let cut_off = tokio::select! {
+            ended = &mut turn => return self.ended(row, &opened.settings, ended).await,
             () = slot.cancel.cancelled() => End::Stopped,
             () = self.hold(row, worker.generation) => End::Stopped,
-            ended = turn => match ended {
-                Err(_) => {
-                    tracing::warn!(%assistant, update_id, "a turn took too long");
-                    End::Failed
-                }
-                Ok(ended) => {
-                    self.note_refusal(assistant, &opened.settings, &ended).await;
-                    end_of(row, ended)
-                }
-            },
+            () = tokio::time::sleep(TURN_MAX) => {
+                tracing::warn!(%assistant, update_id, "a turn took too long");
+                End::Failed
+            }
+        };
+        parts.close();
+        tokio::select! {
+            ended = &mut turn => self.ended(row, &opened.settings, ended).await,
+            () = parts.wait_until_idle() => cut_off,
+            () = self.no_time_left() => cut_off,
         }
+    }
+
+    /// Returns soon after turns were told to stop where they are: the process is about to end.
+    async fn no_time_left(&self) {
+        self.inner.halt.cancelled().await;
+        tokio::time::sleep(LAST_PART).await;
+    }
+
+    async fn ended(
+        &self,
+        row: &UpdateRow,
+        settings: &Settings,
+        ended: Result<TurnOutcome, TurnError>,
+    ) -> End {
+        self.note_refusal(row.assistant_id, settings, &ended).await;
+        end_of(row, ended)
     }
 
     /// How the credit of a managed assistant is renewed, as of now; `None` when the model key is its owner's.

@@ -113,6 +113,11 @@ impl<'a> Bot<'a> {
         self.call("sendMessage", &body, TIMEOUT_MS)
     }
 
+    /// Whether a request is [`Self::send_message`]'s, which people see twice when it is sent twice.
+    pub fn is_message(request: &HttpRequest) -> bool {
+        request.vendor == "telegram" && request.url.ends_with("/sendMessage")
+    }
+
     /// `sendChatAction` with `typing`: shown for some 5 seconds or until the next message. Answers `bool`.
     pub fn send_typing(self, chat_id: i64, thread_id: Option<i64>) -> HttpRequest {
         let mut body = json!({"chat_id": chat_id, "action": "typing"});

@@ -7,6 +7,7 @@
 
 mod albums;
 mod blocked;
+mod cut_off;
 mod fairness;
 mod flood;
 mod host;

@@ -30,6 +30,8 @@ struct Facts {
     stuck: HashSet<String>,
     /// Whether `sendMessage` never answers.
     is_mute: bool,
+    /// Whether `sendMessage` takes the message and does not answer, for now.
+    is_silent: bool,
     /// How many of the next `sendMessage` fail with a 500.
     failing: usize,
     /// How the next `sendMessage` calls to a chat are refused.
@@ -95,6 +97,11 @@ impl World {
 
     pub fn mute(&self, is_mute: bool) {
         self.facts().is_mute = is_mute;
+    }
+
+    /// Whether Telegram takes messages and keeps its answers to itself.
+    pub fn silence(&self, is_silent: bool) {
+        self.facts().is_silent = is_silent;
     }
 
     pub fn fail_sending(&self, times: usize) {
@@ -199,17 +206,22 @@ async fn send_message(world: &World, token: String, body: &Value) -> Response {
         std::future::pending::<()>().await;
     }
     let chat = body["chat_id"].as_i64().unwrap();
-    let mut facts = world.facts();
-    facts.tries.push((Instant::now(), chat));
-    if let Some(body) = facts.refusals.get_mut(&chat).and_then(VecDeque::pop_front) {
-        return refused(body);
+    {
+        let mut facts = world.facts();
+        facts.tries.push((Instant::now(), chat));
+        if let Some(body) = facts.refusals.get_mut(&chat).and_then(VecDeque::pop_front) {
+            return refused(body);
+        }
+        if facts.failing > 0 {
+            facts.failing -= 1;
+            return error(500);
+        }
+        let text = body["text"].as_str().unwrap().to_owned();
+        facts.said.push(Said { token, chat, text });
     }
-    if facts.failing > 0 {
-        facts.failing -= 1;
-        return error(500);
+    while world.facts().is_silent {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let text = body["text"].as_str().unwrap().to_owned();
-    facts.said.push(Said { token, chat, text });
     ok(json!({"message_id": 1}))
 }
 
