@@ -134,8 +134,9 @@ impl Actor {
     async fn say(&mut self, id: &str) -> Result<()> {
         let Some(token) = self.ledger.assistant(id).and_then(|kept| kept.token) else { return Ok(()) };
         for _ in 0..self.rng.u32(0..8) {
-            if chats::say(&self.customer, &token, "hello").await? {
-                self.ledger.said(id);
+            let (number, in_group) = (self.ledger.next_question(), self.rng.bool());
+            if let Some(question) = chats::say(&self.customer, &token, number, in_group).await? {
+                self.ledger.record_question(id, question);
             }
         }
         Ok(())

@@ -1,47 +1,70 @@
 //! People who write to the bots while everything else happens, and the answers that they get.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
+use crate::answers::{self, Answer, Kill, Question};
 use crate::client::Customer;
+use crate::clock;
 
-/// The chat in which somebody writes during the run.
-const BUSY_CHAT: i64 = 2;
+/// The group in which people write, one message after the other.
+const GROUP: i64 = -2;
+/// People who write one message in private have the chats after this one.
+const FIRST_STRANGER: i64 = 1_000;
 /// The chat in which an active assistant is tried in the end.
 const LAST_CHAT: i64 = 1;
 /// How long an assistant may take to answer a message.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
-/// Writes a message to a bot; `false` if nobody has asked Telegram for that bot yet.
-pub async fn say(customer: &Customer, token: &str, text: &str) -> Result<bool> {
-    send(customer, token, BUSY_CHAT, text).await
+/// Writes the message of this number to a bot: in its group, where answers name the message that they reply to, or in a
+/// private chat of its own. `None` if nobody has asked Telegram for that bot yet.
+pub async fn say(customer: &Customer, token: &str, number: u64, in_group: bool) -> Result<Option<Question>> {
+    // No number is a part of another one.
+    let text = format!("question {number:06}");
+    let (chat, words) = if in_group {
+        (GROUP, format!("@reef_{}_bot {text}", bot_id(token)))
+    } else {
+        (FIRST_STRANGER + i64::try_from(number)?, text.clone())
+    };
+    let message_id = send(customer, token, chat, &words).await?;
+    Ok(message_id.map(|message_id| Question { chat, message_id, text }))
 }
 
-/// What is wrong with the answers to `said` messages: one is missing, or one came twice more often than a process was
-/// killed. Between Telegram's answer and the note of it a kill leaves no way around a second one.
-pub async fn unanswered_or_doubled(
+/// What is wrong with the answers to these questions; one may be missing unless `all_answered`.
+pub async fn wrong(
     customer: &Customer,
     token: &str,
-    said: u64,
-    kills: u32,
-) -> Result<Option<String>> {
-    let messages = messages(customer, token, BUSY_CHAT).await?;
-    let answers = u64::try_from(messages.iter().filter(|message| message["from"] == "bot").count())?;
-    let is_right = (said..=said + u64::from(kills)).contains(&answers);
-    Ok((!is_right).then(|| format!("{said} messages got {answers} answers after {kills} kills")))
+    questions: &[Question],
+    kills: &[Kill],
+    all_answered: bool,
+) -> Result<Vec<String>> {
+    let mut answers = BTreeMap::new();
+    for question in questions {
+        if !answers.contains_key(&question.chat) {
+            let messages = messages(customer, token, question.chat).await?;
+            let of_bot = messages.iter().filter(|message| message["from"] == "bot");
+            answers.insert(question.chat, of_bot.map(answer).collect::<Result<_>>()?);
+        }
+    }
+    Ok(answers::wrong(questions, &answers, kills, all_answered))
 }
 
-/// Whether an assistant answers a message now.
-pub async fn answers(customer: &Customer, token: &str) -> Result<bool> {
-    anyhow::ensure!(
-        send(customer, token, LAST_CHAT, "are you there?").await?,
-        "the sandbox knows no such bot"
-    );
+/// Whether an assistant answers a message now, in the words of that message: nothing fails any more.
+pub async fn answers(customer: &Customer, token: &str, number: u64) -> Result<bool> {
+    let text = format!("are you there {number:06}");
+    let sent = send(customer, token, LAST_CHAT, &text).await?;
+    anyhow::ensure!(sent.is_some(), "the sandbox knows no such bot");
+    let is_answer = |message: &Value| {
+        message["from"] == "bot" && message["text"].as_str().is_some_and(|words| words.contains(&text))
+    };
     let answered = async {
-        while messages(customer, token, LAST_CHAT).await?.last().is_none_or(|last| last["from"] != "bot") {
+        while !messages(customer, token, LAST_CHAT).await?.iter().any(is_answer) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Ok::<_, anyhow::Error>(())
@@ -52,14 +75,23 @@ pub async fn answers(customer: &Customer, token: &str) -> Result<bool> {
     }
 }
 
-async fn send(customer: &Customer, token: &str, chat: i64, text: &str) -> Result<bool> {
+fn answer(message: &Value) -> Result<Answer> {
+    let text = message["text"].as_str().context("a message without text")?.to_owned();
+    let at = message["at"].as_str().context("a message without a time")?;
+    let at = OffsetDateTime::parse(at, &Rfc3339).context("a message's time")?;
+    Ok(Answer { at_ms: clock::ms(at), text, reply_to: message["replyToMessageId"].as_i64() })
+}
+
+/// Gives Telegram's number for the message.
+async fn send(customer: &Customer, token: &str, chat: i64, text: &str) -> Result<Option<i64>> {
     let url = format!("{}{}", customer.sandbox, path(token));
     let sent = customer.http.post(url).json(&json!({"chatId": chat, "text": text})).send().await?;
     if sent.status() == StatusCode::NOT_FOUND {
-        return Ok(false);
+        return Ok(None);
     }
     anyhow::ensure!(sent.status().is_success(), "the sandbox took no message: {}", sent.status());
-    Ok(true)
+    let sent: Value = sent.json().await.context("the sandbox's answer")?;
+    sent["data"]["messageId"].as_i64().context("a message without a number").map(Some)
 }
 
 async fn messages(customer: &Customer, token: &str, chat: i64) -> Result<Vec<Value>> {
@@ -68,5 +100,9 @@ async fn messages(customer: &Customer, token: &str, chat: i64) -> Result<Vec<Val
 }
 
 fn path(token: &str) -> String {
-    format!("/sandbox/telegram/bots/{}/messages", token.split(':').next().unwrap_or_default())
+    format!("/sandbox/telegram/bots/{}/messages", bot_id(token))
+}
+
+fn bot_id(token: &str) -> &str {
+    token.split(':').next().unwrap_or_default()
 }

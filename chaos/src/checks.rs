@@ -13,9 +13,10 @@ use crate::ledger::{Kept, Ledger, Wanted};
 /// How long Reef may take to answer a look.
 const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
-/// Everything that is wrong now after so many kills, each with the assistant's id.
-pub async fn all(owners: &[Customer], ledger: &Ledger, kills: u32) -> Result<Vec<String>> {
+/// Everything that is wrong now, each with the assistant's id.
+pub async fn all(owners: &[Customer], ledger: &Ledger) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
+    let kills = ledger.kills();
     let mut callbacks = 0;
     let assistants = ledger.assistants();
     let subscriptions = subscriptions(&owners[0]).await?;
@@ -28,10 +29,8 @@ pub async fn all(owners: &[Customer], ledger: &Ledger, kills: u32) -> Result<Vec
         wrong.extend(money(id, kept, record.as_ref(), &subscriptions));
         if let (Some(token), Some(worker)) = (&kept.token, &kept.worker) {
             let is_active = status == "active";
-            if is_active {
-                let heard = chats::unanswered_or_doubled(owner, token, kept.said, kills).await?;
-                wrong.extend(heard.map(|what| format!("{id}: {what}")));
-            }
+            let in_chats = chats::wrong(owner, token, &kept.questions, &kills, is_active).await?;
+            wrong.extend(in_chats.into_iter().map(|what| format!("{id}: {what}")));
             wrong.extend(worker_and_webhook(owner, id, token, worker, status).await?);
             let told = callbacks_of(owner, id, record.as_ref()).await?;
             callbacks += told.count;
@@ -45,7 +44,7 @@ pub async fn all(owners: &[Customer], ledger: &Ledger, kills: u32) -> Result<Vec
     // Only when the rest is right: a message to each, every two seconds, would be a load of its own.
     if wrong.is_empty() {
         for (owner, id, token) in talkers {
-            if !chats::answers(owner, token).await? {
+            if !chats::answers(owner, token, ledger.next_question()).await? {
                 wrong.push(format!("{id}: is active and does not answer"));
             }
         }

@@ -4,18 +4,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use crate::answers::Kill;
+use crate::clock;
+use crate::ledger::Ledger;
 use crate::world::World;
 
 /// How often it says how far it is.
 const EVERY: u32 = 10;
 
 /// Kills a random process `kills` times and starts it again each time, sometimes in the middle of its start.
-pub async fn kill(world: &mut World, kills: u32, mut rng: fastrand::Rng) -> Result<()> {
+pub async fn kill(world: &mut World, ledger: &Ledger, kills: u32, mut rng: fastrand::Rng) -> Result<()> {
     let started = Instant::now();
     for kill in 1..=kills {
         tokio::time::sleep(Duration::from_millis(rng.u64(50..2500))).await;
         let victim = rng.usize(..world.replicas());
+        let began_ms = clock::now_ms();
         world.kill(victim).await?;
+        ledger.record_kill(Kill { began_ms, ended_ms: clock::now_ms() });
         tokio::time::sleep(Duration::from_millis(rng.u64(0..500))).await;
         world.start(victim)?;
         // Now and then the next one comes while this one is still starting.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::answers::{Kill, Question};
+
 /// What an owner asked for last, and was told is so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
@@ -27,8 +29,8 @@ pub struct Kept {
     pub is_paid: bool,
     /// Whether its subscription was left paused.
     pub is_paused: bool,
-    /// How many messages somebody wrote to its bot.
-    pub said: u64,
+    /// What people wrote to its bot.
+    pub questions: Vec<Question>,
     /// Its bot's token, once it was activated.
     pub token: Option<String>,
     /// Its worker, once it was activated.
@@ -49,13 +51,15 @@ pub struct Counts {
     /// Callbacks looked at in the end.
     pub callbacks: u64,
     /// Messages written to bots.
-    pub said: u64,
+    pub questions: u64,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     assistants: BTreeMap<String, Kept>,
     problems: Vec<String>,
+    kills: Vec<Kill>,
+    last_question: u64,
     counts: Counts,
 }
 
@@ -78,7 +82,7 @@ impl Ledger {
             wanted: Wanted::Bought,
             is_paid: false,
             is_paused: false,
-            said: 0,
+            questions: Vec::new(),
             token: None,
             worker: None,
         };
@@ -94,13 +98,30 @@ impl Ledger {
         }
     }
 
-    /// Somebody wrote to an assistant's bot.
-    pub fn said(&self, id: &str) {
+    /// A number for the next message to any bot.
+    pub fn next_question(&self) -> u64 {
         let mut inner = self.inner();
-        inner.counts.said += 1;
+        inner.last_question += 1;
+        inner.last_question
+    }
+
+    /// Somebody wrote this to an assistant's bot.
+    pub fn record_question(&self, id: &str, question: Question) {
+        let mut inner = self.inner();
+        inner.counts.questions += 1;
         if let Some(kept) = inner.assistants.get_mut(id) {
-            kept.said += 1;
+            kept.questions.push(question);
         }
+    }
+
+    /// A process was killed.
+    pub fn record_kill(&self, kill: Kill) {
+        self.inner().kills.push(kill);
+    }
+
+    /// When processes were killed.
+    pub fn kills(&self) -> Vec<Kill> {
+        self.inner().kills.clone()
     }
 
     /// Something is wrong already.

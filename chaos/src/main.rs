@@ -6,10 +6,12 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 
 mod actor;
+mod answers;
 mod balancer;
 mod chats;
 mod checks;
 mod client;
+mod clock;
 mod faults;
 mod killer;
 mod ledger;
@@ -120,14 +122,14 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
         fastrand::Rng::with_seed(seed ^ 0xFA17),
         stopped.clone(),
     ));
-    killer::kill(&mut world, args.kills, fastrand::Rng::with_seed(seed ^ 0x9111)).await?;
+    killer::kill(&mut world, &ledger, args.kills, fastrand::Rng::with_seed(seed ^ 0x9111)).await?;
     stop.send(true).context("nobody listens")?;
     let faults = vendors.await??;
     while let Some(ended) = actors.join_next().await {
         ended??;
     }
     println!("chaos: {name}, all is calm after {:.0} s; waiting for quiet", started.elapsed().as_secs_f32());
-    let mut wrong = wait_for_quiet(&owners, &ledger, args.kills).await;
+    let mut wrong = wait_for_quiet(&owners, &ledger).await;
     wrong.splice(0..0, ledger.problems());
     let counts = ledger.counts();
     println!(
@@ -139,7 +141,7 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
         counts.bought,
         counts.changes,
         counts.callbacks,
-        counts.said,
+        counts.questions,
         started.elapsed().as_secs_f32()
     );
     world.end().await;
@@ -156,11 +158,11 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
 }
 
 /// Looks until all is as it has to be, and once more a little later. What is still wrong at the limit.
-async fn wait_for_quiet(owners: &[client::Customer], ledger: &Ledger, kills: u32) -> Vec<String> {
+async fn wait_for_quiet(owners: &[client::Customer], ledger: &Ledger) -> Vec<String> {
     let started = Instant::now();
     let mut held = false;
     loop {
-        let wrong = match checks::all(owners, ledger, kills).await {
+        let wrong = match checks::all(owners, ledger).await {
             Ok(wrong) => wrong,
             Err(error) => vec![format!("cannot look: {error:#}")],
         };

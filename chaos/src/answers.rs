@@ -1,0 +1,200 @@
+//! Which answer belongs to which message, and whether each message has the answers it should have.
+
+use std::collections::BTreeMap;
+
+/// How long before it arrived an answer may have been sent by a process that was killed in between.
+const FLIGHT_MS: i64 = 5_000;
+/// How the sandbox's model begins an answer that repeats what it was asked.
+const ECHO: &str = "You said: ";
+
+/// Something that somebody wrote to a bot.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The chat it was written in.
+    pub chat: i64,
+    /// Telegram's number for it.
+    pub message_id: i64,
+    /// Its words, which no other message of the run has and none contains.
+    pub text: String,
+}
+
+/// Something that a bot wrote.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// When it reached Telegram.
+    pub at_ms: i64,
+    /// Its words: those of the question, or an apology.
+    pub text: String,
+    /// The message that it replies to; groups have this, private chats do not.
+    pub reply_to: Option<i64>,
+}
+
+/// When a process was killed: it lived before `began_ms` and was dead at `ended_ms`.
+#[derive(Clone, Copy, Debug)]
+pub struct Kill {
+    /// Just before.
+    pub began_ms: i64,
+    /// Just after.
+    pub ended_ms: i64,
+}
+
+/// What is wrong with the answers to `questions`, by chat: answers that nobody asked for, and second answers that no
+/// kill explains. With `all_answered`, also each question without an answer.
+pub fn wrong(
+    questions: &[Question],
+    answers: &BTreeMap<i64, Vec<Answer>>,
+    kills: &[Kill],
+    all_answered: bool,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut found: BTreeMap<(i64, i64), Vec<i64>> = BTreeMap::new();
+    for (chat, answers) in answers {
+        for answer in answers {
+            match question_of(questions, *chat, answer) {
+                Some(question) => {
+                    found.entry((*chat, question.message_id)).or_default().push(answer.at_ms);
+                }
+                None => wrong.push(format!("{:?} in chat {chat} answers no message there", answer.text)),
+            }
+        }
+    }
+    for Question { chat, message_id, text } in questions {
+        let times = found.remove(&(*chat, *message_id)).unwrap_or_default();
+        if times.is_empty() && all_answered {
+            wrong.push(format!("{text:?} in chat {chat} was not answered"));
+        }
+        let unexplained = unexplained(&times, kills);
+        if unexplained > 0 {
+            let count = times.len();
+            wrong.push(format!(
+                "{text:?} in chat {chat} was answered {count} times, {unexplained} without a kill"
+            ));
+        }
+    }
+    wrong
+}
+
+/// The question that an answer belongs to: the one it replies to, or the only one of its chat. An answer with the words
+/// of another question belongs to none.
+fn question_of<'a>(questions: &'a [Question], chat: i64, answer: &Answer) -> Option<&'a Question> {
+    let mut there = questions.iter().filter(|question| question.chat == chat);
+    let question = match answer.reply_to {
+        Some(message_id) => there.find(|question| question.message_id == message_id)?,
+        None => there.next().filter(|_| there.next().is_none())?,
+    };
+    (!answer.text.contains(ECHO) || answer.text.contains(&question.text)).then_some(question)
+}
+
+/// How many of a message's answers came after the first one though no process was killed in between: only a kill
+/// between Telegram's answer and the note of it leaves no way around a second one. Each kill explains one.
+fn unexplained(times: &[i64], kills: &[Kill]) -> usize {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let mut kills = kills.to_vec();
+    kills.sort_unstable_by_key(|kill| kill.ended_ms);
+    let explains =
+        |kill: &Kill, pair: &[i64]| kill.ended_ms >= pair[0] - FLIGHT_MS && kill.began_ms <= pair[1];
+    let is_unexplained = |pair: &&[i64]| match kills.iter().position(|kill| explains(kill, pair)) {
+        Some(at) => {
+            kills.remove(at);
+            false
+        }
+        None => true,
+    };
+    times.windows(2).filter(is_unexplained).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUP: i64 = -2;
+
+    fn question(chat: i64, message_id: i64) -> Question {
+        Question { chat, message_id, text: format!("question {message_id:06}") }
+    }
+
+    fn echo(of: i64, at_ms: i64) -> Answer {
+        Answer { at_ms, text: format!("You said: Person 2: question {of:06}"), reply_to: Some(of) }
+    }
+
+    fn apology(of: i64, at_ms: i64) -> Answer {
+        Answer { at_ms, text: "I can't reach my model right now.".to_owned(), reply_to: Some(of) }
+    }
+
+    fn kill(at_ms: i64) -> Kill {
+        Kill { began_ms: at_ms, ended_ms: at_ms + 2 }
+    }
+
+    fn in_group(questions: &[i64], answers: Vec<Answer>, kills: &[Kill]) -> Vec<String> {
+        let questions: Vec<_> = questions.iter().map(|id| question(GROUP, *id)).collect();
+        wrong(&questions, &BTreeMap::from([(GROUP, answers)]), kills, true)
+    }
+
+    #[test]
+    fn every_message_answered_once_is_right() {
+        assert_eq!(in_group(&[1, 2], vec![echo(1, 10), apology(2, 20)], &[]), [""; 0]);
+        assert_eq!(in_group(&[], vec![], &[]), [""; 0]);
+    }
+
+    #[test]
+    fn lost_answer_hidden_by_a_repeated_one_is_found() {
+        // As many answers as messages, and kills enough to excuse a repetition.
+        for again in [echo(1, 20_000), apology(1, 20_000)] {
+            let found = in_group(&[1, 2], vec![echo(1, 10), again], &[kill(15), kill(16)]);
+            assert_eq!(found, ["\"question 000002\" in chat -2 was not answered"]);
+        }
+    }
+
+    #[test]
+    fn second_answer_without_a_kill_in_between_is_found() {
+        let found = |kills: &[Kill]| in_group(&[1], vec![echo(1, 10_000), echo(1, 20_000)], kills);
+        let expected = ["\"question 000001\" in chat -2 was answered 2 times, 1 without a kill"];
+        assert_eq!(found(&[]), expected);
+        // Long before the first answer, and after the second one.
+        assert_eq!(found(&[kill(1_000), kill(20_001)]), expected);
+        assert_eq!(found(&[kill(1_000), kill(10_003)]), [""; 0]);
+        // The request was on its way when its sender died.
+        assert_eq!(found(&[kill(9_990)]), [""; 0]);
+    }
+
+    #[test]
+    fn kill_explains_one_more_answer_of_each_message_and_no_two() {
+        let thrice = vec![echo(1, 10), echo(1, 30), echo(1, 50)];
+        assert_eq!(in_group(&[1], thrice.clone(), &[kill(20)]).len(), 1);
+        assert_eq!(in_group(&[1], thrice, &[kill(20), kill(40)]), [""; 0]);
+        let both = vec![echo(1, 10), echo(2, 11), echo(1, 30), echo(2, 31)];
+        assert_eq!(in_group(&[1, 2], both, &[kill(20)]), [""; 0]);
+    }
+
+    #[test]
+    fn answer_to_another_message_or_to_none_is_found() {
+        let crossed = Answer { reply_to: Some(1), ..echo(2, 10) };
+        let found = in_group(&[1, 2], vec![crossed, echo(2, 20)], &[]);
+        assert_eq!(found.len(), 2, "{found:?}");
+        let nobody = Answer { reply_to: None, ..apology(1, 10) };
+        assert_eq!(in_group(&[1, 2], vec![echo(1, 1), echo(2, 2), nobody], &[]).len(), 1);
+        let elsewhere = BTreeMap::from([(7, vec![echo(1, 10)])]);
+        assert_eq!(wrong(&[question(GROUP, 1)], &elsewhere, &[], true).len(), 2);
+    }
+
+    #[test]
+    fn private_chat_with_one_message_needs_no_reply_to() {
+        let alone = |text: &str| {
+            let answer = Answer { at_ms: 10, text: text.to_owned(), reply_to: None };
+            wrong(&[question(7, 1), question(8, 2)], &BTreeMap::from([(7, vec![answer])]), &[], false)
+        };
+        assert_eq!(alone("You said: question 000001"), [""; 0]);
+        assert_eq!(alone("I can't reach my model right now."), [""; 0]);
+        assert_eq!(alone("You said: question 000002").len(), 1);
+    }
+
+    #[test]
+    fn unanswered_message_of_a_stopped_assistant_is_right_and_a_repeated_answer_is_not() {
+        let questions = [question(7, 1)];
+        let of = |answers: Vec<Answer>| wrong(&questions, &BTreeMap::from([(7, answers)]), &[], false);
+        assert_eq!(of(vec![]), [""; 0]);
+        let alone = |at_ms| Answer { reply_to: None, ..echo(1, at_ms) };
+        assert_eq!(of(vec![alone(10), alone(20)]).len(), 1);
+    }
+}
