@@ -32,6 +32,7 @@ mod month;
 mod overtaken;
 mod own_sessions;
 mod pause;
+mod pause_managed;
 mod payments;
 mod payments_late;
 mod preflight;

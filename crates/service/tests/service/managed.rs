@@ -13,27 +13,27 @@ use serde_json::json;
 use crate::crash::dies_at;
 use crate::support::{HOUR, MINUTE, SECOND, delete, redeploy, stop, walk};
 
-const FIVE: Usd = Usd::from_micros(5_000_000);
-const TEN: Usd = Usd::from_micros(10_000_000);
+pub const FIVE: Usd = Usd::from_micros(5_000_000);
+pub const TEN: Usd = Usd::from_micros(10_000_000);
 
-fn lost() -> ManagedKeyError {
+pub fn lost() -> ManagedKeyError {
     ManagedKeyError("timeout".to_owned())
 }
 
 /// A paid managed slot.
-async fn slot(t: &TestServices, me: &Caller) -> AssistantId {
+pub async fn slot(t: &TestServices, me: &Caller) -> AssistantId {
     let id = t.slot_of(me, ApiMode::Managed).await;
     t.pay(id).await;
     id
 }
 
-async fn activate(t: &TestServices, me: &Caller, id: AssistantId) {
+pub async fn activate(t: &TestServices, me: &Caller, id: AssistantId) {
     let mut input = activation(t.number());
     input.model_id = "openrouter/auto".into();
     t.services.activate(me, &id.to_string(), Ok(input)).await.expect("activation");
 }
 
-async fn active(t: &TestServices, me: &Caller) -> AssistantId {
+pub async fn active(t: &TestServices, me: &Caller) -> AssistantId {
     let id = slot(t, me).await;
     activate(t, me, id).await;
     t.run().await;
@@ -42,7 +42,7 @@ async fn active(t: &TestServices, me: &Caller) -> AssistantId {
 }
 
 /// Polar tells that an order was paid, whose subscription's period ends then.
-async fn renewed(t: &TestServices, id: AssistantId, order: &str, period_end: Option<&str>) {
+pub async fn renewed(t: &TestServices, id: AssistantId, order: &str, period_end: Option<&str>) {
     let subscription = period_end.map(|end| {
         json!({"id": TestServices::subscription_of(id), "status": "active", "metadata": {}, "current_period_end": end})
     });
@@ -55,13 +55,13 @@ async fn renewed(t: &TestServices, id: AssistantId, order: &str, period_end: Opt
 
 /// The only key there is.
 #[track_caller]
-fn only_key(t: &TestServices) -> KeyInfo {
+pub fn only_key(t: &TestServices) -> KeyInfo {
     let keys = t.managed_keys.keys();
     assert_eq!(keys.len(), 1, "{keys:?}");
     keys[0].clone()
 }
 
-async fn credit(t: &TestServices, me: &Caller, id: AssistantId) -> (Usd, Usd, bool) {
+pub async fn credit(t: &TestServices, me: &Caller, id: AssistantId) -> (Usd, Usd, bool) {
     let details = t.services.assistant_details(me, &id.to_string()).await.expect("details");
     let credit = details.credit.expect("credit");
     (credit.used, credit.credited, credit.is_used_up)

@@ -21,11 +21,11 @@ async fn tell(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
     t.run().await;
 }
 
-async fn pause(t: &TestServices, id: AssistantId) {
+pub async fn pause(t: &TestServices, id: AssistantId) {
     tell(t, id, "paused", "paused").await;
 }
 
-async fn resume(t: &TestServices, id: AssistantId) {
+pub async fn resume(t: &TestServices, id: AssistantId) {
     tell(t, id, "resumed", "active").await;
 }
 

@@ -1,0 +1,189 @@
+//! A managed assistant whose subscription is paused: nothing is spent through its model key, nothing of its credit is
+//! lost, and a resumption goes on with both.
+
+use reef_domain::Usd;
+use reef_domain::wire::PaymentStatus::{Canceled, Paid, Paused};
+use reef_domain::wire::Status::{Active, Deploying, Purchased, Stopped};
+use reef_service::jobs::Runner;
+use reef_service::testing::TestServices;
+use reef_store::on_both_databases;
+use serde_json::json;
+
+use crate::crash::dies_at;
+use crate::managed::{FIVE, TEN, activate, active, credit, lost, only_key, renewed, slot};
+use crate::pause::{pause, resume};
+use crate::support::{HOUR, MINUTE, SECOND, delete, redeploy, stop, subscription_doc, walk};
+
+const SPENT: Usd = Usd::from_micros(1_500_000);
+
+on_both_databases! {
+    async fn paused_managed_assistant_has_a_disabled_key_and_goes_on_with_the_same_one(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = active(&t, &me).await;
+        t.managed_keys.change(|key| key.used = SPENT);
+        let before = only_key(&t);
+        for _ in 0..2 {
+            pause(&t, id).await;
+            assert_eq!((t.status(&me, id).await, t.record(&me, id).await.payment_status), (Stopped, Paused));
+            let paused = only_key(&t);
+            assert_eq!((&paused.hash, paused.disabled, paused.limit), (&before.hash, true, Some(FIVE)));
+            assert_eq!(credit(&t, &me, id).await, (SPENT, FIVE, false));
+            resume(&t, id).await;
+            assert_eq!((t.status(&me, id).await, t.record(&me, id).await.payment_status), (Active, Paid));
+            assert_eq!(only_key(&t), before);
+            assert_eq!(credit(&t, &me, id).await, (SPENT, FIVE, false));
+        }
+        assert_eq!(t.managed_keys.script.count("create"), 1);
+        t.finish().await;
+    }
+
+    async fn order_of_a_resumption_brings_its_credit_once_in_whichever_order_the_webhooks_come(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let end = "2026-04-13T12:03:21.456Z";
+        for (number, order_first) in [("late", false), ("early", true)] {
+            let id = active(&t, &me).await;
+            let limit = || t.managed_keys.keys().into_iter().find(|key| key.name == format!("reef-{id}")).unwrap().limit;
+            pause(&t, id).await;
+            // Polar lists the order too when it is asked.
+            let order = json!({"id": number, "status": "paid", "paid": true, "total_amount": 1500,
+                "billing_reason": "subscription_cycle", "metadata": {"assistant_id": id.to_string()},
+                "subscription_id": TestServices::subscription_of(id)});
+            t.payments.put_order(order);
+            if order_first {
+                renewed(&t, id, number, Some(end)).await;
+                t.run().await;
+                assert_eq!(t.record(&me, id).await.payment_status, Paused);
+            }
+            t.payments.put_subscription(subscription_doc(&t, id, &json!({"current_period_end": end})));
+            resume(&t, id).await;
+            if !order_first {
+                renewed(&t, id, number, Some(end)).await;
+            }
+            for _ in 0..3 {
+                t.run_after(2 * MINUTE).await;
+                t.services.reconcile_due().await.unwrap();
+                t.run().await;
+            }
+            assert_eq!(credit(&t, &me, id).await.1, TEN, "order first: {order_first}");
+            assert_eq!(limit(), Some(TEN), "order first: {order_first}");
+        }
+        t.finish().await;
+    }
+
+    async fn stopped_while_paused_the_key_stays_disabled_until_a_redeployment(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = active(&t, &me).await;
+        pause(&t, id).await;
+        stop(&t, &me, id).await.unwrap();
+        resume(&t, id).await;
+        assert_eq!((t.status(&me, id).await, only_key(&t).disabled), (Stopped, true));
+        redeploy(&t, &me, id).await.unwrap();
+        t.run().await;
+        assert_eq!((t.status(&me, id).await, only_key(&t).disabled), (Active, false));
+        t.finish().await;
+    }
+
+    async fn disabling_that_openrouter_confirms_late_does_not_outlast_the_resumption(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = active(&t, &me).await;
+        t.managed_keys.script.fail("update", 2, lost);
+        pause(&t, id).await;
+        assert!(!only_key(&t).disabled, "OpenRouter has not answered");
+        resume(&t, id).await;
+        for _ in 0..5 {
+            t.run_after(HOUR).await;
+        }
+        assert_eq!((t.status(&me, id).await, only_key(&t).disabled), (Active, false));
+        t.finish().await;
+    }
+
+    async fn key_enabled_by_hand_during_a_pause_is_disabled_when_usage_is_read(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = active(&t, &me).await;
+        t.services.enqueue_regular_work().await.unwrap();
+        pause(&t, id).await;
+        t.managed_keys.change(|key| (key.disabled, key.used) = (false, SPENT));
+        t.clock.advance(3 * MINUTE);
+        t.services.enqueue_regular_work().await.unwrap();
+        t.run().await;
+        assert!(only_key(&t).disabled);
+        assert_eq!(credit(&t, &me, id).await, (SPENT, FIVE, false), "what was spent is counted all the same");
+        t.finish().await;
+    }
+
+    async fn key_lost_during_a_pause_is_replaced_with_what_is_left(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = active(&t, &me).await;
+        t.managed_keys.change(|key| key.used = SPENT);
+        pause(&t, id).await;
+        t.managed_keys.lose(|_| true);
+        resume(&t, id).await;
+        assert_eq!(t.status(&me, id).await, Active);
+        assert_eq!((only_key(&t).limit, only_key(&t).disabled), (Some(Usd::from_micros(3_500_000)), false));
+        assert_eq!(credit(&t, &me, id).await, (SPENT, FIVE, false));
+        t.finish().await;
+    }
+
+    async fn pause_while_the_key_is_made_leaves_none_enabled_and_the_resumption_has_one(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = slot(&t, &me).await;
+        activate(&t, &me, id).await;
+        let gate = t.managed_keys.script.hold("create");
+        tokio::join!(t.run(), async {
+            gate.reached().await;
+            t.polar("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
+            Runner::new(t.services.clone()).run_due().await.unwrap();
+            assert_eq!(t.status(&me, id).await, Stopped);
+            gate.open();
+        });
+        t.run().await;
+        assert!(t.managed_keys.keys().iter().all(|key| key.disabled), "{:?}", t.managed_keys.keys());
+        resume(&t, id).await;
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Stopped, Deploying, Active]);
+        assert_eq!((only_key(&t).limit, only_key(&t).disabled), (Some(FIVE), false));
+        t.finish().await;
+    }
+
+    async fn killed_while_the_resumption_makes_a_key_there_is_one_in_the_end(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = active(&t, &me).await;
+        pause(&t, id).await;
+        t.managed_keys.lose(|_| true);
+        t.clock.advance(SECOND);
+        t.polar("subscription.resumed", subscription_doc(&t, id, &json!({}))).await;
+        dies_at(&t, "create", true).await;
+        t.run_after(11 * SECOND).await;
+        assert_eq!(t.status(&me, id).await, Active);
+        assert_eq!((only_key(&t).limit, only_key(&t).disabled), (Some(FIVE), false));
+        t.finish().await;
+    }
+
+    async fn paused_managed_assistant_that_ends_or_is_deleted_leaves_no_usable_key(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = active(&t, &me).await;
+        pause(&t, id).await;
+        t.clock.advance(SECOND);
+        let ended = json!({"status": "canceled", "ended_at": t.services.now(), "canceled_at": t.services.now()});
+        t.polar("subscription.revoked", subscription_doc(&t, id, &ended)).await;
+        t.run().await;
+        assert_eq!((t.record(&me, id).await.payment_status, only_key(&t).disabled), (Canceled, true));
+        delete(&t, &me, id).await.unwrap();
+        t.run().await;
+        assert_eq!(t.managed_keys.keys(), []);
+        let other = active(&t, &me).await;
+        pause(&t, other).await;
+        delete(&t, &me, other).await.unwrap();
+        t.run().await;
+        assert_eq!(t.managed_keys.keys(), []);
+        t.finish().await;
+    }
+}
