@@ -29,6 +29,7 @@ mod hostile;
 mod idempotency;
 mod ids;
 mod injection;
+mod injection_sources;
 mod known_secrets;
 mod life;
 mod limits;

@@ -30,7 +30,7 @@ async fn was_given(app: &App, cookie: &str, minutes_ago: u64) {
 }
 
 /// Sends a plain form from a page and gives where it leads.
-async fn send(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
+pub async fn send(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
     let request = form(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
     let answer = request.header(COOKIE, cookie).send().await.expect("an answer");
     assert_eq!(answer.status(), 302, "{endpoint}");
@@ -154,7 +154,7 @@ async fn nothing_that_could_take_the_account_away_is_done_without_it() {
 }
 
 /// A link in a mail to the account's address that is good for this: the secret in it.
-async fn link(app: &App, user: UserId, purpose: TokenPurpose, email: &str) -> String {
+pub async fn link(app: &App, user: UserId, purpose: TokenPurpose, email: &str) -> String {
     let secret = app.services.form_token();
     let now = app.services.now();
     let mail = MailRow {

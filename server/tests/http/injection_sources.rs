@@ -1,0 +1,198 @@
+//! Values that try to become markup and come from elsewhere than a form: addresses, Telegram, models, the catalog, keys.
+
+use reef_domain::catalog::Listed;
+use reef_service::Caller;
+use reef_service::api_keys::NewApiKey;
+use reef_store::TokenPurpose;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::customer::Customer;
+use crate::injection::{HOSTILE, Reader, encoded, times_as_text};
+use crate::password_again::{link, send};
+use crate::sessions::{form, signed_in};
+use crate::support::{App, activation, bot, changed};
+
+/// Addresses that can belong to an account: no blank is in them.
+const ADDRESSES: [&str; 3] = [
+    "</title><img/src=x/onerror=alert(1)>@example.com",
+    "\"><svg/onload=alert(1)>@example.com",
+    "'onmouseover='alert(1)'@example.com",
+];
+const PASSWORD: &str = "correct horse battery staple 9";
+
+async fn customer_with<'a>(app: &'a App, email: &str) -> Customer<'a> {
+    let user = app.services.create_user(email, &SecretString::from(PASSWORD)).await.expect("an account").id;
+    let (client, _) = app.key(user, "read write", None).await;
+    Customer { app, user, client }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn address_of_an_account_becomes_markup_on_no_page() {
+    let app = App::start().await;
+    for email in ADDRESSES {
+        let me = customer_with(&app, email).await;
+        let id = me.active().await;
+        let cookie = signed_in(&app, me.user).await;
+        let mut reader = Reader::new(&app, &cookie);
+        reader.crawl(&["/settings", "/billing", "/assistants", "/sandbox/mail/", "/sandbox/polar/"]).await;
+        assert!(times_as_text(&reader.read("/settings").await, email) > 0, "the address is shown");
+        // While the second step is being set up: the address is in what the app scans.
+        send(&app, &cookie, "/settings", "begin_totp", &[]).await;
+        assert!(reader.read("/settings").await.contains("otpauth://"));
+        // Another address, and what the links of mails say.
+        let next = format!("next{email}");
+        send(&app, &cookie, "/settings", "change_email", &[("new_email", &next), ("password", PASSWORD)])
+            .await;
+        reader.read("/settings").await;
+        let mut nobody = Reader::new(&app, "");
+        for (page, purpose, address) in [
+            ("/confirm", TokenPurpose::Confirm, email),
+            ("/confirm-change", TokenPurpose::Change, &*next),
+            ("/reset", TokenPurpose::Reset, email),
+        ] {
+            let token = link(&app, me.user, purpose, address).await;
+            for reader in [&mut reader, &mut nobody] {
+                reader.read(&format!("{page}?token={token}")).await;
+            }
+        }
+        for endpoint in ["forgot_password", "sign_in", "sign_up"] {
+            let sent = form(&app, endpoint, &[("email", email), ("password", "wrong")]).send().await;
+            sent.expect("an answer");
+        }
+        let to = send(&app, "", "/forgot", "forgot_password", &[("email", email)]).await;
+        nobody.read(&to.replace(&app.url(""), "")).await;
+        // Polar knows it too: its portal, and the page of a checkout.
+        let portal = send(&app, &cookie, "/billing", "open_portal", &[]).await;
+        let (_, checkout) = me.purchase("byok").await;
+        for page in [portal, checkout] {
+            reader.read(&page.replace(&app.url(""), "")).await;
+        }
+        reader.crawl(&["/sandbox/mail/", &format!("/sandbox/mail/?to={}", encoded(email))]).await;
+        me.ok("DELETE", &format!("/{id}"), Value::Null).await;
+        reader.read(&format!("/receipts/{id}")).await;
+        reader.has_read([
+            "/settings",
+            "/confirm",
+            "/confirm-change",
+            "/reset",
+            "/sandbox/mail/",
+            "/sandbox/mail/:id",
+        ]);
+        reader.has_read([
+            "/sandbox/polar/",
+            "/sandbox/polar/portal",
+            "/sandbox/polar/checkout/:secret",
+            "/receipts/:id",
+        ]);
+        nobody.has_read(["/confirm", "/confirm-change", "/reset", "/forgot"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_telegram_and_models_say_becomes_markup_on_no_page() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let mut reader = Reader::new(&app, &cookie);
+    for hostile in HOSTILE {
+        let id = me.slot("byok").await;
+        let page = format!("/assistants/{id}");
+        let token = bot("ok");
+        let bot_id: i64 = token.split(':').next().unwrap().parse().unwrap();
+        let result = json!({"id": bot_id, "is_bot": true, "first_name": hostile, "username": hostile});
+        let said = json!({"id": "m", "type": "message", "role": "assistant", "stop_reason": "end_turn",
+            "content": [{"type": "text", "text": hostile}], "usage": {"input_tokens": 1, "output_tokens": 1}});
+        let faults = json!([
+            {"path": "*/getMe", "body": {"ok": true, "result": result}, "times": 50},
+            {"path": "*/anthropic/v1/messages", "body": said, "times": 50},
+        ]);
+        app.faults(faults).await;
+        let fields = [
+            ("id", id.as_str()),
+            ("name", "Coral"),
+            ("model", "anthropic:claude-sonnet-5"),
+            ("model_api_key", "sk-ant-good"),
+            ("telegram_bot_token", token.as_str()),
+        ];
+        send(&app, &cookie, &page, "preflight", &fields).await;
+        let shown = reader.read(&page).await;
+        // A bot's name, its username, and what the model says.
+        assert!(times_as_text(&shown, hostile) >= 3, "{hostile}: {shown}");
+        me.ok("POST", &format!("/{id}/activate"), activation(&token)).await;
+        me.until(&id, "active").await;
+        let shown = reader.read(&page).await;
+        assert!(shown.contains("Say hello to @") && times_as_text(&shown, hostile) > 0, "{hostile}: {shown}");
+        reader.read(&format!("{page}/history")).await;
+        app.faults(json!([])).await;
+    }
+    reader.crawl(&["/assistants", "/sandbox/requests"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_in_the_catalog_become_markup_on_no_page() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let models: Vec<_> = HOSTILE
+        .iter()
+        .enumerate()
+        .map(|(number, name)| Listed { id: format!("evil/model-{number}"), name: (*name).to_owned() })
+        .collect();
+    assert!(models.iter().all(Listed::is_sound), "such a list is believed");
+    let mut tx = app.services.store().begin().await.unwrap();
+    tx.set_catalog("openrouter", &models, app.services.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut reader = Reader::new(&app, &cookie);
+    for model in &models {
+        let id = me.slot("byok").await;
+        let page = format!("/assistants/{id}");
+        assert!(times_as_text(&reader.read(&page).await, &model.name) > 0, "it is in the list of models");
+        let body = json!({"modelProvider": "openrouter", "modelId": model.id, "modelApiKey": "sk-or-good"});
+        me.ok("POST", &format!("/{id}/activate"), changed(activation(&bot("ok")), body)).await;
+        let ended = async || {
+            ["active", "failed"].contains(&me.get(&format!("/{id}")).await["status"].as_str().unwrap())
+        };
+        crate::support::eventually("an end", async || ended().await.then_some(())).await;
+        reader.read(&page).await;
+        reader.read(&format!("{page}/history")).await;
+    }
+    reader.crawl(&["/assistants", "/docs"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keys_are_for_and_were_used_for_becomes_markup_on_no_page() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let mut reader = Reader::new(&app, &cookie);
+    for hostile in HOSTILE {
+        let id = me.slot("byok").await;
+        me.ok("PATCH", &format!("/{id}"), json!({"name": hostile})).await;
+        // A key for single assistants names them; its log says what it was used for.
+        let new = NewApiKey {
+            name: hostile.to_owned(),
+            read: true,
+            assistants: vec![id.clone()],
+            ..NewApiKey::default()
+        };
+        let (key, secret) = app.services.create_api_key(&Caller::session(me.user), &new).await.unwrap();
+        let client = app.anonymous().with_key(secrecy::ExposeSecret::expose_secret(&secret));
+        for path in ["/api/v1/assistants/", "/api/v1/assistants?cursor=", "/api/v1/"] {
+            let request = client.request("GET", &format!("{path}{}", encoded(hostile)));
+            let agent = hostile.chars().filter(char::is_ascii).collect::<String>();
+            request.header("user-agent", agent).send().await.unwrap();
+        }
+        let page = format!("/keys/{}", key.id);
+        crate::support::eventually("its log", async || {
+            let log = Reader::new(&app, &cookie).read(&page).await;
+            log.contains("404").then_some(())
+        })
+        .await;
+        let shown = reader.read(&page).await;
+        // As the key's name and as that of the assistant.
+        assert!(times_as_text(&shown, hostile) >= 2, "{page}: {shown}");
+    }
+    reader.crawl(&["/keys"]).await;
+    reader.has_read(["/keys", "/keys/:id"]);
+}
