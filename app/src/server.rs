@@ -52,7 +52,9 @@ pub(crate) async fn signed_in_with(password: &Secret) -> Result<(Services, Calle
         return Ok((services, caller));
     }
     let caller = services.give_password(&caller, &password.expose().into(), client(&services)).await?;
-    note_password(&services, &session().await?).await?;
+    if let Some(stamp) = caller.password_stamp() {
+        note_password(&services, &session().await?, stamp).await?;
+    }
     Ok((services, caller))
 }
 

@@ -6,7 +6,7 @@ use leptos_axum::extract;
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_service::accounts::{Account, PendingSignIn, clean_agent};
-use reef_service::{Caller, ClientAddress, Error, Services};
+use reef_service::{Caller, ClientAddress, Error, PasswordStamp, Services};
 use tower_sessions::Session;
 
 use crate::error::AppError;
@@ -21,6 +21,8 @@ pub const SESSION_ADDRESS: &str = "address";
 pub const SESSION_AGENT: &str = "agent";
 /// The session's key of when the password was given last; the value is a [`Timestamp`].
 const SESSION_PASSWORD_AT: &str = "password_at";
+/// The session's key of which password that was; the value is a [`PasswordStamp`].
+const SESSION_PASSWORD: &str = "password_stamp";
 /// The session's key of a sign-in whose code is to come; the value is a [`PendingSignIn`].
 const SESSION_PENDING: &str = "pending_user";
 
@@ -40,15 +42,22 @@ pub async fn caller_of(session: &Session) -> Result<Option<Caller>, Error> {
 pub(crate) async fn caller_now(services: &Services, session: &Session) -> Result<Option<Caller>, Error> {
     let Some(caller) = caller_of(session).await? else { return Ok(None) };
     let given: Option<Timestamp> = session.get(SESSION_PASSWORD_AT).await.map_err(Error::internal)?;
+    let stamp: Option<PasswordStamp> = session.get(SESSION_PASSWORD).await.map_err(Error::internal)?;
     let is_recent = given.is_some_and(|at| services.now().since(at) < PASSWORD_HOLDS_FOR);
-    Ok(Some(if is_recent { Caller::session(caller.user_id) } else { caller }))
+    let stamp = stamp.filter(|_| is_recent);
+    Ok(Some(stamp.map_or(caller, |stamp| Caller::with_password(caller.user_id, stamp))))
 }
 
-/// Notes that the password was given in this session now.
+/// Notes that a password was given in this session now.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be written.
-pub(crate) async fn note_password(services: &Services, session: &Session) -> Result<(), Error> {
+pub(crate) async fn note_password(
+    services: &Services,
+    session: &Session,
+    stamp: PasswordStamp,
+) -> Result<(), Error> {
+    session.insert(SESSION_PASSWORD, stamp).await.map_err(Error::internal)?;
     session.insert(SESSION_PASSWORD_AT, services.now()).await.map_err(Error::internal)
 }
 
@@ -72,7 +81,7 @@ pub async fn sign_in_session(
         session.insert(SESSION_ADDRESS, address).await.map_err(Error::internal)?;
     }
     session.insert(SESSION_AGENT, clean_agent(agent)).await.map_err(Error::internal)?;
-    note_password(services, session).await?;
+    note_password(services, session, account.password_stamp()).await?;
     session.insert(SESSION_USER, account.id).await.map_err(Error::internal)?;
     session.save().await.map_err(Error::internal)?;
     let confirmed = services.confirm_sign_in(account).await;

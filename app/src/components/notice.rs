@@ -41,8 +41,8 @@ pub fn Done(
             "email_changed" => "Your account has the new address. Sign in with it from now on.",
             "reset_sent" => "If there is an account with this address, a link is on its way to it.",
             "account_claimed" => {
-                "The account is yours alone now: you have a new password, and sessions, API keys and two-step sign-in from before \
-                 are gone. Sign in with the new password."
+                "The account is yours alone now. Earlier sessions, API keys and two-step sign-in are gone. Sign in with your \
+                 new password."
             }
             "password_reset" => "You have a new password. Sign in with it.",
             "password_reset_anew" => {

@@ -3,6 +3,8 @@
 
 use leptos::prelude::*;
 use reef_service::Services;
+use reef_service::accounts::LinkReader;
+use secrecy::ExposeSecret as _;
 
 use crate::device::{self, client};
 use crate::error::AppError;
@@ -36,24 +38,32 @@ pub async fn change_email(
 }
 
 /// Confirms the address that the link was sent to. In a browser that is not signed in with the account it takes the
-/// account's password.
+/// account's password. Reef's page says with `asks` that it can show the field. A client that posts the link alone
+/// has shown that it reads the mail and nothing else: the account is confirmed, and the person who opened it loses access.
 #[server(prefix = "/_fn", endpoint = "confirm_email")]
 pub async fn confirm_email(
     #[server(default)] token: Secret,
     #[server(default)] password: Secret,
+    #[server(default)] asks: bool,
 ) -> Result<(), AppError> {
     answer(&[], async {
         let services: Services = provided()?;
+        let link_alone = password.expose().is_empty() && !asks;
         let (token, password) = (token.expose().into(), password.expose().into());
         let caller = current_caller().await?;
+        if link_alone && services.link_reader(&token, false, caller.as_ref()).await? == LinkReader::Elsewhere
+        {
+            let reset = services.confirm_with_link_alone(&token).await?;
+            return go(&format!("/reset?token={}", reset.expose_secret()));
+        }
         services.confirm_email(&token, caller.as_ref(), &password, client(&services)).await?;
         go("/confirm?done=email_confirmed")
     })
     .await
 }
 
-/// Makes an account that somebody else has opened the own one of whoever has its mail: with another password, and without
-/// what the other one has set up.
+/// Gives an account that a stranger has opened to the owner of its address: with a new password, and without what the
+/// stranger has set up.
 #[server(prefix = "/_fn", endpoint = "claim_account")]
 pub async fn claim_account(
     #[server(default)] token: Secret,
@@ -63,9 +73,7 @@ pub async fn claim_account(
         let services: Services = provided()?;
         let (token, password) = (token.expose().into(), new_password.expose().into());
         let claimed = services.claim_account(&token, &password, client(&services)).await?;
-        if let Some(devices) = &claimed.devices {
-            device::set(&services, devices)?;
-        }
+        device::set(&services, &claimed.devices)?;
         go("/signin?done=account_claimed")
     })
     .await
@@ -108,9 +116,7 @@ pub async fn reset_password(
         let services: Services = provided()?;
         let (token, password) = (token.expose().into(), password.expose().into());
         let reset = services.reset_password(&token, &password, client(&services)).await?;
-        if let Some(devices) = &reset.devices {
-            device::set(&services, devices)?;
-        }
+        device::set(&services, &reset.devices)?;
         go(if reset.began_anew { "/signin?done=password_reset_anew" } else { "/signin?done=password_reset" })
     })
     .await

@@ -9,22 +9,28 @@ use crate::device::{self, client};
 use crate::error::AppError;
 use crate::secret::Secret;
 use crate::server::{answer, go, keep_once, own_session_row, signed_in, signed_in_with};
-use crate::session::{session, sign_out_session};
+use crate::session::{note_password, session, sign_out_session};
 
 /// Under which name new recovery codes are handed to the page of settings; one a line.
 pub const RECOVERY_CODES: &str = "recovery_codes";
 
-/// Replaces the password; all other sessions end.
+/// Replaces the password; all other sessions end. `current_password` is what forms from before `password` send.
 #[server(prefix = "/_fn", endpoint = "change_password")]
 pub async fn change_password(
     #[server(default)] password: Secret,
+    #[server(default)] current_password: Secret,
     #[server(default)] new_password: Secret,
 ) -> Result<(), AppError> {
     answer(&[], async {
-        let (services, caller) = signed_in_with(&password).await?;
+        let given = if password.expose().is_empty() { current_password } else { password };
+        let (services, caller) = signed_in_with(&given).await?;
         let (here, new) = (own_session_row().await?, new_password.expose().into());
-        let devices = services.change_password(&caller, &here, &new, client(&services)).await?;
-        device::set(&services, &devices)?;
+        let changed = services.change_password(&caller, &here, &new, client(&services)).await?;
+        device::set(&services, &changed.devices)?;
+        // Who has just typed the new one is not asked for it.
+        if let Some(stamp) = changed.caller.password_stamp() {
+            note_password(&services, &session().await?, stamp).await?;
+        }
         go("/settings?done=password_changed")
     })
     .await

@@ -30,8 +30,8 @@ fn forgot(mail_is_on: bool) -> AnyView {
         }
         .into_any(),
         (true, true) => view! {
-            <p>"It is good once, for one hour. Nothing there? Look into the spam folder, or "
-                <a href="/forgot">"ask again"</a> "."</p>
+            <p>"Each link works once, for one hour. We send only a few to one address: not there? Check spam, use the newest link "
+                "you have, or " <a href="/forgot">"ask again"</a> "."</p>
         }
         .into_any(),
         (true, false) => form(),

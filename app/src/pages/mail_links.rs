@@ -55,7 +55,7 @@ pub(crate) fn ConfirmPage() -> impl IntoView {
 pub(crate) fn ConfirmChangePage() -> impl IntoView {
     page(Words {
         title: "Confirm your new address",
-        about: "From then on mail goes to the new address, and you sign in with it. The old one is told.",
+        about: "Mail goes to the new address from then on, and you sign in with it. We notify the old address.",
         button: "Use the new address",
         is_change: true,
     })
@@ -89,7 +89,7 @@ async fn content(words: &Words) -> Result<AnyView, AppError> {
     let claims = (asks || claiming.has_failed()) && !words.is_change;
     let claim = claims.then(|| claim(claiming, token.clone()));
     let nothing = (asks && words.is_change).then(|| {
-        view! { <p>"If you did not ask for this, close this page: nothing changes then."</p> }
+        view! { <p>"Didn't request this? Close this page. Nothing changes."</p> }
     });
     let view = view! {
         {confirm(words, token, asks)}
@@ -109,7 +109,7 @@ fn confirm(words: &Words, token: String, asks: bool) -> AnyView {
     };
     let password = asks.then(|| {
         view! {
-            <p>"You are not signed in with this account in this browser. Its password shows that you opened it."</p>
+            <p>"This browser isn't signed in to this account. Enter the account's password to show that you opened it."</p>
             <TextField
                 form
                 name="password"
@@ -120,27 +120,34 @@ fn confirm(words: &Words, token: String, asks: bool) -> AnyView {
             />
         }
     });
+    // Also where nothing is asked: the session may end before the form is sent.
+    let marker = (!words.is_change).then(|| view! { <input type="hidden" name="asks" value="true"/> });
     let (about, button) = (words.about, words.button);
+    // One of two cards then: the other one is for an owner of the address who does not know the password.
+    let class = asks.then_some("card");
     view! {
         <p>{about}</p>
-        <PostForm form>
-            <Problem form/>
-            <input type="hidden" name="token" value=token/>
-            {password}
-            <Submit label=button busy="One moment…"/>
-        </PostForm>
+        <div class=class>
+            <PostForm form>
+                <Problem form/>
+                <input type="hidden" name="token" value=token/>
+                {marker}
+                {password}
+                <Submit label=button busy="One moment…"/>
+            </PostForm>
+        </div>
     }
     .into_any()
 }
 
-/// For whoever did not open the account, or has forgotten its password.
+/// For an owner of the address who did not open the account, or has forgotten its password.
 fn claim(form: Form, token: String) -> AnyView {
     view! {
         <section class="card" aria-labelledby="not-me">
-            <h2 id="not-me">"You did not open it, or forgot the password?"</h2>
+            <h2 id="not-me">"Didn't open this account, or forgot the password?"</h2>
             <p>
-                "Choose a new password. The account is yours alone then: sessions, API keys and two-step sign-in from before end, "
-                "and callbacks are signed with a new secret. If you want no account at Reef, close this page: nothing is confirmed."
+                "Choose a new password to make the account yours alone: existing sessions, API keys and two-step sign-in end, "
+                "and callbacks get a new signing secret. Don't want an account at Reef? Close this page. Nothing is confirmed."
             </p>
             <PostForm form>
                 <Problem form/>

@@ -24,8 +24,10 @@ use reef_store::{MailKind, TokenPurpose, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::caller::PasswordStamp;
 use crate::client::ClientAddress;
 use crate::error::Error;
+use crate::hashing::Lane;
 use crate::services::Services;
 use crate::tries::TryOf;
 use crate::vault::{fingerprint, hex};
@@ -37,6 +39,7 @@ pub(crate) use devices::Device;
 pub use devices::DeviceCookie;
 #[cfg(feature = "testing")]
 pub(crate) use one_time::{code_now, from_base32};
+pub use password::PasswordChange;
 pub use reset::PasswordReset;
 pub use sessions::SessionView;
 pub use sign_in::{CODE_WITHIN, PendingSignIn, SignIn};
@@ -59,6 +62,7 @@ pub struct Account {
     pub email_confirmed: bool,
     /// Which password it has.
     proof: Proof,
+    stamp: PasswordStamp,
 }
 
 /// Which password an account had: of its hash, so that another one is told from it.
@@ -75,6 +79,14 @@ impl Proof {
     }
 }
 
+impl Account {
+    /// Which password it has, for a session that has just given it.
+    #[must_use]
+    pub const fn password_stamp(&self) -> PasswordStamp {
+        self.stamp
+    }
+}
+
 impl fmt::Debug for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Proof")
@@ -83,8 +95,8 @@ impl fmt::Debug for Proof {
 
 impl From<UserRow> for Account {
     fn from(row: UserRow) -> Self {
-        let proof = Proof::of(&row);
-        Self { id: row.id, email: row.email, email_confirmed: row.email_confirmed_at.is_some(), proof }
+        let (proof, stamp) = (Proof::of(&row), PasswordStamp::of(&row));
+        Self { id: row.id, email: row.email, email_confirmed: row.email_confirmed_at.is_some(), proof, stamp }
     }
 }
 
@@ -157,7 +169,7 @@ impl Services {
         is_to_confirm: bool,
     ) -> Result<Account, Error> {
         let email = check(email, password)?;
-        let password_hash = self.hash_password(password).await?;
+        let password_hash = self.hash_password(Lane::Strangers, password).await?;
         let id = UserId::new(self.new_uuid());
         let row = UserRow {
             id,
@@ -176,7 +188,7 @@ impl Services {
             return Err(Error::InvalidRequest(vec![issue]));
         }
         if is_to_confirm {
-            work.mail_link(Some(id), MailKind::ConfirmAddress, TokenPurpose::Confirm, &row.email).await?;
+            work.mail_link(Some(&row), MailKind::ConfirmAddress, TokenPurpose::Confirm, &row.email).await?;
         }
         work.commit().await?;
         tracing::info!(user_id = %id, "account opened");
@@ -201,12 +213,12 @@ impl Services {
         Ok(tx.user_by_email(&email.trim().to_lowercase()).await?.map(Account::from))
     }
 
-    async fn hash_password(&self, password: &SecretString) -> Result<String, Error> {
+    async fn hash_password(&self, lane: Lane, password: &SecretString) -> Result<String, Error> {
         let mut salt = [0; 16];
         self.ports().entropy.fill(&mut salt);
         let password = password.clone();
         self.hashing()
-            .run(move || {
+            .run(lane, move || {
                 let hash =
                     Argon2::default().hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
                 hash.map(|hash| hash.to_string()).map_err(|error| Error::internal(error.to_string()))
@@ -214,10 +226,15 @@ impl Services {
             .await
     }
 
-    async fn verify_password(&self, password: &SecretString, hash: String) -> Result<bool, Error> {
+    async fn verify_password(
+        &self,
+        lane: Lane,
+        password: &SecretString,
+        hash: String,
+    ) -> Result<bool, Error> {
         let password = password.clone();
         self.hashing()
-            .run(move || {
+            .run(lane, move || {
                 // A bounded length keeps the hash's cost bounded.
                 if password.expose_secret().len() > text::PASSWORD_MAX {
                     return Ok(false);

@@ -111,13 +111,13 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] without the password a short while ago;
-    /// [`Error::NotFound`] when there is no such account.
+    /// [`Error::Unauthorized`] when there is no such account.
     pub async fn rotate_callback_secret(&self, caller: &Caller) -> Result<SecretString, Error> {
         caller.require_password()?;
         let user = caller.user_id;
         let sealed = self.new_callback_secret(user)?;
         let mut work = self.work().await?;
-        work.tx.user(user).await?.ok_or(Error::NotFound)?;
+        work.require_password(caller).await?;
         work.tx.rotate_callback_secret(user, &sealed, work.now).await?;
         work.security_notice(user, MailKind::SigningSecretRotated, "").await?;
         work.commit().await?;

@@ -1,7 +1,7 @@
 //! From where somebody asks.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::accounts::DeviceCookie;
 
@@ -35,6 +35,16 @@ impl ClientAddress {
         match self.0.to_canonical() {
             IpAddr::V6(address) => [48, 56].map(|length| (prefix(address, length), length)).to_vec(),
             IpAddr::V4(_) => Vec::new(),
+        }
+    }
+
+    /// The network that is taken for one provider's: a /16 in IPv4, a /32 in IPv6. Addresses and even /48s are cheap, another
+    /// provider is not.
+    #[must_use]
+    pub fn provider(self) -> IpAddr {
+        match self.0.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & 0xffff_0000)),
+            IpAddr::V6(address) => IpAddr::V6(prefix(address, 32)),
         }
     }
 }
@@ -91,6 +101,17 @@ mod tests {
             ("::1", "::"),
         ] {
             assert_eq!(ClientAddress(address.parse().unwrap()).to_string(), network);
+        }
+    }
+
+    #[test]
+    fn provider_of_an_address_is_its_first_bits() {
+        for (address, provider) in [
+            ("203.0.113.7", "203.0.0.0"),
+            ("::ffff:203.0.113.7", "203.0.0.0"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8::"),
+        ] {
+            assert_eq!(ClientAddress(address.parse().unwrap()).provider().to_string(), provider);
         }
     }
 

@@ -8,19 +8,30 @@ use crate::error::Error;
 
 /// Hashed at once.
 const AT_ONCE: usize = 2;
-/// Hashed or waiting for their turn: the last one waits about half a second. Who comes then is told to come back.
+/// Of a lane hashed or waiting for their turn: the last one waits about a second. Requests beyond are refused.
 const ADMITTED: usize = 32;
+
+/// Who wants to hash. Each has places of its own to wait in, so that a flood of strangers leaves room for owners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Anybody.
+    Strangers,
+    /// A browser that has signed in with the account before, or somebody with a session or a link.
+    Known,
+}
 
 /// Who may hash.
 #[derive(Debug)]
 pub(crate) struct Hashing {
-    admitted: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+    known: Arc<Semaphore>,
     at_once: Arc<Semaphore>,
 }
 
 impl Default for Hashing {
     fn default() -> Self {
-        Self { admitted: Arc::new(Semaphore::new(ADMITTED)), at_once: Arc::new(Semaphore::new(AT_ONCE)) }
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self { strangers: places(ADMITTED), known: places(ADMITTED), at_once: places(AT_ONCE) }
     }
 }
 
@@ -31,9 +42,14 @@ impl Hashing {
     /// [`Error::RateLimited`] at once when too many wait already; what `work` says.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
+        lane: Lane,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned();
+        let places = match lane {
+            Lane::Strangers => &self.strangers,
+            Lane::Known => &self.known,
+        };
+        let admitted = Arc::clone(places).try_acquire_owned();
         let Ok(admitted) = admitted else {
             let message = "Too many people are signing in at this moment";
             return Err(Error::RateLimited { message, retry_after_seconds: 2 });
@@ -61,20 +77,25 @@ mod tests {
             .into_iter()
             .map(|gate| {
                 let hashing = Arc::clone(&hashing);
-                tokio::spawn(async move { hashing.run(move || gate.recv().map_err(Error::internal)).await })
+                tokio::spawn(async move {
+                    hashing.run(Lane::Strangers, move || gate.recv().map_err(Error::internal)).await
+                })
             })
             .collect();
-        while hashing.admitted.available_permits() > 0 {
+        while hashing.strangers.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let refused = hashing.run(|| Ok(())).await;
+        let refused = hashing.run(Lane::Strangers, || Ok(())).await;
         assert!(matches!(refused, Err(Error::RateLimited { .. })), "{refused:?}");
+        let known = Arc::clone(&hashing);
+        let known = tokio::spawn(async move { known.run(Lane::Known, || Ok(())).await });
         for gate in open {
             gate.send(()).unwrap();
         }
         for ended in running {
             ended.await.unwrap().unwrap();
         }
-        hashing.run(|| Ok(())).await.unwrap();
+        known.await.unwrap().expect("who is known has a place");
+        hashing.run(Lane::Strangers, || Ok(())).await.unwrap();
     }
 }

@@ -35,7 +35,7 @@ mod tries;
 pub mod vault;
 mod work;
 
-pub use caller::Caller;
+pub use caller::{Caller, PasswordStamp};
 pub use client::{Client, ClientAddress};
 pub use config::Config;
 pub use error::Error;

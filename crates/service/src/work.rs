@@ -4,11 +4,12 @@
 use reef_domain::ids::{AssistantId, DeliveryId, EventId, JobId, UserId};
 use reef_domain::wire::{ApiMode, Status};
 use reef_domain::{Assistant, Timestamp};
-use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow, NewJob, Tx};
+use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow, NewJob, Tx, UserRow};
 use thiserror::Error as ThisError;
 use uuid::Uuid;
 
 use crate::callbacks;
+use crate::caller::Caller;
 use crate::error::Error;
 use crate::hub::{Changed, WORK, access_text};
 use crate::jobs::Job;
@@ -178,6 +179,15 @@ impl Work<'_> {
     /// A new id.
     pub fn new_uuid(&self) -> Uuid {
         self.services.new_uuid()
+    }
+
+    /// Passes when the caller has given the account's password, and it still is: a session that a new password ends finds
+    /// either no session or this. The account stays locked until the transaction ends.
+    pub async fn require_password(&mut self, caller: &Caller) -> Result<UserRow, Error> {
+        self.tx.lock_user(caller.user_id).await?;
+        let user = self.tx.user(caller.user_id).await?.ok_or(Error::Unauthorized)?;
+        caller.require_password_of(&user)?;
+        Ok(user)
     }
 
     /// As [`Self::commit`], and whatever an account's ended sessions or keys have open ends.

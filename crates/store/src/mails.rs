@@ -34,6 +34,8 @@ pub enum MailKind {
     KeyRotated,
     /// Callbacks are signed with a new secret.
     SigningSecretRotated,
+    /// The account is gone.
+    AccountDeleted,
     /// A payment for an assistant has failed.
     PaymentFailed,
     /// An assistant has failed.
@@ -45,7 +47,7 @@ pub enum MailKind {
 }
 
 impl MailKind {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::ConfirmAddress,
         Self::ResetPassword,
         Self::ChangeAddress,
@@ -58,6 +60,7 @@ impl MailKind {
         Self::KeyCreated,
         Self::KeyRotated,
         Self::SigningSecretRotated,
+        Self::AccountDeleted,
         Self::PaymentFailed,
         Self::AssistantFailed,
         Self::SubscriptionEnded,
@@ -80,6 +83,7 @@ impl MailKind {
             Self::KeyCreated => "key_created",
             Self::KeyRotated => "key_rotated",
             Self::SigningSecretRotated => "signing_secret_rotated",
+            Self::AccountDeleted => "account_deleted",
             Self::PaymentFailed => "payment_failed",
             Self::AssistantFailed => "assistant_failed",
             Self::SubscriptionEnded => "subscription_ended",
@@ -116,7 +120,8 @@ impl TokenPurpose {
 pub struct MailRow {
     /// Its id.
     pub id: MailId,
-    /// Whose; `None` when nobody has the address that was asked for, and nothing is sent.
+    /// Whose; `None` when the account is gone, or, without a recipient, when nobody has the address that was asked for and
+    /// nothing is sent.
     pub user_id: Option<UserId>,
     /// What it is about.
     pub kind: MailKind,

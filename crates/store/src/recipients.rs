@@ -1,4 +1,4 @@
-//! How many mails one address gets, whoever asks for them.
+//! How many mails one address gets, no matter who requests them.
 
 use std::time::Duration;
 
@@ -7,21 +7,20 @@ use reef_domain::Timestamp;
 use crate::error::StoreError;
 use crate::tx::{Tx, dialect, execute, fetch_optional};
 
-/// How many mails an address may get.
+/// How many mails an address may get within any period of a length, at most [`MAIL_COUNTS_FOR`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailAllowance {
-    /// Within any hour.
-    pub per_hour: i64,
-    /// Within any day.
-    pub per_day: i64,
+    /// So many.
+    pub count: i64,
+    /// The length.
+    pub within: Duration,
 }
 
-const HOUR: Duration = Duration::from_secs(3600);
 /// How long a mail counts.
 pub const MAIL_COUNTS_FOR: Duration = Duration::from_secs(24 * 3600);
 
 impl Tx {
-    /// Counts a mail to a recipient, unless it is one too many; whether it may be sent. Whoever asks for the same recipient
+    /// Counts a mail to a recipient, unless any of the allowances is used up; whether it may be sent. Whoever asks for the same recipient
     /// at the same time waits until the transaction ends, in any process.
     ///
     /// # Errors
@@ -29,7 +28,7 @@ impl Tx {
     pub async fn admit_mail(
         &mut self,
         recipient: &str,
-        allowance: MailAllowance,
+        allowances: &[MailAllowance],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         // SQLite's writers hold the whole database already.
@@ -39,10 +38,10 @@ impl Tx {
             postgres: "select 1 from (select pg_advisory_xact_lock(hashtextextended($1, 0))) as lock",
         );
         execute!(self, lock, recipient);
-        let in_hour = self.count_mails_to(recipient, now.minus(HOUR)).await?;
-        let in_day = self.count_mails_to(recipient, now.minus(MAIL_COUNTS_FOR)).await?;
-        if in_hour >= allowance.per_hour || in_day >= allowance.per_day {
-            return Ok(false);
+        for MailAllowance { count, within } in allowances {
+            if self.count_mails_to(recipient, now.minus(*within)).await? >= *count {
+                return Ok(false);
+            }
         }
         let sql = "insert into recipient_mails (recipient, asked_at) values ($1, $2)";
         execute!(self, sql, recipient, now);

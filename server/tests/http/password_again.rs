@@ -89,7 +89,7 @@ async fn afterwards_the_password_is_asked_for_once_and_what_was_typed_is_kept() 
         assert!(shown.contains("value=\"30\" selected") && shown.contains("id=\"key-password\""));
         assert!(!shown.contains("not my password"));
     }
-    // A script is told which field.
+    // A script learns which field.
     let scripted = form(&app, "create_key", &without).header(COOKIE, &me).send().await.unwrap();
     assert_eq!(scripted.status(), 400);
     let error: Value = scripted.json().await.unwrap();
@@ -109,8 +109,8 @@ async fn afterwards_the_password_is_asked_for_once_and_what_was_typed_is_kept() 
     was_given(&app, &other, 60).await;
     let token = app.services.form_token();
     send(&app, &other, "/keys", "rotate_callback_secret", &[("token", &token)]).await;
-    assert!(page(&app, &other, "/settings").await.contains("id=\"password-password\""));
-    assert!(!page(&app, &me, "/settings").await.contains("id=\"password-password\""));
+    assert!(page(&app, &other, "/settings").await.contains("id=\"begin-totp-password\""));
+    assert!(!page(&app, &me, "/settings").await.contains("id=\"begin-totp-password\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,8 +198,9 @@ async fn who_opens_the_link_elsewhere_is_asked_before_anything_is_confirmed() {
         let shown = page(&app, reader, &at).await;
         assert!(shown.contains("name=\"password\"") && shown.contains("name=\"new_password\""));
         assert!(!shown.contains(&email), "the page names nobody");
-        let back = send(&app, reader, &at, "confirm_email", &[("token", &token)]).await;
-        assert!(page(&app, reader, &back).await.contains("to show that you opened it"));
+        let asks = [("token", &*token), ("asks", "true")];
+        let back = send(&app, reader, &at, "confirm_email", &asks).await;
+        assert!(page(&app, reader, &back).await.contains("Enter the password of this account"));
         let wrong = [("token", &*token), ("password", "not the password")];
         let back = send(&app, reader, &at, "confirm_email", &wrong).await;
         assert!(page(&app, reader, &back).await.contains("This is not your password"));
@@ -254,4 +255,51 @@ async fn who_opened_the_account_confirms_with_its_session_or_its_password() {
         assert_eq!(to, "/confirm-change?done=email_changed");
         assert_eq!(app.services.account(user).await.unwrap().unwrap().email, next);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn link_posted_alone_by_a_stranger_to_the_account_takes_it_over() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let email = app.services.account(user).await.unwrap().unwrap().email;
+    let opener = signed_in(&app, user).await;
+    let (key, _) = app.key(user, "read", None).await;
+    let token = link(&app, user, TokenPurpose::Confirm, &email).await;
+    let at = format!("/confirm?token={token}");
+    let to = send(&app, "", &at, "confirm_email", &[("token", &token)]).await;
+    assert!(to.starts_with("/reset?token="), "{to}");
+    assert!(app.services.account(user).await.unwrap().unwrap().email_confirmed);
+    assert_eq!(key.request("GET", "/api/v1/me").send().await.unwrap().status(), 401);
+    let gone = app.http.get(app.url("/settings")).header(COOKIE, &opener).send().await.unwrap();
+    assert_eq!(gone.status(), 302);
+    let old = form(&app, "sign_in", &[("email", &*email), ("password", PASSWORD)]).send().await.unwrap();
+    assert_eq!(old.status(), 401);
+    let reset = to.strip_prefix("/reset?token=").unwrap();
+    let new = [("token", reset), ("password", "four other plain words")];
+    assert_eq!(send(&app, "", &to, "reset_password", &new).await, "/signin?done=password_reset");
+    // From Reef's own page, whose session ended before it was sent, nothing is taken from anybody.
+    let user = app.user().await;
+    let email = app.services.account(user).await.unwrap().unwrap().email;
+    let mine = signed_in(&app, user).await;
+    let token = link(&app, user, TokenPurpose::Confirm, &email).await;
+    let at = format!("/confirm?token={token}");
+    let asks = hidden(&page(&app, &mine, &at).await, "asks");
+    let back = send(&app, "", &at, "confirm_email", &[("token", &token), ("asks", &asks)]).await;
+    assert!(back.contains("__err="), "{back}");
+    assert!(!app.services.account(user).await.unwrap().unwrap().email_confirmed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn password_change_holds_for_what_follows_and_old_forms_are_understood() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let me = signed_in(&app, user).await;
+    let wrong = [("current_password", "not my password"), ("new_password", "four other plain words")];
+    assert!(send(&app, &me, "/settings", "change_password", &wrong).await.contains("__err="));
+    let right = [("current_password", PASSWORD), ("new_password", "four other plain words")];
+    let to = send(&app, &me, "/settings", "change_password", &right).await;
+    assert_eq!(to, "/settings?done=password_changed");
+    let token = app.services.form_token();
+    let fields = [("name", "after"), ("read", "true"), ("token", &*token)];
+    assert_eq!(send(&app, &me, "/keys", "create_key", &fields).await, "/keys?done=created");
 }

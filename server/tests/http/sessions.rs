@@ -319,7 +319,7 @@ async fn failed_sign_ins_are_slowed_down_in_plain_words() {
     assert_eq!(slowed.status(), 429);
     let error: Value = slowed.json().await.unwrap();
     let message = error["message"].as_str().unwrap();
-    assert!(message.starts_with("Too many failed tries to sign in. Try again in "), "{error}");
+    assert!(message.starts_with("Too many failed attempts to sign in. "), "{error}");
     // Nobody else is kept out.
     assert!(sign_in(&app, &account(&app).await, PASSWORD).await.status().as_u16() < 400);
 }
@@ -348,7 +348,7 @@ async fn a_browser_that_has_signed_in_before_does_not_wait_for_what_others_try()
         let owner = form(&app, "sign_in", &fields).header(COOKIE, &known).send().await.unwrap();
         assert_eq!(owner.headers()[LOCATION], "/assistants");
         assert_eq!(device(owner.headers()).1, known, "it is the same device");
-        // It opens nothing by itself.
+        // It opens nothing.
         assert!(!is_in(&app, &known).await);
         // Signed out, the browser is still known.
         let (_, session) = cookie(owner.headers());

@@ -65,11 +65,8 @@ async fn load() -> Result<Shown, AppError> {
 fn page(shown: &Shown) -> Result<AnyView, AppError> {
     // They open the account: shown only while that takes one.
     let codes = shown.codes.clone().filter(|_| shown.totp.on).map(new_codes);
-    let (email, password, two_step) = (
-        email::section(shown),
-        password::section(&shown.email, shown.password_given),
-        two_step::section(shown)?,
-    );
+    let (email, password, two_step) =
+        (email::section(shown), password::section(&shown.email), two_step::section(shown)?);
     let (sessions, delete) = (sessions::section(&shown.sessions), delete::section(shown));
     let view = view! {
         <h1>"Settings"</h1>

@@ -2,12 +2,13 @@
 
 use leptos::prelude::*;
 
-use crate::components::field::{PasswordAgain, TextField};
+use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::settings::ChangePassword;
 
-/// The present one, unless it was just given, and the new one.
-pub(super) fn section(email: &str, given: bool) -> AnyView {
+/// The current one and the new one. The current one is asked for even if it was just given: somebody who sits
+/// down at a browser that is signed in would otherwise need nothing, and password managers expect both.
+pub(super) fn section(email: &str) -> AnyView {
     let form = Form::of::<ChangePassword>("password", &["password", "newPassword"]);
     let email = email.to_owned();
     view! {
@@ -18,7 +19,14 @@ pub(super) fn section(email: &str, given: bool) -> AnyView {
                 <Problem form/>
                 // For password managers: whose password it is.
                 <input type="text" autocomplete="username" value=email hidden readonly/>
-                <PasswordAgain form given/>
+                <TextField
+                    form
+                    name="password"
+                    path=&["password"]
+                    label="Current password"
+                    kind="password"
+                    autocomplete="current-password"
+                />
                 <TextField
                     form
                     name="new_password"

@@ -48,9 +48,8 @@ impl Services {
         if now.password_hash != user.password_hash {
             return Err(wrong_password("password"));
         }
-        work.tx.void_mail_tokens(user.id, TokenPurpose::Change).await?;
-        work.mail_link(Some(user.id), MailKind::ChangeAddress, TokenPurpose::Change, &email).await?;
-        work.mail_notice(user.id, MailKind::AddressChanging, &user.email, &email).await?;
+        work.mail_link(Some(&user), MailKind::ChangeAddress, TokenPurpose::Change, &email).await?;
+        work.mail_notice(&user, MailKind::AddressChanging, &user.email, &email).await?;
         work.commit().await
     }
 
@@ -80,7 +79,7 @@ impl Services {
         }
         work.tx.void_mail_tokens(before.id, TokenPurpose::Confirm).await?;
         void_links(&mut work.tx, before.id).await?;
-        work.mail_notice(before.id, MailKind::AddressChanged, &before.email, &email).await?;
+        work.mail_notice(&before, MailKind::AddressChanged, &before.email, &email).await?;
         let after = work.tx.user(before.id).await?.ok_or_else(link_over)?;
         work.commit().await?;
         tracing::info!(user_id = %after.id, "address changed");

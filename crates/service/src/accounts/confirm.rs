@@ -1,4 +1,4 @@
-//! An address is confirmed by the link that was sent to it, and by whoever opened the account: anybody can open one with
+//! An address is confirmed by the link that was sent to it, and by the person who opened the account: anybody can open one with
 //! somebody else's address, and its owner, who opens the link, must not let them in.
 
 use reef_store::{MailKind, MailTokenRow, TokenPurpose, UserRow};
@@ -6,14 +6,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::password::wrong_password;
 use super::reset::PasswordReset;
-use super::{Account, link_over};
+use super::{Account, NOBODY, link_over, void_links};
 use crate::api_keys::only_people;
 use crate::caller::Caller;
 use crate::client::Client;
 use crate::error::Error;
 use crate::mails::token_hash;
 use crate::services::Services;
-use crate::tries::{MANY_MAILS, TryOf};
+use crate::tries::{MANY_MAILS, TryOf, forget_tries_at_password};
 use crate::work::Work;
 
 /// What a browser that was led here by a link can do.
@@ -23,7 +23,7 @@ pub enum LinkReader {
     Nobody,
     /// Confirm: it is signed in with the account.
     SignedIn,
-    /// Confirm with the account's password; whoever does not know it did not open the account.
+    /// Confirm with the account's password; a person who does not know it did not open the account.
     Elsewhere,
 }
 
@@ -74,7 +74,7 @@ impl Services {
         Ok(user.into())
     }
 
-    /// For whoever has the link and did not open the account: gives it another password, and takes away whatever the one who
+    /// For an owner of the address who did not open the account: gives it another password, and takes away what the one who
     /// opened it holds. Afterwards the account is like one whose unconfirmed address was used for a new password
     /// ([`Self::reset_password`]).
     ///
@@ -87,6 +87,33 @@ impl Services {
         from: impl Into<Client>,
     ) -> Result<PasswordReset, Error> {
         self.new_password_by_link(TokenPurpose::Confirm, token, password, from.into()).await
+    }
+
+    /// For somebody who has the link and shows nothing else: confirms the address, and takes away what the person who opened
+    /// the account holds, the password included. Gives the secret of a link to a new password.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when the link is used, over or not one, or the address was confirmed meanwhile.
+    pub async fn confirm_with_link_alone(&self, token: &SecretString) -> Result<SecretString, Error> {
+        let mut work = self.work().await?;
+        let now = work.now;
+        let link = work.tx.take_mail_token(&token_hash(token), TokenPurpose::Confirm, now).await?;
+        let link = link.ok_or_else(link_over)?;
+        work.tx.lock_user(link.user_id).await?;
+        let user = work.tx.user(link.user_id).await?.ok_or_else(link_over)?;
+        if user.email_confirmed_at.is_some() || !work.tx.confirm_address(user.id, &link.email, now).await? {
+            return Err(link_over());
+        }
+        work.tx.set_password_hash(user.id, NOBODY).await?;
+        self.forget_strangers(&mut work.tx, user.id, now).await?;
+        work.tx.void_mail_tokens(user.id, TokenPurpose::Confirm).await?;
+        void_links(&mut work.tx, user.id).await?;
+        forget_tries_at_password(&mut work.tx, user.id, &user.email).await?;
+        work.tx.end_sessions_of(user.id).await?;
+        let reset = work.reset_link_at_hand(&user).await?;
+        work.commit_end_of_access(user.id).await?;
+        tracing::info!(user_id = %user.id, "address confirmed by its link alone");
+        Ok(reset)
     }
 
     /// Uses up a link that its account's owner follows: a browser that is signed in with the account, or somebody who knows
@@ -139,7 +166,7 @@ impl Services {
         }
         self.begin_try(&TryOf::mailing(user.id), MANY_MAILS).await?;
         let mut work = self.work().await?;
-        work.mail_link(Some(user.id), MailKind::ConfirmAddress, TokenPurpose::Confirm, &user.email).await?;
+        work.mail_link(Some(&user), MailKind::ConfirmAddress, TokenPurpose::Confirm, &user.email).await?;
         work.commit().await
     }
 }

@@ -70,13 +70,14 @@ impl Services {
                 tracing::warn!(user_id = %user.id, "an account stays because a worker could not be removed");
                 return Ok(AccountDeletion::WorkerRemains { name });
             }
-            let mut tx = self.store().begin().await?;
-            if tx.delete_user(user.id).await? {
-                self.commit_end_of_access(tx, user.id).await?;
+            let mut work = self.work().await?;
+            if work.tx.delete_user(user.id).await? {
+                work.mail_farewell(&user).await?;
+                work.commit_end_of_access(user.id).await?;
                 tracing::info!(user_id = %user.id, "account deleted");
                 return Ok(AccountDeletion::Done);
             }
-            if tx.user(user.id).await?.is_none() {
+            if work.tx.user(user.id).await?.is_none() {
                 // Somebody else's click was faster.
                 return Ok(AccountDeletion::Done);
             }

@@ -21,7 +21,7 @@ const ENTRIES_MAX: usize = 4;
 /// Random bytes of a device's name.
 const NAME_BYTES: usize = 16;
 const NAME_HEX: usize = 2 * NAME_BYTES;
-/// An entry's length: the name and its mark.
+/// An entry's length: the name and its MAC.
 const ENTRY: usize = NAME_HEX + 64;
 
 /// What a browser brings along: an entry for each account it has signed in with.
@@ -41,7 +41,7 @@ impl fmt::Debug for DeviceCookie {
 }
 
 impl DeviceCookie {
-    /// Names and marks. What does not have the form of an entry is left out.
+    /// Names and MACs. What does not have the form of an entry is left out.
     fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
         let entries = self.0.split('.').take(ENTRIES_MAX);
         let is_hex = |entry: &&str| {
@@ -51,14 +51,43 @@ impl DeviceCookie {
     }
 }
 
-/// The name of a browser that has signed in with an account before.
+/// A browser that has signed in with an account before.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Device(String);
+pub(crate) struct Device {
+    name: String,
+    trust: Trust,
+}
+
+/// What a device has tries of its own at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Passwords and codes: it has signed in with all that the account asks for.
+    PasswordAndCode,
+    /// Passwords: it has set a new one, and has never given a code. Each new password would otherwise give new tries at the
+    /// code.
+    PasswordOnly,
+}
+
+impl Trust {
+    const ALL: [Self; 2] = [Self::PasswordAndCode, Self::PasswordOnly];
+
+    const fn purpose(self) -> &'static str {
+        match self {
+            Self::PasswordAndCode => "device",
+            Self::PasswordOnly => "device for passwords",
+        }
+    }
+}
 
 impl Device {
     /// As it is counted.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it also has tries of its own at codes.
+    pub(crate) fn has_given_code(&self) -> bool {
+        self.trust == Trust::PasswordAndCode
     }
 }
 
@@ -68,23 +97,30 @@ impl Services {
     pub(crate) fn known_device(&self, client: &Client, user: Option<&UserRow>) -> Option<Device> {
         let nobody = || (UserId::new(Uuid::nil()), Proof::of_hash(NOBODY));
         let (id, proof) = user.map_or_else(nobody, |user| (user.id, Proof::of(user)));
-        let is_marked = |(name, mark): &(&str, &str)| {
-            bool::from(self.device_mark(id, &proof, name).as_bytes().ct_eq(mark.as_bytes()))
-        };
-        let name = client.devices.entries().filter(is_marked).last().map(|(name, _)| name.to_owned());
-        name.filter(|_| user.is_some()).map(Device)
+        let device = self.devices_of(client, id, &proof).into_iter().next();
+        device.filter(|_| user.is_some())
+    }
+
+    /// A client's entries for an account, in their order. Each is looked at, in the same time.
+    fn devices_of(&self, client: &Client, user: UserId, proof: &Proof) -> Vec<Device> {
+        let mut devices = Vec::new();
+        for (name, mac) in client.devices.entries() {
+            for trust in Trust::ALL {
+                let expected = self.device_mac(user, proof, name, trust);
+                if bool::from(expected.as_bytes().ct_eq(mac.as_bytes())) {
+                    devices.push(Device { name: name.to_owned(), trust });
+                }
+            }
+        }
+        devices
     }
 
     /// What a browser is to bring along from now on, because an account has signed in with it. It keeps the name that it
     /// has, and what it brings along for other accounts.
     #[must_use]
     pub fn remember_device(&self, client: &Client, account: &Account) -> SecretString {
-        let known = client
-            .devices
-            .entries()
-            .find(|(name, mark)| self.device_mark(account.id, &account.proof, name) == *mark);
-        let device = known.map(|(name, _)| Device(name.to_owned()));
-        self.renewed_devices(client, device.as_ref(), account)
+        let known = self.devices_of(client, account.id, &account.proof).into_iter().next();
+        self.renewed_devices(client, known.as_ref(), account, Trust::PasswordAndCode)
     }
 
     /// As [`Self::remember_device`], for a browser that was this device until now, if it was one: by a new password its
@@ -94,17 +130,33 @@ impl Services {
         client: &Client,
         device: Option<&Device>,
         account: &Account,
+        trust: Trust,
     ) -> SecretString {
-        let name = device.map_or_else(|| self.random_hex::<NAME_BYTES>(), |device| device.0.clone());
-        let mark = self.device_mark(account.id, &account.proof, &name);
+        let name = device.map_or_else(|| self.random_hex::<NAME_BYTES>(), |device| device.name.clone());
+        let mac = self.device_mac(account.id, &account.proof, &name, trust);
         let others = client.devices.entries().filter(|(other, _)| *other != name);
-        let others = others.take(ENTRIES_MAX - 1).map(|(name, mark)| format!("{name}{mark}"));
-        let all: Vec<_> = std::iter::once(format!("{name}{mark}")).chain(others).collect();
+        let others = others.take(ENTRIES_MAX - 1).map(|(name, mac)| format!("{name}{mac}"));
+        let all: Vec<_> = std::iter::once(format!("{name}{mac}")).chain(others).collect();
         all.join(".").into()
     }
 
-    fn device_mark(&self, user: UserId, proof: &Proof, name: &str) -> String {
-        self.vault().derive("device", &format!("{user} {} {name}", proof.0))
+    /// As [`Self::renewed_devices`], for a browser that has just given an account another password: a device for codes only
+    /// if it was one before, or signing in takes none.
+    pub(super) fn devices_after_new_password(
+        &self,
+        client: &Client,
+        before: &UserRow,
+        after: &Account,
+        takes_code: bool,
+    ) -> SecretString {
+        let device = self.known_device(client, Some(before));
+        let is_full = !takes_code || device.as_ref().is_some_and(Device::has_given_code);
+        let trust = if is_full { Trust::PasswordAndCode } else { Trust::PasswordOnly };
+        self.renewed_devices(client, device.as_ref(), after, trust)
+    }
+
+    fn device_mac(&self, user: UserId, proof: &Proof, name: &str, trust: Trust) -> String {
+        self.vault().derive(trust.purpose(), &format!("{user} {} {name}", proof.0))
     }
 }
 

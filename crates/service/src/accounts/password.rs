@@ -6,11 +6,21 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::void_links;
 use crate::api_keys::only_people;
-use crate::caller::{Caller, password_required};
+use crate::caller::{Caller, PasswordStamp, password_required};
 use crate::client::Client;
 use crate::error::Error;
+use crate::hashing::Lane;
 use crate::services::Services;
 use crate::tries::{TryOf, forget_tries_at_password};
+
+/// What follows from another password, for the session that has set it.
+#[derive(Clone, Debug)]
+pub struct PasswordChange {
+    /// The caller as one who has given it.
+    pub caller: Caller,
+    /// What the browser is to bring along as a device from now on.
+    pub devices: SecretString,
+}
 
 impl Services {
     /// The caller as one who has given the account's password: for a while they need not give it again.
@@ -29,13 +39,13 @@ impl Services {
             return Err(password_required());
         }
         let user = self.prove_password(caller, password, "password", &from.into()).await?;
-        Ok(Caller::session(user.id))
+        Ok(Caller::with_password(user.id, PasswordStamp::of(&user)))
     }
 
     /// Replaces the caller's password. Every other session of the account ends, with whatever it has open, and so does a
     /// sign-in that still waits for its code; the session kept under `current_row` stays. Links to a new password or
     /// another address are good for nothing then: whoever asked for them may be who the change is against. API keys stay.
-    /// Gives what the browser is to bring along as a device from now on. The owner is told by mail.
+    /// The owner is notified by mail.
     ///
     /// # Errors
     /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] for a bad new password (`newPassword`), or about
@@ -46,25 +56,28 @@ impl Services {
         current_row: &str,
         new: &SecretString,
         from: impl Into<Client>,
-    ) -> Result<SecretString, Error> {
+    ) -> Result<PasswordChange, Error> {
         let user = self.own_account(caller).await?;
         text::password("newPassword", new.expose_secret())
             .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
-        caller.require_password()?;
+        caller.require_password_of(&user)?;
         let client = from.into();
-        let password_hash = self.hash_password(new).await?;
+        let password_hash = self.hash_password(Lane::Known, new).await?;
         let mut work = self.work().await?;
         if !work.tx.change_password_hash(user.id, &user.password_hash, &password_hash).await? {
             return Err(wrong_password("password"));
         }
         void_links(&mut work.tx, user.id).await?;
         forget_tries_at_password(&mut work.tx, user.id, &user.email).await?;
+        let takes_code = work.tx.totp(user.id).await?.is_some_and(|row| row.confirmed_at.is_some());
         work.tx.end_other_sessions(user.id, current_row).await?;
         work.security_notice(user.id, MailKind::PasswordChanged, "").await?;
         work.commit_end_of_access(user.id).await?;
         tracing::info!(user_id = %user.id, "password changed");
-        let device = self.known_device(&client, Some(&user));
-        Ok(self.renewed_devices(&client, device.as_ref(), &UserRow { password_hash, ..user }.into()))
+        let after = UserRow { password_hash, ..user.clone() };
+        let caller = Caller::with_password(user.id, PasswordStamp::of(&after));
+        let devices = self.devices_after_new_password(&client, &user, &after.into(), takes_code);
+        Ok(PasswordChange { caller, devices })
     }
 
     /// Passes when the caller knows the account's password; `field` is where it was typed.
@@ -91,7 +104,7 @@ impl Services {
         let device = self.known_device(client, Some(user));
         let what = TryOf::proving(user.id, device.as_ref());
         self.begin_try(&what, "Too many wrong passwords").await?;
-        if !self.verify_password(password, user.password_hash.clone()).await? {
+        if !self.verify_password(Lane::Known, password, user.password_hash.clone()).await? {
             return Err(wrong_password(field));
         }
         self.try_succeeded(&what).await

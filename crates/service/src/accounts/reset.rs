@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{link_over, void_links};
 use crate::client::{Client, ClientAddress};
 use crate::error::Error;
+use crate::hashing::Lane;
 use crate::mails::token_hash;
 use crate::services::Services;
 use crate::tries::{MANY_MAILS, TryOf, forget_tries_at_password};
@@ -18,9 +19,8 @@ pub struct PasswordReset {
     /// Whether nobody had shown before that its address is theirs: its API keys, its two-step sign-in and the secret of its
     /// callbacks are gone then. A stranger may have opened it.
     pub began_anew: bool,
-    /// What the browser is to bring along as a device from now on, if it is one: it was one before, or the mail alone is
-    /// enough to sign in from here on. With two-step sign-in each reset would otherwise give new tries at the code.
-    pub devices: Option<SecretString>,
+    /// What the browser is to bring along as a device from now on: it can give the new password no matter who else tries some.
+    pub devices: SecretString,
 }
 
 impl Services {
@@ -35,8 +35,8 @@ impl Services {
         let email = text::email("email", email).map_err(|issue| Error::InvalidRequest(vec![issue]))?;
         self.begin_try(&TryOf::resetting(&email, from), MANY_MAILS).await?;
         let mut work = self.work().await?;
-        let user = work.tx.user_by_email(&email).await?.map(|user| user.id);
-        work.mail_link(user, MailKind::ResetPassword, TokenPurpose::Reset, &email).await?;
+        let user = work.tx.user_by_email(&email).await?;
+        work.mail_link(user.as_ref(), MailKind::ResetPassword, TokenPurpose::Reset, &email).await?;
         work.commit().await
     }
 
@@ -76,7 +76,7 @@ impl Services {
         }
         text::password("password", password.expose_secret())
             .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
-        let password_hash = self.hash_password(password).await?;
+        let password_hash = self.hash_password(Lane::Known, password).await?;
         let now = self.now();
         let mut work = self.work().await?;
         let tx = &mut work.tx;
@@ -102,15 +102,18 @@ impl Services {
         work.security_notice(link.user_id, MailKind::PasswordChanged, "").await?;
         work.commit_end_of_access(link.user_id).await?;
         tracing::info!(user_id = %link.user_id, began_anew, "password reset");
-        let device = self.known_device(&client, Some(&before));
-        let account = UserRow { password_hash, ..before }.into();
-        let is_device = device.is_some() || !takes_code;
-        let devices = is_device.then(|| self.renewed_devices(&client, device.as_ref(), &account));
+        let after = UserRow { password_hash, ..before.clone() };
+        let devices = self.devices_after_new_password(&client, &before, &after.into(), takes_code);
         Ok(PasswordReset { began_anew, devices })
     }
 
     /// Takes away what whoever opened the account may still hold of it.
-    async fn forget_strangers(&self, tx: &mut Tx, user: UserId, now: Timestamp) -> Result<(), Error> {
+    pub(super) async fn forget_strangers(
+        &self,
+        tx: &mut Tx,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         tx.revoke_api_keys_of(user, now).await?;
         tx.delete_totp(user).await?;
         // Twice: the one before signs for a day, too.

@@ -10,11 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::{Account, NOBODY, Proof};
 use crate::client::Client;
 use crate::error::Error;
+use crate::hashing::Lane;
 use crate::services::Services;
 use crate::tries::TryOf;
 
 /// How long after the password the code may come.
 pub const CODE_WITHIN: Duration = Duration::from_secs(10 * 60);
+
+const MANY_FAILED: &str = "Too many failed attempts to sign in";
+/// Where mail is sent, nobody has to wait.
+const MANY_FAILED_RESET: &str =
+    "Too many failed attempts to sign in. Resetting your password by email lets you in now";
 
 /// What came of the first step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,9 +63,11 @@ impl Services {
         };
         let device = self.known_device(&client, found.as_ref());
         let what = TryOf::signing_in(email, client.address, device.as_ref());
-        self.begin_try(&what, "Too many failed tries to sign in").await?;
+        let message = if self.mail_is_on() { MANY_FAILED_RESET } else { MANY_FAILED };
+        self.begin_try(&what, message).await?;
+        let lane = if device.is_some() { Lane::Known } else { Lane::Strangers };
         let hash = found.as_ref().map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
-        let matches = self.verify_password(password, hash).await?;
+        let matches = self.verify_password(lane, password, hash).await?;
         count(if matches { "right" } else { "wrong" });
         let user = found.filter(|_| matches).ok_or(Error::WrongCredentials)?;
         self.try_succeeded(&what).await?;

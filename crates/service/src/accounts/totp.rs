@@ -8,6 +8,7 @@ use reef_store::{MailKind, StoreError, TotpRow, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::one_time::{base32, from_base32, step_of};
+use super::password::wrong_password;
 use super::recovery;
 use crate::api_keys::only_people;
 use crate::caller::Caller;
@@ -67,12 +68,13 @@ impl Services {
         let secret = base32(&bytes);
         let place = Place { column: COLUMN, row: &user.id };
         let sealed = self.vault().seal(&secret, place, &*self.ports().entropy).map_err(Error::internal)?;
-        let mut tx = self.store().begin().await?;
-        if !tx.begin_totp(user.id, &sealed, self.now()).await? {
+        let mut work = self.work().await?;
+        work.require_password(caller).await?;
+        if !work.tx.begin_totp(user.id, &sealed, work.now).await? {
             let message = "Two-step sign-in is on. Turn it off first to use another app.";
             return Err(Error::invalid_field("", "totp_is_on", message));
         }
-        tx.commit().await?;
+        work.commit().await?;
         Ok(NewTotp::of(&secret, &user.email))
     }
 
@@ -112,6 +114,7 @@ impl Services {
         let step = step.ok_or_else(wrong_code)?;
         let (codes, hashes) = self.new_codes();
         let mut work = self.work().await?;
+        work.require_password(caller).await?;
         if !work.tx.confirm_totp(user, row.begun_at, step, work.now).await? {
             return Err(nothing_pending());
         }
@@ -141,6 +144,11 @@ impl Services {
         self.prove_code(&user, code, &client).await?;
         let mut work = self.work().await?;
         work.tx.lock_user(user.id).await?;
+        let now = work.tx.user(user.id).await?.ok_or(Error::Unauthorized)?;
+        // Another password was set meanwhile: this one proves nothing any more.
+        if now.password_hash != user.password_hash {
+            return Err(wrong_password("password"));
+        }
         work.tx.delete_totp(user.id).await?;
         work.security_notice(user.id, MailKind::TwoStepOff, "").await?;
         work.commit().await?;

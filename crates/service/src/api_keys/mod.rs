@@ -185,7 +185,7 @@ impl Services {
         row.can_write = new.write;
         row.expires_at = new.expires_in.map(|life| now.plus(life));
         let mut work = self.work().await?;
-        work.tx.lock_user(caller.user_id).await?;
+        work.require_password(caller).await?;
         row.grant_id = self.new_grant(&mut work.tx, caller, &assistants).await?;
         leave_room(&mut work.tx, caller.user_id, now, 0).await?;
         work.tx.insert_api_key(&row).await?;

@@ -75,8 +75,8 @@ impl Services {
         let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
         let now = self.now();
         let mut work = self.work().await?;
+        work.require_password(caller).await?;
         let tx = &mut work.tx;
-        tx.lock_user(caller.user_id).await?;
         let old = tx.api_key(caller.user_id, id).await?.ok_or(Error::NotFound)?;
         let granted = Granted::to(tx, caller.user_id).await?;
         match ApiKey::of(old.clone(), &granted).state(now) {

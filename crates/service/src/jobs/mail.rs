@@ -1,7 +1,7 @@
 //! Sends one mail.
 
 use reef_domain::ids::MailId;
-use reef_store::{MailRow, UserRow};
+use reef_store::MailRow;
 use secrecy::SecretString;
 
 use super::JobError;
@@ -20,15 +20,19 @@ impl Services {
         let Some(mailer) = &self.ports().mailer else {
             return Err(JobError::Retry("no mail server is configured".into()));
         };
-        let Some((mail, user)) = self.mail_to_send(id).await? else { return Ok(()) };
-        let mail = self.outgoing(&mail, &user)?;
+        let Some((mail, to)) = self.mail_to_send(id).await? else { return Ok(()) };
+        let is_of_nobody = mail.user_id.is_none();
+        let mail = self.outgoing(&mail, to)?;
         let outcome = match mailer.send(&mail).await {
             Ok(()) => Ok(()),
             Err(error @ MailError::Refused { .. }) => Err(JobError::Fail(error.to_string())),
             Err(error) => return Err(JobError::Retry(error.into())),
         };
         let mut tx = self.store().begin().await?;
-        if outcome.is_ok() {
+        if is_of_nobody {
+            // Nothing of a deleted account is kept, not even where its last mail went.
+            tx.delete_mail(id).await?;
+        } else if outcome.is_ok() {
             tx.mail_sent(id, self.now()).await?;
         } else {
             // Nobody will read its link.
@@ -38,21 +42,21 @@ impl Services {
         outcome
     }
 
-    /// The mail and whose it is, while it is to be sent. What is not to be sent any more is forgotten.
-    async fn mail_to_send(&self, id: MailId) -> Result<Option<(MailRow, UserRow)>, Error> {
+    /// The mail and where it goes, while it is to be sent. What is not to be sent any more is forgotten.
+    async fn mail_to_send(&self, id: MailId) -> Result<Option<(MailRow, String)>, Error> {
         let mut tx = self.store().begin().await?;
         let Some(mail) = tx.mail(id).await?.filter(|mail| mail.sent_at.is_none()) else { return Ok(None) };
-        let user = match mail.user_id {
-            Some(user) => tx.user(user).await?,
-            None => None,
+        let to = match mail.user_id {
+            Some(user) => tx.user(user).await?.map(|user| mail.recipient.clone().unwrap_or(user.email)),
+            None => mail.recipient.clone(),
         };
         let is_about_something = match mail.assistant_id {
             Some(assistant) => tx.assistant(assistant).await?.is_some(),
             None => true,
         };
         let is_late = mail.created_at.plus(worth_sending_for(mail.kind)) <= self.now();
-        match user {
-            Some(user) if is_about_something && !is_late => Ok(Some((mail, user))),
+        match to {
+            Some(to) if is_about_something && !is_late => Ok(Some((mail, to))),
             _ => {
                 if is_late {
                     tracing::warn!(mail_id = %id, kind = mail.kind.as_str(), "a mail could not be sent in time");
@@ -64,17 +68,11 @@ impl Services {
         }
     }
 
-    fn outgoing(&self, mail: &MailRow, user: &UserRow) -> Result<Mail, Error> {
+    fn outgoing(&self, mail: &MailRow, to: String) -> Result<Mail, Error> {
         let open = |sealed: &Vec<u8>| self.vault().open(sealed, Place { column: COLUMN, row: &mail.id });
         let token: Option<SecretString> =
             mail.token.as_ref().map(open).transpose().map_err(Error::internal)?;
         let words = words(mail, &self.config().public_url, token.as_ref());
-        Ok(Mail {
-            id: mail.id,
-            to: mail.recipient.clone().unwrap_or_else(|| user.email.clone()),
-            subject: words.subject,
-            text: words.text,
-            at: mail.created_at,
-        })
+        Ok(Mail { id: mail.id, to, subject: words.subject, text: words.text, at: mail.created_at })
     }
 }

@@ -1,4 +1,4 @@
-//! Wrong API keys, counted by the address they come from.
+//! Wrong API keys, counted by the address they come from, in IPv6 also by its /56 and /48.
 //!
 //! An address that has sent too many is answered 429 and no longer has keys looked up as it likes. A good key from
 //! there goes on working: one that was good a moment ago is looked up as ever, and of the others a few at a time are.
@@ -78,8 +78,10 @@ impl Services {
     /// [`Error::Unauthorized`] for anything that is not a live key, [`Error::RateLimited`] instead when the address has
     /// sent too many of them.
     pub async fn authenticate_from(&self, key: &SecretString, from: ClientAddress) -> Result<Caller, Error> {
-        let (counts, subject) = (self.counts(), of_failures(from));
-        let limited = counts.failures.look(&subject, self.now()).filter(|quota| quota.remaining == 0);
+        let (counts, subjects) = (self.counts(), of_failures(from));
+        let networks = || counts.failures.iter().zip(&subjects);
+        let used_up = networks().filter_map(|(windows, subject)| windows.look(subject, self.now()));
+        let limited = used_up.filter(|quota| quota.remaining == 0).max_by_key(|quota| quota.resets_in);
         let is_well_formed = is_well_formed(key.expose_secret());
         let hash = KeyHash::from(Sha256::digest(key.expose_secret().as_bytes()));
         let _admitted = match limited {
@@ -95,7 +97,9 @@ impl Services {
                 if let Some(quota) = limited {
                     return Err(too_many(quota));
                 }
-                counts.failures.count_anew(&subject, self.now());
+                for (windows, subject) in networks() {
+                    windows.count_anew(subject, self.now());
+                }
             }
             _ => {}
         }

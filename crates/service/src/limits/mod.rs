@@ -58,7 +58,8 @@ pub struct Quota {
 pub(crate) struct Counts {
     keys: Windows,
     accounts: Windows,
-    failures: Windows,
+    /// Of an IPv4 address or a /64, of a /56, of a /48.
+    failures: [Windows; 3],
     checks: Windows,
     resends: Windows,
     admission: Admission,
@@ -69,7 +70,7 @@ impl Counts {
         Self {
             keys: Windows::new(config.rate_limit_per_minute),
             accounts: Windows::new(config.rate_limit_per_minute.saturating_mul(KEYS_PER_ACCOUNT)),
-            failures: Windows::new(config.auth_failures_per_minute),
+            failures: WIDTHS.map(|times| Windows::new(config.auth_failures_per_minute.saturating_mul(times))),
             checks: Windows::new(CHECKS),
             resends: Windows::new(RESENDS),
             admission: Admission::default(),
@@ -81,8 +82,14 @@ fn of_key(id: ApiKeyId) -> String {
     format!("key {id}")
 }
 
-fn of_failures(from: ClientAddress) -> String {
-    format!("wrong keys {from}")
+/// How many times the wrong keys of a /64 a /56 and a /48 may send: a few customers share them.
+const WIDTHS: [u64; 3] = [1, 2, 4];
+
+/// What an address's wrong keys are counted for, the narrowest network first.
+fn of_failures(from: ClientAddress) -> Vec<String> {
+    let wider = from.wider_networks().into_iter().rev();
+    let wider = wider.map(|(network, length)| format!("wrong keys {network}/{length}"));
+    std::iter::once(format!("wrong keys {from}")).chain(wider).collect()
 }
 
 impl Services {
@@ -167,7 +174,8 @@ impl Services {
     /// [`Error::Internal`]; nothing that was counted is lost.
     pub async fn exchange_counts_once(&self) -> Result<(), Error> {
         let Counts { keys, accounts, failures, checks, resends, .. } = self.counts();
-        for windows in [keys, accounts, failures, checks, resends] {
+        let [narrow, middle, wide] = failures;
+        for windows in [keys, accounts, narrow, middle, wide, checks, resends] {
             for _ in 0..BATCHES_MAX {
                 let batch = windows.unsent(BATCH, self.now());
                 if batch.is_empty() {

@@ -12,7 +12,7 @@ use reef_domain::ids::{MailId, UserId};
 use reef_domain::state::State;
 use reef_domain::wire::PaymentStatus;
 use reef_domain::{Assistant, FailureCode};
-use reef_store::{MailKind, MailRow, NewMailToken, TokenPurpose};
+use reef_store::{MailKind, MailRow, NewMailToken, TokenPurpose, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::Error;
@@ -105,17 +105,22 @@ fn news(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<Strin
 }
 
 impl Work<'_> {
-    /// Enqueues a mail with a link whose secret is made here, unless its recipient has had too many: whoever asked is told
-    /// the same. With no account the mail is sent to nobody, but all else is as with one.
+    /// Enqueues a mail with a link whose secret is made here, unless its recipient has had too many: the answer is the
+    /// same. With no account the mail is sent to nobody, but all else is as with one. An earlier link to another
+    /// address is good for nothing then.
     pub async fn mail_link(
         &mut self,
-        user_id: Option<UserId>,
+        user: Option<&UserRow>,
         kind: MailKind,
         purpose: TokenPurpose,
         address: &str,
     ) -> Result<(), Error> {
-        if !self.admit_mail(address, Share::Links).await? {
+        if !self.admit_link(user, purpose, address).await? {
             return Ok(());
+        }
+        let user_id = user.map(|user| user.id);
+        if let (Some(user_id), TokenPurpose::Change) = (user_id, purpose) {
+            self.tx.void_mail_tokens(user_id, purpose).await?;
         }
         let services = self.services;
         let secret = SecretString::from(services.random_hex::<32>());
@@ -129,12 +134,35 @@ impl Work<'_> {
             ..mail
         };
         self.enqueue_mail(&mail).await?;
+        self.insert_link(&secret, &mail, purpose, address).await
+    }
+
+    /// A link to a new password that needs no mail: its reader has just followed another one to the account's address.
+    pub async fn reset_link_at_hand(&mut self, user: &UserRow) -> Result<SecretString, Error> {
+        let secret = SecretString::from(self.services.random_hex::<32>());
+        let mail = MailRow {
+            user_id: Some(user.id),
+            sent_at: Some(self.now),
+            ..self.services.new_mail(MailKind::ResetPassword)
+        };
+        self.tx.insert_mail(&mail).await?;
+        self.insert_link(&secret, &mail, TokenPurpose::Reset, &user.email).await?;
+        Ok(secret)
+    }
+
+    async fn insert_link(
+        &mut self,
+        secret: &SecretString,
+        mail: &MailRow,
+        purpose: TokenPurpose,
+        address: &str,
+    ) -> Result<(), Error> {
         let token = NewMailToken {
-            hash: &token_hash(&secret),
+            hash: &token_hash(secret),
             mail_id: mail.id,
-            user_id,
+            user_id: mail.user_id,
             purpose,
-            email: if user_id.is_some() { address } else { "" },
+            email: if mail.user_id.is_some() { address } else { "" },
             expires_at: self.now.plus(good_for(purpose)),
         };
         Ok(self.tx.insert_mail_token(&token).await?)
@@ -144,16 +172,16 @@ impl Work<'_> {
     /// each kind has a share of its own, so that none hides another.
     pub async fn mail_notice(
         &mut self,
-        user_id: UserId,
+        user: &UserRow,
         kind: MailKind,
         address: &str,
         other: &str,
     ) -> Result<(), Error> {
-        if !self.admit_mail(address, Share::Notices(kind)).await? {
+        if !self.admit_notice(user, address, Share::Notices(kind)).await? {
             return Ok(());
         }
         let mail = MailRow {
-            user_id: Some(user_id),
+            user_id: Some(user.id),
             recipient: Some(address.to_owned()),
             detail: Some(other.to_owned()),
             ..self.services.new_mail(kind)
@@ -173,7 +201,21 @@ impl Work<'_> {
             return Ok(());
         }
         let Some(user) = self.tx.user(user_id).await? else { return Ok(()) };
-        self.mail_notice(user_id, kind, &user.email, detail).await
+        self.mail_notice(&user, kind, &user.email, detail).await
+    }
+
+    /// Enqueues a mail to the address of an account that this deletes. It outlives the account, until it is sent, so it goes
+    /// only where somebody has confirmed the address.
+    pub async fn mail_farewell(&mut self, user: &UserRow) -> Result<(), Error> {
+        let kind = MailKind::AccountDeleted;
+        if !self.services.mail_is_on() || user.email_confirmed_at.is_none() {
+            return Ok(());
+        }
+        if !self.admit_notice(user, &user.email, Share::Notices(kind)).await? {
+            return Ok(());
+        }
+        let mail = MailRow { recipient: Some(user.email.clone()), ..self.services.new_mail(kind) };
+        self.enqueue_mail(&mail).await
     }
 
     /// Enqueues a mail about what a change of an assistant means to its owner, if it is worth one and there was none of
@@ -186,7 +228,7 @@ impl Work<'_> {
             return Ok(());
         }
         let Some(owner) = self.tx.user(after.user_id).await? else { return Ok(()) };
-        if !self.admit_mail(&owner.email, Share::Assistants).await? {
+        if !self.admit_notice(&owner, &owner.email, Share::Assistants).await? {
             return Ok(());
         }
         let mail = MailRow {

@@ -1,37 +1,63 @@
-//! How many mails one mailbox gets, whoever asks for them: anybody may give anybody's address. Counted by address, not by
+//! How many mails one mailbox gets, no matter who requests them: anybody may give anybody's address. Counted by address, not by
 //! account, so that opening and deleting accounts gains nothing. What is over the limit is not sent, and the answer is the
 //! same: it tells nobody anything about an address.
 
-use reef_store::{MailAllowance, MailKind};
+use std::time::Duration;
+
+use reef_store::{MAIL_COUNTS_FOR, MailAllowance, MailKind, TokenPurpose, UserRow};
 
 use crate::error::Error;
 use crate::work::Work;
 
+const HOUR: Duration = Duration::from_secs(3600);
+
+const fn an_hour_and_a_day(in_hour: i64, in_day: i64) -> [MailAllowance; 2] {
+    [MailAllowance { count: in_hour, within: HOUR }, MailAllowance { count: in_day, within: MAIL_COUNTS_FOR }]
+}
+
+/// An account's address gets a link to a new password when it got none for this long, even if its mailbox has had too many.
+/// A link is good for an hour and requests wait for a quarter of one at most, so that one that is good always lies there.
+const NEWEST_RESET: [MailAllowance; 1] = [MailAllowance { count: 1, within: Duration::from_secs(40 * 60) }];
+
 /// What a mail counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Share {
-    /// Links, which strangers can ask for.
-    Links,
+    /// Links to a new password. Apart from the others, so that those that anybody can ask for leave room for them.
+    Resets,
+    /// Links that confirm an address.
+    Confirmations,
     /// What was done with an account. Each kind has a share of its own, so that none hides another.
     Notices(MailKind),
     /// What became of assistants and payments.
     Assistants,
+    /// All but links to an address that nobody has confirmed: it may be a stranger's.
+    Unconfirmed,
 }
 
 impl Share {
-    const fn allowance(self) -> MailAllowance {
+    pub(super) const fn of_link(purpose: TokenPurpose) -> Self {
+        match purpose {
+            TokenPurpose::Reset => Self::Resets,
+            TokenPurpose::Confirm | TokenPurpose::Change => Self::Confirmations,
+        }
+    }
+
+    const fn allowances(self) -> [MailAllowance; 2] {
         match self {
-            Self::Links => MailAllowance { per_hour: 5, per_day: 20 },
-            Self::Notices(_) => MailAllowance { per_hour: 3, per_day: 10 },
-            Self::Assistants => MailAllowance { per_hour: 30, per_day: 100 },
+            Self::Resets | Self::Confirmations => an_hour_and_a_day(5, 20),
+            Self::Notices(_) => an_hour_and_a_day(3, 10),
+            Self::Assistants => an_hour_and_a_day(30, 100),
+            Self::Unconfirmed => an_hour_and_a_day(10, 30),
         }
     }
 
     const fn name(self) -> &'static str {
         match self {
-            Self::Links => "links",
+            Self::Resets => "resets",
+            Self::Confirmations => "confirmations",
             Self::Notices(kind) => kind.as_str(),
             Self::Assistants => "assistants",
+            Self::Unconfirmed => "unconfirmed",
         }
     }
 }
@@ -47,15 +73,57 @@ fn mailbox(address: &str) -> String {
 
 impl Work<'_> {
     /// Counts a mail to an address; whether it may be sent.
-    pub(super) async fn admit_mail(&mut self, address: &str, share: Share) -> Result<bool, Error> {
-        let services = self.services;
-        let recipient =
-            services.vault().derive("mail recipient", &format!("{} {}", share.name(), mailbox(address)));
-        let may_send = self.tx.admit_mail(&recipient, share.allowance(), self.now).await?;
+    async fn admit_mail(&mut self, address: &str, share: Share) -> Result<bool, Error> {
+        let may_send = self.count_mail(share.name(), &mailbox(address), &share.allowances()).await?;
         if !may_send {
             tracing::info!(share = share.name(), "a mail is not sent: its recipient has had too many");
         }
         Ok(may_send)
+    }
+
+    /// As [`Self::admit_mail`], for a link. `user` is whose it is, if anybody's.
+    pub(super) async fn admit_link(
+        &mut self,
+        user: Option<&UserRow>,
+        purpose: TokenPurpose,
+        address: &str,
+    ) -> Result<bool, Error> {
+        let share = Share::of_link(purpose);
+        let Some(user) = user else {
+            // Nothing is sent, so the mailbox's share stays: with made-up spellings anybody could use it up.
+            return self.count_mail("nobody", address, &share.allowances()).await;
+        };
+        let admitted = self.admit_mail(address, share).await?;
+        if share != Share::Resets {
+            return Ok(admitted);
+        }
+        // One account in a mailbox has this: its owner's, or the one that has its plain address.
+        let is_owners = user.email_confirmed_at.is_some() || mailbox(&user.email) == user.email;
+        let limits: &[MailAllowance] = if admitted { &[] } else { &NEWEST_RESET };
+        let is_due = self.count_mail("newest reset", address, limits).await?;
+        Ok(admitted || is_owners && is_due)
+    }
+
+    /// As [`Self::admit_mail`], for what tells an account's owner something.
+    pub(super) async fn admit_notice(
+        &mut self,
+        user: &UserRow,
+        address: &str,
+        share: Share,
+    ) -> Result<bool, Error> {
+        let is_unconfirmed = address == user.email && user.email_confirmed_at.is_none();
+        Ok(self.admit_mail(address, share).await?
+            && (!is_unconfirmed || self.admit_mail(address, Share::Unconfirmed).await?))
+    }
+
+    async fn count_mail(
+        &mut self,
+        share: &str,
+        recipient: &str,
+        allowances: &[MailAllowance],
+    ) -> Result<bool, Error> {
+        let recipient = self.services.vault().derive("mail recipient", &format!("{share} {recipient}"));
+        Ok(self.tx.admit_mail(&recipient, allowances, self.now).await?)
     }
 }
 

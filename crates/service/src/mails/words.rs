@@ -26,7 +26,7 @@ pub(crate) fn words(mail: &MailRow, public_url: &str, token: Option<&SecretStrin
         .map_or_else(|| format!("{public_url}/assistants"), |id| format!("{public_url}/assistants/{id}"));
     let notice = |subject: &str, text: &str| {
         let not_you = format!(
-            "If this was not you, choose a new password now, and look through your settings and API keys:\n\n{public_url}/forgot"
+            "If this wasn't you, reset your password now and review your settings and API keys:\n\n{public_url}/forgot"
         );
         (subject.to_owned(), format!("{text}\n\n{not_you}"))
     };
@@ -74,37 +74,45 @@ pub(crate) fn words(mail: &MailRow, public_url: &str, token: Option<&SecretStrin
         ),
         MailKind::PasswordChanged => notice(
             "Your password was changed",
-            "Your account has a new password, and everything else that was signed in is signed out.",
+            "Your account has a new password. All other sessions were signed out.",
         ),
         MailKind::TwoStepOn => notice(
             "Two-step sign-in is on",
-            "Signing in to your account takes a code from an authenticator app from now on, besides the password.",
+            "Signing in to your account now takes a code from an authenticator app in addition to your password.",
         ),
         MailKind::TwoStepOff => notice(
             "Two-step sign-in is off",
-            "The password alone signs in to your account from now on. The secret of the authenticator app and all recovery \
-             codes are gone.",
+            "Your password alone now signs in to your account. Your authenticator app and recovery codes no longer work.",
         ),
         MailKind::RecoveryCodesReplaced => notice(
             "You have new recovery codes",
-            "Your account has new recovery codes. Those from before do not work any more.",
+            "Your account has new recovery codes. The previous ones no longer work.",
         ),
         MailKind::KeyCreated => notice(
             "A new API key was created",
             &format!(
-                "There is a new API key in your account: {detail}. You see all of them here:\n\n{public_url}/keys"
+                "A new API key was created in your account: {detail}. See all your keys here:\n\n{public_url}/keys"
             ),
         ),
         MailKind::KeyRotated => notice(
             "An API key was rotated",
             &format!(
-                "There is a new API key in the place of an earlier one in your account: {detail}. You see all of them here:\n\n\
+                "A new API key replaces an earlier one in your account: {detail}. See all your keys here:\n\n\
                  {public_url}/keys"
             ),
         ),
         MailKind::SigningSecretRotated => notice(
             "Your callbacks have a new signing secret",
-            "Callbacks of your account are signed with a new secret. The one from before signs beside it for 24 hours.",
+            "Callbacks of your account are signed with a new secret. The previous secret signs them, too, for 24 hours.",
+        ),
+        MailKind::AccountDeleted => (
+            "Your account was deleted".to_owned(),
+            format!(
+                "Your account at {public_url} is gone, with its assistants, API keys and everything else in it. Subscriptions \
+                 end, and nothing more is charged.\n\n\
+                 If this was not you, somebody knew your password: change it wherever else you use it, and write to the \
+                 operator of {public_url}."
+            ),
         ),
         MailKind::PaymentFailed => (
             format!("The payment for {name} failed"),

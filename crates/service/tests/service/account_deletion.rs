@@ -76,6 +76,27 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn end_of_an_account_is_announced_by_mail(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        // Nobody has confirmed the address: nothing is sent there.
+        let (_, me) = customer(&t).await;
+        assert_eq!(delete_account(&t, &me).await, AccountDeletion::Done);
+        t.run().await;
+        assert!(t.mailer.taken().is_empty());
+        let (account, me) = customer(&t).await;
+        let now = t.services.now();
+        let mut tx = t.db.store.begin().await.unwrap();
+        assert!(tx.confirm_address(account.id, "ada@example.com", now).await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!(delete_account(&t, &me).await, AccountDeletion::Done);
+        t.run().await;
+        assert_eq!(t.mailer.subjects("ada@example.com"), ["Your account was deleted"]);
+        let kept = t.mailer.taken().pop().unwrap();
+        assert!(t.db.store.read().await.unwrap().mail(kept.id).await.unwrap().is_none(), "the address is not kept");
+        assert_eq!(t.services.account(account.id).await.unwrap(), None);
+        t.finish().await;
+    }
+
     async fn a_worker_that_stays_keeps_the_account(db: TestStore) {
         let t = TestServices::new(db);
         let (account, me) = customer(&t).await;

@@ -120,6 +120,28 @@ on_both_databases! {
         two.authenticate_from(&good, from(HOME)).await.unwrap();
     }
 
+    async fn wrong_keys_are_limited_by_wider_ipv6_networks_too(db: TestStore) {
+        let t = TestServices::with(db, |config| config.auth_failures_per_minute = 5);
+        let good = api_key(&t, &t.user().await).await;
+        let ask = async |number: u32, network: String| {
+            t.services.authenticate_from(&nobodys(number), from(&network)).await
+        };
+        // Every /64 of one /56: twice as many as of one /64.
+        for number in 0..10 {
+            let refused = ask(number, format!("2001:db8:1:{number:x}::1")).await;
+            assert!(matches!(refused, Err(Error::Unauthorized)), "{number}: {refused:?}");
+        }
+        assert_eq!(wait_of(ask(10, "2001:db8:1:ff::1".to_owned()).await), 60);
+        // Every /56 of the /48: four times as many.
+        for number in 10..20 {
+            let refused = ask(number, format!("2001:db8:1:{:x}::1", number << 8)).await;
+            assert!(matches!(refused, Err(Error::Unauthorized)), "{number}: {refused:?}");
+        }
+        wait_of(ask(30, "2001:db8:1:fe00::1".to_owned()).await);
+        assert!(matches!(ask(31, "2001:db8:2::1".to_owned()).await, Err(Error::Unauthorized)), "the /48 next door");
+        t.services.authenticate_from(&good, from("2001:db8:1:fe00::1")).await.unwrap();
+    }
+
     async fn a_limited_address_gets_no_revoked_key_in(db: TestStore) {
         let t = TestServices::with(db, |config| config.auth_failures_per_minute = 1);
         let caller = t.user().await;
@@ -185,6 +207,12 @@ on_both_databases! {
         for number in 0..50 {
             let refused = t.services.sign_in_first("ada@example.com", &endless, from(&format!("10.0.0.{number}"))).await;
             assert!(matches!(refused, Err(Error::WrongCredentials)), "{number}: {refused:?}");
+        }
+        assert_eq!(wait_of(t.services.sign_in_first("ada@example.com", &password, from("10.0.9.9")).await), 60);
+        // A network that has not failed has its own few.
+        for _ in 0..2 {
+            let refused = t.services.sign_in_first("ada@example.com", &endless, from(AWAY)).await;
+            assert!(matches!(refused, Err(Error::WrongCredentials)), "{refused:?}");
         }
         assert_eq!(wait_of(t.services.sign_in_first("ada@example.com", &password, from(AWAY)).await), 60);
         for number in 0..50 {

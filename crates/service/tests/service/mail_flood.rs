@@ -1,4 +1,4 @@
-//! How much mail one address gets, whoever asks for it.
+//! How much mail one address gets, no matter who requests it.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -73,12 +73,13 @@ on_both_databases! {
         }
         t.run().await;
         println!("mails to one mailbox within a moment: {}", received(&t));
-        assert_eq!(received(&t), 5);
+        // Links that confirm the address, and those to a new password.
+        assert_eq!(received(&t), 5 + 3);
         t.clock.advance(HOUR);
         for number in 0..10 {
             sign_up_and_leave(&t, &format!("victim+again{number}@example.com"), 2000 + number).await;
         }
-        assert_eq!(received(&t), 10);
+        assert_eq!(received(&t), 10 + 3);
         for hour in 2..24 {
             t.clock.advance(HOUR);
             for number in 0..3 {
@@ -86,7 +87,7 @@ on_both_databases! {
                 sign_up_and_leave(&t, &email, 3000 + 10 * hour + number).await;
             }
         }
-        assert_eq!(received(&t), 20, "in a day");
+        assert_eq!(received(&t), 20 + 3, "in a day");
         t.services.prune().await.unwrap();
         t.finish().await;
     }
@@ -106,7 +107,7 @@ on_both_databases! {
         let other = t.services.create_user("other@example.com", &password()).await.unwrap();
         t.services.request_email_change(&Caller::session(other.id), EMAIL, &password(), from(102)).await.unwrap();
         t.run().await;
-        assert_eq!(received(&t), before);
+        assert_eq!(received(&t), before + 1, "the link to a new password alone");
         // The account works, and gets its link later.
         t.clock.advance(HOUR);
         t.services.resend_confirmation(&me).await.unwrap();
@@ -157,6 +158,73 @@ on_both_databases! {
         t.clock.advance(24 * HOUR);
         t.services.prune().await.unwrap();
         sign_up_and_leave(&t, EMAIL, 2).await;
+        t.finish().await;
+    }
+
+    async fn links_that_others_ask_for_leave_room_for_a_new_password(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        t.services.create_user(EMAIL, &password()).await.unwrap();
+        for number in 0..10 {
+            let email = format!("attacker{number}@example.net");
+            let account = t.services.create_user(&email, &password()).await.unwrap();
+            let me = Caller::session(account.id);
+            t.services.request_email_change(&me, EMAIL, &password(), from(number)).await.unwrap();
+        }
+        t.services.request_password_reset(EMAIL, from(100)).await.unwrap();
+        t.run().await;
+        assert!(t.mailer.token(EMAIL, "reset").is_some());
+        t.finish().await;
+    }
+
+    async fn owner_always_has_a_link_to_a_new_password(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        t.services.create_user(EMAIL, &password()).await.unwrap();
+        // Accounts that others have opened in the same mailbox, and spellings of it that have none.
+        for number in 0..3 {
+            t.services.create_user(&format!("victim+{number}@example.com"), &password()).await.unwrap();
+        }
+        // Somebody asks all day, from everywhere, and never lets a request of the owner through.
+        for minute in 0..24 * 60 {
+            let other = format!("victim+{}@example.com", minute % 7);
+            for email in [EMAIL, &*other] {
+                match t.services.request_password_reset(email, from(minute)).await {
+                    Ok(()) | Err(Error::RateLimited { .. }) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            if minute % 20 == 19 {
+                t.run().await;
+                let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
+                let now = t.services.now();
+                let hash = reef_service::vault::fingerprint("reef mail token", secrecy::ExposeSecret::expose_secret(&token));
+                let good = t.db.store.read().await.unwrap().mail_token(&hash, reef_store::TokenPurpose::Reset, now).await.unwrap();
+                assert!(good.is_some(), "in minute {minute} the newest link in the mailbox is over");
+            }
+            t.clock.advance(MINUTE);
+        }
+        println!("mails to one mailbox within a day: {}", received(&t));
+        assert!(received(&t) <= 60, "{}", received(&t));
+        t.finish().await;
+    }
+
+    async fn change_of_address_over_the_limit_keeps_the_link_that_was_sent(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let account = t.services.create_user("me@example.net", &password()).await.unwrap();
+        let me = Caller::session(account.id);
+        for _ in 0..12 {
+            match t.services.request_email_change(&me, EMAIL, &password(), from(1)).await {
+                Ok(()) => {}
+                Err(Error::RateLimited { retry_after_seconds, .. }) => {
+                    t.clock.advance(std::time::Duration::from_secs(retry_after_seconds));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        t.run().await;
+        let token = SecretString::from(t.mailer.token(EMAIL, "confirm-change").unwrap());
+        let changed = t.services.confirm_email_change(&token, Some(&me), &"".into(), from(1)).await.unwrap();
+        assert_eq!(changed.email, EMAIL);
+        t.run().await;
         t.finish().await;
     }
 }

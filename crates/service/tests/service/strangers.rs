@@ -1,5 +1,5 @@
 //! Who opens an account with somebody else's address, or points one at it, has nothing of it once the address's owner
-//! follows a link; and what could take an account away asks for the password and is told to its owner.
+//! follows a link; and what could take an account away asks for the password and is announced to its owner.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -153,6 +153,20 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn link_alone_confirms_and_leaves_the_stranger_nothing(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let stranger = Stranger::moves_in(&t).await;
+        let token = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
+        let reset = t.services.confirm_with_link_alone(&token).await.unwrap();
+        assert_eq!(stranger.holds(&t).await, [""; 0]);
+        assert!(is_confirmed(&t, &stranger.caller).await);
+        assert_eq!(issue(t.services.confirm_with_link_alone(&token).await), about("", "link_over"));
+        t.services.reset_password(&reset, &mine(), HERE).await.unwrap();
+        assert!(matches!(t.services.sign_in_first(EMAIL, &mine(), HERE).await, Ok(SignIn::Done(_))));
+        t.run().await;
+        t.finish().await;
+    }
+
     async fn of_two_claims_at_once_one_counts_and_a_confirmed_account_is_not_claimed(db: TestStore) {
         let t = TestServices::with_mail(db);
         let stranger = Stranger::moves_in(&t).await;
@@ -279,6 +293,27 @@ on_both_databases! {
                 assert!(!mail.text.expose_secret().contains(secret.expose_secret()));
             }
         }
+        t.finish().await;
+    }
+
+    async fn what_a_stranger_asks_for_while_the_owner_resets_comes_too_late(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        t.services.sign_up(EMAIL, &theirs(), HERE).await.unwrap();
+        let account = t.services.account_by_email(EMAIL).await.unwrap().unwrap();
+        // The request has been let in, and waits for its turn.
+        let under_way = t.services.give_password(&Caller::browsing(account.id), &theirs(), HERE).await.unwrap();
+        t.services.request_password_reset(EMAIL, HERE).await.unwrap();
+        t.run().await;
+        let token = secret(&t.mailer.token(EMAIL, "reset").unwrap());
+        t.services.reset_password(&token, &mine(), HERE).await.unwrap();
+        let wanted = about("password", "required");
+        assert_eq!(issue(t.services.create_api_key(&under_way, &new_key("lurker")).await), wanted);
+        assert_eq!(issue(t.services.rotate_callback_secret(&under_way).await), wanted);
+        assert_eq!(issue(t.services.begin_totp(&under_way).await), wanted);
+        assert_eq!(issue(t.services.change_password(&under_way, "", &theirs(), HERE).await), wanted);
+        let owner = t.services.give_password(&Caller::browsing(account.id), &mine(), HERE).await.unwrap();
+        t.services.create_api_key(&owner, &new_key("mine")).await.unwrap();
+        t.run().await;
         t.finish().await;
     }
 }

@@ -1,9 +1,14 @@
+use std::time::Duration;
+
 use reef_store::testing::TestStore;
 use reef_store::{MAIL_COUNTS_FOR, MailAllowance, on_both_databases};
 
 use crate::support::{NOW, at, raw_rows};
 
-const FEW: MailAllowance = MailAllowance { per_hour: 3, per_day: 7 };
+const FEW: &[MailAllowance] = &[
+    MailAllowance { count: 3, within: Duration::from_secs(3600) },
+    MailAllowance { count: 7, within: MAIL_COUNTS_FOR },
+];
 const HOUR: i64 = 3_600_000;
 
 async fn is_admitted(db: &TestStore, recipient: &str, ms: i64) -> bool {
