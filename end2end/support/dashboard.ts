@@ -11,7 +11,11 @@ export class Dashboard {
 
   /** Opens a page and waits until it is live. */
   async open(path: string): Promise<number | undefined> {
-    const answer = await this.page.goto(path);
+    // A page whose session has just ended leads to sign in on its own, maybe at this very moment.
+    const answer = await this.page.goto(path).catch((error: Error) => {
+      if (error.message.includes("interrupted by another navigation")) return this.page.goto(path);
+      throw error;
+    });
     await live(this.page, this.script);
     return answer?.status();
   }

@@ -16,7 +16,8 @@ export const test = base.extend<People>({
   home: async ({ dashboard, page, user, baseURL }, use) => {
     // By its form's own request: how people sign in is what `accounts.spec.ts` is about, and takes two pages.
     await page.request.post("/_fn/sign_in", { form: user, headers: { Origin: baseURL ?? "" } });
-    expect(await page.context().cookies(), "signed in").toHaveLength(1);
+    const names = (await page.context().cookies()).map((cookie) => cookie.name);
+    expect(names.sort(), "signed in, and known as a browser that was").toEqual(["reef", "reef-device"]);
     await use(dashboard);
   },
   elsewhere: async ({ browser, baseURL, javaScriptEnabled }, use) => {

@@ -187,3 +187,37 @@ test("the signing secret is shown on demand and rotated", async ({ home, page })
   await expect(secret).toHaveText(/^whsec_/);
   await expect(secret).not.toHaveText(before);
 });
+
+test.describe("a form that was drawn before the password is due", () => {
+  // The browser's own note about an answer that a script got.
+  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+
+  test("gets its field, and keeps what was typed", async ({ home, page, user, javaScriptEnabled }) => {
+    test.skip(!javaScriptEnabled, "without scripts the server draws the field: server/tests/http/password_again.rs");
+    await home.open("/keys");
+    await page.getByLabel("Name").fill("late script");
+    await page.getByLabel("write: buy").uncheck();
+    const message = "Enter your password to continue.";
+    const refusal = { code: "INVALID_REQUEST", message, issues: [{ path: "password", code: "required", message }], values: [], is_signed_out: false };
+    await page.route("**/_fn/create_key", (route) => route.fulfill({ status: 400, json: refusal }), { times: 1 });
+    const form = page.getByRole("region", { name: "New key" });
+    const create = async () => form.getByRole("button", { name: "Create key" }).click();
+    await create();
+    const field = form.getByLabel("Your password");
+    await expect(field).toBeFocused();
+    await expect(field).toHaveAccessibleDescription(message);
+    await expect(form.getByLabel("Name")).toHaveValue("late script");
+    const [above, below] = [await form.getByLabel("It expires").boundingBox(), await field.boundingBox()];
+    expect(below?.width, "as wide as the others").toBe(above?.width);
+
+    await field.fill("not my password");
+    await create();
+    await expect(field).toHaveAccessibleDescription(/This is not your password/);
+    await expect(field).toHaveCount(1);
+    await field.fill(user.password);
+    await create();
+    await expect(newKey(page)).toHaveText(/^reef_live_/);
+    await expect(page.getByRole("row", { name: /late script/ })).not.toContainText("write");
+    expect(page.url()).not.toContain("password");
+  });
+});

@@ -26,13 +26,22 @@ test.describe("another password", () => {
   // The browser's own note about an answer that a script got.
   test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)"] });
 
-  test("right after signing in does not ask for the present one, and signs out all other sessions", async ({ home, elsewhere, page, user }) => {
+  test("needs the current one and signs out all other sessions", async ({ home, elsewhere, page, user }) => {
     await elsewhere.signIn(user);
     await home.open("/settings");
     const password = part(page, "Password");
-    await expect(password.getByLabel("Your password")).toHaveCount(0);
-    await password.getByLabel("New password").fill("four other plain words");
-    await password.getByRole("button", { name: "Change password" }).click();
+    const change = async (current: string, next: string) => {
+      await password.getByLabel("Current password").fill(current);
+      await password.getByLabel("New password").fill(next);
+      await password.getByRole("button", { name: "Change password" }).click();
+    };
+    await change("not my password", "four other plain words");
+    await expect(password.getByLabel("Current password")).toHaveAttribute("aria-invalid", "true");
+    await expect(password.getByRole("alert"), "what is wrong is where the reader is").toBeInViewport();
+    await expect(password.getByLabel("Current password")).toHaveAccessibleDescription(/This is not your password/);
+    expect(page.url()).not.toContain("plain");
+
+    await change(user.password, "four other plain words");
     await expect(page.getByText("Your password is changed. All other sessions are signed out.")).toBeVisible();
     await elsewhere.open("/settings");
     await expect(elsewhere.page).toHaveURL("/signin?next=%2Fsettings");
@@ -44,9 +53,10 @@ test.describe("another password", () => {
     await home.signIn({ ...user, password: "four other plain words" });
   });
 
-  test("has ten characters or more", async ({ home, page }) => {
+  test("has ten characters or more", async ({ home, page, user }) => {
     await home.open("/settings");
     const password = part(page, "Password");
+    await password.getByLabel("Current password").fill(user.password);
     await password.getByLabel("New password").fill("short");
     await password.getByRole("button", { name: "Change password" }).click();
     await expect(password.getByLabel("New password")).toHaveAttribute("aria-invalid", "true");
