@@ -20,7 +20,7 @@ pub fn Done(
     let words = query.with_untracked(|query| {
         Some(match query.get_str("done")? {
             "saved" => "Saved. Redeploy to put it to work.",
-            "changed" => "Saved. It is being deployed with the change.",
+            "applied" => "Saved. Nothing had to restart.",
             "resent" => "The callback is sent again.",
             "tested" => "A test callback is on its way.",
             "created" => "The key is made.",

@@ -63,32 +63,19 @@ fn finding(about: &str, good: bool, words: impl Into<String>) -> Finding {
 }
 
 fn bot(found: &BotFinding) -> Finding {
-    let say = |good, words: String| finding("telegramBotToken", good, words);
-    match found {
-        BotFinding::Missing => say(false, "There is no bot token yet: @BotFather in Telegram gives you one.".into()),
-        BotFinding::Good { bot, picture } => {
+    let about = "telegramBotToken";
+    match (found, found.problem()) {
+        (BotFinding::Good { bot, picture }, _) => {
             let words = format!("It opens {} (@{}).", bot.name, bot.username);
-            Finding { picture: picture.clone(), ..say(true, words) }
+            Finding { picture: picture.clone(), ..finding(about, true, words) }
         }
-        BotFinding::InUse { bot } => say(
-            false,
-            format!(
-                "It opens @{}, but another assistant answers there. Stop that one, or make a new bot with @BotFather.",
-                bot.username
-            ),
-        ),
-        BotFinding::Rejected => say(
-            false,
-            "Telegram refuses it. Copy the token from @BotFather again, or have it make a new one with /token.".into(),
-        ),
-        BotFinding::NoAnswer => say(false, "Telegram did not answer in time. Check again in a moment.".into()),
+        (_, problem) => finding(about, false, problem.unwrap_or_default()),
     }
 }
 
 fn model(found: &ModelFinding) -> Finding {
     let say = |good, words: String| finding("modelApiKey", good, words);
     match found {
-        ModelFinding::Missing => say(false, "Choose a model and give a key of its provider.".into()),
         ModelFinding::Managed => say(true, "This model can be used; Reef brings the key.".into()),
         ModelFinding::Good { answer: Some(answer) } => {
             say(true, format!("The model says: “{}”", shortened(answer)))
@@ -96,19 +83,7 @@ fn model(found: &ModelFinding) -> Finding {
         ModelFinding::Good { answer: None } => {
             say(true, "The key opens the model, which is too busy to say hello just now.".into())
         }
-        ModelFinding::KeyRejected => say(
-            false,
-            "The provider refuses the key. Copy it again, or make a new one on the provider's site.".into(),
-        ),
-        ModelFinding::Unavailable => {
-            say(false, "The provider does not offer this model to this key. Choose another model.".into())
-        }
-        ModelFinding::OutOfCredit => {
-            say(false, "The key is good, but nothing is left to spend. Top up at the provider.".into())
-        }
-        ModelFinding::NoAnswer => {
-            say(false, "The provider did not answer in time. Check again in a moment.".into())
-        }
+        other => say(false, other.problem().unwrap_or_default().into()),
     }
 }
 

@@ -1,16 +1,17 @@
 //! What can be done with assistants: one server function per form.
 
 use leptos::prelude::*;
-use reef_domain::input;
 use reef_domain::input::CallbackChange;
+use reef_domain::wire::{AssistantRecord, Status};
+use reef_service::Error;
 
-use super::body::{callback_change, callback_stays, change_of, changes};
+use super::body::{callback_change, change_of, changes};
 use super::drawn::{self, Drawn};
 use crate::error::AppError;
 use crate::secret::Secret;
 use crate::server::{answer, go, signed_in};
 
-/// Saves the configuration of an assistant that is not running.
+/// Saves the configuration of an assistant without deploying it.
 #[server(prefix = "/_fn", endpoint = "update")]
 pub async fn update(
     id: String,
@@ -25,15 +26,17 @@ pub async fn update(
     answer(&kept, async {
         let (services, caller) = signed_in().await?;
         let (now, drawn) = (services.assistant(&caller, &id).await?, Drawn::from_json(&drawn)?);
-        callback_stays(&drawn, &callback_url)?;
         let body = changes(&now, &drawn, &name, &model, (&telegram_bot_token, &model_api_key));
-        services.update(&caller, &id, input::update(body)).await?;
-        go(&format!("/assistants/{id}?done=saved"))
+        let saved = services
+            .save_change(&caller, &id, change_of(body, callback_change(&drawn, &callback_url)))
+            .await?;
+        go_to_saved(&saved)
     })
     .await
 }
 
-/// Saves the configuration of an assistant, running or not, and deploys it.
+/// Saves the configuration of an assistant and puts it to work: a running one is deployed only if that takes it. What the
+/// vendors refuse is not saved.
 #[server(prefix = "/_fn", endpoint = "change")]
 pub async fn change(
     id: String,
@@ -49,10 +52,32 @@ pub async fn change(
         let (services, caller) = signed_in().await?;
         let (now, drawn) = (services.assistant(&caller, &id).await?, Drawn::from_json(&drawn)?);
         let body = changes(&now, &drawn, &name, &model, (&telegram_bot_token, &model_api_key));
-        services.change(&caller, &id, change_of(body, callback_change(&drawn, &callback_url))).await?;
-        go(&format!("/assistants/{id}?done=changed"))
+        let change = change_of(body, callback_change(&drawn, &callback_url));
+        let saved = services.change(&caller, &id, change).await.map_err(|error| refused(error, &now))?;
+        go_to_saved(&saved)
     })
     .await
+}
+
+/// Leads to the assistant's page. What is being deployed is not called saved: the page says how that goes.
+fn go_to_saved(saved: &AssistantRecord) -> Result<(), AppError> {
+    let said = match saved.status {
+        Status::Deploying => "",
+        Status::Active => "?done=applied",
+        _ => "?done=saved",
+    };
+    go(&format!("/assistants/{}{said}", saved.id))
+}
+
+/// Says of a refused change of a running assistant what its owner worries about first.
+fn refused(error: Error, now: &AssistantRecord) -> AppError {
+    let is_about_fields = matches!(error, Error::InvalidInput { .. } | Error::InvalidRequest(_));
+    let error = AppError::from(error);
+    if !is_about_fields || now.status != Status::Active {
+        return error;
+    }
+    let message = "Nothing was changed, and your assistant keeps running. See what is marked.".to_owned();
+    AppError { message, ..error }
 }
 
 /// Deploys what is configured now.

@@ -3,7 +3,6 @@
 use reef_domain::input::Parsed;
 use reef_domain::wire::{AssistantRecord, Provider};
 use reef_domain::{callback_url, input};
-use reef_service::Error;
 use reef_service::assistants::Change;
 use serde_json::{Map, Value};
 
@@ -70,7 +69,7 @@ pub(super) fn changes(
     body
 }
 
-/// The body of a redeployment: the callback URL when it was changed, `null` when it was emptied.
+/// The callback URL as a redeployment's body has it: when it was changed, `null` when it was emptied.
 pub(super) fn callback_change(drawn: &Drawn, callback_url: &str) -> Map<String, Value> {
     let callback_url = callback_url.trim();
     if callback_url == drawn.callback_url {
@@ -80,7 +79,7 @@ pub(super) fn callback_change(drawn: &Drawn, callback_url: &str) -> Map<String, 
     Map::from_iter([("callbackUrl".to_owned(), asked.map_or(Value::Null, Value::from))])
 }
 
-/// What a form changes of an assistant that is then deployed.
+/// What a form changes of an assistant.
 pub(super) fn change_of(configuration: Map<String, Value>, callback: Map<String, Value>) -> Parsed<Change> {
     let update = if configuration.is_empty() { Ok(None) } else { input::update(configuration).map(Some) };
     let callback = input::redeploy(callback, callback_url::check);
@@ -88,18 +87,6 @@ pub(super) fn change_of(configuration: Map<String, Value>, callback: Map<String,
         (Ok(update), Ok(callback)) => Ok(Change { update, callback }),
         (update, callback) => Err(update.err().into_iter().chain(callback.err()).flatten().collect()),
     }
-}
-
-/// Refuses another callback URL where nothing is deployed: it changes with a deployment alone.
-pub(super) fn callback_stays(drawn: &Drawn, callback_url: &str) -> Result<(), Error> {
-    if callback_change(drawn, callback_url).is_empty() {
-        return Ok(());
-    }
-    Err(Error::invalid_field(
-        "callbackUrl",
-        "needs_redeploy",
-        "The callback URL changes with a redeployment: save and redeploy, or leave it as it was.",
-    ))
 }
 
 #[cfg(test)]

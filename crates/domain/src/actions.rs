@@ -13,7 +13,7 @@ pub enum Action {
     Activate,
     /// Change the configuration of one that does not run.
     Edit,
-    /// Change a running one: it is stopped, saved and deployed anew.
+    /// Change it, running or not, and deploy what takes a deployment.
     Change,
     /// Deploy what is configured now.
     Redeploy,
@@ -132,7 +132,7 @@ fn test_callback(record: &AssistantRecord) -> Option<Refusal> {
     if record.is_prebuy {
         return refusal(WHY, "Give it one when you activate it.");
     }
-    refusal(WHY, "Give it one with a redeployment.")
+    refusal(WHY, "Give it one under “Edit”.")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::failure::FailureCode;
 use crate::ids::{AssistantId, UserId};
 use crate::state::{Event, InvalidTransition, State};
 use crate::timestamp::Timestamp;
@@ -70,6 +71,8 @@ pub struct Assistant {
     pub payment: Payment,
     /// Its configuration.
     pub config: Config,
+    /// Why the last change was undone; `None` once something else was done.
+    pub undone: Option<FailureCode>,
     /// How many events its timeline has.
     pub sequence: i64,
     /// Grows with every write; a write names the version it was made from.
@@ -110,6 +113,7 @@ impl Assistant {
             state: State::PendingPayment,
             payment: Payment::pending(),
             config: Config { provider, ..Config::default() },
+            undone: None,
             sequence: 0,
             version: 0,
             created_at: now,
@@ -123,6 +127,15 @@ impl Assistant {
     /// [`NotNow::State`] when the table has no such cell; [`NotNow::Unpaid`] when an activation or
     /// redeployment is asked for a slot that is not paid.
     pub fn apply(&mut self, event: Event) -> Result<(), NotNow> {
+        // These go on with what was begun, or take nothing up.
+        let keeps_undone = matches!(
+            event,
+            Event::WorkerReady { .. }
+                | Event::DeployFailed { .. }
+                | Event::Patch
+                | Event::SubscriptionPaused
+                | Event::SubscriptionResumed { .. }
+        );
         let starts_a_run = matches!(event, Event::Activate { .. } | Event::Redeploy { .. });
         let allowed = event.allowed();
         let from = self.state.status();
@@ -130,8 +143,49 @@ impl Assistant {
         if starts_a_run && !self.payment.entitles() {
             return Err(NotNow::Unpaid { payment: self.payment.status, from, allowed });
         }
+        if !keeps_undone {
+            self.undone = None;
+        }
         self.state = next;
         Ok(())
+    }
+
+    /// Goes back to the provider and model from before a change whose run has failed, as a new run. What an owner changes
+    /// without a deployment stays changed.
+    ///
+    /// # Errors
+    /// [`NotNow`] when it has not failed, or is not paid.
+    pub fn undo_change(
+        &mut self,
+        provider: Option<Provider>,
+        model_id: Option<String>,
+        deadline: Timestamp,
+    ) -> Result<(), NotNow> {
+        let State::Failed { failure, .. } = self.state else {
+            let from = self.state.status();
+            let refusal = InvalidTransition { from, event: "undo a change", allowed: &[Status::Failed] };
+            return Err(NotNow::State(refusal));
+        };
+        self.apply(Event::Redeploy { deadline })?;
+        self.config.provider = provider;
+        self.config.model_id = model_id;
+        self.undone = Some(failure);
+        Ok(())
+    }
+
+    /// What there is to say about the status: `CODE: one plain sentence with the way out`.
+    #[must_use]
+    pub fn status_message(&self) -> Option<String> {
+        match (&self.state, self.undone) {
+            (State::Deploying { .. } | State::Active { .. }, Some(code)) => {
+                Some(format!("{}: {}", code.as_str(), code.undone_sentence()))
+            }
+            (State::Failed { failure, .. }, Some(change)) => Some(format!(
+                "{failure} Your previous settings could not be deployed again after a change failed with {}.",
+                change.as_str()
+            )),
+            (state, _) => state.failure().map(|failure| failure.to_string()),
+        }
     }
 
     /// The name customers see.
@@ -155,7 +209,7 @@ impl Assistant {
             worker_name: self.state.run().map(|run| run.worker_name.clone()),
             worker_url: self.state.worker_url().map(str::to_owned),
             status: self.state.status(),
-            status_message: self.state.failure().map(|failure| failure.to_string()),
+            status_message: self.status_message(),
             payment_status: self.payment.status,
             polar_subscription_id: self.payment.subscription_id.clone(),
             current_period_end: self.payment.current_period_end,
@@ -173,6 +227,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::state::Run;
 
     fn ordered(mode: ApiMode) -> Assistant {
         let now = Timestamp::from_unix_ms(0);
@@ -212,5 +267,75 @@ mod tests {
         slot.payment.status = PaymentStatus::PastDue;
         assert_eq!(slot.apply(activate), Ok(()));
         assert!(!slot.record().is_prebuy);
+    }
+
+    /// A deployment whose run has failed after a change.
+    fn failed_change() -> Assistant {
+        let mut a = ordered(ApiMode::Byok);
+        a.payment.status = PaymentStatus::Paid;
+        a.config.model_id = Some("new".to_owned());
+        let run = Run { worker_name: "openclaw-00000000".to_owned(), generation: 4 };
+        a.state = State::Failed { run, failure: FailureCode::ModelKeyRejected };
+        a
+    }
+
+    fn undo(a: &mut Assistant) -> Result<(), NotNow> {
+        a.undo_change(Some(Provider::Anthropic), Some("old".to_owned()), Timestamp::from_unix_ms(9))
+    }
+
+    fn code_of(a: &Assistant) -> Option<FailureCode> {
+        FailureCode::of_message(&a.status_message()?)
+    }
+
+    #[test]
+    fn undo_of_a_failed_change_deploys_again_and_keeps_the_reason() {
+        let mut a = failed_change();
+        undo(&mut a).unwrap();
+        assert_eq!(a.state.run().map(|run| run.generation), Some(5));
+        assert_eq!(a.config.model_id.as_deref(), Some("old"));
+        assert_eq!(code_of(&a), Some(FailureCode::ModelKeyRejected));
+        a.apply(Event::WorkerReady { generation: 5, worker_url: "https://w".to_owned() }).unwrap();
+        let message = a.record().status_message.unwrap();
+        assert!(message.starts_with("MODEL_KEY_REJECTED: Your change was undone"), "{message}");
+        // The next thing that is done has nothing to do with it.
+        for event in [
+            Event::Redeploy { deadline: Timestamp::from_unix_ms(9) },
+            Event::Stop,
+            Event::WorkerVanished { generation: 5 },
+        ] {
+            let mut next = a.clone();
+            next.apply(event).unwrap();
+            assert_eq!(next.undone, None);
+        }
+    }
+
+    #[test]
+    fn undo_that_fails_too_says_so() {
+        for failure in FailureCode::ALL {
+            let mut a = failed_change();
+            undo(&mut a).unwrap();
+            a.apply(Event::DeployFailed { generation: 5, failure }).unwrap();
+            let message = a.status_message().unwrap();
+            assert!(
+                message.starts_with(failure.as_str()) && message.contains("failed with MODEL_KEY_REJECTED")
+            );
+            assert!(message.chars().count() <= 500 && message.ends_with('.'));
+            // Nobody undoes it again.
+            assert_eq!(a.state.status(), Status::Failed);
+        }
+    }
+
+    #[test]
+    fn undo_needs_a_failure_and_a_subscription() {
+        let mut unpaid = failed_change();
+        unpaid.payment.status = PaymentStatus::Canceled;
+        assert!(matches!(undo(&mut unpaid), Err(NotNow::Unpaid { .. })));
+        assert_eq!((unpaid.undone, unpaid.config.model_id.as_deref()), (None, Some("new")));
+        let run = Run { worker_name: "openclaw-00000000".to_owned(), generation: 4 };
+        for state in [State::PendingPayment, State::Stopped { run, reason: None }] {
+            let mut other = failed_change();
+            other.state = state;
+            assert!(matches!(undo(&mut other), Err(NotNow::State(_))));
+        }
     }
 }

@@ -105,6 +105,45 @@ impl FailureCode {
             }
         }
     }
+
+    /// Why a change was undone, and how to make it all the same.
+    #[must_use]
+    pub const fn undone_sentence(self) -> &'static str {
+        match self {
+            Self::DeployTimeout => {
+                "Your change was undone because deploying it took too long; your previous settings are in use, and you can try \
+                 the change again."
+            }
+            Self::WorkerStartFailed => {
+                "Your change was undone because the worker could not be started; your previous settings are in use, and you can \
+                 try the change again in a moment."
+            }
+            Self::HealthCheckFailed => {
+                "Your change was undone because the worker did not answer; your previous settings are in use, and you can try the \
+                 change again."
+            }
+            Self::TelegramTokenRejected => {
+                "Your change was undone because Telegram refused the bot token; your previous settings are in use. To try again, \
+                 get the current token from @BotFather."
+            }
+            Self::TelegramConflict => {
+                "Your change was undone because another program is using the bot; your previous settings are in use. To try again, \
+                 stop that program or use another bot's token."
+            }
+            Self::ModelKeyRejected => {
+                "Your change was undone because the model provider refused the API key; your previous settings are in use. To try \
+                 again, enter a working key."
+            }
+            Self::ModelUnavailable => {
+                "Your change was undone because the model could not be reached with this key; your previous settings are in use. \
+                 To try again, choose another model or another key."
+            }
+            // These end no deployment.
+            Self::WorkerMissing | Self::SubscriptionEnded | Self::SubscriptionPaused => {
+                "Your change was undone; your previous settings are in use."
+            }
+        }
+    }
 }
 
 impl fmt::Display for FailureCode {
@@ -126,6 +165,7 @@ mod tests {
             assert!(message.chars().count() <= 500 && message.ends_with('.'));
             assert_eq!(FailureCode::parse(code.as_str()), Some(code));
             assert_eq!(FailureCode::of_message(&message), Some(code));
+            assert!(code.undone_sentence().starts_with("Your change was undone"));
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }

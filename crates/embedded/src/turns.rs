@@ -123,15 +123,10 @@ impl Embedded {
                 return End::Failed;
             }
         };
-        if opened.settings.provider == Provider::OpenRouter {
-            opened.settings.credit = match self.renewal(assistant).await {
-                Ok(renewal) => renewal,
-                Err(error) => {
-                    let error = tracing::field::display(Chain(&error));
-                    tracing::error!(%assistant, error, "an assistant cannot be read");
-                    return End::Failed;
-                }
-            };
+        if let Err(error) = self.refresh(assistant, &mut opened.settings).await {
+            let error = tracing::field::display(Chain(&error));
+            tracing::error!(%assistant, error, "an assistant cannot be read");
+            return End::Failed;
         }
         // An update of another bot was taken in while the assistant was given this one.
         let update = parse_update(row.body.as_bytes()).ok().filter(|_| row.bot_id == opened.bot_id);
@@ -172,15 +167,21 @@ impl Embedded {
         end_of(row, ended)
     }
 
-    /// How the credit of a managed assistant is renewed, as of now; `None` when the model key is its owner's.
-    async fn renewal(&self, assistant: AssistantId) -> Result<Option<Renewal>, StoreError> {
-        let found = self.inner.store.read().await?.assistant(assistant).await?;
-        let managed = found.filter(|found| found.mode == ApiMode::Managed);
-        Ok(managed.map(|found| match (found.payment.canceled_at, found.payment.current_period_end) {
-            (Some(_), _) => Renewal::Never,
-            (None, Some(end)) => Renewal::At(end.unix_ms()),
-            (None, None) => Renewal::Sometime,
-        }))
+    /// Brings up to date what may change while a worker runs: the name, and how the credit of a managed assistant is renewed.
+    async fn refresh(&self, assistant: AssistantId, settings: &mut Settings) -> Result<(), StoreError> {
+        let Some(found) = self.inner.store.read().await?.assistant(assistant).await? else { return Ok(()) };
+        if found.mode == ApiMode::Managed {
+            let renewal = match (found.payment.canceled_at, found.payment.current_period_end) {
+                (Some(_), _) => Renewal::Never,
+                (None, Some(end)) => Renewal::At(end.unix_ms()),
+                (None, None) => Renewal::Sometime,
+            };
+            settings.credit = (settings.provider == Provider::OpenRouter).then_some(renewal);
+        }
+        if let Some(name) = found.config.name {
+            settings.name = name;
+        }
+        Ok(())
     }
 
     /// Notes that a managed assistant was refused for lack of credit: its owner is told.

@@ -44,8 +44,8 @@ pub struct SealedWith {
 const fn place(column: SealedColumn) -> &'static str {
     match column {
         SealedColumn::CallbackSecret | SealedColumn::CallbackSecretPrevious => CALLBACK_SECRET,
-        SealedColumn::BotToken => BOT_TOKEN,
-        SealedColumn::ModelKey => MODEL_KEY,
+        SealedColumn::BotToken | SealedColumn::ReplacedBotToken => BOT_TOKEN,
+        SealedColumn::ModelKey | SealedColumn::ReplacedModelKey => MODEL_KEY,
         SealedColumn::WorkerSettings => WORKER_SETTINGS,
         SealedColumn::SessionFlash => FLASH,
         SealedColumn::TotpSecret => TOTP_SECRET,

@@ -44,7 +44,19 @@ impl Services {
 impl Work<'_> {
     /// Writes `after` over `before`: the row, and if the status changed, the event and its callback. Bad news goes to the
     /// owner by mail.
-    pub async fn save(&mut self, before: &Assistant, mut after: Assistant) -> Result<Assistant, Error> {
+    pub async fn save(&mut self, before: &Assistant, after: Assistant) -> Result<Assistant, Error> {
+        let after = self.save_without_mail(before, after).await?;
+        self.mail_news(before, &after).await?;
+        Ok(after)
+    }
+
+    /// As [`Self::save`], for a change that another one follows in the same transaction: what its owner is to know is what
+    /// comes of both.
+    pub async fn save_without_mail(
+        &mut self,
+        before: &Assistant,
+        mut after: Assistant,
+    ) -> Result<Assistant, Error> {
         if before.record() != after.record() {
             after.updated_at = self.now;
             self.changed.push(Changed { user_id: after.user_id, assistant_id: after.id });
@@ -59,7 +71,6 @@ impl Work<'_> {
         if after.mode == ApiMode::Managed && before.state.is_running() != after.state.is_running() {
             self.enqueue(Job::ManagedKey { assistant_id: after.id }).await?;
         }
-        self.mail_news(before, &after).await?;
         if is_news {
             self.tell(&after, EventKind::StatusChanged, Some(previous)).await?;
         }
@@ -107,7 +118,7 @@ impl Work<'_> {
             kind,
             status: a.state.status(),
             previous_status: previous,
-            status_message: a.state.failure().map(|failure| failure.to_string()),
+            status_message: a.status_message(),
             // What is deleted has no worker any more.
             worker_url: a.state.worker_url().filter(|_| kind == EventKind::StatusChanged).map(str::to_owned),
             created_at: self.now,

@@ -12,8 +12,10 @@ use crate::tx::{Tx, dialect, execute, fetch_optional};
 
 mod beside;
 mod lists;
+mod replaced;
 
-pub use beside::{BotRow, PendingChange, Secrets};
+pub use beside::{BotRow, Secrets};
+pub use replaced::Replaced;
 
 #[derive(FromRow)]
 struct Row {
@@ -34,6 +36,7 @@ struct Row {
     provider: Option<String>,
     model_id: Option<String>,
     callback_url: Option<String>,
+    undone: Option<String>,
     sequence: i64,
     version: i64,
     created_at: Timestamp,
@@ -46,7 +49,7 @@ macro_rules! select {
         concat!(
             "select id, user_id, mode, status, worker_name, generation, deadline, worker_url, failure,
                     payment_status, subscription_id, current_period_end, canceled_at, name, provider, model_id,
-                    callback_url, sequence, version, created_at, updated_at from assistants ",
+                    callback_url, undone, sequence, version, created_at, updated_at from assistants ",
             $rest
         )
     };
@@ -118,6 +121,10 @@ impl TryFrom<Row> for Assistant {
             Some(text) => Some(Provider::parse(text).ok_or_else(corrupt)?),
             None => None,
         };
+        let undone = match &row.undone {
+            Some(text) => Some(FailureCode::parse(text).ok_or_else(corrupt)?),
+            None => None,
+        };
         Ok(Self {
             state: row.state().ok_or_else(corrupt)?,
             mode: ApiMode::parse(&row.mode).ok_or_else(corrupt)?,
@@ -133,6 +140,7 @@ impl TryFrom<Row> for Assistant {
                 model_id: row.model_id,
                 callback_url: row.callback_url,
             },
+            undone,
             id: row.id,
             user_id: row.user_id,
             sequence: row.sequence,
@@ -158,8 +166,9 @@ impl Tx {
             self,
             "insert into assistants (id, user_id, mode, status, worker_name, generation, deadline, worker_url, failure,
                     payment_status, subscription_id, current_period_end, canceled_at, name, provider, model_id,
-                    callback_url, sequence, version, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+                    callback_url, undone, sequence, version, created_at, updated_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                     $22)",
             a.id,
             a.user_id,
             a.mode.as_str(),
@@ -177,6 +186,7 @@ impl Tx {
             a.config.provider.map(Provider::as_str),
             &a.config.model_id,
             &a.config.callback_url,
+            a.undone.map(FailureCode::as_str),
             a.sequence,
             a.version,
             a.created_at,
@@ -232,7 +242,7 @@ impl Tx {
             "update assistants set status = $3, worker_name = $4, generation = $5, deadline = $6, worker_url = $7,
                     failure = $8, payment_status = $9, subscription_id = $10, current_period_end = $11,
                     canceled_at = $12, name = $13, provider = $14, model_id = $15, callback_url = $16, sequence = $17,
-                    updated_at = $18, version = version + 1
+                    updated_at = $18, undone = $19, version = version + 1
              where id = $1 and version = $2",
             a.id,
             a.version,
@@ -252,6 +262,7 @@ impl Tx {
             &a.config.callback_url,
             a.sequence,
             a.updated_at,
+            a.undone.map(FailureCode::as_str),
         );
         a.version += i64::from(written == 1);
         Ok(written == 1)

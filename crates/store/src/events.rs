@@ -6,7 +6,7 @@ use reef_domain::wire::Status;
 use sqlx::FromRow;
 
 use crate::error::StoreError;
-use crate::tx::{Tx, execute, fetch_all};
+use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
 /// What kind of event it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +166,21 @@ impl Tx {
             limit,
         );
         rows.into_iter().map(EventRow::try_from).collect()
+    }
+
+    /// Whether an assistant has ever run.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn has_been_active(&mut self, assistant: AssistantId) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> = fetch_optional!(
+            self,
+            (i64,),
+            "select sequence from events where assistant_id = $1 and kind = $2 and status = 'active' limit 1",
+            assistant,
+            EventKind::StatusChanged.as_str(),
+        );
+        Ok(row.is_some())
     }
 
     /// Forgets the timelines of assistants deleted before `before`; gives how many entries.

@@ -43,7 +43,7 @@ mod workers;
 
 pub use accounts::UserRow;
 pub use asks::{AskRow, Pace};
-pub use assistants::{BotRow, PendingChange, Secrets};
+pub use assistants::{BotRow, Replaced, Secrets};
 pub use bots::{NewUpdate, UpdateRow};
 pub use chat_queue::AlbumRow;
 pub use chats::TurnRow;

@@ -40,6 +40,8 @@ pub enum MailKind {
     PaymentFailed,
     /// An assistant has failed.
     AssistantFailed,
+    /// An assistant that never ran could not be started.
+    AssistantNotStarted,
     /// An assistant was stopped because its subscription is over.
     SubscriptionEnded,
     /// An assistant was stopped because its subscription is paused.
@@ -63,6 +65,7 @@ impl MailKind {
         Self::AccountDeleted,
         Self::PaymentFailed,
         Self::AssistantFailed,
+        Self::AssistantNotStarted,
         Self::SubscriptionEnded,
         Self::SubscriptionPaused,
     ];
@@ -86,6 +89,7 @@ impl MailKind {
             Self::AccountDeleted => "account_deleted",
             Self::PaymentFailed => "payment_failed",
             Self::AssistantFailed => "assistant_failed",
+            Self::AssistantNotStarted => "assistant_not_started",
             Self::SubscriptionEnded => "subscription_ended",
             Self::SubscriptionPaused => "subscription_paused",
         }

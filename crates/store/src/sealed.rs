@@ -19,6 +19,10 @@ pub enum SealedColumn {
     BotToken,
     /// An assistant's model key.
     ModelKey,
+    /// The bot token that a change has replaced.
+    ReplacedBotToken,
+    /// The model key that a change has replaced.
+    ReplacedModelKey,
     /// An embedded worker's settings.
     WorkerSettings,
     /// What a session's next page shows.
@@ -114,11 +118,13 @@ macro_rules! texts {
 
 impl SealedColumn {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::CallbackSecret,
         Self::CallbackSecretPrevious,
         Self::BotToken,
         Self::ModelKey,
+        Self::ReplacedBotToken,
+        Self::ReplacedModelKey,
         Self::WorkerSettings,
         Self::SessionFlash,
         Self::TotpSecret,
@@ -133,6 +139,8 @@ impl SealedColumn {
             Self::CallbackSecretPrevious => "users.callback_secret_previous",
             Self::BotToken => "assistants.bot_token",
             Self::ModelKey => "assistants.model_key",
+            Self::ReplacedBotToken => "replaced_configurations.bot_token",
+            Self::ReplacedModelKey => "replaced_configurations.model_key",
             Self::WorkerSettings => "workers.settings",
             Self::SessionFlash => "sessions.flash",
             Self::TotpSecret => "totp.secret",
@@ -146,6 +154,8 @@ impl SealedColumn {
             Self::CallbackSecretPrevious => texts!("users", "callback_secret_previous", "id"),
             Self::BotToken => texts!("assistants", "bot_token", "id"),
             Self::ModelKey => texts!("assistants", "model_key", "id"),
+            Self::ReplacedBotToken => texts!("replaced_configurations", "bot_token", "assistant_id"),
+            Self::ReplacedModelKey => texts!("replaced_configurations", "model_key", "assistant_id"),
             Self::WorkerSettings => texts!("workers", "settings", "worker_name"),
             Self::SessionFlash => texts!("sessions", "flash", "id"),
             Self::TotpSecret => texts!("totp", "secret", "user_id"),

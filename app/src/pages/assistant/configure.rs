@@ -22,6 +22,10 @@ use crate::text;
 const FIELDS: &[&str] =
     &["name", "modelId", "modelProvider", "modelApiKey", "telegramBotToken", "callbackUrl"];
 
+const RUNNING: &str = "Name and callback URL change at once. Another model, key or bot is checked first, then your assistant \
+                       restarts with it: its bot is silent for a few seconds. If that does not work, your previous settings \
+                       come back automatically. ";
+
 /// What is set now, secrets by mark and age alone; and the form that changes it.
 ///
 /// # Errors
@@ -100,7 +104,8 @@ fn editing(record: &AssistantRecord, catalog: &Arc<Catalog>) -> Result<AnyView, 
     };
     let fields = fields(form, record, catalog);
     let buttons = buttons(record, may_save, may_deploy);
-    let is_open = form.has_failed() || record.status == Status::Failed;
+    let is_undone = record.status == Status::Active && record.status_message.is_some();
+    let is_open = form.has_failed() || is_undone || record.status == Status::Failed;
     let view = view! {
         <details id="edit" open=is_open>
             <summary>"Edit"</summary>
@@ -162,16 +167,17 @@ fn buttons(record: &AssistantRecord, may_save: bool, may_deploy: bool) -> AnyVie
     let runs = record.status == Status::Active;
     let (change, save) = (action_of::<Change>(), action_of::<Update>());
     let costs = billing::consequence(record, Action::Change);
-    let label = if runs { "Stop, save and redeploy" } else { "Save and redeploy" };
+    let (label, busy) =
+        if runs { ("Save", "Checking…") } else { ("Save and redeploy", "Checking and saving…") };
     view! {
         {may_deploy.then(|| view! {
             <p class="hint">
-                {runs.then_some("It is stopped, changed and started again: its bot is silent for a few seconds. ")} {costs}
+                {runs.then_some(RUNNING)} {costs}
             </p>
         })}
         <div class="actions">
             {may_deploy.then(|| view! {
-                <button type="submit" formaction=change data-busy="Saving and redeploying…">{label}</button>
+                <button type="submit" formaction=change data-busy=busy>{label}</button>
             })}
             {may_save.then(|| view! {
                 <button type="submit" class="quiet" formaction=save data-busy="Saving…">"Only save"</button>

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use reef_domain::actions::{Action, Refusal, refusal_of, starts_on_resume};
 use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
 use reef_domain::{FailureCode, billing};
-use reef_service::assistants::{Details, PendingChange};
+use reef_service::assistants::Details;
 
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::small::{Refresh, StatusBadge};
@@ -35,18 +35,9 @@ fn failure(record: &AssistantRecord) -> Option<FailureCode> {
 /// A message is `CODE: a sentence with the way out`; people need the sentence.
 fn meaning(details: &Details) -> String {
     let record = &details.record;
-    if let Some(change) = details.pending_change
-        && record.status == Status::Stopped
-    {
-        return match change {
-            PendingChange::Stopped => {
-                "It was stopped for a change, which was not saved. Change it again, or redeploy it as it was."
-            }
-            PendingChange::Saved => {
-                "It was stopped for a change. The change is saved; redeploy to put it to work."
-            }
-        }
-        .to_owned();
+    if details.is_changing {
+        return "Your change is being deployed. If it does not work, your previous settings come back automatically."
+            .to_owned();
     }
     if starts_on_resume(record) {
         let name = &record.name;
@@ -87,9 +78,23 @@ fn mend(record: &AssistantRecord) -> Option<AnyView> {
             link("/assistants/new", "Buy a new slot")
         }
         Status::Failed | Status::Stopped => mend_failure(record, link)?,
+        Status::Active => change_again(record, link)?,
         _ => return None,
     };
     Some(view! { <div class="actions">{button}</div> }.into_any())
+}
+
+/// After a change that was undone: where to try it again.
+fn change_again(
+    record: &AssistantRecord,
+    link: impl Fn(&'static str, &'static str) -> AnyView,
+) -> Option<AnyView> {
+    let to = match failure(record)? {
+        FailureCode::TelegramTokenRejected | FailureCode::TelegramConflict => "#edit-telegram_bot_token",
+        FailureCode::ModelKeyRejected => "#edit-model_api_key",
+        _ => "#edit-model",
+    };
+    Some(link(to, "Change it again"))
 }
 
 fn mend_failure(

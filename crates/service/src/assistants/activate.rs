@@ -1,14 +1,17 @@
 //! Activating a purchased slot.
 
+use reef_domain::actions::{Action, refusal_of};
 use reef_domain::choice;
-use reef_domain::input::{self, ActivateInput, Parsed};
+use reef_domain::input::{self, ActivateInput, Parsed, UpdateInput};
 use reef_domain::state::Event;
 use reef_domain::wire::{ApiMode, AssistantRecord, Provider, Scope};
 use reef_domain::{Assistant, callback_url};
+use reef_store::Secrets;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
 use super::change::bot_in_use;
+use super::preflight::Silence;
 use super::secrets::bot_fingerprint;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -69,11 +72,11 @@ impl Services {
         Ok(after.record())
     }
 
-    /// As [`Self::activate`], for people whose secrets are kept since they were checked: a secret that the body leaves
-    /// out is the kept one; a model key only when it is for the same provider.
+    /// As [`Self::activate`], for people. Their secrets may be kept since they were checked: a secret that the body leaves
+    /// out is the kept one; a model key only when it is for the same provider. What the vendors refuse is not deployed.
     ///
     /// # Errors
-    /// As [`Self::activate`].
+    /// As [`Self::activate`]; [`Error::InvalidInput`] also with what was found wrong, [`Error::RateLimited`].
     pub async fn activate_with_kept(
         &self,
         caller: &Caller,
@@ -96,7 +99,34 @@ impl Services {
                 body.insert(field.to_owned(), secret.expose_secret().into());
             }
         }
-        self.activate(caller, id, input::activate(body, callback_url::check)).await
+        let input = input::activate(body, callback_url::check);
+        if let Ok(input) = &input {
+            self.check_activation(&found, &secrets, input).await?;
+        }
+        self.activate(caller, id, input).await
+    }
+
+    /// Refuses what the vendors refuse, where the activation would not be refused anyway.
+    async fn check_activation(
+        &self,
+        a: &Assistant,
+        secrets: &Secrets,
+        input: &ActivateInput,
+    ) -> Result<(), Error> {
+        let catalog = self.catalog().await?;
+        let is_refused = refusal_of(&a.record(), Action::Activate).is_some();
+        if is_refused || choice::of_activation(&catalog, a.mode, input).is_err() {
+            return Ok(());
+        }
+        let is_byok = a.mode == ApiMode::Byok;
+        let tried = UpdateInput {
+            model_provider: input.model_provider.clone().filter(|_| is_byok),
+            model_id: Some(input.model_id.clone()),
+            telegram_bot_token: Some(input.telegram_bot_token.clone()),
+            model_api_key: input.model_api_key.clone().filter(|_| is_byok),
+            ..UpdateInput::default()
+        };
+        self.require_good(a, secrets, &tried, Silence::Accepted).await
     }
 
     /// A worker name that no assistant has: of its 32 bits two may be the same by chance.

@@ -1,27 +1,31 @@
-//! Changing a running assistant: stop, save, redeploy, as one action of its owner.
+//! Changing an assistant from the dashboard, running or not.
 //!
-//! Each part is the use case of that name. How far it has come is written down by the commits of the parts themselves, so
-//! that an action which ends in the middle is seen on the assistant's page, which then says how to go on.
+//! On a running one, name and callback URL change at once. Another model, key or bot is tried with the vendors first, while
+//! all goes on as it was; then configuration and run change in one transaction. If the run fails all the same, the change is
+//! undone: see `undo.rs`.
 
 use reef_domain::actions::{Action, refusal_of};
-use reef_domain::assistant::NotNow;
+use reef_domain::assistant::{Config, NotNow};
 use reef_domain::choice;
 use reef_domain::input::{CallbackChange, Parsed, UpdateInput};
 use reef_domain::state::{Event, InvalidTransition};
-use reef_domain::wire::{AssistantRecord, Scope};
+use reef_domain::wire::{AssistantRecord, Scope, Status};
 use reef_domain::{Assistant, Issue};
-use reef_store::PendingChange;
+use reef_store::Secrets;
 use tracing::Instrument as _;
 
+use super::preflight::Silence;
 use super::secrets::bot_fingerprint;
-use super::update::INVALID;
+use super::update::{INVALID, NOT_EDITABLE};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
+use crate::work::Work;
 
 const NOT_CHANGEABLE: &str = "Deployment can only be changed when status is active, failed, or stopped";
 
 /// What is to be different.
+#[derive(Clone)]
 pub struct Change {
     /// The configuration; `None` leaves it as it is.
     pub update: Option<UpdateInput>,
@@ -29,70 +33,209 @@ pub struct Change {
     pub callback: CallbackChange,
 }
 
+/// Whether a change is put to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deploy {
+    /// Where that takes a run.
+    AsNeeded,
+    /// Never: what would take one is refused on a running assistant.
+    Never,
+}
+
 impl Services {
-    /// Saves a change of an assistant and deploys it, running or not: one that runs is stopped for it. Whatever can be
-    /// refused is refused before anything is stopped. It goes on when who asked does not wait for its end.
+    /// Saves a change and puts it to work. A running assistant is deployed only if the change takes it; one that has failed or
+    /// is stopped always. Whatever can be found wrong is refused before anything stops. It goes on when who asked does not
+    /// wait for its end.
     ///
     /// # Errors
-    /// As [`Self::update`], then [`Error::InvalidState`] while it is being deployed, before activation, and when it is
-    /// not paid any more; [`Error::WorkerDeleteFailed`] with everything as it was; [`Error::Internal`].
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`] with what was found wrong,
+    /// [`Error::InvalidState`] while it is being deployed, before activation, and when it is not paid any more,
+    /// [`Error::RateLimited`].
+    #[tracing::instrument(name = "change", skip_all)]
     pub async fn change(
         &self,
         caller: &Caller,
         id: &str,
         change: Parsed<Change>,
     ) -> Result<AssistantRecord, Error> {
-        let found = self.find(caller, Scope::Write, id).await?;
-        let change = change.map_err(Error::InvalidRequest)?;
-        self.check_change(&found, &change).await?;
-        let (services, caller) = (self.clone(), *caller);
-        let whole = async move { services.carry_out(&caller, &found, change).await };
-        // Whoever closes the page in the middle must not leave it stopped.
-        tokio::spawn(whole.in_current_span()).await.map_err(Error::internal)?
+        self.carry_out(caller, id, change, Deploy::AsNeeded).await
     }
 
-    /// Refuses what a part would refuse once the assistant is stopped.
-    async fn check_change(&self, a: &Assistant, change: &Change) -> Result<(), Error> {
-        if let Some(input) = &change.update {
-            let invalid = |issues| Error::InvalidInput { message: INVALID, issues };
-            let catalog = self.catalog().await?;
-            choice::of_update(&catalog, a.mode, &a.config, input).map_err(invalid)?;
-            if let Some(token) = &input.telegram_bot_token {
-                let mut tx = self.store().read().await?;
-                if tx.bot_is_taken(&bot_fingerprint(token), a.id, Some(a.user_id)).await? {
-                    return Err(bot_in_use());
-                }
-            }
-        }
-        if refusal_of(&a.record(), Action::Change).is_none() {
-            return Ok(());
-        }
-        let (payment, from) = (a.payment.status, a.state.status());
-        let redeploy = Event::Redeploy { deadline: self.now() };
-        let (event, allowed) = (redeploy.name(), redeploy.allowed());
-        let refusal = if payment.entitles() {
-            NotNow::State(InvalidTransition { from, event, allowed })
-        } else {
-            NotNow::Unpaid { payment, from, allowed }
-        };
-        Err(Error::not_now(refusal, NOT_CHANGEABLE))
+    /// Saves a change without a deployment: everything of an assistant that does not run, name and callback URL of one that
+    /// does.
+    ///
+    /// # Errors
+    /// As [`Self::change`], with [`Error::InvalidRequest`] for what a running assistant takes up only with a deployment.
+    #[tracing::instrument(name = "save_change", skip_all)]
+    pub async fn save_change(
+        &self,
+        caller: &Caller,
+        id: &str,
+        change: Parsed<Change>,
+    ) -> Result<AssistantRecord, Error> {
+        self.carry_out(caller, id, change, Deploy::Never).await
     }
 
     async fn carry_out(
         &self,
         caller: &Caller,
+        id: &str,
+        change: Parsed<Change>,
+        deploy: Deploy,
+    ) -> Result<AssistantRecord, Error> {
+        let found = self.find(caller, Scope::Write, id).await?;
+        let change = change.map_err(Error::InvalidRequest)?;
+        let (services, caller) = (self.clone(), *caller);
+        let whole = async move {
+            let change = services.check_change(&found, change, deploy).await?;
+            services.commit_change(&caller, &found, change, deploy).await
+        };
+        // Whoever closes the page meanwhile has pressed the button all the same.
+        tokio::spawn(whole.in_current_span()).await.map_err(Error::internal)?
+    }
+
+    /// Refuses what would be refused later, and what the vendors refuse. Gives the change without what is so already.
+    async fn check_change(&self, a: &Assistant, change: Change, deploy: Deploy) -> Result<Change, Error> {
+        let mut update = change.update.unwrap_or_default();
+        let catalog = self.catalog().await?;
+        let invalid = |issues| Error::InvalidInput { message: INVALID, issues };
+        let choice = choice::of_update(&catalog, a.mode, &a.config, &update).map_err(invalid)?;
+        let kept = self.store().read().await?.secrets(a.id).await?;
+        if let Some(token) = &update.telegram_bot_token {
+            let fingerprint = bot_fingerprint(token);
+            let mut tx = self.store().read().await?;
+            if tx.bot_is_taken(&fingerprint, a.id, Some(a.user_id)).await? {
+                return Err(bot_in_use());
+            }
+            // The bot that it has.
+            update.telegram_bot_token.take_if(|_| kept.bot_fingerprint.as_ref() == Some(&fingerprint));
+        }
+        let config = Config { provider: choice.provider, model_id: choice.model_id, ..a.config.clone() };
+        let takes_run = !is_same_model(&a.config, &config) || brings_secrets(&update);
+        match (deploy, a.state.status()) {
+            (Deploy::AsNeeded, Status::Active) if !takes_run => {}
+            (Deploy::AsNeeded, status) => {
+                refuse_unless_changeable(a)?;
+                let silence = if status == Status::Active { Silence::Refused } else { Silence::Accepted };
+                self.require_good(a, &kept, &update, silence).await?;
+            }
+            (Deploy::Never, Status::Active) if takes_run => {
+                return Err(needs_deployment(a, &config, &update));
+            }
+            (Deploy::Never, _) => {}
+        }
+        if let (Some(token), Status::Failed) = (&update.telegram_bot_token, a.state.status()) {
+            self.release_old_bot(a, token).await?;
+        }
+        Ok(Change { update: Some(update), callback: change.callback })
+    }
+
+    async fn commit_change(
+        &self,
+        caller: &Caller,
         found: &Assistant,
         change: Change,
+        deploy: Deploy,
     ) -> Result<AssistantRecord, Error> {
-        let id = found.id.to_string();
-        if found.state.is_running() {
-            self.stop_for(caller, &id, Ok(()), Some(PendingChange::Stopped)).await?;
+        let mut work = self.work().await?;
+        let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        // It was checked for what it was: somebody has stopped or started it meanwhile.
+        if before.state.status() != found.state.status() {
+            let current = before.state.status();
+            return Err(Error::InvalidState { message: NOT_CHANGEABLE, current, allowed: &[] });
         }
-        if let Some(update) = change.update {
-            self.update(caller, &id, Ok(update)).await?;
+        let update = change.update.unwrap_or_default();
+        let takes_secrets = brings_secrets(&update);
+        let (mut config, new) = self.updated(&mut work, &before, update).await?;
+        match change.callback {
+            CallbackChange::Keep => {}
+            CallbackChange::Replace(url) => config.callback_url = Some(url),
+            CallbackChange::Clear => config.callback_url = None,
         }
-        self.redeploy(caller, &id, Ok(change.callback)).await
+        let runs = before.state.status() == Status::Active;
+        let takes_run = takes_secrets || !is_same_model(&before.config, &config);
+        let mut after = before.clone();
+        if deploy == Deploy::AsNeeded && (takes_run || !runs) {
+            let deadline = work.now.plus(self.config().deploy_timeout);
+            after.apply(Event::Redeploy { deadline }).map_err(|no| Error::not_now(no, NOT_CHANGEABLE))?;
+        } else if !runs {
+            after.apply(Event::Patch).map_err(|no| Error::not_now(no, NOT_EDITABLE))?;
+        } else if takes_run {
+            // What was the same when it was looked at has been changed elsewhere.
+            return Err(Error::InvalidState {
+                message: NOT_EDITABLE,
+                current: before.state.status(),
+                allowed: &[],
+            });
+        }
+        after.config = config;
+        if after != before {
+            after = work.save(&before, after).await?;
+        }
+        self.replace_secrets(&mut work, &before, &after, &new).await?;
+        work.commit().await?;
+        Ok(after.record())
     }
+
+    /// Writes the new secrets; of a running assistant that is deployed with them, what was before is kept until that has
+    /// worked.
+    async fn replace_secrets(
+        &self,
+        work: &mut Work<'_>,
+        before: &Assistant,
+        after: &Assistant,
+        new: &Secrets,
+    ) -> Result<(), Error> {
+        let is_deployed = after.state.status() == Status::Deploying;
+        if is_deployed && before.state.is_running() {
+            let kept = work.tx.secrets(before.id).await?;
+            work.keep_replaced(before, kept, new).await?;
+        } else {
+            work.drop_fallback(after).await?;
+        }
+        work.tx.set_secrets(after.id, new).await?;
+        if is_deployed {
+            self.start_run(work, after).await?;
+        }
+        Ok(())
+    }
+}
+
+fn is_same_model(before: &Config, after: &Config) -> bool {
+    (before.provider, &before.model_id) == (after.provider, &after.model_id)
+}
+
+const fn brings_secrets(update: &UpdateInput) -> bool {
+    update.telegram_bot_token.is_some() || update.model_api_key.is_some()
+}
+
+/// Refuses what a deployment would be refused.
+fn refuse_unless_changeable(a: &Assistant) -> Result<(), Error> {
+    if refusal_of(&a.record(), Action::Change).is_none() {
+        return Ok(());
+    }
+    let (payment, from) = (a.payment.status, a.state.status());
+    let redeploy = Event::Redeploy { deadline: a.updated_at };
+    let (event, allowed) = (redeploy.name(), redeploy.allowed());
+    let refusal = if payment.entitles() {
+        NotNow::State(InvalidTransition { from, event, allowed })
+    } else {
+        NotNow::Unpaid { payment, from, allowed }
+    };
+    Err(Error::not_now(refusal, NOT_CHANGEABLE))
+}
+
+/// A running assistant takes this up with a deployment alone.
+fn needs_deployment(a: &Assistant, config: &Config, update: &UpdateInput) -> Error {
+    let fields = [
+        ("modelId", !is_same_model(&a.config, config)),
+        ("modelApiKey", update.model_api_key.is_some()),
+        ("telegramBotToken", update.telegram_bot_token.is_some()),
+    ];
+    let issue = |path| Issue::new(path, "needs_deployment", "This takes a restart: save and restart.");
+    Error::InvalidRequest(
+        fields.into_iter().filter(|(_, is_new)| *is_new).map(|(path, _)| issue(path)).collect(),
+    )
 }
 
 /// Another assistant of the owner holds the bot.

@@ -14,11 +14,13 @@ mod search;
 mod secrets;
 mod stop;
 mod timeline;
+mod undo;
 mod update;
 mod view;
 
 pub(crate) use removal::{REMOVAL_TIMEOUT, worker_ref};
 pub(crate) use secrets::{BOT_TOKEN, MODEL_KEY};
+pub(crate) use undo::is_paused;
 
 pub use callbacks::{CALLBACKS_SHOWN, Callback};
 pub use change::Change;
@@ -30,4 +32,4 @@ pub use search::{Found, PAGE};
 pub use timeline::{SHOWN_MAX, TimelineEntry, callback_type};
 pub use view::{Details, Happened, History, KeptSecret, TIMELINE_SHOWN, UNPAID_SHOWN_FOR};
 // What an assistant's page shows as it is stored.
-pub use reef_store::{AttemptRow, DeliveryState, PendingChange};
+pub use reef_store::{AttemptRow, DeliveryState};

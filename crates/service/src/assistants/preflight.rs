@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reef_domain::input::{Parsed, UpdateInput};
 use reef_domain::wire::{ApiMode, Provider, Scope};
-use reef_domain::{Assistant, State, choice};
+use reef_domain::{Assistant, Issue, State, choice};
 use reef_store::Secrets;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
@@ -18,6 +18,7 @@ use crate::ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
 use crate::services::Services;
 
 const INVALID: &str = "Model provider/model combination is invalid";
+const FOUND_WRONG: &str = "The bot or the model was found not to work";
 const UNPAID: &str = "Bots and models can be tried once the slot is paid";
 
 /// How long Telegram may take to say whose a token is.
@@ -94,7 +95,111 @@ pub enum ModelFinding {
     NoAnswer,
 }
 
+/// What silence means, when a vendor does not answer in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Nothing: the deployment asks again.
+    Accepted,
+    /// A deployment would hear nothing either, and something runs that would be stopped for it.
+    Refused,
+}
+
+impl BotFinding {
+    /// What is in the way of a deployment, and the way out; `None` when nothing is.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        Some(match self {
+            Self::Good { .. } => return None,
+            Self::Missing => {
+                "There is no bot token yet: @BotFather in Telegram gives you one.".to_owned()
+            }
+            Self::InUse { bot } => format!(
+                "It opens @{}, but another assistant answers there. Stop that one, or make a new bot with @BotFather.",
+                bot.username
+            ),
+            Self::Rejected => {
+                "Telegram refuses it. Copy the token from @BotFather again, or have it make a new one with /token."
+                    .to_owned()
+            }
+            Self::NoAnswer => "Telegram did not answer in time. Check again in a moment.".to_owned(),
+        })
+    }
+
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Good { .. } => "good",
+            Self::Missing => "required",
+            Self::InUse { .. } => "in_use",
+            Self::Rejected => "rejected",
+            Self::NoAnswer => "no_answer",
+        }
+    }
+}
+
+impl ModelFinding {
+    /// What is in the way of a deployment, and the way out; `None` when nothing is.
+    #[must_use]
+    pub const fn problem(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Good { .. } | Self::Managed => return None,
+            Self::Missing => "Choose a model and give a key of its provider.",
+            Self::KeyRejected => {
+                "The provider refuses the key. Copy it again, or make a new one on the provider's site."
+            }
+            Self::Unavailable => "The provider does not offer this model to this key. Choose another model.",
+            Self::OutOfCredit => "The key is good, but nothing is left to spend. Top up at the provider.",
+            Self::NoAnswer => "The provider did not answer in time. Check again in a moment.",
+        })
+    }
+
+    /// The field to mend, and the issue's code.
+    const fn about(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Good { .. } | Self::Managed => ("modelApiKey", "good"),
+            Self::Missing => ("modelApiKey", "required"),
+            Self::KeyRejected => ("modelApiKey", "rejected"),
+            Self::Unavailable => ("modelId", "unavailable"),
+            Self::OutOfCredit => ("modelApiKey", "no_credit"),
+            Self::NoAnswer => ("modelApiKey", "no_answer"),
+        }
+    }
+}
+
+impl Preflight {
+    /// What is wrong with which field.
+    fn issues(&self, silence: Silence) -> Vec<Issue> {
+        let is_passed_over = |code: &str| silence == Silence::Accepted && code == "no_answer";
+        let of_bot = self
+            .bot
+            .as_ref()
+            .and_then(|bot| Some(Issue::new("telegramBotToken", bot.code(), bot.problem()?)));
+        let of_model = self.model.as_ref().and_then(|model| {
+            let (path, code) = model.about();
+            Some(Issue::new(path, code, model.problem()?))
+        });
+        of_bot.into_iter().chain(of_model).filter(|issue| !is_passed_over(&issue.code)).collect()
+    }
+}
+
 impl Services {
+    /// Passes when the vendors accept what is given, or else kept: what a deployment would check. A new model or key must also
+    /// answer.
+    pub(super) async fn require_good(
+        &self,
+        a: &Assistant,
+        secrets: &Secrets,
+        input: &UpdateInput,
+        silence: Silence,
+    ) -> Result<(), Error> {
+        self.may_check(a.user_id).await?;
+        let bot = self.try_bot(a, secrets, input.telegram_bot_token.clone());
+        let is_new = input.model_api_key.is_some() || input.model_id.is_some();
+        let (bot, model) = tokio::join!(bot, self.try_model(a, secrets, input, is_new));
+        let found = Preflight { bot: Some(bot?), model: Some(model?) };
+        let issues = found.issues(silence);
+        if issues.is_empty() { Ok(()) } else { Err(Error::InvalidInput { message: FOUND_WRONG, issues }) }
+    }
+
     /// Tries what is given, else what is kept, with the vendors, at the same time and for seconds at most.
     ///
     /// # Errors
@@ -120,13 +225,14 @@ impl Services {
             if what == Try::Model {
                 return Ok(None);
             }
-            self.try_bot(&assistant, &secrets, input.telegram_bot_token.clone()).await.map(Some)
+            let found = self.try_bot(&assistant, &secrets, input.telegram_bot_token.clone()).await?;
+            self.with_picture(&assistant, &secrets, &input, found).await.map(Some)
         };
         let model = async {
             if what == Try::Bot {
                 return Ok(None);
             }
-            self.try_model(&assistant, &secrets, &input).await.map(Some)
+            self.try_model(&assistant, &secrets, &input, true).await.map(Some)
         };
         let (bot, model) = tokio::join!(bot, model);
         Ok(Preflight { bot: bot?, model: model? })
@@ -159,7 +265,25 @@ impl Services {
         if is_taken {
             return Ok(BotFinding::InUse { bot });
         }
-        let picture = timeout(PICTURE_TIMEOUT, telegram.picture(&token, bot.id)).await;
+        Ok(BotFinding::Good { bot, picture: None })
+    }
+
+    /// Adds the picture of a bot that was found good.
+    async fn with_picture(
+        &self,
+        a: &Assistant,
+        secrets: &Secrets,
+        input: &UpdateInput,
+        found: BotFinding,
+    ) -> Result<BotFinding, Error> {
+        let BotFinding::Good { bot, .. } = found else { return Ok(found) };
+        let given = input.telegram_bot_token.clone().map(SecretString::from);
+        let Some(token) =
+            given.map_or_else(|| self.open_bot_token(a.id, secrets), |token| Ok(Some(token)))?
+        else {
+            return Ok(BotFinding::Missing);
+        };
+        let picture = timeout(PICTURE_TIMEOUT, self.ports().telegram.picture(&token, bot.id)).await;
         let picture = picture.ok().and_then(Result::ok).flatten();
         let picture = picture.map(|picture| {
             format!("data:{};base64,{}", picture.media_type, BASE64_STANDARD.encode(picture.bytes))
@@ -172,6 +296,7 @@ impl Services {
         a: &Assistant,
         secrets: &Secrets,
         input: &UpdateInput,
+        must_answer: bool,
     ) -> Result<ModelFinding, Error> {
         let catalog = self.catalog().await?;
         let choice = choice::of_update(&catalog, a.mode, &a.config, input)
@@ -185,17 +310,26 @@ impl Services {
         let kept = || self.open_model_key(a.id, secrets);
         let key = choice.model_api_key.map(SecretString::from).map_or_else(kept, |key| Ok(Some(key)))?;
         let Some(key) = key else { return Ok(ModelFinding::Missing) };
-        Ok(self.ask_model(provider, &model, &key).await)
+        Ok(self.ask_model(provider, &model, &key, must_answer).await)
     }
 
     /// The check that a deployment makes, then a word from the model.
-    async fn ask_model(&self, provider: Provider, model: &str, key: &SecretString) -> ModelFinding {
+    async fn ask_model(
+        &self,
+        provider: Provider,
+        model: &str,
+        key: &SecretString,
+        must_answer: bool,
+    ) -> ModelFinding {
         let models = &self.ports().models;
         match timeout(MODEL_TIMEOUT, models.check(provider, model, key)).await {
             Ok(Ok(())) => {}
             Ok(Err(ModelCheckError::KeyRejected)) => return ModelFinding::KeyRejected,
             Ok(Err(ModelCheckError::ModelUnavailable)) => return ModelFinding::Unavailable,
             Ok(Err(ModelCheckError::Unavailable(_))) | Err(_) => return ModelFinding::NoAnswer,
+        }
+        if !must_answer {
+            return ModelFinding::Good { answer: None };
         }
         match timeout(GREETING_TIMEOUT, models.greet(provider, model, key)).await {
             Ok(Ok(answer)) => ModelFinding::Good { answer: Some(answer) },

@@ -38,7 +38,7 @@ impl Services {
             CallbackChange::Clear => after.config.callback_url = None,
         }
         let after = work.save(&before, after).await?;
-        work.tx.set_pending_change(after.id, None).await?;
+        work.drop_fallback(&after).await?;
         self.start_run(&mut work, &after).await?;
         work.done(Done::Record(&after.record())).await?;
         work.commit().await?;

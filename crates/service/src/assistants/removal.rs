@@ -92,24 +92,24 @@ impl Services {
             let mut tx = self.store().read().await?;
             tx.secrets(a.id).await?
         };
-        let token = self.bot_to_release(a.id, &secrets).await?;
+        let bots = self.bots_to_release(a.id, &secrets).await?;
         let removal = async {
             // The webhook first: as long as it is there, all is as it was and the owner is told so.
-            self.release_bot(token.as_ref()).await?;
+            self.release_bots(&bots).await?;
             Ok(self.ports().workers.remove(&worker_ref(a, run)).await?)
         };
         Ok(within_time(removal).await)
     }
 
-    /// Removes a worker that nobody may reach any more, then ends its bot's webhook, whether or not the
+    /// Removes a worker that nobody may reach any more, then ends the webhooks of its bots, whether or not the
     /// first has worked.
     pub(crate) async fn take_down(
         &self,
         worker: &WorkerRef,
-        token: Option<&SecretString>,
+        bots: &[SecretString],
     ) -> Result<(), RemovalError> {
         let removed = within_time(async { Ok(self.ports().workers.remove(worker).await?) }).await;
-        let released = within_time(async { Ok(self.release_bot(token).await?) }).await;
+        let released = within_time(async { Ok(self.release_bots(bots).await?) }).await;
         removed.and(released)
     }
 
@@ -129,6 +129,17 @@ impl Services {
         self.open_bot_token(id, secrets)
     }
 
+    /// The bots of an assistant that runs no more: the configured one, and one that a change has replaced or tried.
+    pub(crate) async fn bots_to_release(
+        &self,
+        id: AssistantId,
+        secrets: &Secrets,
+    ) -> Result<Vec<SecretString>, Error> {
+        let configured = self.bot_to_release(id, secrets).await?;
+        let replaced = self.replaced_bot(id, secrets).await?;
+        Ok(configured.into_iter().chain(replaced).collect())
+    }
+
     /// What Telegram proves itself with: the same for every run with this bot, so that a late call of an old run
     /// changes nothing.
     pub(crate) fn webhook_secret(&self, id: AssistantId, secrets: &Secrets) -> SecretString {
@@ -136,8 +147,15 @@ impl Services {
         self.vault().derive("telegram webhook secret", &format!("{id}/{bot}")).into()
     }
 
-    pub(super) async fn release_bot(&self, token: Option<&SecretString>) -> Result<(), TelegramError> {
-        let Some(token) = token else { return Ok(()) };
+    async fn release_bots(&self, bots: &[SecretString]) -> Result<(), TelegramError> {
+        for token in bots {
+            self.release_bot(token).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a bot's webhook.
+    pub(crate) async fn release_bot(&self, token: &SecretString) -> Result<(), TelegramError> {
         match self.ports().telegram.delete_webhook(token).await {
             // A token that Telegram no longer knows can't have a webhook of ours.
             Ok(()) | Err(TelegramError::TokenRejected) => Ok(()),

@@ -5,7 +5,6 @@ use reef_domain::assistant::NotNow;
 use reef_domain::input::Parsed;
 use reef_domain::state::{Event, State};
 use reef_domain::wire::{AssistantRecord, Scope};
-use reef_store::PendingChange;
 
 use crate::caller::Caller;
 use crate::error::Error;
@@ -26,24 +25,12 @@ impl Services {
     /// [`Error::WorkerDeleteFailed`] with everything as it was when the worker may still be there.
     #[tracing::instrument(name = "stop", skip_all)]
     pub async fn stop(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<AssistantRecord, Error> {
-        self.stop_for(caller, id, body, None).await
-    }
-
-    /// Stops an assistant and notes, by the same commit, for what: nothing when its owner wants it stopped.
-    pub(super) async fn stop_for(
-        &self,
-        caller: &Caller,
-        id: &str,
-        body: Parsed<()>,
-        change: Option<PendingChange>,
-    ) -> Result<AssistantRecord, Error> {
         let mut found = self.find(caller, Scope::Write, id).await?;
         body.map_err(Error::InvalidRequest)?;
         let mut checks = Vec::new();
         for _ in 0..TRIES {
             let is_stopped = matches!(found.state, State::Stopped { .. });
-            // A change that a pause has overtaken is no wish of the owner's to have it stopped.
-            if is_stopped && (change.is_some() || stopped(&found)? == found) {
+            if is_stopped && stopped(&found)? == found {
                 return Ok(found.record());
             }
             // What is stopped has no worker, or a job removes it.
@@ -60,7 +47,12 @@ impl Services {
             // What came between may have started a worker: a redeployment, or this very run.
             if before.state == found.state {
                 let after = work.save(&before, stopped(&before)?).await?;
-                work.tx.set_pending_change(after.id, change).await?;
+                if is_stopped {
+                    work.drop_fallback(&after).await?;
+                } else {
+                    // Its bot was let go of with the worker.
+                    work.tx.delete_replaced(after.id).await?;
+                }
                 work.cancel_checks(&checks).await?;
                 work.done(Done::Record(&after.record())).await?;
                 work.commit().await?;

@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use reef_domain::Assistant;
+use reef_domain::assistant::Config;
 use reef_domain::choice;
 use reef_domain::input::{Parsed, UpdateInput};
 use reef_domain::state::Event;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
-use reef_store::PendingChange;
+use reef_store::Secrets;
 use tokio::time::timeout;
 
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::idempotency::Done;
 use crate::services::Services;
+use crate::work::Work;
 
 use super::secrets::bot_fingerprint;
 
@@ -21,7 +23,8 @@ use super::secrets::bot_fingerprint;
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) const INVALID: &str = "Model provider/model combination is invalid";
-const NOT_EDITABLE: &str = "Deployment can only be updated when status is purchased, stopped, or failed";
+pub(super) const NOT_EDITABLE: &str =
+    "Deployment can only be updated when status is purchased, stopped, or failed";
 
 impl Services {
     /// Changes the given fields, all or none. The body's own issues are told only to whom the assistant
@@ -43,39 +46,50 @@ impl Services {
         if let (Some(token), Status::Failed) = (&input.telegram_bot_token, found.state.status()) {
             self.release_old_bot(&found, token).await?;
         }
-        let catalog = self.catalog().await?;
         let mut work = self.work().await?;
         let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
-        let invalid = |issues| Error::InvalidInput { message: INVALID, issues };
-        let choice = choice::of_update(&catalog, before.mode, &before.config, &input).map_err(invalid)?;
-        if let Some(token) = &input.telegram_bot_token {
-            self.free_bot(&mut work, &before, token).await?;
-        }
+        let (config, secrets) = self.updated(&mut work, &before, input).await?;
         let mut after = before.clone();
         after.apply(Event::Patch).map_err(|refusal| Error::not_now(refusal, NOT_EDITABLE))?;
-        after.config.name = input.name.or(after.config.name);
-        after.config.provider = choice.provider;
-        after.config.model_id = choice.model_id;
-        let secrets = self.seal_secrets(
-            before.id,
-            input.telegram_bot_token.as_deref(),
-            choice.model_api_key.as_deref(),
-        )?;
+        after.config = config;
         let after = work.save(&before, after).await?;
+        work.drop_fallback(&after).await?;
         work.tx.set_secrets(after.id, &secrets).await?;
-        if work.tx.pending_change(after.id).await?.is_some() {
-            work.tx.set_pending_change(after.id, Some(PendingChange::Saved)).await?;
-            // A page that is open says so.
-            work.changed(&after);
-        }
         work.done(Done::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())
     }
 
+    /// What a locked assistant's configuration is after an update, and the secrets that come with it.
+    pub(super) async fn updated(
+        &self,
+        work: &mut Work<'_>,
+        before: &Assistant,
+        input: UpdateInput,
+    ) -> Result<(Config, Secrets), Error> {
+        let catalog = self.catalog().await?;
+        let invalid = |issues| Error::InvalidInput { message: INVALID, issues };
+        let choice = choice::of_update(&catalog, before.mode, &before.config, &input).map_err(invalid)?;
+        if let Some(token) = &input.telegram_bot_token {
+            self.free_bot(work, before, token).await?;
+        }
+        let secrets = self.seal_secrets(
+            before.id,
+            input.telegram_bot_token.as_deref(),
+            choice.model_api_key.as_deref(),
+        )?;
+        let config = Config {
+            name: input.name.or_else(|| before.config.name.clone()),
+            provider: choice.provider,
+            model_id: choice.model_id,
+            callback_url: before.config.callback_url.clone(),
+        };
+        Ok((config, secrets))
+    }
+
     /// A worker that vanished has left its bot's webhook behind. When another bot takes its place nobody knows the old
     /// one any more, so now is the last moment. That Telegram does not answer holds up nobody.
-    async fn release_old_bot(&self, a: &Assistant, new_token: &str) -> Result<(), Error> {
+    pub(super) async fn release_old_bot(&self, a: &Assistant, new_token: &str) -> Result<(), Error> {
         let secrets = {
             let mut tx = self.store().read().await?;
             tx.secrets(a.id).await?
@@ -83,8 +97,8 @@ impl Services {
         if secrets.bot_fingerprint.as_deref() == Some(&*bot_fingerprint(new_token)) {
             return Ok(());
         }
-        let token = self.bot_to_release(a.id, &secrets).await?;
-        let released = timeout(RELEASE_TIMEOUT, self.release_bot(token.as_ref())).await;
+        let Some(token) = self.bot_to_release(a.id, &secrets).await? else { return Ok(()) };
+        let released = timeout(RELEASE_TIMEOUT, self.release_bot(&token)).await;
         if !matches!(released, Ok(Ok(()))) {
             tracing::warn!(assistant_id = %a.id, "a bot that is no longer used may have kept its webhook");
         }

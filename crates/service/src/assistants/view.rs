@@ -8,7 +8,7 @@ use reef_domain::page::{Cursor, Page};
 use reef_domain::steps::StepRecord;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
 use reef_domain::{Assistant, State, Timestamp};
-use reef_store::{BotRow, PendingChange, Tx};
+use reef_store::{BotRow, Tx};
 
 use super::callbacks::{CALLBACKS_SHOWN, Callback, callbacks_in};
 use super::timeline::SHOWN_MAX;
@@ -42,8 +42,8 @@ pub struct Details {
     pub bot_token: Option<KeptSecret>,
     /// The model key that is kept.
     pub model_key: Option<KeptSecret>,
-    /// How far a change has come that it was stopped for.
-    pub pending_change: Option<PendingChange>,
+    /// Whether the run under way is that of a change, which is undone if the run fails.
+    pub is_changing: bool,
     /// Its newest callbacks, newest first.
     pub callbacks: Vec<Callback>,
 }
@@ -236,7 +236,8 @@ impl Services {
         let credit = credit_in(&mut tx, &assistant).await?;
         let steps = steps_in(&mut tx, &assistant).await?;
         let kept = tx.secrets(assistant.id).await?;
-        let pending_change = tx.pending_change(assistant.id).await?;
+        let is_changing = assistant.state.status() == Status::Deploying
+            && tx.replaced(assistant.id).await?.is_some_and(|replaced| replaced.is_fallback);
         let callbacks = callbacks_in(&mut tx, assistant.id, CALLBACKS_SHOWN).await?;
         drop(tx);
         if unpaid {
@@ -251,7 +252,7 @@ impl Services {
             steps,
             bot_token: KeptSecret::of(kept.bot_token.is_some(), kept.bot_token_mark, kept.bot_token_set_at),
             model_key: KeptSecret::of(kept.model_key.is_some(), kept.model_key_mark, kept.model_key_set_at),
-            pending_change: pending_change.filter(|_| !assistant.state.is_running()),
+            is_changing,
             callbacks,
         })
     }

@@ -156,7 +156,7 @@ impl Services {
         } else {
             self.bot_to_release(worker.assistant_id, &secrets).await?
         };
-        self.take_down_behind(worker, token.as_ref()).await
+        self.take_down_behind(worker, token.as_slice()).await
     }
 }
 
@@ -179,7 +179,16 @@ impl Work<'_> {
         if let Some(run) = before.state.run() {
             self.tx.end_step(id, run.generation, failed, self.now).await?;
         }
-        self.save(&before, after).await?;
+        if failed && self.undo_change(&before, &after).await? {
+            return Ok(Some(Ended { outcome, took }));
+        }
+        let after = self.save(&before, after).await?;
+        if after.state.is_running() {
+            // The new values work: nobody goes back.
+            self.tx.delete_replaced(id).await?;
+        } else {
+            self.drop_fallback(&after).await?;
+        }
         Ok(Some(Ended { outcome, took }))
     }
 }
@@ -253,6 +262,6 @@ impl Deployment<'_> {
         } else {
             self.services.bot_to_release(self.assistant.id, &self.secrets).await?
         };
-        self.services.take_down_behind(&self.worker, token.as_ref()).await
+        self.services.take_down_behind(&self.worker, token.as_slice()).await
     }
 }

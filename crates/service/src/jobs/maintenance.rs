@@ -122,6 +122,7 @@ impl Services {
         let events = tx.prune_events(now.minus(TIMELINE_KEPT_FOR)).await?;
         let limits = tx.prune_limits(now).await?;
         let asks = tx.prune_asks().await?;
+        let replaced = tx.prune_replaced().await?;
         let receipts = tx.prune_receipts(now.minus(RECEIPT_KEPT_FOR)).await?;
         let revocations = tx.prune_revocations(now.minus(TIMELINE_KEPT_FOR)).await?;
         let flashes = tx.prune_flashes(now).await?;
@@ -140,6 +141,7 @@ impl Services {
             events,
             limits,
             asks,
+            replaced,
             receipts,
             revocations,
             flashes,

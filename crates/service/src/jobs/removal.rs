@@ -14,13 +14,17 @@ const ENDED_SECOND: &str = "The second subscription that was paid for this slot 
 impl Services {
     /// Removes the worker of a stopped run. Its bot is only touched while no newer run may be using it.
     pub(super) async fn remove_stopped_worker(&self, worker: &WorkerRef) -> Result<(), JobError> {
-        let (assistant, secrets) = {
+        let id = worker.assistant_id;
+        let (assistant, secrets, replaced) = {
             let mut tx = self.store().read().await?;
-            (tx.assistant(worker.assistant_id).await?, tx.secrets(worker.assistant_id).await?)
+            (tx.assistant(id).await?, tx.secrets(id).await?, tx.replaced(id).await?)
         };
-        let is_idle = assistant.is_some_and(|a| !a.state.is_running());
-        let token = if is_idle { self.bot_to_release(worker.assistant_id, &secrets).await? } else { None };
-        self.take_down_behind(worker, token.as_ref()).await
+        if assistant.is_none_or(|a| a.state.is_running()) {
+            return self.take_down_behind(worker, &[]).await;
+        }
+        let bots = self.bots_to_release(id, &secrets).await?;
+        self.take_down_behind(worker, &bots).await?;
+        Ok(self.erase_replaced(id, replaced.as_ref()).await?)
     }
 
     /// Takes down what an older run has left. If a newer one runs by now, Telegram may hear of the old webhook's end
@@ -28,9 +32,9 @@ impl Services {
     pub(super) async fn take_down_behind(
         &self,
         worker: &WorkerRef,
-        token: Option<&SecretString>,
+        bots: &[SecretString],
     ) -> Result<(), JobError> {
-        let gone = self.take_down(worker, token).await;
+        let gone = self.take_down(worker, bots).await;
         let now = {
             let mut tx = self.store().read().await?;
             tx.assistant(worker.assistant_id).await?

@@ -89,8 +89,10 @@ impl Services {
 fn news(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<String>)> {
     let status_changed = before.state.status() != after.state.status();
     match &after.state {
-        State::Failed { failure, .. } if status_changed => {
-            return Some((MailKind::AssistantFailed, Some(failure.sentence().to_owned())));
+        State::Failed { .. } if status_changed => {
+            let message = after.status_message().unwrap_or_default();
+            let words = message.split_once(": ").map(|(_, words)| words.to_owned());
+            return Some((MailKind::AssistantFailed, words));
         }
         // What a pause has stopped can come to its end later, and stays stopped.
         State::Stopped { reason: Some(reason), .. } if before.state.failure() != Some(*reason) => {
@@ -223,6 +225,13 @@ impl Work<'_> {
     pub async fn mail_news(&mut self, before: &Assistant, after: &Assistant) -> Result<(), Error> {
         let Some((kind, detail)) = news(before, after).filter(|_| self.services.mail_is_on()) else {
             return Ok(());
+        };
+        // What never ran has not stopped answering.
+        let kind = match kind {
+            MailKind::AssistantFailed if !self.tx.has_been_active(after.id).await? => {
+                MailKind::AssistantNotStarted
+            }
+            other => other,
         };
         if self.tx.has_mail_since(after.id, kind, self.now.minus(PAUSE)).await? {
             return Ok(());

@@ -125,6 +125,10 @@ pub(crate) fn words(mail: &MailRow, public_url: &str, token: Option<&SecretStrin
             format!("{name} has failed"),
             format!("Your assistant {name} has failed and does not answer.\n\n{detail}\n\n{page}"),
         ),
+        MailKind::AssistantNotStarted => (
+            format!("{name} could not be started"),
+            format!("Your assistant {name} could not be started.\n\n{detail}\n\n{page}"),
+        ),
         MailKind::SubscriptionEnded => (
             format!("{name} was stopped"),
             format!(
@@ -218,6 +222,7 @@ mod tests {
         for kind in [
             MailKind::PaymentFailed,
             MailKind::AssistantFailed,
+            MailKind::AssistantNotStarted,
             MailKind::SubscriptionEnded,
             MailKind::SubscriptionPaused,
         ] {

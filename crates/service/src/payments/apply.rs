@@ -8,7 +8,7 @@ use reef_domain::wire::PaymentStatus;
 use super::event::Event;
 use super::judge::{Known, LATE, NOTHING, change};
 use super::schedule::VERIFY_AFTER;
-use crate::assistants::UNPAID_SHOWN_FOR;
+use crate::assistants::{UNPAID_SHOWN_FOR, is_paused};
 use crate::error::Error;
 use crate::jobs::Job;
 use crate::services::Services;
@@ -126,6 +126,10 @@ impl Services {
         if after.state.is_running() && !before.state.is_running() {
             tracing::info!(assistant_id = %after.id, "what a pause has stopped is deployed again");
             self.start_run(work, &after).await?;
+        }
+        // What has stopped with its subscription goes back to nothing, unless it is only a pause.
+        if before.state.run().is_some() && !after.state.is_running() && !is_paused(&after) {
+            work.drop_fallback(&after).await?;
         }
         if let (true, Some(worker)) = (ended, worker) {
             work.enqueue(Job::RemoveWorker {

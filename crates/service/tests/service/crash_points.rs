@@ -8,10 +8,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use reef_domain::ids::AssistantId;
+use reef_domain::input::{CallbackChange, UpdateInput};
 use reef_domain::wire::ApiMode;
 use reef_domain::wire::Status::{self, Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
 use reef_service::accounts::AccountDeletion;
-use reef_service::ports::TelegramError;
+use reef_service::assistants::Change;
+use reef_service::ports::{ModelCheckError, TelegramError};
 use reef_service::testing::{TestServices, bot_token};
 use reef_service::{Caller, ClientAddress, Error, jobs::Runner};
 use reef_store::on_both_databases;
@@ -160,6 +162,15 @@ async fn at_every_nth_wait<C, R>(
     panic!("it never came to its end");
 }
 
+const NEW_KEY: &str = "sk-ant-another-key-of-the-owner";
+
+/// Another model key for a running assistant.
+async fn change(t: &TestServices, me: &Caller, id: AssistantId) {
+    let update = UpdateInput { model_api_key: Some(NEW_KEY.to_owned()), ..UpdateInput::default() };
+    let change = Change { update: Some(update), callback: CallbackChange::Keep };
+    t.services.change(me, &id.to_string(), Ok(change)).await.unwrap();
+}
+
 /// The jobs of a process that may die.
 async fn jobs(t: &TestServices) {
     Runner::new(t.services.clone()).run_due().await.unwrap();
@@ -225,6 +236,53 @@ on_both_databases! {
         at_every_wait(&t, async || Case::active(&t, &me).await, live, async |case, at| {
             goes_on(&t).await;
             assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+        })
+        .await;
+    }
+
+    async fn of_a_change(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let set_up = async || {
+            let case = Case::active(&t, &me).await;
+            t.clock.advance(61 * SECOND);
+            case
+        };
+        let live = async |case: &Case| {
+            change(&t, &me, case.id).await;
+            jobs(&t).await;
+        };
+        at_every_nth_wait(&t, 3, set_up, live, async |case, at| {
+            goes_on(&t).await;
+            assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+            assert!(t.db.store.read().await.unwrap().replaced(case.id).await.unwrap().is_none(), "killed at {at}");
+        })
+        .await;
+    }
+
+    async fn of_a_change_that_is_undone(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let set_up = async || {
+            let case = Case::active(&t, &me).await;
+            t.clock.advance(61 * SECOND);
+            change(&t, &me, case.id).await;
+            // Until the new values are gone, whatever is run again.
+            t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+            case
+        };
+        at_every_nth_wait(&t, 3, set_up, async |_| jobs(&t).await, async |case, at| {
+            goes_on(&t).await;
+            assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+            let walked = walk(&t.events(case.id).await);
+            // Killed after the refusal and before it was written down, the run asks again and is taken.
+            let is_undone = walked == [Purchased, Deploying, Active, Deploying, Failed, Deploying, Active];
+            assert!(is_undone || walked == [Purchased, Deploying, Active, Deploying, Active], "killed at {at}: {walked:?}");
+            let key = t.workers.spec_of(case.id).unwrap().model_key;
+            let is_old = secrecy::ExposeSecret::expose_secret(&key) != NEW_KEY;
+            assert_eq!(is_old, is_undone, "killed at {at}");
+            assert!(t.db.store.read().await.unwrap().replaced(case.id).await.unwrap().is_none(), "killed at {at}");
+            t.models.script.clear();
         })
         .await;
     }

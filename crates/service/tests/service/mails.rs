@@ -22,9 +22,9 @@ on_both_databases! {
     async fn a_failure_is_told_with_its_sentence_and_the_way_to_the_page(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = t.user().await;
-        let id = t.paid(&me).await;
+        let id = t.active(&me).await;
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
-        t.activate(&me, id).await.unwrap();
+        redeploy(&t, &me, id).await.unwrap();
         t.run().await;
         let mails = t.mailer.taken();
         let [mail] = mails.as_slice() else { panic!("{mails:?}") };

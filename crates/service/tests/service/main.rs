@@ -42,6 +42,7 @@ mod receipts;
 mod reconcile;
 mod removal;
 mod revival;
+mod rollback;
 mod search;
 mod second_factor;
 mod secrets;

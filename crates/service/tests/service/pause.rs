@@ -3,7 +3,7 @@
 use reef_domain::ids::AssistantId;
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue, Paused};
-use reef_domain::wire::Status::{self, Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
+use reef_domain::wire::Status::{Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
 use reef_domain::{FailureCode, Timestamp};
 use reef_service::ports::{ModelCheckError, TelegramError};
 use reef_service::testing::{TestServices, activation, bot_token};
@@ -361,17 +361,15 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_pause_in_the_middle_of_a_change_saves_it_and_starts_it_afterwards(db: TestStore) {
+    async fn a_pause_while_a_change_is_checked_refuses_it_and_keeps_what_was(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;
         let id = t.active(&me).await;
-        let found = id.to_string();
-        let gate = t.telegram.script.hold("delete_webhook");
-        let change = reef_service::assistants::Change {
-            update: Some(UpdateInput { name: Some("Pearl".into()), ..UpdateInput::default() }),
-            callback: Default::default(),
-        };
-        let (changed, ()) = tokio::join!(t.services.change(&me, &found, Ok(change)), async {
+        let gate = t.models.script.hold("check");
+        let update = UpdateInput { model_id: Some("claude-opus-5".into()), ..UpdateInput::default() };
+        let change = reef_service::assistants::Change { update: Some(update), callback: Default::default() };
+        let text = id.to_string();
+        let (changed, ()) = tokio::join!(t.services.change(&me, &text, Ok(change)), async {
             gate.reached().await;
             t.polar("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
             reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
@@ -379,14 +377,10 @@ on_both_databases! {
         });
         assert!(matches!(changed, Err(Error::InvalidState { current: Stopped, .. })), "{changed:?}");
         t.run().await;
-        assert_eq!(t.record(&me, id).await.name, "Pearl");
         resume(&t, id).await;
-        let status: Status = t.status(&me, id).await;
-        assert_eq!(status, Active);
-        for _ in 0..3 {
-            t.run_after(MINUTE).await;
-        }
-        assert_eq!(t.status(&me, id).await, Active);
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.model_id.as_deref()), (Active, Some("claude-sonnet-5")));
+        t.run_after(MINUTE).await;
         t.finish().await;
     }
 

@@ -9,8 +9,9 @@ use proptest::test_runner::TestRunner;
 use reef_domain::ids::AssistantId;
 use reef_domain::input::{CallbackChange, UpdateInput};
 use reef_domain::wire::{ApiMode, PaymentStatus, Status};
-use reef_service::ports::{HostError, PaymentError};
-use reef_service::testing::{TestServices, activation};
+use reef_service::assistants::Change;
+use reef_service::ports::{HostError, PaymentError, TelegramError};
+use reef_service::testing::{TestServices, activation, bot_token, model_key};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
 use serde_json::json;
@@ -28,6 +29,10 @@ enum Step {
     Activate(usize),
     Patch(usize),
     Redeploy(usize),
+    /// Another bot and key, or only another name.
+    Change(usize, bool),
+    /// The next bot that a deployment asks about is refused.
+    FailToken,
     Stop(usize),
     Delete(usize),
     Run,
@@ -60,6 +65,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => slot.clone().prop_map(Step::Activate),
         2 => slot.clone().prop_map(Step::Patch),
         3 => slot.clone().prop_map(Step::Redeploy),
+        4 => (slot.clone(), any::<bool>()).prop_map(|(s, whole)| Step::Change(s, whole)),
+        1 => Just(Step::FailToken),
         3 => slot.clone().prop_map(Step::Stop),
         1 => slot.clone().prop_map(Step::Delete),
         8 => Just(Step::Run),
@@ -104,6 +111,20 @@ impl World {
             Step::Redeploy(slot) => {
                 t.services.redeploy(me, &text(slot), Ok(CallbackChange::Keep)).await?;
             }
+            Step::Change(slot, is_whole) => {
+                let number = t.number();
+                let update = UpdateInput {
+                    name: Some(format!("Name {number}")),
+                    telegram_bot_token: is_whole.then(|| bot_token(number)),
+                    model_api_key: is_whole.then(|| model_key(number)),
+                    ..Default::default()
+                };
+                let change = Change { update: Some(update), callback: CallbackChange::Keep };
+                // Vendors are asked so often within a minute.
+                t.clock.advance(Duration::from_secs(61));
+                t.services.change(me, &text(slot), Ok(change)).await?;
+            }
+            Step::FailToken => t.telegram.script.fail("set_webhook", 1, || TelegramError::TokenRejected),
             Step::Stop(slot) => {
                 t.services.stop(me, &text(slot), Ok(())).await?;
             }
@@ -180,6 +201,11 @@ impl World {
                 assert!(!waits || payment == PaymentStatus::Paused, "{record:?} {steps:#?}");
             }
             assert!(record.as_ref().is_none_or(|record| record.status != Status::Deploying), "{steps:#?}");
+            // What was replaced is kept only for what goes on after a pause.
+            let waits = record.as_ref().is_some_and(reef_domain::actions::starts_on_resume);
+            let mut tx = t.db.store.read().await.expect("a transaction");
+            let is_kept = tx.replaced(*id).await.expect("a readable row").is_some();
+            assert!(!is_kept || waits, "{record:?} {steps:#?}");
             let mine = record.and_then(|record| record.polar_subscription_id);
             for (name, _) in self.granted.iter().filter(|(_, of)| *of == id) {
                 let is_settled =
@@ -207,6 +233,7 @@ on_both_databases! {
             }
             t.payments.script.clear();
             t.workers.script.clear();
+            t.telegram.script.clear();
             for _ in 0..20 {
                 t.run_after(HOUR).await;
             }

@@ -28,28 +28,6 @@ pub struct Secrets {
     pub model_key_set_at: Option<Timestamp>,
 }
 
-/// How far a change of a running assistant has come that is not deployed yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PendingChange {
-    /// It was stopped for it; nothing is saved.
-    Stopped,
-    /// It is saved.
-    Saved,
-}
-
-impl PendingChange {
-    const ALL: [Self; 2] = [Self::Stopped, Self::Saved];
-
-    /// As stored.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stopped => "stopped",
-            Self::Saved => "saved",
-        }
-    }
-}
-
 /// The bot that an assistant answers as.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct BotRow {
@@ -181,36 +159,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes how far a change of a running assistant has come; `None` when there is none to finish any more.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn set_pending_change(
-        &mut self,
-        id: AssistantId,
-        change: Option<PendingChange>,
-    ) -> Result<(), StoreError> {
-        let change = change.map(PendingChange::as_str);
-        execute!(self, "update assistants set pending_change = $2 where id = $1", id, change);
-        Ok(())
-    }
-
-    /// How far a change of a running assistant has come that is not deployed yet.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn pending_change(&mut self, id: AssistantId) -> Result<Option<PendingChange>, StoreError> {
-        let row: Option<(Option<String>,)> = fetch_optional!(
-            self,
-            (Option<String>,),
-            "select pending_change from assistants where id = $1",
-            id
-        );
-        let Some(text) = row.and_then(|(text,)| text) else { return Ok(None) };
-        let change = PendingChange::ALL.into_iter().find(|change| change.as_str() == text);
-        change.map(Some).ok_or_else(|| StoreError::corrupt("assistants", id))
-    }
-
     /// Deletes an assistant and everything of it that is not a record of what was said to its owner;
     /// a tombstone keeps its id.
     ///
@@ -229,6 +177,7 @@ impl Tx {
         execute!(self, "delete from managed_credits where assistant_id = $1", id);
         execute!(self, "delete from managed_keys where assistant_id = $1", id);
         execute!(self, "delete from deployment_steps where assistant_id = $1", id);
+        execute!(self, "delete from replaced_configurations where assistant_id = $1", id);
         execute!(
             self,
             "insert into tombstones (assistant_id, user_id, deleted_at, ordered_at)

@@ -224,7 +224,8 @@ impl Tx {
     }
 
     /// Whether another assistant holds the same bot: of the same owner and not stopped, or of anybody and
-    /// running, when `owner` is `None`. Of two that are being deployed at once, the older one holds it.
+    /// running, when `owner` is `None`. Of two that are being deployed at once, the older one holds it. One that a change in
+    /// deployment would bring back counts as held.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -253,7 +254,10 @@ impl Tx {
                 besides,
             ),
         };
-        Ok(row.is_some_and(|(count,)| count > 0))
+        if row.is_some_and(|(count,)| count > 0) {
+            return Ok(true);
+        }
+        self.bot_is_fallback(fingerprint, besides, owner).await
     }
 
     /// Whether an assistant, of anybody, has this worker name.

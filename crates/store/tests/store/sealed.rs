@@ -1,5 +1,6 @@
 use reef_store::{
-    MailKind, RowKey, SealedColumn, SealedCount, SealedRow, Secrets, SessionRow, WorkerRow, on_both_databases,
+    MailKind, Replaced, RowKey, SealedColumn, SealedCount, SealedRow, Secrets, SessionRow, WorkerRow,
+    on_both_databases,
 };
 
 use crate::mails::mail;
@@ -45,6 +46,10 @@ on_both_databases! {
         let slot = add_slot(&mut tx, user).await;
         let secrets = Secrets { bot_token: Some(value(OLD, 1)), model_key: Some(value(OLD, 2)), ..Secrets::default() };
         tx.set_secrets(slot.id, &secrets).await.unwrap();
+        let replaced = Replaced {
+            is_fallback: true, replaced_at: NOW, provider: None, model_id: None, secrets: secrets.clone(),
+        };
+        tx.set_replaced(slot.id, &replaced).await.unwrap();
         let worker = WorkerRow {
             worker_name: worker_name(), assistant_id: slot.id, generation: 1, settings: value(OLD, 3), polling: false,
             poll_offset: 0, started_at: NOW,

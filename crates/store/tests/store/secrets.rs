@@ -1,6 +1,7 @@
 use reef_domain::ids::AssistantId;
+use reef_domain::wire::Provider;
 use reef_domain::{FailureCode, State};
-use reef_store::{BotRow, PendingChange, Secrets, on_both_databases};
+use reef_store::{BotRow, Replaced, Secrets, on_both_databases};
 
 use crate::support::{NOW, add_assistant, add_slot, add_user, assert_corrupt, at, raw, run, uuid};
 
@@ -15,6 +16,12 @@ fn all_secrets() -> Secrets {
         model_key_mark: Some("4e5f6a7b".to_owned()),
         model_key_set_at: Some(at(2)),
     }
+}
+
+fn replaced() -> Replaced {
+    let secrets = Secrets { managed_key_hash: None, ..all_secrets() };
+    let (provider, model_id) = (Some(Provider::Anthropic), Some("claude-sonnet-5".to_owned()));
+    Replaced { is_fallback: true, replaced_at: at(3), provider, model_id, secrets }
 }
 
 fn fingerprint(bytes: &[u8]) -> Secrets {
@@ -130,18 +137,94 @@ on_both_databases! {
         }
     }
 
-    async fn how_far_a_change_has_come_is_kept_until_it_is_finished(db: TestStore) {
+    async fn replaced_configuration_is_kept_until_it_is_erased(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         let (slot, other) = (add_slot(&mut tx, user).await.id, add_slot(&mut tx, user).await.id);
-        assert_eq!(tx.pending_change(slot).await.unwrap(), None);
-        for change in [Some(PendingChange::Stopped), Some(PendingChange::Saved), None] {
-            tx.set_pending_change(slot, change).await.unwrap();
-            assert_eq!(tx.pending_change(slot).await.unwrap(), change);
-            assert_eq!(tx.pending_change(other).await.unwrap(), None);
+        assert_eq!(tx.replaced(slot).await.unwrap(), None);
+        let bare = Replaced {
+            is_fallback: false, replaced_at: at(1), provider: None, model_id: None, secrets: Secrets::default(),
+        };
+        for replaced in [replaced(), bare, replaced()] {
+            tx.set_replaced(slot, &replaced).await.unwrap();
+            assert_eq!(tx.replaced(slot).await.unwrap(), Some(replaced));
+            assert_eq!(tx.replaced(other).await.unwrap(), None);
         }
+        // Without the way back, its bot alone is kept.
+        assert!(tx.drop_fallback(slot).await.unwrap());
+        let bot = Secrets { model_key: None, model_key_mark: None, model_key_set_at: None, ..replaced().secrets };
+        let dropped = Replaced { is_fallback: false, secrets: bot, ..replaced() };
+        assert_eq!(tx.replaced(slot).await.unwrap(), Some(dropped));
+        tx.delete_replaced(slot).await.unwrap();
+        assert_eq!(tx.replaced(slot).await.unwrap(), None);
+        assert!(!tx.drop_fallback(slot).await.unwrap());
+        let of_key = Secrets { model_key: Some(vec![1]), ..Secrets::default() };
+        tx.set_replaced(slot, &Replaced { secrets: of_key, ..replaced() }).await.unwrap();
+        assert!(!tx.drop_fallback(slot).await.unwrap(), "nothing is left to do for it");
+        assert_eq!(tx.replaced(slot).await.unwrap(), None);
+        tx.set_replaced(slot, &replaced()).await.unwrap();
         tx.commit().await.unwrap();
-        raw!(db, "update assistants set pending_change = 'lost' where id = $1", slot);
-        assert_corrupt(db.store.read().await.unwrap().pending_change(slot).await, "assistants", slot);
+        raw!(db, "update replaced_configurations set provider = 'lost' where assistant_id = $1", slot);
+        assert_corrupt(db.store.read().await.unwrap().replaced(slot).await, "replaced_configurations", slot);
+        let mut tx = db.store.begin().await.unwrap();
+        assert!(tx.delete_assistant(slot, user, NOW).await.unwrap());
+        assert_eq!(tx.replaced(slot).await.unwrap(), None);
+    }
+
+    async fn replaced_configuration_of_an_active_assistant_is_pruned(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let active = State::Active { run: run(2), worker_url: "https://w".to_owned() };
+        let deploying = State::Deploying { run: run(2), deadline: at(1) };
+        let (active, deploying) =
+            (add_assistant(&mut tx, user, active, NOW).await.id, add_assistant(&mut tx, user, deploying, NOW).await.id);
+        for id in [active, deploying] {
+            tx.set_replaced(id, &replaced()).await.unwrap();
+        }
+        assert_eq!(tx.prune_replaced().await.unwrap(), 1);
+        assert_eq!(tx.replaced(active).await.unwrap(), None);
+        assert!(tx.replaced(deploying).await.unwrap().is_some());
+    }
+
+    async fn replaced_secrets_are_restored_as_they_were(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let slot = add_slot(&mut tx, user).await.id;
+        let only_bot = Secrets {
+            bot_token: Some(vec![1]), bot_fingerprint: Some(vec![2]), bot_token_mark: None, bot_token_set_at: None,
+            ..Secrets::default()
+        };
+        tx.set_secrets(slot, &all_secrets()).await.unwrap();
+        tx.restore_secrets(slot, &only_bot).await.unwrap();
+        let expected = Secrets {
+            bot_token: Some(vec![1]), bot_fingerprint: Some(vec![2]), bot_token_mark: None, bot_token_set_at: None,
+            ..all_secrets()
+        };
+        assert_eq!(tx.secrets(slot).await.unwrap(), expected);
+        let only_key = Secrets { model_key: Some(vec![3]), ..Secrets::default() };
+        tx.restore_secrets(slot, &only_key).await.unwrap();
+        let expected =
+            Secrets { model_key: Some(vec![3]), model_key_mark: None, model_key_set_at: None, ..expected };
+        assert_eq!(tx.secrets(slot).await.unwrap(), expected);
+    }
+
+    async fn bot_that_a_change_would_bring_back_is_taken_while_it_is_deployed(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        let asking = add_assistant(&mut tx, user, State::Purchased, NOW).await.id;
+        let bot = replaced().secrets.bot_fingerprint.unwrap();
+        for (state, is_fallback, taken) in [
+            (State::Deploying { run: run(2), deadline: at(1) }, true, true),
+            (State::Deploying { run: run(2), deadline: at(1) }, false, false),
+            (State::Stopped { run: run(2), reason: None }, true, false),
+        ] {
+            let holder = add_assistant(&mut tx, user, state, NOW).await.id;
+            tx.set_replaced(holder, &Replaced { is_fallback, ..replaced() }).await.unwrap();
+            assert_eq!(tx.bot_is_taken(&bot, asking, Some(user)).await.unwrap(), taken);
+            assert_eq!(tx.bot_is_taken(&bot, asking, None).await.unwrap(), taken);
+            assert!(!tx.bot_is_taken(&bot, asking, Some(other)).await.unwrap());
+            assert!(!tx.bot_is_taken(&bot, holder, Some(user)).await.unwrap());
+            tx.delete_replaced(holder).await.unwrap();
+        }
     }
 }

@@ -76,6 +76,7 @@ fn disturb(random: &mut Random, assistant: &mut Assistant) {
     assistant.config.provider = random.maybe(|random| random.one_of(Provider::ALL));
     assistant.config.model_id = random.maybe(Random::text);
     assistant.config.callback_url = random.maybe(Random::text);
+    assistant.undone = random.maybe(|random| random.one_of(&FailureCode::ALL));
     assistant.sequence += 1;
     assistant.updated_at = random.moment();
 }

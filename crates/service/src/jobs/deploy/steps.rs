@@ -17,6 +17,8 @@ use crate::ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, Worke
 const STEP_RETRY: Duration = Duration::from_millis(700);
 /// How often a worker that was started may fail its health check.
 const HEALTH_TRIES: usize = 5;
+/// How often Telegram is asked to end the webhook of a bot that is not used any more.
+const RELEASE_TRIES: usize = 3;
 
 impl Deployment<'_> {
     /// The steps, each with its failure code; gives the worker's URL.
@@ -144,6 +146,7 @@ impl Deployment<'_> {
         while let Err(error) = self.services.ports().workers.remove(&older).await {
             self.wait_and_see("worker host", &error).await?;
         }
+        self.release_replaced_bot().await?;
         // Where the new worker fetches its updates itself, a webhook would be in its way.
         loop {
             match self.services.ports().telegram.delete_webhook(&self.bot_token).await {
@@ -155,6 +158,22 @@ impl Deployment<'_> {
                 },
             }
         }
+    }
+
+    /// Another bot than before: the one from before, or after an undone change the one that was tried, is let go of. Its
+    /// webhook could not do more than call a worker that refuses it, so this is not worth failing for.
+    async fn release_replaced_bot(&self) -> Result<(), Halt> {
+        let Some(bot) = self.services.replaced_bot(self.assistant.id, &self.secrets).await? else {
+            return Ok(());
+        };
+        for _ in 0..RELEASE_TRIES {
+            match self.services.release_bot(&bot).await {
+                Ok(()) => return Ok(()),
+                Err(error) => self.wait_and_see("telegram", &error).await?,
+            }
+        }
+        tracing::warn!(assistant_id = %self.assistant.id, "a bot that is no longer used may have kept its webhook");
+        Ok(())
     }
 
     async fn start_worker(&self, spec: &WorkerSpec) -> Result<crate::ports::Started, Halt> {

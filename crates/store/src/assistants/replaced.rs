@@ -1,0 +1,202 @@
+//! What a change of a running assistant has replaced, until the run with the new values is active.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::{AssistantId, UserId};
+use reef_domain::wire::Provider;
+use sqlx::FromRow;
+
+use super::Secrets;
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_optional};
+
+/// A configuration that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Whether it is deployed again when the run that replaces it fails. Otherwise all that is left to do is to end the
+    /// webhook of its bot.
+    pub is_fallback: bool,
+    /// When it was replaced.
+    pub replaced_at: Timestamp,
+    /// Its model provider.
+    pub provider: Option<Provider>,
+    /// Its model.
+    pub model_id: Option<String>,
+    /// Those of its secrets that were replaced, sealed.
+    pub secrets: Secrets,
+}
+
+#[derive(FromRow)]
+struct Row {
+    is_fallback: bool,
+    replaced_at: Timestamp,
+    provider: Option<String>,
+    model_id: Option<String>,
+    bot_token: Option<Vec<u8>>,
+    bot_fingerprint: Option<Vec<u8>>,
+    bot_token_mark: Option<String>,
+    bot_token_set_at: Option<Timestamp>,
+    model_key: Option<Vec<u8>>,
+    model_key_mark: Option<String>,
+    model_key_set_at: Option<Timestamp>,
+}
+
+impl Row {
+    fn read(self, id: AssistantId) -> Result<Replaced, StoreError> {
+        let corrupt = || StoreError::corrupt("replaced_configurations", id);
+        let provider = match &self.provider {
+            Some(text) => Some(Provider::parse(text).ok_or_else(corrupt)?),
+            None => None,
+        };
+        let secrets = Secrets {
+            bot_token: self.bot_token,
+            bot_fingerprint: self.bot_fingerprint,
+            model_key: self.model_key,
+            managed_key_hash: None,
+            bot_token_mark: self.bot_token_mark,
+            bot_token_set_at: self.bot_token_set_at,
+            model_key_mark: self.model_key_mark,
+            model_key_set_at: self.model_key_set_at,
+        };
+        let Self { is_fallback, replaced_at, model_id, .. } = self;
+        Ok(Replaced { is_fallback, replaced_at, provider, model_id, secrets })
+    }
+}
+
+impl Tx {
+    /// Keeps what was replaced, in the place of what was before.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_replaced(&mut self, id: AssistantId, replaced: &Replaced) -> Result<(), StoreError> {
+        self.delete_replaced(id).await?;
+        let secrets = &replaced.secrets;
+        execute!(
+            self,
+            "insert into replaced_configurations (assistant_id, is_fallback, replaced_at, provider, model_id, bot_token,
+                    bot_fingerprint, bot_token_mark, bot_token_set_at, model_key, model_key_mark, model_key_set_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            id,
+            replaced.is_fallback,
+            replaced.replaced_at,
+            replaced.provider.map(Provider::as_str),
+            &replaced.model_id,
+            &secrets.bot_token,
+            &secrets.bot_fingerprint,
+            &secrets.bot_token_mark,
+            secrets.bot_token_set_at,
+            &secrets.model_key,
+            &secrets.model_key_mark,
+            secrets.model_key_set_at,
+        );
+        Ok(())
+    }
+
+    /// What was replaced, if it is still kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn replaced(&mut self, id: AssistantId) -> Result<Option<Replaced>, StoreError> {
+        let row: Option<Row> = fetch_optional!(
+            self,
+            Row,
+            "select is_fallback, replaced_at, provider, model_id, bot_token, bot_fingerprint, bot_token_mark,
+                    bot_token_set_at, model_key, model_key_mark, model_key_set_at
+             from replaced_configurations where assistant_id = $1",
+            id,
+        );
+        row.map(|row| row.read(id)).transpose()
+    }
+
+    /// Puts secrets that were replaced back as they were; those that were not replaced stay.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn restore_secrets(&mut self, id: AssistantId, secrets: &Secrets) -> Result<(), StoreError> {
+        if secrets.bot_token.is_some() {
+            execute!(
+                self,
+                "update assistants set bot_token = $2, bot_fingerprint = $3, bot_token_mark = $4, bot_token_set_at = $5
+                 where id = $1",
+                id,
+                &secrets.bot_token,
+                &secrets.bot_fingerprint,
+                &secrets.bot_token_mark,
+                secrets.bot_token_set_at,
+            );
+        }
+        if secrets.model_key.is_some() {
+            execute!(
+                self,
+                "update assistants set model_key = $2, model_key_mark = $3, model_key_set_at = $4 where id = $1",
+                id,
+                &secrets.model_key,
+                &secrets.model_key_mark,
+                secrets.model_key_set_at,
+            );
+        }
+        Ok(())
+    }
+
+    /// What was replaced is not deployed again, whatever happens: all of it is erased at once but the bot token, which may be
+    /// needed to end the bot's webhook. `false` when nothing is kept after that.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn drop_fallback(&mut self, id: AssistantId) -> Result<bool, StoreError> {
+        execute!(
+            self,
+            "delete from replaced_configurations where assistant_id = $1 and bot_token is null",
+            id
+        );
+        let kept = execute!(
+            self,
+            "update replaced_configurations set is_fallback = false, model_key = null, model_key_mark = null,
+                    model_key_set_at = null
+             where assistant_id = $1",
+            id
+        );
+        Ok(kept == 1)
+    }
+
+    /// Erases what was replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn delete_replaced(&mut self, id: AssistantId) -> Result<(), StoreError> {
+        execute!(self, "delete from replaced_configurations where assistant_id = $1", id);
+        Ok(())
+    }
+
+    /// Erases what active assistants have replaced: a process of an older version leaves it behind. Gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn prune_replaced(&mut self) -> Result<u64, StoreError> {
+        Ok(execute!(
+            self,
+            "delete from replaced_configurations
+             where assistant_id in (select id from assistants where status = 'active')",
+        ))
+    }
+
+    /// Whether a change of another assistant that is being deployed would bring this bot back if it failed: of an owner, or of
+    /// anybody.
+    pub(super) async fn bot_is_fallback(
+        &mut self,
+        fingerprint: &[u8],
+        besides: AssistantId,
+        owner: Option<UserId>,
+    ) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> = fetch_optional!(
+            self,
+            (i64,),
+            "select count(*) from replaced_configurations as r join assistants as a on a.id = r.assistant_id
+             where r.bot_fingerprint = $1 and r.is_fallback and a.id <> $2 and a.user_id = coalesce($3, a.user_id)
+               and a.status = 'deploying'",
+            fingerprint,
+            besides,
+            owner,
+        );
+        Ok(row.is_some_and(|(count,)| count > 0))
+    }
+}
