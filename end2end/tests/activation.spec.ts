@@ -103,14 +103,14 @@ test("from the start page to a chat it takes at most twelve clicks", async ({ da
   expect(clicks).toBeLessThanOrEqual(12);
 });
 
-test("a refused bot token is told in plain words, and mended", async ({ home, page }) => {
+test("a failed activation is told in plain words, and mended", async ({ home, page }) => {
   await home.order("Your own model key");
   await home.pay();
   const model = "anthropic:claude-sonnet-5";
-  await home.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("revoked") });
+  await home.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("conflict") });
   await page.getByRole("button", { name: "Activate" }).click();
   await home.becomes("failed");
-  await expect(page.getByRole("region", { name: "Status" })).toContainText("Telegram refused the bot token");
+  await expect(page.getByRole("region", { name: "Status" })).toContainText("Another program is using this bot");
 
   await expect(page.getByRole("list").getByText("The bot token is tried")).toBeVisible();
   await page.getByRole("link", { name: "Give it another bot token" }).click();

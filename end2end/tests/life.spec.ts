@@ -25,7 +25,7 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   await home.unfold("Edit");
   await page.getByLabel("Name").fill("Bea");
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
-  await page.getByRole("button", { name: "Stop, save and redeploy" }).click();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
   await home.becomes("active");
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Bea");
   await expect(page.getByText("claude-opus-5 (Anthropic)")).toBeVisible();
@@ -89,19 +89,67 @@ test("a paused subscription stops it, and resuming starts it again", async ({ ho
   await home.becomes("active");
 });
 
-test.describe("saving alone", () => {
-  test.use({ expectedComplaints: ["400 (Bad Request)"] });
-
-test("a callback URL is not changed by saving alone, and what was typed stays", async ({ home, page }) => {
+test("a callback URL is changed by saving alone, running or not", async ({ home, page }) => {
   await home.activeAssistant("Dan", botToken());
+  await home.unfold("Edit");
+  await page.getByLabel("Callback URL").fill("https://example.com/hook");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(page.getByText("Saved. Nothing had to restart.")).toBeVisible();
   await (await home.ask("Stop")).getByRole("button", { name: "Stop it now" }).click();
   await home.becomes("stopped");
   await home.unfold("Edit");
-  await page.getByLabel("Callback URL").fill("https://example.com/hook");
-  await page.getByRole("button", { name: "Only save" }).click();
-  await expect(page.getByText("The callback URL changes with a redeployment")).toBeVisible();
   await expect(page.getByLabel("Callback URL")).toHaveValue("https://example.com/hook");
+  await page.getByLabel("Callback URL").fill("");
+  await page.getByRole("button", { name: "Only save" }).click();
+  await expect(page.getByText("Saved. Redeploy to put it to work.")).toBeVisible();
+  await expect(page.getByText("nowhere", { exact: true })).toBeVisible();
 });
+
+test("a change that does not work is undone, and the bot answers as before", async ({ home, page }) => {
+  test.setTimeout(90_000);
+  const token = botToken();
+  const path = await home.activeAssistant("Eve", token);
+  await home.unfold("Edit");
+  await page.getByLabel("New Telegram bot token").fill(botToken("conflict"));
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await home.appears(
+    page.getByRole("region", { name: "Status" }).getByText("Your change was undone because another program is using the bot"),
+  );
+  await home.becomes("active");
+  await expect(page.getByText("Saved")).toHaveCount(0);
+  await expect(page.getByRole("link", { name: "Change it again" })).toBeVisible();
+  expect(await home.chat(token, "are you there?")).not.toBe("");
+  await home.open(path);
+});
+
+test.describe("values found wrong", () => {
+  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+
+  test("a running assistant is left alone, and what was typed stays", async ({ home, page, javaScriptEnabled }) => {
+    const token = botToken();
+    await home.activeAssistant("Fay", token);
+    await home.unfold("Edit");
+    await page.getByLabel("Name").fill("Gil");
+    await page.getByLabel("New model API key").fill("sk-ant-refused");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await expect(page.getByText("Nothing was changed, and your assistant keeps running.")).toBeVisible();
+    await expect(page.getByLabel("New model API key")).toHaveAccessibleDescription(/The provider refuses the key/);
+    await expect(page.getByLabel("Name")).toHaveValue("Gil");
+    await expect(page.getByLabel("New model API key")).toHaveValue(javaScriptEnabled ? "sk-ant-refused" : "");
+    await home.becomes("active");
+    expect(await home.chat(token, "are you there?")).not.toBe("");
+  });
+
+  test("a slot is not activated with them", async ({ home, page }) => {
+    await home.order("Your own model key");
+    await home.pay();
+    const model = "anthropic:claude-sonnet-5";
+    await home.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("revoked") });
+    await page.getByRole("button", { name: "Activate" }).click();
+    await expect(page.getByLabel("Telegram bot token")).toHaveAccessibleDescription(/Telegram refuses it/);
+    await expect(page.getByLabel("Name")).toHaveValue("Ann");
+    await home.becomes("ready to activate");
+  });
 });
 
 test("a long list is searched, filtered and paged", async ({ home, page, javaScriptEnabled }) => {

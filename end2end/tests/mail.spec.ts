@@ -168,15 +168,16 @@ test("another address is confirmed where it is, and the old one is told", async 
   await home.signIn(next);
 });
 
-test("a failed deployment is told by mail, with the way out", async ({ home, page, user, mailbox }) => {
+test("a first deployment that fails is told by mail, with the way out", async ({ home, page, user, mailbox }) => {
   await home.order("Your own model key");
   const path = await home.pay();
-  const token = botToken("revoked");
+  const token = botToken("conflict");
   await home.fillActivation({ name: "Coral", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token });
   await press(page, "Activate");
   await home.becomes("failed");
-  const text = await mailbox.text(user.email, "Coral has failed");
-  expect(text).toContain("Telegram refused the bot token; get the current one from @BotFather");
+  const text = await mailbox.text(user.email, "Coral could not be started");
+  expect(text).toContain("Another program is using this bot");
+  expect(text).not.toContain("does not answer");
   expect(text).toContain(new URL(path, page.url()).href);
   expect(text).not.toContain(token);
 });

@@ -108,7 +108,7 @@ test("an assistant's page is in order in every state", async ({ home, page, java
   await page.getByRole("button", { name: "Go to checkout" }).click();
   await judge(page, await home.pay(), script);
 
-  await judge(page, await home.activeAssistant("A".repeat(100), botToken("revoked"), "", "failed"), script);
+  await judge(page, await home.activeAssistant("A".repeat(100), botToken("conflict"), "", "failed"), script);
   await judge(page, await home.activeAssistant("Dora", botToken("stuck"), "", "deploying"), script);
   const active = await home.activeAssistant("Coral", botToken(), "https://callbacks.sandbox.test/pages");
   await judge(page, active, script);

@@ -20,6 +20,7 @@ mod customer;
 mod delete;
 mod docs;
 mod doctor;
+mod editing;
 mod endpoints;
 mod envelope;
 mod failures;

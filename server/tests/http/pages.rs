@@ -9,14 +9,14 @@ use crate::sessions::{form, signed_in};
 use crate::support::App;
 
 /// Sends a plain form from a page, as a browser does, and gives the page that it leads to.
-async fn send(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
+pub async fn send(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
     let request = form(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
     let answer = request.header(COOKIE, cookie).send().await.expect("an answer");
     assert_eq!(answer.status(), 302, "{endpoint}");
     answer.headers()[LOCATION].to_str().expect("an address").to_owned()
 }
 
-async fn page(app: &App, cookie: &str, address: &str) -> String {
+pub async fn page(app: &App, cookie: &str, address: &str) -> String {
     let address = if address.starts_with('/') { app.url(address) } else { address.to_owned() };
     let answer = app.http.get(address).header(COOKIE, cookie).send().await.expect("an answer");
     assert_eq!(answer.status(), 200);

@@ -1,11 +1,34 @@
 use std::time::Duration;
 
+use reef_domain::Assistant;
+use reef_domain::ids::UserId;
+use reef_domain::wire::ApiMode;
 use reef_embedded::{Delivery, Received};
-use reef_service::ports::WorkerHost;
-use reef_store::on_both_databases;
+use reef_service::ports::{Clock as _, SystemClock, WorkerHost};
+use reef_store::{Store, UserRow, on_both_databases};
 
 use crate::rig::{NAME, TOKEN, assistant, message, run, spec, tell, worker};
 use crate::world::{World, until};
+
+/// The row of the test's assistant, with a name.
+async fn named(store: &Store, name: &str) {
+    let owner = UserRow {
+        id: UserId::new(assistant().uuid()),
+        email: "ann@example.com".to_owned(),
+        password_hash: String::new(),
+        callback_secret: vec![1],
+        callback_secret_previous: None,
+        callback_secret_rotated: None,
+        created_at: SystemClock.now(),
+        email_confirmed_at: None,
+    };
+    let mut row = Assistant::ordered(assistant(), owner.id, ApiMode::Byok, owner.created_at);
+    row.config.name = Some(name.to_owned());
+    let mut tx = store.begin().await.unwrap();
+    assert!(tx.insert_user(&owner).await.unwrap());
+    tx.insert_assistant(&row).await.unwrap();
+    tx.commit().await.unwrap();
+}
 
 on_both_databases! {
     async fn a_chat_is_answered_in_order_and_a_slow_one_holds_up_no_other(db: TestStore) {
@@ -37,6 +60,19 @@ on_both_databases! {
         tell(&running.host, 1, 5, "one").await;
         until("the answer", || world.texts(5) == ["one after 0"]).await;
         assert_eq!(world.asked(), ["one"]);
+    }
+
+    async fn name_that_changed_is_used_from_the_next_turn_on(db: TestStore) {
+        let world = World::start().await;
+        let running = run(&db.store, &world, Delivery::Webhook);
+        running.host.start(&spec(1, TOKEN)).await.unwrap();
+        tell(&running.host, 1, 5, "/start").await;
+        until("a greeting", || world.texts(5).len() == 1).await;
+        assert!(world.texts(5)[0].contains("I am Coral."), "{:?}", world.texts(5));
+        named(&db.store, "Pearl").await;
+        tell(&running.host, 2, 5, "/start").await;
+        until("a greeting", || world.texts(5).len() == 2).await;
+        assert!(world.texts(5)[1].contains("I am Pearl."), "{:?}", world.texts(5));
     }
 
     async fn a_reset_forgets_the_chat_and_no_other(db: TestStore) {

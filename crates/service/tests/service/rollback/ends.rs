@@ -1,0 +1,218 @@
+//! Changes from their check to their end.
+
+use super::{UNCHANGED, UNDONE, active, answers_as, change, is_kept, is_quiet, paths, told, whole};
+use crate::support::{CHECKED, message, redeploy, walk};
+use reef_domain::input::{CallbackChange, UpdateInput};
+use reef_domain::wire::Status::{Active, Deploying, Failed, Purchased};
+use reef_service::assistants::Change;
+use reef_service::ports::{GreetError, ModelCheckError, TelegramError};
+use reef_service::testing::{TestServices, bot_token, model_key};
+use reef_store::on_both_databases;
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+
+on_both_databases! {
+    async fn change_with_values_found_wrong_touches_nothing(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let before = t.record(&me, id).await;
+        let other = t.number();
+        t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+        t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+        assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["telegramBotToken", "modelApiKey"]);
+        t.models.script.fail("check", 1, || ModelCheckError::ModelUnavailable);
+        assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["modelId"]);
+        t.models.greet_script.fail("greet", 1, || GreetError::OutOfCredit);
+        assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["modelApiKey"]);
+        // Who does not answer now would not answer a deployment either.
+        t.telegram.script.fail("get_me", 1, || TelegramError::Unavailable("down".into()));
+        t.models.script.fail("check", 1, || ModelCheckError::Unavailable("down".into()));
+        assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["telegramBotToken", "modelApiKey"]);
+        // What is kept is checked too: a key that was revoked since would not start again.
+        t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+        let bot = UpdateInput { telegram_bot_token: Some(bot_token(other)), ..UpdateInput::default() };
+        assert_eq!(paths(change(&t, &me, id, bot).await), ["modelApiKey"]);
+        assert_eq!(t.record(&me, id).await, before);
+        assert_eq!(walk(&t.events(id).await), UNCHANGED);
+        answers_as(&t, id, number, "claude-sonnet-5");
+        t.finish().await;
+    }
+
+    async fn change_of_a_running_assistant_is_one_deployment(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let other = t.number();
+        assert_eq!(change(&t, &me, id, whole(other)).await.unwrap().status, Deploying);
+        t.run().await;
+        answers_as(&t, id, other, "claude-opus-5");
+        assert!(t.telegram.webhook(&bot_token(number)).is_none(), "the bot from before is let go of");
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Deploying, Active]);
+        assert_eq!(message(&t, &me, id).await, "");
+        t.finish().await;
+    }
+
+    async fn change_whose_run_fails_is_undone(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let other = t.number();
+        change(&t, &me, id, whole(other)).await.unwrap();
+        t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
+        t.run().await;
+        answers_as(&t, id, number, "claude-sonnet-5");
+        assert!(t.telegram.webhook(&bot_token(other)).is_none());
+        assert_eq!(walk(&t.events(id).await), UNDONE);
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.model_id.as_deref()), (Active, Some("claude-sonnet-5")));
+        assert!(message(&t, &me, id).await.starts_with("TELEGRAM_CONFLICT: "), "the reason is kept");
+        let conflict = "TELEGRAM_CONFLICT";
+        let expected = [
+            ("deploying", ""), ("active", ""), ("deploying", ""),
+            ("failed", conflict), ("deploying", conflict), ("active", conflict),
+        ];
+        assert_eq!(told(&t, id), expected.map(|(status, code)| (status.to_owned(), code.to_owned())));
+        t.finish().await;
+    }
+
+    async fn name_and_callback_url_change_without_a_restart(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let generation = t.stored(id).await.state.run().unwrap().generation;
+        let callback = CallbackChange::Replace("https://elsewhere.example.com/".to_owned());
+        let named = UpdateInput { name: Some("Pearl".to_owned()), ..UpdateInput::default() };
+        let both = Change { update: Some(named), callback };
+        let record = t.services.change(&me, &id.to_string(), Ok(both)).await.unwrap();
+        assert_eq!((record.status, record.name.as_str()), (Active, "Pearl"));
+        assert_eq!(record.user_callback_url.as_deref(), Some("https://elsewhere.example.com/"));
+        assert_eq!(walk(&t.events(id).await), UNCHANGED);
+        assert_eq!(t.stored(id).await.state.run().unwrap().generation, generation);
+        answers_as(&t, id, number, "claude-sonnet-5");
+        t.finish().await;
+    }
+
+    async fn owner_is_not_told_that_an_undone_change_has_failed(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = t.user().await;
+        let (id, _) = active(&t, &me).await;
+        change(&t, &me, id, whole(t.number())).await.unwrap();
+        t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
+        t.run().await;
+        assert_eq!(t.status(&me, id).await, Active);
+        assert_eq!(t.mailer.taken().len(), 0);
+        t.finish().await;
+    }
+
+    async fn owner_is_not_told_that_what_never_ran_does_not_answer(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+        t.activate(&me, id).await.unwrap();
+        t.run().await;
+        assert_eq!(t.status(&me, id).await, Failed);
+        for mail in t.mailer.taken() {
+            assert!(!mail.text.expose_secret().contains("does not answer"), "{}", mail.subject);
+        }
+        t.finish().await;
+    }
+
+    async fn activation_on_a_page_refuses_values_found_wrong(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await;
+        let number = t.number();
+        let body = || match serde_json::json!({"name": "Coral", "modelProvider": "anthropic", "modelId": "claude-sonnet-5",
+            "telegramBotToken": bot_token(number), "modelApiKey": model_key(number)}) {
+            Value::Object(map) => map,
+            other => panic!("{other}"),
+        };
+        t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+        t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+        let refused = t.services.activate_with_kept(&me, &id.to_string(), body()).await;
+        assert_eq!(paths(refused), ["telegramBotToken", "modelApiKey"]);
+        assert_eq!(t.status(&me, id).await, Purchased);
+        // Who does not answer has found nothing wrong: the deployment asks again.
+        t.telegram.script.fail("get_me", 1, || TelegramError::Unavailable("slow".into()));
+        t.services.activate_with_kept(&me, &id.to_string(), body()).await.unwrap();
+        t.run().await;
+        assert_eq!(t.status(&me, id).await, Active);
+        t.finish().await;
+    }
+
+    async fn replaced_secrets_stay_sealed_until_the_new_run_is_active(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, _) = active(&t, &me).await;
+        let count = async || t.services.sealed_with().await.unwrap().first;
+        let before = count().await;
+        let other = t.number();
+        change(&t, &me, id, whole(other)).await.unwrap();
+        assert_eq!(count().await, before + 2, "the bot token and the model key from before");
+        t.run().await;
+        assert_eq!(t.status(&me, id).await, Active);
+        assert_eq!((count().await, is_kept(&t, id).await), (before, false));
+        // The same after an undone change.
+        change(&t, &me, id, whole(t.number())).await.unwrap();
+        t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+        t.run().await;
+        answers_as(&t, id, other, "claude-opus-5");
+        assert_eq!((count().await, is_kept(&t, id).await), (before, false));
+        t.finish().await;
+    }
+
+    async fn change_of_one_secret_keeps_the_other(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let key = UpdateInput { model_api_key: Some(model_key(t.number())), ..UpdateInput::default() };
+        change(&t, &me, id, key).await.unwrap();
+        t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+        t.run().await;
+        answers_as(&t, id, number, "claude-sonnet-5");
+        assert!(message(&t, &me, id).await.starts_with("MODEL_KEY_REJECTED: Your change was undone"));
+        // The reason is gone with the next thing that is done.
+        redeploy(&t, &me, id).await.unwrap();
+        t.run().await;
+        assert_eq!(message(&t, &me, id).await, "");
+        t.finish().await;
+    }
+
+    async fn undoing_that_fails_too_stays_failed_and_says_so(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let other = t.number();
+        change(&t, &me, id, whole(other)).await.unwrap();
+        t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
+        t.telegram.script.fail("set_webhook", 1, || TelegramError::TokenRejected);
+        t.run().await;
+        assert_eq!(walk(&t.events(id).await)[3..], [Deploying, Failed, Deploying, Failed]);
+        let said = message(&t, &me, id).await;
+        assert!(said.starts_with("TELEGRAM_TOKEN_REJECTED: ") && said.contains("failed with TELEGRAM_CONFLICT"), "{said}");
+        t.run_after(CHECKED).await;
+        is_quiet(&t, id, [number, other]).await;
+        let mails = t.mailer.taken();
+        let [mail] = mails.as_slice() else { panic!("{mails:?}") };
+        assert!(mail.text.expose_secret().contains("Your previous settings could not be deployed again"));
+        // What was there before is configured, and can be deployed.
+        redeploy(&t, &me, id).await.unwrap();
+        t.run().await;
+        answers_as(&t, id, number, "claude-sonnet-5");
+        t.finish().await;
+    }
+
+    async fn redeployment_by_the_api_is_never_undone(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, _) = active(&t, &me).await;
+        redeploy(&t, &me, id).await.unwrap();
+        t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+        t.run().await;
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Deploying, Failed]);
+        t.run_after(CHECKED).await;
+        t.finish().await;
+    }
+}

@@ -1,0 +1,193 @@
+//! What else happens while a change is deployed, or undone.
+
+use super::{
+    active, answers_as, change, in_the_middle, is_kept, is_quiet, paths, pause_now, tell, while_undone, whole,
+};
+use crate::support::{CHECKED, HOUR, MINUTE, TICK, delete, message, redeploy, stop, subscription_doc};
+use reef_domain::input::UpdateInput;
+use reef_domain::wire::Status::{Active, Deploying, Stopped};
+use reef_service::Error;
+use reef_service::ports::TelegramError;
+use reef_service::testing::{TestServices, bot_token};
+use reef_store::on_both_databases;
+use serde_json::json;
+
+on_both_databases! {
+    async fn change_whose_process_died_is_undone_at_its_deadline(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let other = t.number();
+        change(&t, &me, id, whole(other)).await.unwrap();
+        {
+            // A process that dies after it has set the new bot's webhook.
+            let mut tx = t.db.store.begin().await.unwrap();
+            let now = t.services.now();
+            tx.claim_jobs("deploy", t.services.new_uuid(), now, now.plus(HOUR), 10).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        use reef_service::ports::Telegram as _;
+        t.telegram.set_webhook(&bot_token(other).into(), "https://workers.test/x", "x").await.unwrap();
+        t.clock.advance(6 * MINUTE);
+        t.services.fail_overdue_deployments().await.unwrap();
+        assert_eq!(t.status(&me, id).await, Deploying);
+        t.run_after(MINUTE).await;
+        answers_as(&t, id, number, "claude-sonnet-5");
+        assert!(message(&t, &me, id).await.starts_with("DEPLOY_TIMEOUT: Your change was undone"));
+        assert!(t.telegram.webhook(&bot_token(other)).is_none(), "the bot that was tried is let go of");
+        assert!(!is_kept(&t, id).await);
+        t.run_after(HOUR).await;
+        t.finish().await;
+    }
+
+    async fn stop_in_the_middle_of_a_change_or_of_undoing_it_ends_both(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        for is_undone in [false, true] {
+            let (id, number) = active(&t, &me).await;
+            let other = t.number();
+            let stopping = async || stop(&t, &me, id).await.unwrap();
+            if is_undone {
+                while_undone(&t, &me, id, other, stopping).await;
+            } else {
+                in_the_middle(&t, &me, id, other, stopping).await;
+            }
+            assert_eq!((t.status(&me, id).await, message(&t, &me, id).await.as_str()), (Stopped, ""));
+            is_quiet(&t, id, [number, other]).await;
+            // What was saved last, or what it was undone to, is what starts again.
+            redeploy(&t, &me, id).await.unwrap();
+            t.run().await;
+            if is_undone {
+                answers_as(&t, id, number, "claude-sonnet-5");
+            } else {
+                answers_as(&t, id, other, "claude-opus-5");
+            }
+        }
+        t.finish().await;
+    }
+
+    async fn deletion_in_the_middle_of_a_change_or_of_undoing_it_leaves_nothing(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        for is_undone in [false, true] {
+            let (id, number) = active(&t, &me).await;
+            let other = t.number();
+            change(&t, &me, id, whole(other)).await.unwrap();
+            if is_undone {
+                t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+                let gate = t.models.script.hold("check");
+                tokio::join!(t.run(), async {
+                    gate.reached().await;
+                    gate.open();
+                    delete(&t, &me, id).await.unwrap();
+                });
+            } else {
+                delete(&t, &me, id).await.unwrap();
+            }
+            t.run_after(CHECKED).await;
+            t.run_after(MINUTE).await;
+            is_quiet(&t, id, [number, other]).await;
+        }
+        t.finish().await;
+    }
+
+    async fn pause_in_the_middle_of_a_change_keeps_the_way_back(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let other = t.number();
+        in_the_middle(&t, &me, id, other, async || {
+            pause_now(&t, id).await;
+        }).await;
+        assert_eq!(t.status(&me, id).await, Stopped);
+        assert!(is_kept(&t, id).await);
+        for bot in [number, other] {
+            assert!(t.telegram.webhook(&bot_token(bot)).is_none(), "bot {bot}");
+        }
+        t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
+        tell(&t, id, "resumed", "active").await;
+        answers_as(&t, id, number, "claude-sonnet-5");
+        assert!(message(&t, &me, id).await.starts_with("TELEGRAM_CONFLICT: Your change was undone"));
+        assert!(!is_kept(&t, id).await);
+        t.run_after(HOUR).await;
+        t.finish().await;
+    }
+
+    async fn end_of_what_a_pause_has_kept_erases_it(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        for ending in ["revoked", "stop", "update"] {
+            let (id, number) = active(&t, &me).await;
+            let other = t.number();
+            in_the_middle(&t, &me, id, other, async || pause_now(&t, id).await).await;
+            assert!(is_kept(&t, id).await, "{ending}");
+            match ending {
+                "revoked" => tell(&t, id, "revoked", "canceled").await,
+                "stop" => stop(&t, &me, id).await.unwrap(),
+                _ => {
+                    let renamed = UpdateInput { name: Some("Pearl".to_owned()), ..UpdateInput::default() };
+                    t.services.update(&me, &id.to_string(), Ok(renamed)).await.unwrap();
+                }
+            }
+            t.run_after(MINUTE).await;
+            assert_eq!(t.status(&me, id).await, Stopped, "{ending}");
+            is_quiet(&t, id, [number, other]).await;
+        }
+        t.run_after(HOUR).await;
+        t.finish().await;
+    }
+
+    async fn end_of_the_subscription_in_the_middle_of_undoing_stops_it(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let other = t.number();
+        while_undone(&t, &me, id, other, async || {
+            t.clock.advance(TICK);
+            t.polar("subscription.revoked", subscription_doc(&t, id, &json!({"status": "canceled"}))).await;
+            reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+        }).await;
+        assert_eq!(t.status(&me, id).await, Stopped);
+        assert!(message(&t, &me, id).await.starts_with("SUBSCRIPTION_ENDED"));
+        is_quiet(&t, id, [number, other]).await;
+        t.run_after(HOUR).await;
+        t.finish().await;
+    }
+
+    async fn second_change_waits_for_the_end_of_undoing_the_first(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let (other, third) = (t.number(), t.number());
+        while_undone(&t, &me, id, other, async || {
+            let refused = change(&t, &me, id, whole(third)).await;
+            assert!(matches!(refused, Err(Error::InvalidState { current: Deploying, .. })), "{refused:?}");
+            let refused = redeploy(&t, &me, id).await;
+            assert!(matches!(refused, Err(Error::InvalidState { current: Deploying, .. })), "{refused:?}");
+        }).await;
+        answers_as(&t, id, number, "claude-sonnet-5");
+        change(&t, &me, id, whole(third)).await.unwrap();
+        t.run().await;
+        answers_as(&t, id, third, "claude-opus-5");
+        assert_eq!(message(&t, &me, id).await, "");
+        t.run_after(HOUR).await;
+        t.finish().await;
+    }
+
+    async fn bot_that_may_come_back_is_not_given_away(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (id, number) = active(&t, &me).await;
+        let slot = t.paid(&me).await;
+        let other = t.number();
+        change(&t, &me, id, whole(other)).await.unwrap();
+        let taken = t.services.activate(&me, &slot.to_string(), Ok(reef_service::testing::activation(number))).await;
+        assert_eq!(paths(taken), ["telegramBotToken"]);
+        t.run().await;
+        // It works, so the bot from before is free.
+        t.services.activate(&me, &slot.to_string(), Ok(reef_service::testing::activation(number))).await.unwrap();
+        t.run().await;
+        assert_eq!((t.status(&me, id).await, t.status(&me, slot).await), (Active, Active));
+        t.finish().await;
+    }
+}

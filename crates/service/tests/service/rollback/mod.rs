@@ -1,0 +1,151 @@
+//! Editing a running assistant never leaves it worse: wrong values are refused before anything stops, and a change whose
+//! run fails is undone.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod ends;
+mod middle;
+
+use crate::support::{CHECKED, MINUTE, TICK, subscription_doc, walk};
+use reef_domain::ids::AssistantId;
+use reef_domain::input::{CallbackChange, UpdateInput};
+use reef_domain::wire::AssistantRecord;
+use reef_domain::wire::Status::{self, Active, Deploying, Failed, Purchased};
+use reef_service::assistants::Change;
+use reef_service::ports::TelegramError;
+use reef_service::testing::{TestServices, bot_token, model_key};
+use reef_service::{Caller, Error};
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+/// Another bot, another key and another model.
+fn whole(number: u64) -> UpdateInput {
+    UpdateInput {
+        telegram_bot_token: Some(bot_token(number)),
+        model_api_key: Some(model_key(number)),
+        model_id: Some("claude-opus-5".to_owned()),
+        ..UpdateInput::default()
+    }
+}
+
+async fn change(
+    t: &TestServices,
+    me: &Caller,
+    id: AssistantId,
+    update: UpdateInput,
+) -> Result<AssistantRecord, Error> {
+    let change = Change { update: Some(update), callback: CallbackChange::Keep };
+    t.services.change(me, &id.to_string(), Ok(change)).await
+}
+
+fn paths<T: std::fmt::Debug>(refused: Result<T, Error>) -> Vec<String> {
+    let error = refused.expect_err("a refusal");
+    assert!(matches!(error, Error::InvalidInput { .. }), "{error:?}");
+    error.issues().iter().map(|issue| issue.path.clone()).collect()
+}
+
+/// An active assistant, and the number of its bot and key.
+async fn active(t: &TestServices, me: &Caller) -> (AssistantId, u64) {
+    let id = t.active(me).await;
+    (id, t.number() - 1)
+}
+
+/// The worker runs with the secrets of this number and this model, and the bot's webhook is set.
+fn answers_as(t: &TestServices, id: AssistantId, number: u64, model: &str) {
+    let spec = t.workers.spec_of(id).expect("a worker");
+    assert_eq!(spec.bot_token.expose_secret(), bot_token(number));
+    assert_eq!(spec.model_key.expose_secret(), model_key(number));
+    assert_eq!(spec.model_id, model);
+    let webhook = t.telegram.webhook(&bot_token(number)).expect("a webhook");
+    assert_eq!(webhook.1, spec.webhook_secret.expose_secret());
+}
+
+/// The statuses and messages that the receiver was told of, oldest first.
+fn told(t: &TestServices, id: AssistantId) -> Vec<(String, String)> {
+    let mut told: Vec<(i64, String, String)> = Vec::new();
+    for callback in t.callbacks.received() {
+        let body: Value = serde_json::from_str(&callback.body).expect("JSON");
+        let data = &body["data"];
+        if data["id"] == id.to_string() {
+            let message = data["statusMessage"].as_str().unwrap_or_default();
+            let code = message.split(':').next().unwrap_or_default().to_owned();
+            told.push((
+                data["sequence"].as_i64().unwrap(),
+                data["status"].as_str().unwrap().to_owned(),
+                code,
+            ));
+        }
+    }
+    told.sort();
+    told.into_iter().map(|(_, status, code)| (status, code)).collect()
+}
+
+/// Whether a configuration that was replaced is kept.
+async fn is_kept(t: &TestServices, id: AssistantId) -> bool {
+    t.db.store.read().await.unwrap().replaced(id).await.unwrap().is_some()
+}
+
+/// Polar tells of a pause, its end, or the end of all.
+async fn tell(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
+    t.clock.advance(TICK);
+    t.polar(&format!("subscription.{kind}"), subscription_doc(t, id, &json!({"status": status}))).await;
+    t.run().await;
+}
+
+/// Polar tells of a pause while other jobs run.
+async fn pause_now(t: &TestServices, id: AssistantId) {
+    t.clock.advance(TICK);
+    t.polar("subscription.paused", subscription_doc(t, id, &json!({"status": "paused"}))).await;
+    reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+}
+
+/// A change to other secrets whose run stands before the webhook of its bot, then `meanwhile` happens.
+async fn in_the_middle(
+    t: &TestServices,
+    me: &Caller,
+    id: AssistantId,
+    number: u64,
+    meanwhile: impl AsyncFnOnce(),
+) {
+    change(t, me, id, whole(number)).await.unwrap();
+    let gate = t.telegram.script.hold("set_webhook");
+    tokio::join!(t.run(), async {
+        gate.reached().await;
+        meanwhile().await;
+        gate.open();
+    });
+    t.run_after(CHECKED).await;
+    t.run_after(MINUTE).await;
+}
+
+/// A change to other secrets that is being undone: its run has failed, and that of the way back stands before the model.
+async fn while_undone(
+    t: &TestServices,
+    me: &Caller,
+    id: AssistantId,
+    number: u64,
+    meanwhile: impl AsyncFnOnce(),
+) {
+    change(t, me, id, whole(number)).await.unwrap();
+    t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+    let gate = t.models.script.hold("check");
+    tokio::join!(t.run(), async {
+        gate.reached().await;
+        assert_eq!(walk(&t.events(id).await)[3..], [Deploying, Failed, Deploying]);
+        meanwhile().await;
+        gate.open();
+    });
+    t.run_after(CHECKED).await;
+    t.run_after(MINUTE).await;
+}
+
+/// Nothing of it runs, no bot has a webhook, and no replaced secret is kept.
+async fn is_quiet(t: &TestServices, id: AssistantId, numbers: [u64; 2]) {
+    assert!(t.workers.spec_of(id).is_none());
+    for number in numbers {
+        assert!(t.telegram.webhook(&bot_token(number)).is_none(), "bot {number}");
+    }
+    assert!(!is_kept(t, id).await);
+}
+
+const UNCHANGED: [Status; 3] = [Purchased, Deploying, Active];
+const UNDONE: [Status; 7] = [Purchased, Deploying, Active, Deploying, Failed, Deploying, Active];

@@ -1,0 +1,145 @@
+//! The forms that activate and edit, sent by a browser without scripts: what is found wrong is not deployed, and a running
+//! assistant keeps running.
+
+use serde_json::json;
+
+use crate::customer::Customer;
+use crate::pages::{hidden, page, send};
+use crate::sessions::signed_in;
+use crate::support::{App, bot, eventually};
+
+/// Fields with another value than the page shows.
+type Typed<'a> = &'a [(&'a str, &'a str)];
+
+/// Sends the edit form of an assistant's page with `typed` in it, and gives where it leads.
+async fn edit(me: &Customer<'_>, cookie: &str, id: &str, endpoint: &str, typed: Typed<'_>) -> String {
+    let path = format!("/assistants/{id}");
+    let record = me.get(&format!("/{id}")).await;
+    let text = |field: &str| record[field].as_str().unwrap_or_default().to_owned();
+    let model = format!("{}:{}", text("modelProvider"), text("modelId"));
+    let (name, callback) = (text("name"), text("userCallbackUrl"));
+    let drawn = hidden(&page(me.app, cookie, &path).await, "drawn").replace("&quot;", "\"");
+    let mut fields =
+        vec![("id", id), ("name", &name), ("model", &model), ("callback_url", &callback), ("drawn", &drawn)];
+    fields.retain(|(name, _)| typed.iter().all(|(other, _)| other != name));
+    fields.extend(typed);
+    send(me.app, cookie, &path, endpoint, &fields).await
+}
+
+/// The statuses and messages of the timeline, oldest first.
+async fn walk(app: &App, id: &str) -> Vec<(String, String)> {
+    let events = app.events(id).await;
+    let code = |message: Option<String>| {
+        message.unwrap_or_default().split(':').next().unwrap_or_default().to_owned()
+    };
+    events.into_iter().map(|event| (event.status.to_string(), code(event.status_message))).collect()
+}
+
+fn pairs(walked: &[(&str, &str)]) -> Vec<(String, String)> {
+    walked.iter().map(|(status, code)| ((*status).to_owned(), (*code).to_owned())).collect()
+}
+
+const STARTED: [(&str, &str); 3] = [("purchased", ""), ("deploying", ""), ("active", "")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edit_with_values_found_wrong_leaves_the_running_bot_untouched() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.active().await;
+    let before = me.get(&format!("/{id}")).await;
+    let (key, token) = ("sk-ant-refused-known-secret", bot("revoked"));
+    let typed = [("name", "Pearl of the sea"), ("model_api_key", key), ("telegram_bot_token", &*token)];
+    let back = edit(&me, &cookie, &id, "change", &typed).await;
+    let shown = page(&app, &cookie, &back).await;
+    for said in [
+        "Nothing was changed, and your assistant keeps running.",
+        "Telegram refuses it.",
+        "The provider refuses the key.",
+        "value=\"Pearl of the sea\"",
+    ] {
+        assert!(shown.contains(said), "{said}");
+    }
+    for secret in [key, &*token] {
+        assert!(!shown.contains(secret) && !back.contains(secret));
+    }
+    assert_eq!(me.get(&format!("/{id}")).await, before);
+    assert_eq!(walk(&app, &id).await, pairs(&STARTED));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edit_whose_run_fails_is_undone_and_the_page_says_why() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.active().await;
+    let before = me.get(&format!("/{id}")).await;
+    let token = bot("conflict");
+    let typed = [("model", "anthropic:claude-opus-5"), ("telegram_bot_token", &*token)];
+    let to = edit(&me, &cookie, &id, "change", &typed).await;
+    assert_eq!(to, format!("/assistants/{id}"), "what is being deployed is not called saved");
+    let whole = [
+        &STARTED[..],
+        &[("deploying", ""), ("failed", "TELEGRAM_CONFLICT"), ("deploying", "TELEGRAM_CONFLICT")],
+        &[("active", "TELEGRAM_CONFLICT")],
+    ]
+    .concat();
+    eventually("the change is undone", async || (walk(&app, &id).await.len() == whole.len()).then_some(()))
+        .await;
+    assert_eq!(walk(&app, &id).await, pairs(&whole));
+    let record = me.get(&format!("/{id}")).await;
+    assert_eq!((&record["status"], &record["modelId"]), (&json!("active"), &before["modelId"]));
+    let shown = page(&app, &cookie, &to).await;
+    assert!(shown.contains("Your change was undone because another program is using the bot"));
+    assert!(shown.contains(">Change it again</a>") && !shown.contains("Saved."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edit_of_name_and_callback_url_restarts_nothing() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.active().await;
+    let typed = [("name", "Pearl"), ("callback_url", "https://callbacks.sandbox.test/pearl")];
+    let to = edit(&me, &cookie, &id, "change", &typed).await;
+    assert_eq!(to, format!("/assistants/{id}?done=applied"));
+    let record = me.get(&format!("/{id}")).await;
+    assert_eq!((&record["name"], &record["status"]), (&json!("Pearl"), &json!("active")));
+    assert_eq!(record["userCallbackUrl"], "https://callbacks.sandbox.test/pearl");
+    assert_eq!(walk(&app, &id).await, pairs(&STARTED));
+    // So it is with one that is stopped, and stays so.
+    me.ok("POST", &format!("/{id}/stop"), json!({})).await;
+    let to = edit(&me, &cookie, &id, "update", &[("callback_url", "")]).await;
+    assert_eq!(to, format!("/assistants/{id}?done=saved"));
+    let record = me.get(&format!("/{id}")).await;
+    assert_eq!((&record["userCallbackUrl"], &record["status"]), (&json!(null), &json!("stopped")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn activation_on_the_page_deploys_nothing_that_was_found_wrong() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.slot("byok").await;
+    let (path, token) = (format!("/assistants/{id}"), bot("revoked"));
+    let fields = [
+        ("id", &*id),
+        ("name", "Pearl of the sea"),
+        ("model", "anthropic:claude-sonnet-5"),
+        ("model_api_key", "sk-ant-broke-known-secret"),
+        ("telegram_bot_token", &*token),
+    ];
+    let back = send(&app, &cookie, &path, "activate", &fields).await;
+    let shown = page(&app, &cookie, &back).await;
+    for said in ["Telegram refuses it.", "nothing is left to spend", "value=\"Pearl of the sea\""] {
+        assert!(shown.contains(said), "{said}");
+    }
+    assert!(!shown.contains("known-secret") && !shown.contains(&token) && !back.contains(&token));
+    assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
+    assert_eq!(walk(&app, &id).await, pairs(&STARTED[..1]));
+    // By the API the same is taken, and fails.
+    let body = json!({"name": "Pearl", "modelProvider": "anthropic", "modelId": "claude-sonnet-5",
+        "modelApiKey": "sk-ant-good", "telegramBotToken": token});
+    me.ok("POST", &format!("/{id}/activate"), body).await;
+    me.until(&id, "failed").await;
+}
