@@ -40,6 +40,8 @@ mod text;
 #[cfg(feature = "ssr")]
 pub use app::App;
 #[cfg(feature = "ssr")]
+pub use components::page::{SOCIAL_CARD, SocialCard};
+#[cfg(feature = "ssr")]
 pub use error::AppError;
 #[cfg(feature = "ssr")]
 pub use server::SiteInfo;

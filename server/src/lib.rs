@@ -16,5 +16,6 @@ pub mod router;
 pub mod serve;
 mod sessions;
 pub mod site;
+pub mod site_files;
 mod webhooks;
 mod workers;

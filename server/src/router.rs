@@ -19,11 +19,11 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use crate::compose::App;
 use crate::http::bodies::{self, Bodies, Bounds};
 use crate::http::security::{self, Policies};
-use crate::http::{csrf, drain, form_errors, forms, forwarded, overload, panic, request};
+use crate::http::{csrf, documents, drain, form_errors, forms, forwarded, overload, panic, request};
 use crate::live::Live;
 use crate::sessions::{Sessions, complete_cookies, cookie_name};
 use crate::site::Site;
-use crate::{api, contact, docs, live, metrics, webhooks, workers};
+use crate::{api, contact, docs, live, metrics, site_files, webhooks, workers};
 
 /// How long a session lives after it was last written.
 const SESSION_DAYS: i64 = 30;
@@ -73,6 +73,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(workers::router(app.workers.clone()))
         .merge(metrics::router(services.clone(), metrics_token))
         .merge(docs::router(&reference))
+        .merge(site_files::router(&app.reached.public_url, services.config().signups_open, &reference))
         .merge(site.router());
     if let Some(sandbox) = sandbox {
         all = all.merge(sandbox);
@@ -128,6 +129,7 @@ fn pages(
         .fallback(leptos_axum::render_app_async_with_context(context, document))
         .with_state(options)
         .merge(live::router(Live { services: services.clone(), stop }))
+        .layer(middleware::from_fn(documents::end_at_their_end))
         .layer(middleware::from_fn_with_state(FORM_MAX, forms::at_most))
         .layer(middleware::from_fn_with_state(services, form_errors::protect))
         .layer(middleware::from_fn(request::note_session))

@@ -72,17 +72,13 @@ impl Site {
         self.assets.clone()
     }
 
-    /// `/pkg/{file}`, `/favicon.svg` and `/robots.txt`, each 404 when the site has no such file.
+    /// `/pkg/{file}` and `/favicon.svg`, each 404 when the site has no such file.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new()
             .route("/pkg/{*file}", get(hashed))
             .route(
                 "/favicon.svg",
                 get(async |State(site): State<Site>, headers: HeaderMap| site.named("favicon.svg", &headers)),
-            )
-            .route(
-                "/robots.txt",
-                get(async |State(site): State<Site>, headers: HeaderMap| site.named("robots.txt", &headers)),
             )
             .with_state(self.clone())
     }

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 use leptos_meta::{Meta, Title};
+use leptos_router::hooks::use_location;
+use reef_service::Services;
 
 use crate::components::failure::Failure;
 use crate::error::AppError;
@@ -33,13 +35,56 @@ pub fn Titles() -> impl IntoView {
     view! { <Title text=NAME formatter=document_title/> }
 }
 
+/// The picture that chats show beside a link to a page for everybody.
+#[derive(Clone, Copy, Debug)]
+pub struct SocialCard {
+    /// Where it is.
+    pub path: &'static str,
+    /// How wide it is.
+    pub width: &'static str,
+    /// How high it is.
+    pub height: &'static str,
+}
+
+/// The one that there is.
+pub const SOCIAL_CARD: SocialCard = SocialCard { path: "/social-card.png", width: "1200", height: "630" };
+
 /// What a page is called, and what it is in a sentence, for search engines. Every page has one.
 #[component]
-pub fn Head(#[prop(into)] title: String, #[prop(into)] description: String) -> impl IntoView {
+pub fn Head(
+    #[prop(into)] title: String,
+    #[prop(into)] description: String,
+    /// Whether it is a page for everybody, of which chats show a card.
+    #[prop(optional)]
+    is_public: bool,
+) -> impl IntoView {
+    let card = is_public.then(|| card(&title, &description));
     view! {
         <Title text=title/>
         <Meta name="description" content=description/>
+        {card}
     }
+}
+
+/// What chats and networks show of a link (Open Graph).
+fn card(title: &str, description: &str) -> Option<AnyView> {
+    let services = use_context::<Services>()?;
+    let url = services.config().public_url.clone();
+    let here = use_location().pathname.get_untracked();
+    let tag = |property: &'static str, content: String| view! { <Meta property=property content=content/> };
+    let view = view! {
+        {tag("og:site_name", NAME.to_owned())}
+        {tag("og:type", "website".to_owned())}
+        {tag("og:title", title.to_owned())}
+        {tag("og:description", description.to_owned())}
+        {tag("og:url", format!("{url}{here}"))}
+        {tag("og:image", format!("{url}{}", SOCIAL_CARD.path))}
+        {tag("og:image:width", SOCIAL_CARD.width.to_owned())}
+        {tag("og:image:height", SOCIAL_CARD.height.to_owned())}
+        {tag("og:image:alt", "Reef: your own assistant in Telegram".to_owned())}
+        <Meta name="twitter:card" content="summary_large_image"/>
+    };
+    Some(view.into_any())
 }
 
 /// A part that waits for its data. The server sends nothing before it is there: status and redirects are known then.

@@ -30,7 +30,7 @@ fn Reference(groups: Vec<Group>, page: Page) -> impl IntoView {
     let twin = format!("{path}.md");
     let groups: Vec<_> = groups.into_iter().map(|group| pages_of(group, &path, &toc)).collect();
     view! {
-        <Head title=title description=description/>
+        <Head title=title description=description is_public=true/>
         <Link rel="alternate" type_="text/markdown" href=twin.clone()/>
         <div class="docs">
             <article>

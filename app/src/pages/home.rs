@@ -21,7 +21,7 @@ const PICTURE: &str = "A chat in Telegram: somebody asks their assistant what wa
 #[component]
 pub(crate) fn HomePage() -> impl IntoView {
     view! {
-        <Head title="Your own assistant in Telegram" description=DESCRIPTION/>
+        <Head title="Your own assistant in Telegram" description=DESCRIPTION is_public=true/>
         {drawn_or_failure(async { Ok(page(load().await?)) })}
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
     let can_forget = provided().is_ok_and(|services: Services| services.mail_is_on());
     let is_open = are_signups_open();
     view! {
-        <Head title="Sign in" description="Sign in to Reef to buy, activate and look after your assistants in Telegram."/>
+        <Head title="Sign in" description="Sign in to Reef to buy, activate and look after your assistants in Telegram." is_public=true/>
         <div class="narrow">
         <h1>"Sign in"</h1>
         <Done/>

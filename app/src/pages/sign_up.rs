@@ -17,7 +17,7 @@ pub(crate) fn SignUpPage() -> impl IntoView {
     let sign_in = format!("/signin?next={}", Url::escape(&next));
     let is_open = are_signups_open();
     view! {
-        <Head title="Sign up" description="Open an account at Reef: an e-mail address and a password are all it takes."/>
+        <Head title="Sign up" description="Open an account at Reef: an e-mail address and a password are all it takes." is_public=true/>
         <div class="narrow">
             <h1>"Sign up"</h1>
             {if is_open { view! { <SignUpForm next/> }.into_any() } else { view! { <Closed/> }.into_any() }}

@@ -53,6 +53,10 @@ pub(crate) fn spans(text: &str) -> Markup {
                 Span::Text(text) => (text),
                 Span::Code(text) => code { (text) },
                 Span::Strong(text) => strong { (text) },
+                // What is data to a browser takes no page's place.
+                Span::Link { text, href } if href.starts_with("/api/") => {
+                    a href=(href) target="_blank" rel="noopener" { (spans(text)) }
+                }
                 Span::Link { text, href } => a href=(href) { (spans(text)) },
             }
         }

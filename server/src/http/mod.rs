@@ -4,6 +4,7 @@ pub mod address;
 pub mod bodies;
 pub mod connections;
 pub mod csrf;
+pub mod documents;
 pub mod drain;
 pub mod form_errors;
 pub mod forms;

@@ -1,0 +1,73 @@
+//! What browsers, search engines and chats ask of every site by a name that never changes. All of it is in the binary: it is
+//! there without a built site, too.
+
+use std::fmt::Write as _;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use reef_app::SOCIAL_CARD;
+use reef_docs::Docs;
+
+const ICON: &[u8] = include_bytes!("../assets/favicon.ico");
+const CARD: &[u8] = include_bytes!("../assets/social-card.png");
+/// They change with the binary alone.
+const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+/// What is somebody's own, or no page.
+const NOT_FOR_ROBOTS: [&str; 15] = [
+    "/api/",
+    "/_fn/",
+    "/live/",
+    "/sandbox/",
+    "/webhooks/",
+    "/workers/",
+    "/assistants",
+    "/billing",
+    "/confirm",
+    "/goodbye",
+    "/keys",
+    "/receipts",
+    "/reset",
+    "/settings",
+    "/styleguide",
+];
+
+/// `/favicon.ico`, `/social-card.png`, `/robots.txt` and `/sitemap.xml`.
+pub fn router(public_url: &str, signups_open: bool, docs: &Docs) -> Router {
+    let robots = robots(public_url);
+    let map = sitemap(public_url, signups_open, docs);
+    Router::new()
+        .route("/favicon.ico", get(async || answer("image/x-icon", ICON)))
+        .route(SOCIAL_CARD.path, get(async || answer("image/png", CARD)))
+        .route("/robots.txt", get(async move || answer("text/plain; charset=utf-8", robots)))
+        .route("/sitemap.xml", get(async move || answer("application/xml; charset=utf-8", map)))
+}
+
+fn answer(kind: &'static str, body: impl IntoResponse) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, CACHE)], body)
+}
+
+fn robots(public_url: &str) -> String {
+    let mut text = "User-agent: *\n".to_owned();
+    for path in NOT_FOR_ROBOTS {
+        // Writing to a string never fails.
+        let _ = writeln!(text, "Disallow: {path}");
+    }
+    text + &format!("\nSitemap: {public_url}/sitemap.xml\n")
+}
+
+/// Every page that is for everybody.
+fn sitemap(public_url: &str, signups_open: bool, docs: &Docs) -> String {
+    let own = ["/", "/signin"].into_iter().chain(signups_open.then_some("/signup"));
+    let pages = docs.pages().iter().map(|page| page.path.as_str());
+    let mut map = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+                   <urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n"
+        .to_owned();
+    for path in own.chain(pages) {
+        // Paths are ours, and a public URL that was parsed has none of what XML escapes but `&`.
+        let place = format!("{public_url}{path}").replace('&', "&amp;");
+        let _ = writeln!(map, "  <url><loc>{place}</loc></url>");
+    }
+    map + "</urlset>\n"
+}

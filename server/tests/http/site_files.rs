@@ -1,0 +1,111 @@
+//! What browsers, search engines and chats ask of every site, with or without a built one.
+
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
+
+use crate::pages::page;
+use crate::sessions::signed_in;
+use crate::support::App;
+
+async fn get(app: &App, path: &str) -> (u16, String, Vec<u8>) {
+    let answer = app.http.get(app.url(path)).send().await.expect("an answer");
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let kind = headers.get(CONTENT_TYPE).map(|kind| kind.to_str().expect("ASCII").to_owned());
+    if status == 200 {
+        assert!(headers.contains_key(CACHE_CONTROL), "{path}");
+    }
+    (status, kind.unwrap_or_default(), answer.bytes().await.expect("a body").to_vec())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn icon_robots_and_sitemap_are_there() {
+    let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
+    let (status, kind, icon) = get(&app, "/favicon.ico").await;
+    assert_eq!((status, &*kind, &icon[..4]), (200, "image/x-icon", &[0, 0, 1, 0][..]));
+
+    let (status, kind, robots) = get(&app, "/robots.txt").await;
+    let robots = String::from_utf8(robots).unwrap();
+    assert_eq!((status, &*kind), (200, "text/plain; charset=utf-8"));
+    for line in [
+        "User-agent: *",
+        "Disallow: /api/",
+        "Disallow: /_fn/",
+        "Disallow: /assistants",
+        "Sitemap: https://reef.example/sitemap.xml",
+    ] {
+        assert!(robots.lines().any(|found| found == line), "{line}: {robots}");
+    }
+
+    let (status, kind, map) = get(&app, "/sitemap.xml").await;
+    let map = String::from_utf8(map).unwrap();
+    assert_eq!((status, &*kind), (200, "application/xml; charset=utf-8"));
+    let places: Vec<&str> =
+        map.split("<loc>").skip(1).filter_map(|rest| rest.split("</loc>").next()).collect();
+    for path in ["/", "/signup", "/docs", "/docs/quick-start"] {
+        assert!(places.contains(&&*format!("https://reef.example{path}")), "{path}: {places:?}");
+    }
+    // Each is a page for everybody, which robots may read.
+    for place in places {
+        let path = place.strip_prefix("https://reef.example").expect("this site");
+        assert_eq!(get_page(&app, path).await, 200, "{path}");
+        let hidden = robots.lines().filter_map(|line| line.strip_prefix("Disallow: "));
+        assert!(hidden.into_iter().all(|hidden| !path.starts_with(hidden)), "{path}");
+    }
+}
+
+async fn get_page(app: &App, path: &str) -> u16 {
+    app.http.get(app.url(path)).send().await.expect("an answer").status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closed_signups_are_on_no_map() {
+    let app = App::with(&[("SIGNUPS", "closed")]).await;
+    let (_, _, map) = get(&app, "/sitemap.xml").await;
+    assert!(!String::from_utf8(map).unwrap().contains("/signup"));
+}
+
+/// The value of a `<meta>` of the page.
+fn meta<'a>(page: &'a str, name: &str) -> Option<&'a str> {
+    let tags = page.split("<meta ").skip(1).filter_map(|rest| rest.split('>').next());
+    let tag = tags.into_iter().find(|tag| {
+        tag.contains(&format!("property=\"{name}\"")) || tag.contains(&format!("name=\"{name}\""))
+    })?;
+    tag.split("content=\"").nth(1)?.split('"').next()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_for_everybody_have_a_card_whose_picture_exists() {
+    let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
+    for (path, title) in [("/", "Your own assistant in Telegram"), ("/signup", "Sign up"), ("/docs", "API")] {
+        let shown = page(&app, "", path).await;
+        let found = |name| meta(&shown, name).unwrap_or_else(|| panic!("{path}: no {name}"));
+        assert!(found("og:title").contains(title), "{path}: {}", found("og:title"));
+        assert!(!found("og:description").is_empty() && found("og:type") == "website");
+        assert_eq!(found("og:url"), format!("https://reef.example{path}"));
+        assert_eq!(found("twitter:card"), "summary_large_image");
+        assert!(!found("og:image:alt").is_empty());
+        let image = found("og:image").strip_prefix("https://reef.example").expect("an absolute address");
+        let (status, kind, bytes) = get(&app, image).await;
+        assert_eq!((status, &*kind, &bytes[1..4]), (200, "image/png", &b"PNG"[..]), "{path}");
+        let side = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()).to_string();
+        assert_eq!((found("og:image:width"), found("og:image:height")), (&*side(16), &*side(20)), "{path}");
+        assert!(bytes.len() < 300 * 1024, "{}", bytes.len());
+    }
+    // What is somebody's own has no card of its own.
+    let own = page(&app, &signed_in(&app, app.user().await).await, "/keys").await;
+    assert_eq!(meta(&own, "og:title"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_follows_the_end_of_a_document() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.active().await;
+    for path in ["/", "/signin", "/docs", "/assistants", "/keys", "/settings", &format!("/assistants/{id}")] {
+        let shown = page(&app, &cookie, path).await;
+        let (_, after) = shown.split_once("</html>").expect("an end");
+        assert_eq!(after.trim(), "", "{path}");
+    }
+    let gone = app.http.get(app.url("/nothing")).send().await.unwrap().text().await.unwrap();
+    assert!(gone.trim_end().ends_with("</html>"), "{gone}");
+}
