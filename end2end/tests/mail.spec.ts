@@ -12,7 +12,7 @@ const test = base.extend<{ mailbox: Mailbox }>({
 const CONFIRM = "Confirm your e-mail address";
 const RESET = "Choose a new password";
 const CHANGE = "Confirm your new e-mail address";
-const USED_UP = "This link has been used or is not valid any more; ask for a new one.";
+const USED_UP = "This link was already used or has expired.";
 
 const emailPart = (page: Page) => page.getByRole("region", { name: "E-mail", exact: true });
 const reminder = (page: Page) => page.getByRole("complementary", { name: "Your e-mail address" });
@@ -45,8 +45,8 @@ test("who signs up confirms the address by a link that is good once", async ({ d
   await expect(emailPart(page).getByText("confirmed", { exact: true })).toBeVisible();
 
   await dashboard.open(link);
-  await press(page, "Confirm my address");
-  await expect(page.getByRole("alert")).toHaveText(USED_UP);
+  await expect(page.getByText(USED_UP)).toBeVisible();
+  await expect(page.getByRole("button", { name: "Confirm my address" })).toHaveCount(0);
 });
 
 test("who opens the link elsewhere shows that the account is theirs, or takes it over", async ({ home, elsewhere, page, user, reef, request, mailbox }) => {
@@ -115,9 +115,8 @@ test("a forgotten password is replaced by mail, which signs out everywhere", asy
   await expect(page).toHaveURL("/signin?next=%2Fsettings");
 
   await elsewhere.open(link);
-  await forgetful.getByLabel("New password").fill("yet other plain words");
-  await press(forgetful, "Set the password");
-  await expect(forgetful.getByRole("alert")).toHaveText(USED_UP);
+  await expect(forgetful.getByText(USED_UP)).toBeVisible();
+  await expect(forgetful.getByLabel("New password")).toHaveCount(0);
 });
 
 test("who asks for an address without an account is told the same, and nothing is sent", async ({ dashboard, page, user, mailbox }) => {

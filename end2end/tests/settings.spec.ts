@@ -18,7 +18,7 @@ async function beginTwoSteps(page: Page): Promise<string> {
 async function switchOn(page: Page, secret: string): Promise<string[]> {
   await page.getByLabel("Code that the app shows").fill(totp(secret));
   await page.getByRole("button", { name: "Switch it on" }).click();
-  await expect(page.getByText("Two-step sign-in is on. From now on")).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Save your recovery codes now" })).toBeVisible();
   return (await page.getByRole("region", { name: "Recovery codes", exact: true }).innerText()).trim().split("\n");
 }
 
@@ -165,7 +165,7 @@ test.describe("two-step sign-in", () => {
       return dialog;
     };
     await renew(used);
-    await expect(page.getByText("There are new recovery codes.")).toBeVisible();
+    await expect(page.getByText("Earlier codes don’t work any more.")).toBeVisible();
     const after = (await page.getByRole("region", { name: "Recovery codes", exact: true }).innerText()).trim().split("\n");
     expect(new Set([...before, ...after]).size).toBe(20);
 

@@ -6,6 +6,7 @@ use leptos_router::components::A;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::page::drawn;
 use crate::functions::account::{Frame, SignOut, frame};
+use crate::functions::mail::ResendConfirmation;
 
 /// The banner of the sandbox and the header.
 #[component]
@@ -48,13 +49,30 @@ fn SandboxBanner() -> impl IntoView {
     }
 }
 
-/// While the address is not confirmed: settings send the link.
+/// While the address is not confirmed: what that means, and the link once more.
 #[component]
 fn ToConfirm() -> impl IntoView {
+    let form = Form::of::<ResendConfirmation>("resend-link", &[]);
     view! {
         <aside class="to-confirm" aria-label="Your e-mail address">
-            "Your e-mail address is not confirmed yet. " <a href="/settings">"Confirm it"</a>
+            <p>
+                "Confirm your email. Until you do, a password reset revokes your API keys and turns off two-step sign-in."
+            </p>
+            <PostForm form class="inline">
+                <Above form/>
+                <Submit label="Resend link" busy="Sending…" class="quiet small"/>
+            </PostForm>
         </aside>
+    }
+}
+
+/// What is wrong with a form that is on every page: it is no alert before there is something to be alarmed at.
+#[component]
+fn Above(form: Form) -> impl IntoView {
+    if form.has_failed() {
+        view! { <Problem form/> }.into_any()
+    } else {
+        view! { <div class="problem" data-problem="" aria-live="assertive"></div> }.into_any()
     }
 }
 
@@ -93,12 +111,7 @@ fn SignOutForm() -> impl IntoView {
     let form = Form::of::<SignOut>("sign-out", &[]);
     view! {
         <PostForm form class="inline">
-            // On every page, so it is no alert before there is something to be alarmed at.
-            {if form.has_failed() {
-                view! { <Problem form/> }.into_any()
-            } else {
-                view! { <div class="problem" data-problem="" aria-live="assertive"></div> }.into_any()
-            }}
+            <Above form/>
             <Submit label="Sign out" busy="Signing out…" class="quiet small"/>
         </PostForm>
     }

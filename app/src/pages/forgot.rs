@@ -2,12 +2,14 @@
 
 use leptos::prelude::*;
 use reef_service::Services;
+use reef_service::accounts::ResetLink;
 
-use super::mail_links::{incomplete, token};
+use super::mail_links::{incomplete, over, token};
 use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::notice::{Done, is_done};
 use crate::components::page::{Head, drawn_or_failure};
+use crate::error::AppError;
 use crate::functions::mail::{ForgotPassword, ResetPassword};
 use crate::server::provided;
 
@@ -50,7 +52,11 @@ fn forgot(mail_is_on: bool) -> AnyView {
 fn form() -> AnyView {
     let form = Form::of::<ForgotPassword>("forgot", &["email"]);
     view! {
-        <p>"We send you a link by which you choose a new one."</p>
+        <p>"We’ll email you a link to reset your password."</p>
+        <p class="hint">
+            "If you never confirmed your email, a reset also revokes your API keys and turns off two-step sign-in. Still signed "
+            "in somewhere? Confirm it there first."
+        </p>
         <PostForm form>
             <Problem form/>
             <TextField form name="email" path=&["email"] label="E-mail" kind="email" autocomplete="username" check="email"/>
@@ -60,42 +66,56 @@ fn form() -> AnyView {
     .into_any()
 }
 
-/// Asks for the new password.
+/// Asks for the new password, while the link is good.
 #[component]
 pub(crate) fn ResetPage() -> impl IntoView {
-    let form = Form::of::<ResetPassword>("reset", &["password"]);
-    let content = match token() {
-        None => incomplete(),
-        Some(token) => view! {
-            <p>"All sessions are signed out then, and the link is used up."</p>
-            <p>
-                "API keys and two-step sign-in stay as they are if the address of the account was confirmed before. If it never "
-                "was, they end, and callbacks are signed with a new secret: a stranger may have opened the account."
-            </p>
-            <PostForm form>
-                <Problem form/>
-                <input type="hidden" name="token" value=token/>
-                <TextField
-                    form
-                    name="password"
-                    path=&["password"]
-                    label="New password"
-                    kind="password"
-                    autocomplete="new-password"
-                    check="password"
-                    hint="10 characters or more; a few words are easier to remember."
-                />
-                <Submit label="Set the password" busy="One moment…"/>
-            </PostForm>
-        }
-        .into_any(),
-    };
     view! {
         <Head title="Choose a new password" description="Choose a new password for your account at Reef."/>
         <div class="narrow">
             <h1>"Choose a new password"</h1>
-            {content}
-            <p><a href="/forgot">"Have another link sent"</a></p>
+            {drawn_or_failure(async { reset().await })}
+            <p><a href="/forgot">"Send a new link"</a></p>
         </div>
     }
+}
+
+async fn reset() -> Result<AnyView, AppError> {
+    let Some(token) = token() else { return Ok(incomplete()) };
+    let services: Services = provided()?;
+    Ok(match services.reset_link(&token.as_str().into()).await? {
+        ResetLink::Over => over(),
+        ResetLink::Good { begins_anew } => new_password(token, begins_anew),
+    })
+}
+
+fn new_password(token: String, begins_anew: bool) -> AnyView {
+    let form = Form::of::<ResetPassword>("reset", &["password"]);
+    let warning = begins_anew.then(|| {
+        view! {
+            <p class="notice warn">
+                "Because this email was never confirmed, resetting also revokes all API keys, turns off two-step sign-in and "
+                "rotates your signing secret. To keep them, sign in and confirm your email first."
+            </p>
+        }
+    });
+    view! {
+        <p>"This signs you out on all devices."</p>
+        {warning}
+        <PostForm form>
+            <Problem form/>
+            <input type="hidden" name="token" value=token/>
+            <TextField
+                form
+                name="password"
+                path=&["password"]
+                label="New password"
+                kind="password"
+                autocomplete="new-password"
+                check="password"
+                hint="10 characters or more; a few words are easier to remember."
+            />
+            <Submit label="Set the password" busy="One moment…"/>
+        </PostForm>
+    }
+    .into_any()
 }

@@ -4,8 +4,8 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use reef_service::Services;
 use reef_service::accounts::LinkReader;
+use reef_service::{Caller, Services};
 
 use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem, Submit};
@@ -29,6 +29,11 @@ pub(super) fn incomplete() -> AnyView {
         </p>
     }
     .into_any()
+}
+
+/// For a link that does nothing any more: no form can be sent with it.
+pub(super) fn over() -> AnyView {
+    view! { <p class="notice warn">"This link was already used or has expired."</p> }.into_any()
 }
 
 /// A page that a link leads to.
@@ -83,11 +88,12 @@ async fn content(words: &Words) -> Result<AnyView, AppError> {
     let services: Services = provided()?;
     let caller = current_caller().await?;
     let reader = services.link_reader(&token.as_str().into(), words.is_change, caller.as_ref()).await?;
+    if reader == LinkReader::Nobody {
+        return used(words, &services, caller.as_ref()).await;
+    }
     let asks = reader == LinkReader::Elsewhere;
     let claiming = Form::of::<ClaimAccount>("claim", &["password"]);
-    // What was refused is said also when the link is used up by now.
-    let claims = (asks || claiming.has_failed()) && !words.is_change;
-    let claim = claims.then(|| claim(claiming, token.clone()));
+    let claim = (asks && !words.is_change).then(|| claim(claiming, token.clone()));
     let nothing = (asks && words.is_change).then(|| {
         view! { <p>"Didn't request this? Close this page. Nothing changes."</p> }
     });
@@ -95,9 +101,29 @@ async fn content(words: &Words) -> Result<AnyView, AppError> {
         {confirm(words, token, asks)}
         {claim}
         {nothing}
-        <p>"Is the link used or too old? " <a href="/settings">"Have another one sent"</a></p>
     };
     Ok(view.into_any())
+}
+
+/// A link that does nothing any more, and what there is to do instead.
+async fn used(words: &Words, services: &Services, caller: Option<&Caller>) -> Result<AnyView, AppError> {
+    let account = match caller {
+        Some(caller) => services.account(caller.user_id).await?,
+        None => None,
+    };
+    let next = match account {
+        Some(account) if account.email_confirmed && !words.is_change => view! {
+            <p>"Your email is confirmed: there is nothing left to do."</p>
+            <p><a class="button" href="/assistants">"To your assistants"</a></p>
+        }
+        .into_any(),
+        Some(account) => {
+            view! { <p>"You sign in with " <strong>{account.email}</strong> ". " <a href="/settings#email">"Send a new link"</a></p> }
+                .into_any()
+        }
+        None => view! { <p><a href="/signin?next=/settings">"Sign in to send a new link"</a></p> }.into_any(),
+    };
+    Ok(view! { {over()} {next} }.into_any())
 }
 
 fn confirm(words: &Words, token: String, asks: bool) -> AnyView {

@@ -10,6 +10,7 @@ mod operator;
 mod password;
 mod recovery;
 mod reset;
+mod reset_link;
 mod sessions;
 mod sign_in;
 mod totp;
@@ -41,6 +42,7 @@ pub use devices::DeviceCookie;
 pub(crate) use one_time::{code_now, from_base32};
 pub use password::PasswordChange;
 pub use reset::PasswordReset;
+pub use reset_link::ResetLink;
 pub use sessions::SessionView;
 pub use sign_in::{CODE_WITHIN, PendingSignIn, SignIn};
 pub(crate) use totp::{COLUMN as TOTP_SECRET, CONFIRM_WITHIN};
@@ -102,7 +104,7 @@ impl From<UserRow> for Account {
 
 /// Said of every link that is good for nothing, whatever the reason.
 fn link_over() -> Error {
-    let message = "This link has been used or is not valid any more; ask for a new one.";
+    let message = "This link was already used or has expired. Ask for a new one.";
     Error::invalid_field("", "link_over", message)
 }
 

@@ -224,7 +224,7 @@ async fn who_opens_the_link_elsewhere_is_asked_before_anything_is_confirmed() {
     app.services.give_password(&caller, &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
     // Used up, for everybody.
     let back = send(&app, "", &at, "claim_account", &good).await;
-    assert!(page(&app, "", &back).await.contains("This link has been used"));
+    assert!(page(&app, "", &back).await.contains("already used or has expired"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

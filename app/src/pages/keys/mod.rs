@@ -16,6 +16,7 @@ use crate::components::notice::{Done, is_done};
 use crate::components::page::{Head, drawn_or_failure};
 use crate::components::small::{When, WhenOr};
 use crate::error::AppError;
+use crate::functions::account::frame;
 use crate::functions::keys::NEW_KEY;
 use crate::secret::Secret;
 use crate::server::{flash, signed_in};
@@ -36,6 +37,8 @@ struct Shown {
     /// Whether the password need not be asked for.
     given: bool,
     public_url: String,
+    /// Whether the address waits to be confirmed by a link that was sent there.
+    unconfirmed: bool,
     now: Timestamp,
 }
 
@@ -59,11 +62,13 @@ async fn load() -> Result<Shown, AppError> {
         token: services.form_token(),
         given: caller.has_given_password(),
         public_url: services.config().public_url.clone(),
+        unconfirmed: frame().await?.is_to_confirm,
         now: services.now(),
     })
 }
 
-fn page(Shown { keys, new, assistants, signing, token, given, public_url, now }: Shown) -> AnyView {
+fn page(shown: Shown) -> AnyView {
+    let Shown { keys, new, assistants, signing, token, given, public_url, unconfirmed, now } = shown;
     let handed_over = new.and_then(|new| handed_over(&keys, new, &public_url));
     let list = if keys.is_empty() { empty() } else { table(keys, &token, given, now) };
     view! {
@@ -71,7 +76,14 @@ fn page(Shown { keys, new, assistants, signing, token, given, public_url, now }:
             <h1>"API keys"</h1>
             <a class="button" href="#new-key">"New key"</a>
         </div>
-        <Done/>
+        // What hands the key over says that it was made, and must not be dismissed by the way.
+        {handed_over.is_none().then(|| view! { <Done/> })}
+        {unconfirmed.then(|| view! {
+            <p class="notice warn">
+                "A password reset revokes all API keys until your email is confirmed. "
+                <a href="/settings#email">"Confirm your email"</a>
+            </p>
+        })}
         <div role="status">{handed_over}</div>
         {list}
         <div class="split">
@@ -91,8 +103,8 @@ fn handed_over(keys: &[ApiKey], new: Secret, public_url: &str) -> Option<AnyView
     let name = key.name.clone();
     let view = view! {
         <section class="notice good wide" aria-labelledby="handed-over">
-            <h2 id="handed-over">"Copy your key now"</h2>
-            <p>"“" {name} "” is shown for a minute and then never again: what Reef keeps of it cannot be turned back into it."</p>
+            <h2 id="handed-over" tabindex="-1" autofocus>"Copy your key now"</h2>
+            <p>"Key created: “" {name} "”. Copy it and keep it safe: Reef keeps only a hash of it and can’t show it to you later."</p>
             <Copyable label="New API key" secret=new/>
             <p>"Try it:"</p>
             <CodeBlock label="A first request with the new key" code=curl/>
@@ -123,7 +135,7 @@ fn empty() -> AnyView {
 
 fn table(keys: Vec<ApiKey>, token: &str, given: bool, now: Timestamp) -> AnyView {
     view! {
-        <table class="cards keys">
+        <table class="cards keys rows-lead">
             <thead>
                 <tr>
                     <th scope="col">"Key"</th>

@@ -36,7 +36,7 @@ fn state(confirmed: bool) -> AnyView {
     view! {
         <p>
             <span class="badge warn">"not confirmed yet"</span>
-            " Open the link in our mail. Everything works without it, but we cannot be sure that mail reaches you."
+            " Open the link in our mail, so that alerts reach you and a password reset keeps your API keys and two-step sign-in."
         </p>
     }
     .into_any()
@@ -47,7 +47,7 @@ fn resend() -> AnyView {
     view! {
         <PostForm form>
             <Problem form/>
-            <Submit label="Send me the link" busy="Sending…" class="quiet"/>
+            <Submit label="Send the link again" busy="Sending…" class="quiet"/>
         </PostForm>
     }
     .into_any()

@@ -7,6 +7,7 @@ mod sessions;
 mod two_step;
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use reef_service::Error;
 use reef_service::accounts::{DeletionPreview, NewTotp, SessionView, TotpStatus};
 
@@ -70,7 +71,8 @@ fn page(shown: &Shown) -> Result<AnyView, AppError> {
     let (sessions, delete) = (sessions::section(&shown.sessions), delete::section(shown));
     let view = view! {
         <h1>"Settings"</h1>
-        <Done/>
+        // The codes must not be dismissed by the way: what they come with is said with them.
+        {codes.is_none().then(|| view! { <Done/> })}
         <div role="status">{codes}</div>
         {email}
         {password}
@@ -82,12 +84,18 @@ fn page(shown: &Shown) -> Result<AnyView, AppError> {
 }
 
 fn new_codes(codes: Secret) -> AnyView {
+    let done = use_query_map().with_untracked(|query| query.get("done")).unwrap_or_default();
+    let what_was_done = match done.as_str() {
+        "totp_on" => "Two-step sign-in is on. ",
+        _ => "Earlier codes don’t work any more. ",
+    };
     view! {
         <section class="notice good wide" aria-labelledby="recovery-codes">
-            <h2 id="recovery-codes">"Keep your recovery codes"</h2>
+            <h2 id="recovery-codes" tabindex="-1" autofocus>"Save your recovery codes now"</h2>
             <p>
-                "If you lose your authenticator app, each of these signs you in once in its place. They are shown for a "
-                "minute and then never again: print them, or put them into a password manager."
+                {what_was_done}
+                "If you lose your authenticator app, each of these codes signs you in once. Print them, or put them into a "
+                "password manager: Reef can’t show them to you later."
             </p>
             <CodeBlock label="Recovery codes" code=codes.expose().to_owned()/>
         </section>

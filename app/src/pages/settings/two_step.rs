@@ -23,9 +23,19 @@ pub(super) fn section(shown: &Shown) -> Result<AnyView, AppError> {
         Some(new) => setting_up(new, &shown.token, shown.password_given)?,
         None => off(shown.password_given),
     };
+    let is_at_risk = shown.mail_is_on && !shown.email_confirmed;
+    let warning = is_at_risk.then(|| {
+        view! {
+            <p class="notice warn">
+                "A password reset turns off two-step sign-in until your email is confirmed. "
+                <a href="#email">"Confirm your email"</a>
+            </p>
+        }
+    });
     let view = view! {
         <section class="card" aria-labelledby="two-step">
             <h2 id="two-step">"Two-step sign-in"</h2>
+            {warning}
             {content}
         </section>
     };

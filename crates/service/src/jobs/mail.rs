@@ -13,6 +13,12 @@ use crate::vault::Place;
 
 pub(super) const KIND: &str = "mail";
 
+struct Recipient {
+    address: String,
+    /// Whether the account has confirmed its address. One that is deleted has nothing to lose by that.
+    is_confirmed: bool,
+}
+
 impl Services {
     /// Has the mail server take a mail, unless it has, or it is not worth it any more. Killed between the server's answer
     /// and its note it is sent twice, with the same id.
@@ -43,12 +49,15 @@ impl Services {
     }
 
     /// The mail and where it goes, while it is to be sent. What is not to be sent any more is forgotten.
-    async fn mail_to_send(&self, id: MailId) -> Result<Option<(MailRow, String)>, Error> {
+    async fn mail_to_send(&self, id: MailId) -> Result<Option<(MailRow, Recipient)>, Error> {
         let mut tx = self.store().begin().await?;
         let Some(mail) = tx.mail(id).await?.filter(|mail| mail.sent_at.is_none()) else { return Ok(None) };
         let to = match mail.user_id {
-            Some(user) => tx.user(user).await?.map(|user| mail.recipient.clone().unwrap_or(user.email)),
-            None => mail.recipient.clone(),
+            Some(user) => tx.user(user).await?.map(|user| Recipient {
+                is_confirmed: user.email_confirmed_at.is_some(),
+                address: mail.recipient.clone().unwrap_or(user.email),
+            }),
+            None => mail.recipient.clone().map(|address| Recipient { address, is_confirmed: true }),
         };
         let is_about_something = match mail.assistant_id {
             Some(assistant) => tx.assistant(assistant).await?.is_some(),
@@ -68,11 +77,11 @@ impl Services {
         }
     }
 
-    fn outgoing(&self, mail: &MailRow, to: String) -> Result<Mail, Error> {
+    fn outgoing(&self, mail: &MailRow, to: Recipient) -> Result<Mail, Error> {
         let open = |sealed: &Vec<u8>| self.vault().open(sealed, Place { column: COLUMN, row: &mail.id });
         let token: Option<SecretString> =
             mail.token.as_ref().map(open).transpose().map_err(Error::internal)?;
-        let words = words(mail, &self.config().public_url, token.as_ref());
-        Ok(Mail { id: mail.id, to, subject: words.subject, text: words.text, at: mail.created_at })
+        let words = words(mail, &self.config().public_url, token.as_ref(), to.is_confirmed);
+        Ok(Mail { id: mail.id, to: to.address, subject: words.subject, text: words.text, at: mail.created_at })
     }
 }

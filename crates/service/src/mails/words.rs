@@ -15,8 +15,22 @@ pub(crate) struct Words {
 /// Said where the account's owner may not have asked.
 const NOT_YOU: &str = "If this was not you, you need not do anything: without the link nothing changes.";
 
-/// What a mail says. `token` is the secret of its link, for those that have one.
-pub(crate) fn words(mail: &MailRow, public_url: &str, token: Option<&SecretString>) -> Words {
+/// What a new password does to an account whose address nobody has confirmed.
+const RESET_REVOKES: &str =
+    "a password reset revokes your API keys, turns off two-step sign-in and rotates your signing secret";
+/// The same in the mail with the link that does it.
+const RESET_WARNING: &str = "\n\nBecause this email was never confirmed, resetting also revokes all API keys, turns off \
+                             two-step sign-in and rotates your signing secret. To keep them, sign in and confirm your \
+                             email first.";
+
+/// What a mail says. `token` is the secret of its link, for those that have one; `is_confirmed` is whether the account's
+/// address is.
+pub(crate) fn words(
+    mail: &MailRow,
+    public_url: &str,
+    token: Option<&SecretString>,
+    is_confirmed: bool,
+) -> Words {
     let token = token.map_or("", ExposeSecret::expose_secret);
     let link = |page: &str| format!("{public_url}/{page}?token={token}");
     let name = one_line(mail.assistant_name.as_deref().unwrap_or(UNTITLED));
@@ -34,19 +48,20 @@ pub(crate) fn words(mail: &MailRow, public_url: &str, token: Option<&SecretStrin
         MailKind::ConfirmAddress => (
             "Confirm your e-mail address".to_owned(),
             format!(
-                "Welcome to Reef. Please confirm that this is your address:\n\n{}\n\n\
-                 The link is good for 24 hours. Your account works fully without it; with it we can be sure that mail \
-                 about your assistants reaches you.\n\n\
-                 If you have not opened an account, you need not do anything.",
+                "Confirm your email to finish setting up Reef:\n\n{}\n\n\
+                 The link works for 24 hours. Until you confirm, {RESET_REVOKES}, and we can't be sure that alerts about \
+                 your assistants reach you.\n\n\
+                 Didn't sign up? Ignore this email.",
                 link("confirm"),
             ),
         ),
         MailKind::ResetPassword => (
             "Choose a new password".to_owned(),
             format!(
-                "Somebody, most likely you, asked for a new password. Choose one here:\n\n{}\n\n\
-                 The link is good once, for one hour. Afterwards you are signed out everywhere.\n\n{NOT_YOU}",
+                "You asked to reset your password. Choose a new one here:\n\n{}\n\n\
+                 This link works once and expires in an hour. Afterwards you are signed out everywhere.{}\n\n{NOT_YOU}",
                 link("reset"),
+                if is_confirmed { "" } else { RESET_WARNING },
             ),
         ),
         MailKind::ChangeAddress => (
@@ -181,8 +196,12 @@ mod tests {
     #[test]
     fn a_name_stays_on_its_line() {
         let name = "Coral\r\nBcc: eve@example.com\u{2028}\n\nБот 🐚";
-        let said =
-            words(&mail(MailKind::AssistantFailed, Some(name), Some("Why.")), "https://reef.example", None);
+        let said = words(
+            &mail(MailKind::AssistantFailed, Some(name), Some("Why.")),
+            "https://reef.example",
+            None,
+            true,
+        );
         assert_eq!(said.subject, "Coral Bcc: eve@example.com Бот 🐚 has failed");
         assert!(said.text.expose_secret().contains("assistant Coral Bcc: eve@example.com Бот 🐚 has failed"));
     }
@@ -198,12 +217,31 @@ mod tests {
             MailKind::KeyRotated,
             MailKind::SigningSecretRotated,
         ] {
-            let said =
-                words(&mail(kind, None, Some("k\n\nhttps://evil.example")), "https://reef.example", None);
+            let said = words(
+                &mail(kind, None, Some("k\n\nhttps://evil.example")),
+                "https://reef.example",
+                None,
+                true,
+            );
             let text = said.text.expose_secret();
             assert!(text.contains("\nhttps://reef.example/forgot\n"), "{kind:?}");
             assert!(!text.contains("\nhttps://evil") && !said.subject.contains('\n'), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn unconfirmed_account_reset_mail_says_what_it_ends() {
+        let said = |is_confirmed| {
+            let token = SecretString::from("t0ken");
+            words(
+                &mail(MailKind::ResetPassword, None, None),
+                "https://reef.example",
+                Some(&token),
+                is_confirmed,
+            )
+        };
+        assert!(said(false).text.expose_secret().contains("revokes all API keys"));
+        assert!(!said(true).text.expose_secret().contains("API keys"));
     }
 
     #[test]
@@ -214,7 +252,7 @@ mod tests {
             (MailKind::ResetPassword, "\nhttps://reef.example/reset?token=t0ken\n"),
             (MailKind::ChangeAddress, "\nhttps://reef.example/confirm-change?token=t0ken\n"),
         ] {
-            let said = words(&mail(kind, None, None), "https://reef.example", Some(&token));
+            let said = words(&mail(kind, None, None), "https://reef.example", Some(&token), true);
             assert!(said.text.expose_secret().contains(link), "{kind:?}");
             assert!(!said.subject.contains("t0ken"));
         }
@@ -226,7 +264,7 @@ mod tests {
             MailKind::SubscriptionEnded,
             MailKind::SubscriptionPaused,
         ] {
-            let said = words(&mail(kind, Some("Coral"), None), "https://reef.example", None);
+            let said = words(&mail(kind, Some("Coral"), None), "https://reef.example", None, true);
             assert!(said.text.expose_secret().contains(page) && said.subject.contains("Coral"), "{kind:?}");
         }
     }

@@ -1,0 +1,177 @@
+//! Links in mails, and what an account whose address nobody has confirmed is told where something can be done about it.
+
+use reef_domain::ids::UserId;
+use reef_service::Caller;
+use reef_store::TokenPurpose;
+use reqwest::header::{ACCEPT, COOKIE};
+use serde_json::Value;
+
+use crate::pages::{page, send};
+use crate::password_again::link;
+use crate::sessions::{form, signed_in};
+use crate::support::{App, eventually};
+
+const PASSWORD: &str = "correct horse battery staple 9";
+const NEW_PASSWORD: &str = "four other plain words";
+
+async fn email(app: &App, user: UserId) -> String {
+    app.services.account(user).await.unwrap().unwrap().email
+}
+
+/// The text of the newest mail with a subject to an address.
+async fn mail(app: &App, to: &str, subject: &str) -> String {
+    let path = format!("/sandbox/mail/messages?to={}", to.replace('@', "%40"));
+    eventually(subject, async || {
+        let mails: Value = app.http.get(app.url(&path)).send().await.ok()?.json().await.ok()?;
+        let found = mails["data"].as_array()?.iter().rfind(|mail| mail["subject"] == subject)?.clone();
+        found["text"].as_str().map(str::to_owned)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unconfirmed_address_every_page_says_what_a_reset_does_and_sends_the_link() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let cookie = signed_in(&app, user).await;
+    for path in ["/assistants", "/keys", "/settings", "/billing", "/docs"] {
+        let shown = page(&app, &cookie, path).await;
+        let bar =
+            shown.split("class=\"to-confirm\"").nth(1).expect("the bar").split("</aside>").next().unwrap();
+        assert!(bar.contains("a password reset revokes your API keys"), "{path}: {bar}");
+        assert!(bar.contains("turns off two-step sign-in"), "{path}: {bar}");
+        assert!(
+            bar.contains("action=\"/_fn/resend_confirmation\"") && bar.contains(">Resend link</button>"),
+            "{bar}"
+        );
+    }
+    // Also beside what a reset would end, where it is set up.
+    let settings = page(&app, &cookie, "/settings").await;
+    let main = settings.split("<main").nth(1).unwrap();
+    assert!(main.contains("a password reset keeps your API keys"), "{main}");
+    let keys = page(&app, &cookie, "/keys").await;
+    assert!(keys.split("<main").nth(1).unwrap().contains("until your email is confirmed"), "{keys}");
+
+    let to = send(&app, &cookie, "/keys", "resend_confirmation", &[]).await;
+    assert_eq!(to, "/settings?done=link_sent");
+    let address = email(&app, user).await;
+    let text = mail(&app, &address, "Confirm your e-mail address").await;
+    assert!(text.contains("a password reset revokes your API keys"), "{text}");
+
+    let token = link(&app, user, TokenPurpose::Confirm, &address).await;
+    let to = send(&app, &cookie, "/confirm", "confirm_email", &[("token", &token)]).await;
+    assert_eq!(to, "/confirm?done=email_confirmed");
+    for path in ["/assistants", "/keys", "/settings"] {
+        let shown = page(&app, &cookie, path).await;
+        assert!(!shown.contains("to-confirm") && !shown.contains("password reset revokes"), "{path}");
+        assert!(!shown.contains("until your email is confirmed"), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_mail_server_nothing_is_said_of_confirming() {
+    let app = App::with(&[("SANDBOX", "false")]).await;
+    let cookie = signed_in(&app, app.user().await).await;
+    for path in ["/keys", "/settings"] {
+        let shown = page(&app, &cookie, path).await;
+        assert!(!shown.contains("password reset") && !shown.contains("resend_confirmation"), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reset_says_what_it_ends_only_where_it_ends_it() {
+    let app = App::start().await;
+    let (strange, known) = (app.user().await, app.user().await);
+    for user in [strange, known] {
+        if user == known {
+            let (token, cookie) = (
+                link(&app, user, TokenPurpose::Confirm, &email(&app, user).await).await,
+                signed_in(&app, user).await,
+            );
+            send(&app, &cookie, "/confirm", "confirm_email", &[("token", &token)]).await;
+        }
+        let address = email(&app, user).await;
+        let forgot = page(&app, "", "/forgot").await;
+        assert!(forgot.contains("never confirmed"), "{forgot}");
+        send(&app, "", "/forgot", "forgot_password", &[("email", &address)]).await;
+        let text = mail(&app, &address, "Choose a new password").await;
+        assert_eq!(text.contains("revokes all API keys"), user == strange, "{text}");
+        let (_, token) = text.split_once("/reset?token=").expect("a link");
+        let token = token.split_whitespace().next().unwrap();
+        let shown = page(&app, "", &format!("/reset?token={token}")).await;
+        assert_eq!(shown.contains("revokes all API keys"), user == strange, "{shown}");
+        assert!(shown.contains("name=\"password\""));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn used_links_say_so_and_show_no_form() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let address = email(&app, user).await;
+    let reset = link(&app, user, TokenPurpose::Reset, &address).await;
+    let at = format!("/reset?token={reset}");
+    assert!(page(&app, "", &at).await.contains("name=\"password\""));
+    let fields = [("token", &*reset), ("password", NEW_PASSWORD)];
+    send(&app, "", &at, "reset_password", &fields).await;
+    let shown = page(&app, "", &at).await;
+    assert!(shown.contains("used or has expired") && !shown.contains("name=\"password\""), "{shown}");
+    assert!(shown.contains("href=\"/forgot\""));
+    // Sent all the same, from a tab that was open before, it says the same.
+    let back = send(&app, "", &at, "reset_password", &fields).await;
+    let shown = page(&app, "", &back).await;
+    assert!(shown.contains("used or has expired") && !shown.contains("name=\"password\""), "{shown}");
+
+    for (path, purpose, endpoint) in [
+        ("/confirm", TokenPurpose::Confirm, "confirm_email"),
+        ("/confirm-change", TokenPurpose::Change, "confirm_email_change"),
+    ] {
+        let user = app.user().await;
+        let cookie = signed_in(&app, user).await;
+        let to = if purpose == TokenPurpose::Change {
+            format!("new-{}", email(&app, user).await)
+        } else {
+            email(&app, user).await
+        };
+        let token = link(&app, user, purpose, &to).await;
+        let at = format!("{path}?token={token}");
+        let endpoint_of = format!("action=\"/_fn/{endpoint}\"");
+        assert!(page(&app, &cookie, &at).await.contains(&endpoint_of));
+        send(&app, &cookie, &at, endpoint, &[("token", &token)]).await;
+        for reader in [&*cookie, ""] {
+            let shown = page(&app, reader, &at).await;
+            let main = shown.split("<main").nth(1).unwrap();
+            assert!(main.contains("used or has expired"), "{path}: {main}");
+            assert!(
+                !main.contains(&endpoint_of) && !main.contains("name=\"new_password\""),
+                "{path}: {main}"
+            );
+        }
+        let never = page(&app, "", &format!("{path}?token=made-up")).await;
+        assert!(never.contains("used or has expired") && !never.contains("name=\"token\""), "{never}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_reset_sign_in_is_not_refused_for_what_was_tried_before() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let address = email(&app, user).await;
+    let sign_in = async |password: &str| {
+        let request = form(&app, "sign_in", &[("email", &address), ("password", password)]);
+        request.header(ACCEPT, "application/json").send().await.unwrap().status().as_u16()
+    };
+    let mut tries = 0;
+    while sign_in("not this password").await != 429 {
+        tries += 1;
+        assert!(tries < 20, "nobody waits");
+    }
+    assert_eq!(sign_in(PASSWORD).await, 429, "whoever has the old password waits, too");
+    let token = link(&app, user, TokenPurpose::Reset, &address).await;
+    send(&app, "", "/reset", "reset_password", &[("token", &token), ("password", NEW_PASSWORD)]).await;
+    assert_eq!(sign_in(NEW_PASSWORD).await, 200, "from any browser");
+    assert_eq!(sign_in(PASSWORD).await, 401);
+    assert!(app.services.api_keys(&Caller::session(user)).await.is_ok());
+    let shown = app.http.get(app.url("/keys")).header(COOKIE, "").send().await.unwrap();
+    assert_eq!(shown.status(), 302);
+}
