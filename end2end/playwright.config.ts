@@ -23,6 +23,8 @@ function project({ script, wide, light }: Way) {
     use: {
       javaScriptEnabled: script,
       viewport: wide ? { width: 1440, height: 900 } : { width: 390, height: 844 },
+      // What the server says of moments is in UTC; `details.spec.ts` looks from elsewhere.
+      timezoneId: "UTC",
       colorScheme: light ? ("light" as const) : ("dark" as const),
     },
   };

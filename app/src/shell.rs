@@ -7,6 +7,27 @@ use serde::Deserialize;
 
 use crate::App;
 
+/// Says moments in the reader's time zone, before the page has been seen: the server knows no time zone and says them in UTC.
+/// A part that is drawn later is told of by `reef:drawn`. What the server has drawn into each region is kept at it, for
+/// `browser::refresh` compares that with what it draws later.
+const LOCAL_TIMES: &str = r#"(() => {
+const language = /^en\b/.test(navigator.language) ? navigator.language : "en-US";
+const format = (style) => new Intl.DateTimeFormat(language, style);
+const formats = {
+  day: format({ dateStyle: "medium" }),
+  minute: format({ dateStyle: "medium", timeStyle: "short" }),
+  second: format({ dateStyle: "medium", timeStyle: "medium" }),
+};
+const localize = (root) => {
+  for (const time of root.querySelectorAll("time[data-local]")) {
+    time.textContent = formats[time.dataset.local].format(new Date(time.dateTime));
+  }
+};
+for (const region of document.querySelectorAll("[data-region]")) region.drawn = region.innerHTML;
+localize(document);
+addEventListener("reef:drawn", (event) => localize(event.target));
+})();"#;
+
 /// The built site's file names, as `manifest.json` in the site folder lists them. Each carries a hash of its content.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Assets {
@@ -41,6 +62,7 @@ pub fn shell(assets: Option<Assets>) -> impl IntoView {
             </head>
             <body>
                 <App/>
+                <script nonce=use_nonce()>{LOCAL_TIMES}</script>
             </body>
         </html>
     }

@@ -21,9 +21,10 @@ pub const fn status(status: Status) -> &'static str {
 /// How a payment stands, as people say it.
 pub const fn payment(status: PaymentStatus) -> &'static str {
     match status {
-        PaymentStatus::Pending => "not paid",
+        // Also while a payment is being confirmed.
+        PaymentStatus::Pending => "awaiting payment",
         PaymentStatus::Paid => "paid",
-        PaymentStatus::PastDue => "payment overdue",
+        PaymentStatus::PastDue => "past due",
         PaymentStatus::Paused => "subscription paused",
         PaymentStatus::Canceled => "subscription ended",
         PaymentStatus::Refunded => "refunded",

@@ -66,7 +66,7 @@ test("a key is rotated without a gap, and then at once", async ({ home, page, re
     const dialog = await home.ask("Rotate worker");
     await dialog.getByLabel("The present key ends").selectOption({ label: present });
     await dialog.getByRole("button", { name: "Make the new key" }).click();
-    await expect(page.getByText("There is a new key in the place of the other.")).toBeVisible();
+    await expect(page.getByText("Copy your key now")).toBeVisible();
     return newKey(page).innerText();
   };
   await home.open("/keys");
@@ -94,7 +94,8 @@ test("a key's own page says what it may and what it asked for", async ({ home, p
   await page.getByLabel("It expires").selectOption({ label: "after 30 days" });
   await page.getByRole("button", { name: "Create key" }).click();
   const key = await newKey(page).innerText();
-  const last = new Date(Date.now() + 30 * 24 * 3600 * 1000).toISOString().slice(0, 10);
+  const format = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeZone: "UTC" });
+  const last = format.format(Date.now() + 30 * 24 * 3600 * 1000);
   await expect(page.getByRole("row", { name: /curious/ })).toContainText(last);
   await page.getByRole("link", { name: "curious" }).click();
   await expect(page.getByRole("heading", { name: "Nothing was asked with this key yet" })).toBeVisible();

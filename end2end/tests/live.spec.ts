@@ -19,7 +19,7 @@ test("two tabs show the same within a second, whoever changes it", async ({ home
   await expect(page.getByRole("region", { name: "Status" })).toContainText("stopped", { timeout: 1000 });
 
   // From one tab to the other.
-  await page.getByRole("button", { name: "Redeploy", exact: true }).click();
+  await page.getByRole("button", { name: "Start", exact: true }).click();
   await expect(other.getByRole("row", { name: /Cal/ })).toContainText("active", { timeout: 3000 });
 
   // What is deleted elsewhere leaves the list, and its page leads to the receipt.
@@ -55,9 +55,9 @@ test("what is being typed stays when news arrive, and a changed status is shown 
   const model = { modelId: "claude-opus-5" };
   expect((await request.patch(`/api/v1${path}`, { headers: { "X-API-Key": key }, data: model })).ok()).toBe(true);
   await page.getByRole("button", { name: "Only save" }).click();
-  await expect(page.getByText("Saved. Redeploy to put it to work.")).toBeVisible();
+  await expect(page.getByText("Saved. It applies the next time the assistant starts.")).toBeVisible();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Dora the second");
-  await expect(page.getByText("claude-opus-5 (")).toBeVisible();
+  await expect(page.getByText("Claude Opus 5 (")).toBeVisible();
 });
 
 test("the keyboard stays where it is when news arrive", async ({ home, page, user, reef, request }) => {
@@ -74,7 +74,7 @@ test("the keyboard stays where it is when news arrive", async ({ home, page, use
 
   // What is gone leaves the next key where it was.
   await home.open(path);
-  const redeploy = page.getByRole("button", { name: "Redeploy", exact: true });
+  const redeploy = page.getByRole("button", { name: "Start", exact: true });
   await redeploy.focus();
   await request.post(`/api/v1${path}/redeploy`, { headers: { "X-API-Key": key } });
   await home.becomes("active");

@@ -1,19 +1,23 @@
 //! Checks fields while they are filled in, with the very rules that the server has (`data-check` names the rule).
 //!
-//! Nobody is told off while typing for the first time: a field is judged when it is left, and from then on at once.
+//! Nobody is told off while typing for the first time: a field is judged when it is left, and from then on at once. Only what
+//! cannot become right any more is marked before: a bot token that begins with a letter.
+//!
+//! What the server has found wrong was about what was sent: a field that no rule is for here loses its mark when it changes.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use leptos::task::spawn_local;
 use reef_domain::{Issue, text};
-use wasm_bindgen::JsValue;
-use web_sys::{Element, Event, HtmlInputElement, UrlSearchParams};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Element, Event, HtmlElement, HtmlInputElement, UrlSearchParams};
 
 use super::{dom, forms};
 
 /// The rule that is asked of the server: reading addresses as the server does is too heavy for the browser.
 const CALLBACK_URL: &str = "callback-url";
+const BOT_TOKEN: &str = "bot-token";
 /// How long to wait for the next letter before asking.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -27,22 +31,54 @@ pub(super) fn start() {
 }
 
 fn judge(event: &Event, is_left: bool) {
-    let Some(field) = dom::target::<HtmlInputElement>(event) else { return };
-    let Some(rule) = field.get_attribute("data-check") else { return };
-    let was_wrong = field.get_attribute("aria-invalid").as_deref() == Some("true");
-    if !is_left && !was_wrong {
+    let Some(field) = dom::target::<HtmlElement>(event) else { return };
+    let rule = field.get_attribute("data-check");
+    let (Some(field), Some(rule)) = (field.dyn_ref::<HtmlInputElement>().cloned(), rule) else {
+        if !is_left {
+            forget(&field);
+        }
         return;
-    }
-    let described = field.get_attribute("aria-describedby").unwrap_or_default();
-    let places = described.split(' ').filter_map(|id| dom::document().get_element_by_id(id));
-    let Some(place) = places.into_iter().find(|place| place.has_attribute("data-issue")) else { return };
+    };
+    let Some(place) = place_of(&field) else { return };
     let value = field.value();
-    if rule == CALLBACK_URL && !value.is_empty() {
-        return ask_soon(field, place);
+    if rule == CALLBACK_URL {
+        // An answer to what was asked before is about something else.
+        CHANGES.set(CHANGES.get().wrapping_add(1));
     }
     // What was left empty is told by the button, not by passing through.
-    let wrong = if value.is_empty() { None } else { check(&rule, &value) };
+    if value.trim().is_empty() {
+        return say(&field, &place, None);
+    }
+    let was_wrong = field.get_attribute("aria-invalid").as_deref() == Some("true");
+    let is_hopeless = !is_left && rule == BOT_TOKEN && text::bot_token_beginning("", value.trim()).is_err();
+    if !is_left && !was_wrong && !is_hopeless {
+        return;
+    }
+    if rule == CALLBACK_URL {
+        return ask_soon(field, place);
+    }
+    // A token that is being typed is not whole yet.
+    let is_unfinished = !is_left && rule == BOT_TOKEN && !is_hopeless;
+    let wrong = if is_unfinished { None } else { check(&rule, &value) };
     say(&field, &place, wrong.map(|issue| issue.message).as_deref());
+}
+
+/// Takes away what the server has said of what a field, or a group of choices, was.
+fn forget(field: &HtmlElement) {
+    let group = field.closest("fieldset[aria-describedby]").ok().flatten();
+    let Some(form) = field.closest("form").ok().flatten() else { return };
+    for described in [Some(field.clone().unchecked_into::<Element>()), group].into_iter().flatten() {
+        if let Some(place) = place_of(&described) {
+            forms::mark(&form, &place, None);
+        }
+    }
+}
+
+/// Where it is said what is wrong with a field.
+fn place_of(field: &Element) -> Option<Element> {
+    let described = field.get_attribute("aria-describedby").unwrap_or_default();
+    let mut places = described.split(' ').filter_map(|id| dom::document().get_element_by_id(id));
+    places.find(|place| place.has_attribute("data-issue"))
 }
 
 fn say(field: &HtmlInputElement, place: &Element, words: Option<&str>) {
@@ -53,8 +89,7 @@ fn say(field: &HtmlInputElement, place: &Element, words: Option<&str>) {
 
 /// Asks the server of the field as it is after a pause.
 fn ask_soon(field: HtmlInputElement, place: Element) {
-    let change = CHANGES.get().wrapping_add(1);
-    CHANGES.set(change);
+    let change = CHANGES.get();
     let ask = move || {
         if CHANGES.get() == change {
             spawn_local(ask(field, place));
@@ -86,7 +121,7 @@ fn callback_url_body(value: &str) -> Result<String, JsValue> {
 fn check(rule: &str, value: &str) -> Option<Issue> {
     match rule {
         "name" => text::name("", value).err(),
-        "bot-token" => text::bot_token("", value.trim()).err(),
+        BOT_TOKEN => text::bot_token_shape("", value.trim()).err(),
         "model-key" => text::model_key("", value.trim()).err(),
         "email" => text::email("", value).err(),
         "password" => text::password("", value).err(),

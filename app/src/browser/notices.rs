@@ -1,12 +1,39 @@
 //! What was just done is said once on a page that goes on: not again when that is reloaded or come back to.
 
-use wasm_bindgen::JsValue;
-use web_sys::Element;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Element, HtmlElement};
 
 use super::dom;
 
 pub(super) fn start() {
-    if place().is_some() && forget().is_err() {
+    if place().is_some() {
+        forget_or_complain();
+    }
+    dom::listen("click", false, |event| {
+        let button =
+            dom::target::<Element>(&event).and_then(|at| at.closest("[data-dismiss]").ok().flatten());
+        if let Some(toast) = button.and_then(|button| button.closest(".toast").ok().flatten()) {
+            event.prevent_default();
+            dismiss(&toast);
+        }
+    });
+}
+
+/// Takes a toast away. The keyboard goes on where it had come to before it.
+fn dismiss(toast: &Element) {
+    toast.remove();
+    forget_or_complain();
+    let root = dom::document().document_element();
+    let next = root.and_then(|root| dom::first(&root, ".arrival[tabindex], #main"));
+    if let Some(next) = next.and_then(|next| next.dyn_into::<HtmlElement>().ok())
+        && next.focus().is_err()
+    {
+        leptos::logging::error!("the focus is lost");
+    }
+}
+
+fn forget_or_complain() {
+    if forget().is_err() {
         leptos::logging::error!("the address keeps what was done");
     }
 }

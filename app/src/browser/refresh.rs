@@ -11,6 +11,7 @@ use leptos::prelude::set_interval;
 use leptos::task::spawn_local;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
+use web_sys::js_sys;
 use web_sys::{Document, DomParser, Element, RequestInit, Response, SupportedType};
 
 use super::focus::Focus;
@@ -156,7 +157,7 @@ fn renew(name: &str, region: &Element, content: &Element) {
     let new = content.inner_html();
     let is_no_news = DRAWN.with_borrow(|drawn| match drawn.get(name) {
         Some(drawn) => *drawn == new,
-        None => region.inner_html() == new,
+        None => first_drawn(region) == new,
     });
     if is_no_news || (is_same_thing && is_in_use(region)) {
         return;
@@ -190,6 +191,13 @@ fn renew(name: &str, region: &Element, content: &Element) {
         focus.restore(region);
     }
     dom::tell_drawn(region);
+}
+
+/// What the server drew into a region at first: the shell's script keeps it there, before times are said in the reader's time
+/// zone.
+fn first_drawn(region: &Element) -> String {
+    let kept = js_sys::Reflect::get(region, &JsValue::from_str("drawn")).ok();
+    kept.and_then(|drawn| drawn.as_string()).unwrap_or_else(|| region.inner_html())
 }
 
 /// Whether somebody works in it: a dialog is open, or a field is not as the server drew it.

@@ -182,13 +182,16 @@ pub fn Tick(
     /// Whether it is ticked at first.
     #[prop(optional)]
     ticked: bool,
+    /// What else its label says.
+    #[prop(optional)]
+    children: Option<Children>,
 ) -> impl IntoView {
     let id = form.id(&format!("{name}-{value}"));
     let ticked = form.kept(name).map_or(ticked, |kept| kept.split(' ').any(|one| one == value));
     view! {
         <div class="choice">
             <input type="checkbox" id=id.clone() name=name value=value checked=ticked/>
-            <label for=id>{label}</label>
+            <label for=id>{label} {children.map(|children| children())}</label>
         </div>
     }
 }

@@ -30,10 +30,13 @@ pub fn ModelField(
     let kept = form.kept("model").filter(|kept| !kept.is_empty());
     let chosen = kept.unwrap_or_else(|| current(&record));
     let groups = groups(&catalog, mode, &chosen);
-    // What the catalog does not have any more can still be kept.
+    // What the catalog does not have any more can still be kept, by its name.
     let known = groups.iter().any(|(_, models)| models.iter().any(|(value, _)| *value == chosen));
-    let unknown = (!known && !chosen.is_empty())
-        .then(|| view! { <option value=chosen.clone() selected>{chosen.clone()}</option> });
+    let unknown = (!known && !chosen.is_empty()).then(|| {
+        let (provider, model) = choice(&chosen);
+        let name = catalog.name_of(provider.or(record.model_provider), model);
+        view! { <option value=chosen.clone() selected>{name}</option> }
+    });
     let option = |(value, name): (String, String)| {
         let selected = value == chosen;
         view! { <option value=value selected=selected>{name}</option> }
@@ -68,6 +71,14 @@ pub fn current(record: &AssistantRecord) -> String {
         (Some(provider), Some(model)) => value_of(record.api_mode, provider, model),
         (None, Some(model)) => model.clone(),
         (_, None) => String::new(),
+    }
+}
+
+/// What a value of the field says: `provider:model`, or a model alone in managed mode.
+pub fn choice(value: &str) -> (Option<Provider>, &str) {
+    match value.split_once(':').map(|(provider, model)| (Provider::parse(provider), model)) {
+        Some((Some(provider), model)) => (Some(provider), model),
+        _ => (None, value),
     }
 }
 

@@ -1,11 +1,25 @@
 //! What has just been done.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::{use_location, use_query_map};
+
+use crate::form_address::ERROR;
 
 /// Whether a form has led here, with its work done.
 pub fn is_done() -> bool {
     use_query_map().with_untracked(|query| query.get_str("done").is_some())
+}
+
+/// Whether a form has led here and none has been refused here since: what was refused takes the focus.
+fn has_arrived() -> bool {
+    is_done() && use_query_map().with_untracked(|query| query.get_str(ERROR).is_none())
+}
+
+/// The part of a page that a form leads to: it has the focus then, so that the keyboard goes on from there.
+#[component]
+pub fn Arrival(children: Children) -> impl IntoView {
+    let has_arrived = has_arrived();
+    view! { <div class="arrival" tabindex=has_arrived.then_some("-1") autofocus=has_arrived>{children()}</div> }
 }
 
 /// Says what the form that led here has done, from `?done=`: a closed set, so that no address makes a page say other
@@ -19,12 +33,16 @@ pub fn Done(
     let query = use_query_map();
     let words = query.with_untracked(|query| {
         Some(match query.get_str("done")? {
-            "saved" => "Saved. Redeploy to put it to work.",
+            "saved" => "Saved. It applies the next time the assistant starts.",
             "applied" => "Saved. Nothing had to restart.",
+            "activated" => "Activated. It is being deployed.",
+            "started" => "Starting. It replies again in a few seconds.",
+            "redeployed" => "Redeploying. It replies again in a few seconds.",
+            "stopped" => "Stopped. It won’t reply until you start it again.",
             "resent" => "The callback is sent again.",
             "tested" => "A test callback is on its way.",
-            "created" => "The key is made.",
-            "key_rotated" => "There is a new key in the place of the other.",
+            "created" => "Key created.",
+            "key_rotated" => "Key rotated.",
             "revoked" => "The key is revoked; nothing can use it any more.",
             "rotated" => "There is a new signing secret. The one before it signs too for 24 hours.",
             "password_changed" => "Your password is changed. All other sessions are signed out.",
@@ -33,7 +51,7 @@ pub fn Done(
             "codes_new" => "There are new recovery codes. The ones before are worth nothing now.",
             "session_ended" => "That session is signed out.",
             "sessions_ended" => "All other sessions are signed out.",
-            "link_sent" => "The link is sent again.",
+            "link_sent" => "The link is sent again. Check your inbox.",
             "change_sent" => {
                 "A link is on its way to the new address. Until it is opened, the present one stays."
             }
@@ -52,6 +70,26 @@ pub fn Done(
             _ => return None,
         })
     });
+    let has_focus = !fleeting && has_arrived();
     let class = if fleeting { "toasts fleeting" } else { "toasts" };
-    view! { <div role="status" class=class>{words.map(|words| view! { <p class="toast">{words}</p> })}</div> }
+    view! { <div role="status" class=class>{words.map(|words| view! { <Toast words has_focus=has_focus/> })}</div> }
+}
+
+/// Words that can be dismissed: by a script where they are, else by the page without them.
+#[component]
+pub fn Toast(
+    words: &'static str,
+    /// Whether nothing else of the page is where the form has led.
+    #[prop(optional)]
+    has_focus: bool,
+) -> impl IntoView {
+    let here = use_location().pathname.get_untracked();
+    view! {
+        <div class="toast" tabindex=has_focus.then_some("-1") autofocus=has_focus>
+            <p>{words}</p>
+            <form method="get" action=here class="inline">
+                <button type="submit" class="dismiss" aria-label="Dismiss" data-dismiss="">"×"</button>
+            </form>
+        </div>
+    }
 }

@@ -28,7 +28,7 @@ pub async fn activate(
         let (services, caller) = signed_in().await?;
         let secrets = (&telegram_bot_token, &model_api_key);
         services.activate_with_kept(&caller, &id, activation(&name, &model, secrets, &callback_url)).await?;
-        go(&format!("/assistants/{id}"))
+        go(&format!("/assistants/{id}?done=activated"))
     })
     .await
 }

@@ -85,8 +85,10 @@ fn refused(error: Error, now: &AssistantRecord) -> AppError {
 pub async fn redeploy(id: String) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
+        let before = services.assistant(&caller, &id).await?;
         services.redeploy(&caller, &id, Ok(CallbackChange::Keep)).await?;
-        go(&format!("/assistants/{id}"))
+        let done = if before.status == Status::Stopped { "started" } else { "redeployed" };
+        go(&format!("/assistants/{id}?done={done}"))
     })
     .await
 }
@@ -97,7 +99,7 @@ pub async fn stop(id: String) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
         services.stop(&caller, &id, Ok(())).await?;
-        go(&format!("/assistants/{id}"))
+        go(&format!("/assistants/{id}?done=stopped"))
     })
     .await
 }

@@ -7,6 +7,7 @@ use reef_service::assistants::Change;
 use serde_json::{Map, Value};
 
 use super::drawn::Drawn;
+use crate::components::model::choice;
 use crate::secret::Secret;
 
 /// The fields that were filled in; an empty one is one that was left out.
@@ -15,12 +16,10 @@ pub(super) fn filled(fields: &[(&str, &str)]) -> Map<String, Value> {
     filled.map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect()
 }
 
-/// What the model field says: `provider:model`, or a model alone in managed mode.
+/// What the model field says; no provider in managed mode.
 fn model_choice(value: &str) -> (&str, &str) {
-    match value.split_once(':') {
-        Some((provider, model)) if Provider::parse(provider).is_some() => (provider, model),
-        _ => ("", value),
-    }
+    let (provider, model) = choice(value);
+    (provider.map_or("", Provider::as_str), model)
 }
 
 /// The bot token and the model key, without the spaces that copying brings along.

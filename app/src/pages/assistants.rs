@@ -1,8 +1,11 @@
 //! `/assistants`: all of them, searched and filtered.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
+use reef_domain::catalog::Catalog;
 use reef_domain::page::Cursor;
 use reef_domain::search::Search;
 use reef_domain::wire::{AssistantRecord, Status};
@@ -10,7 +13,7 @@ use reef_service::assistants::Found;
 
 use crate::components::notice::Done;
 use crate::components::page::{Head, Region, drawn_or_failure};
-use crate::components::small::{Refresh, StatusBadge, When};
+use crate::components::small::{Payment, Refresh, StatusBadge, When};
 use crate::error::AppError;
 use crate::islands::Live;
 use crate::server::signed_in;
@@ -49,6 +52,7 @@ impl Asked {
 struct List {
     asked: Asked,
     found: Found,
+    catalog: Arc<Catalog>,
     stream: String,
 }
 
@@ -69,10 +73,10 @@ async fn load(asked: Asked) -> Result<List, AppError> {
     let search = Search::new(&asked.words, asked.status);
     let after = asked.after.as_deref().and_then(Cursor::parse);
     let found = services.search_assistants(&caller, &search, after).await?;
-    Ok(List { asked, found, stream })
+    Ok(List { asked, found, catalog: services.catalog().await?, stream })
 }
 
-fn list(List { asked, found, stream }: &List) -> AnyView {
+fn list(List { asked, found, catalog, stream }: &List) -> AnyView {
     let total: i64 = found.counts.iter().map(|(_, count)| count).sum();
     let content = if total == 0 {
         view! { <Empty/> }.into_any()
@@ -80,7 +84,7 @@ fn list(List { asked, found, stream }: &List) -> AnyView {
         view! {
             <div class="empty">
                 <h2>"Nothing matches"</h2>
-                <p>"No assistant has this in its name or id, in this status."</p>
+                <p>"No assistant has this in its name, model or id, in this status."</p>
                 <p><a class="button quiet" href="/assistants">"Show all"</a></p>
             </div>
         }
@@ -89,7 +93,7 @@ fn list(List { asked, found, stream }: &List) -> AnyView {
         let older = found
             .next
             .map(|cursor| view! { <p><a class="button quiet" href=asked.next(cursor)>"Older ones"</a></p> });
-        view! { <Table assistants=found.records.clone()/> {older} }.into_any()
+        view! { <Table assistants=found.records.clone() catalog=catalog.clone()/> {older} }.into_any()
     };
     let found = in_words(asked, found).map(|words| view! { <p class="hint">{words}</p> });
     view! {
@@ -162,21 +166,23 @@ fn filter(asked: &Asked) -> AnyView {
 }
 
 #[component]
-fn Table(assistants: Vec<AssistantRecord>) -> impl IntoView {
+fn Table(assistants: Vec<AssistantRecord>, catalog: Arc<Catalog>) -> impl IntoView {
     let row = |assistant: AssistantRecord| {
+        let name = |id: &String| catalog.name_of(assistant.model_provider, id);
+        let model = assistant.model_id.as_ref().map_or_else(|| "–".to_owned(), name);
         view! {
             <tr>
                 <th scope="row"><a href=format!("/assistants/{}", assistant.id)>{assistant.name}</a></th>
                 <td data-label="Status"><StatusBadge status=assistant.status/></td>
-                <td data-label="Model">{assistant.model_id.unwrap_or_else(|| "–".to_owned())}</td>
+                <td data-label="Model">{model}</td>
                 <td data-label="Mode">{text::mode(assistant.api_mode)}</td>
-                <td data-label="Payment">{text::payment(assistant.payment_status)}</td>
+                <td data-label="Payment"><Payment status=assistant.payment_status/></td>
                 <td data-label="Ordered"><When at=assistant.created_at/></td>
             </tr>
         }
     };
     view! {
-        <table class="cards">
+        <table class="cards rows-lead">
             <thead>
                 <tr>
                     <th scope="col">"Name"</th>

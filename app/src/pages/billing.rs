@@ -8,6 +8,7 @@ use reef_domain::wire::{AssistantRecord, PaymentStatus};
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::page::{Head, Region, drawn_or_failure};
 use crate::components::resume::Resume;
+use crate::components::small::{Payment, Said};
 use crate::error::AppError;
 use crate::functions::billing::OpenPortal;
 use crate::islands::Live;
@@ -93,8 +94,8 @@ fn Slots(slots: Vec<AssistantRecord>) -> impl IntoView {
         view! {
             <li class="card slot">
                 <h3><a href=format!("/assistants/{}", slot.id)>{slot.name.clone()}</a></h3>
-                <p class="hint">{text::mode(slot.api_mode)} " · " {text::payment(payment)}</p>
-                <p>{standing}</p>
+                <p class="hint">{text::mode(slot.api_mode)} " · " <Payment status=payment/></p>
+                <p><Said sentence=standing/></p>
                 {unpaid
                     .then(|| view! { <Resume id=slot.id label="Go to checkout" spoken=spoken class="quiet small"/> })}
             </li>

@@ -69,7 +69,7 @@ fn Order(offers: Vec<Offer>, token: String, chosen: ApiMode, is_another: bool) -
     let form = Form::of::<Purchase>("purchase", &["apiMode"]);
     view! {
         <section aria-labelledby="order">
-            <h2 id="order">{if is_another { "Or buy another one" } else { "What it is to be" }}</h2>
+            <h2 id="order">{if is_another { "Start a new order" } else { "What it is to be" }}</h2>
             <PostForm form class="wide">
                 <Problem form/>
                 <input type="hidden" name="token" value=token/>
@@ -105,8 +105,8 @@ fn Unpaid(unpaid: Vec<AssistantRecord>) -> impl IntoView {
     };
     view! {
         <section aria-labelledby="unpaid">
-            <h2 id="unpaid">"Ordered, not paid yet"</h2>
-            <p>"You can go on with these instead of buying anew."</p>
+            <h2 id="unpaid">"Unfinished orders"</h2>
+            <p>"Pick up where you left off."</p>
             <ul class="cards-grid">{unpaid.into_iter().map(row).collect_view()}</ul>
         </section>
     }

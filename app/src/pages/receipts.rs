@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
-use reef_domain::billing;
 use reef_domain::page::Cursor;
+use reef_domain::sentence::Sentence;
 use reef_service::assistants::{End, Receipt, SubscriptionEnd};
 
 use crate::components::page::{Head, Region, drawn_or_failure};
-use crate::components::small::When;
+use crate::components::small::{Day, Said, When};
 use crate::islands::Live;
 use crate::server::signed_in;
 use crate::snapshot::Snapshot;
@@ -58,14 +58,14 @@ fn list(receipts: Vec<Receipt>, next: Option<Cursor>) -> AnyView {
             <tr>
                 <th scope="row"><a href=format!("/receipts/{}", receipt.id)>{receipt.name.clone()}</a></th>
                 <td data-label="Deleted"><When at=receipt.deleted_at/></td>
-                <td data-label="Subscription">{subscription(&receipt)}</td>
+                <td data-label="Subscription"><Said sentence=subscription(&receipt)/></td>
             </tr>
         }
     };
     view! {
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
         <h1>"Receipts"</h1>
-        <table class="cards">
+        <table class="cards rows-lead">
             <thead>
                 <tr><th scope="col">"Name"</th><th scope="col">"Deleted"</th><th scope="col">"Subscription"</th></tr>
             </thead>
@@ -77,13 +77,13 @@ fn list(receipts: Vec<Receipt>, next: Option<Cursor>) -> AnyView {
 }
 
 fn one(receipt: Receipt, stream: String) -> AnyView {
-    let kept_until = billing::day(receipt.kept_until);
+    let kept_until = receipt.kept_until;
     view! {
         <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href="/receipts">"Receipts"</a></p>
         <h1>{receipt.name.clone()} " is deleted"</h1>
         <Live path=stream/>
         <Region name="receipt" spoken=true>{facts(receipt)}</Region>
-        <p class="hint">{format!("This receipt is kept until {kept_until}.")}</p>
+        <p class="hint">"This receipt is kept until " <Day at=kept_until/> "."</p>
         <p><a class="button quiet" href="/assistants">"To your assistants"</a></p>
     }
     .into_any()
@@ -94,19 +94,17 @@ fn facts(receipt: Receipt) -> AnyView {
     let (again, subscription) = (format!("/receipts/{}", receipt.id), subscription(&receipt));
     let managed_key = receipt
         .managed_key
-        .map(|end| view! { <dt>"Managed model key"</dt> <dd>{ended(end, "deleted at OpenRouter")}</dd> });
+        .map(|end| view! { <dt>"Managed model key"</dt> <dd><Said sentence=ended(end, "deleted at OpenRouter")/></dd> });
     let besides = (!receipt.besides.is_empty()).then(|| {
-        let ends: Vec<String> = receipt.besides.iter().map(|end| ended(*end, "ended")).collect();
-        let ends = ends.join("; ");
-        view! { <dt>"Paid besides"</dt> <dd>{ends} ". The money does not go back by itself."</dd> }
+        let end = |end: &End| view! { <Said sentence=ended(*end, "ended")/> ". " };
+        let ends = receipt.besides.iter().map(end).collect_view();
+        view! { <dt>"Paid besides"</dt> <dd>{ends} "The money isn’t refunded automatically."</dd> }
     });
     view! {
         <div class="card">
             <dl class="facts">
                 <dt>"Deleted"</dt>
                 <dd><When at=receipt.deleted_at/></dd>
-                <dt>"Worker"</dt>
-                <dd>{receipt.worker_name.map_or_else(|| "there never was one".to_owned(), |name| format!("{name} is gone"))}</dd>
                 <dt>"Bot token"</dt>
                 <dd>{destroyed(receipt.had_bot_token)}</dd>
                 <dt>"Model key"</dt>
@@ -115,7 +113,7 @@ fn facts(receipt: Receipt) -> AnyView {
                 <dt>"Conversations"</dt>
                 <dd>"destroyed"</dd>
                 <dt>"Subscription"</dt>
-                <dd>{subscription}</dd>
+                <dd><Said sentence=subscription/></dd>
                 {besides}
                 <dt>"Id"</dt>
                 <dd><code>{receipt.id}</code></dd>
@@ -141,21 +139,22 @@ const fn destroyed(was_there: bool) -> &'static str {
     if was_there { "destroyed" } else { "there was none" }
 }
 
-fn ended(end: End, word: &str) -> String {
+fn ended(end: End, word: &str) -> Sentence {
     match end {
-        End::UnderWay => "its end is asked for and not confirmed yet".to_owned(),
-        End::Confirmed(None) => word.to_owned(),
-        End::Confirmed(Some(at)) => format!("{word} on {}", billing::day(at)),
+        End::UnderWay => "its end is asked for and not confirmed yet".into(),
+        End::Confirmed(None) => word.into(),
+        End::Confirmed(Some(at)) => Sentence::from(format!("{word} on ")).day(at),
     }
 }
 
-fn subscription(receipt: &Receipt) -> String {
+fn subscription(receipt: &Receipt) -> Sentence {
     match receipt.subscription {
+        // A payment may still be on its way.
         SubscriptionEnd::NeverWas if receipt.besides.is_empty() => {
-            "there never was one; nothing was charged".to_owned()
+            "there was none when it was deleted".into()
         }
-        SubscriptionEnd::NeverWas => "there was none when it was deleted; it was paid afterwards".to_owned(),
-        SubscriptionEnd::HadEnded => "had ended before".to_owned(),
+        SubscriptionEnd::NeverWas => "there was none when it was deleted; it was paid afterwards".into(),
+        SubscriptionEnd::HadEnded => "had ended before".into(),
         SubscriptionEnd::Revoked(end) => ended(end, "revoked"),
     }
 }

@@ -5,6 +5,7 @@ use reef_domain::wire::Status;
 
 use crate::components::code::{CodeBlock, Copyable};
 use crate::components::dialog::Dialog;
+use crate::components::notice::Toast;
 use crate::components::page::Head;
 use crate::components::small::StatusBadge;
 use crate::pages::not_found::NotFoundPage;
@@ -148,7 +149,7 @@ fn Says() -> impl IntoView {
         <section aria-labelledby="says">
             <h2 id="says">"Statuses and notices"</h2>
             <p>{STATES.into_iter().map(badge).collect_view()}</p>
-            <p class="toast">"Saved. Redeploy to put it to work."</p>
+            <Toast words="Saved. It applies the next time the assistant starts."/>
             <p class="notice">"Something worth knowing."</p>
             <p class="notice good">"It went well."</p>
             <p class="notice warn">"The payment is overdue. The assistant still runs."</p>

@@ -110,7 +110,7 @@ fn stop(record: &AssistantRecord) -> Option<Refusal> {
         }
         Status::Stopped if starts_on_resume(record) => None,
         // The API takes it and changes nothing.
-        Status::Stopped => refusal("It is stopped already.", "Redeploying starts it again."),
+        Status::Stopped => refusal("It is stopped already.", "“Start” starts it again."),
         Status::Deploying | Status::Active | Status::Failed => None,
     }
 }
@@ -132,7 +132,7 @@ fn test_callback(record: &AssistantRecord) -> Option<Refusal> {
     if record.is_prebuy {
         return refusal(WHY, "Give it one when you activate it.");
     }
-    refusal(WHY, "Give it one under “Edit”.")
+    refusal(WHY, "Add one under “Edit”.")
 }
 
 #[cfg(test)]

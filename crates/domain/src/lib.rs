@@ -18,6 +18,7 @@ pub mod input;
 pub mod json;
 pub mod page;
 pub mod search;
+pub mod sentence;
 pub mod state;
 pub mod steps;
 pub mod text;

@@ -13,7 +13,8 @@ pub struct Search {
 }
 
 impl Search {
-    /// For everything whose name or id has every word of `text`, in any case, and that is in `status`, if one is given.
+    /// For everything whose name, model or id has every word of `text`, in any case, and that is in `status`, if one is
+    /// given.
     #[must_use]
     pub fn new(text: &str, status: Option<Status>) -> Self {
         let text: String = text.chars().take(TEXT_MAX).collect();
@@ -26,14 +27,15 @@ impl Search {
         self.words.is_empty() && self.status.is_none()
     }
 
-    /// Whether this is one of them.
+    /// Whether this is one of them; `model` is what the list calls its model.
     #[must_use]
-    pub fn finds(&self, record: &AssistantRecord) -> bool {
+    pub fn finds(&self, record: &AssistantRecord, model: &str) -> bool {
         if self.status.is_some_and(|status| status != record.status) {
             return false;
         }
-        let name = record.name.to_lowercase();
-        self.words.iter().all(|word| name.contains(word.as_str()) || record.id.contains(word.as_str()))
+        let model_id = record.model_id.as_deref().unwrap_or_default();
+        let texts = [&record.name, model, model_id, &record.id].map(str::to_lowercase);
+        self.words.iter().all(|word| texts.iter().any(|text| text.contains(word.as_str())))
     }
 }
 
@@ -48,13 +50,24 @@ mod tests {
     use crate::wire::ApiMode;
 
     #[test]
-    fn names_and_ids_are_found_by_words_in_any_case() {
+    fn names_models_and_ids_are_found_by_words_in_any_case() {
         let id = AssistantId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap();
         let user = UserId::new(Uuid::nil());
         let mut a = Assistant::ordered(id, user, ApiMode::Byok, Timestamp::from_unix_ms(0));
         a.config.name = Some("Ördek the Helper".to_owned());
-        let finds = |text, status| Search::new(text, status).finds(&a.record());
-        for found in ["", "  ", "ördek", "HELP ördek", "01890a5d", "8057 the"] {
+        a.config.model_id = Some("claude-opus-5".to_owned());
+        let finds = |text, status| Search::new(text, status).finds(&a.record(), "Claude Opus 5");
+        for found in [
+            "",
+            "  ",
+            "ördek",
+            "HELP ördek",
+            "01890a5d",
+            "8057 the",
+            "Claude Opus 5",
+            "opus helper",
+            "opus-5",
+        ] {
             assert!(finds(found, None), "{found}");
             assert!(finds(found, Some(Status::PendingPayment)), "{found}");
             assert!(!finds(found, Some(Status::Active)), "{found}");

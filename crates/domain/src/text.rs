@@ -6,6 +6,10 @@ use crate::error::Issue;
 pub const NAME_MAX: usize = 100;
 /// The longest bot token, in Unicode scalar values.
 pub const BOT_TOKEN_MAX: usize = 256;
+/// Digits of the bot's id that a token begins with, at least and at most.
+const BOT_ID_DIGITS: std::ops::RangeInclusive<usize> = 6..=20;
+/// The shortest secret of a bot token.
+const BOT_SECRET_MIN: usize = 20;
 /// The longest model id, in Unicode scalar values.
 pub const MODEL_ID_MAX: usize = 200;
 /// The longest model key, in bytes.
@@ -45,6 +49,39 @@ pub fn name(path: &str, value: &str) -> Result<String, Issue> {
 /// An [`Issue`] for `path`.
 pub fn bot_token(path: &str, value: &str) -> Result<String, Issue> {
     secret(path, value, BOT_TOKEN_MAX, "A bot token")
+}
+
+fn no_bot_token(path: &str) -> Issue {
+    let message = "A bot token looks like 123456789:AAE… Copy it from @BotFather.";
+    Issue::new(path, "invalid_bot_token", message)
+}
+
+/// What a bot token looks like, for forms that can say so at once: the bot's id, a colon and a secret. The API takes what
+/// [`bot_token`] takes and lets Telegram judge.
+///
+/// # Errors
+/// An [`Issue`] for `path`.
+pub fn bot_token_shape(path: &str, value: &str) -> Result<(), Issue> {
+    let token = bot_token(path, value)?;
+    let (id, secret) = token.split_once(':').ok_or_else(|| no_bot_token(path))?;
+    let is_whole = BOT_ID_DIGITS.contains(&id.len()) && secret.len() >= BOT_SECRET_MIN;
+    if is_whole { bot_token_beginning(path, value) } else { Err(no_bot_token(path)) }
+}
+
+/// Whether what has been typed so far can still become a bot token.
+///
+/// # Errors
+/// An [`Issue`] for `path`.
+pub fn bot_token_beginning(path: &str, value: &str) -> Result<(), Issue> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    let token = bot_token(path, value)?;
+    let (id, secret) = token.split_once(':').unwrap_or((&token, ""));
+    let is_secret = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let is_id =
+        !id.is_empty() && id.len() <= *BOT_ID_DIGITS.end() && id.bytes().all(|byte| byte.is_ascii_digit());
+    if is_id && secret.chars().all(is_secret) { Ok(()) } else { Err(no_bot_token(path)) }
 }
 
 /// A model key's outer form; whether the provider accepts it is a step of the deployment.
@@ -159,6 +196,28 @@ mod tests {
             assert!(bot_token("t", bad).is_err(), "{bad:?}");
         }
         assert!(model_key("k", "sk-ä").is_err());
+    }
+
+    #[test]
+    fn bot_token_typed_letter_by_letter_is_marked_once_it_cannot_become_one() {
+        let token = "123456789:AAE-abcdefghij_klmnopqrstuvwxyz012";
+        for end in 0..=token.len() {
+            assert_eq!(bot_token_beginning("t", &token[..end]), Ok(()), "{}", &token[..end]);
+        }
+        assert_eq!(bot_token_shape("t", token), Ok(()));
+        for bad in
+            ["h", "hello", ":AAE", "12a", "123456789:AAE.", "123456789:AAE:x", "bot123456789", "123456789 "]
+        {
+            assert!(bot_token_beginning("t", bad).is_err(), "{bad}");
+        }
+        for unfinished in
+            ["1", "123456789", "123456789:", "123456789:AAE", "12345:AAEabcdefghijklmnopqrstuvwxyz"]
+        {
+            assert!(
+                bot_token_beginning("t", unfinished).is_ok() && bot_token_shape("t", unfinished).is_err()
+            );
+        }
+        assert!(bot_token_shape("t", "a b").unwrap_err().message.contains("no spaces"));
     }
 
     #[test]

@@ -67,7 +67,7 @@ async fn a_form_buys_once_and_the_next_one_again() {
 
     // What is not paid can be gone on with, at the same checkout.
     let page = browser.page("/assistants/new").await;
-    assert!(page.contains("Ordered, not paid yet"));
+    assert!(page.contains("Unfinished orders"));
     let id = me.get("").await[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(browser.submit("/assistants/new", "resume_checkout", &[("id", &id)]).await, first);
     let again = hidden(&page, "token");
@@ -174,7 +174,7 @@ async fn an_unpaid_slot_tells_the_truth_whatever_its_address_says() {
     assert_eq!(me.press(&checkout, "expire").await, 200);
     let page = browser.page(&format!("/assistants/{id}")).await;
     assert!(
-        page.contains("The checkout is over, and nothing was charged")
+        page.contains("The checkout is over, and you weren’t charged")
             && page.contains("Start a new checkout")
     );
     let from = format!("/assistants/{id}");
@@ -221,7 +221,7 @@ async fn a_check_without_scripts_keeps_what_was_typed_and_shows_what_was_found()
     );
     let mut again = typed("sk-ant-good");
     again[3].1 = "";
-    assert_eq!(browser.submit(&page, "activate", &again).await, page);
+    assert_eq!(browser.submit(&page, "activate", &again).await, format!("{page}?done=activated"));
     me.until(&id, "active").await;
     let shown = browser.page(&page).await;
     assert!(shown.contains("Say hello to @") && shown.contains("QR code that opens https://t.me/"));

@@ -6,6 +6,7 @@
 )]
 
 mod account;
+mod action_pages;
 mod activate;
 mod api_disabled;
 mod auth;
@@ -34,6 +35,7 @@ mod injection_sources;
 mod known_secrets;
 mod life;
 mod limits;
+mod link_pages;
 mod log;
 mod managed;
 mod metrics;
@@ -42,6 +44,7 @@ mod operations;
 mod pages;
 mod password_again;
 mod payment;
+mod payment_pages;
 mod postgres;
 mod process;
 mod purchase;
@@ -51,6 +54,7 @@ mod record;
 mod redeploy;
 mod replicas;
 mod sessions;
+mod site_files;
 mod slow_bodies;
 mod states;
 mod status_and_list;

@@ -7,21 +7,28 @@ use reef_domain::wire::{AssistantRecord, Status};
 
 use crate::components::dialog::Dialog;
 use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::small::Said;
 use crate::functions::assistants::{Delete, Redeploy, Stop};
 
-/// Redeploy, stop, delete. What changes the configuration is in its own section.
+/// Redeploy or start, stop, delete. What changes the configuration is in its own section.
 pub(super) fn section(record: &AssistantRecord) -> AnyView {
+    // An order can be paid, above, or deleted; what else will be possible is no matter yet.
+    let is_order = record.status == Status::PendingPayment;
     // What it is for before it was activated; what can be done has its own section.
-    let is_new = matches!(record.status, Status::PendingPayment | Status::Purchased);
+    let is_new = record.status == Status::Purchased;
     let activate = is_new.then(|| refused(record, Action::Activate, "Activate"));
     let edit = is_new.then(|| refused(record, Action::Edit, "Edit"));
+    let redeploy = (!is_order).then(|| redeploy(record));
+    // Start takes its place; what a pause has stopped can be kept from starting again.
+    let has_stop = !is_order && (record.status != Status::Stopped || starts_on_resume(record));
+    let stop = has_stop.then(|| stop(record));
     view! {
         <section class="card" aria-labelledby="actions">
             <h2 id="actions">"Actions"</h2>
             {activate}
             {edit}
-            {redeploy(record)}
-            {stop(record)}
+            {redeploy}
+            {stop}
             {delete(record)}
         </section>
     }
@@ -41,20 +48,57 @@ pub(super) fn refused(record: &AssistantRecord, action: Action, label: &'static 
     Some(view.into_any())
 }
 
+/// Deploys what is set: a start for what is stopped, and for what runs a restart, which is asked about before.
 fn redeploy(record: &AssistantRecord) -> AnyView {
-    if let Some(refused) = refused(record, Action::Redeploy, "Redeploy") {
+    let label = if record.status == Status::Stopped { "Start" } else { "Redeploy" };
+    if let Some(refused) = refused(record, Action::Redeploy, label) {
         return refused;
     }
     let form = Form::of::<Redeploy>("redeploy", &[]);
     let id = record.id.clone();
+    if record.status == Status::Active {
+        return restart(form, record);
+    }
+    let (busy, hint) = if record.status == Status::Stopped {
+        ("Starting…", "Starts with the current settings. This costs nothing extra.")
+    } else {
+        ("Redeploying…", "Deploys the current settings. This costs nothing extra.")
+    };
     view! {
         <div class="action">
             <PostForm form class="inline">
                 <Problem form/>
                 <input type="hidden" name="id" value=id/>
-                <Submit label="Redeploy" busy="Redeploying…" class="quiet"/>
+                <Submit label=label busy=busy class="quiet"/>
             </PostForm>
-            <p class="hint">"A fresh worker with what is set now. The old one is gone before. This costs nothing extra."</p>
+            <p class="hint">{hint}</p>
+        </div>
+    }
+    .into_any()
+}
+
+fn restart(form: Form, record: &AssistantRecord) -> AnyView {
+    let (id, name) = (record.id.clone(), record.name.clone());
+    view! {
+        <div class="action">
+            <Dialog
+                id="redeploy"
+                button="Redeploy"
+                class="quiet"
+                title=format!("Redeploy {name}?")
+                open=form.has_failed()
+            >
+                <p>
+                    "It restarts with the current settings and doesn’t reply for a few seconds. Settings and conversations are "
+                    "kept, and this costs nothing extra."
+                </p>
+                <PostForm form>
+                    <Problem form/>
+                    <input type="hidden" name="id" value=id/>
+                    <Submit label="Redeploy now" busy="Redeploying…"/>
+                </PostForm>
+            </Dialog>
+            <p class="hint">"Restarts with the current settings. A few seconds of downtime."</p>
         </div>
     }
     .into_any()
@@ -69,21 +113,21 @@ fn stop(record: &AssistantRecord) -> AnyView {
     let (title, effect, hint) = if starts_on_resume(record) {
         (
             "Keep it stopped?",
-            "It does not start again by itself when you resume your subscription. Configuration and memory are kept.",
+            "It does not start again automatically when you resume your subscription. Settings and conversations are kept.",
             "It stays stopped, also when you resume your subscription.",
         )
     } else {
         (
             "Stop it?",
-            "The bot answers nobody until you redeploy. Configuration and memory are kept.",
-            "The bot falls silent; everything else is kept.",
+            "It won’t reply until you start it again. Settings and conversations are kept.",
+            "The bot stops replying. Settings and conversations are kept.",
         )
     };
     view! {
         <div class="action">
             <Dialog id="stop" button="Stop" class="quiet" title=title open=form.has_failed()>
                 <p>{effect}</p>
-                <p><strong>{costs}</strong></p>
+                <p><strong><Said sentence=costs/></strong></p>
                 <PostForm form>
                     <Problem form/>
                     <input type="hidden" name="id" value=id/>
@@ -99,21 +143,29 @@ fn stop(record: &AssistantRecord) -> AnyView {
 fn delete(record: &AssistantRecord) -> AnyView {
     let form = Form::of::<Delete>("delete", &[]);
     let (id, costs) = (record.id.clone(), billing::consequence(record, Action::Delete));
+    let is_order = record.status == Status::PendingPayment;
+    let effect = if is_order {
+        "This deletes the order. It can’t be undone."
+    } else {
+        "This deletes the bot token, the model key and all conversations. It can’t be undone."
+    };
+    let hint = if is_order {
+        "Deletes this order."
+    } else {
+        "Permanently deletes the assistant and cancels its subscription. You get a receipt."
+    };
     view! {
         <div class="action">
             <Dialog id="delete" button="Delete" class="danger quiet" title="Delete it for good?" open=form.has_failed()>
-                <p>
-                    "The worker is removed. The bot token, the model key and all conversations are destroyed. This cannot be "
-                    "undone."
-                </p>
-                <p><strong>{costs}</strong></p>
+                <p>{effect}</p>
+                <p><strong><Said sentence=costs/></strong></p>
                 <PostForm form>
                     <Problem form/>
                     <input type="hidden" name="id" value=id/>
                     <Submit label="Delete it for good" busy="Deleting…" class="danger"/>
                 </PostForm>
             </Dialog>
-            <p class="hint">"Worker, secrets and subscription end. You get a receipt."</p>
+            <p class="hint">{hint}</p>
         </div>
     }
     .into_any()

@@ -6,7 +6,7 @@ use reef_domain::wire::PaymentStatus;
 use reef_service::assistants::Details;
 
 use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::small::When;
+use crate::components::small::{Payment, Said, When};
 use crate::functions::billing::OpenPortal;
 use crate::text;
 
@@ -24,14 +24,17 @@ pub(super) fn section(details: &Details) -> AnyView {
             </dd>
         }
     });
+    // How an order is paid is said where it is paid, once.
     let was_paid = record.payment_status != PaymentStatus::Pending;
+    let standing = was_paid.then(|| view! { <p><Said sentence=billing::standing(record)/></p> });
+    let payment =
+        was_paid.then(|| view! { <dt>"Payment"</dt> <dd><Payment status=record.payment_status/></dd> });
     view! {
         <section class="card" aria-labelledby="billing">
             <h2 id="billing">"Billing"</h2>
-            <p>{billing::standing(record)}</p>
+            {standing}
             <dl class="facts">
-                <dt>"Payment"</dt>
-                <dd>{text::payment(record.payment_status)}</dd>
+                {payment}
                 <dt>"Mode"</dt>
                 <dd>{text::mode(record.api_mode)}</dd>
                 {credit}

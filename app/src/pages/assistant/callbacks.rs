@@ -14,6 +14,10 @@ use crate::functions::assistants::{Redeliver, TestCallback};
 /// The newest callbacks with all their tries, and a way to try it out.
 pub(super) fn section(shown: &Shown) -> AnyView {
     let (details, record) = (&shown.details, &shown.details.record);
+    // An order has none, and nowhere to enter where they should go.
+    if shown.standing.is_some() {
+        return ().into_any();
+    }
     let more = format!("/assistants/{}/history", record.id);
     let refusal = refusal_of(record, Action::TestCallback);
     view! {

@@ -14,6 +14,7 @@ use super::actions::refused;
 use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem};
 use crate::components::model::{self, ModelField};
+use crate::components::small::{Day, Said};
 use crate::error::AppError;
 use crate::functions::assistants::{Change, Update};
 use crate::functions::drawn::{self, Drawn};
@@ -48,7 +49,9 @@ pub(super) fn section(shown: &Shown) -> Result<AnyView, AppError> {
 fn facts(shown: &Shown) -> AnyView {
     let record = &shown.details.record;
     let model = match (record.model_provider, &record.model_id) {
-        (Some(provider), Some(model)) => format!("{model} ({})", text::provider(provider)),
+        (Some(provider), Some(model)) => {
+            format!("{} ({})", shown.catalog.name_of(Some(provider), model), text::provider(provider))
+        }
         _ => "not chosen yet".to_owned(),
     };
     let byok = record.api_mode == ApiMode::Byok;
@@ -62,14 +65,6 @@ fn facts(shown: &Shown) -> AnyView {
             })}
             <dt>"Bot token"</dt>
             <dd>{kept(shown.details.bot_token.as_ref())}</dd>
-            <dt>"Worker"</dt>
-            <dd>
-                {match (&record.worker_url, &record.worker_name) {
-                    (Some(url), Some(name)) => view! { <a href=url.clone()>{name.clone()}</a> }.into_any(),
-                    (_, Some(name)) => view! { {name.clone()} ", not running" }.into_any(),
-                    _ => "none yet".into_any(),
-                }}
-            </dd>
             <dt>"Id"</dt>
             <dd><code>{record.id.clone()}</code></dd>
         </dl>
@@ -78,12 +73,15 @@ fn facts(shown: &Shown) -> AnyView {
 }
 
 /// What may be shown of a secret: a mark that is the same for the same secret, and since when it is kept.
-fn kept(secret: Option<&KeptSecret>) -> String {
-    let Some(secret) = secret else { return "none kept".to_owned() };
+fn kept(secret: Option<&KeptSecret>) -> AnyView {
+    let Some(secret) = secret else { return "none kept".into_any() };
     let mark = secret.mark.as_ref().map(|mark| format!("fingerprint {mark}, ")).unwrap_or_default();
     match secret.since {
-        Some(since) => format!("kept encrypted, {mark}set on {}", billing::day(since)),
-        None => format!("kept encrypted, {mark}set before this was noted"),
+        Some(since) => {
+            let words = format!("kept encrypted, {mark}set on ");
+            view! { {words} <Day at=since/> }.into_any()
+        }
+        None => format!("kept encrypted, {mark}set before this was noted").into_any(),
     }
 }
 
@@ -172,7 +170,7 @@ fn buttons(record: &AssistantRecord, may_save: bool, may_deploy: bool) -> AnyVie
     view! {
         {may_deploy.then(|| view! {
             <p class="hint">
-                {runs.then_some(RUNNING)} {costs}
+                {runs.then_some(RUNNING)} <Said sentence=costs/>
             </p>
         })}
         <div class="actions">

@@ -20,10 +20,10 @@ use reef_domain::actions::{Action, refusal_of};
 use reef_domain::catalog::Catalog;
 use reef_domain::wire::Status;
 use reef_domain::{ErrorCode, Timestamp};
-use reef_service::assistants::Details;
+use reef_service::assistants::{Details, PaymentStanding};
 use reef_service::{Caller, Services};
 
-use crate::components::notice::Done;
+use crate::components::notice::{Arrival, Done};
 use crate::components::page::{Head, Region, drawn_or_failure};
 use crate::error::AppError;
 use crate::islands::Live;
@@ -37,6 +37,8 @@ struct Shown {
     details: Details,
     catalog: Arc<Catalog>,
     now: Timestamp,
+    /// How the payment of an order stands; `None` once it is paid.
+    standing: Option<PaymentStanding>,
 }
 
 /// The page.
@@ -57,7 +59,8 @@ pub(crate) fn AssistantPage() -> impl IntoView {
 
 async fn draw(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
     let details = services.assistant_details(caller, id).await?;
-    let shown = Shown { details, catalog: services.catalog().await?, now: services.now() };
+    let standing = payment::standing(services, caller, &details.record).await?;
+    let shown = Shown { details, catalog: services.catalog().await?, now: services.now(), standing };
     let at_stage = stage(services, caller, &shown).await?;
     page(&shown, at_stage)
 }
@@ -72,14 +75,16 @@ async fn what_became_of_it(services: &Services, caller: &Caller, id: &str) -> Re
 /// What the page is for now: paying, activating, following a deployment, saying hello.
 async fn stage(services: &Services, caller: &Caller, shown: &Shown) -> Result<AnyView, AppError> {
     let details = &shown.details;
+    if let Some(standing) = shown.standing {
+        return Ok(payment::section(services, details, standing));
+    }
     match details.record.status {
-        Status::PendingPayment => payment::section(services, caller, details).await,
         // What its money does not allow any more is said above.
         Status::Purchased if refusal_of(&details.record, Action::Activate).is_some() => Ok(().into_any()),
         Status::Purchased => activate::section(services, details).await,
         Status::Active => hello::section(services, caller, details).await,
         Status::Deploying | Status::Failed => Ok(steps::section(&details.steps)),
-        Status::Stopped => Ok(().into_any()),
+        Status::PendingPayment | Status::Stopped => Ok(().into_any()),
     }
 }
 
@@ -90,7 +95,7 @@ fn page(shown: &Shown, at_stage: AnyView) -> Result<AnyView, AppError> {
     // Forms are kept while somebody fills them in, unless what they are for has changed.
     let stage = format!("{} {}", record.status, record.payment_status);
     let name = record.name.clone();
-    let state = state::section(details);
+    let state = state::section(details, shown.standing);
     let (configuration, told) = (configure::section(shown)?, callbacks::section(shown));
     let (actions, money, past) =
         (actions::section(record), billing::section(details), timeline::section(details));
@@ -100,7 +105,7 @@ fn page(shown: &Shown, at_stage: AnyView) -> Result<AnyView, AppError> {
         <Done fleeting=true/>
         <Live path=stream/>
         <Region name="head"><h1>{name}</h1></Region>
-        <Region name="state" spoken=true>{state}</Region>
+        <Arrival><Region name="state" spoken=true>{state}</Region></Arrival>
         <div class="split">
             <div>
                 <Region name="stage" key=stage.clone()>{at_stage}</Region>

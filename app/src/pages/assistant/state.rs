@@ -2,27 +2,67 @@
 
 use leptos::prelude::*;
 use reef_domain::actions::{Action, Refusal, refusal_of, starts_on_resume};
+use reef_domain::sentence::Sentence;
 use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
 use reef_domain::{FailureCode, billing};
-use reef_service::assistants::Details;
+use reef_service::assistants::{Details, PaymentStanding};
 
+use super::payment;
 use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::small::{Refresh, StatusBadge};
+use crate::components::small::{Refresh, Said, StatusBadge};
 use crate::functions::assistants::Redeploy;
 use crate::functions::billing::OpenPortal;
 
 /// The status in a few words, read out when it changes.
-pub(super) fn section(details: &Details) -> AnyView {
+pub(super) fn section(details: &Details, standing: Option<PaymentStanding>) -> AnyView {
     let record = &details.record;
+    if let Some(standing) = standing {
+        return order(record, standing);
+    }
+    let past_due = (record.payment_status == PaymentStatus::PastDue).then(|| past_due(record));
     let refresh = (record.status == Status::Deploying)
         .then(|| view! { <Refresh to=format!("/assistants/{}", record.id)/> });
     view! {
         <section class="state" aria-label="Status">
+            {past_due}
             <p><StatusBadge status=record.status/></p>
             <p>{meaning(details)}</p>
             {mend(record)}
             {refresh}
         </section>
+    }
+    .into_any()
+}
+
+/// An order: all that is known of it is how its payment stands.
+fn order(record: &AssistantRecord, standing: PaymentStanding) -> AnyView {
+    let (badge, words) = payment::in_words(standing);
+    view! {
+        <section class="state" aria-label="Status">
+            <p><span class=format!("badge {}", record.status)>{badge}</span></p>
+            <p>{words}</p>
+        </section>
+    }
+    .into_any()
+}
+
+/// A renewal that could not be charged, with the button that leads to the card.
+fn past_due(record: &AssistantRecord) -> AnyView {
+    let form = Form::of::<OpenPortal>("update-card", &[]);
+    let words = match record.status {
+        Status::Deploying | Status::Active => {
+            format!("Payment failed. Update your card to keep {} running.", record.name)
+        }
+        _ => format!("Payment failed. Update your card to keep {}.", record.name),
+    };
+    view! {
+        <div class="notice bad">
+            <p>{words}</p>
+            <PostForm form class="inline">
+                <Problem form/>
+                <Submit label="Update card" busy="Opening Polar’s pages…"/>
+            </PostForm>
+        </div>
     }
     .into_any()
 }
@@ -53,7 +93,7 @@ fn meaning(details: &Details) -> String {
         return format!("{why} {instead}");
     }
     let plain = match record.status {
-        Status::PendingPayment => "Ordered, and not paid yet.",
+        Status::PendingPayment => "Awaiting payment.",
         Status::Purchased => "Paid. Now give it a name, a model and a bot.",
         Status::Deploying => "Being deployed: bot and model are tried, then the worker starts.",
         Status::Active => "Running. Write to your bot in Telegram.",
@@ -133,7 +173,7 @@ fn ResumeSubscription() -> impl IntoView {
 }
 
 #[component]
-fn Again(id: String, costs: String) -> impl IntoView {
+fn Again(id: String, costs: Sentence) -> impl IntoView {
     let form = Form::of::<Redeploy>("again", &[]);
     view! {
         <PostForm form class="inline">
@@ -141,7 +181,7 @@ fn Again(id: String, costs: String) -> impl IntoView {
             <input type="hidden" name="id" value=id/>
             <Submit label="Try again" busy="Redeploying…"/>
         </PostForm>
-        <p class="hint">{costs}</p>
+        <p class="hint"><Said sentence=costs/></p>
     }
 }
 

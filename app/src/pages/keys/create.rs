@@ -1,11 +1,11 @@
 //! A form for a new key.
 
 use leptos::prelude::*;
-use reef_domain::billing;
 use reef_domain::wire::AssistantRecord;
 
 use crate::components::field::{Choice, Choices, PasswordAgain, SelectField, TextField, Tick};
 use crate::components::form::{FieldIssue, Form, PostForm, Problem, Submit};
+use crate::components::small::Day;
 use crate::functions::keys::{CHOSEN, CreateKey};
 use crate::text;
 
@@ -69,10 +69,10 @@ fn reach(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
         choice(CHOSEN, "Only chosen ones", "It sees nothing of the others and buys no new ones. At most 20."),
     ];
     let tick = |assistant: &AssistantRecord| {
-        let (id, ordered) = (assistant.id.clone(), billing::day(assistant.created_at));
+        let (id, ordered) = (assistant.id.clone(), assistant.created_at);
         // Names need not differ.
-        let label = format!("{} ({}, ordered on {ordered})", assistant.name, text::status(assistant.status));
-        view! { <Tick form name="assistants[]" value=id label/> }
+        let label = format!("{} ({}, ordered on ", assistant.name, text::status(assistant.status));
+        view! { <Tick form name="assistants[]" value=id label><Day at=ordered/> ")"</Tick> }
     };
     let issue_id = form.id("assistants-issue");
     let described_by = issue_id.clone();

@@ -61,9 +61,9 @@ fn used_up(renewal: Renewal) -> String {
         Renewal::At(at_ms) => match OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1000)) {
             Ok(at) => {
                 format!(
-                    "It is filled up when the next period is paid, on {} {} {}.",
-                    at.day(),
+                    "It is filled up when the next period is paid, on {} {}, {} (UTC).",
                     at.month(),
+                    at.day(),
                     at.year()
                 )
             }

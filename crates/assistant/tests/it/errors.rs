@@ -67,7 +67,10 @@ fn a_managed_assistant_says_when_there_is_credit_again() {
     let told = |credit| ModelError::OutOfCredit.told(credit);
     assert!(told(None).contains("My owner can top it up"), "{}", told(None));
     let managed = told(Some(Renewal::At(1_773_403_401_456)));
-    assert!(managed.contains("credit is used up") && managed.contains("on 13 March 2026"), "{managed}");
+    assert!(
+        managed.contains("credit is used up") && managed.contains("on March 13, 2026 (UTC)"),
+        "{managed}"
+    );
     assert!(managed.contains("owner can"), "{managed}");
     assert!(told(Some(Renewal::Sometime)).contains("when the next period is paid."));
     assert!(told(Some(Renewal::At(i64::MAX))).contains("when the next period is paid."));

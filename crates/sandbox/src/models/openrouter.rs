@@ -28,24 +28,24 @@ const PROMPT_USD: f64 = 0.000_003;
 const COMPLETION_USD: f64 = 0.000_015;
 /// What the one account was filled up with.
 const ACCOUNT_CREDITS_USD: f64 = 10_000.0;
-const MODELS: [&str; 17] = [
-    "openrouter/auto",
-    "anthropic/claude-sonnet-5.5",
-    "anthropic/claude-opus-5.5",
-    "anthropic/claude-haiku-5.5",
-    "anthropic/claude-opus-5",
-    "anthropic/claude-sonnet-5",
-    "anthropic/claude-sonnet-4.5",
-    "anthropic/claude-haiku-4.5",
-    "openai/gpt-5.5",
-    "openai/gpt-6-astra",
-    "openai/gpt-5",
-    "openai/gpt-5-mini",
-    "openai/gpt-4o",
-    "openai/gpt-4o-mini",
-    "google/gemini-3.5-flash",
-    "google/gemini-3.5-pro",
-    "google/gemini-2.5-flash",
+const MODELS: [(&str, &str); 17] = [
+    ("openrouter/auto", "Auto Router"),
+    ("anthropic/claude-sonnet-5.5", "Anthropic: Claude Sonnet 5.5"),
+    ("anthropic/claude-opus-5.5", "Anthropic: Claude Opus 5.5"),
+    ("anthropic/claude-haiku-5.5", "Anthropic: Claude Haiku 5.5"),
+    ("anthropic/claude-opus-5", "Anthropic: Claude Opus 5"),
+    ("anthropic/claude-sonnet-5", "Anthropic: Claude Sonnet 5"),
+    ("anthropic/claude-sonnet-4.5", "Anthropic: Claude Sonnet 4.5"),
+    ("anthropic/claude-haiku-4.5", "Anthropic: Claude Haiku 4.5"),
+    ("openai/gpt-5.5", "OpenAI: GPT-5.5"),
+    ("openai/gpt-6-astra", "OpenAI: GPT-6 Astra"),
+    ("openai/gpt-5", "OpenAI: GPT-5"),
+    ("openai/gpt-5-mini", "OpenAI: GPT-5 Mini"),
+    ("openai/gpt-4o", "OpenAI: GPT-4o"),
+    ("openai/gpt-4o-mini", "OpenAI: GPT-4o-mini"),
+    ("google/gemini-3.5-flash", "Google: Gemini 3.5 Flash"),
+    ("google/gemini-3.5-pro", "Google: Gemini 3.5 Pro"),
+    ("google/gemini-2.5-flash", "Google: Gemini 2.5 Flash"),
 ];
 
 pub(super) fn routes() -> Router<World> {
@@ -195,8 +195,9 @@ fn out_of_credit(source: &str) -> Refusal {
 }
 
 fn model_info(id: &str) -> Value {
+    let name = MODELS.iter().find(|(known, _)| *known == id).map_or(id, |(_, name)| *name);
     json!({
-        "id": id, "canonical_slug": id, "name": id, "created": 1_767_225_600, "description": "The scripted model",
+        "id": id, "canonical_slug": id, "name": name, "created": 1_767_225_600, "description": "The scripted model",
         "context_length": 200_000,
         "architecture": {"input_modalities": ["text"], "output_modalities": ["text"], "tokenizer": "Other", "modality": "text->text"},
         "pricing": {"prompt": PROMPT_USD.to_string(), "completion": COMPLETION_USD.to_string()},
@@ -215,7 +216,7 @@ async fn models(RawQuery(query): RawQuery) -> Answer {
     let (Ok(limit @ 1..=1000), Ok(offset)) = (number("limit", 1000), number("offset", 0)) else {
         return Err(error(400, "limit is 1 to 1000, offset at least 0"));
     };
-    let data: Vec<Value> = MODELS.iter().skip(offset).take(limit).map(|id| model_info(id)).collect();
+    let data: Vec<Value> = MODELS.iter().skip(offset).take(limit).map(|(id, _)| model_info(id)).collect();
     Ok(Json(json!({"data": data})).into_response())
 }
 

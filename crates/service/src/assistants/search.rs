@@ -40,6 +40,7 @@ impl Services {
     ) -> Result<Found, Error> {
         caller.require_for_all(Scope::Read)?;
         let unpaid_since = self.now().minus(UNPAID_SHOWN_FOR);
+        let catalog = self.catalog().await?;
         let mut tx = self.store().read().await?;
         let counts = tx.count_by_status(caller.user_id, unpaid_since).await?;
         let mut records = Vec::new();
@@ -52,7 +53,8 @@ impl Services {
                 let cursor = Cursor { created_at: a.created_at, id: a.id };
                 looked_at = Some(cursor);
                 let record = a.record();
-                if !search.finds(&record) {
+                let model = record.model_id.as_deref().map(|id| catalog.name_of(record.model_provider, id));
+                if !search.finds(&record, model.as_deref().unwrap_or_default()) {
                     continue;
                 }
                 if records.len() == PAGE {

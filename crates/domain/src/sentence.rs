@@ -1,0 +1,91 @@
+//! A sentence with days in it. Which day a moment is on depends on where its reader is: a page shows it in the reader's own
+//! time zone, so the sentence keeps the moment.
+
+use std::fmt;
+
+use crate::timestamp::Timestamp;
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// The day of a moment in UTC: `Mar 13, 2026`.
+#[must_use]
+pub fn day(at: Timestamp) -> String {
+    let text = at.to_string();
+    let part = |from: usize, to: usize| text.get(from..to).and_then(|digits| digits.parse::<usize>().ok());
+    let month = part(5, 7).and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    match (part(0, 4), month, part(8, 10)) {
+        (Some(year), Some(month), Some(day)) => format!("{month} {day}, {year}"),
+        _ => text,
+    }
+}
+
+/// A piece of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Words.
+    Text(String),
+    /// The day that this moment is on.
+    Day(Timestamp),
+}
+
+/// Words and days, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sentence(Vec<Part>);
+
+impl Sentence {
+    /// The same with words behind it.
+    #[must_use]
+    pub fn text(mut self, words: impl Into<String>) -> Self {
+        self.0.push(Part::Text(words.into()));
+        self
+    }
+
+    /// The same with a day behind it.
+    #[must_use]
+    pub fn day(mut self, at: Timestamp) -> Self {
+        self.0.push(Part::Day(at));
+        self
+    }
+
+    /// Its pieces.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.0
+    }
+}
+
+impl<T: Into<String>> From<T> for Sentence {
+    fn from(words: T) -> Self {
+        Self::default().text(words)
+    }
+}
+
+/// As somebody in UTC reads it.
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(words) => f.write_str(words),
+            Part::Day(at) => f.write_str(&day(*at)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn day_is_written_as_americans_do() {
+        assert_eq!(day(Timestamp::from_unix_ms(0)), "Jan 1, 1970");
+        assert_eq!(day(Timestamp::parse("2027-12-31T23:59:59.999Z").unwrap()), "Dec 31, 2027");
+    }
+
+    #[test]
+    fn sentence_keeps_its_moments() {
+        let at = Timestamp::from_unix_ms(0);
+        let sentence = Sentence::from("Paid until ").day(at).text(".");
+        assert_eq!(sentence.to_string(), "Paid until Jan 1, 1970.");
+        assert_eq!(sentence.parts()[1], Part::Day(at));
+    }
+}

@@ -1,0 +1,166 @@
+import type { Browser, Page } from "@playwright/test";
+import { botToken } from "../support/dashboard.ts";
+import { expect, test } from "../support/signed-in.ts";
+
+/** Zones of which at any moment one has another day than UTC, and the one that most people west of Greenwich live in. */
+const ZONES = ["America/Los_Angeles", "Etc/GMT+12", "Pacific/Kiritimati"];
+
+/** Targets have at least as many pixels each way (WCAG 2.5.8). */
+const TARGET = 24;
+
+test("days and times are those of who reads them, and in UTC where scripts are off", async ({ home, page, browser, reef, user, request }) => {
+  test.setTimeout(90_000);
+  const path = await home.activeAssistant("Ann", botToken());
+  const headers = { "X-API-Key": await reef.createKey(user.email) };
+  const record = (await (await request.get(`/api/v1${path}`, { headers })).json()).data;
+  const [until, ordered] = [record.currentPeriodEnd, record.createdAt].map((text: string) => new Date(text));
+  const format = (style: Intl.DateTimeFormatOptions, at?: Date) => new Intl.DateTimeFormat("en-US", style).format(at);
+  for (const timeZone of ZONES) {
+    const seen = await elsewhere(browser, page, timeZone, true);
+    await seen.goto(path);
+    const billing = seen.getByRole("region", { name: "Billing" });
+    await expect(billing).toContainText(`Paid until ${format({ dateStyle: "medium", timeZone }, until)};`);
+    await expect(billing).toContainText(format({ dateStyle: "medium", timeStyle: "short", timeZone }, ordered).replace(/\s/g, " "));
+    const exact = `${until?.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+    await expect(billing.locator("time").first()).toHaveAttribute("title", exact);
+    // A part that is drawn later says the same, and news of it begin no other day.
+    await seen.locator("html[data-live]").waitFor();
+    await request.post(`/api/v1${path}/callbacks/test`, { headers });
+    await expect(billing).toContainText(`Paid until ${format({ dateStyle: "medium", timeZone }, until)};`);
+    await seen.goto("/billing");
+    await expect(seen.getByRole("main")).toContainText(`Paid until ${format({ dateStyle: "medium", timeZone }, until)};`);
+    await seen.context().close();
+  }
+  const plain = await elsewhere(browser, page, "America/Los_Angeles", false);
+  await plain.goto(path);
+  const day = format({ dateStyle: "medium", timeZone: "UTC" }, until);
+  await expect(plain.getByRole("region", { name: "Billing" })).toContainText(`Paid until ${day} (UTC);`);
+  await plain.context().close();
+});
+
+/** Another browser of the same person, somewhere else. */
+async function elsewhere(browser: Browser, page: Page, timezoneId: string, javaScriptEnabled: boolean): Promise<Page> {
+  const [storageState, baseURL] = [await page.context().storageState(), new URL(page.url()).origin];
+  const context = await browser.newContext({ storageState, baseURL, timezoneId, javaScriptEnabled, locale: "en-US" });
+  return context.newPage();
+}
+
+test.describe("a field", () => {
+  test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "a plain page is told when it is sent");
+  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+
+  test("is marked while a bot token is typed that can become none, and loses its mark with what was wrong", async ({ home, page }) => {
+    await home.order("Your own model key");
+    await home.pay();
+    const token = page.getByLabel("Telegram bot token");
+    await token.pressSequentially("hello");
+    await expect(token).toHaveAccessibleDescription(/looks like 123456789:AAE/);
+    await expect(token).toHaveAttribute("aria-invalid", "true");
+    await token.fill("");
+    await expect(token).not.toHaveAttribute("aria-invalid", "true");
+    await token.pressSequentially("123456789:AA");
+    await expect(token).not.toHaveAttribute("aria-invalid", "true");
+    await page.getByLabel("Name").focus();
+    await expect(token).toHaveAttribute("aria-invalid", "true");
+
+    // An optional field that is emptied has nothing wrong in it, also when the server had been asked just before.
+    const callback = page.getByLabel("Callback URL");
+    await callback.fill("http://localhost/hook");
+    await page.getByLabel("Name").focus();
+    await expect(callback).toHaveAttribute("aria-invalid", "true");
+    const asked = page.waitForResponse(/check_callback_url/);
+    await callback.fill("http://localhost/other");
+    await asked;
+    await callback.fill("http://localhost/o");
+    await callback.fill("");
+    await expect(callback).not.toHaveAttribute("aria-invalid", "true");
+    await page.waitForTimeout(600);
+    await expect(callback).not.toHaveAttribute("aria-invalid", "true");
+    await expect(callback).not.toHaveAccessibleDescription(/https:\/\/\./);
+  });
+
+  test("that the server refused loses its mark once it is another", async ({ home, page }) => {
+    await home.activeAssistant("Ann", botToken());
+    await home.unfold("Edit");
+    const callback = page.getByLabel("Callback URL");
+    await callback.fill("http://localhost/hook");
+    await page.getByRole("button", { name: "Stop, save and redeploy" }).click();
+    await expect(callback).toHaveAttribute("aria-invalid", "true");
+    await callback.fill("");
+    await expect(callback).not.toHaveAttribute("aria-invalid", "true");
+
+    await home.open("/settings");
+    const change = await home.ask("Change address");
+    await change.getByLabel("New e-mail").fill("other@example.com");
+    await change.getByLabel("Password").fill("not my password");
+    await change.getByRole("button", { name: "Send the link" }).click();
+    await expect(change.getByLabel("Password")).toHaveAttribute("aria-invalid", "true");
+    await change.getByLabel("Password").fill("another try");
+    await expect(change.getByLabel("Password")).not.toHaveAttribute("aria-invalid", "true");
+  });
+});
+
+test("the focus is where a form has led", async ({ home, page }) => {
+  await home.activeAssistant("Ann", botToken());
+  const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "");
+  await expect.poll(focused).toMatch(/^(deploying|active)/);
+  await (await home.ask("Stop")).getByRole("button", { name: "Stop it now" }).click();
+  await home.becomes("stopped");
+  await expect.poll(focused).toMatch(/^stopped/);
+
+  await home.open("/keys");
+  await page.getByLabel("Name").fill("worker");
+  await page.getByRole("button", { name: "Create key" }).click();
+  await expect(page.getByRole("heading", { name: "Copy your key now" })).toBeFocused();
+  await page.keyboard.press("Tab");
+  const inside = await page.evaluate(() => document.activeElement?.closest("section")?.getAttribute("aria-labelledby"));
+  expect(inside).toBe("handed-over");
+});
+
+test("what was done is said, and can be dismissed", async ({ home, page }) => {
+  const path = await home.activeAssistant("Ann", botToken());
+  await (await home.ask("Redeploy")).getByRole("button", { name: "Redeploy now" }).click();
+  await expect(page.getByText("Redeploying. It replies again in a few seconds.")).toBeVisible();
+  await home.becomes("active");
+  await (await home.ask("Stop")).getByRole("button", { name: "Stop it now" }).click();
+  const toast = page.getByText("Stopped. It won’t reply until you start it again.");
+  await expect(toast).toBeVisible();
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await expect(toast).toHaveCount(0);
+  await expect(page).toHaveURL(new RegExp(`${path}\\??$`));
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await home.becomes("active");
+});
+
+test("a row of a list leads where its name leads, and what is in it still works", async ({ home, page }) => {
+  const path = await home.activeAssistant("Ann", botToken());
+  await home.open("/assistants");
+  const row = page.getByRole("row", { name: /Ann/ });
+  await expect(row).toContainText("Claude Sonnet 5");
+  // In its middle, where its name is not.
+  await row.click();
+  await expect(page).toHaveURL(path);
+  await home.open("/keys");
+  await page.getByLabel("Name").fill("worker");
+  await page.getByRole("button", { name: "Create key" }).click();
+  await (await home.ask("Revoke worker")).getByRole("button", { name: "Revoke this key" }).click();
+  await expect(page.getByText("The key is revoked")).toBeVisible();
+});
+
+test("targets are large enough for a finger", async ({ home, page }) => {
+  test.setTimeout(90_000);
+  const path = await home.activeAssistant("Ann", botToken(), "https://callbacks.sandbox.test/targets");
+  const own = ["/assistants", "/assistants/new", "/billing", "/receipts", "/keys", "/keys?done=created", "/settings", path, `${path}/history`];
+  for (const at of [...own, "/", "/docs", "/docs/errors", "/signin", "/forgot"]) {
+    await page.goto(at);
+    const small = await page.evaluate((least) => {
+      const targets = document.querySelectorAll("a[href], button, summary, input:not([type=hidden]), select, textarea");
+      return [...targets].flatMap((target) => {
+        const { width, height } = target.getBoundingClientRect();
+        const isSeen = width > 0 && height > 0 && getComputedStyle(target).visibility !== "hidden";
+        return isSeen && Math.min(width, height) < least - 0.01 ? [`${width}×${height} ${target.outerHTML.slice(0, 120)}`] : [];
+      });
+    }, TARGET);
+    expect(small, at).toEqual([]);
+  }
+});

@@ -1,0 +1,211 @@
+//! What a page offers to do with an assistant, and what it says once that is done.
+
+use serde_json::{Value, json};
+
+use crate::pages::{page, send};
+use crate::sessions::signed_in;
+use crate::support::{App, activation, bot, changed, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redeploying_a_live_bot_asks_first_and_says_what_was_done() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.active().await;
+    let path = format!("/assistants/{id}");
+    let shown = page(&app, &cookie, &path).await;
+    let dialog = shown.split("id=\"redeploy\"").nth(1).expect("a dialog");
+    let dialog = dialog.split("popovertargetaction=\"hide\"").next().unwrap();
+    assert!(
+        dialog.contains("Redeploy My Assistant?") && dialog.contains("action=\"/_fn/redeploy\""),
+        "{dialog}"
+    );
+    let to = send(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
+    assert_eq!(to, format!("{path}?done=redeployed"));
+    assert!(page(&app, &cookie, &to).await.contains("class=\"toast\""));
+    me.until(&id, "active").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_says_what_was_done_and_start_takes_its_place() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.active().await;
+    let path = format!("/assistants/{id}");
+    let to = send(&app, &cookie, &path, "stop", &[("id", &id)]).await;
+    assert_eq!(to, format!("{path}?done=stopped"));
+    let shown = page(&app, &cookie, &to).await;
+    assert!(shown.contains("class=\"toast\"") && shown.contains("until you start it again"), "{shown}");
+    assert!(shown.contains(">Start</button>"), "{shown}");
+    for gone in [">Stop</button>", ">Redeploy</button>", "edeploying starts it"] {
+        assert!(!shown.contains(gone), "{gone}");
+    }
+    let to = send(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
+    assert_eq!(to, format!("{path}?done=started"));
+    assert!(page(&app, &cookie, &to).await.contains("class=\"toast\""));
+    me.until(&id, "active").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn toasts_can_be_dismissed_without_scripts() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.in_status("stopped").await;
+    for path in [format!("/assistants/{id}?done=stopped"), "/settings?done=link_sent".to_owned()] {
+        let shown = page(&app, &cookie, &path).await;
+        let toast = shown.split("class=\"toast\"").nth(1).expect("a toast").split("</form>").next().unwrap();
+        let bare = path.split('?').next().unwrap();
+        assert!(
+            toast.contains(&format!("action=\"{bare}\"")) && toast.contains("aria-label=\"Dismiss\""),
+            "{toast}"
+        );
+        assert!(!page(&app, &cookie, bare).await.contains("class=\"toast\""));
+    }
+}
+
+/// What the list shows in its column is a name, found by the search, and the way in is the row.
+#[tokio::test(flavor = "multi_thread")]
+async fn models_are_named_and_found_by_their_names() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.active().await;
+    let other = me.slot("managed").await;
+    let body =
+        json!({"name": "Managed", "modelId": "anthropic/claude-sonnet-4.5", "telegramBotToken": bot("ok")});
+    me.ok("POST", &format!("/{other}/activate"), body).await;
+    me.until(&other, "active").await;
+    let shown = page(&app, &cookie, "/assistants").await;
+    assert!(shown.contains(">Claude Sonnet 4.5<"), "{shown}");
+    assert!(!shown.contains("claude-sonnet-4"), "{shown}");
+    let detail = page(&app, &cookie, &format!("/assistants/{id}")).await;
+    assert!(detail.contains("Claude Sonnet 4.5 (Anthropic)"), "{detail}");
+    let found = page(&app, &cookie, "/assistants?q=sonnet+4.5").await;
+    assert!(found.contains("2 assistants found"), "{found}");
+    // As it is called in the API, too.
+    assert!(page(&app, &cookie, "/assistants?q=20250929").await.contains("1 assistant found"));
+    assert!(page(&app, &cookie, "/assistants?q=opus").await.contains("Nothing matches"));
+}
+
+/// The sandbox's OpenRouter lists models as the real one does: `Vendor: Model`.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_model_of_a_form_has_a_name_after_the_catalog_was_refreshed() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let (own, managed) = (me.slot("byok").await, me.slot("managed").await);
+    let list: Value = app
+        .http
+        .get(app.url("/sandbox/openrouter/api/v1/models"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let listed: Vec<_> = list["data"].as_array().expect("models").iter().collect();
+    let rows: Vec<reef_domain::catalog::Listed> =
+        listed.iter().map(|model| serde_json::from_value((*model).clone()).expect("a model")).collect();
+    // Some list an id in the place of a name.
+    let mut rows = rows;
+    rows.push(reef_domain::catalog::Listed {
+        id: "x-ai/grok-9-fast".to_owned(),
+        name: "x-ai/grok-9-fast".to_owned(),
+    });
+    let mut tx = app.services.store().begin().await.unwrap();
+    tx.set_catalog("openrouter", &rows, app.services.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    for id in [&own, &managed] {
+        let shown = page(&app, &cookie, &format!("/assistants/{id}")).await;
+        let options: Vec<&str> = shown.split("<option value=\"").skip(1).collect();
+        assert!(options.len() > 15);
+        for option in options {
+            let (value, rest) = option.split_once('"').unwrap();
+            let name = rest.split_once('>').unwrap().1.split('<').next().unwrap();
+            assert!(!name.contains('/') && name != value && !name.contains(":claude"), "{value}: {name}");
+        }
+        assert!(shown.contains("Grok 9 Fast"), "{id}");
+    }
+    // One that the catalog has lost is named as well.
+    let body = changed(
+        activation(&bot("ok")),
+        json!({"modelProvider": "openrouter", "modelId": "x-ai/grok-9-fast", "modelApiKey": "sk-or-v1-good"}),
+    );
+    me.ok("POST", &format!("/{own}/activate"), body).await;
+    eventually("an end", async || {
+        Some(me.get(&format!("/{own}")).await).filter(|record| record["status"] != "deploying")
+    })
+    .await;
+    let mut tx = app.services.store().begin().await.unwrap();
+    rows.pop();
+    tx.set_catalog("openrouter", &rows, app.services.now().plus(std::time::Duration::from_secs(1)))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    for path in ["/assistants".to_owned(), format!("/assistants/{own}")] {
+        let shown = page(&app, &cookie, &path).await;
+        assert!(shown.contains("Grok 9 Fast") && !shown.contains(">x-ai/grok"), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_an_assistant_name_no_worker_and_lead_to_no_json() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.active().await;
+    let shown = page(&app, &cookie, &format!("/assistants/{id}")).await;
+    assert!(!shown.contains("openclaw-") && !shown.contains("href=\"http://127.0.0.1"), "{shown}");
+    me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
+    assert!(!page(&app, &cookie, &format!("/assistants/{id}")).await.contains("openclaw-"));
+    me.ok("DELETE", &format!("/{id}"), Value::Null).await;
+    assert!(!page(&app, &cookie, &format!("/receipts/{id}")).await.contains("openclaw-"));
+    // No link of a page opens data in its place.
+    for path in ["/", "/docs", "/docs/quick-start", "/docs/errors", "/keys", "/billing", "/settings"] {
+        let shown = page(&app, &cookie, path).await;
+        for link in shown.split("<a ").skip(1).filter_map(|rest| rest.split('>').next()) {
+            let is_data = link.contains("/api/") || link.contains("/workers/");
+            assert!(
+                !is_data || link.contains("target=\"_blank\"") || link.contains("download"),
+                "{path}: {link}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_form_led_to_has_the_focus() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.slot("byok").await;
+    let path = format!("/assistants/{id}");
+    let token = bot("ok");
+    let fields = [
+        ("id", &*id),
+        ("name", "Coral"),
+        ("model", "anthropic:claude-sonnet-5"),
+        ("telegram_bot_token", &token),
+        ("model_api_key", "sk-ant-good"),
+    ];
+    let to = send(&app, &cookie, &path, "activate", &fields).await;
+    let shown = page(&app, &cookie, &to).await;
+    assert!(shown.contains("tabindex=\"-1\" autofocus class=\"arrival\""), "{to}: {shown}");
+    assert!(
+        !page(&app, &cookie, &path).await.contains("autofocus class=\"arrival\""),
+        "only where a form has led"
+    );
+    let token = crate::pages::hidden(&page(&app, &cookie, "/keys").await, "token");
+    let to =
+        send(&app, &cookie, "/keys", "create_key", &[("name", "focus"), ("read", "true"), ("token", &token)])
+            .await;
+    let shown = page(&app, &cookie, &to).await;
+    let heading = shown.split("id=\"handed-over\"").nth(1).unwrap().split('>').next().unwrap();
+    assert!(heading.contains("autofocus") && heading.contains("tabindex=\"-1\""), "{heading}");
+    // What is said of how long it is shown is true.
+    for untrue in ["for a minute", "within the minute"] {
+        assert!(!shown.contains(untrue), "{untrue}");
+    }
+}

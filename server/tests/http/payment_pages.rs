@@ -1,0 +1,163 @@
+//! What the pages say of money: one truth each, with a button that is there.
+
+use reqwest::header::{ACCEPT, COOKIE, REFERER};
+use serde_json::{Value, json};
+
+use crate::customer::Customer;
+use crate::pages::{hidden, page, send};
+use crate::sessions::{form, signed_in};
+use crate::support::App;
+
+/// What must not be said of a payment that may have been made.
+const UNPAID: [&str; 6] = [
+    "not paid",
+    "Not paid",
+    "Finish the checkout",
+    "nothing was charged",
+    "Nothing was charged",
+    "haven’t been charged",
+];
+
+/// A slot that was paid at Polar, which neither sends word of it nor answers what Reef asks of its orders.
+async fn paid_without_word(app: &App, me: &Customer<'_>) -> String {
+    let silent = json!([
+        {"path": "/webhooks/polar", "drop": true, "times": 1000},
+        {"path": "/sandbox/polar/v1/orders*", "status": 500, "times": 1000},
+        {"path": "/sandbox/polar/v1/subscriptions*", "status": 500, "times": 1000},
+    ]);
+    app.faults(silent).await;
+    let (id, checkout) = me.purchase("byok").await;
+    assert_eq!(me.press(&checkout, "pay").await, 303);
+    assert_eq!(me.get(&format!("/{id}")).await["status"], "pending_payment");
+    id
+}
+
+async fn happens(app: &App, me: &Customer<'_>, id: &str, what: &str, status: &str) {
+    let record = me.get(&format!("/{id}")).await;
+    let subscription = record["polarSubscriptionId"].as_str().expect("a subscription");
+    let path = format!("/sandbox/polar/subscriptions/{subscription}/{what}");
+    assert!(app.http.post(app.url(&path)).send().await.unwrap().status().is_success(), "{what}");
+    me.until_field(id, "paymentStatus", json!(status)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payment_being_confirmed_no_page_says_unpaid() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = paid_without_word(&app, &me).await;
+    let one = format!("/assistants/{id}");
+    let shown = page(&app, &cookie, &one).await;
+    assert!(shown.contains("Your payment is being confirmed"), "{shown}");
+    assert!(shown.contains(">confirming payment<"), "the badge says it, too");
+    for path in
+        [&*one, &format!("{one}?checkout_id=x"), "/assistants", "/billing", "/assistants/new", "/keys"]
+    {
+        let shown = page(&app, &cookie, path).await;
+        for words in UNPAID {
+            assert!(!shown.contains(words), "{path}: {words}");
+        }
+    }
+    // It can be deleted, and nothing is offered that is not possible.
+    assert!(shown.contains("Delete permanently") || shown.contains("Delete it for good"));
+    for offered in [">Redeploy<", ">Stop<", ">Activate<", ">Edit<"] {
+        assert!(!shown.contains(offered), "{offered}");
+    }
+    // Nor does the receipt of a deletion say what is not known.
+    me.ok("DELETE", &format!("/{id}"), Value::Null).await;
+    let receipt = page(&app, &cookie, &format!("/receipts/{id}")).await;
+    assert!(!receipt.contains("nothing was charged"), "{receipt}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_checkout_page_does_not_speak_of_a_payment_being_confirmed() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let (id, checkout) = me.purchase("byok").await;
+    let path = format!("/assistants/{id}");
+    let shown = page(&app, &cookie, &path).await;
+    assert!(shown.contains("the checkout is open") && !shown.contains("being confirmed"), "{shown}");
+    assert_eq!(me.press(&checkout, "expire").await, 200);
+    let shown = page(&app, &cookie, &path).await;
+    assert!(shown.contains("The checkout is over") && !shown.contains("the checkout is open"), "{shown}");
+    let broken = json!([{"path": "/sandbox/polar/v1/checkouts/*", "status": 500, "times": 100}]);
+    app.faults(broken).await;
+    let shown = page(&app, &cookie, &path).await;
+    assert!(shown.contains("We can’t confirm your payment yet"), "{shown}");
+    for words in UNPAID {
+        assert!(!shown.contains(words), "{words}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn past_due_is_seen_in_the_list_and_on_top_of_the_page_with_its_button() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    for status in ["active", "stopped"] {
+        let id = me.in_status(status).await;
+        happens(&app, &me, &id, "past_due", "past_due").await;
+        let shown = page(&app, &cookie, &format!("/assistants/{id}")).await;
+        let top = shown.split("class=\"split\"").next().expect("the top of the page");
+        assert!(top.contains("Payment failed") && top.contains(">Update card</button>"), "{status}: {top}");
+        let (_, form) = top.split_once("action=\"/_fn/open_portal\"").expect("the form");
+        assert!(form.contains(">Update card</button>"));
+        for list in ["/assistants", "/billing"] {
+            let shown = page(&app, &cookie, list).await;
+            assert!(shown.contains("badge bad\">past due<"), "{list}: {shown}");
+        }
+        // Nothing of it is left once it is paid.
+        happens(&app, &me, &id, "renew", "paid").await;
+        assert!(!page(&app, &cookie, &format!("/assistants/{id}")).await.contains("Update card"));
+        me.ok("DELETE", &format!("/{id}"), Value::Null).await;
+    }
+}
+
+/// A callback URL changes with a deployment alone. What has no subscription is not deployed any more, so the message names
+/// what there is on the page.
+#[tokio::test(flavor = "multi_thread")]
+async fn callback_url_that_cannot_change_names_buttons_that_are_there() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    for (status, what, payment, button) in [
+        ("stopped", "refund", "refunded", "Buy a new slot"),
+        ("failed", "refund", "refunded", "Buy a new slot"),
+        ("stopped", "pause", "paused", "Resume your subscription"),
+    ] {
+        let id = me.in_status(status).await;
+        happens(&app, &me, &id, what, payment).await;
+        let path = format!("/assistants/{id}");
+        let drawn = hidden(&page(&app, &cookie, &path).await, "drawn").replace("&quot;", "\"");
+        let record = me.get(&format!("/{id}")).await;
+        let fields = [
+            ("id", &*id),
+            ("name", record["name"].as_str().unwrap()),
+            ("model", "anthropic:claude-sonnet-4-5-20250929"),
+            ("callback_url", "https://example.com/other"),
+            ("drawn", &drawn),
+        ];
+        let back = send(&app, &cookie, &path, "update", &fields).await;
+        let shown = page(&app, &cookie, &back).await;
+        let issue = shown
+            .split("data-issue=\"callbackUrl\"")
+            .nth(1)
+            .expect("the place")
+            .split("</p>")
+            .next()
+            .unwrap();
+        assert!(issue.contains(button), "{status} {what}: {issue}");
+        // Whatever it names in quotes is a button or link of the page.
+        for named in issue.split('“').skip(1).filter_map(|rest| rest.split('”').next()) {
+            let there =
+                shown.contains(&format!(">{named}</button>")) || shown.contains(&format!(">{named}</a>"));
+            assert!(there, "{status} {what}: {named} is not there");
+        }
+        // With scripts it is the same.
+        let request =
+            form(&app, "update", &fields).header(ACCEPT, "application/json").header(REFERER, app.url(&path));
+        let told = request.header(COOKIE, &cookie).send().await.unwrap().text().await.unwrap();
+        assert!(told.contains(button), "{told}");
+    }
+}
