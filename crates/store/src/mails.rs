@@ -49,7 +49,7 @@ pub enum MailKind {
 }
 
 impl MailKind {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::ConfirmAddress,
         Self::ResetPassword,
         Self::ChangeAddress,

@@ -82,6 +82,12 @@ impl Services {
         let token: Option<SecretString> =
             mail.token.as_ref().map(open).transpose().map_err(Error::internal)?;
         let words = words(mail, &self.config().public_url, token.as_ref(), to.is_confirmed);
-        Ok(Mail { id: mail.id, to: to.address, subject: words.subject, text: words.text, at: mail.created_at })
+        Ok(Mail {
+            id: mail.id,
+            to: to.address,
+            subject: words.subject,
+            text: words.text,
+            at: mail.created_at,
+        })
     }
 }
