@@ -120,6 +120,10 @@ fn test_callback(record: &AssistantRecord) -> Option<Refusal> {
     if record.user_callback_url.is_some() {
         return None;
     }
+    // A callback URL is saved without a deployment, whatever became of the subscription.
+    if !record.is_prebuy {
+        return refusal(WHY, "Add one under “Edit”.");
+    }
     if record.status == Status::PendingPayment {
         return refusal(WHY, "Finish the checkout, then give it one.");
     }
@@ -129,10 +133,7 @@ fn test_callback(record: &AssistantRecord) -> Option<Refusal> {
     if !record.payment_status.entitles() {
         return refusal(WHY, "It can be given none any more: its subscription has ended.");
     }
-    if record.is_prebuy {
-        return refusal(WHY, "Give it one when you activate it.");
-    }
-    refusal(WHY, "Add one under “Edit”.")
+    refusal(WHY, "Give it one when you activate it.")
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Changes from their check to their end.
 
 use super::{UNCHANGED, UNDONE, active, answers_as, change, is_kept, is_quiet, paths, told, whole};
-use crate::support::{CHECKED, message, redeploy, walk};
-use reef_domain::input::{CallbackChange, UpdateInput};
+use crate::support::{CHECKED, HOUR, message, redeploy, walk};
+use reef_domain::input::{ActivateInput, CallbackChange, UpdateInput};
+use reef_domain::wire::ApiMode;
 use reef_domain::wire::Status::{Active, Deploying, Failed, Purchased};
 use reef_service::assistants::Change;
 use reef_service::ports::{GreetError, ModelCheckError, TelegramError};
-use reef_service::testing::{TestServices, bot_token, model_key};
+use reef_service::testing::{TestServices, activation, bot_token, model_key};
 use reef_store::on_both_databases;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -214,5 +215,29 @@ on_both_databases! {
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Deploying, Failed]);
         t.run_after(CHECKED).await;
         t.finish().await;
+    }
+
+    async fn undoing_leaves_the_key_of_a_managed_assistant_alone(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.slot_of(&me, ApiMode::Managed).await;
+        t.pay(id).await;
+        let input = ActivateInput {
+            model_provider: None, model_id: "openrouter/auto".to_owned(), model_api_key: None, ..activation(t.number())
+        };
+        t.services.activate(&me, &id.to_string(), Ok(input)).await.unwrap();
+        t.run().await;
+        let secrets = async || t.db.store.read().await.unwrap().secrets(id).await.unwrap();
+        let before = secrets().await;
+        assert!(before.managed_key_hash.is_some());
+        let model = UpdateInput { model_id: Some("claude-sonnet-5".to_owned()), ..UpdateInput::default() };
+        change(&t, &me, id, model).await.unwrap();
+        t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
+        t.run().await;
+        let record = t.record(&me, id).await;
+        assert_eq!((record.status, record.model_id.as_deref()), (Active, Some("openrouter/auto")));
+        assert_eq!(secrets().await, before);
+        assert!(!is_kept(&t, id).await);
+        t.run_after(HOUR).await;
     }
 }
