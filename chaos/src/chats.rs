@@ -1,6 +1,7 @@
 //! People who write to the bots while everything else happens, and the answers that they get.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -46,10 +47,10 @@ pub async fn wrong(
 ) -> Result<Vec<String>> {
     let mut answers = BTreeMap::new();
     for question in questions {
-        if !answers.contains_key(&question.chat) {
+        if let Entry::Vacant(unread) = answers.entry(question.chat) {
             let messages = messages(customer, token, question.chat).await?;
             let of_bot = messages.iter().filter(|message| message["from"] == "bot");
-            answers.insert(question.chat, of_bot.map(answer).collect::<Result<_>>()?);
+            unread.insert(of_bot.map(answer).collect::<Result<_>>()?);
         }
     }
     Ok(answers::wrong(questions, &answers, kills, all_answered))
