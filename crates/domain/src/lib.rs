@@ -16,6 +16,7 @@ pub mod failure;
 pub mod ids;
 pub mod input;
 pub mod json;
+mod model_name;
 pub mod page;
 pub mod search;
 pub mod sentence;

@@ -1,0 +1,83 @@
+//! What people call a model that comes without a name.
+
+use crate::catalog::{Listed, Model};
+use crate::wire::Provider;
+
+/// The name of a listed model at a provider. Some entries have their id in the place of a name.
+pub(crate) fn name_of_listed(listed: &Listed, provider: Provider, known: &[Model]) -> String {
+    let name = listed.name.trim();
+    let model = listed.id.split_once('/').map_or(&*listed.id, |(_, model)| model);
+    if name.eq_ignore_ascii_case(&listed.id) || name.eq_ignore_ascii_case(model) {
+        let same = known.iter().find(|known| known.openrouter_id == listed.id);
+        return same.map_or_else(|| readable(&listed.id), |same| same.name.clone());
+    }
+    match (provider, name.split_once(": ")) {
+        (Provider::Openrouter, _) | (_, None) => name.to_owned(),
+        (_, Some((_, name))) => name.trim().to_owned(),
+    }
+}
+
+/// A name made of an id, for want of a better one: `x-ai/grok-9-fast` is "Grok 9 Fast".
+pub(crate) fn readable(id: &str) -> String {
+    let model = id.rsplit_once('/').map_or(id, |(_, model)| model);
+    let (model, variant) =
+        model.split_once(':').map_or((model, None), |(model, variant)| (model, Some(variant)));
+    let is_number = |word: &str| word.len() <= 2 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut name = String::new();
+    let mut last = "";
+    for word in model.split(['-', '_']).filter(|word| !word.is_empty()) {
+        if !name.is_empty() {
+            // Some write the dot of a version as a dash.
+            let is_version = is_number(word) && is_number(last);
+            name.push(if is_version {
+                '.'
+            } else if last.eq_ignore_ascii_case("gpt") {
+                '-'
+            } else {
+                ' '
+            });
+        }
+        let mut letters = word.chars();
+        match letters.next() {
+            _ if word.eq_ignore_ascii_case("gpt") => name.push_str("GPT"),
+            Some(first) => name.extend(first.to_uppercase().chain(letters)),
+            None => {}
+        }
+        last = word;
+    }
+    match variant {
+        Some(variant) => format!("{name} ({variant})"),
+        None if name.is_empty() => id.to_owned(),
+        None => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::{Catalog, Listed};
+    use crate::wire::Provider;
+
+    fn listed(id: &str, name: &str) -> Listed {
+        Listed { id: id.to_owned(), name: name.to_owned() }
+    }
+
+    #[test]
+    fn model_listed_without_a_name_gets_one() {
+        let catalog = Catalog::with(&[
+            listed("openai/gpt-5", "openai/gpt-5"),
+            listed("openai/gpt-7-mini", "gpt-7-mini"),
+            listed("x-ai/grok-9-fast:free", "x-ai/grok-9-fast:free"),
+            listed("anthropic/claude-opus-6.1", "anthropic/claude-opus-6.1"),
+        ]);
+        let name = |provider, id| catalog.name_of(Some(provider), id);
+        assert_eq!(name(Provider::Openrouter, "openai/gpt-5"), "GPT-5");
+        assert_eq!(name(Provider::Openai, "gpt-7-mini"), "GPT-7 Mini");
+        assert_eq!(name(Provider::Openrouter, "x-ai/grok-9-fast:free"), "Grok 9 Fast (free)");
+        assert_eq!(name(Provider::Anthropic, "claude-opus-6-1"), "Claude Opus 6.1");
+        // Gone from the catalog, or never in it.
+        assert_eq!(name(Provider::Anthropic, "claude-sonnet-3-7-20250219"), "Claude Sonnet 3.7 20250219");
+        assert_eq!(catalog.name_of(None, "claude-sonnet-5"), "Claude Sonnet 5");
+        assert_eq!(name(Provider::Openrouter, "claude-sonnet-5"), "Claude Sonnet 5");
+        assert_eq!(catalog.name_of(None, "-"), "-");
+    }
+}
