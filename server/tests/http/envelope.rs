@@ -145,7 +145,9 @@ async fn internal_faults_say_nothing_of_the_inside() {
     let me = app.customer().await;
     app.faults(json!([{"method": "POST", "path": "*/v1/checkouts*", "status": 503, "times": 10}])).await;
     let answer = me.send("POST", "/purchase", json!({"apiMode": "byok"})).await;
-    let expected = json!({"code": "INTERNAL_ERROR", "message": "Unexpected server error",
+    let message =
+        "Our payment provider can't be reached right now. Nothing was charged; try again in a moment.";
+    let expected = json!({"code": "INTERNAL_ERROR", "message": message,
         "details": {"reason": "payment_provider_unavailable"}});
     assert_eq!(answer.error(500, "INTERNAL_ERROR"), expected);
 }

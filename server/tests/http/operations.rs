@@ -118,6 +118,8 @@ async fn rotation(on_postgres: bool) {
             "users.callback_secret_previous: 1 sealed anew",
             "assistants.bot_token: 2 sealed anew",
             "assistants.model_key: 2 sealed anew",
+            "replaced_configurations.bot_token: 0 sealed anew",
+            "replaced_configurations.model_key: 0 sealed anew",
             "workers.settings: 2 sealed anew",
             "sessions.flash: 0 sealed anew",
             "totp.secret: 0 sealed anew",
