@@ -75,7 +75,7 @@ impl From<reef_service::Error> for AppError {
                 format!("This is not possible while the assistant is {}.", crate::text::status(*current))
             }
             Error::WorkerDeleteFailed { .. } => {
-                "The worker could not be removed, so nothing has changed. Try again in a moment.".to_owned()
+                "Your bot couldn’t be disconnected from Telegram, so nothing has changed. Try again in a moment.".to_owned()
             }
             Error::WrongCredentials
             | Error::Forbidden { .. }

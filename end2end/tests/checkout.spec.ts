@@ -96,5 +96,5 @@ test("an unpaid slot can be deleted", async ({ home, page }) => {
   await page.getByRole("link", { name: "Untitled assistant" }).click();
   await (await home.ask("Delete")).getByRole("button", { name: "Delete it for good" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Untitled assistant is deleted");
-  await expect(page.getByText("there was none when it was deleted")).toBeVisible();
+  await expect(page.getByText("none was known when it was deleted")).toBeVisible();
 });

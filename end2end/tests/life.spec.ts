@@ -100,7 +100,7 @@ test("a callback URL is changed by saving alone, running or not", async ({ home,
   await expect(page.getByLabel("Callback URL")).toHaveValue("https://example.com/hook");
   await page.getByLabel("Callback URL").fill("");
   await page.getByRole("button", { name: "Only save" }).click();
-  await expect(page.getByText("Saved. Redeploy to put it to work.")).toBeVisible();
+  await expect(page.getByText("Saved. It applies the next time the assistant starts.")).toBeVisible();
   await expect(page.getByText("nowhere", { exact: true })).toBeVisible();
 });
 

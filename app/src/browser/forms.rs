@@ -10,7 +10,7 @@ use web_sys::{
 use web_sys::{UrlSearchParams, console, js_sys::encode_uri_component};
 
 use super::refresh::catch_up;
-use super::{dom, findings, password};
+use super::{dom, findings, notices, password};
 use crate::findings::Finding;
 
 /// The header with which leptos_axum marks an answer that leads elsewhere.
@@ -75,6 +75,8 @@ fn submit(form: HtmlFormElement, event: &Event) {
     // A button may only ask what is to be said of the fields.
     let asks = button.as_ref().is_some_and(|button| button.has_attribute("data-finds"));
     set_busy(&form, button.as_ref(), true);
+    // What was done before must not stand next to what comes of this.
+    notices::take_away();
     spawn_local(async move {
         let refused = if asks {
             try_out(&form, button.as_ref(), &path, &body).await.err()

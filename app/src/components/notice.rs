@@ -10,6 +10,11 @@ pub fn is_done() -> bool {
     use_query_map().with_untracked(|query| query.get_str("done").is_some())
 }
 
+/// Whether a form has led here that has done one of these.
+pub fn is_done_with(done: &[&str]) -> bool {
+    use_query_map().with_untracked(|query| query.get_str("done").is_some_and(|name| done.contains(&name)))
+}
+
 /// Whether a form has led here and none has been refused here since: what was refused takes the focus.
 fn has_arrived() -> bool {
     is_done() && use_query_map().with_untracked(|query| query.get_str(ERROR).is_none())

@@ -151,7 +151,7 @@ fn subscription(receipt: &Receipt) -> Sentence {
     match receipt.subscription {
         // A payment may still be on its way.
         SubscriptionEnd::NeverWas if receipt.besides.is_empty() => {
-            "there was none when it was deleted".into()
+            "none was known when it was deleted; if a payment arrives after all, its subscription ends at once".into()
         }
         SubscriptionEnd::NeverWas => "there was none when it was deleted; it was paid afterwards".into(),
         SubscriptionEnd::HadEnded => "had ended before".into(),

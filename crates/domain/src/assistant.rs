@@ -180,9 +180,8 @@ impl Assistant {
             (State::Deploying { .. } | State::Active { .. }, Some(code)) => {
                 Some(format!("{}: {}", code.as_str(), code.undone_sentence()))
             }
-            (State::Failed { failure, .. }, Some(change)) => Some(format!(
-                "{failure} Your previous settings could not be deployed again after a change failed with {}.",
-                change.as_str()
+            (State::Failed { failure, .. }, Some(_)) => Some(format!(
+                "{failure} Your previous settings could not be deployed again after your last change failed."
             )),
             (state, _) => state.failure().map(|failure| failure.to_string()),
         }
@@ -317,7 +316,7 @@ mod tests {
             a.apply(Event::DeployFailed { generation: 5, failure }).unwrap();
             let message = a.status_message().unwrap();
             assert!(
-                message.starts_with(failure.as_str()) && message.contains("failed with MODEL_KEY_REJECTED")
+                message.starts_with(failure.as_str()) && message.contains("after your last change failed")
             );
             assert!(message.chars().count() <= 500 && message.ends_with('.'));
             // Nobody undoes it again.

@@ -68,6 +68,15 @@ impl FailureCode {
         Self::parse(message.split_once(": ")?.0)
     }
 
+    /// A status message without the code that it begins with, for people.
+    #[must_use]
+    pub fn in_words(message: &str) -> &str {
+        match message.split_once(": ") {
+            Some((code, words)) if Self::parse(code).is_some() => words,
+            _ => message,
+        }
+    }
+
     /// The stored spelling read back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -165,6 +174,7 @@ mod tests {
             assert!(message.chars().count() <= 500 && message.ends_with('.'));
             assert_eq!(FailureCode::parse(code.as_str()), Some(code));
             assert_eq!(FailureCode::of_message(&message), Some(code));
+            assert_eq!(FailureCode::in_words(&message), code.sentence());
             assert!(code.undone_sentence().starts_with("Your change was undone"));
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }

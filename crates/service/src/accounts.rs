@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::caller::PasswordStamp;
 use crate::client::ClientAddress;
 use crate::error::Error;
-use crate::hashing::Lane;
+use crate::hashing::{HashingPermit, Lane};
 use crate::services::Services;
 use crate::tries::TryOf;
 use crate::vault::{fingerprint, hex};
@@ -220,7 +220,8 @@ impl Services {
         self.ports().entropy.fill(&mut salt);
         let password = password.clone();
         self.hashing()
-            .run(lane, move || {
+            .admit(lane)?
+            .run(move || {
                 let hash =
                     Argon2::default().hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
                 hash.map(|hash| hash.to_string()).map_err(|error| Error::internal(error.to_string()))
@@ -230,13 +231,13 @@ impl Services {
 
     async fn verify_password(
         &self,
-        lane: Lane,
+        permit: HashingPermit,
         password: &SecretString,
         hash: String,
     ) -> Result<bool, Error> {
         let password = password.clone();
-        self.hashing()
-            .run(lane, move || {
+        permit
+            .run(move || {
                 // A bounded length keeps the hash's cost bounded.
                 if password.expose_secret().len() > text::PASSWORD_MAX {
                     return Ok(false);

@@ -1,8 +1,10 @@
 //! Hashing passwords, a few at a time: each hash takes 19 MiB and most of a core.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
+use reef_domain::ids::UserId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Error;
 
@@ -10,14 +12,16 @@ use crate::error::Error;
 const AT_ONCE: usize = 2;
 /// Of a lane hashed or waiting for their turn: the last one waits about a second. Requests beyond are refused.
 const ADMITTED: usize = 32;
+/// Of them for one account that is known: its sessions keep no other account's owner out.
+const ADMITTED_PER_USER: usize = 2;
 
 /// Who wants to hash. Each has places of its own to wait in, so that a flood of strangers leaves room for owners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
     /// Anybody.
     Strangers,
-    /// A browser that has signed in with the account before, or somebody with a session or a link.
-    Known,
+    /// A browser that has signed in with this account before, or somebody with a session or a link of it.
+    Known(UserId),
 }
 
 /// Who may hash.
@@ -25,77 +29,139 @@ pub(crate) enum Lane {
 pub(crate) struct Hashing {
     strangers: Arc<Semaphore>,
     known: Arc<Semaphore>,
+    of_user: Arc<Mutex<HashMap<UserId, usize>>>,
     at_once: Arc<Semaphore>,
 }
 
 impl Default for Hashing {
     fn default() -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
-        Self { strangers: places(ADMITTED), known: places(ADMITTED), at_once: places(AT_ONCE) }
+        Self {
+            strangers: places(ADMITTED),
+            known: places(ADMITTED),
+            of_user: Arc::default(),
+            at_once: places(AT_ONCE),
+        }
+    }
+}
+
+/// A place to hash, until it is used or dropped.
+#[derive(Debug)]
+pub(crate) struct HashingPermit {
+    _place: OwnedSemaphorePermit,
+    _of_user: Option<UserPlace>,
+    at_once: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct UserPlace {
+    of_user: Arc<Mutex<HashMap<UserId, usize>>>,
+    user: UserId,
+}
+
+impl Drop for UserPlace {
+    fn drop(&mut self) {
+        let mut of_user = self.of_user.lock().unwrap_or_else(PoisonError::into_inner);
+        match of_user.get_mut(&self.user) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(of_user.remove(&self.user)),
+        }
     }
 }
 
 impl Hashing {
+    /// Reserves a place. An attempt that is counted reserves it first: a request that is refused here has tried nothing.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] at once when too many wait already.
+    pub(crate) fn admit(&self, lane: Lane) -> Result<HashingPermit, Error> {
+        let (places, of_user) = match lane {
+            Lane::Strangers => (&self.strangers, None),
+            Lane::Known(user) => (&self.known, Some(self.admit_user(user)?)),
+        };
+        let place = Arc::clone(places).try_acquire_owned().map_err(|_| crowded())?;
+        Ok(HashingPermit { _place: place, _of_user: of_user, at_once: Arc::clone(&self.at_once) })
+    }
+
+    fn admit_user(&self, user: UserId) -> Result<UserPlace, Error> {
+        let mut of_user = self.of_user.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = of_user.entry(user).or_default();
+        if *count >= ADMITTED_PER_USER {
+            return Err(crowded());
+        }
+        *count += 1;
+        Ok(UserPlace { of_user: Arc::clone(&self.of_user), user })
+    }
+}
+
+impl HashingPermit {
     /// Runs a hash off the async threads. It holds its place to its end, even if nobody waits for it any more.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] at once when too many wait already; what `work` says.
+    /// What `work` says.
     pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        lane: Lane,
+        self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let places = match lane {
-            Lane::Strangers => &self.strangers,
-            Lane::Known => &self.known,
-        };
-        let admitted = Arc::clone(places).try_acquire_owned();
-        let Ok(admitted) = admitted else {
-            let message = "Too many people are signing in at this moment";
-            return Err(Error::RateLimited { message, retry_after_seconds: 2 });
-        };
         let turn = Arc::clone(&self.at_once).acquire_owned().await.map_err(Error::internal)?;
         let hashed = tokio::task::spawn_blocking(move || {
-            let _places = (admitted, turn);
+            let _places = (self, turn);
             work()
         });
         hashed.await.map_err(Error::internal)?
     }
 }
 
+fn crowded() -> Error {
+    let message = "Too many people are signing in at this moment";
+    Error::RateLimited { message, retry_after_seconds: 2 }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
 
+    use uuid::Uuid;
+
     use super::*;
 
+    fn known(user: u128) -> Lane {
+        Lane::Known(UserId::new(Uuid::from_u128(user)))
+    }
+
     #[tokio::test(flavor = "multi_thread")]
-    async fn who_would_wait_too_long_is_told_at_once_and_places_come_back() {
-        let hashing = Arc::new(Hashing::default());
+    async fn lane_that_is_full_refuses_at_once_and_leaves_the_other_its_places() {
+        let hashing = Hashing::default();
         let (open, gates): (Vec<_>, Vec<_>) = (0..ADMITTED).map(|_| mpsc::channel::<()>()).unzip();
         let running: Vec<_> = gates
             .into_iter()
             .map(|gate| {
-                let hashing = Arc::clone(&hashing);
-                tokio::spawn(async move {
-                    hashing.run(Lane::Strangers, move || gate.recv().map_err(Error::internal)).await
-                })
+                let permit = hashing.admit(Lane::Strangers).unwrap();
+                tokio::spawn(permit.run(move || gate.recv().map_err(Error::internal)))
             })
             .collect();
-        while hashing.strangers.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
-        let refused = hashing.run(Lane::Strangers, || Ok(())).await;
+        let refused = hashing.admit(Lane::Strangers);
         assert!(matches!(refused, Err(Error::RateLimited { .. })), "{refused:?}");
-        let known = Arc::clone(&hashing);
-        let known = tokio::spawn(async move { known.run(Lane::Known, || Ok(())).await });
+        let owner = tokio::spawn(hashing.admit(known(1)).unwrap().run(|| Ok(())));
         for gate in open {
             gate.send(()).unwrap();
         }
         for ended in running {
             ended.await.unwrap().unwrap();
         }
-        known.await.unwrap().expect("who is known has a place");
-        hashing.run(Lane::Strangers, || Ok(())).await.unwrap();
+        owner.await.unwrap().expect("an owner has a place");
+        hashing.admit(Lane::Strangers).unwrap().run(|| Ok(())).await.unwrap();
+    }
+
+    #[test]
+    fn account_has_its_share_of_the_known_lane_and_no_more() {
+        let hashing = Hashing::default();
+        let own: Vec<_> = (0..ADMITTED_PER_USER).map(|_| hashing.admit(known(1)).unwrap()).collect();
+        assert!(hashing.admit(known(1)).is_err());
+        let other = hashing.admit(known(2)).expect("another account has its own");
+        drop(own);
+        drop(hashing.admit(known(1)).unwrap());
+        drop(other);
+        assert!(hashing.of_user.lock().unwrap().is_empty());
     }
 }

@@ -1,44 +1,96 @@
-//! What was passed on by a proxy, and so comes from who knows where.
+//! Requests that reach this machine's own routes from elsewhere: passed on by a proxy, or sent by a browser for another site.
+
+use std::net::IpAddr;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-/// Whether a proxy has passed a request on, as its headers say.
-pub fn is_forwarded(headers: &HeaderMap) -> bool {
-    let says_so =
-        |name: &str| matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-");
-    headers.keys().any(|name| says_so(name.as_str()))
+/// Headers by which proxies name the client, besides `X-Forwarded-*`.
+const OF_PROXIES: [&str; 6] =
+    ["forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"];
+
+/// Whether a request comes from elsewhere, as its headers say: a proxy has passed it on, or it was meant for another host.
+/// The latter is how DNS rebinding lets the page of any site read what a browser's own machine answers.
+pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let is_of_proxy = |name: &str| OF_PROXIES.contains(&name) || name.starts_with("x-forwarded-");
+    let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    headers.keys().any(|name| is_of_proxy(name.as_str())) || host.is_some_and(|host| !is_loopback(host))
 }
 
-/// The sandbox shows everybody's mail: what comes from elsewhere by a proxy on this machine does not see it.
+/// Whether a `Host` names this machine: a loopback address or `localhost`, with or without a port.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let is_address = name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    is_address || name == "localhost" || name.ends_with(".localhost")
+}
+
+/// Whether a browser sends a change for the page of another site.
+fn is_cross_site_change(request: &Request) -> bool {
+    let is_cross_site = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    is_cross_site && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// The sandbox shows everybody's mail: requests from elsewhere don't see it, and other sites change nothing in it.
 pub async fn keep_out(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_sandbox = path == "/sandbox" || path.starts_with("/sandbox/");
-    if !is_sandbox || !is_forwarded(request.headers()) {
+    let is_refused = is_from_elsewhere(request.headers()) || is_cross_site_change(&request);
+    if !is_sandbox || !is_refused {
         return next.run(request).await;
     }
-    tracing::warn!("a forwarded request to the sandbox was refused");
+    tracing::warn!("a request to the sandbox from elsewhere was refused");
     let words = "The sandbox is for the machine that it runs on. With SANDBOX_ALLOW_REMOTE=true it is for everybody.\n";
     (StatusCode::FORBIDDEN, words).into_response()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_forwarded;
+    use super::*;
+
+    fn with(name: &str, value: &str) -> HeaderMap {
+        [(name.parse().unwrap(), value.parse().unwrap())].into_iter().collect()
+    }
 
     #[test]
     fn every_header_of_a_proxy_counts() {
-        let with =
-            |name: &str| is_forwarded(&[(name.parse().unwrap(), "x".parse().unwrap())].into_iter().collect());
         for name in
-            ["Forwarded", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "Via", "X-Real-IP"]
+            ["Forwarded", "X-Forwarded-For", "x-forwarded-host", "Via", "X-Real-IP", "CF-Connecting-IP"]
         {
-            assert!(with(name), "{name}");
+            assert!(is_from_elsewhere(&with(name, "x")), "{name}");
         }
-        for name in ["Host", "X-Forward", "Accept", "X-Request-Id"] {
-            assert!(!with(name), "{name}");
+        for name in ["X-Forward", "Accept", "X-Request-Id"] {
+            assert!(!is_from_elsewhere(&with(name, "x")), "{name}");
         }
+    }
+
+    #[test]
+    fn host_has_to_be_this_machine() {
+        for host in [
+            "localhost",
+            "LOCALHOST:3000",
+            "reef.localhost:3000",
+            "127.0.0.1:3000",
+            "127.9.9.9",
+            "[::1]:3000",
+        ] {
+            assert!(!is_from_elsewhere(&with("host", host)), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:3000",
+            "localhost.evil.example",
+            "10.0.0.1:80",
+            "[2001:db8::1]:80",
+            "",
+        ] {
+            assert!(is_from_elsewhere(&with("host", host)), "{host}");
+        }
+        assert!(!is_from_elsewhere(&HeaderMap::new()));
     }
 }

@@ -24,7 +24,7 @@ use database::Tallies;
 
 pub use process::OpenStream;
 
-use crate::http::forwarded::is_forwarded;
+use crate::http::forwarded::is_from_elsewhere;
 
 /// How long the database may take: load balancers wait for hardly longer.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -104,8 +104,8 @@ async fn metrics(
             return (StatusCode::UNAUTHORIZED, challenge, "METRICS_TOKEN is asked for as a bearer token\n")
                 .into_response();
         }
-        // A proxy on this machine may pass on what comes from anywhere.
-        None if !client.is_some_and(|client| client.is_this_machine()) || is_forwarded(&headers) => {
+        // A proxy on this machine, or a browser, may pass on what comes from anywhere.
+        None if !client.is_some_and(|client| client.is_this_machine()) || is_from_elsewhere(&headers) => {
             return StatusCode::NOT_FOUND.into_response();
         }
         _ => {}

@@ -85,8 +85,7 @@ fn meaning(details: &Details) -> String {
             "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume."
         );
     }
-    let told =
-        record.status_message.as_deref().map(|told| told.split_once(": ").map_or(told, |(_, said)| said));
+    let told = record.status_message.as_deref().map(FailureCode::in_words);
     if record.status == Status::Purchased
         && let Some(Refusal { why, instead }) = refusal_of(record, Action::Activate)
     {

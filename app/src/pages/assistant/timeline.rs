@@ -1,6 +1,7 @@
 //! What happened to the assistant.
 
 use leptos::prelude::*;
+use reef_domain::FailureCode;
 use reef_service::assistants::{Details, Happened, TIMELINE_SHOWN};
 
 use crate::components::small::{Newest, StatusBadge, When};
@@ -24,10 +25,11 @@ pub(super) fn list(timeline: &[Happened]) -> AnyView {
         return view! { <p>"Nothing has happened yet."</p> }.into_any();
     }
     let entry = |(at, status, message): &Happened| {
+        let message = message.as_deref().map(|message| FailureCode::in_words(message).to_owned());
         view! {
             <li>
                 <StatusBadge status=*status/> " " <When at=*at/>
-                {message.clone().map(|message| view! { <p class="hint">{message}</p> })}
+                {message.map(|message| view! { <p class="hint">{message}</p> })}
             </li>
         }
     };

@@ -12,7 +12,7 @@ use reef_service::api_keys::{ApiKey, KeyState};
 use secrecy::ExposeSecret as _;
 
 use crate::components::code::{CodeBlock, Copyable};
-use crate::components::notice::{Done, is_done};
+use crate::components::notice::{Done, is_done_with};
 use crate::components::page::{Head, drawn_or_failure};
 use crate::components::small::{When, WhenOr};
 use crate::error::AppError;
@@ -56,7 +56,7 @@ async fn load() -> Result<Shown, AppError> {
     Ok(Shown {
         keys: services.api_keys(&caller).await?,
         // Shown where the form has led, also when that is loaded again within the minute; nowhere else.
-        new: if is_done() { flash(&services, NEW_KEY).await? } else { None },
+        new: if is_done_with(&["created", "key_rotated"]) { flash(&services, NEW_KEY).await? } else { None },
         assistants: services.list_assistants(&caller).await?,
         signing: services.callback_secret(caller.user_id).await?.expose_secret().to_owned().into(),
         token: services.form_token(),

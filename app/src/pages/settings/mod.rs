@@ -12,7 +12,7 @@ use reef_service::Error;
 use reef_service::accounts::{DeletionPreview, NewTotp, SessionView, TotpStatus};
 
 use crate::components::code::CodeBlock;
-use crate::components::notice::{Done, is_done};
+use crate::components::notice::{Done, is_done_with};
 use crate::components::page::{Head, drawn_or_failure};
 use crate::error::AppError;
 use crate::functions::settings::RECOVERY_CODES;
@@ -56,7 +56,12 @@ async fn load() -> Result<Shown, AppError> {
         password_given: caller.has_given_password(),
         totp: services.totp_status(&caller).await?,
         pending: services.pending_totp(&caller).await?,
-        codes: if is_done() { flash(&services, RECOVERY_CODES).await? } else { None },
+        // Shown where the form that made them has led, and after no other one: they may be used by then.
+        codes: if is_done_with(&["totp_on", "codes_new"]) {
+            flash(&services, RECOVERY_CODES).await?
+        } else {
+            None
+        },
         sessions: services.sessions(&caller, &own_session_row().await?).await?,
         ends: services.account_deletion_preview(&caller).await?,
         token: services.form_token(),

@@ -27,7 +27,7 @@ impl Services {
         let account = self.account_by_email(email).await?.ok_or(Error::NotFound)?;
         text::password("password", password.expose_secret())
             .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
-        let password_hash = self.hash_password(Lane::Known, password).await?;
+        let password_hash = self.hash_password(Lane::Known(account.id), password).await?;
         let mut work = self.work().await?;
         let tx = &mut work.tx;
         if !tx.set_password_hash(account.id, &password_hash).await? {

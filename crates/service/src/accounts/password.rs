@@ -62,7 +62,7 @@ impl Services {
             .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
         caller.require_password_of(&user)?;
         let client = from.into();
-        let password_hash = self.hash_password(Lane::Known, new).await?;
+        let password_hash = self.hash_password(Lane::Known(user.id), new).await?;
         let mut work = self.work().await?;
         if !work.tx.change_password_hash(user.id, &user.password_hash, &password_hash).await? {
             return Err(wrong_password("password"));
@@ -103,8 +103,9 @@ impl Services {
     ) -> Result<(), Error> {
         let device = self.known_device(client, Some(user));
         let what = TryOf::proving(user.id, device.as_ref());
+        let permit = self.hashing().admit(Lane::Known(user.id))?;
         self.begin_try(&what, "Too many wrong passwords").await?;
-        if !self.verify_password(Lane::Known, password, user.password_hash.clone()).await? {
+        if !self.verify_password(permit, password, user.password_hash.clone()).await? {
             return Err(wrong_password(field));
         }
         self.try_succeeded(&what).await

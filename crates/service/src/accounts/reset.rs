@@ -71,12 +71,10 @@ impl Services {
         let hash = token_hash(token);
         // Hashing a password is costly: only for a link that is good.
         let known = self.store().read().await?.mail_token(&hash, purpose, self.now()).await?;
-        if known.is_none() {
-            return Err(link_over());
-        }
+        let known = known.ok_or_else(link_over)?;
         text::password("password", password.expose_secret())
             .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
-        let password_hash = self.hash_password(Lane::Known, password).await?;
+        let password_hash = self.hash_password(Lane::Known(known.user_id), password).await?;
         let now = self.now();
         let mut work = self.work().await?;
         let tx = &mut work.tx;

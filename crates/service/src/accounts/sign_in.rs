@@ -64,10 +64,14 @@ impl Services {
         let device = self.known_device(&client, found.as_ref());
         let what = TryOf::signing_in(email, client.address, device.as_ref());
         let message = if self.mail_is_on() { MANY_FAILED_RESET } else { MANY_FAILED };
+        let lane = match &found {
+            Some(user) if device.is_some() => Lane::Known(user.id),
+            _ => Lane::Strangers,
+        };
+        let permit = self.hashing().admit(lane)?;
         self.begin_try(&what, message).await?;
-        let lane = if device.is_some() { Lane::Known } else { Lane::Strangers };
         let hash = found.as_ref().map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
-        let matches = self.verify_password(lane, password, hash).await?;
+        let matches = self.verify_password(permit, password, hash).await?;
         count(if matches { "right" } else { "wrong" });
         let user = found.filter(|_| matches).ok_or(Error::WrongCredentials)?;
         self.try_succeeded(&what).await?;

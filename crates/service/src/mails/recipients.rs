@@ -62,13 +62,17 @@ impl Share {
     }
 }
 
-/// One name for all spellings of a mailbox: case does not matter, nor what follows a plus sign.
+/// One name for all spellings of a mailbox: case does not matter, nor what follows a plus sign; nor do dots at Gmail, which has
+/// two domains.
 fn mailbox(address: &str) -> String {
     let address = address.trim().to_lowercase();
     let Some((local, domain)) = address.rsplit_once('@') else { return address };
     let name = local.split_once('+').map_or(local, |(name, _)| name);
     let name = if name.is_empty() { local } else { name };
-    format!("{name}@{domain}")
+    match domain {
+        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", name.replace('.', "")),
+        _ => format!("{name}@{domain}"),
+    }
 }
 
 impl Work<'_> {
@@ -147,5 +151,9 @@ mod tests {
             assert_ne!(mailbox(other), "ada@example.com");
         }
         assert_ne!(mailbox("+a@example.com"), mailbox("+b@example.com"));
+        for address in ["a.d.a@gmail.com", "ada+x@googlemail.com", "Ada@Gmail.com"] {
+            assert_eq!(mailbox(address), "ada@gmail.com");
+        }
+        assert_ne!(mailbox("a.da@example.com"), "ada@example.com");
     }
 }

@@ -13,9 +13,9 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(crate) const FIRST_ASK_AFTER: Duration = Duration::from_secs(15);
 /// How long after a webhook Polar is asked whether that is how things stand: those that belong together have come then.
 pub(crate) const VERIFY_AFTER: Duration = Duration::from_secs(30);
-/// How long after an unpaid slot's deletion Polar is asked about it, at the earliest: its checkout cannot be closed, but
-/// hardly anybody pays it, and Polar's webhook says so if somebody does.
-pub(crate) const DELETED_ASK_AFTER: Duration = HOUR;
+/// How long after an unpaid slot's deletion Polar is asked about it, at the earliest. It may have been paid just before, with
+/// its webhook lost. After that it is asked about seldom: its checkout cannot be closed, but hardly anybody pays it.
+pub(crate) const DELETED_ASK_AFTER: Duration = Duration::from_secs(2 * 60);
 /// How soon Polar is asked when somebody waits for it.
 pub(super) const HURRY: Duration = Duration::from_secs(2);
 /// How long after it was last asked about a slot can be hurried again: a page that waits looks every few seconds.
@@ -103,6 +103,9 @@ pub(super) struct Asked {
 pub(super) fn next(outlook: Outlook, asked: Asked, now: Timestamp) -> (Option<Timestamp>, Asked) {
     let step = now.plus(step(asked.asks));
     let at_least = |wait: Duration| step.max(now.plus(if asked.is_deleted { SELDOM } else { wait }));
+    // A deleted slot's first answer is owed: somebody may have been charged.
+    let without_answer =
+        |wait: Duration| step.max(now.plus(if asked.is_deleted { AFTER_REFUSAL } else { wait }));
     match outlook {
         Outlook::Over => (None, asked),
         Outlook::Ended { until } => {
@@ -110,8 +113,8 @@ pub(super) fn next(outlook: Outlook, asked: Asked, now: Timestamp) -> (Option<Ti
             let last = until.unwrap_or(asked.since).plus(REINSTATED_WITHIN);
             ((next <= last).then_some(next), asked)
         }
-        Outlook::NoAnswer => (Some(at_least(Duration::ZERO)), asked),
-        Outlook::Refused => (Some(at_least(AFTER_REFUSAL)), asked),
+        Outlook::NoAnswer => (Some(without_answer(Duration::ZERO)), asked),
+        Outlook::Refused => (Some(without_answer(AFTER_REFUSAL)), asked),
         Outlook::Unsettled => (Some(step.max(now.plus(MINUTE))), asked),
         Outlook::Paid { until: Some(until) } if until <= now => (Some(step.max(now.plus(MINUTE))), asked),
         Outlook::Paid { until } => {
@@ -181,12 +184,15 @@ mod tests {
         let expires = Duration::from_secs(24 * 3600);
         let hours = |seconds: Vec<u64>| seconds.into_iter().map(|s| s / 3600).collect::<Vec<_>>();
         let open = moments_from(from, true, |age| Outlook::Unpaid { is_closed: Some(age >= expires) });
-        assert_eq!(hours(open), [1, 9, 17, 25, 26]);
+        assert_eq!(hours(open), [0, 8, 16, 24, 25]);
         let unknown = moments_from(from, true, |_| Outlook::Unpaid { is_closed: None });
-        assert_eq!(hours(unknown), [1, 2]);
+        assert_eq!(hours(unknown), [0, 1]);
         let silent = Asked { asks: 1, since: ORDERED, closed_at: None, is_deleted: true };
-        assert_eq!(next(Outlook::NoAnswer, silent, ORDERED).0, Some(ORDERED.plus(SELDOM)));
-        assert_eq!(next(Outlook::Refused, silent, ORDERED).0, Some(ORDERED.plus(SELDOM)));
+        for silence in [Outlook::NoAnswer, Outlook::Refused] {
+            assert_eq!(next(silence, silent, ORDERED).0, Some(ORDERED.plus(AFTER_REFUSAL)));
+            let long = Asked { asks: 20, ..silent };
+            assert_eq!(next(silence, long, ORDERED).0, Some(ORDERED.plus(SELDOM)));
+        }
         // Paid after all, its subscription is being ended: that is looked after as soon as any other.
         assert_eq!(next(Outlook::Unsettled, silent, ORDERED).0, Some(ORDERED.plus(MINUTE)));
     }

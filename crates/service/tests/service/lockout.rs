@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use futures::future::join_all;
 use reef_service::accounts::{Account, SignIn};
 use reef_service::testing::{TestServices, totp_code};
 use reef_service::{Caller, Client, ClientAddress, Error};
@@ -95,6 +96,27 @@ on_both_databases! {
         }
         println!("of {ROUNDS} times the owner got in {is_in}, in a browser never used before {stranger_is_in}");
         assert_eq!((is_in, stranger_is_in), (ROUNDS, ROUNDS));
+        t.finish().await;
+    }
+
+    async fn attempt_that_finds_no_place_to_hash_is_not_counted(db: TestStore) {
+        let t = TestServices::new(db);
+        let owner = browser(&t, home(), &account(&t).await);
+        let password = password();
+        let attempts = (0..40).map(|_| t.services.sign_in_first(EMAIL, &password, owner.clone()));
+        let mut refused = 0;
+        for attempt in join_all(attempts).await {
+            match attempt {
+                Ok(_) => {}
+                Err(Error::RateLimited { message, .. }) => {
+                    assert!(message.starts_with("Too many people"), "{message}");
+                    refused += 1;
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        assert!(refused > 0, "an account has its share of the places and no more");
+        assert!(gets_in(&t, &password, owner).await);
         t.finish().await;
     }
 

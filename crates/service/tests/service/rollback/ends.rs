@@ -192,7 +192,7 @@ on_both_databases! {
         t.run().await;
         assert_eq!(walk(&t.events(id).await)[3..], [Deploying, Failed, Deploying, Failed]);
         let said = message(&t, &me, id).await;
-        assert!(said.starts_with("TELEGRAM_TOKEN_REJECTED: ") && said.contains("failed with TELEGRAM_CONFLICT"), "{said}");
+        assert!(said.starts_with("TELEGRAM_TOKEN_REJECTED: ") && said.contains("after your last change failed"), "{said}");
         t.run_after(CHECKED).await;
         is_quiet(&t, id, [number, other]).await;
         let mails = t.mailer.taken();
