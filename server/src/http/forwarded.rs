@@ -16,18 +16,19 @@ const OF_PROXIES: [&str; 6] =
 pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     let is_of_proxy = |name: &str| OF_PROXIES.contains(&name) || name.starts_with("x-forwarded-");
     let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
-    headers.keys().any(|name| is_of_proxy(name.as_str())) || host.is_some_and(|host| !is_loopback(host))
+    headers.keys().any(|name| is_of_proxy(name.as_str())) || host.is_some_and(|host| !is_this_machine(host))
 }
 
-/// Whether a `Host` names this machine: a loopback address or `localhost`, with or without a port.
-fn is_loopback(host: &str) -> bool {
+/// Whether a `Host` names this machine: a loopback address or `localhost`, with or without a port. So do the sandbox's own names,
+/// to which callbacks are sent: `test` is reserved (RFC 2606), nobody can point such a name anywhere.
+fn is_this_machine(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) => name,
         _ => host,
     };
     let name = name.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let is_address = name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-    is_address || name == "localhost" || name.ends_with(".localhost")
+    is_address || name == "localhost" || name.ends_with(".localhost") || name.ends_with(".sandbox.test")
 }
 
 /// Whether a browser sends a change for the page of another site.
@@ -78,6 +79,7 @@ mod tests {
             "127.0.0.1:3000",
             "127.9.9.9",
             "[::1]:3000",
+            "callbacks.sandbox.test",
         ] {
             assert!(!is_from_elsewhere(&with("host", host)), "{host}");
         }
