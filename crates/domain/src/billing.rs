@@ -9,7 +9,7 @@ use crate::wire::{AssistantRecord, PaymentStatus};
 pub fn standing(record: &AssistantRecord) -> Sentence {
     match (record.payment_status, record.canceled_at, record.current_period_end) {
         // Also while a payment is being confirmed.
-        (PaymentStatus::Pending, ..) => "Not paid yet, or your payment is still being confirmed. It can’t be charged twice.".into(),
+        (PaymentStatus::Pending, ..) => "Awaiting payment. If you’ve already paid, there is no need to pay again.".into(),
         (PaymentStatus::Paid, None, Some(until)) => Sentence::from("Paid until ")
             .day(until)
             .text("; it renews automatically then. Stopping does not stop the billing."),
