@@ -119,8 +119,10 @@ test("the focus is where a form has led", async ({ home, page }) => {
 
 test("what was done is said, and can be dismissed", async ({ home, page }) => {
   const path = await home.activeAssistant("Ann", botToken());
+  // What a redeployment says goes as soon as it is active again, which may be before it can be looked at.
+  const redeploying = page.waitForURL(/done=redeployed/, { waitUntil: "commit" });
   await (await home.ask("Redeploy")).getByRole("button", { name: "Redeploy now" }).click();
-  await expect(page.getByText("Redeploying. It replies again in a few seconds.")).toBeVisible();
+  await redeploying;
   await home.becomes("active");
   await (await home.ask("Stop")).getByRole("button", { name: "Stop it now" }).click();
   const toast = page.getByText("Stopped. It won’t reply until you start it again.");

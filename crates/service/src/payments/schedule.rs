@@ -102,7 +102,8 @@ pub(super) struct Asked {
 /// The next ask, before jitter, and what is then known of the asking.
 pub(super) fn next(outlook: Outlook, asked: Asked, now: Timestamp) -> (Option<Timestamp>, Asked) {
     let step = now.plus(step(asked.asks));
-    let at_least = |wait: Duration| step.max(now.plus(if asked.is_deleted { SELDOM } else { wait }));
+    let of_deleted = if now.since(asked.since) < HOUR { HOUR } else { SELDOM };
+    let at_least = |wait: Duration| step.max(now.plus(if asked.is_deleted { of_deleted } else { wait }));
     // A deleted slot's first answer is owed: somebody may have been charged.
     let without_answer =
         |wait: Duration| step.max(now.plus(if asked.is_deleted { AFTER_REFUSAL } else { wait }));
@@ -184,7 +185,7 @@ mod tests {
         let expires = Duration::from_secs(24 * 3600);
         let hours = |seconds: Vec<u64>| seconds.into_iter().map(|s| s / 3600).collect::<Vec<_>>();
         let open = moments_from(from, true, |age| Outlook::Unpaid { is_closed: Some(age >= expires) });
-        assert_eq!(hours(open), [0, 8, 16, 24, 25]);
+        assert_eq!(hours(open), [0, 1, 9, 17, 25, 26]);
         let unknown = moments_from(from, true, |_| Outlook::Unpaid { is_closed: None });
         assert_eq!(hours(unknown), [0, 1]);
         let silent = Asked { asks: 1, since: ORDERED, closed_at: None, is_deleted: true };
