@@ -206,7 +206,8 @@ on_both_databases! {
             most = most.max(asked_about(&t).await);
         }
         println!("{asked} checks in 40 h, at most {most} rows");
-        assert!(most <= 300 && asked <= 40 * 60, "{most} {asked}");
+        // Ten an hour, each for 27 h at most and a few that a look in passes of 15 minutes finds late.
+        assert!(most <= 320 && asked <= 40 * 60, "{most} {asked}");
         t.finish().await;
     }
 
