@@ -14,22 +14,18 @@ const ICON: &[u8] = include_bytes!("../assets/favicon.ico");
 const CARD: &[u8] = include_bytes!("../assets/social-card.png");
 /// They change with the binary alone.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
-/// What is somebody's own, or no page.
-const NOT_FOR_ROBOTS: [&str; 15] = [
+/// No pages, or pages that links in mails lead to. A signed-in person's pages need no entry: a robot that asks for one is led
+/// to sign in.
+const NOT_FOR_ROBOTS: [&str; 10] = [
     "/api/",
     "/_fn/",
     "/live/",
     "/sandbox/",
     "/webhooks/",
     "/workers/",
-    "/assistants",
-    "/billing",
     "/confirm",
     "/goodbye",
-    "/keys",
-    "/receipts",
     "/reset",
-    "/settings",
     "/styleguide",
 ];
 

@@ -29,7 +29,7 @@ async fn icon_robots_and_sitemap_are_there() {
         "User-agent: *",
         "Disallow: /api/",
         "Disallow: /_fn/",
-        "Disallow: /assistants",
+        "Disallow: /reset",
         "Sitemap: https://reef.example/sitemap.xml",
     ] {
         assert!(robots.lines().any(|found| found == line), "{line}: {robots}");
