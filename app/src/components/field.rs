@@ -70,6 +70,34 @@ pub fn TextField(
     }
 }
 
+/// A password that an account is to have from now on.
+#[component]
+pub fn NewPasswordField(
+    /// The form it belongs to.
+    form: Form,
+    /// Its name in the form.
+    name: &'static str,
+    /// What the service calls it.
+    #[prop(default = &["password"])]
+    path: &'static [&'static str],
+    /// What people call it.
+    #[prop(default = "New password")]
+    label: &'static str,
+) -> impl IntoView {
+    view! {
+        <TextField
+            form
+            name
+            path
+            label
+            kind="password"
+            autocomplete="new-password"
+            check="password"
+            hint="10 characters or more; a few words are easier to remember."
+        />
+    }
+}
+
 /// The account's password, where it was not given a short while ago.
 #[component]
 pub fn PasswordAgain(

@@ -5,7 +5,7 @@ use reef_service::Services;
 use reef_service::accounts::ResetLink;
 
 use super::mail_links::{incomplete, over, token};
-use crate::components::field::TextField;
+use crate::components::field::{NewPasswordField, TextField};
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::notice::{Done, is_done};
 use crate::components::page::{Head, drawn_or_failure};
@@ -104,16 +104,7 @@ fn new_password(token: String, begins_anew: bool) -> AnyView {
         <PostForm form>
             <Problem form/>
             <input type="hidden" name="token" value=token/>
-            <TextField
-                form
-                name="password"
-                path=&["password"]
-                label="New password"
-                kind="password"
-                autocomplete="new-password"
-                check="password"
-                hint="10 characters or more; a few words are easier to remember."
-            />
+            <NewPasswordField form name="password"/>
             <Submit label="Set the password" busy="One moment…"/>
         </PostForm>
     }

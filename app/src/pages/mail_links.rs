@@ -7,7 +7,7 @@ use leptos_router::hooks::use_query_map;
 use reef_service::accounts::LinkReader;
 use reef_service::{Caller, Services};
 
-use crate::components::field::TextField;
+use crate::components::field::{NewPasswordField, TextField};
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::notice::{Done, is_done};
 use crate::components::page::{Head, drawn_or_failure};
@@ -178,16 +178,7 @@ fn claim(form: Form, token: String) -> AnyView {
             <PostForm form>
                 <Problem form/>
                 <input type="hidden" name="token" value=token/>
-                <TextField
-                    form
-                    name="new_password"
-                    path=&["password"]
-                    label="New password"
-                    kind="password"
-                    autocomplete="new-password"
-                    check="password"
-                    hint="10 characters or more; a few words are easier to remember."
-                />
+                <NewPasswordField form name="new_password"/>
                 <Submit label="Set the password" busy="One moment…" class="quiet"/>
             </PostForm>
         </section>

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
 
-use crate::components::field::TextField;
+use crate::components::field::{NewPasswordField, TextField};
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::page::Head;
 use crate::functions::account::SignUp;
@@ -34,16 +34,7 @@ fn SignUpForm(next: String) -> impl IntoView {
             <Problem form/>
             <input type="hidden" name="next" value=next/>
             <TextField form name="email" path=&["email"] label="E-mail" kind="email" autocomplete="username" check="email"/>
-            <TextField
-                form
-                name="password"
-                path=&["password"]
-                label="Password"
-                kind="password"
-                autocomplete="new-password"
-                check="password"
-                hint="10 characters or more; a few words are easier to remember."
-            />
+            <NewPasswordField form name="password" label="Password"/>
             <Submit label="Sign up" busy="Opening your account…"/>
         </PostForm>
     }

@@ -1,12 +1,12 @@
 //! Hashing passwords, a few at a time: each hash takes 19 MiB and most of a core.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use reef_domain::ids::UserId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Error;
+use crate::seats::{Seat, Seats};
 
 /// Hashed at once.
 const AT_ONCE: usize = 2;
@@ -28,19 +28,16 @@ pub(crate) enum Lane {
 #[derive(Debug)]
 pub(crate) struct Hashing {
     strangers: Arc<Semaphore>,
-    known: Arc<Semaphore>,
-    of_user: Arc<Mutex<HashMap<UserId, usize>>>,
+    known: Seats,
     at_once: Arc<Semaphore>,
 }
 
 impl Default for Hashing {
     fn default() -> Self {
-        let places = |count| Arc::new(Semaphore::new(count));
         Self {
-            strangers: places(ADMITTED),
-            known: places(ADMITTED),
-            of_user: Arc::default(),
-            at_once: places(AT_ONCE),
+            strangers: Arc::new(Semaphore::new(ADMITTED)),
+            known: Seats::new(ADMITTED, ADMITTED_PER_USER),
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
 }
@@ -48,25 +45,14 @@ impl Default for Hashing {
 /// A place to hash, until it is used or dropped.
 #[derive(Debug)]
 pub(crate) struct HashingPermit {
-    _place: OwnedSemaphorePermit,
-    _of_user: Option<UserPlace>,
+    _place: Place,
     at_once: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
-struct UserPlace {
-    of_user: Arc<Mutex<HashMap<UserId, usize>>>,
-    user: UserId,
-}
-
-impl Drop for UserPlace {
-    fn drop(&mut self) {
-        let mut of_user = self.of_user.lock().unwrap_or_else(PoisonError::into_inner);
-        match of_user.get_mut(&self.user) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(of_user.remove(&self.user)),
-        }
-    }
+enum Place {
+    Stranger { _permit: OwnedSemaphorePermit },
+    Known { _seat: Seat },
 }
 
 impl Hashing {
@@ -75,22 +61,16 @@ impl Hashing {
     /// # Errors
     /// [`Error::RateLimited`] at once when too many wait already.
     pub(crate) fn admit(&self, lane: Lane) -> Result<HashingPermit, Error> {
-        let (places, of_user) = match lane {
-            Lane::Strangers => (&self.strangers, None),
-            Lane::Known(user) => (&self.known, Some(self.admit_user(user)?)),
+        let place = match lane {
+            Lane::Strangers => Arc::clone(&self.strangers)
+                .try_acquire_owned()
+                .ok()
+                .map(|_permit| Place::Stranger { _permit }),
+            Lane::Known(user) => self.known.try_take(user).map(|_seat| Place::Known { _seat }),
         };
-        let place = Arc::clone(places).try_acquire_owned().map_err(|_| crowded())?;
-        Ok(HashingPermit { _place: place, _of_user: of_user, at_once: Arc::clone(&self.at_once) })
-    }
-
-    fn admit_user(&self, user: UserId) -> Result<UserPlace, Error> {
-        let mut of_user = self.of_user.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = of_user.entry(user).or_default();
-        if *count >= ADMITTED_PER_USER {
-            return Err(crowded());
-        }
-        *count += 1;
-        Ok(UserPlace { of_user: Arc::clone(&self.of_user), user })
+        let message = "Too many people are signing in at this moment";
+        let place = place.ok_or(Error::RateLimited { message, retry_after_seconds: 2 })?;
+        Ok(HashingPermit { _place: place, at_once: Arc::clone(&self.at_once) })
     }
 }
 
@@ -110,11 +90,6 @@ impl HashingPermit {
         });
         hashed.await.map_err(Error::internal)?
     }
-}
-
-fn crowded() -> Error {
-    let message = "Too many people are signing in at this moment";
-    Error::RateLimited { message, retry_after_seconds: 2 }
 }
 
 #[cfg(test)]
@@ -162,6 +137,9 @@ mod tests {
         drop(own);
         drop(hashing.admit(known(1)).unwrap());
         drop(other);
-        assert!(hashing.of_user.lock().unwrap().is_empty());
+        // All places are back.
+        let all: Vec<_> = (0..ADMITTED).map(|user| hashing.admit(known(user as u128)).unwrap()).collect();
+        assert!(hashing.admit(known(99)).is_err());
+        drop(all);
     }
 }

@@ -1,4 +1,4 @@
-//! Places for those who wait for news: event streams and calls that are held open.
+//! Places of which one account takes no more than its share: event streams and calls that are held open, and hashing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,8 +19,18 @@ struct Taken {
 }
 
 /// The places of a process. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Seats(Arc<Mutex<Taken>>);
+#[derive(Clone, Debug)]
+pub struct Seats {
+    all: usize,
+    per_user: usize,
+    taken: Arc<Mutex<Taken>>,
+}
+
+impl Default for Seats {
+    fn default() -> Self {
+        Self::new(ALL, PER_USER)
+    }
+}
 
 /// A place that is taken until this is dropped.
 #[derive(Debug)]
@@ -30,26 +40,36 @@ pub struct Seat {
 }
 
 impl Seats {
-    /// Takes a place.
+    /// This many places, and of them this many for one account.
+    pub(crate) fn new(all: usize, per_user: usize) -> Self {
+        Self { all, per_user, taken: Arc::default() }
+    }
+
+    /// Takes a place for an event stream or a call that is held open.
     ///
     /// # Errors
     /// [`Error::RateLimited`] when the account has taken all it may, or no place is left.
     pub fn take(&self, user: UserId) -> Result<Seat, Error> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = "Too many event streams and waiting calls are open";
+        self.try_take(user).ok_or(Error::RateLimited { message, retry_after_seconds: 10 })
+    }
+
+    /// Takes a place; `None` when the account has taken all it may, or no place is left.
+    pub(crate) fn try_take(&self, user: UserId) -> Option<Seat> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let of_user = taken.of.get(&user).copied().unwrap_or(0);
-        if taken.all >= ALL || of_user >= PER_USER {
-            let message = "Too many event streams and waiting calls are open";
-            return Err(Error::RateLimited { message, retry_after_seconds: 10 });
+        if taken.all >= self.all || of_user >= self.per_user {
+            return None;
         }
         taken.all += 1;
         taken.of.insert(user, of_user + 1);
-        Ok(Seat { seats: self.clone(), user })
+        Some(Seat { seats: self.clone(), user })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut taken = self.seats.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.all -= 1;
         match taken.of.get_mut(&self.user) {
             Some(of_user) if *of_user > 1 => *of_user -= 1,
@@ -76,7 +96,7 @@ mod tests {
         drop(greedy);
         let _one = seats.take(user(200)).unwrap();
         drop(others);
-        let taken = seats.0.lock().unwrap();
+        let taken = seats.taken.lock().unwrap();
         assert_eq!((taken.all, taken.of.len()), (1, 1));
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::field::TextField;
+use crate::components::field::{NewPasswordField, TextField};
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::settings::ChangePassword;
 
@@ -27,16 +27,7 @@ pub(super) fn section(email: &str) -> AnyView {
                     kind="password"
                     autocomplete="current-password"
                 />
-                <TextField
-                    form
-                    name="new_password"
-                    path=&["newPassword"]
-                    label="New password"
-                    kind="password"
-                    autocomplete="new-password"
-                    check="password"
-                    hint="10 characters or more; a few words are easier to remember."
-                />
+                <NewPasswordField form name="new_password" path=&["newPassword"]/>
                 <Submit label="Change password" busy="Changing…"/>
             </PostForm>
         </section>

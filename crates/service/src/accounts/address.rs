@@ -4,7 +4,7 @@ use reef_domain::text;
 use reef_store::{MailKind, StoreError, TokenPurpose};
 use secrecy::SecretString;
 
-use super::password::wrong_password;
+use super::password::lock_proven;
 use super::{Account, link_over, void_links};
 use crate::api_keys::only_people;
 use crate::caller::Caller;
@@ -43,11 +43,7 @@ impl Services {
         self.begin_try(&TryOf::mailing(user.id), MANY_MAILS).await?;
         let mut work = self.work().await?;
         // A change of the password ends the links that it finds: one that it does not find must not begin after it.
-        work.tx.lock_user(user.id).await?;
-        let now = work.tx.user(user.id).await?.ok_or(Error::Unauthorized)?;
-        if now.password_hash != user.password_hash {
-            return Err(wrong_password("password"));
-        }
+        lock_proven(&mut work.tx, &user).await?;
         work.mail_link(Some(&user), MailKind::ChangeAddress, TokenPurpose::Change, &email).await?;
         work.mail_notice(&user, MailKind::AddressChanging, &user.email, &email).await?;
         work.commit().await

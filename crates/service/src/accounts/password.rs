@@ -1,9 +1,10 @@
 //! Another password, and the proof by the one there is.
 
 use reef_domain::text;
-use reef_store::{MailKind, UserRow};
+use reef_store::{MailKind, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::totp::takes_code;
 use super::void_links;
 use crate::api_keys::only_people;
 use crate::caller::{Caller, PasswordStamp, password_required};
@@ -69,7 +70,7 @@ impl Services {
         }
         void_links(&mut work.tx, user.id).await?;
         forget_tries_at_password(&mut work.tx, user.id, &user.email).await?;
-        let takes_code = work.tx.totp(user.id).await?.is_some_and(|row| row.confirmed_at.is_some());
+        let takes_code = takes_code(&mut work.tx, user.id).await?;
         work.tx.end_other_sessions(user.id, current_row).await?;
         work.security_notice(user.id, MailKind::PasswordChanged, "").await?;
         work.commit_end_of_access(user.id).await?;
@@ -116,6 +117,13 @@ impl Services {
         only_people(caller)?;
         self.store().read().await?.user(caller.user_id).await?.ok_or(Error::Unauthorized)
     }
+}
+
+/// Locks an account whose password was given. It is refused when another one was set meanwhile: it proves nothing then.
+pub(super) async fn lock_proven(tx: &mut Tx, proven: &UserRow) -> Result<(), Error> {
+    tx.lock_user(proven.id).await?;
+    let now = tx.user(proven.id).await?.ok_or(Error::Unauthorized)?;
+    if now.password_hash == proven.password_hash { Ok(()) } else { Err(wrong_password("password")) }
 }
 
 pub(super) fn wrong_password(field: &str) -> Error {

@@ -5,6 +5,7 @@ use reef_domain::{Timestamp, text};
 use reef_store::{MailKind, TokenPurpose, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::totp::takes_code;
 use super::{link_over, void_links};
 use crate::client::{Client, ClientAddress};
 use crate::error::Error;
@@ -95,7 +96,7 @@ impl Services {
         tx.void_mail_tokens(link.user_id, TokenPurpose::Confirm).await?;
         void_links(tx, link.user_id).await?;
         forget_tries_at_password(tx, before.id, &before.email).await?;
-        let takes_code = tx.totp(link.user_id).await?.is_some_and(|row| row.confirmed_at.is_some());
+        let takes_code = takes_code(tx, link.user_id).await?;
         tx.end_sessions_of(link.user_id).await?;
         work.security_notice(link.user_id, MailKind::PasswordChanged, "").await?;
         work.commit_end_of_access(link.user_id).await?;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reef_domain::ids::UserId;
-use reef_store::{MailKind, StoreError, TotpRow, UserRow};
+use reef_store::{MailKind, StoreError, TotpRow, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::one_time::{base32, from_base32, step_of};
-use super::password::wrong_password;
+use super::password::lock_proven;
 use super::recovery;
 use crate::api_keys::only_people;
 use crate::caller::Caller;
@@ -143,12 +143,7 @@ impl Services {
         self.require_totp(user.id).await?;
         self.prove_code(&user, code, &client).await?;
         let mut work = self.work().await?;
-        work.tx.lock_user(user.id).await?;
-        let now = work.tx.user(user.id).await?.ok_or(Error::Unauthorized)?;
-        // Another password was set meanwhile: this one proves nothing any more.
-        if now.password_hash != user.password_hash {
-            return Err(wrong_password("password"));
-        }
+        lock_proven(&mut work.tx, &user).await?;
         work.tx.delete_totp(user.id).await?;
         work.security_notice(user.id, MailKind::TwoStepOff, "").await?;
         work.commit().await?;
@@ -175,7 +170,7 @@ impl Services {
         let tx = &mut work.tx;
         tx.lock_user(caller.user_id).await?;
         // Switched off meanwhile, there is nothing to recover.
-        if tx.totp(caller.user_id).await?.is_none_or(|row| row.confirmed_at.is_none()) {
+        if !takes_code(tx, caller.user_id).await? {
             return Err(totp_is_off());
         }
         tx.replace_recovery_codes(caller.user_id, &hashes).await?;
@@ -287,4 +282,9 @@ fn nothing_pending() -> Error {
 
 fn totp_is_off() -> Error {
     Error::invalid_field("", "totp_is_off", "Two-step sign-in is off.")
+}
+
+/// Whether signing in takes a code in addition to the password.
+pub(super) async fn takes_code(tx: &mut Tx, user: UserId) -> Result<bool, StoreError> {
+    Ok(tx.totp(user).await?.is_some_and(|row| row.confirmed_at.is_some()))
 }

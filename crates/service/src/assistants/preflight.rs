@@ -192,7 +192,7 @@ impl Services {
         silence: Silence,
     ) -> Result<(), Error> {
         self.may_check(a.user_id).await?;
-        let bot = self.try_bot(a, secrets, input.telegram_bot_token.clone());
+        let bot = self.try_bot(a, secrets, input.telegram_bot_token.clone(), false);
         let is_new = input.model_api_key.is_some() || input.model_id.is_some();
         let (bot, model) = tokio::join!(bot, self.try_model(a, secrets, input, is_new));
         let found = Preflight { bot: Some(bot?), model: Some(model?) };
@@ -225,8 +225,7 @@ impl Services {
             if what == Try::Model {
                 return Ok(None);
             }
-            let found = self.try_bot(&assistant, &secrets, input.telegram_bot_token.clone()).await?;
-            self.with_picture(&assistant, &secrets, &input, found).await.map(Some)
+            self.try_bot(&assistant, &secrets, input.telegram_bot_token.clone(), true).await.map(Some)
         };
         let model = async {
             if what == Try::Bot {
@@ -243,6 +242,7 @@ impl Services {
         a: &Assistant,
         secrets: &Secrets,
         given: Option<String>,
+        with_picture: bool,
     ) -> Result<BotFinding, Error> {
         let token = match given {
             Some(token) => SecretString::from(token),
@@ -265,25 +265,10 @@ impl Services {
         if is_taken {
             return Ok(BotFinding::InUse { bot });
         }
-        Ok(BotFinding::Good { bot, picture: None })
-    }
-
-    /// Adds the picture of a bot that was found good.
-    async fn with_picture(
-        &self,
-        a: &Assistant,
-        secrets: &Secrets,
-        input: &UpdateInput,
-        found: BotFinding,
-    ) -> Result<BotFinding, Error> {
-        let BotFinding::Good { bot, .. } = found else { return Ok(found) };
-        let given = input.telegram_bot_token.clone().map(SecretString::from);
-        let Some(token) =
-            given.map_or_else(|| self.open_bot_token(a.id, secrets), |token| Ok(Some(token)))?
-        else {
-            return Ok(BotFinding::Missing);
-        };
-        let picture = timeout(PICTURE_TIMEOUT, self.ports().telegram.picture(&token, bot.id)).await;
+        if !with_picture {
+            return Ok(BotFinding::Good { bot, picture: None });
+        }
+        let picture = timeout(PICTURE_TIMEOUT, telegram.picture(&token, bot.id)).await;
         let picture = picture.ok().and_then(Result::ok).flatten();
         let picture = picture.map(|picture| {
             format!("data:{};base64,{}", picture.media_type, BASE64_STANDARD.encode(picture.bytes))

@@ -4,9 +4,8 @@
 //! there is no moment between at which a crash could leave the assistant down. It is erased when the new run is active. Where
 //! there is nothing to go back to any more, it is erased once its bot has no webhook of ours.
 
-use reef_domain::Assistant;
 use reef_domain::ids::AssistantId;
-use reef_domain::state::State;
+use reef_domain::{Assistant, FailureCode};
 use reef_store::{Replaced, Secrets};
 use secrecy::SecretString;
 
@@ -141,8 +140,8 @@ impl Services {
 }
 
 /// Whether it starts again automatically once its subscription is resumed.
-pub(crate) const fn is_paused(a: &Assistant) -> bool {
-    matches!(a.state, State::Stopped { reason: Some(reef_domain::FailureCode::SubscriptionPaused), .. })
+pub(crate) fn is_paused(a: &Assistant) -> bool {
+    a.state.failure() == Some(FailureCode::SubscriptionPaused)
 }
 
 /// What is known of the bot alone.
