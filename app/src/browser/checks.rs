@@ -1,6 +1,6 @@
 //! Checks fields while they are filled in, with the very rules that the server has (`data-check` names the rule).
 //!
-//! Nobody is told off while typing for the first time: a field is judged when it is left, and from then on at once. Only what
+//! Typing for the first time is never marked as wrong: a field is checked when it is left, and from then on at once. Only what
 //! cannot become right any more is marked before: a bot token that begins with a letter.
 //!
 //! What the server has found wrong was about what was sent: a field that no rule is for here loses its mark when it changes.
@@ -45,7 +45,7 @@ fn judge(event: &Event, is_left: bool) {
         // An answer to what was asked before is about something else.
         CHANGES.set(CHANGES.get().wrapping_add(1));
     }
-    // What was left empty is told by the button, not by passing through.
+    // An empty field is marked when the form is sent, not when it is passed.
     if value.trim().is_empty() {
         return say(&field, &place, None);
     }

@@ -1,5 +1,5 @@
-//! A form that was drawn while the password need not be asked for, and was sent when it has to be: it gets the field that
-//! the server would have drawn (`PasswordAgain`), and keeps everything that was typed.
+//! A form that was rendered while no password was required and sent when one is: it gets the field that
+//! the server would have rendered (`PasswordAgain`), and keeps everything that was typed.
 
 use wasm_bindgen::JsValue;
 use web_sys::{Element, HtmlFormElement, console};

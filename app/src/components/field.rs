@@ -105,7 +105,7 @@ pub fn PasswordAgain(
     form: Form,
     /// Whether it was given.
     given: bool,
-    /// What tells its field from that of a form of the same name on the page.
+    /// What distinguishes its field from that of a form of the same name on the page.
     #[prop(optional, into)]
     about: String,
 ) -> impl IntoView {

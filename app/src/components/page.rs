@@ -35,7 +35,7 @@ pub fn Titles() -> impl IntoView {
     view! { <Title text=NAME formatter=document_title/> }
 }
 
-/// The picture that chats show beside a link to a page for everybody.
+/// The picture that chats show with a link to a public page.
 #[derive(Clone, Copy, Debug)]
 pub struct SocialCard {
     /// Where it is.

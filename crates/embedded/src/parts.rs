@@ -1,6 +1,6 @@
 //! A part of an answer on its way: from the request to Telegram until it is written down that Telegram has it.
 //!
-//! A turn that is cut off in between would send the part a second time when it is run again. So whoever stops a turn lets
+//! A turn that is cut off in between would send the part a second time when it is run again. Stopping a turn therefore lets
 //! a part that is under way arrive first, and lets no other one begin.
 
 use std::future::pending;

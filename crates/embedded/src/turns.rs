@@ -151,7 +151,7 @@ impl Embedded {
         }
     }
 
-    /// Returns soon after turns were told to stop where they are: the process is about to end.
+    /// Returns a few seconds after all turns were stopped, because the process is about to end.
     async fn no_time_left(&self) {
         self.inner.halt.cancelled().await;
         tokio::time::sleep(LAST_PART).await;

@@ -107,7 +107,7 @@ impl Services {
         Ok(secrets.swap_remove(0))
     }
 
-    /// Gives the caller's account a new signing secret; the one before it signs beside it for 24 h.
+    /// Gives the caller's account a new signing secret; the one before it also signs for 24 h.
     ///
     /// # Errors
     /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] without the password a short while ago;

@@ -74,7 +74,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A person for whom the operator speaks: nothing asks for the password.
+    /// The operator acting for a person: no password is required.
     #[must_use]
     pub const fn session(user_id: UserId) -> Self {
         Self { user_id, via: Via::Session { proof: SessionProof::Operator } }

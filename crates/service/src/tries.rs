@@ -137,7 +137,7 @@ impl TryOf {
         Self { owner: Some(owner), ..what }
     }
 
-    /// To give a code beside the password. A new password does not forget these: somebody who reads the account's mail
+    /// To give a code in addition to the password. A new password does not forget these: somebody who reads the account's mail
     /// could guess codes without end. Nor does a clean network help: a code takes the password first.
     pub(crate) fn giving_a_code(user: UserId, from: ClientAddress, device: Option<&Device>) -> Self {
         guess("code", &format!("code of {user}"), from, device.filter(|device| device.has_given_code()))

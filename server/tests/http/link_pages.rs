@@ -1,4 +1,4 @@
-//! Links in mails, and what an account whose address nobody has confirmed is told where something can be done about it.
+//! Links in mails, and what an account with an unconfirmed address reads where something can be done about it.
 
 use reef_domain::ids::UserId;
 use reef_service::Caller;
@@ -45,7 +45,7 @@ async fn unconfirmed_address_every_page_says_what_a_reset_does_and_sends_the_lin
             "{bar}"
         );
     }
-    // Also beside what a reset would end, where it is set up.
+    // Also next to what a reset would end, where it is set up.
     let settings = page(&app, &cookie, "/settings").await;
     let main = settings.split("<main").nth(1).unwrap();
     assert!(main.contains("a password reset keeps your API keys"), "{main}");

@@ -94,7 +94,7 @@ impl Services {
         Ok(user)
     }
 
-    /// Passes when the password is this account's, for somebody whom its session or its mail has led here.
+    /// Passes when the password is this account's, for somebody who has come here by its session or its mail.
     pub(super) async fn prove_password_of(
         &self,
         user: &UserRow,

@@ -90,7 +90,7 @@ impl Services {
             let change = services.check_change(&found, change, deploy).await?;
             services.commit_change(&caller, &found, change, deploy).await
         };
-        // Whoever closes the page meanwhile has pressed the button all the same.
+        // Closing the page does not take the request back.
         tokio::spawn(whole.in_current_span()).await.map_err(Error::internal)?
     }
 

@@ -108,7 +108,7 @@ impl Work<'_> {
         Ok(admitted || is_owners && is_due)
     }
 
-    /// As [`Self::admit_mail`], for what tells an account's owner something.
+    /// As [`Self::admit_mail`], for a notice to an account's owner.
     pub(super) async fn admit_notice(
         &mut self,
         user: &UserRow,

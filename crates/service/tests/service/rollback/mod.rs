@@ -59,7 +59,7 @@ fn answers_as(t: &TestServices, id: AssistantId, number: u64, model: &str) {
     assert_eq!(webhook.1, spec.webhook_secret.expose_secret());
 }
 
-/// The statuses and messages that the receiver was told of, oldest first.
+/// The statuses and messages that the receiver got, oldest first.
 fn told(t: &TestServices, id: AssistantId) -> Vec<(String, String)> {
     let mut told: Vec<(i64, String, String)> = Vec::new();
     for callback in t.callbacks.received() {
@@ -84,14 +84,14 @@ async fn is_kept(t: &TestServices, id: AssistantId) -> bool {
     t.db.store.read().await.unwrap().replaced(id).await.unwrap().is_some()
 }
 
-/// Polar tells of a pause, its end, or the end of all.
+/// Polar reports a pause, its end, or the end of the subscription.
 async fn tell(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
     t.clock.advance(TICK);
     t.polar(&format!("subscription.{kind}"), subscription_doc(t, id, &json!({"status": status}))).await;
     t.run().await;
 }
 
-/// Polar tells of a pause while other jobs run.
+/// Polar reports a pause while other jobs run.
 async fn pause_now(t: &TestServices, id: AssistantId) {
     t.clock.advance(TICK);
     t.polar("subscription.paused", subscription_doc(t, id, &json!({"status": "paused"}))).await;
