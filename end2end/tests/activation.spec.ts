@@ -38,7 +38,7 @@ test("what is left behind wrong is marked at once, by the server's own rules", a
   await page.getByLabel("Telegram bot token").fill("a token with spaces");
   await page.getByLabel("Name").focus();
   await expect(callback).toHaveAccessibleDescription(/begins with https/);
-  await expect(page.getByLabel("Telegram bot token")).toHaveAccessibleDescription(/no spaces/);
+  await expect(page.getByLabel("Telegram bot token")).toHaveAccessibleDescription(/can.t contain spaces/);
   await callback.fill("https://example.com/hook");
   await expect(callback).not.toHaveAttribute("aria-invalid", "true");
 });
@@ -110,7 +110,7 @@ test("a failed activation is told in plain words, and mended", async ({ home, pa
   await home.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("conflict") });
   await page.getByRole("button", { name: "Activate" }).click();
   await home.becomes("failed");
-  await expect(page.getByRole("region", { name: "Status" })).toContainText("Another program is using this bot");
+  await expect(page.getByRole("region", { name: "Status" })).toContainText("Another app is using this bot");
 
   await expect(page.getByRole("list").getByText("The bot token is tried")).toBeVisible();
   await page.getByRole("link", { name: "Give it another bot token" }).click();

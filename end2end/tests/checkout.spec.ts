@@ -72,7 +72,7 @@ test("invoices and the card are at Polar, once there was a payment", async ({ ho
   await home.order("Your own model key");
   await home.pay();
   await home.open("/billing");
-  await expect(page.getByText(/Paid until \w{3} \d+, \d{4}/)).toBeVisible();
+  await expect(page.getByText(/Renews \w{3} \d+, \d{4}/)).toBeVisible();
   await page.getByRole("button", { name: "Invoices and payment method" }).click();
   await expect(page).toHaveURL(/\/sandbox\/polar\//);
   await expect(page.getByText("sandbox-byok").first()).toBeVisible();

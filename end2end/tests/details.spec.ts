@@ -19,22 +19,22 @@ test("days and times are those of who reads them, and in UTC where scripts are o
     const seen = await elsewhere(browser, page, timeZone, true);
     await seen.goto(path);
     const billing = seen.getByRole("region", { name: "Billing" });
-    await expect(billing).toContainText(`Paid until ${format({ dateStyle: "medium", timeZone }, until)};`);
+    await expect(billing).toContainText(`Renews ${format({ dateStyle: "medium", timeZone }, until)}.`);
     await expect(billing).toContainText(format({ dateStyle: "medium", timeStyle: "short", timeZone }, ordered).replace(/\s/g, " "));
     const exact = `${until?.toISOString().slice(0, 19).replace("T", " ")} UTC`;
     await expect(billing.locator("time").first()).toHaveAttribute("title", exact);
     // A part that is drawn later says the same, and news of it begin no other day.
     await seen.locator("html[data-live]").waitFor();
     await request.post(`/api/v1${path}/callbacks/test`, { headers });
-    await expect(billing).toContainText(`Paid until ${format({ dateStyle: "medium", timeZone }, until)};`);
+    await expect(billing).toContainText(`Renews ${format({ dateStyle: "medium", timeZone }, until)}.`);
     await seen.goto("/billing");
-    await expect(seen.getByRole("main")).toContainText(`Paid until ${format({ dateStyle: "medium", timeZone }, until)};`);
+    await expect(seen.getByRole("main")).toContainText(`Renews ${format({ dateStyle: "medium", timeZone }, until)}.`);
     await seen.context().close();
   }
   const plain = await elsewhere(browser, page, "America/Los_Angeles", false);
   await plain.goto(path);
   const day = format({ dateStyle: "medium", timeZone: "UTC" }, until);
-  await expect(plain.getByRole("region", { name: "Billing" })).toContainText(`Paid until ${day} (UTC);`);
+  await expect(plain.getByRole("region", { name: "Billing" })).toContainText(`Renews ${day} (UTC).`);
   await plain.context().close();
 });
 
@@ -54,7 +54,7 @@ test.describe("a field", () => {
     await home.pay();
     const token = page.getByLabel("Telegram bot token");
     await token.pressSequentially("hello");
-    await expect(token).toHaveAccessibleDescription(/looks like 123456789:AAE/);
+    await expect(token).toHaveAccessibleDescription(/look like 123456789:AAE/);
     await expect(token).toHaveAttribute("aria-invalid", "true");
     await token.fill("");
     await expect(token).not.toHaveAttribute("aria-invalid", "true");

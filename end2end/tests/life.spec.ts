@@ -30,7 +30,7 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   await expect(page.getByText("Claude Opus 5 (Anthropic)")).toBeVisible();
 
   const stopping = await home.ask("Stop");
-  await expect(stopping).toContainText("Stopping does not stop the billing");
+  await expect(stopping).toContainText("You’ll still be billed");
   await stopping.getByRole("button", { name: "Stop it now" }).click();
   await home.becomes("stopped");
   await expect(page.getByText("Stopped. It won’t reply until you start it again.")).toBeVisible();
@@ -53,7 +53,7 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   await expect(page.getByRole("row", { name: /Cleo.*active.*paid/ })).toBeVisible();
   await page.getByRole("link", { name: "Cleo" }).click();
   const deleting = await home.ask("Delete");
-  await expect(deleting).toContainText("The subscription is ended and nothing more is charged");
+  await expect(deleting).toContainText("Your subscription ends now");
   await deleting.getByRole("button", { name: "Delete it for good" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Cleo is deleted");
   await home.appears(page.getByText(/^revoked on/));
@@ -112,7 +112,7 @@ test("a change that does not work is undone, and the bot answers as before", asy
   await page.getByLabel("New Telegram bot token").fill(botToken("conflict"));
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await home.appears(
-    page.getByRole("region", { name: "Status" }).getByText("Your change was undone because another program is using the bot"),
+    page.getByRole("region", { name: "Status" }).getByText("Your change was undone because another app is using the bot"),
   );
   await home.becomes("active");
   await expect(page.getByText("Saved")).toHaveCount(0);

@@ -175,7 +175,7 @@ test("a first deployment that fails is told by mail, with the way out", async ({
   await press(page, "Activate");
   await home.becomes("failed");
   const text = await mailbox.text(user.email, "Coral could not be started");
-  expect(text).toContain("Another program is using this bot");
+  expect(text).toContain("Another app is using this bot");
   expect(text).not.toContain("does not answer");
   expect(text).toContain(new URL(path, page.url()).href);
   expect(text).not.toContain(token);

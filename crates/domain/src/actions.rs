@@ -1,36 +1,36 @@
-//! What an owner can do with an assistant now, and what a refusal says: why not, and what would allow it.
+//! Which actions an owner can take on an assistant, and for the others the reason and the way out.
 //!
-//! Pages show every action, also the refused ones. The rules are the state machine's and the payment's; a test compares
-//! the two cell by cell.
+//! Pages show disabled actions together with the reason. The rules are those of the state machine and of the payment; a
+//! test compares the two cell by cell.
 
 use crate::failure::FailureCode;
 use crate::wire::{AssistantRecord, PaymentStatus, Status};
 
-/// What an owner can do.
+/// An action that a page offers to the owner of an assistant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Give a paid slot its name, model and bot.
+    /// Configure a paid slot and deploy it for the first time.
     Activate,
-    /// Change the configuration of one that does not run.
+    /// Change the configuration of an assistant that does not run.
     Edit,
-    /// Change it, running or not, and deploy what takes a deployment.
+    /// Change the configuration of an assistant, running or not, and redeploy it if the change needs a deployment.
     Change,
-    /// Deploy what is configured now.
+    /// Deploy the current configuration again.
     Redeploy,
-    /// End the worker.
+    /// Delete the worker and keep the configuration.
     Stop,
-    /// Send a callback of type `assistant.test`.
+    /// Send a webhook of type `assistant.test`.
     TestCallback,
-    /// Delete for good.
+    /// Delete the assistant, its secrets and its conversations permanently.
     Delete,
 }
 
-/// Why something is not possible now.
+/// Why an action is not possible now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What is in its way, as a sentence.
+    /// The reason, as a full sentence.
     pub why: &'static str,
-    /// What would allow it, as a sentence.
+    /// What would make the action possible, as a full sentence.
     pub instead: &'static str,
 }
 
@@ -38,16 +38,14 @@ const fn refusal(why: &'static str, instead: &'static str) -> Option<Refusal> {
     Some(Refusal { why, instead })
 }
 
-const UNPAID: Option<Refusal> = refusal("It has not been paid yet.", "Finish the checkout first.");
-const NOT_ACTIVATED: Option<Refusal> = refusal("It has no bot and no model yet.", "Activate it first.");
-const ENDED: Option<Refusal> =
-    refusal("Its subscription has ended.", "Buy a new slot to run an assistant again.");
-const PAUSED: Option<Refusal> =
-    refusal("Your subscription is paused.", "Resume it under “Invoices and payment method”.");
+const UNPAID: Option<Refusal> = refusal("Awaiting payment.", "Finish the checkout first.");
+const NOT_ACTIVATED: Option<Refusal> = refusal("This assistant isn’t set up yet.", "Activate it first.");
+const ENDED: Option<Refusal> = refusal("Your subscription has ended.", "Create a new assistant to continue.");
+const PAUSED: Option<Refusal> = refusal("Your subscription is paused.", "Resume it in the billing portal.");
 const UNDER_WAY: Option<Refusal> =
-    refusal("A deployment is under way.", "Wait until it has ended, or stop it.");
+    refusal("A deployment is in progress.", "Wait for it to finish, or stop it.");
 
-/// Why `action` is not possible with the assistant as it is; `None` when it is possible.
+/// Returns why `action` is not possible in the assistant's current state, or `None` if it is possible.
 #[must_use]
 pub fn refusal_of(record: &AssistantRecord, action: Action) -> Option<Refusal> {
     match action {
@@ -60,14 +58,13 @@ pub fn refusal_of(record: &AssistantRecord, action: Action) -> Option<Refusal> {
     }
 }
 
-/// Whether the assistant starts again by itself once its subscription is resumed.
+/// Whether resuming the subscription starts the assistant again, because only the pause stopped it.
 #[must_use]
 pub fn starts_on_resume(record: &AssistantRecord) -> bool {
     let code = record.status_message.as_deref().and_then(FailureCode::of_message);
     record.status == Status::Stopped && code == Some(FailureCode::SubscriptionPaused)
 }
 
-/// What a slot that does not entitle says.
 const fn inactive(payment: PaymentStatus) -> Option<Refusal> {
     if matches!(payment, PaymentStatus::Paused) { PAUSED } else { ENDED }
 }
@@ -77,7 +74,7 @@ fn activate(status: Status, payment: PaymentStatus) -> Option<Refusal> {
         Status::PendingPayment => UNPAID,
         Status::Purchased if payment.entitles() => None,
         Status::Purchased => inactive(payment),
-        _ => refusal("It was activated already.", "Edit it, or redeploy it."),
+        _ => refusal("This assistant is already activated.", "Edit or redeploy it instead."),
     }
 }
 
@@ -86,11 +83,11 @@ fn edit(status: Status) -> Option<Refusal> {
         Status::PendingPayment => UNPAID,
         Status::Purchased | Status::Failed | Status::Stopped => None,
         Status::Deploying => UNDER_WAY,
-        Status::Active => refusal("A running assistant is not changed.", "Stop it first."),
+        Status::Active => refusal("A running assistant can’t be edited.", "Stop it first."),
     }
 }
 
-/// A change of a running assistant ends with a redeployment: without one it would only stop it.
+/// Also the rule for [`Action::Change`]: a change stops a running assistant, so it must be able to redeploy it.
 fn redeploy(status: Status, payment: PaymentStatus) -> Option<Refusal> {
     match status {
         Status::PendingPayment => UNPAID,
@@ -106,34 +103,34 @@ fn redeploy(status: Status, payment: PaymentStatus) -> Option<Refusal> {
 fn stop(record: &AssistantRecord) -> Option<Refusal> {
     match record.status {
         Status::PendingPayment | Status::Purchased => {
-            refusal("Nothing runs yet.", "If you do not want it any more, delete it.")
+            refusal("Not running yet.", "Delete it if you no longer need it.")
         }
         Status::Stopped if starts_on_resume(record) => None,
-        // The API takes it and changes nothing.
-        Status::Stopped => refusal("It is stopped already.", "“Start” starts it again."),
+        // The API accepts this and changes nothing, so only pages disable it.
+        Status::Stopped => refusal("Already stopped.", "Choose “Start” to run it again."),
         Status::Deploying | Status::Active | Status::Failed => None,
     }
 }
 
 fn test_callback(record: &AssistantRecord) -> Option<Refusal> {
-    const WHY: &str = "It has no callback URL.";
+    const WHY: &str = "No endpoint is set.";
     if record.user_callback_url.is_some() {
         return None;
     }
-    // A callback URL is saved without a deployment, whatever became of the subscription.
+    // A callback URL is saved without a deployment, so it does not depend on the subscription.
     if !record.is_prebuy {
-        return refusal(WHY, "Add one under “Edit”.");
+        return refusal(WHY, "Add one under “Edit” to send a test.");
     }
     if record.status == Status::PendingPayment {
-        return refusal(WHY, "Finish the checkout, then give it one.");
+        return refusal(WHY, "Finish the checkout, then add one.");
     }
     if record.payment_status == PaymentStatus::Paused {
-        return refusal(WHY, "Resume your subscription, then give it one.");
+        return refusal(WHY, "Resume your subscription, then add one.");
     }
     if !record.payment_status.entitles() {
-        return refusal(WHY, "It can be given none any more: its subscription has ended.");
+        return refusal(WHY, "Your subscription has ended, so none can be added.");
     }
-    refusal(WHY, "Give it one when you activate it.")
+    refusal(WHY, "Add one when you activate the assistant.")
 }
 
 #[cfg(test)]
@@ -164,7 +161,7 @@ mod tests {
         ]
     }
 
-    /// Every state with every payment.
+    /// Every state combined with every payment status.
     fn all() -> Vec<Assistant> {
         let mut all = Vec::new();
         for state in states() {
@@ -195,8 +192,8 @@ mod tests {
         for a in all() {
             for (action, event) in &cases {
                 let is_possible = a.clone().apply(event.clone()).is_ok();
-                // Stopping what is stopped is a success that changes nothing, so pages do not offer it; but what a
-                // pause has stopped would start again by itself.
+                // Stopping a stopped assistant succeeds and changes nothing, so pages disable it. The exception is an
+                // assistant that a pause stopped: stopping it cancels the automatic restart.
                 let is_idle = *action == Action::Stop
                     && a.state.status() == Status::Stopped
                     && a.state.failure() != Some(FailureCode::SubscriptionPaused);

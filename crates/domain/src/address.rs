@@ -1,11 +1,12 @@
-//! Which addresses a customer's callback may reach: only globally routable ones.
+//! Which IP addresses a webhook may be sent to: only globally routable ones, so that a customer's URL cannot reach the
+//! network that Reef runs in.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether `address` is on the public internet (IANA's special-purpose registries for IPv4 and IPv6).
+/// Whether `address` is globally routable, by IANA's special-purpose registries for IPv4 and IPv6.
 ///
-/// Addresses that carry an IPv4 address inside (mapped, NAT64, 6to4) count as that address; Teredo and
-/// other transition blocks are refused.
+/// An IPv6 address that embeds an IPv4 address (mapped, NAT64, 6to4) is judged by that address. Teredo and other
+/// transition blocks are not global.
 #[must_use]
 pub fn is_global(address: IpAddr) -> bool {
     match address {

@@ -1,4 +1,4 @@
-//! An assistant: its state, its payment and its configuration, and what may be done with them together.
+//! The assistant as an aggregate of state, payment and configuration, and the rules that need more than one of them.
 
 use thiserror::Error;
 
@@ -8,24 +8,24 @@ use crate::state::{Event, InvalidTransition, State};
 use crate::timestamp::Timestamp;
 use crate::wire::{ApiMode, AssistantRecord, ChannelType, PaymentStatus, Provider, Status};
 
-/// What an assistant is called before its owner names it.
+/// The name of an assistant that its owner has not named yet.
 pub const UNTITLED: &str = "Untitled assistant";
 
-/// How the subscription behind an assistant stands.
+/// What Polar has reported about the subscription of an assistant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// Where the payment stands.
+    /// Whether the subscription is paid, and if not, why.
     pub status: PaymentStatus,
-    /// Polar's subscription, once one has been seen.
+    /// Polar's id of the subscription; `None` until Polar has reported one.
     pub subscription_id: Option<String>,
-    /// End of the paid period.
+    /// When the paid billing period ends.
     pub current_period_end: Option<Timestamp>,
-    /// When the customer canceled; still paid until the period's end.
+    /// When the customer canceled. The subscription stays paid until the period ends.
     pub canceled_at: Option<Timestamp>,
 }
 
 impl Payment {
-    /// Nothing paid yet.
+    /// The payment of a new order, before Polar has reported anything.
     #[must_use]
     pub const fn pending() -> Self {
         Self {
@@ -36,73 +36,73 @@ impl Payment {
         }
     }
 
-    /// Whether the slot may run: paid, or a renewal still being tried.
+    /// Whether the assistant may run: see [`PaymentStatus::can_run`].
     #[must_use]
     pub const fn entitles(&self) -> bool {
         self.status.entitles()
     }
 }
 
-/// The configuration customers see; secrets live elsewhere.
+/// The part of the configuration that customers can read back. Secrets are stored separately, sealed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// Display name, trimmed.
+    /// The display name without surrounding spaces; `None` before activation.
     pub name: Option<String>,
-    /// Model provider.
+    /// The provider of the model; `None` before activation in BYOK mode.
     pub provider: Option<Provider>,
-    /// Model.
+    /// The provider's id of the model; `None` before activation.
     pub model_id: Option<String>,
-    /// Where callbacks go.
+    /// The endpoint that webhooks are sent to, if the customer has set one.
     pub callback_url: Option<String>,
 }
 
-/// One assistant.
+/// An assistant from order to deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assistant {
-    /// Its id.
+    /// The id that v1 calls the deployment id.
     pub id: AssistantId,
-    /// Its owner.
+    /// The user who owns the assistant.
     pub user_id: UserId,
-    /// Whose model key it uses.
+    /// Whether the owner or Reef provides the model key.
     pub mode: ApiMode,
-    /// Where it stands.
+    /// The state of the deployment, with the data that exists only in it.
     pub state: State,
-    /// How its payment stands.
+    /// What Polar has reported about the subscription.
     pub payment: Payment,
-    /// Its configuration.
+    /// The configuration that the owner has set.
     pub config: Config,
-    /// Why the last change was undone; `None` once something else was done.
+    /// Why the last change was undone; `None` after the next transition.
     pub undone: Option<FailureCode>,
-    /// How many events its timeline has.
+    /// The number of events recorded so far; the next one gets the number after it.
     pub sequence: i64,
-    /// Grows with every write; a write names the version it was made from.
+    /// Grows with every write. An update names the version it read, so that concurrent writes are detected.
     pub version: i64,
-    /// When it was ordered.
+    /// When the assistant was ordered.
     pub created_at: Timestamp,
-    /// When a public field last changed.
+    /// When a field of the public record last changed.
     pub updated_at: Timestamp,
 }
 
-/// Why something can't be done with an assistant now.
+/// Why an assistant rejects an action in its current state.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotNow {
-    /// Its status does not allow it.
+    /// The status does not allow the action.
     #[error(transparent)]
     State(#[from] InvalidTransition),
-    /// Its subscription is not active: not paid, paused or ended.
-    #[error("the subscription of this slot is not active")]
+    /// The status allows the action, but the subscription is not active: not paid, paused or ended.
+    #[error("the subscription of this assistant is not active")]
     Unpaid {
-        /// Where the payment stands.
+        /// The payment status that blocks the action.
         payment: PaymentStatus,
-        /// Where it stands.
+        /// The current status of the assistant.
         from: Status,
-        /// In which statuses it would be allowed were it paid.
+        /// The statuses that allow the action while the subscription is active.
         allowed: &'static [Status],
     },
 }
 
 impl Assistant {
-    /// A slot that was just ordered.
+    /// Creates an assistant that was just ordered: not paid, not configured, with `now` as the time of order.
     #[must_use]
     pub fn ordered(id: AssistantId, user_id: UserId, mode: ApiMode, now: Timestamp) -> Self {
         let provider = matches!(mode, ApiMode::Managed).then_some(Provider::Openrouter);
@@ -121,13 +121,14 @@ impl Assistant {
         }
     }
 
-    /// Moves the state on.
+    /// Applies an event: moves the assistant to the next state.
     ///
     /// # Errors
-    /// [`NotNow::State`] when the table has no such cell; [`NotNow::Unpaid`] when an activation or
-    /// redeployment is asked for a slot that is not paid.
+    /// [`ActionRejected::State`] if the current state does not accept the event, [`ActionRejected::SubscriptionInactive`]
+    /// if the event starts a deployment and the subscription is not active. The assistant is unchanged then.
     pub fn apply(&mut self, event: Event) -> Result<(), NotNow> {
-        // These go on with what was begun, or take nothing up.
+        // These events continue the deployment that undid the change, or do not deploy anything, so the reason still
+        // explains what the owner sees.
         let keeps_undone = matches!(
             event,
             Event::WorkerReady { .. }
@@ -150,11 +151,11 @@ impl Assistant {
         Ok(())
     }
 
-    /// Goes back to the provider and model from before a change whose run has failed, as a new run. What an owner changes
-    /// without a deployment stays changed.
+    /// Restores the provider and model from before a change whose deployment failed, and starts a new run with them.
+    /// Settings that an owner changes without a deployment keep their new values.
     ///
     /// # Errors
-    /// [`NotNow`] when it has not failed, or is not paid.
+    /// [`ActionRejected`] if the assistant is not `failed`, or its subscription is not active.
     pub fn undo_change(
         &mut self,
         provider: Option<Provider>,
@@ -173,7 +174,8 @@ impl Assistant {
         Ok(())
     }
 
-    /// What there is to say about the status: `CODE: one plain sentence with the way out`.
+    /// Returns the `statusMessage` of the API: `CODE: what happened and the way out`, or `None` if the status needs no
+    /// explanation.
     #[must_use]
     pub fn status_message(&self) -> Option<String> {
         match (&self.state, self.undone) {
@@ -187,13 +189,13 @@ impl Assistant {
         }
     }
 
-    /// The name customers see.
+    /// The display name, or [`UNTITLED`] before activation.
     #[must_use]
     pub fn name(&self) -> &str {
         self.config.name.as_deref().unwrap_or(UNTITLED)
     }
 
-    /// What the API shows.
+    /// The public record as v1 of the API returns it.
     #[must_use]
     pub fn record(&self) -> AssistantRecord {
         AssistantRecord {
@@ -268,7 +270,7 @@ mod tests {
         assert!(!slot.record().is_prebuy);
     }
 
-    /// A deployment whose run has failed after a change.
+    /// An assistant whose run failed after its model was changed to `new`.
     fn failed_change() -> Assistant {
         let mut a = ordered(ApiMode::Byok);
         a.payment.status = PaymentStatus::Paid;
@@ -296,7 +298,7 @@ mod tests {
         a.apply(Event::WorkerReady { generation: 5, worker_url: "https://w".to_owned() }).unwrap();
         let message = a.record().status_message.unwrap();
         assert!(message.starts_with("MODEL_KEY_REJECTED: Your change was undone"), "{message}");
-        // The next thing that is done has nothing to do with it.
+        // The next action of the owner is unrelated to the undone change.
         for event in [
             Event::Redeploy { deadline: Timestamp::from_unix_ms(9) },
             Event::Stop,
@@ -319,7 +321,7 @@ mod tests {
                 message.starts_with(failure.as_str()) && message.contains("after your last change failed")
             );
             assert!(message.chars().count() <= 500 && message.ends_with('.'));
-            // Nobody undoes it again.
+            // A failed undo is not followed by another one.
             assert_eq!(a.state.status(), Status::Failed);
         }
     }

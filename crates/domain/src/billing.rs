@@ -1,47 +1,50 @@
-//! The money side of an assistant in plain words: how it stands, and what an action means for it before it is done.
+//! Sentences for customers about money: the state of a subscription, and what an action means for billing before it is
+//! taken.
 
 use crate::actions::Action;
 use crate::sentence::Sentence;
 use crate::wire::{AssistantRecord, PaymentStatus};
 
-/// How the payment stands, in a sentence or two.
+/// Describes the state of the subscription in a sentence or two.
 #[must_use]
 pub fn standing(record: &AssistantRecord) -> Sentence {
     match (record.payment_status, record.canceled_at, record.current_period_end) {
-        // Also while a payment is being confirmed.
+        // A payment may have been made that Polar has not confirmed yet, so this must not say "not paid".
         (PaymentStatus::Pending, ..) => "Awaiting payment. If you’ve already paid, there is no need to pay again.".into(),
-        (PaymentStatus::Paid, None, Some(until)) => Sentence::from("Paid until ")
+        (PaymentStatus::Paid, None, Some(until)) => Sentence::from("Renews ")
             .day(until)
-            .text("; it renews automatically then. Stopping does not stop the billing."),
+            .text(". Stopping the assistant doesn’t stop billing."),
         (PaymentStatus::Paid, None, None) => {
-            "Paid; it renews automatically. Stopping does not stop the billing.".into()
+            "Renews automatically. Stopping the assistant doesn’t stop billing.".into()
         }
         (PaymentStatus::Paid, Some(canceled), until) => {
-            let sentence = Sentence::from("Canceled on ").day(canceled).text(". The slot is yours until ");
+            let sentence =
+                Sentence::from("Canceled on ").day(canceled).text(". You can use this assistant until ");
             let sentence = match until {
                 Some(until) => sentence.day(until),
-                None => sentence.text("the end of the paid period"),
+                None => sentence.text("the end of the billing period"),
             };
-            sentence.text(", and nothing more is charged.")
+            sentence.text(". You won’t be charged again.")
         }
         (PaymentStatus::PastDue, ..) => {
-            "The last renewal could not be charged. Polar tries again over the next days; if that does not work, the \
-             subscription ends and the assistant stops. Update your card to keep it."
+            "Payment failed. Update your card to keep this assistant running. Polar retries over the next few days; if \
+             every attempt fails, the subscription ends and the assistant stops."
                 .into()
         }
         (PaymentStatus::Paused, ..) => {
-            "Your subscription is paused: nothing is charged, and nothing runs. Resume it under “Invoices and payment \
-             method”: a new month is charged then, and what the pause stopped starts again automatically."
+            "Your subscription is paused: nothing is charged, and the assistant doesn’t run. Resume it in the billing \
+             portal. You’re charged for a new month then, and an assistant that the pause stopped starts again \
+             automatically."
                 .into()
         }
-        (PaymentStatus::Canceled, ..) => "The subscription has ended. Nothing more is charged.".into(),
+        (PaymentStatus::Canceled, ..) => "Your subscription has ended. You won’t be charged again.".into(),
         (PaymentStatus::Refunded, ..) => {
-            "The payment was refunded and the subscription is over. Nothing more is charged.".into()
+            "Your payment was refunded and the subscription has ended. You won’t be charged again.".into()
         }
     }
 }
 
-/// What an action means for the money, in a sentence or two.
+/// Describes what `action` means for billing in a sentence or two, to be shown before it is confirmed.
 #[must_use]
 pub fn consequence(record: &AssistantRecord, action: Action) -> Sentence {
     match action {
@@ -56,45 +59,44 @@ pub fn consequence(record: &AssistantRecord, action: Action) -> Sentence {
 fn stopping(record: &AssistantRecord) -> Sentence {
     match (record.payment_status, record.canceled_at, record.current_period_end) {
         (PaymentStatus::Paid, None, Some(until)) => {
-            Sentence::from("Stopping does not stop the billing: the subscription goes on and renews on ")
-                .day(until)
-                .text(".")
+            Sentence::from("You’ll still be billed. Next renewal: ").day(until).text(".")
         }
         (PaymentStatus::Paid, Some(_), _) => {
-            "The subscription is canceled already: nothing more is charged, stopped or not.".into()
+            "Your subscription is already canceled. You won’t be charged again.".into()
         }
         (PaymentStatus::Paid | PaymentStatus::PastDue, ..) => {
-            "Stopping does not stop the billing: the subscription goes on.".into()
+            "You’ll still be billed: stopping doesn’t cancel the subscription.".into()
         }
         (PaymentStatus::Paused, ..) => {
             "Your subscription stays paused. When you resume it, this assistant stays stopped until you start it.".into()
         }
         (PaymentStatus::Pending | PaymentStatus::Canceled | PaymentStatus::Refunded, ..) => {
-            "Nothing is charged any more, stopped or not.".into()
+            "Nothing is charged, whether the assistant runs or not.".into()
         }
     }
 }
 
 fn deleting(record: &AssistantRecord) -> Sentence {
     match (record.payment_status, record.current_period_end) {
-        // Whether somebody is paying just now is not known here.
+        // The checkout may be open in another tab, so a payment can still arrive.
         (PaymentStatus::Pending, _) => {
-            "If a payment for it arrives after all, that subscription ends at once; the money isn’t refunded automatically."
+            "If a payment for this order still arrives, its subscription ends immediately. The payment isn’t refunded \
+             automatically."
                 .into()
         }
         (PaymentStatus::Paid | PaymentStatus::PastDue, Some(until)) => {
-            Sentence::from("The subscription is ended and nothing more is charged. Time already paid (until ")
+            Sentence::from("Your subscription ends now. Time already paid (until ")
                 .day(until)
                 .text(") isn’t refunded automatically.")
         }
         (PaymentStatus::Paid | PaymentStatus::PastDue, None) => {
-            "The subscription is ended and nothing more is charged. Time already paid isn’t refunded automatically.".into()
+            "Your subscription ends now. Time already paid isn’t refunded automatically.".into()
         }
         (PaymentStatus::Paused, _) => {
-            "Your paused subscription is ended and cannot be resumed. Nothing more is charged.".into()
+            "Your paused subscription ends now and can’t be resumed. You won’t be charged again.".into()
         }
         (PaymentStatus::Canceled | PaymentStatus::Refunded, _) => {
-            "Its subscription has ended already; nothing more is charged.".into()
+            "Your subscription has already ended. You won’t be charged again.".into()
         }
     }
 }
@@ -129,21 +131,15 @@ mod tests {
         let standing = |record| standing(record).to_string();
         let consequence = |record, action| consequence(record, action).to_string();
         let paid = record(PaymentStatus::Paid, false);
-        assert_eq!(
-            standing(&paid),
-            "Paid until Mar 13, 2026; it renews automatically then. Stopping does not stop the billing."
-        );
-        assert_eq!(
-            consequence(&paid, Action::Stop),
-            "Stopping does not stop the billing: the subscription goes on and renews on Mar 13, 2026."
-        );
+        assert_eq!(standing(&paid), "Renews Mar 13, 2026. Stopping the assistant doesn’t stop billing.");
+        assert_eq!(consequence(&paid, Action::Stop), "You’ll still be billed. Next renewal: Mar 13, 2026.");
         assert!(consequence(&paid, Action::Delete).contains("already paid (until Mar 13, 2026)"));
         let canceled = record(PaymentStatus::Paid, true);
         assert_eq!(
             standing(&canceled),
-            "Canceled on Feb 28, 2026. The slot is yours until Mar 13, 2026, and nothing more is charged."
+            "Canceled on Feb 28, 2026. You can use this assistant until Mar 13, 2026. You won’t be charged again."
         );
-        assert!(!consequence(&canceled, Action::Stop).contains("goes on"));
+        assert!(!consequence(&canceled, Action::Stop).contains("still be billed"));
     }
 
     #[test]
@@ -156,7 +152,7 @@ mod tests {
                 && standing(&paused).contains("Resume it")
         );
         assert!(consequence(&paused, Action::Stop).contains("stays stopped until you start"));
-        assert!(consequence(&paused, Action::Delete).contains("cannot be resumed"));
+        assert!(consequence(&paused, Action::Delete).contains("can’t be resumed"));
     }
 
     #[test]

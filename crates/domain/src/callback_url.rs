@@ -1,46 +1,47 @@
-//! Where customers may have callbacks sent.
+//! The rules for callback URLs that need no network. The addresses behind a host name are checked again at delivery.
 
 use url::{Host, Url};
 
 use crate::address::is_global;
 use crate::error::Issue;
 
-/// The longest callback URL, in characters.
+/// The maximum length of a callback URL, in characters.
 pub const MAX: usize = 2048;
 
-/// Checks a callback URL as the contract has it and gives it as written.
+/// Validates a callback URL and returns it unchanged.
 ///
-/// Names are checked again when they resolve: this is the check that needs no network.
+/// A valid URL is `https`, has no user info and no fragment, and names a public host: no local name, no IP address that
+/// is not globally routable, in whatever notation.
 ///
 /// # Errors
-/// An [`Issue`] for `path` with the one rule that was broken.
+/// An [`Issue`] at `path` for the first rule that the URL breaks.
 pub fn check(path: &str, text: &str) -> Result<String, Issue> {
     let issue = |message: &str| Err(Issue::new(path, "invalid_url", message));
     if text.chars().count() > MAX {
-        return Err(Issue::new(path, "too_long", format!("A callback URL has at most {MAX} characters.")));
+        return Err(Issue::new(path, "too_long", format!("The URL must be at most {MAX} characters.")));
     }
-    // The URL parser drops tabs and line breaks and trims spaces; what we store must be what was checked.
+    // The URL parser drops tabs and line breaks and trims spaces, so the stored URL would differ from the checked one.
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
-        return issue("A callback URL has no spaces, backslashes or control characters.");
+        return issue("The URL can't contain spaces, backslashes or control characters.");
     }
     let Ok(url) = Url::parse(text) else {
-        return issue("This is not a URL.");
+        return issue("Enter a valid URL.");
     };
     if url.scheme() != "https" {
-        return issue("A callback URL begins with https://.");
+        return issue("The URL must start with https://.");
     }
-    // The parser also takes `https:host` and `https:///host`; only the one form is looked into below.
+    // The parser also accepts `https:host` and `https:///host`, which the checks below do not cover.
     let authority =
         text.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or("");
     if authority.is_empty() {
-        return issue("A callback URL begins with https:// and a host.");
+        return issue("The URL must start with https:// and a host name.");
     }
-    // `https://@host` has empty user info that the parser forgets.
+    // The parser drops the empty user info of `https://@host`, so the text itself is checked.
     if authority.contains('@') {
-        return issue("A callback URL has no user name or password.");
+        return issue("The URL can't contain a user name or password.");
     }
     if url.fragment().is_some() {
-        return issue("A callback URL has no fragment.");
+        return issue("The URL can't contain a fragment (#).");
     }
     match url.host() {
         Some(Host::Domain(name)) if is_public_name(name) => Ok(text.to_owned()),
@@ -48,7 +49,7 @@ pub fn check(path: &str, text: &str) -> Result<String, Issue> {
             Ok(text.to_owned())
         }
         Some(Host::Ipv6(ip)) if is_global(ip.into()) => Ok(text.to_owned()),
-        _ => issue("A callback URL's host must be reachable from the public internet."),
+        _ => issue("The URL's host must be reachable from the public internet."),
     }
 }
 

@@ -1,7 +1,7 @@
-//! The models an activation accepts, and which model a request means.
+//! The models that an activation accepts.
 //!
-//! What ships here is the fallback (ids as the providers' own model lists name them, November 2026) and always accepted.
-//! The rest is learned from OpenRouter's public list.
+//! The built-in models (ids as in the providers' own lists, November 2026) are always accepted, so that Reef works when
+//! OpenRouter cannot be reached. The others come from OpenRouter's public list.
 
 use std::collections::HashSet;
 
@@ -11,34 +11,34 @@ use crate::error::Issue;
 use crate::model_name::{name_of_listed, readable};
 use crate::wire::{ApiMode, Provider};
 
-/// The longest id or name of a model, in characters.
+/// The maximum length of a model's id or name, in characters.
 const TEXT_MAX: usize = 200;
 
-/// A model of a provider.
+/// A model that a provider offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
-    /// Who offers it.
+    /// The provider whose API serves the model.
     pub provider: Provider,
-    /// The provider's id of it.
+    /// The id in the provider's API.
     pub id: String,
-    /// What people call it.
+    /// The name that pages show.
     pub name: String,
-    /// OpenRouter's id of the same model.
+    /// The id of the same model at OpenRouter, which managed assistants use.
     pub openrouter_id: String,
 }
 
-/// A model as OpenRouter lists it.
+/// An entry of OpenRouter's model list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
-    /// OpenRouter's id: `vendor/model`, perhaps with `:variant`.
+    /// OpenRouter's id: `vendor/model`, optionally followed by `:variant`.
     pub id: String,
-    /// `Vendor: Model`.
+    /// OpenRouter's name, usually in the form `Vendor: Model`.
     pub name: String,
 }
 
 impl Listed {
-    /// Whether it can be what it says: an id of letters, digits and the few signs that ids have, and a name without
-    /// control characters, both of a sensible length.
+    /// Whether the entry can be shown and stored: the id is `vendor/model` in the characters that ids use, the name has
+    /// no control characters, and neither is longer than 200 characters.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let is_sign = |c: char| c.is_ascii_alphanumeric() || "-._:/~@+".contains(c);
@@ -48,10 +48,10 @@ impl Listed {
         has_vendor && is_name && self.id.len() <= TEXT_MAX && self.name.chars().count() <= TEXT_MAX
     }
 
-    /// The same model at its vendor, where the vendor's own id follows from OpenRouter's.
+    /// The same model in its vendor's own API, if the vendor's id follows from OpenRouter's.
     fn at_its_vendor(&self) -> Option<(Provider, String)> {
         let (vendor, model) = self.id.split_once('/')?;
-        // Variants are OpenRouter's own.
+        // Variants such as `:free` exist only at OpenRouter.
         if model.contains(':') {
             return None;
         }
@@ -59,7 +59,7 @@ impl Listed {
             "anthropic" if model.starts_with("claude-") => {
                 Some((Provider::Anthropic, model.replace('.', "-")))
             }
-            // Open weights are not served by the vendor itself.
+            // OpenAI's API does not serve its open-weight models.
             "openai" if model.starts_with("gpt-") && !model.starts_with("gpt-oss") => {
                 Some((Provider::Openai, model.to_owned()))
             }
@@ -69,14 +69,14 @@ impl Listed {
     }
 }
 
-/// Every model an activation accepts.
+/// All models that an activation accepts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Catalog {
     models: Vec<Model>,
 }
 
-/// Every model that ships with Reef, the recommended one of each provider first: provider, id, name, OpenRouter's id.
+/// The built-in models, the recommended one of each provider first, as (provider, id, name, OpenRouter's id).
 const SHIPPED: &[(Provider, &str, &str, &str)] = &[
     (Provider::Anthropic, "claude-sonnet-5-5", "Claude Sonnet 5.5", "anthropic/claude-sonnet-5.5"),
     (Provider::Anthropic, "claude-opus-5-5", "Claude Opus 5.5", "anthropic/claude-opus-5.5"),
@@ -105,7 +105,7 @@ const SHIPPED: &[(Provider, &str, &str, &str)] = &[
 ];
 
 impl Default for Catalog {
-    /// What ships with Reef.
+    /// Only the built-in models.
     fn default() -> Self {
         let model = |(provider, id, name, openrouter_id): &(Provider, &str, &str, &str)| Model {
             provider: *provider,
@@ -118,8 +118,8 @@ impl Default for Catalog {
 }
 
 impl Catalog {
-    /// What ships with Reef, then what OpenRouter lists, in its order; in its own name and, where that is known, in its
-    /// vendor's.
+    /// The built-in models, followed by the listed ones in OpenRouter's order. A listed model is added under OpenRouter
+    /// and, if its vendor's own id is known, under the vendor as well.
     #[must_use]
     pub fn with(listed: &[Listed]) -> Self {
         let mut models = Self::default().models;
@@ -136,37 +136,37 @@ impl Catalog {
         Self { models }
     }
 
-    /// What people call a model, wherever it is shown: also one that the catalog does not have any more.
+    /// Returns the name that pages show for a model. For a model that has left the catalog it is made from the id.
     #[must_use]
     pub fn name_of(&self, provider: Option<Provider>, model_id: &str) -> String {
         let of_provider =
             self.models.iter().find(|model| Some(model.provider) == provider && model.id == model_id);
-        // A managed assistant may name a model by its vendor's own id.
+        // A managed assistant may use the vendor's own id for a model.
         let found = of_provider.or_else(|| self.models.iter().find(|model| model.id == model_id));
         found.map_or_else(|| readable(model_id), |model| model.name.clone())
     }
 
-    /// All of it; of each provider the recommended ones first.
+    /// Lists all models; those of a provider begin with the recommended ones.
     #[must_use]
     pub fn models(&self) -> &[Model] {
         &self.models
     }
 
-    /// The models of one provider, recommended first.
+    /// Lists the models of one provider, recommended ones first.
     pub fn of(&self, provider: Provider) -> impl Iterator<Item = &Model> {
         self.models.iter().filter(move |model| model.provider == provider)
     }
 
-    /// OpenRouter's id for a model a managed assistant names: by OpenRouter's id, or by its provider's own.
+    /// Finds OpenRouter's id for the model of a managed assistant, which may be given by OpenRouter's or its vendor's id.
     #[must_use]
     pub fn openrouter_id(&self, model_id: &str) -> Option<&str> {
         self.models.iter().find(|model| model.id == model_id).map(|model| model.openrouter_id.as_str())
     }
 
-    /// Checks that `model_id` is one of the provider's (BYOK) or one that OpenRouter serves (managed).
+    /// Validates that the provider offers `model_id` (BYOK), or that OpenRouter does (managed).
     ///
     /// # Errors
-    /// An issue at `modelId` that names the nearest known models.
+    /// An issue at `modelId` that names the closest known models.
     pub fn check(&self, mode: ApiMode, provider: Provider, model_id: &str) -> Result<(), Issue> {
         let known: Vec<&str> = match mode {
             ApiMode::Byok => self.of(provider).map(|model| model.id.as_str()).collect(),
@@ -180,11 +180,15 @@ impl Catalog {
             ApiMode::Byok => provider.as_str(),
             ApiMode::Managed => "managed mode",
         };
-        Err(Issue::new("modelId", "unknown_model", format!("Unknown model for {whose}. Nearest: {names}.")))
+        Err(Issue::new(
+            "modelId",
+            "unknown_model",
+            format!("Unknown model for {whose}. Closest matches: {names}."),
+        ))
     }
 }
 
-/// The provider a text names.
+/// Parses the name of a provider.
 ///
 /// # Errors
 /// An issue at `modelProvider` that lists the providers.
@@ -194,12 +198,12 @@ pub fn provider(text: &str) -> Result<Provider, Issue> {
         Issue::new(
             "modelProvider",
             "unknown_provider",
-            format!("Unknown provider. Known are: {}.", all.join(", ")),
+            format!("Unknown provider. Use one of: {}.", all.join(", ")),
         )
     })
 }
 
-/// The three known names most like `name`, best first.
+/// Returns the three known names that are most similar to `name`, the most similar first.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
     let mut ranked: Vec<_> = known

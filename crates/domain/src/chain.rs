@@ -1,10 +1,11 @@
-//! An error with all of its causes, as logs say it.
+//! Formatting of an error together with all of its sources, for logs.
 
 use std::error::Error;
 use std::fmt;
 
-/// Shows an error and what caused it, outermost first, with colons between. Logs say it this way in every format; JSON
-/// would keep only the outermost by itself.
+/// Displays an error and its sources, outermost first, joined by colons.
+///
+/// Log fields need it in every format: the JSON formatter records only the outermost error of a chain.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'a>(pub &'a dyn Error);
 

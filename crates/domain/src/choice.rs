@@ -1,4 +1,4 @@
-//! Which provider, model and key a request means for an assistant of a given mode.
+//! Resolves the provider, model and key that a request chooses, by the rules of the assistant's mode.
 
 use crate::assistant::Config;
 use crate::catalog::{self, Catalog};
@@ -7,18 +7,18 @@ use crate::input::{ActivateInput, UpdateInput};
 use crate::text;
 use crate::wire::{ApiMode, Provider};
 
-/// A provider and a model that go together, and the key when one was brought.
+/// A provider and one of its models, and the new model key if the request has one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// The provider.
+    /// The provider of the model; `None` while neither the request nor the assistant names one.
     pub provider: Option<Provider>,
-    /// The model.
+    /// The id of the model; `None` while neither the request nor the assistant names one.
     pub model_id: Option<String>,
-    /// A new model key.
+    /// The model key to store; `None` keeps the current one.
     pub model_api_key: Option<String>,
 }
 
-/// What an activation chooses.
+/// Resolves the choice of an activation.
 ///
 /// # Errors
 /// Every [`Issue`] that makes the payload inconsistent with the mode (`INVALID_INPUT`).
@@ -31,11 +31,11 @@ pub fn of_activation(catalog: &Catalog, mode: ApiMode, input: &ActivateInput) ->
     let mut issues = Vec::new();
     let missing = |path, message: &str| Issue::new(path, "required", message);
     let provider = match input.model_provider.as_deref() {
-        None | Some("") => Err(missing("modelProvider", "A provider is required with your own model key.")),
+        None | Some("") => Err(missing("modelProvider", "Choose the provider of your model key.")),
         Some(text) => catalog::provider(text),
     };
     let key = match input.model_api_key.as_deref() {
-        None => Err(missing("modelApiKey", "Your model key is required.")),
+        None => Err(missing("modelApiKey", "Enter your model key.")),
         Some(text) => text::model_key("modelApiKey", text),
     };
     let provider = provider.map_err(|issue| issues.push(issue)).ok();
@@ -50,11 +50,11 @@ pub fn of_activation(catalog: &Catalog, mode: ApiMode, input: &ActivateInput) ->
     }
 }
 
-/// What a PATCH chooses, given what is there. What is there already may have left the catalog and still be named.
+/// Resolves the choice of a PATCH against the current configuration. The current model is accepted even if it has left
+/// the catalog.
 ///
 /// # Errors
-/// Every [`Issue`] that makes the change inconsistent with the mode or with what is there
-/// (`INVALID_INPUT`).
+/// Every [`Issue`] that makes the change inconsistent with the mode or the current configuration (`INVALID_INPUT`).
 pub fn of_update(
     catalog: &Catalog,
     mode: ApiMode,
@@ -70,7 +70,7 @@ pub fn of_update(
 fn managed_update(catalog: &Catalog, now: &Config, input: &UpdateInput) -> Result<Choice, Vec<Issue>> {
     let mut issues = Vec::new();
     if input.model_provider.as_deref().is_some_and(|text| text != Provider::Openrouter.as_str()) {
-        issues.push(Issue::new("modelProvider", "not_allowed", "Managed assistants use openrouter."));
+        issues.push(Issue::new("modelProvider", "not_allowed", "Managed assistants always use openrouter."));
     }
     if let Some(model_id) = input.model_id.as_ref().filter(|_| input.model_id != now.model_id) {
         issues.extend(catalog.check(ApiMode::Managed, Provider::Openrouter, model_id).err());
@@ -79,7 +79,7 @@ fn managed_update(catalog: &Catalog, now: &Config, input: &UpdateInput) -> Resul
         issues.push(Issue::new(
             "modelApiKey",
             "not_allowed",
-            "Managed assistants bring their own model key.",
+            "Managed assistants come with a model key. Leave this field out.",
         ));
     }
     if !issues.is_empty() {
@@ -101,15 +101,19 @@ fn byok_update(catalog: &Catalog, now: &Config, input: &UpdateInput) -> Result<C
     if issues.is_empty() && is_another {
         match (provider, &model_id) {
             (None, _) => {
-                issues.push(Issue::new("modelProvider", "required", "Name the model's provider too."));
+                issues.push(Issue::new("modelProvider", "required", "Choose the provider of this model."));
             }
-            (_, None) => issues.push(Issue::new("modelId", "required", "Name a model of this provider too.")),
+            (_, None) => issues.push(Issue::new("modelId", "required", "Choose a model of this provider.")),
             (Some(provider), Some(model_id)) => {
                 issues.extend(catalog.check(ApiMode::Byok, provider, model_id).err());
             }
         }
         if now.provider.is_some() && provider != now.provider && input.model_api_key.is_none() {
-            issues.push(Issue::new("modelApiKey", "required", "Another provider needs its own model key."));
+            issues.push(Issue::new(
+                "modelApiKey",
+                "required",
+                "Changing the provider needs a new model key.",
+            ));
         }
     }
     if issues.is_empty() { Ok(Choice { provider, model_id, model_api_key }) } else { Err(issues) }

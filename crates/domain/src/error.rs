@@ -11,31 +11,31 @@ wire_enum! {
     ErrorCode {
         /// The operator has turned the API off.
         ApiDisabled = "API_DISABLED",
-        /// There is no live API key in `X-API-Key`.
+        /// The `X-API-Key` header is missing, or its key is unknown, expired or revoked.
         Unauthorized = "UNAUTHORIZED",
-        /// Too many requests, wrong keys, unpaid slots, or waiting calls and streams; `Retry-After` says when to try again.
+        /// Too many requests, invalid keys, unpaid slots, or open waits and streams; `Retry-After` says when to try again.
         RateLimited = "RATE_LIMITED",
-        /// The key lacks the scope, or is limited to single assistants and wants to buy another.
+        /// The key lacks the scope, or is limited to selected assistants and can't buy a new one.
         Forbidden = "FORBIDDEN",
-        /// It does not exist, is somebody else's, or is none of those that the key is limited to.
+        /// The resource does not exist, belongs to another account, or is outside the key's access.
         NotFound = "NOT_FOUND",
-        /// The path does not take the method; `Allow` lists those it takes.
+        /// The path does not support the method; `Allow` lists those it supports.
         MethodNotAllowed = "METHOD_NOT_ALLOWED",
-        /// The form of the request is wrong; `details.issues` says where. 413 when the body is too large.
+        /// The request is malformed; `details.issues` says where. The status is 413 when the body is too large.
         InvalidRequest = "INVALID_REQUEST",
-        /// Well-formed, but not for this assistant: mode, provider, model, or a bot that is in use.
+        /// The request is well-formed but does not fit this assistant: mode, provider, model, or a bot that is in use.
         InvalidInput = "INVALID_INPUT",
         /// The operator has not set up payments for this mode.
         PaymentNotConfigured = "PAYMENT_NOT_CONFIGURED",
-        /// Not in this status, not paid, or no callback URL to send a test to.
+        /// The status or the payment does not allow it, or there is no callback URL to send a test to.
         InvalidState = "INVALID_STATE",
         /// The idempotency key was used with another method, path or body.
         IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED",
-        /// The first request with this idempotency key still runs.
+        /// The first request with this idempotency key is still running.
         RequestInProgress = "REQUEST_IN_PROGRESS",
-        /// The removal of the worker was not confirmed; nothing has changed, and it is safe to repeat.
+        /// The deletion of the worker was not confirmed; nothing has changed, and the request is safe to repeat.
         WorkerDeleteFailed = "WORKER_DELETE_FAILED",
-        /// Something inside went wrong.
+        /// Something went wrong on the server.
         InternalError = "INTERNAL_ERROR",
     }
 }
@@ -63,16 +63,16 @@ impl ErrorCode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Issue {
-    /// The field, as the body names it; empty for the body as a whole.
+    /// The field's name in the body; empty for the body as a whole.
     pub path: String,
-    /// A stable word for the kind of problem, such as `required`.
+    /// A stable code for the kind of problem, such as `required`.
     pub code: String,
-    /// A sentence for people.
+    /// A sentence that may be shown to people.
     pub message: String,
 }
 
 impl Issue {
-    /// An issue with a field.
+    /// Creates an issue with the field at `path`.
     #[must_use]
     pub fn new(path: &str, code: &str, message: impl Into<String>) -> Self {
         Self { path: path.to_owned(), code: code.to_owned(), message: message.into() }

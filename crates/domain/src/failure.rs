@@ -1,37 +1,37 @@
-//! Why an assistant is not running, in one plain sentence with the way out.
+//! Failure codes: why an assistant is down, with the sentences that customers read for each.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The codes a `statusMessage` can begin with.
+/// The codes that a `statusMessage` can begin with. The set is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FailureCode {
-    /// The deployment outlived its deadline.
+    /// The deployment was still running at its deadline.
     DeployTimeout,
     /// The worker host could not start the worker.
     WorkerStartFailed,
-    /// The worker started and does not answer.
+    /// The worker started but does not answer its health check.
     HealthCheckFailed,
-    /// Telegram does not know the bot token.
+    /// Telegram rejects the bot token as unknown or revoked.
     TelegramTokenRejected,
-    /// Something else holds the bot's webhook.
+    /// Another program uses the bot's webhook or polls its updates.
     TelegramConflict,
-    /// The model provider refuses the key.
+    /// The model provider rejects the key.
     ModelKeyRejected,
     /// The provider does not offer the model to this key.
     ModelUnavailable,
     /// The worker has disappeared from its host.
     WorkerMissing,
-    /// The subscription is over.
+    /// The subscription was canceled or refunded.
     SubscriptionEnded,
-    /// The subscription is paused; the assistant starts again when it goes on.
+    /// The subscription is paused; the assistant starts again when it is resumed.
     SubscriptionPaused,
 }
 
 impl FailureCode {
-    /// Every code.
+    /// Every code, in the order of declaration.
     pub const ALL: [Self; 10] = [
         Self::DeployTimeout,
         Self::WorkerStartFailed,
@@ -45,7 +45,7 @@ impl FailureCode {
         Self::SubscriptionPaused,
     ];
 
-    /// The code as customers read it.
+    /// The code as it appears in `statusMessage` and in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -62,13 +62,13 @@ impl FailureCode {
         }
     }
 
-    /// The code that a status message begins with.
+    /// Parses the code that a status message begins with.
     #[must_use]
     pub fn of_message(message: &str) -> Option<Self> {
         Self::parse(message.split_once(": ")?.0)
     }
 
-    /// A status message without the code that it begins with, for people.
+    /// Removes the code from the beginning of a status message, for pages and mail.
     #[must_use]
     pub fn in_words(message: &str) -> &str {
         match message.split_once(": ") {
@@ -77,86 +77,82 @@ impl FailureCode {
         }
     }
 
-    /// The stored spelling read back.
+    /// Parses the output of [`Self::as_str`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str() == text)
     }
 
-    /// What to tell the customer: what happened, and the way out.
+    /// What happened and what to do about it, for customers.
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::DeployTimeout => "The deployment took too long and was ended; redeploy to try again.",
-            Self::WorkerStartFailed => "The worker could not be started; redeploy to try again in a moment.",
-            Self::HealthCheckFailed => {
-                "The worker started but does not answer; redeploy to start a fresh one."
-            }
+            Self::DeployTimeout => "The deployment took too long. Redeploy to try again.",
+            Self::WorkerStartFailed => "The assistant couldn't start. Redeploy in a moment to try again.",
+            Self::HealthCheckFailed => "The assistant started but didn't respond. Redeploy to restart it.",
             Self::TelegramTokenRejected => {
-                "Telegram refused the bot token; get the current one from @BotFather, save it here and redeploy."
+                "Telegram rejected the bot token. Paste the current one from @BotFather and redeploy."
             }
             Self::TelegramConflict => {
-                "Another program is using this bot; stop it or save another bot's token here, then redeploy."
+                "Another app is using this bot. Disconnect it there, or use a different bot, then redeploy."
             }
             Self::ModelKeyRejected => {
-                "The model provider refused the API key; save a working key and redeploy."
+                "The model provider rejected the API key. Save a working key and redeploy."
             }
             Self::ModelUnavailable => {
-                "The model could not be reached with this key; choose another model or try again, then redeploy."
+                "The model couldn't be reached with this key. Choose another model or try again, then redeploy."
             }
-            Self::WorkerMissing => "The worker has disappeared from its host; redeploy to start it again.",
-            Self::SubscriptionEnded => {
-                "The subscription for this assistant has ended; buy a new slot to run an assistant again."
-            }
+            Self::WorkerMissing => "The assistant stopped unexpectedly. Redeploy to restart it.",
+            Self::SubscriptionEnded => "Your subscription has ended. Create a new assistant to continue.",
             Self::SubscriptionPaused => {
-                "Your subscription is paused, so this assistant is stopped; it starts again automatically when you resume the \
-                 subscription in the customer portal, which the Billing page opens."
+                "Your subscription is paused, so this assistant is stopped. It starts again automatically when you resume the \
+                 subscription in the billing portal, which the Billing page opens."
             }
         }
     }
 
-    /// Why a change was undone, and how to make it all the same.
+    /// Why a change was undone and how to try it again, for customers.
     #[must_use]
     pub const fn undone_sentence(self) -> &'static str {
         match self {
             Self::DeployTimeout => {
-                "Your change was undone because deploying it took too long; your previous settings are in use, and you can try \
+                "Your change was undone because deploying it took too long. Your previous settings are in use, and you can try \
                  the change again."
             }
             Self::WorkerStartFailed => {
-                "Your change was undone because the worker could not be started; your previous settings are in use, and you can \
+                "Your change was undone because the assistant couldn't start. Your previous settings are in use, and you can \
                  try the change again in a moment."
             }
             Self::HealthCheckFailed => {
-                "Your change was undone because the worker did not answer; your previous settings are in use, and you can try the \
-                 change again."
+                "Your change was undone because the assistant didn't respond. Your previous settings are in use, and you can try \
+                 the change again."
             }
             Self::TelegramTokenRejected => {
-                "Your change was undone because Telegram refused the bot token; your previous settings are in use. To try again, \
-                 get the current token from @BotFather."
+                "Your change was undone because Telegram rejected the bot token. Your previous settings are in use. To try again, \
+                 paste the current token from @BotFather."
             }
             Self::TelegramConflict => {
-                "Your change was undone because another program is using the bot; your previous settings are in use. To try again, \
-                 stop that program or use another bot's token."
+                "Your change was undone because another app is using the bot. Your previous settings are in use. To try again, \
+                 disconnect that app or use a different bot."
             }
             Self::ModelKeyRejected => {
-                "Your change was undone because the model provider refused the API key; your previous settings are in use. To try \
+                "Your change was undone because the model provider rejected the API key. Your previous settings are in use. To try \
                  again, enter a working key."
             }
             Self::ModelUnavailable => {
-                "Your change was undone because the model could not be reached with this key; your previous settings are in use. \
+                "Your change was undone because the model couldn't be reached with this key. Your previous settings are in use. \
                  To try again, choose another model or another key."
             }
-            // These end no deployment.
+            // A deployment never fails with one of these codes.
             Self::WorkerMissing | Self::SubscriptionEnded | Self::SubscriptionPaused => {
-                "Your change was undone; your previous settings are in use."
+                "Your change was undone. Your previous settings are in use."
             }
         }
     }
 }
 
 impl fmt::Display for FailureCode {
-    /// `CODE: one plain sentence with the way out`, at most 500 characters, no secrets.
+    /// Writes `CODE: what happened and the way out`, in at most 500 characters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.as_str(), self.sentence())
     }

@@ -1,4 +1,4 @@
-//! One id type per entity, so that none can be taken for another.
+//! One id type per entity, so that the compiler rejects an id of the wrong kind.
 
 use std::fmt;
 
@@ -14,20 +14,20 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Wraps a UUID made by the injected id source.
+            /// Wraps a UUID. New ones come from the injected id source.
             #[must_use]
             pub const fn new(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The UUID inside.
+            /// Returns the wrapped UUID.
             #[must_use]
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
 
-            /// Reads the one accepted spelling: lower-case and hyphenated. Anything else is `None`,
-            /// which callers answer exactly like an id that does not exist.
+            /// Parses the one accepted form, lower-case and hyphenated. Any other text is `None`, which callers
+            /// answer exactly like an id that does not exist.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 let uuid = Uuid::try_parse(text).ok()?;
@@ -50,23 +50,23 @@ macro_rules! id {
 }
 
 id! {
-    /// An account.
+    /// Identifies a user: a person who signs in.
     UserId,
-    /// An assistant, from purchase to deletion; the API calls it the deployment id.
+    /// Identifies an assistant from order to deletion. The API calls it the deployment id.
     AssistantId,
-    /// An API key.
+    /// Identifies an API key.
     ApiKeyId,
-    /// The assistants that a key is limited to.
+    /// Identifies the set of assistants that a limited key may reach.
     GrantId,
-    /// One entry of an assistant's timeline.
+    /// Identifies an event in the history of an assistant.
     EventId,
-    /// One callback to a customer; the `webhook-id` of all its tries.
+    /// Identifies a webhook delivery. All its attempts carry it as `webhook-id`.
     DeliveryId,
-    /// One durable job.
+    /// Identifies a stored job.
     JobId,
-    /// One mail to a customer.
+    /// Identifies a mail to a customer.
     MailId,
-    /// One update a bot has received.
+    /// Identifies a stored update of a bot. Telegram's own `update_id` is unique only within a bot.
     UpdateRowId,
 }
 

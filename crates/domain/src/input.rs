@@ -1,4 +1,5 @@
-//! Bodies become commands: every issue at once, nothing guessed.
+//! Parses the JSON bodies of v1 into typed inputs and reports every issue at once. Only the form is checked here; whether
+//! a value fits the assistant is decided later.
 
 use serde_json::{Map, Value};
 
@@ -6,54 +7,54 @@ use crate::error::Issue;
 use crate::text;
 use crate::wire::ApiMode;
 
-/// A parsed body, or everything that is wrong with it.
+/// A parsed value, or every issue with what was sent.
 pub type Parsed<T> = Result<T, Vec<Issue>>;
 
-/// What an activation asks for. Mode-dependent checks come after it.
+/// The body of an activation. Rules that depend on the mode are not applied yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ActivateInput {
-    /// Display name, trimmed.
+    /// The display name without surrounding spaces.
     pub name: String,
-    /// Provider as written; ignored in managed mode.
+    /// The provider as sent; ignored in managed mode.
     pub model_provider: Option<String>,
-    /// Model id as written.
+    /// The model id as sent, not yet compared with the catalog.
     pub model_id: String,
-    /// Bot token.
+    /// The bot token, not yet verified with Telegram.
     pub telegram_bot_token: String,
-    /// Model key as written; ignored in managed mode.
+    /// The model key as sent; ignored in managed mode.
     pub model_api_key: Option<String>,
-    /// Callback URL as written.
+    /// The callback URL, if one was sent.
     pub callback_url: Option<String>,
 }
 
-/// What a PATCH asks for; at least one field is there.
+/// The body of a PATCH. At least one field is set, and `None` keeps the current value.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct UpdateInput {
-    /// New display name, trimmed.
+    /// The new display name without surrounding spaces.
     pub name: Option<String>,
-    /// New provider as written.
+    /// The new provider as sent.
     pub model_provider: Option<String>,
-    /// New model id as written.
+    /// The new model id as sent, not yet compared with the catalog.
     pub model_id: Option<String>,
-    /// New bot token.
+    /// The new bot token, not yet verified with Telegram.
     pub telegram_bot_token: Option<String>,
-    /// New model key as written.
+    /// The new model key as sent.
     pub model_api_key: Option<String>,
 }
 
-/// What a redeploy says about the callback URL.
+/// What a redeploy does with the callback URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CallbackChange {
-    /// Left out: as it was.
+    /// The field was left out, so the current URL stays.
     #[default]
     Keep,
-    /// A string: the new one.
+    /// The field was a string, the new URL.
     Replace(String),
-    /// `null`: none any more.
+    /// The field was `null`, which removes the URL.
     Clear,
 }
 
-/// Takes fields out of a body one by one and collects what is wrong; what is left is unknown.
+/// Removes known fields from a body and collects their issues. The keys that remain at the end are unknown.
 struct Fields {
     map: Map<String, Value>,
     issues: Vec<Issue>,
@@ -64,7 +65,7 @@ impl Fields {
         Self { map, issues: Vec::new() }
     }
 
-    /// The string at `key`; `None` when it is absent or (with an issue) of another type.
+    /// Removes the string at `key`. `None` if it is absent or, with an issue, if it has another type.
     fn string(&mut self, key: &str) -> Option<String> {
         match self.map.shift_remove(key)? {
             Value::String(text) => Some(text),
@@ -75,13 +76,13 @@ impl Fields {
         }
     }
 
-    /// The string at `key` passed through `rule`.
+    /// Removes the string at `key` and validates it with `rule`.
     fn checked<T>(&mut self, key: &str, rule: impl Fn(&str, &str) -> Result<T, Issue>) -> Option<T> {
         let text = self.string(key)?;
         rule(key, &text).map_err(|issue| self.issues.push(issue)).ok()
     }
 
-    /// As [`Self::checked`], and absence is an issue too.
+    /// Like [`Self::optional`], but a missing field is an issue.
     fn required<T>(&mut self, key: &str, rule: impl Fn(&str, &str) -> Result<T, Issue>) -> Option<T> {
         if !self.map.contains_key(key) {
             self.issues.push(Issue::new(key, "required", "This field is required."));
@@ -89,10 +90,12 @@ impl Fields {
         self.checked(key, rule)
     }
 
-    /// Rejects what nobody asked for and gives `value` when nothing was wrong.
+    /// Reports the remaining keys as unknown and returns `value` if there is no issue at all.
     fn finish<T>(mut self, value: Option<T>) -> Parsed<T> {
-        let unknown =
-            self.map.keys().map(|key| Issue::new(key, "unknown_key", "This key is not known here."));
+        let unknown = self
+            .map
+            .keys()
+            .map(|key| Issue::new(key, "unknown_key", "This key isn't recognized. Remove it."));
         self.issues.extend(unknown);
         match value {
             Some(value) if self.issues.is_empty() => Ok(value),
@@ -101,7 +104,7 @@ impl Fields {
     }
 }
 
-/// Reads a purchase.
+/// Parses the body of a purchase.
 ///
 /// # Errors
 /// Every [`Issue`] of the body.
@@ -113,7 +116,8 @@ pub fn purchase(body: Map<String, Value>) -> Parsed<ApiMode> {
     fields.finish(mode)
 }
 
-/// Reads an activation.
+/// Parses the body of an activation. `callback_url` validates a URL at a path, as [`crate::callback_url`] does; the
+/// browser has no URL parser and passes another rule.
 ///
 /// # Errors
 /// Every [`Issue`] of the body's form.
@@ -139,10 +143,10 @@ pub fn activate(
     }))
 }
 
-/// Reads a PATCH.
+/// Parses the body of a PATCH.
 ///
 /// # Errors
-/// Every [`Issue`] of the body's form; an empty body is one.
+/// Every [`Issue`] of the body's form. A body without any field is one.
 pub fn update(body: Map<String, Value>) -> Parsed<UpdateInput> {
     let mut fields = Fields::of(body);
     if fields.map.is_empty() {
@@ -158,7 +162,7 @@ pub fn update(body: Map<String, Value>) -> Parsed<UpdateInput> {
     fields.finish(Some(input))
 }
 
-/// Reads a body where none is expected: an absent one and `{}` are fine.
+/// Parses the body of a request that takes no fields. A missing body and `{}` are both accepted.
 ///
 /// # Errors
 /// An [`Issue`] for every key.
@@ -166,7 +170,7 @@ pub fn nothing(body: Map<String, Value>) -> Parsed<()> {
     Fields::of(body).finish(Some(()))
 }
 
-/// Reads a redeploy; an absent body is an empty one.
+/// Parses the body of a redeploy. A missing body counts as `{}`; `callback_url` validates a URL at a path.
 ///
 /// # Errors
 /// Every [`Issue`] of the body's form.

@@ -1,4 +1,4 @@
-//! Strict JSON objects: no duplicate keys, nothing that is not an object.
+//! Strict parsing of JSON bodies: the body must be an object, and duplicate keys are an error at any depth.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,17 +8,17 @@ use serde_json::{Map, Value};
 
 use crate::error::Issue;
 
-/// Reads a body that must be one JSON object without duplicate keys at any depth.
+/// Parses a body that must be one JSON object without duplicate keys at any depth.
 ///
 /// # Errors
-/// The one [`Issue`] that stopped the reading, with code `invalid_json`, `invalid_type` or
-/// `duplicate_key` (whose path is the key).
+/// The first [`Issue`] found, with the code `invalid_json`, `invalid_type` or `duplicate_key`. The path of the latter is
+/// the key; otherwise it is empty.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Issue> {
     let duplicate = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict(&duplicate).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     if let Some(key) = duplicate.into_inner() {
-        return Err(Issue::new(&key, "duplicate_key", "This key occurs more than once."));
+        return Err(Issue::new(&key, "duplicate_key", "This key appears more than once."));
     }
     match value {
         Ok(Value::Object(map)) => Ok(map),
@@ -27,7 +27,8 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Issue> {
     }
 }
 
-/// Builds a [`Value`] and notes the first duplicate key on the way.
+/// Deserializes a [`Value`] and stores the first duplicate key in the cell. `serde_json` itself keeps the last value of a
+/// duplicate key silently.
 #[derive(Clone, Copy)]
 struct Strict<'a>(&'a RefCell<Option<String>>);
 

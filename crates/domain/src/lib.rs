@@ -1,6 +1,6 @@
-//! What Reef is about, without any I/O: states and transitions, validation, wire types.
+//! The rules of Reef without any I/O: the state machine, validation, and the types of the v1 API.
 //!
-//! The crate compiles for the browser too, which validates and draws with the very same code.
+//! The crate also compiles to WebAssembly, so that the browser validates and renders with the same code as the server.
 
 pub mod actions;
 pub mod address;

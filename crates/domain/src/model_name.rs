@@ -1,9 +1,9 @@
-//! What people call a model that comes without a name.
+//! Display names for models that OpenRouter lists with an id in place of a name.
 
 use crate::catalog::{Listed, Model};
 use crate::wire::Provider;
 
-/// The name of a listed model at a provider. Some entries have their id in the place of a name.
+/// Returns the display name of a listed model at a provider. Some entries of OpenRouter's list repeat the id as the name.
 pub(crate) fn name_of_listed(listed: &Listed, provider: Provider, known: &[Model]) -> String {
     let name = listed.name.trim();
     let model = listed.id.split_once('/').map_or(&*listed.id, |(_, model)| model);
@@ -17,7 +17,7 @@ pub(crate) fn name_of_listed(listed: &Listed, provider: Provider, known: &[Model
     }
 }
 
-/// A name made of an id, for want of a better one: `x-ai/grok-9-fast` is "Grok 9 Fast".
+/// Makes a display name from an id: `x-ai/grok-9-fast` becomes "Grok 9 Fast".
 pub(crate) fn readable(id: &str) -> String {
     let model = id.rsplit_once('/').map_or(id, |(_, model)| model);
     let (model, variant) =
@@ -27,7 +27,7 @@ pub(crate) fn readable(id: &str) -> String {
     let mut last = "";
     for word in model.split(['-', '_']).filter(|word| !word.is_empty()) {
         if !name.is_empty() {
-            // Some write the dot of a version as a dash.
+            // Some vendors write the dot of a version as a dash: `claude-opus-6-1`.
             let is_version = is_number(word) && is_number(last);
             name.push(if is_version {
                 '.'
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(name(Provider::Openai, "gpt-7-mini"), "GPT-7 Mini");
         assert_eq!(name(Provider::Openrouter, "x-ai/grok-9-fast:free"), "Grok 9 Fast (free)");
         assert_eq!(name(Provider::Anthropic, "claude-opus-6-1"), "Claude Opus 6.1");
-        // Gone from the catalog, or never in it.
+        // These models are not in the catalog.
         assert_eq!(name(Provider::Anthropic, "claude-sonnet-3-7-20250219"), "Claude Sonnet 3.7 20250219");
         assert_eq!(catalog.name_of(None, "claude-sonnet-5"), "Claude Sonnet 5");
         assert_eq!(name(Provider::Openrouter, "claude-sonnet-5"), "Claude Sonnet 5");

@@ -1,4 +1,4 @@
-//! Query parameters: pages of a list, and how long to wait.
+//! Parses the query parameters that endpoints share: `limit` and `cursor` of a list, and `wait` of a long poll.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,21 +9,21 @@ use crate::ids::AssistantId;
 use crate::input::Parsed;
 use crate::timestamp::Timestamp;
 
-/// Most entries of a page.
+/// The maximum number of entries in a page.
 pub const LIMIT_MAX: i64 = 100;
-/// Entries of a page when only a cursor is given.
+/// The number of entries in a page if `cursor` is given without `limit`.
 pub const LIMIT_DEFAULT: i64 = 50;
-/// Most digits of a cursor's milliseconds: enough until the year 5138.
+/// The maximum number of digits in a cursor's milliseconds, enough until the year 5138.
 const CURSOR_DIGITS_MAX: usize = 14;
-/// The longest wait, in seconds.
+/// The maximum of `wait`, in seconds.
 pub const WAIT_MAX_SECONDS: u64 = 30;
 
-/// Where a page ended: the next one begins after this entry.
+/// The last entry of a page. The next page begins after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// When the last entry was created.
+    /// When the entry was created.
     pub created_at: Timestamp,
-    /// Its id.
+    /// The id of the entry, which orders those created in the same millisecond.
     pub id: AssistantId,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Cursor {
 }
 
 impl Cursor {
-    /// Reads what [`fmt::Display`] writes.
+    /// Parses the output of [`fmt::Display`]: milliseconds, an underscore and the id.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (ms, id) = text.split_once('_')?;
@@ -43,36 +43,36 @@ impl Cursor {
     }
 }
 
-/// Which part of a list.
+/// A page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// At most so many entries.
+    /// The maximum number of entries, from 1 to [`LIMIT_MAX`].
     pub limit: i64,
-    /// After this one; from the start without.
+    /// The entry that the page follows; `None` for the first page.
     pub after: Option<Cursor>,
 }
 
-/// The value of the parameter `name`, if it is there.
+/// Finds the value of the query parameter `name`.
 ///
 /// # Errors
-/// The [`Issue`] with a parameter that is there more than once.
+/// An [`Issue`] if the parameter appears more than once.
 pub fn only<'a>(params: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Issue> {
     let mut found = params.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     match (found.next(), found.next()) {
         (first, None) => Ok(first),
-        _ => Err(Issue::new(name, "duplicate_key", "This parameter occurs more than once.")),
+        _ => Err(Issue::new(name, "duplicate_key", "This parameter appears more than once.")),
     }
 }
 
-/// A whole number: digits alone, as the API document says; a plus sign would parse too.
+/// Parses a number that consists of digits only. `str::parse` alone would accept a plus sign, too.
 fn whole<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Reads `limit` and `cursor`; `None` without either: all of the list.
+/// Parses `limit` and `cursor`. `None` if neither is given, which means the whole list.
 ///
 /// # Errors
-/// Every [`Issue`] of the two.
+/// Every [`Issue`] with the two parameters.
 pub fn page(params: &[(String, String)]) -> Parsed<Option<Page>> {
     let mut issues = Vec::new();
     let mut take = |name| only(params, name).map_err(|issue| issues.push(issue)).ok().flatten();
@@ -86,7 +86,7 @@ pub fn page(params: &[(String, String)]) -> Parsed<Option<Page>> {
         issues.push(Issue::new(
             "cursor",
             "invalid_value",
-            "This cursor did not come from a Link header of this list.",
+            "Use the cursor from the Link header of this list.",
         ));
     }
     if !issues.is_empty() {
@@ -98,10 +98,10 @@ pub fn page(params: &[(String, String)]) -> Parsed<Option<Page>> {
     Ok(Some(Page { limit: limit_read.flatten().unwrap_or(LIMIT_DEFAULT), after: after.flatten() }))
 }
 
-/// Reads `wait`, in seconds; zero without it.
+/// Parses `wait`, a number of seconds from 0 to [`WAIT_MAX_SECONDS`]. Zero if it is not given.
 ///
 /// # Errors
-/// The [`Issue`] with it.
+/// An [`Issue`] if the value is not such a number, or the parameter appears more than once.
 pub fn wait(params: &[(String, String)]) -> Parsed<Duration> {
     let wrong =
         || vec![Issue::new("wait", "invalid_value", "This must be a whole number of seconds from 0 to 30.")];

@@ -1,11 +1,11 @@
-//! Which assistants of a list somebody looks for: the same on the server and in the browser.
+//! The search over a list of assistants, with the same result on the server and in the browser.
 
 use crate::wire::{AssistantRecord, Status};
 
-/// Most characters of a search that are looked at.
+/// The number of characters of a search text that count; the rest is ignored.
 pub const TEXT_MAX: usize = 100;
 
-/// What is looked for.
+/// A search for assistants by words and status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     words: Vec<String>,
@@ -13,21 +13,21 @@ pub struct Search {
 }
 
 impl Search {
-    /// For everything whose name, model or id has every word of `text`, in any case, and that is in `status`, if one is
-    /// given.
+    /// Creates a search for assistants whose name, model or id contain every word of `text`, in any case, and whose
+    /// status is `status`, if one is given.
     #[must_use]
     pub fn new(text: &str, status: Option<Status>) -> Self {
         let text: String = text.chars().take(TEXT_MAX).collect();
         Self { words: text.to_lowercase().split_whitespace().map(str::to_owned).collect(), status }
     }
 
-    /// Whether everything is looked for.
+    /// Whether the search has neither words nor a status and so matches every assistant.
     #[must_use]
     pub fn is_for_all(&self) -> bool {
         self.words.is_empty() && self.status.is_none()
     }
 
-    /// Whether this is one of them; `model` is what the list calls its model.
+    /// Whether an assistant matches. `model` is the display name of its model.
     #[must_use]
     pub fn finds(&self, record: &AssistantRecord, model: &str) -> bool {
         if self.status.is_some_and(|status| status != record.status) {

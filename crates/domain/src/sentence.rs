@@ -1,5 +1,5 @@
-//! A sentence with days in it. Which day a moment is on depends on where its reader is: a page shows it in the reader's own
-//! time zone, so the sentence keeps the moment.
+//! Sentences that contain dates. A page shows dates in the reader's time zone, so a sentence keeps the timestamps instead
+//! of formatted text.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::timestamp::Timestamp;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// The day of a moment in UTC: `Mar 13, 2026`.
+/// Formats the UTC date of a timestamp: `Mar 13, 2026`.
 #[must_use]
 pub fn day(at: Timestamp) -> String {
     let text = at.to_string();
@@ -20,35 +20,35 @@ pub fn day(at: Timestamp) -> String {
     }
 }
 
-/// A piece of a sentence.
+/// A part of a [`Sentence`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Words.
+    /// Text that is shown as it is.
     Text(String),
-    /// The day that this moment is on.
+    /// A timestamp of which the date is shown, in the reader's time zone.
     Day(Timestamp),
 }
 
-/// Words and days, in their order.
+/// A sentence as a sequence of texts and dates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sentence(Vec<Part>);
 
 impl Sentence {
-    /// The same with words behind it.
+    /// Appends text to the sentence.
     #[must_use]
     pub fn text(mut self, words: impl Into<String>) -> Self {
         self.0.push(Part::Text(words.into()));
         self
     }
 
-    /// The same with a day behind it.
+    /// Appends the date of a timestamp to the sentence.
     #[must_use]
     pub fn day(mut self, at: Timestamp) -> Self {
         self.0.push(Part::Day(at));
         self
     }
 
-    /// Its pieces.
+    /// The texts and dates in order.
     #[must_use]
     pub fn parts(&self) -> &[Part] {
         &self.0
@@ -61,7 +61,7 @@ impl<T: Into<String>> From<T> for Sentence {
     }
 }
 
-/// As somebody in UTC reads it.
+/// Formats dates in UTC, for pages without scripts and for mail.
 impl fmt::Display for Sentence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {

@@ -1,8 +1,8 @@
-//! The state machine of an assistant: the contract's table, row by row.
+//! The state machine of an assistant.
 //!
-//! A state carries the data that exists only in it. A transition consumes the state and gives the next
-//! one, or says from where and with what it was tried. Every deployment run carries a generation; what
-//! a run of an older generation reports does not match any row and is dropped by whoever asked.
+//! A state carries the data that exists only in it. Applying an event consumes the state and returns the next one, or an
+//! error that names the status and the event. Every run has a generation: a result of an older generation is an invalid
+//! transition, which callers drop.
 
 use thiserror::Error;
 
@@ -10,12 +10,12 @@ use crate::failure::FailureCode;
 use crate::timestamp::Timestamp;
 use crate::wire::Status;
 
-/// A worker's name and which deployment run it belongs to.
+/// A deployment of an assistant: its worker and its generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// `openclaw-` and 8 hex digits; made at activation, the same for life.
+    /// `openclaw-` and 8 hex digits, chosen at activation and never changed.
     pub worker_name: String,
-    /// Grows by one with every deployment run, and with every stop, so that late results are known.
+    /// Grows by one with every run and with every stop, so that late results of older runs can be recognized.
     pub generation: i64,
 }
 
@@ -25,96 +25,96 @@ impl Run {
     }
 }
 
-/// Where an assistant stands.
+/// The state of an assistant, with the data that exists only in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Ordered, not paid.
+    /// The assistant is ordered but not paid.
     PendingPayment,
-    /// Paid, waiting for its name, model and bot.
+    /// The assistant is paid but not activated.
     Purchased,
-    /// A deployment run is under way.
+    /// A run is in progress.
     Deploying {
-        /// The run.
+        /// The run in progress.
         run: Run,
-        /// When the run ends as `failed` if it has not ended before.
+        /// When the run fails if it is not done by then.
         deadline: Timestamp,
     },
-    /// The worker answers.
+    /// The worker is running and answered its health check.
     Active {
         /// The run that started the worker.
         run: Run,
-        /// Where the worker host says the worker is.
+        /// The URL of the worker, as the worker host reports it.
         worker_url: String,
     },
     /// The last run failed, or the worker vanished.
     Failed {
         /// The run that failed.
         run: Run,
-        /// Why.
+        /// Why the run failed, or the worker vanished.
         failure: FailureCode,
     },
-    /// No worker runs.
+    /// The worker was deleted on purpose; the configuration is kept.
     Stopped {
-        /// The last run.
+        /// The run that was stopped.
         run: Run,
-        /// Why, when it was not the owner's wish.
+        /// Why the assistant was stopped; `None` if its owner did it.
         reason: Option<FailureCode>,
     },
 }
 
-/// What can happen to an assistant.
+/// An event that can change the state of an assistant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Polar confirms a paid order or an active subscription.
     PaymentConfirmed,
-    /// The owner configures a purchased slot.
+    /// The owner configures a purchased assistant, which starts the first run.
     Activate {
-        /// The name its worker has for life.
+        /// The name that the worker keeps through all runs.
         worker_name: String,
-        /// When the run must have ended.
+        /// When the run fails if it is not done by then.
         deadline: Timestamp,
     },
-    /// The owner changes the configuration.
+    /// The owner changes the configuration without a deployment.
     Patch,
-    /// A run has brought its worker up.
+    /// A run has started its worker.
     WorkerReady {
-        /// Which run.
+        /// The generation of the run.
         generation: i64,
-        /// Where the worker is.
+        /// The URL of the worker, as the worker host reports it.
         worker_url: String,
     },
-    /// A run has failed or is over its deadline.
+    /// A run has failed or missed its deadline.
     DeployFailed {
-        /// Which run.
+        /// The generation of the run.
         generation: i64,
-        /// Why.
+        /// Why the run failed.
         failure: FailureCode,
     },
-    /// The worker of an active assistant is no longer there.
+    /// The worker of an active assistant does not exist on its host.
     WorkerVanished {
-        /// The run that had started it.
+        /// The generation of the run that started the worker.
         generation: i64,
     },
-    /// The owner asks for a fresh deployment.
+    /// The owner requests a new run.
     Redeploy {
-        /// When the run must have ended.
+        /// When the run fails if it is not done by then.
         deadline: Timestamp,
     },
-    /// The owner stops it; the worker is gone already.
+    /// The owner stops the assistant. The worker is already deleted.
     Stop,
     /// The subscription has ended.
     SubscriptionRevoked,
-    /// The subscription is paused: nothing is paid until it goes on.
+    /// The subscription is paused and charges nothing until it is resumed.
     SubscriptionPaused,
     /// The subscription is paid again after a pause or an end.
     SubscriptionResumed {
-        /// When the run of what the pause had stopped must have ended.
+        /// When the run fails that restarts an assistant which the pause stopped.
         deadline: Timestamp,
     },
 }
 
 impl Event {
-    /// The event's name, for messages and logs.
+    /// The name of the event, for error messages and logs.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -132,7 +132,7 @@ impl Event {
         }
     }
 
-    /// The states in which the event is allowed, for a customer's error message.
+    /// The statuses in which the event is allowed, for the `allowedStatuses` of the API.
     #[must_use]
     pub const fn allowed(&self) -> &'static [Status] {
         use Status::{Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
@@ -152,42 +152,39 @@ impl Event {
     }
 }
 
-/// The event does not fit the state, or came from a run that is no longer the current one.
+/// The current state does not accept the event, or the event comes from an older run.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{event} is not possible while {from}")]
 pub struct InvalidTransition {
-    /// The status it was tried in.
+    /// The status when the event was applied.
     pub from: Status,
-    /// What was tried.
+    /// The name of the event.
     pub event: &'static str,
-    /// Where it would have been possible.
+    /// The statuses that accept the event.
     pub allowed: &'static [Status],
 }
 
 impl State {
-    /// The state after `event`.
+    /// Returns the state after `event`.
     ///
     /// # Errors
-    /// [`InvalidTransition`] when the table has no such cell, or the event's generation is not the
-    /// current one.
+    /// [`InvalidTransition`] if this state does not accept the event, or the event's generation is not the current one.
     pub fn apply(self, event: Event) -> Result<Self, InvalidTransition> {
         use State::{Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
         let from = self.status();
         let (name, allowed) = (event.name(), event.allowed());
         let no = InvalidTransition { from, event: name, allowed };
         Ok(match (self, event) {
-            // payment confirmed
             (PendingPayment | Purchased, Event::PaymentConfirmed) => Purchased,
 
-            // activate
             (Purchased, Event::Activate { worker_name, deadline }) => {
                 Deploying { run: Run { worker_name, generation: 1 }, deadline }
             }
 
-            // PATCH: never another status
+            // An update never changes the status.
             (state @ (Purchased | Failed { .. } | Stopped { .. }), Event::Patch) => state,
 
-            // a run reports
+            // Results count only if they come from the current run.
             (Deploying { run, .. }, Event::WorkerReady { generation, worker_url })
                 if run.generation == generation =>
             {
@@ -202,21 +199,20 @@ impl State {
                 Failed { run, failure: FailureCode::WorkerMissing }
             }
 
-            // redeploy
             (Active { run, .. } | Failed { run, .. } | Stopped { run, .. }, Event::Redeploy { deadline }) => {
                 Deploying { run: run.next(), deadline }
             }
 
-            // stop; what a pause has stopped does not start again by itself then, else nothing changes on `stopped`
             (Deploying { run, .. } | Active { run, .. } | Failed { run, .. }, Event::Stop) => {
                 Stopped { run: run.next(), reason: None }
             }
+            // Stopping an assistant that a pause stopped cancels its automatic restart.
             (Stopped { run, reason: Some(FailureCode::SubscriptionPaused) }, Event::Stop) => {
                 Stopped { run, reason: None }
             }
             (state @ Stopped { .. }, Event::Stop) => state,
 
-            // subscription revoked; after that nothing starts again by itself
+            // The end of a subscription also cancels the automatic restart after a pause.
             (Deploying { run, .. } | Active { run, .. }, Event::SubscriptionRevoked) => {
                 Stopped { run: run.next(), reason: Some(FailureCode::SubscriptionEnded) }
             }
@@ -225,17 +221,18 @@ impl State {
             }
             (state @ (Purchased | Failed { .. } | Stopped { .. }), Event::SubscriptionRevoked) => state,
 
-            // subscription paused; the reason remembers that the pause has stopped it
+            // The reason records that the pause stopped the assistant, so that resuming restarts it.
             (Deploying { run, .. } | Active { run, .. }, Event::SubscriptionPaused) => {
                 Stopped { run: run.next(), reason: Some(FailureCode::SubscriptionPaused) }
             }
-            // An end that was taken back as a pause: it is not over, and the pause has stopped nothing.
+            // Polar can turn an ended subscription into a paused one. The pause did not stop the assistant, so resuming
+            // must not restart it.
             (Stopped { run, reason: Some(FailureCode::SubscriptionEnded) }, Event::SubscriptionPaused) => {
                 Stopped { run, reason: None }
             }
             (state @ (Purchased | Failed { .. } | Stopped { .. }), Event::SubscriptionPaused) => state,
 
-            // subscription resumed; what an end has stopped is its owner's to start
+            // Resuming restarts only what a pause stopped. After an end, the owner starts the assistant.
             (
                 Stopped { run, reason: Some(FailureCode::SubscriptionPaused) },
                 Event::SubscriptionResumed { deadline },
@@ -252,8 +249,8 @@ impl State {
         })
     }
 
-    /// The same deployment as a run of the next generation, so that what the one before reports is dropped; any other
-    /// state as it is.
+    /// Returns a `deploying` state with the next generation, so that late results of its current run are dropped. Other
+    /// states are returned unchanged.
     #[must_use]
     pub fn begun_anew(self) -> Self {
         match self {
@@ -262,7 +259,7 @@ impl State {
         }
     }
 
-    /// The status customers see.
+    /// The status as the API shows it.
     #[must_use]
     pub const fn status(&self) -> Status {
         match self {
@@ -275,7 +272,7 @@ impl State {
         }
     }
 
-    /// The last run; `None` before activation.
+    /// The current or last run; `None` before activation.
     #[must_use]
     pub const fn run(&self) -> Option<&Run> {
         match self {
@@ -287,7 +284,7 @@ impl State {
         }
     }
 
-    /// Where the worker is; only while active.
+    /// The URL of the worker; `None` unless the assistant is active.
     #[must_use]
     pub fn worker_url(&self) -> Option<&str> {
         match self {
@@ -296,7 +293,7 @@ impl State {
         }
     }
 
-    /// What there is to say about the status.
+    /// Why the assistant failed or was stopped; `None` in other states, and if its owner stopped it.
     #[must_use]
     pub const fn failure(&self) -> Option<FailureCode> {
         match self {
@@ -306,13 +303,13 @@ impl State {
         }
     }
 
-    /// Whether a worker runs or is being brought up.
+    /// Whether a worker is running or being started.
     #[must_use]
     pub const fn is_running(&self) -> bool {
         matches!(self, Self::Deploying { .. } | Self::Active { .. })
     }
 
-    /// True from purchase to activation, false ever after.
+    /// Whether the assistant has not been activated yet: the API's `isPrebuy`.
     #[must_use]
     pub const fn is_prebuy(&self) -> bool {
         matches!(self, Self::PendingPayment | Self::Purchased)

@@ -1,4 +1,4 @@
-//! The contract's table, cell by cell, and random walks that never leave it.
+//! Tests of the state machine: the transition table cell by cell, and random sequences of events.
 
 use proptest::prelude::*;
 
@@ -34,8 +34,8 @@ fn activate() -> Event {
 
 #[test]
 fn the_table() {
-    // One row an event; the columns are the states, `stopped` by its owner, by a pause and by an end. `None` is a cell
-    // that does not exist.
+    // One row per event, one column per state; the last three are `stopped` by the owner, by a pause and by the end of
+    // the subscription. `None` means that the event is rejected.
     let table: [(Event, [Option<Status>; 8]); 11] = [
         (Event::PaymentConfirmed, [Some(Purchased), Some(Purchased), None, None, None, None, None, None]),
         (activate(), [None, Some(Deploying), None, None, None, None, None, None]),
@@ -149,7 +149,7 @@ fn stopped_remembers_why_and_only_a_pause_starts_again() {
     ] {
         let paused = after(running.clone(), Event::SubscriptionPaused);
         assert_eq!(paused, State::Stopped { run: run(4), reason: Some(Paused) });
-        // What the run before the pause reports late is dropped.
+        // A late result of the run before the pause is dropped.
         let late = Event::WorkerReady { generation: 3, worker_url: String::new() };
         assert!(paused.clone().apply(late).is_err());
         assert_eq!(after(paused.clone(), Event::SubscriptionPaused), paused);
@@ -159,7 +159,7 @@ fn stopped_remembers_why_and_only_a_pause_starts_again() {
         assert_eq!(ended, State::Stopped { run: run(4), reason: Some(Ended) });
         assert_eq!(after(ended, resumed()), State::Stopped { run: run(4), reason: None });
     }
-    // By event: what each reason becomes.
+    // For each event, the reason that follows on no reason, on a pause and on an end.
     let rows = [
         (Event::Stop, [None, None, Some(Ended)]),
         (Event::SubscriptionRevoked, [None, Some(Ended), Some(Ended)]),
@@ -207,7 +207,7 @@ proptest! {
     fn random_walks_stay_in_the_table(events in proptest::collection::vec(any_event(), 0..60)) {
         let mut state = State::PendingPayment;
         let mut name: Option<String> = None;
-        // Whether a pause has stopped it and nobody has said otherwise since.
+        // Whether a pause stopped the assistant and no other event has canceled the automatic restart since.
         let mut is_held = false;
         for event in events {
             let before = state.clone();
@@ -215,20 +215,20 @@ proptest! {
             match state.apply(event.clone()) {
                 Ok(next) => {
                     prop_assert!(event.allowed().contains(&before.status()));
-                    // A generation never falls, and a new run always has a new one.
+                    // Generations never decrease, and every run has a new one.
                     let generation = next.run().map_or(0, |run| run.generation);
                     prop_assert!(generation >= generation_before);
                     if next.status() == Deploying && before.status() != Deploying {
                         prop_assert!(generation > generation_before);
                     }
-                    // A worker's name is for life, a prebuy never comes back.
+                    // The worker's name never changes, and an activation is never undone.
                     if let Some(run) = next.run() {
                         prop_assert_eq!(name.get_or_insert_with(|| run.worker_name.clone()), &run.worker_name);
                     }
                     prop_assert!(before.is_prebuy() || !next.is_prebuy());
                     prop_assert_eq!(next.worker_url().is_some(), next.status() == Active);
                     prop_assert!(next.status() != PendingPayment || before.status() == PendingPayment);
-                    // A resumption starts what a pause has stopped, and nothing else.
+                    // Resuming starts an assistant only if a pause stopped it.
                     if let Event::SubscriptionResumed { .. } = event {
                         prop_assert_eq!(next.is_running(), is_held);
                     }

@@ -1,30 +1,30 @@
-//! The steps of a deployment run, as its owner follows them.
+//! The steps of a deployment, which pages show to its owner while they run.
 
 use serde::{Deserialize, Serialize};
 
 use crate::timestamp::Timestamp;
 
-/// What a run does, in this order.
+/// A step of a deployment. Variants are in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Telegram is asked whose bot the token is.
+    /// Verifies the bot token with Telegram.
     Token,
-    /// The model is asked something with the key.
+    /// Sends a short request to the model with the key.
     Model,
-    /// An older worker goes, the new one starts.
+    /// Deletes the older worker, if any, and starts the new one.
     Worker,
-    /// Telegram is told where messages go. Left out where the worker fetches them itself.
+    /// Sets the bot's webhook at Telegram. Skipped if the worker polls for updates.
     Webhook,
-    /// The worker is asked whether it is well.
+    /// Waits until the worker answers its health check.
     Ready,
 }
 
 impl Step {
-    /// All of them, in order.
+    /// Every step, in the order in which they run.
     pub const ALL: [Self; 5] = [Self::Token, Self::Model, Self::Worker, Self::Webhook, Self::Ready];
 
-    /// Its place in the order, from 1.
+    /// The position of the step in the run, starting at 1. It is stored in the database.
     #[must_use]
     pub const fn position(self) -> i64 {
         match self {
@@ -36,24 +36,24 @@ impl Step {
         }
     }
 
-    /// The step at a place; `None` where there is none.
+    /// The step at a position; `None` if no step has it.
     #[must_use]
     pub fn at(position: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|step| step.position() == position)
     }
 }
 
-/// How one step of a run went, or goes.
+/// The progress of one step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepRecord {
-    /// Which.
+    /// The step that is described.
     pub step: Step,
-    /// When it began last: a run that died begins anew.
+    /// When the step last started. It starts again if the process died during the run.
     pub began_at: Timestamp,
-    /// When it ended; `None` while it goes on.
+    /// When the step ended; `None` while it is running.
     pub ended_at: Option<Timestamp>,
-    /// Whether the run ended with it, badly.
+    /// Whether the step failed and ended the run.
     pub failed: bool,
 }
 

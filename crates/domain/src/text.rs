@@ -1,63 +1,64 @@
-//! Rules for single fields, shared by the API, the forms and the browser.
+//! Validation of single fields, shared by the API, the server's forms and the browser. Each function takes the path that
+//! its issue names.
 
 use crate::error::Issue;
 
-/// The longest name, in Unicode scalar values after trimming.
+/// The maximum length of a name, in Unicode scalar values after trimming.
 pub const NAME_MAX: usize = 100;
-/// The longest bot token, in Unicode scalar values.
+/// The maximum length of a bot token, in Unicode scalar values.
 pub const BOT_TOKEN_MAX: usize = 256;
-/// Digits of the bot's id that a token begins with, at least and at most.
+/// How many digits the bot's id has, with which a token begins.
 const BOT_ID_DIGITS: std::ops::RangeInclusive<usize> = 6..=20;
-/// The shortest secret of a bot token.
+/// The minimum length of the part of a bot token after the colon.
 const BOT_SECRET_MIN: usize = 20;
-/// The longest model id, in Unicode scalar values.
+/// The maximum length of a model id, in Unicode scalar values.
 pub const MODEL_ID_MAX: usize = 200;
-/// The longest model key, in bytes.
+/// The maximum length of a model key, in bytes.
 pub const MODEL_KEY_MAX: usize = 512;
-/// The longest e-mail address, in bytes (RFC 5321's path limit).
+/// The maximum length of an email address, in bytes (the path limit of RFC 5321).
 pub const EMAIL_MAX: usize = 254;
-/// The shortest password, in Unicode scalar values.
+/// The minimum length of a password, in Unicode scalar values.
 pub const PASSWORD_MIN: usize = 10;
-/// The longest password, in bytes: hashing must stay bounded.
+/// The maximum length of a password, in bytes, which bounds the work of hashing.
 pub const PASSWORD_MAX: usize = 256;
 
-/// A display name: 1–100 characters after trimming, no control characters. Gives the trimmed name.
+/// Validates a display name, 1–100 characters after trimming without control characters, and returns it trimmed.
 ///
 /// # Errors
 /// An [`Issue`] for `path`.
 pub fn name(path: &str, value: &str) -> Result<String, Issue> {
     let name = value.trim();
     if name.is_empty() {
-        return Err(Issue::new(path, "required", "A name is required."));
+        return Err(Issue::new(path, "required", "Enter a name."));
     }
     if name.chars().count() > NAME_MAX {
-        return Err(Issue::new(path, "too_long", format!("A name has at most {NAME_MAX} characters.")));
+        return Err(Issue::new(path, "too_long", format!("The name must be at most {NAME_MAX} characters.")));
     }
     if name.chars().any(char::is_control) {
         return Err(Issue::new(
             path,
             "invalid_characters",
-            "A name has no line breaks or other control characters.",
+            "The name can't contain line breaks or other control characters.",
         ));
     }
     Ok(name.to_owned())
 }
 
-/// A bot token's outer form; whether Telegram knows it is the deployment's first step.
+/// Validates the length and characters of a bot token and returns it. Telegram verifies the token during the deployment.
 ///
 /// # Errors
 /// An [`Issue`] for `path`.
 pub fn bot_token(path: &str, value: &str) -> Result<String, Issue> {
-    secret(path, value, BOT_TOKEN_MAX, "A bot token")
+    secret(path, value, BOT_TOKEN_MAX, "bot token")
 }
 
 fn no_bot_token(path: &str) -> Issue {
-    let message = "A bot token looks like 123456789:AAE… Copy it from @BotFather.";
+    let message = "Bot tokens look like 123456789:AAE… Copy yours from @BotFather.";
     Issue::new(path, "invalid_bot_token", message)
 }
 
-/// What a bot token looks like, for forms that can say so at once: the bot's id, a colon and a secret. The API takes what
-/// [`bot_token`] takes and lets Telegram judge.
+/// Validates that a text looks like a complete bot token: the bot's id, a colon and a secret. Forms use it to give early
+/// feedback; the API accepts what [`bot_token`] accepts and leaves the rest to Telegram.
 ///
 /// # Errors
 /// An [`Issue`] for `path`.
@@ -68,7 +69,7 @@ pub fn bot_token_shape(path: &str, value: &str) -> Result<(), Issue> {
     if is_whole { bot_token_beginning(path, value) } else { Err(no_bot_token(path)) }
 }
 
-/// Whether what has been typed so far can still become a bot token.
+/// Validates that a text is the beginning of a bot token, for feedback while it is typed.
 ///
 /// # Errors
 /// An [`Issue`] for `path`.
@@ -84,63 +85,64 @@ pub fn bot_token_beginning(path: &str, value: &str) -> Result<(), Issue> {
     if is_id && secret.chars().all(is_secret) { Ok(()) } else { Err(no_bot_token(path)) }
 }
 
-/// A model key's outer form; whether the provider accepts it is a step of the deployment.
+/// Validates the length and characters of a model key and returns it. The provider verifies the key during the
+/// deployment.
 ///
 /// # Errors
 /// An [`Issue`] for `path`.
 pub fn model_key(path: &str, value: &str) -> Result<String, Issue> {
-    let key = secret(path, value, MODEL_KEY_MAX, "A model key")?;
+    let key = secret(path, value, MODEL_KEY_MAX, "model key")?;
     if !key.is_ascii() {
-        return Err(Issue::new(path, "invalid_characters", "A model key has only ASCII characters."));
+        return Err(Issue::new(path, "invalid_characters", "A model key can contain only ASCII characters."));
     }
     Ok(key)
 }
 
 fn secret(path: &str, value: &str, max: usize, what: &str) -> Result<String, Issue> {
     if value.is_empty() {
-        return Err(Issue::new(path, "required", format!("{what} is required.")));
+        return Err(Issue::new(path, "required", format!("Enter a {what}.")));
     }
     if value.chars().count() > max {
-        return Err(Issue::new(path, "too_long", format!("{what} has at most {max} characters.")));
+        return Err(Issue::new(path, "too_long", format!("A {what} must be at most {max} characters.")));
     }
     if value.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(Issue::new(
             path,
             "invalid_characters",
-            format!("{what} has no spaces or control characters."),
+            format!("A {what} can't contain spaces or control characters."),
         ));
     }
     Ok(value.to_owned())
 }
 
-/// A model id's outer form; whether the catalog has it is decided with the mode and the provider.
+/// Validates the length of a model id and returns it. The catalog decides whether the model exists.
 ///
 /// # Errors
 /// An [`Issue`] for `path`.
 pub fn model_id(path: &str, value: &str) -> Result<String, Issue> {
     if value.trim().is_empty() {
-        return Err(Issue::new(path, "required", "A model is required."));
+        return Err(Issue::new(path, "required", "Choose a model."));
     }
     if value.chars().count() > MODEL_ID_MAX {
         return Err(Issue::new(
             path,
             "too_long",
-            format!("A model id has at most {MODEL_ID_MAX} characters."),
+            format!("A model ID must be at most {MODEL_ID_MAX} characters."),
         ));
     }
     Ok(value.to_owned())
 }
 
-/// An e-mail address: one `@`, something on both sides, a dot in the domain. Gives it lower-cased,
-/// which is how accounts are found again.
+/// Validates an email address (a local part, one `@`, a domain with a dot) and returns it trimmed and in lower case,
+/// the form in which users are stored and found.
 ///
 /// # Errors
 /// An [`Issue`] for `path`.
 pub fn email(path: &str, value: &str) -> Result<String, Issue> {
     let email = value.trim().to_lowercase();
-    let wrong = || Issue::new(path, "invalid_email", "This is not an e-mail address.");
+    let wrong = || Issue::new(path, "invalid_email", "Enter a valid email address.");
     if email.is_empty() {
-        return Err(Issue::new(path, "required", "An e-mail address is required."));
+        return Err(Issue::new(path, "required", "Enter an email address."));
     }
     if email.len() > EMAIL_MAX || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(wrong());
@@ -153,14 +155,14 @@ pub fn email(path: &str, value: &str) -> Result<String, Issue> {
     Ok(email)
 }
 
-/// A piece of a local part between dots (RFC 5322, `atext`), as browsers take it too. Quoted local parts are left out: they
-/// spell one mailbox in any number of ways.
+/// Whether a part of a local part between dots consists of `atext` (RFC 5322), like in browsers. Quoted local parts are
+/// rejected because they can spell one mailbox in any number of ways.
 fn is_atom(piece: &str) -> bool {
     let is_atext = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~-".contains(c);
     !piece.is_empty() && piece.chars().all(is_atext)
 }
 
-/// A label of a host name. Names in other scripts have an ASCII form, into which browsers bring what is typed.
+/// Whether a text is a label of a host name. Browsers convert names in other scripts to their ASCII form.
 fn is_host_label(label: &str) -> bool {
     let is_inside = |c: char| c.is_ascii_alphanumeric() || c == '-';
     !label.is_empty()
@@ -170,23 +172,27 @@ fn is_host_label(label: &str) -> bool {
         && !label.ends_with('-')
 }
 
-/// A new password: 10 characters or more, bounded for the hash's sake.
+/// Validates a new password: at least [`PASSWORD_MIN`] characters and at most [`PASSWORD_MAX`] bytes.
 ///
 /// # Errors
 /// An [`Issue`] for `path`.
 pub fn password(path: &str, value: &str) -> Result<(), Issue> {
     if value.is_empty() {
-        return Err(Issue::new(path, "required", "A password is required."));
+        return Err(Issue::new(path, "required", "Enter a password."));
     }
     if value.chars().count() < PASSWORD_MIN {
         return Err(Issue::new(
             path,
             "too_short",
-            format!("A password has at least {PASSWORD_MIN} characters."),
+            format!("Your password must be at least {PASSWORD_MIN} characters."),
         ));
     }
     if value.len() > PASSWORD_MAX {
-        return Err(Issue::new(path, "too_long", format!("A password has at most {PASSWORD_MAX} bytes.")));
+        return Err(Issue::new(
+            path,
+            "too_long",
+            format!("Your password must be at most {PASSWORD_MAX} bytes."),
+        ));
     }
     Ok(())
 }
@@ -234,7 +240,7 @@ mod tests {
                 bot_token_beginning("t", unfinished).is_ok() && bot_token_shape("t", unfinished).is_err()
             );
         }
-        assert!(bot_token_shape("t", "a b").unwrap_err().message.contains("no spaces"));
+        assert!(bot_token_shape("t", "a b").unwrap_err().message.contains("can't contain spaces"));
     }
 
     #[test]

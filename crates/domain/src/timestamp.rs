@@ -1,4 +1,4 @@
-//! The one notion of time: milliseconds since 1970, written the one way the contract names.
+//! Timestamps: milliseconds since 1970 in UTC, with the one text form that the API uses.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::{Date, Month, OffsetDateTime, Time};
 
-/// A moment in UTC at millisecond precision; what is written is what is read.
+/// A moment in UTC with millisecond precision, which text, JSON and both databases preserve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From milliseconds since 1970-01-01T00:00:00Z.
+    /// Creates a timestamp from milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_unix_ms(ms: i64) -> Self {
         Self(ms)
@@ -30,25 +30,25 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// This moment moved into the future.
+    /// Returns the moment `by` later, saturating at the maximum.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// This moment moved into the past.
+    /// Returns the moment `by` earlier, saturating at the minimum.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// The time that has passed since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Reads `YYYY-MM-DDTHH:MM:SS.mmmZ`; nothing else.
+    /// Parses `YYYY-MM-DDTHH:MM:SS.mmmZ`, the only accepted form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let b = text.as_bytes();
@@ -71,7 +71,7 @@ impl Timestamp {
 }
 
 impl From<OffsetDateTime> for Timestamp {
-    /// Drops what is finer than a millisecond.
+    /// Truncates to milliseconds.
     fn from(at: OffsetDateTime) -> Self {
         Self(i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX))
     }
@@ -113,8 +113,8 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Columns: `timestamptz` in PostgreSQL, whole milliseconds in SQLite, where text of varying
-/// precision would not sort.
+/// Column types: `timestamptz` in PostgreSQL, and an integer of milliseconds in SQLite, where text of varying precision
+/// would not sort.
 #[cfg(feature = "sqlx")]
 mod columns {
     use sqlx::encode::IsNull;

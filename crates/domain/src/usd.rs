@@ -1,51 +1,51 @@
-//! US dollars to the millionth: what model credit is counted in. Whole numbers, so that sums are exact.
+//! Amounts of US dollars in whole millionths, so that sums of model usage are exact.
 
 use std::fmt;
 use std::iter::Sum;
 
 use serde::{Deserialize, Serialize};
 
-/// An amount of US dollars.
+/// An amount of US dollars, stored as whole millionths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Usd(i64);
 
 impl Usd {
-    /// Nothing.
+    /// Zero dollars, the neutral element of sums.
     pub const ZERO: Self = Self(0);
 
-    /// From millionths of a dollar.
+    /// Creates an amount from millionths of a dollar.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// In millionths of a dollar.
+    /// The amount in millionths of a dollar.
     #[must_use]
     pub const fn micros(self) -> i64 {
         self.0
     }
 
-    /// From dollars, as vendors write them, rounded to the millionth.
+    /// Converts dollars, the unit of vendors' APIs, rounding to the millionth.
     #[must_use]
     pub fn from_dollars(dollars: f64) -> Self {
-        // `as` saturates, and makes zero of what is not a number.
+        // The cast saturates and turns NaN into zero.
         Self((dollars * 1e6).round() as i64)
     }
 
-    /// In dollars, as vendors want them.
+    /// The amount in dollars, the unit of vendors' APIs.
     #[must_use]
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
-    /// The sum.
+    /// Adds two amounts, saturating at the maximum.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// What is left after `other` is taken away; never less than nothing.
+    /// Subtracts `other`, saturating at zero.
     #[must_use]
     pub fn less(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0).max(0))
@@ -59,7 +59,7 @@ impl Sum for Usd {
 }
 
 impl fmt::Display for Usd {
-    /// Dollars and cents, rounded: `1.20`.
+    /// Writes dollars and rounded cents without a currency sign: `1.20`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2}", self.dollars())
     }

@@ -1,4 +1,4 @@
-//! What clients see: the record and its enums, field by field as the API reference has them.
+//! The types of v1's JSON: the assistant record and its enums, with the fields and values of the API reference.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::timestamp::Timestamp;
 
-// `$text` is a `tt`: a `literal` reaches the derive macros wrapped, and utoipa would take the variant's name instead.
+// `$text` is a `tt` because a `literal` reaches derive macros in an invisible group, and utoipa then uses the variant's
+// name instead.
 macro_rules! wire_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[doc = $vdoc:literal])+ $variant:ident = $text:tt),+ $(,)? }) => {
         $(#[$doc])*
@@ -17,22 +18,22 @@ macro_rules! wire_enum {
         }
 
         impl $name {
-            /// Every value.
+            /// Every value, in the order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The value as it is written.
+            /// The value in JSON and in the database.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
 
-            /// What the value means: its own documentation.
+            /// What the value means: its doc comment, which the OpenAPI document shows.
             #[must_use]
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($vdoc),+).trim_ascii()),+ }
             }
 
-            /// The written value read back.
+            /// Parses the output of [`Self::as_str`].
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == text)
@@ -50,55 +51,55 @@ macro_rules! wire_enum {
 pub(crate) use wire_enum;
 
 wire_enum! {
-    /// Where an assistant stands.
+    /// The status of an assistant.
     Status {
-        /// Ordered, not paid yet.
+        /// Ordered but not paid yet.
         PendingPayment = "pending_payment",
         /// Paid; it can be activated.
         Purchased = "purchased",
-        /// Being deployed; it ends as `active` or `failed`.
+        /// A deployment is in progress; it ends as `active` or `failed`.
         Deploying = "deploying",
-        /// Running: it answers in Telegram.
+        /// Running and replying on Telegram.
         Active = "active",
-        /// The deployment failed or the worker vanished; `statusMessage` says why.
+        /// The deployment failed or the assistant stopped unexpectedly; `statusMessage` says why.
         Failed = "failed",
-        /// Not running; its configuration is kept.
+        /// Not running; the configuration is kept.
         Stopped = "stopped",
     }
 }
 
 wire_enum! {
-    /// How the payment stands.
+    /// The payment status of an assistant's subscription.
     PaymentStatus {
-        /// Nothing paid yet.
+        /// No payment has been confirmed yet.
         Pending = "pending",
-        /// Paid for the current period.
+        /// Paid for the current billing period.
         Paid = "paid",
-        /// A renewal failed and is being tried again.
+        /// A renewal failed and is being retried.
         PastDue = "past_due",
         /// The subscription is paused; nothing is charged, and nothing runs, until it is resumed.
         Paused = "paused",
         /// The subscription has ended.
         Canceled = "canceled",
-        /// The money went back.
+        /// The payment was refunded in full.
         Refunded = "refunded",
     }
 }
 
 impl PaymentStatus {
-    /// Whether a slot that is paid like this may run: paid, or a renewal still being tried.
+    /// Whether an assistant with this payment status may run: its period is paid, or its renewal is being retried.
     #[must_use]
     pub const fn entitles(self) -> bool {
         matches!(self, Self::Paid | Self::PastDue)
     }
 
-    /// Whether the subscription has ended.
+    /// Whether the subscription has ended and cannot charge again.
     #[must_use]
     pub const fn has_ended(self) -> bool {
         matches!(self, Self::Canceled | Self::Refunded)
     }
 
-    /// Whether there is a subscription that can charge again: running, overdue or paused.
+    /// Whether there is a subscription that can charge again: paid, past due or paused.
     #[must_use]
     pub const fn is_subscribed(self) -> bool {
         matches!(self, Self::Paid | Self::PastDue | Self::Paused)
@@ -106,35 +107,35 @@ impl PaymentStatus {
 }
 
 wire_enum! {
-    /// Whose model key is used.
+    /// Who provides the model key.
     ApiMode {
-        /// You bring your own key.
+        /// You bring your own model key.
         Byok = "byok",
-        /// Reef brings the key and the credit.
+        /// Reef provides the model key and includes credit.
         Managed = "managed",
     }
 }
 
 wire_enum! {
-    /// A model provider.
+    /// The provider of a model.
     Provider {
-        /// Anthropic.
+        /// Claude models from Anthropic.
         Anthropic = "anthropic",
-        /// OpenAI.
+        /// GPT models from OpenAI.
         Openai = "openai",
-        /// Google.
+        /// Gemini models from Google.
         Google = "google",
-        /// OpenRouter.
+        /// Models of many vendors, through OpenRouter.
         Openrouter = "openrouter",
     }
 }
 
 wire_enum! {
-    /// What a key may do.
+    /// What an API key may do.
     Scope {
-        /// Everything that only reads.
+        /// Allows requests that only read.
         Read = "read",
-        /// Everything that changes something.
+        /// Allows requests that change something.
         Write = "write",
     }
 }
@@ -145,44 +146,44 @@ wire_enum! {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = Assistant))]
 pub struct AssistantRecord {
-    /// Deployment id.
+    /// The deployment id of the assistant.
     #[cfg_attr(feature = "openapi", schema(format = Uuid))]
     pub id: String,
-    /// Owner.
+    /// The id of the account that owns the assistant.
     #[cfg_attr(feature = "openapi", schema(format = Uuid))]
     pub user_id: String,
     /// Always null until organizations exist.
     #[cfg_attr(feature = "openapi", schema(required, nullable))]
     pub organization_id: Option<String>,
-    /// Display name.
+    /// The display name; `Untitled assistant` before activation.
     pub name: String,
-    /// Model provider; null before activation in BYOK mode.
+    /// The provider of the model; null before activation in BYOK mode.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub model_provider: Option<Provider>,
-    /// Model; null before activation.
+    /// The id of the model; null before activation.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub model_id: Option<String>,
-    /// Always `telegram`.
+    /// The channel where people write; always `telegram`.
     pub channel_type: ChannelType,
-    /// Whose model key is used.
+    /// Who provides the model key.
     pub api_mode: ApiMode,
-    /// `openclaw-` and 8 hex digits, made at activation.
+    /// `openclaw-` and 8 hex digits, chosen at activation.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub worker_name: Option<String>,
-    /// Set only while active.
+    /// The URL of the worker; null unless the status is `active`.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub worker_url: Option<String>,
-    /// Where it stands.
+    /// The status of the assistant.
     pub status: Status,
-    /// Null unless there is something to say.
+    /// What happened and the way out, after a failure code; null when there is nothing to report.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub status_message: Option<String>,
-    /// How the payment stands.
+    /// The payment status of the subscription.
     pub payment_status: PaymentStatus,
-    /// Polar's subscription, once paid.
+    /// Polar's id of the subscription; null until paid.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub polar_subscription_id: Option<String>,
-    /// End of the paid period.
+    /// When the paid billing period ends.
     #[cfg_attr(feature = "openapi", schema(required, value_type = Option<String>, format = DateTime))]
     pub current_period_end: Option<Timestamp>,
     /// When the subscription was canceled.
@@ -190,10 +191,10 @@ pub struct AssistantRecord {
     pub canceled_at: Option<Timestamp>,
     /// True from purchase to activation.
     pub is_prebuy: bool,
-    /// Where status callbacks go.
+    /// The URL that callbacks are sent to.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub user_callback_url: Option<String>,
-    /// When it was ordered.
+    /// When the assistant was ordered.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     /// When a public field last changed.
@@ -202,27 +203,27 @@ pub struct AssistantRecord {
 }
 
 wire_enum! {
-    /// Through what people talk to an assistant.
+    /// The channel through which people talk to an assistant.
     ChannelType {
-        /// Telegram.
+        /// A bot on Telegram.
         Telegram = "telegram",
     }
 }
 
-/// The light answer for polling.
+/// The status of an assistant, without the rest of its record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AssistantStatus {
-    /// Deployment id.
+    /// The deployment id of the assistant.
     #[cfg_attr(feature = "openapi", schema(format = Uuid))]
     pub id: String,
-    /// Where it stands.
+    /// The status of the assistant.
     pub status: Status,
-    /// Null unless there is something to say.
+    /// What happened and the way out, after a failure code; null when there is nothing to report.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub status_message: Option<String>,
-    /// Set only while active.
+    /// The URL of the worker; null unless the status is `active`.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub worker_url: Option<String>,
 }
@@ -239,13 +240,13 @@ impl From<&AssistantRecord> for AssistantStatus {
 }
 
 wire_enum! {
-    /// How far a callback has come.
+    /// The state of a callback's delivery.
     DeliveryState {
-        /// To be sent, or sent again.
+        /// Waiting for the first attempt or a retry.
         Pending = "pending",
-        /// Taken with a status of 200 to 299.
+        /// Answered with a status from 200 to 299.
         Delivered = "delivered",
-        /// Given up.
+        /// All attempts failed, or the endpoint asked to stop.
         Failed = "failed",
     }
 }

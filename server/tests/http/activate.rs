@@ -118,7 +118,7 @@ async fn byok_brings_a_provider_a_model_of_its_and_a_key() {
     let typo = changed(activation(&bot("ok")), json!({"modelId": "claude-sonet-5"}));
     let error = me.fails(400, "INVALID_INPUT", "POST", &activate, typo).await;
     let message = error["details"]["issues"][0]["message"].as_str().unwrap();
-    assert!(message.contains("Nearest: claude-sonnet-5, "), "{message}");
+    assert!(message.contains("Closest matches: claude-sonnet-5, "), "{message}");
     let nobody = changed(activation(&bot("ok")), json!({"modelProvider": "antropic"}));
     let error = me.fails(400, "INVALID_INPUT", "POST", &activate, nobody).await;
     let message = error["details"]["issues"][0]["message"].as_str().unwrap();

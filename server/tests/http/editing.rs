@@ -90,7 +90,7 @@ async fn edit_whose_run_fails_is_undone_and_the_page_says_why() {
     let record = me.get(&format!("/{id}")).await;
     assert_eq!((&record["status"], &record["modelId"]), (&json!("active"), &before["modelId"]));
     let shown = page(&app, &cookie, &to).await;
-    assert!(shown.contains("Your change was undone because another program is using the bot"));
+    assert!(shown.contains("Your change was undone because another app is using the bot"));
     assert!(shown.contains(">Change it again</a>") && !shown.contains("Saved."));
 }
 

@@ -178,7 +178,7 @@ async fn what_has_lost_its_subscription_is_offered_nothing_that_would_be_refused
         me.until_field(&id, "paymentStatus", json!("refunded")).await;
         let after = page(&app, &cookie, &path).await;
         assert!(
-            after.contains("Its subscription has ended.") && after.contains(">Buy a new slot</a>"),
+            after.contains("Your subscription has ended.") && after.contains(">Buy a new slot</a>"),
             "{status}"
         );
         for offered in [

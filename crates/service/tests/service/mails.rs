@@ -32,9 +32,9 @@ on_both_databases! {
         assert_eq!(mail.subject, format!("{name} has failed"));
         assert_eq!(Some(&mail.to), t.services.account(me.user_id).await.unwrap().map(|account| account.email).as_ref());
         let text = mail.text.expose_secret();
-        assert!(text.contains("Telegram refused the bot token"), "{text}");
+        assert!(text.contains("Telegram rejected the bot token"), "{text}");
         assert!(text.contains(&format!("\nhttps://reef.example/assistants/{id}\n")), "{text}");
-        assert!(!format!("{mail:?}").contains("Telegram refused"), "texts may hold secrets");
+        assert!(!format!("{mail:?}").contains("Telegram rejected"), "texts may hold secrets");
         t.finish().await;
     }
 
