@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn apology(of: i64, at_ms: i64) -> Answer {
-        Answer { at_ms, text: "I can't reach my model right now.".to_owned(), reply_to: Some(of) }
+        Answer { at_ms, text: "I can't answer right now.".to_owned(), reply_to: Some(of) }
     }
 
     fn kill(at_ms: i64) -> Kill {
@@ -185,7 +185,7 @@ mod tests {
             wrong(&[question(7, 1), question(8, 2)], &BTreeMap::from([(7, vec![answer])]), &[], false)
         };
         assert_eq!(alone("You said: question 000001"), [""; 0]);
-        assert_eq!(alone("I can't reach my model right now."), [""; 0]);
+        assert_eq!(alone("I can't answer right now."), [""; 0]);
         assert_eq!(alone("You said: question 000002").len(), 1);
     }
 

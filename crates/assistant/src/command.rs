@@ -1,31 +1,27 @@
-//! What a message wants of the assistant.
+//! Decides what a message asks for: a command, a question for the model, or nothing.
 
 use crate::settings::Settings;
 use crate::telegram::Message;
 
-/// The bot's menu, for [`crate::telegram::Bot::set_my_commands`].
+/// The commands of the bot's menu with their descriptions, for [`crate::telegram::Bot::set_my_commands`].
 pub const MENU: [(&str, &str); 3] =
-    [("start", "Say hello"), ("help", "What I can do"), ("reset", "Forget our conversation and begin anew")];
+    [("start", "Say hello"), ("help", "See what I can do"), ("reset", "Start a new conversation")];
 
-/// What to do about a message.
+/// What a message asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Intent<'a> {
-    /// `/start`.
     Start,
-    /// `/help`.
     Help,
-    /// `/reset`.
     Reset,
-    /// A command that does not exist.
     UnknownCommand,
-    /// Something that is not text, without a caption.
+    /// The message has an attachment and no caption.
     NotText,
-    /// Words for the model.
+    /// The message is a text or a caption for the model.
     Ask(&'a str),
 }
 
-/// Reads what a message wants; `None` if it is not for the assistant. Only people are answered, and in groups only what
-/// is meant for this bot: commands, mentions, and replies to its own messages.
+/// Returns what a message asks for, or `None` if it is not addressed to the assistant. The assistant answers people, not
+/// bots, and in groups only commands, mentions, and replies to its own messages.
 pub(crate) fn intent<'a>(settings: &Settings, message: &'a Message) -> Option<Intent<'a>> {
     if !message.is_from_person() {
         return None;
@@ -42,8 +38,8 @@ pub(crate) fn intent<'a>(settings: &Settings, message: &'a Message) -> Option<In
     }
 }
 
-/// The command that a message begins with, without its slash: `reset@my_bot`. Telegram marks commands; a text that only
-/// begins with a slash, such as a path, is none.
+/// Finds the command at the beginning of a message, without its slash: `reset@my_bot`. Only what Telegram has marked as a
+/// command counts, so that a text such as `/etc/passwd` is not one.
 fn command(message: &Message) -> Option<String> {
     let mut marked = message.marked();
     let (_, words) = marked.find(|(entity, _)| entity.kind == "bot_command" && entity.offset == 0)?;
@@ -63,7 +59,7 @@ fn command_intent(settings: &Settings, message: &Message, command: &str) -> Opti
         "start" => Some(Intent::Start),
         "help" => Some(Intent::Help),
         "reset" => Some(Intent::Reset),
-        // In a group it may be another bot's.
+        // In a group, an unknown command without a bot's name may be for another bot.
         _ if message.chat.is_private() || is_ours => Some(Intent::UnknownCommand),
         _ => None,
     }

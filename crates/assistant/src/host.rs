@@ -1,4 +1,5 @@
-//! The port to everything outside: HTTP, time, and the memory that survives a crash.
+//! The [`Host`] trait, through which a turn reaches everything outside: HTTP, time, and durable storage for
+//! conversations and replies.
 
 use std::fmt;
 use std::future::Future;
@@ -6,72 +7,74 @@ use std::time::Duration;
 
 use crate::memory::{AlbumPart, MemoryChange, Reply, Turn};
 
-/// `Send` where a multi-threaded runtime moves futures between threads; nothing on WebAssembly, which has one thread
-/// and whose JavaScript values cannot move.
+/// `Send` on native targets, where a multi-threaded runtime moves futures between threads. On WebAssembly every type has
+/// it, because there is one thread and JavaScript values are not `Send`.
 #[cfg(not(target_arch = "wasm32"))]
 pub trait MaybeSend: Send {}
 #[cfg(not(target_arch = "wasm32"))]
 impl<T: Send + ?Sized> MaybeSend for T {}
-/// Nothing on WebAssembly; `Send` elsewhere.
+/// `Send` on native targets; on WebAssembly every type has it.
 #[cfg(target_arch = "wasm32")]
 pub trait MaybeSend {}
 #[cfg(target_arch = "wasm32")]
 impl<T: ?Sized> MaybeSend for T {}
 
-/// `Sync` where [`MaybeSend`] is `Send`, for the same reason.
+/// `Sync` on native targets, for the same reason as [`MaybeSend`].
 #[cfg(not(target_arch = "wasm32"))]
 pub trait MaybeSync: Sync {}
 #[cfg(not(target_arch = "wasm32"))]
 impl<T: Sync + ?Sized> MaybeSync for T {}
-/// Nothing on WebAssembly; `Sync` elsewhere.
+/// `Sync` on native targets; on WebAssembly every type has it.
 #[cfg(target_arch = "wasm32")]
 pub trait MaybeSync {}
 #[cfg(target_arch = "wasm32")]
 impl<T: ?Sized> MaybeSync for T {}
 
-/// What an assistant needs of the place it runs in.
+/// What a turn needs from the environment it runs in.
 ///
-/// A host belongs to one bot: `update_id` and `chat_id` mean something within that bot only, so a store shared by
-/// many assistants has to add the bot's id to its keys. The host runs the turns of one chat one at a time, and runs a
-/// turn that failed again later: a turn never waits for Telegram itself, so that it holds nothing that others need.
+/// A host belongs to one bot. `update_id` and `chat_id` are unique only within that bot, so storage that several
+/// assistants share must add the bot's id to its keys.
+///
+/// The host must not run two turns of one chat at the same time, and it must run a failed turn again later. A turn never
+/// waits for Telegram, so that it does not hold a turn slot which other chats need.
 pub trait Host: MaybeSync {
-    /// Sends one request and reads the whole answer.
+    /// Sends one request and reads the complete response. A response with an error status is `Ok`, too.
     ///
     /// # Errors
-    /// [`HttpError`] when there is no complete answer within the request's time and size; any status is an answer.
+    /// [`HttpError`] if there is no complete response within the time and size that the request allows.
     fn send(&self, request: HttpRequest)
     -> impl Future<Output = Result<HttpResponse, HttpError>> + MaybeSend;
 
-    /// Waits that long.
+    /// Waits for at least `wait`.
     fn sleep(&self, wait: Duration) -> impl Future<Output = ()> + MaybeSend;
 
-    /// Milliseconds since 1970-01-01 UTC.
+    /// Returns the current time in milliseconds since 1970-01-01 UTC.
     fn now_unix_ms(&self) -> i64;
 
-    /// The newest remembered turns of a chat, oldest first, at most `limit`.
+    /// Lists the newest turns of a chat's conversation, at most `limit`, oldest first.
     ///
     /// # Errors
-    /// [`MemoryError`] when the memory cannot be read.
+    /// [`MemoryError`] if the conversation cannot be read.
     fn recent_turns(
         &self,
         chat_id: i64,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Turn>, MemoryError>> + MaybeSend;
 
-    /// The reply saved for an update, with what has been sent of it; `None` if there is none yet.
+    /// Finds the reply that was saved for an update, including how many of its parts have been sent.
     ///
     /// # Errors
-    /// [`MemoryError`] when the memory cannot be read.
+    /// [`MemoryError`] if the reply cannot be read.
     fn saved_reply(
         &self,
         update_id: i64,
     ) -> impl Future<Output = Result<Option<Reply>, MemoryError>> + MaybeSend;
 
-    /// Keeps the reply to an update and changes the chat's memory, both or neither, durably. When the update has a
-    /// reply already, nothing changes.
+    /// Saves the reply to an update and applies `change` to the chat's conversation, in one durable transaction. Does
+    /// nothing if the update already has a reply.
     ///
     /// # Errors
-    /// [`MemoryError`] when it could not be kept: then nothing is sent.
+    /// [`MemoryError`] if the transaction failed. The turn then sends nothing.
     fn save_reply(
         &self,
         update_id: i64,
@@ -79,42 +82,42 @@ pub trait Host: MaybeSync {
         change: &MemoryChange,
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
 
-    /// Replaces the saved reply to an update durably, because Telegram wants what is left of it in another form. What
-    /// has been sent stays sent.
+    /// Replaces the saved reply to an update durably, after Telegram rejected the rest of it in its current form. The
+    /// number of sent parts is kept.
     ///
     /// # Errors
-    /// [`MemoryError`] when it could not be replaced: then nothing more is sent.
+    /// [`MemoryError`] if the reply could not be replaced. The turn then sends nothing more.
     fn replace_reply(
         &self,
         update_id: i64,
         reply: &Reply,
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
 
-    /// Records durably that a group became a supergroup, and moves its memory there unless it has been moved before.
-    /// From then on the group's id means the supergroup.
+    /// Records durably that a group became a supergroup, and moves the group's conversation there. Does nothing if that
+    /// migration is already recorded. Afterwards the group's id refers to the supergroup.
     ///
     /// # Errors
-    /// [`MemoryError`] when it could not be recorded.
+    /// [`MemoryError`] if the migration could not be recorded.
     fn migrate_chat(
         &self,
         from_chat_id: i64,
         to_chat_id: i64,
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
 
-    /// What has come so far of an album, whose parts are updates of their own.
+    /// Lists the parts of an album that have arrived so far. Telegram sends each part as an update of its own.
     ///
     /// # Errors
-    /// [`MemoryError`] when it cannot be read.
+    /// [`MemoryError`] if the parts cannot be read.
     fn album_parts(
         &self,
         chat_id: i64,
         media_group_id: &str,
     ) -> impl Future<Output = Result<Vec<AlbumPart>, MemoryError>> + MaybeSend;
 
-    /// Notes durably that the reply's part of that index has been sent.
+    /// Records durably that the part of the reply with this index has been sent.
     ///
     /// # Errors
-    /// [`MemoryError`] when it could not be noted.
+    /// [`MemoryError`] if this could not be recorded. The part may then be sent a second time.
     fn mark_sent(
         &self,
         update_id: i64,
@@ -122,22 +125,22 @@ pub trait Host: MaybeSync {
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
 }
 
-/// The memory could not be read or written. The text is for the log and holds no secret and no conversation.
+/// Durable storage could not be read or written. The text is for logs and contains neither secrets nor messages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the assistant's memory failed: {0}")]
+#[error("the assistant's storage failed: {0}")]
 pub struct MemoryError(pub String);
 
-/// The methods that vendors' calls need.
+/// The HTTP methods that requests to vendors use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Reads.
+    /// A request that only reads.
     Get,
-    /// Does.
+    /// A request with a body.
     Post,
 }
 
 impl Method {
-    /// The name on the wire.
+    /// The method as HTTP writes it, such as `GET`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -146,22 +149,22 @@ impl Method {
     }
 }
 
-/// One request to a vendor. Its `Debug` shows neither header values, nor the body, nor a bot token in the URL.
+/// A request to a vendor. Its `Debug` output hides header values, the body, and a bot token in the URL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// Whom it goes to, as metrics and traces name them.
+    /// The vendor's name in metrics and traces.
     pub vendor: &'static str,
-    /// The method.
+    /// The HTTP method of the request.
     pub method: Method,
-    /// The whole URL. Telegram's carries the bot token: never log it.
+    /// The full URL. It must not be logged: Telegram's URLs contain the bot token.
     pub url: String,
     /// Header names in lower case, with their values.
     pub headers: Vec<(&'static str, String)>,
-    /// The body; JSON or empty.
+    /// The body, which is JSON or empty.
     pub body: Vec<u8>,
     /// How long the whole exchange may take, in milliseconds.
     pub timeout_ms: u64,
-    /// How many bytes of an answer the host may read before it gives up with [`HttpError::TooLarge`].
+    /// The maximum size of the response's body in bytes, beyond which the host fails with [`HttpError::TooLarge`].
     pub response_bytes_max: usize,
 }
 
@@ -198,7 +201,7 @@ impl HttpRequest {
     }
 }
 
-/// Many times what an answer of the longest allowed length needs.
+/// The default limit of a response, many times the size of the longest answer that a model may give.
 const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
 
 impl fmt::Debug for HttpRequest {
@@ -214,7 +217,7 @@ impl fmt::Debug for HttpRequest {
     }
 }
 
-/// The URL with the bot token replaced: `…/bot123:secret/getMe` becomes `…/bot***/getMe`.
+/// Replaces the bot token in a URL: `…/bot123:secret/getMe` becomes `…/bot***/getMe`.
 fn masked(url: &str) -> String {
     let hide = |segment: &str| segment.starts_with("bot") && segment.contains(':');
     let segments: Vec<_> =
@@ -222,20 +225,20 @@ fn masked(url: &str) -> String {
     segments.join("/")
 }
 
-/// What a vendor answered, whole. Its `Debug` shows no body.
+/// A complete response of a vendor. Its `Debug` output hides headers and body.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpResponse {
-    /// The status code.
+    /// The HTTP status code.
     pub status: u16,
-    /// The `Retry-After` header in seconds, if it was there as a number.
+    /// The `Retry-After` header in seconds, if it is present and a number.
     pub retry_after_s: Option<u64>,
-    /// The headers of [`RESPONSE_HEADERS`] that were there, each at most [`RESPONSE_HEADER_BYTES_MAX`] long.
+    /// Those headers of [`RESPONSE_HEADERS`] that are present and at most [`RESPONSE_HEADER_BYTES_MAX`] long.
     pub headers: Vec<(&'static str, String)>,
-    /// The body, at most `response_bytes_max` of the request.
+    /// The body, at most [`HttpRequest::response_bytes_max`] bytes.
     pub body: Vec<u8>,
 }
 
-/// The headers that a host hands on, in lower case: they say when a vendor that limits the rate takes requests again.
+/// The response headers that a host passes on, in lower case. They say when a vendor's rate limit resets.
 pub const RESPONSE_HEADERS: [&str; 16] = [
     "retry-after",
     "retry-after-ms",
@@ -255,11 +258,11 @@ pub const RESPONSE_HEADERS: [&str; 16] = [
     "anthropic-ratelimit-output-tokens-remaining",
 ];
 
-/// A longer value is no time.
+/// The maximum length of a header value in bytes. Longer values cannot be times, and the host drops them.
 pub const RESPONSE_HEADER_BYTES_MAX: usize = 128;
 
 impl HttpResponse {
-    /// The value of one of [`RESPONSE_HEADERS`].
+    /// Finds the value of one of [`RESPONSE_HEADERS`].
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
@@ -275,17 +278,18 @@ impl fmt::Debug for HttpResponse {
     }
 }
 
-/// Why there is no answer. Says nothing of the URL: a client's own error text would.
+/// Why there is no response. It never contains the URL, which an HTTP client's own error would, because the URL can
+/// contain the bot token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// No complete answer in time.
-    #[error("no answer in time")]
+    /// The complete response did not arrive in time.
+    #[error("no response in time")]
     Timeout,
-    /// No connection, or it broke.
+    /// The connection could not be made, or it broke.
     #[error("the connection failed")]
     Connect,
-    /// The answer is larger than allowed.
-    #[error("the answer is too large")]
+    /// The response is larger than the request allows.
+    #[error("the response is too large")]
     TooLarge,
 }
 

@@ -1,13 +1,13 @@
-//! What a worker runs: one assistant, from a Telegram update to the answer in the chat.
+//! The logic of an assistant: it takes a Telegram update, asks the model, and sends the reply.
 //!
-//! The crate has no runtime, no network client and no storage of its own. Everything outside comes through the
-//! [`Host`] trait, so that the very same logic runs natively inside `reef` (a multi-threaded runtime, futures are
-//! `Send`) and compiled to WebAssembly in a Cloudflare Worker (one thread, futures are not).
+//! The crate has no runtime, no HTTP client and no storage. It reaches everything outside through the [`Host`] trait, so
+//! that the same code runs inside `reef`, where futures are `Send`, and compiled to WebAssembly in a Cloudflare Worker,
+//! where they are not.
 //!
-//! - [`telegram`] and [`model`] are pure: they build an [`HttpRequest`] and read an [`HttpResponse`]. Anything that
-//!   has a client may use them, deployment checks as well as turns.
-//! - [`run_turn`] is one turn of the conversation. It may be killed at any moment and run again: what was answered is
-//!   sent on, not asked from the model again.
+//! - [`telegram`] and [`model`] only build an [`HttpRequest`] and read an [`HttpResponse`]. The checks of a deployment
+//!   use them as well.
+//! - [`run_turn`] processes one update. It can be killed at any moment and run again without asking the model twice for
+//!   the same answer.
 
 mod command;
 mod host;

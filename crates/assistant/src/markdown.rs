@@ -1,13 +1,13 @@
-//! Renders the Markdown that models write as the HTML that Telegram takes: `b`, `i`, `s`, `code`, `pre`, `a`, and
-//! everything else escaped. Whatever comes in, what goes out is well-formed: tags are written in pairs only.
-//! (Telegram's tags and entities: Bot API, "HTML style".)
+//! Renders the Markdown that models write as the HTML that Telegram accepts: `b`, `i`, `s`, `code`, `pre` and `a`, with
+//! everything else escaped (Bot API, "HTML style"). The output is well-formed for any input, because tags are written in
+//! pairs only.
 
 use crate::split::is_fence;
 
-/// How deep emphasis may nest; deeper marks stay as they are.
+/// How deep emphasis may nest. Deeper markers are shown as text.
 const DEPTH_MAX: usize = 6;
 
-/// The HTML for a Markdown text; `in_code` says that it begins inside a code block.
+/// Renders a Markdown text as HTML. `in_code` says that the text begins inside a code block.
 pub fn render(text: &str, in_code: bool) -> String {
     let mut html = String::with_capacity(text.len() + text.len() / 8);
     let mut code: Option<(String, Vec<&str>)> = in_code.then(|| (String::new(), Vec::new()));
@@ -31,7 +31,7 @@ pub fn render(text: &str, in_code: bool) -> String {
             None => push_line(&mut html, line),
         }
     }
-    // An open block ends with the text: the model was cut, or the block goes on in the next part.
+    // The text can end inside a block, because the answer was truncated or the block continues in the next part.
     if let Some((language, lines)) = code {
         if !first {
             html.push('\n');
@@ -41,7 +41,7 @@ pub fn render(text: &str, in_code: bool) -> String {
     html
 }
 
-/// The language after a fence, if it looks like one.
+/// Returns the language after a fence, or an empty string if the text does not look like a language.
 fn language(fence: &str) -> String {
     let name = fence.trim().trim_start_matches('`');
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '#' | '-' | '_' | '.');
@@ -61,7 +61,7 @@ fn push_code_block(html: &mut String, language: &str, lines: &[&str]) {
     html.push_str(if language.is_empty() { "</pre>" } else { "</code></pre>" });
 }
 
-/// A line outside code: a heading becomes bold, a bullet a dot, the rest is inline text.
+/// Renders a line outside code: headings become bold, bullets become dots, and the rest is inline text.
 fn push_line(html: &mut String, line: &str) {
     let text = line.trim_start();
     let indent = &line[..line.len() - text.len()];
@@ -90,7 +90,7 @@ fn push_inline(html: &mut String, text: &str, depth: usize) {
     }
 }
 
-/// Renders the span that begins at byte `at`, if one does; returns how many bytes of `text` it took.
+/// Renders the span that begins at byte `at`, if there is one, and returns how many bytes of `text` it covers.
 fn push_span(html: &mut String, text: &str, at: usize, depth: usize) -> usize {
     let rest = &text[at..];
     if rest.starts_with('`') {
@@ -132,17 +132,17 @@ fn wrap(html: &mut String, tag: &str, inner: &str, depth: usize) {
     html.push_str(&format!("</{tag}>"));
 }
 
-/// The code between equally long runs of backticks at the start of `rest`, and the bytes it takes with them.
+/// Finds the code between two equally long runs of backticks at the start of `rest`, and how many bytes they cover.
 fn code_span(rest: &str) -> Option<(&str, usize)> {
     let run = rest.len() - rest.trim_start_matches('`').len();
     let ticks = &rest[..run];
     let end = run + rest[run..].find(ticks)?;
     let code = &rest[run..end];
-    // A longer run is not this one's end.
+    // A longer run of backticks does not close this one.
     (!code.trim().is_empty() && !rest[end + run..].starts_with('`')).then_some((code, end + run))
 }
 
-/// The label and address of `[label](address)` at the start of `rest`, and the bytes it takes.
+/// Finds the label and address of `[label](address)` at the start of `rest`, and how many bytes they cover.
 fn link(rest: &str) -> Option<(&str, &str, usize)> {
     let middle = rest.find("](")?;
     let label = &rest[1..middle];
@@ -161,8 +161,8 @@ fn link(rest: &str) -> Option<(&str, &str, usize)> {
     (known && plain && !label.trim().is_empty()).then_some((label, url, middle + 2 + length + 1))
 }
 
-/// The text between `mark`s at the start of `rest`, by Markdown's rules in short: no space inside the marks, and
-/// underscores only at the edges of words, so that `snake_case_names` stay.
+/// Finds the text between two `mark`s at the start of `rest`, by a subset of Markdown's rules: there is no space next to
+/// the inside of the marks, and underscores count only at the edges of words, so that `snake_case_names` are kept.
 fn emphasis<'a>(before: Option<char>, rest: &'a str, mark: &str) -> Option<&'a str> {
     let inner = rest.strip_prefix(mark)?;
     let sign = mark.chars().next()?;
@@ -187,10 +187,10 @@ fn emphasis<'a>(before: Option<char>, rest: &'a str, mark: &str) -> Option<&'a s
     None
 }
 
-/// Whether a run of `sign`s between `text` and `after` ends emphasis that `length` signs began.
+/// Whether a run of `sign`s between `text` and `after` closes emphasis that `length` signs opened.
 fn closes(text: &str, after: &str, sign: char, run: usize, length: usize) -> bool {
     let within_word = sign == '_' && after.starts_with(char::is_alphanumeric);
-    // `*` does not end at a `**`; of a longer run the outer mark is the end.
+    // A `*` is not closed by `**`, which belongs to other emphasis. Of a longer run, the outer mark closes.
     let fits = if length == 1 { run != 2 } else { run >= 2 };
     let is_empty = text.is_empty() && run == length;
     fits && !within_word && !is_empty && !text.ends_with(char::is_whitespace)
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(render("rest\n```\nafter", true), "<pre>rest</pre>\nafter");
     }
 
-    /// What Telegram shows of the HTML, or why it would refuse it.
+    /// Returns the text that Telegram shows for the HTML, or why Telegram would reject it.
     fn shown(html: &str) -> Result<String, String> {
         let (mut text, mut open, mut rest) = (String::new(), Vec::new(), html);
         while let Some(character) = rest.chars().next() {

@@ -1,119 +1,120 @@
-//! What is remembered of a chat, and what of it the model is shown.
+//! The conversation of a chat: its turns, how a reply changes it, and how much of it the model receives.
 
 use serde::{Deserialize, Serialize};
 
-/// How many turns (questions and answers counted apart) are loaded: twenty exchanges are more than people refer back
-/// to in a chat, and the read stays small however old the chat is.
+/// How many turns are loaded; a question and its answer are two. Twenty exchanges are more than people refer back to in a
+/// chat, and the limit keeps the query small in old chats.
 pub const MEMORY_TURNS_MAX: usize = 40;
 
-/// How many characters of memory go to the model: about 6,000 tokens of English and at most some 24,000 of any
-/// script, so that memory, question and answer fit a 32k context, the smallest still on offer, and a turn's cost
-/// stays bounded.
+/// How many characters of the conversation the model receives. They are about 6,000 tokens of English and at most some
+/// 24,000 in any script, so that conversation, question and answer fit into a context of 32k tokens, the smallest that is
+/// still offered. The limit also bounds the cost of a turn.
 pub const MEMORY_CHARS_MAX: usize = 24_000;
 
-/// How many characters of a single turn: else one long answer would push all the rest out of the memory.
+/// How many characters of a single turn the model receives, so that one long answer does not displace all other turns.
 pub const TURN_CHARS_MAX: usize = 8_000;
 
-/// Who said it.
+/// The author of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// A person in the chat.
+    /// A person in the chat wrote it.
     User,
-    /// The assistant.
+    /// The assistant wrote it.
     Assistant,
 }
 
-/// One thing said.
+/// One turn of a conversation: a message of a person or of the assistant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
-    /// Who said it.
+    /// Whether a person or the assistant wrote the text.
     pub role: Role,
-    /// The words.
+    /// The text as the model receives it or has written it.
     pub text: String,
 }
 
 impl Turn {
-    /// What a person said.
+    /// Creates the turn of a person.
     pub fn user(text: impl Into<String>) -> Self {
         Self { role: Role::User, text: text.into() }
     }
 
-    /// What the assistant said.
+    /// Creates the turn of the assistant.
     pub fn assistant(text: impl Into<String>) -> Self {
         Self { role: Role::Assistant, text: text.into() }
     }
 }
 
-/// What a reply does to the memory of its chat.
+/// How a reply changes the conversation of its chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemoryChange {
-    /// Nothing: a command's answer, an apology.
+    /// Changes nothing, as for the reply to a command or an apology.
     Keep,
-    /// Adds these turns of this chat, in this order.
+    /// Appends turns to the conversation.
     Append {
-        /// The chat.
+        /// The chat of the conversation.
         chat_id: i64,
-        /// The question and its answer.
+        /// The question and its answer, in this order.
         turns: Vec<Turn>,
     },
-    /// Forgets everything said in this chat.
+    /// Deletes all turns of the conversation.
     Forget {
-        /// The chat.
+        /// The chat of the conversation.
         chat_id: i64,
     },
 }
 
-/// A reply on its way: where it goes, its parts, and how far it has got.
+/// A reply that is being sent: its destination, its parts, and how many of them have been sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
-    /// The chat.
+    /// The chat that the reply is sent to.
     pub chat_id: i64,
-    /// The topic of a forum.
+    /// The topic of the forum, if the chat is one.
     pub thread_id: Option<i64>,
-    /// The message that is answered, in groups, so that it is clear whose.
+    /// The message that is answered. It is set only in groups, where several people write.
     pub reply_to: Option<i64>,
-    /// The messages, in order.
+    /// The messages in the order in which they are sent.
     pub parts: Vec<Part>,
-    /// How many of them have been sent: [`crate::Host::mark_sent`] with index `i` makes this `i + 1`.
+    /// How many parts have been sent: [`crate::Host::record_part_sent`] with index `i` sets this to `i + 1`.
     pub sent: usize,
 }
 
-/// One part of an album, as far as the answer to another part depends on it.
+/// What the answer to one part of an album has to know about the other parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlbumPart {
-    /// Its update.
+    /// The update that the part arrived in.
     pub update_id: i64,
-    /// Whether words are below it that still wait for an answer.
+    /// Whether the part has a caption that has not been answered yet.
     pub has_words: bool,
-    /// Whether something has been sent in answer to it.
+    /// Whether a reply to the part has been sent.
     pub is_answered: bool,
 }
 
 /// One message of a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The text as written, before any rendering; never blank, at most [`crate::MESSAGE_UNITS_MAX`] UTF-16 units.
+    /// The source text before rendering; never blank, at most [`crate::MESSAGE_UNITS_MAX`] UTF-16 units.
     pub text: String,
-    /// How it is to be read.
+    /// How the text is rendered.
     pub style: Style,
 }
 
-/// How a part's text is to be read.
+/// How the text of a part is rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
-    /// As it stands.
+    /// The text is sent as it is.
     Plain,
-    /// Markdown.
+    /// The text is Markdown and is sent as HTML.
     Markdown,
-    /// Markdown that begins inside a code block which an earlier part opened.
+    /// The text is Markdown that begins inside a code block which an earlier part opened.
     MarkdownInCode,
 }
 
-/// The newest of `turns` (oldest first) that fit the budget, each cut to [`TURN_CHARS_MAX`], beginning with what a
-/// person said, because providers refuse a conversation that the assistant begins.
+/// Returns the newest of `turns` that fit into [`MEMORY_TURNS_MAX`] and [`MEMORY_CHARS_MAX`], each truncated to
+/// [`TURN_CHARS_MAX`]. Both lists are oldest first. The result begins with a person's turn, because providers reject a
+/// conversation that begins with the assistant's.
 pub fn window(turns: &[Turn]) -> Vec<Turn> {
     let mut left = MEMORY_CHARS_MAX;
     let mut kept: Vec<Turn> = turns

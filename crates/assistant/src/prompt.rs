@@ -1,4 +1,4 @@
-//! The assistant's own words: what it is told about itself, and what it says without the model.
+//! The system prompt, and the replies that the assistant gives without the model.
 
 use time::OffsetDateTime;
 
@@ -7,7 +7,7 @@ use crate::model::Answer;
 use crate::settings::Settings;
 use crate::telegram::Message;
 
-/// What the model is told before the conversation.
+/// Returns the system prompt. `in_group` adds that several people write in the chat.
 pub(crate) fn system(settings: &Settings, now_unix_ms: i64, in_group: bool) -> String {
     let name = &settings.name;
     let today = today(now_unix_ms);
@@ -25,7 +25,8 @@ pub(crate) fn system(settings: &Settings, now_unix_ms: i64, in_group: bool) -> S
     )
 }
 
-/// What a person said, as the model is shown it: in groups with the author's name, and with a word on what was attached.
+/// Returns a person's message as a turn for the model: with a label for an attachment, and in groups with the author's
+/// name.
 pub(crate) fn question(message: &Message, words: &str) -> Turn {
     let attached = message.attachment().map(|label| format!("[{label}] ")).unwrap_or_default();
     if message.chat.is_private() {
@@ -35,7 +36,7 @@ pub(crate) fn question(message: &Message, words: &str) -> Turn {
     }
 }
 
-/// A clock out of the calendar's range leaves the sentence out.
+/// Returns a sentence with the current date, or nothing if the clock is out of the calendar's range.
 fn today(now_unix_ms: i64) -> String {
     OffsetDateTime::from_unix_timestamp(now_unix_ms.div_euclid(1000)).map_or_else(
         |_| String::new(),
@@ -43,35 +44,33 @@ fn today(now_unix_ms: i64) -> String {
     )
 }
 
-/// The answer to `/start`.
+/// The reply to `/start`.
 pub(crate) fn greeting(settings: &Settings) -> String {
     format!(
-        "Hello, I am {}. Write me anything and I will answer; I remember what we talked about. \
-         /help says what else I can do.",
+        "Hi, I'm {}. Send me a message and I'll reply. I remember what we talk about. Send /help to see what else I can do.",
         settings.name
     )
 }
 
-/// The answer to `/help`.
-pub(crate) const HELP: &str = "Write me a message and I will answer. I remember our latest messages.\n\n\
-    /reset – forget our conversation and begin anew\n\
-    /help – this text\n\n\
-    In a group, mention me or reply to one of my messages. I read text only.";
+/// The reply to `/help`.
+pub(crate) const HELP: &str = "Send me a message and I'll reply. I remember our latest messages.\n\n\
+    /reset – start a new conversation\n\
+    /help – show this message\n\n\
+    In a group, mention me or reply to one of my messages. I can only read text.";
 
-/// The answer to `/reset`.
-pub(crate) const FORGOTTEN: &str = "Done: I have forgotten our conversation. What shall we talk about?";
+/// The reply to `/reset`.
+pub(crate) const FORGOTTEN: &str = "I've started a new conversation. What would you like to talk about?";
 
-/// The answer to a command that does not exist.
-pub(crate) const UNKNOWN_COMMAND: &str = "I do not know this command. /help says what I can do.";
+/// The reply to a command that does not exist.
+pub(crate) const UNKNOWN_COMMAND: &str = "I don't know that command. Send /help to see what I can do.";
 
-/// The answer to a photo, a voice message and the like.
-pub(crate) const TEXT_ONLY: &str =
-    "Thank you, but I can only read text so far. Could you tell me in words what it is about?";
+/// The reply to a photo, a voice message and the like without a caption.
+pub(crate) const TEXT_ONLY: &str = "I can only read text for now. Can you describe it?";
 
-/// The model's words as they are sent.
+/// Returns the text of an answer as it is sent, with a note if the answer was truncated.
 pub(crate) fn answer_text(answer: &Answer) -> String {
     if answer.is_cut {
-        format!("{}\n\n(This answer is incomplete. Write \"go on\" for the rest.)", answer.text)
+        format!("{}\n\n(This answer is incomplete. Send \"continue\" for the rest.)", answer.text)
     } else {
         answer.text.clone()
     }

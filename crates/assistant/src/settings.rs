@@ -1,25 +1,25 @@
-//! What an assistant is made of, as the deployment hands it over.
+//! The settings of a worker, as a deployment passes them to its host.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Who answers for the model.
+/// The provider of a model, and with it the API that is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
-    /// Anthropic's Messages API.
+    /// Anthropic, with its Messages API.
     Anthropic,
-    /// OpenAI's Chat Completions API.
+    /// OpenAI, with its Chat Completions API.
     OpenAi,
-    /// Google's Gemini API.
+    /// Google, with its Gemini API.
     Google,
-    /// OpenRouter, which speaks OpenAI's format.
+    /// OpenRouter, which uses the format of OpenAI's API.
     OpenRouter,
 }
 
 impl Provider {
-    /// The provider as metrics and traces name it.
+    /// The provider's name in metrics and traces.
     pub fn name(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
@@ -29,8 +29,8 @@ impl Provider {
         }
     }
 
-    /// The provider's own address, as [`Settings::provider_url`] wants it: Anthropic's and Google's without their
-    /// version, OpenAI's and OpenRouter's with it, as those vendors write their base URLs.
+    /// The base URL of the provider's API for [`Settings::provider_url`]. Like in the vendors' own documentation,
+    /// OpenAI's and OpenRouter's include the version, Anthropic's and Google's do not.
     pub fn default_url(self) -> &'static str {
         match self {
             Self::Anthropic => "https://api.anthropic.com",
@@ -41,44 +41,46 @@ impl Provider {
     }
 }
 
-/// One assistant. It serialises with its secrets, for a host that encrypts it; its `Debug` hides them.
+/// The settings of one worker. They serialize with their secrets, so a host must seal what it stores; the `Debug` output
+/// hides secrets.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// What it calls itself.
+    /// The name that the assistant introduces itself with.
     pub name: String,
-    /// Telegram's `<bot id>:<secret>`.
+    /// The bot token, Telegram's `<bot id>:<secret>`.
     pub bot_token: String,
-    /// The bot's user name as `getMe` says it, without `@`. In groups it is how people call the bot.
+    /// The bot's user name from `getMe`, without `@`. People use it to mention the bot in groups.
     pub bot_username: String,
-    /// The Bot API's base, without a trailing slash: `https://api.telegram.org`.
+    /// The base URL of the Bot API without a trailing slash, such as `https://api.telegram.org`.
     pub telegram_url: String,
-    /// Who answers for the model.
+    /// The provider of the model.
     pub provider: Provider,
-    /// The provider's base without a trailing slash; [`Provider::default_url`] unless it is redirected.
+    /// The provider's base URL without a trailing slash: [`Provider::default_url`], or another one for tests.
     pub provider_url: String,
-    /// The model as the provider names it.
+    /// The provider's id of the model.
     pub model_id: String,
-    /// The key the provider is paid with.
+    /// The model key, which pays for the usage.
     pub api_key: String,
-    /// How the key's credit is renewed, when the key is the operator's; `None` when it is the owner's own.
+    /// When the credit of a managed key is renewed; `None` if the owner brings the key.
     #[serde(default)]
     pub credit: Option<Renewal>,
 }
 
-/// When the credit of a managed assistant grows again.
+/// When the credit of a managed assistant is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Renewal {
-    /// With the period that begins then, in milliseconds since 1970.
+    /// The next billing period begins at this time, in milliseconds since 1970.
     At(i64),
-    /// With the next paid period; when that is, is not known.
+    /// The next billing period begins at an unknown time.
+    #[serde(rename = "sometime")]
     Sometime,
-    /// Not any more: the subscription ends with its period.
+    /// There is no further billing period, because the subscription is canceled.
     Never,
 }
 
 impl Settings {
-    /// The bot's own Telegram id: the number before the token's colon. `None` if there is none.
+    /// The bot's Telegram id, the number before the colon of its token. `None` if the token has no such number.
     pub fn bot_id(&self) -> Option<i64> {
         self.bot_token.split_once(':')?.0.parse().ok()
     }

@@ -1,19 +1,21 @@
-//! Cuts an answer into messages that Telegram takes.
+//! Splits an answer into messages that are short enough for Telegram.
 
 use crate::memory::{Part, Style};
 
-/// The longest message Telegram takes, in UTF-16 units (Bot API, `sendMessage`: 1–4096 after entity parsing).
+/// The maximum length of a Telegram message in UTF-16 units (Bot API, `sendMessage`: 1–4096 after entity parsing).
 pub const MESSAGE_UNITS_MAX: usize = 4096;
 
-/// Cuts Markdown `text` into parts of at most [`MESSAGE_UNITS_MAX`] UTF-16 units: between paragraphs if it can, else
-/// between lines, else between words, else anywhere between two characters. Blank parts are left out; nothing but
-/// white space at the cuts is lost. It cuts the source, not what is rendered from it, so no tag is ever open at an
-/// end; a code block that goes over a cut is remembered in the next part's [`Style`].
+/// Splits a Markdown text into parts of at most [`MESSAGE_UNITS_MAX`] UTF-16 units: between paragraphs if possible, else
+/// between lines, else between words, else between two characters. There are no blank parts, and only white space at the
+/// cuts is lost.
+///
+/// The source is split before it is rendered, so that no HTML tag is open at the end of a part. If a code block continues
+/// after a cut, the [`Style`] of the next part says so.
 pub fn split(text: &str) -> Vec<Part> {
     split_at_most(MESSAGE_UNITS_MAX, text, false)
 }
 
-/// The same for another length; `in_code` when the text begins inside a code block.
+/// Splits a text into parts of at most `units_max` UTF-16 units. `in_code` says that it begins inside a code block.
 pub(crate) fn split_at_most(units_max: usize, text: &str, mut in_code: bool) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut rest = text.trim_end();
@@ -24,19 +26,19 @@ pub(crate) fn split_at_most(units_max: usize, text: &str, mut in_code: bool) -> 
             parts.push(Part { text: piece.trim_end().to_owned(), style });
         }
         in_code ^= piece.lines().filter(|line| is_fence(line)).count() % 2 == 1;
-        // Only the line ends at the cut go: the indentation of what follows may be code's.
+        // Only line ends are removed at the cut, because the indentation that follows may belong to code.
         rest = after.trim_start_matches(['\n', '\r']);
     }
     parts
 }
 
-/// Whether a line opens or closes a code block; "```x```" on one line does not.
+/// Whether a line opens or closes a code block. A span such as "```x```" on one line does not.
 pub(crate) fn is_fence(line: &str) -> bool {
     let text = line.trim_start();
     text.starts_with("```") && !text.trim_start_matches('`').contains('`')
 }
 
-/// How many bytes of `text` the next part takes: never 0.
+/// Returns how many bytes of `text` the next part gets, at least one character.
 fn cut(text: &str, units_max: usize) -> usize {
     let mut units = 0;
     let Some((end, _)) = text.char_indices().find(|(_, character)| {
@@ -45,7 +47,7 @@ fn cut(text: &str, units_max: usize) -> usize {
     }) else {
         return text.len();
     };
-    // A nicer place is worth at most half a message.
+    // A better place for the cut may shorten the part by half at most.
     let nicest = ["\n\n", "\n", " "].iter().find_map(|separator| {
         let at_end = text[end..].starts_with(separator).then_some(end);
         at_end.or_else(|| text[..end].rfind(separator)).filter(|at| *at >= end / 2)

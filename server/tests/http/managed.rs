@@ -117,7 +117,7 @@ async fn without_credit_the_bot_says_so_and_the_next_period_mends_it() {
             break;
         }
     }
-    assert!(words.contains("my model credit is used up") && words.contains("my owner can"), "{words}");
+    assert!(words.contains("temporarily unavailable. Please try again after"), "{words}");
     let end = me.get(&format!("/{id}")).await["currentPeriodEnd"].as_str().unwrap().to_owned();
     assert!(words.contains(&end[..4]), "it says when there is more ({end}): {words}");
     let event = eventually("the event", async || {

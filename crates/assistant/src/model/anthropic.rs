@@ -1,4 +1,4 @@
-//! Anthropic's Messages API (`POST /v1/messages`; shapes: npm `@anthropic-ai/sdk` 1.12).
+//! Anthropic's Messages API, `POST /v1/messages`. The formats are those of the npm package `@anthropic-ai/sdk` 1.12.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{Answer, Budget, ModelError, texts_in};
 use crate::memory::{Role, Turn};
 use crate::settings::Settings;
 
-/// The newest API version; it differs from 2023-06-01 in nothing that is sent here.
+/// The newest version of the API. For the fields that are sent here, it does not differ from 2023-06-01.
 pub(super) const VERSION: &str = "2026-10-21";
 
 pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Budget) -> (String, Value) {
@@ -39,7 +39,7 @@ pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
         Some("model_context_window_exceeded") => Err(ModelError::ContextTooLong),
         Some("max_tokens") => Err(ModelError::SpentThinking),
         Some(_) => Err(ModelError::Empty),
-        // It says why it stopped whenever it stopped by itself.
+        // A complete answer has a stop reason, so this one was interrupted.
         None => Err(ModelError::Unavailable),
     }
 }

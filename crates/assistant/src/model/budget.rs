@@ -1,19 +1,19 @@
-//! How many tokens an answer may take, and with how many it is asked for once more.
+//! The token budget of an answer, and with which other budget a failed request is sent once more.
 
 use super::{ANSWER_TOKENS_MAX, ModelError, error::error_of};
 use crate::host::HttpResponse;
 
-/// Some providers allow no fewer.
+/// The minimum that every provider accepts.
 const TOKENS_MIN: u32 = 16;
 
-/// What an answer may take.
+/// How many tokens an answer may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// The most tokens of the answer, thinking included.
+    /// The maximum number of tokens, including those for thinking.
     pub tokens_max: u32,
-    /// Whether the model is to think less than it would by itself.
+    /// Whether the model is asked to think less than by default.
     pub thinks_less: bool,
-    /// Whether `tokens_max` is what the account can afford.
+    /// Whether `tokens_max` was reduced to what the account can afford.
     is_affordable: bool,
 }
 
@@ -24,13 +24,14 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// The budget to ask with once more after this failure; `None` if another one is no use. An account that affords
-    /// less is asked for less, and a model that only thought gets more room and thinks less, each once.
+    /// Returns the budget to retry with after a failure, or `None` if another budget would not help. If the account
+    /// cannot afford the budget, it is reduced; if the model spent all of it on thinking, it is doubled and the model is
+    /// asked to think less. Each happens once.
     pub fn after(self, error: ModelError, response: &HttpResponse) -> Option<Self> {
         match error {
             ModelError::OutOfCredit if !self.is_affordable => {
                 let affordable = affordable_tokens(response).filter(|tokens| *tokens < self.tokens_max)?;
-                // Prices of the providers behind a model differ: a little less is affordable at each.
+                // OpenRouter may choose another provider with a higher price, so the budget stays 2% below the limit.
                 let tokens_max = (affordable - affordable / 50).max(TOKENS_MIN);
                 Some(Self { tokens_max, is_affordable: true, ..self })
             }
@@ -42,7 +43,8 @@ impl Budget {
         }
     }
 
-    /// Why there is no answer in the end. A model that refuses to think less has still spent the first try thinking.
+    /// Returns the error to report in the end. If a model rejects the request to think less, the reason is still that it
+    /// spent the first budget on thinking.
     pub fn final_error(self, error: ModelError) -> ModelError {
         match error {
             ModelError::Invalid | ModelError::ContextTooLong | ModelError::Empty if self.thinks_less => {
@@ -53,7 +55,8 @@ impl Budget {
     }
 }
 
-/// OpenRouter's "You requested up to 8192 tokens, but can only afford 3919."; `None` if that is too few for an answer.
+/// Reads the number from OpenRouter's "You requested up to 8192 tokens, but can only afford 3919." `None` if it is too
+/// small for an answer.
 fn affordable_tokens(response: &HttpResponse) -> Option<u32> {
     let error = error_of(&response.body);
     let message = error["message"].as_str()?.to_lowercase();
@@ -61,7 +64,7 @@ fn affordable_tokens(response: &HttpResponse) -> Option<u32> {
     number(rest.trim_start()).filter(|tokens| *tokens >= TOKENS_MIN)
 }
 
-/// The number that a text begins with. Three digits after a separator belong to it: `3,919`.
+/// Parses the number at the beginning of a text, with or without thousands separators: `3919`, `3,919`.
 fn number(text: &str) -> Option<u32> {
     let chars: Vec<char> = text.chars().take(40).collect();
     let digits_at = |from: usize| chars[from..].iter().take_while(|c| c.is_ascii_digit()).count();

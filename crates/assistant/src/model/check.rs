@@ -1,5 +1,5 @@
-//! The checks of a deployment: is the key good, does the model exist. They cost nothing: lists are read, no model is
-//! asked. That an account has credit shows only when it is used.
+//! The checks of a key and a model before a deployment. They only read lists, so they cost nothing and cannot tell
+//! whether the account has credit.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -8,29 +8,30 @@ use super::{ModelError, authorized, error, google, parse, segment};
 use crate::host::{HttpRequest, HttpResponse};
 use crate::settings::Provider;
 
-/// How long a check may take, in milliseconds.
+/// The timeout of a check, in milliseconds.
 const CHECK_TIMEOUT_MS: u64 = 15_000;
 
-/// Lists are long: OpenRouter's, which has no look-up by id, is some kilobytes for each of hundreds of models.
+/// The size limit of a list. OpenRouter has no lookup by id, and its list has some kilobytes for each of hundreds of
+/// models.
 const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Asks whether a key is good, at the provider's base URL.
+/// Builds the request that checks a key at the provider's base URL.
 pub fn key_check_request(provider: Provider, provider_url: &str, api_key: &str) -> HttpRequest {
     let path = match provider {
         Provider::Anthropic => "/v1/models?limit=1",
         Provider::OpenAi => "/models",
         Provider::Google => "/v1beta/models?pageSize=1",
-        // Its `/models` is public and says nothing of the key.
+        // OpenRouter's `/models` is public and does not check the key.
         Provider::OpenRouter => "/key",
     };
     check(provider, format!("{provider_url}{path}"), api_key)
 }
 
-/// Reads the answer to [`key_check_request`]. A restricted OpenAI key that may chat but not read lists is good; an
-/// OpenRouter management key, which cannot chat, is not.
+/// Reads the response to [`key_check_request`]. A restricted OpenAI key that may chat but not read lists is valid. An
+/// OpenRouter management key cannot chat and is not valid.
 ///
 /// # Errors
-/// [`ModelError::KeyRejected`] when the key is not good, else why that could not be found out.
+/// [`ModelError::KeyRejected`] if the key is not valid, another [`ModelError`] if the check itself failed.
 pub fn read_key_check(provider: Provider, response: &HttpResponse) -> Result<(), ModelError> {
     match (provider, response.status) {
         (Provider::OpenRouter, 200) => {
@@ -39,13 +40,13 @@ pub fn read_key_check(provider: Provider, response: &HttpResponse) -> Result<(),
         }
         (_, 200) => parse::<IgnoredAny>(response).map(|_| ()),
         (Provider::OpenAi, _) if error::is_only_unlisted(response) => Ok(()),
-        // A list is never missing: the base URL is wrong.
+        // These lists always exist, so a 404 means that the base URL is wrong.
         (_, 404) => Err(ModelError::Unavailable),
         _ => Err(error::read(response)),
     }
 }
 
-/// Asks whether a model exists for a key.
+/// Builds the request that checks whether a model exists for a key.
 pub fn model_check_request(
     provider: Provider,
     provider_url: &str,
@@ -61,10 +62,11 @@ pub fn model_check_request(
     check(provider, format!("{provider_url}{path}"), api_key)
 }
 
-/// Reads the answer to [`model_check_request`] for that model.
+/// Reads the response to [`model_check_request`] for the same model.
 ///
 /// # Errors
-/// [`ModelError::ModelNotFound`] when it does not exist or cannot chat, else why that could not be found out.
+/// [`ModelError::ModelNotFound`] if the model does not exist or cannot chat, another [`ModelError`] if the check itself
+/// failed.
 pub fn read_model_check(
     provider: Provider,
     model_id: &str,
@@ -78,7 +80,7 @@ pub fn read_model_check(
         (Provider::Google, 200) => parse::<GoogleModel>(response)?.can_chat(),
         (_, 200) => parse::<IgnoredAny>(response).is_ok(),
         (Provider::OpenAi, _) if error::is_only_unlisted(response) => true,
-        // The key has been checked; what Google dislikes here is the model's name.
+        // The key was checked before, so Google rejects the name of the model here.
         (Provider::Google, 400) if error::read(response) == ModelError::Invalid => false,
         _ => return Err(error::read(response)),
     };
@@ -99,7 +101,7 @@ struct Envelope<T> {
 struct Key {
     #[serde(default)]
     is_management_key: bool,
-    /// The older name of the same.
+    /// OpenRouter's older name for `is_management_key`.
     #[serde(default)]
     is_provisioning_key: bool,
 }
@@ -117,7 +119,7 @@ struct Listed {
 }
 
 impl Listed {
-    /// A routing variant (`:nitro`, `:online`) of a listed model is not listed itself.
+    /// Whether this entry is the model. Routing variants such as `:nitro` and `:online` are not listed, only their base.
     fn is(&self, model_id: &str) -> bool {
         let base = model_id.split_once(':').map_or(model_id, |(base, _)| base);
         self.id == model_id || self.id == base || self.canonical_slug.as_deref() == Some(model_id)
@@ -131,7 +133,7 @@ struct GoogleModel {
 }
 
 impl GoogleModel {
-    /// Embedding models are in the same list.
+    /// Whether the model can chat. Google lists embedding models in the same place.
     fn can_chat(&self) -> bool {
         self.methods.as_ref().is_none_or(|methods| methods.iter().any(|name| name == "generateContent"))
     }

@@ -1,61 +1,61 @@
-//! Why there is no answer: the four vendors' errors, brought down to what a person can do about them.
+//! Reads the error formats of the four providers and classifies them by what can be done about them.
 
 use serde_json::Value;
 
 use super::limit::{self, Reset};
 use crate::host::{HttpError, HttpResponse};
 
-/// Why a model did not answer. No vendor's words and no secret are in it.
+/// Why a model did not answer. It contains neither text from the provider nor secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
     /// The key is wrong, revoked, of the wrong kind, or may not use this model.
-    #[error("the model provider refused the key")]
+    #[error("the model provider rejected the key")]
     KeyRejected,
     /// The account or the key has no credit left.
     #[error("the model account is out of credit")]
     OutOfCredit,
-    /// There is no such model, or not for this key.
+    /// The model does not exist, or not for this key.
     #[error("the model does not exist")]
     ModelNotFound,
-    /// Too many requests, or tokens, for the moment.
-    #[error("the model provider limits the rate")]
+    /// A short-term limit on requests or tokens is reached.
+    #[error("the model provider's rate limit is reached")]
     RateLimited {
-        /// When to come back in seconds, if the provider said so.
+        /// How long to wait in seconds, if the provider says so.
         retry_after_s: Option<u64>,
     },
-    /// A limit that lasts: a day's, or one for longer than two hours.
-    #[error("the model provider's limit is used up")]
+    /// A long-term limit is reached: one per day, or one that lasts for two hours or more.
+    #[error("the model provider's usage limit is reached")]
     LimitReached {
-        /// Whether it is a limit on a day.
+        /// Whether the limit is per day.
         is_daily: bool,
-        /// When it ends, if the provider said so.
+        /// When the limit resets, if the provider says so.
         reset: Option<Reset>,
     },
-    /// The provider has more to do than it can.
+    /// The provider is overloaded and rejects requests.
     #[error("the model is overloaded")]
     Overloaded,
     /// The provider failed, or could not be reached in time.
     #[error("the model provider is unavailable")]
     Unavailable,
-    /// The model or its provider declined to answer this.
+    /// The model or a filter of its provider declined to answer.
     #[error("the model declined to answer")]
     Refused,
     /// The conversation is longer than the model can read.
     #[error("the conversation is too long for the model")]
     ContextTooLong,
-    /// All room for the answer went into thinking.
-    #[error("the model spent the whole answer thinking")]
+    /// The model spent its whole token budget on thinking.
+    #[error("the model spent all tokens on thinking")]
     SpentThinking,
-    /// The model sent an answer without words.
+    /// The answer of the model has no text.
     #[error("the model sent an empty answer")]
     Empty,
-    /// The provider did not understand the request, or its answer was not understood.
-    #[error("the model provider answered something unexpected")]
+    /// The provider rejected the request as invalid, or its response could not be read.
+    #[error("the model provider sent an unexpected response")]
     Invalid,
 }
 
 impl ModelError {
-    /// Whether asking again in a moment can help.
+    /// Whether the same request may succeed in a moment.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Overloaded | Self::Unavailable)
     }
@@ -70,13 +70,13 @@ impl From<HttpError> for ModelError {
     }
 }
 
-/// Reads an answer that is not a success.
+/// Reads a response with an error status.
 pub(super) fn read(response: &HttpResponse) -> ModelError {
     classify(&error_of(&response.body), response)
 }
 
-/// The error object of a body, also of one within a success. A gateway on the way answers in HTML, which has none: its
-/// status says enough.
+/// Finds the error object of a body. OpenRouter also sends one with status 200, next to the choices or within the first.
+/// The HTML page of a gateway has none and yields `null`.
 pub(super) fn error_of(body: &[u8]) -> Value {
     let mut body: Value = serde_json::from_slice(body).unwrap_or_default();
     let in_choice = body.pointer_mut("/choices/0/error").map(Value::take).unwrap_or_default();
@@ -85,17 +85,17 @@ pub(super) fn error_of(body: &[u8]) -> Value {
     [of_body, in_choice].into_iter().find(is_error).unwrap_or_default()
 }
 
-/// Whether an OpenAI key is good but restricted so that it may not read lists. (401 "You have insufficient permissions
-/// for this operation. Missing scopes: api.model.read".)
+/// Whether an OpenAI key is valid but may not read lists: 401 with "You have insufficient permissions for this operation.
+/// Missing scopes: api.model.read" in the message.
 pub(super) fn is_only_unlisted(response: &HttpResponse) -> bool {
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let message = text(&body["error"]["message"]);
     response.status != 200 && message.contains("missing scopes") && !message.contains("model.request")
 }
 
-/// Brings down an error object. All four vendors' fit one reading: `type` (Anthropic, OpenAI), `code` (a word at OpenAI,
-/// a status at Google and OpenRouter), `status` and `details[].reason` (Google), `metadata.error_type` (OpenRouter). For
-/// how long a rate limit lasts is read by [`limit::with_reset`].
+/// Classifies an error object. The fields of the four providers do not conflict: `type` (Anthropic, OpenAI), `code` (text
+/// at OpenAI, a status at Google and OpenRouter), `status` and `details[].reason` (Google), and `metadata.error_type`
+/// (OpenRouter). [`limit::with_reset`] reads how long a rate limit lasts.
 pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
     let details = error["details"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut tags: Vec<String> =
@@ -105,14 +105,14 @@ pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
     let message = text(&error["message"]);
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let status = match response.status {
-        // OpenRouter's error within a success: its own status is in the code.
+        // OpenRouter can send an error with status 200; the actual status is in its code.
         200 => status_in(&error["code"]).unwrap_or(200),
         status => status,
     };
 
     if status == 402
         || is(&["insufficient_quota", "billing_error", "payment_required"])
-        // The latter is OpenRouter's 403 for a key's own limit, which its documentation calls a 402.
+        // OpenRouter answers "key limit exceeded" with 403, although its documentation says 402.
         || says(&["credit balance is too low", "key limit exceeded"])
     {
         ModelError::OutOfCredit
@@ -129,19 +129,19 @@ pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
     {
         ModelError::ModelNotFound
     } else if is(&["content_policy_violation", "content_filter"]) || error["metadata"]["reasons"].is_array() {
-        // OpenRouter's 403 with the moderation's reasons.
+        // OpenRouter's moderation answers with 403 and a list of reasons.
         ModelError::Refused
     } else if limit::is_usage_limit(&message) {
         ModelError::RateLimited { retry_after_s: None }
     } else if status == 200 {
-        // An error within a success that has no status of its own.
+        // The error came with status 200, and its code is not a status either.
         tags.iter().find_map(|tag| by_tag(tag)).unwrap_or(ModelError::Invalid)
     } else {
         by_status(status)
     }
 }
 
-/// A status as a number or, from some providers behind OpenRouter, as text.
+/// Parses a status, which some providers behind OpenRouter send as text.
 fn status_in(code: &Value) -> Option<u16> {
     code.as_u64().and_then(|code| u16::try_from(code).ok()).or_else(|| code.as_str()?.parse().ok())
 }

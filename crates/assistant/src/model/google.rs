@@ -1,4 +1,5 @@
-//! Google's Gemini API (`POST /v1beta/models/{model}:generateContent`; shapes: npm `@google/genai` 2.32).
+//! Google's Gemini API, `POST /v1beta/models/{model}:generateContent`. The formats are those of the npm package
+//! `@google/genai` 2.32.
 
 use serde_json::{Value, json};
 
@@ -6,7 +7,7 @@ use super::{Answer, Budget, ModelError, segment};
 use crate::memory::{Role, Turn};
 use crate::settings::Settings;
 
-/// The path of a model. Google's own lists call it `models/{id}`, so both spellings are taken.
+/// Returns the path of a model. Google's own lists write `models/{id}`, so both forms are accepted.
 pub(super) fn model_path(model_id: &str) -> String {
     format!("/v1beta/models/{}", segment(model_id.strip_prefix("models/").unwrap_or(model_id)))
 }
@@ -28,7 +29,7 @@ pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Bu
         "generationConfig": {"maxOutputTokens": budget.tokens_max},
     });
     if budget.thinks_less {
-        // Models before version 3 know no levels. Each takes a budget of this size.
+        // Models before version 3 have no thinking levels, but all of them accept a budget of this size.
         let is_older = settings.model_id.contains("gemini-1") || settings.model_id.contains("gemini-2");
         let less = if is_older { json!({"thinkingBudget": 1024}) } else { json!({"thinkingLevel": "LOW"}) };
         body["generationConfig"]["thinkingConfig"] = less;
@@ -55,7 +56,7 @@ pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
         ) => ModelError::Refused,
         Some("MAX_TOKENS") => ModelError::SpentThinking,
         Some("STOP") => ModelError::Empty,
-        // OTHER, MALFORMED_FUNCTION_CALL and the like, or no candidate at all: asked again, it mostly answers.
+        // For OTHER, MALFORMED_FUNCTION_CALL and the like, or without any candidate, a retry usually succeeds.
         _ => ModelError::Unavailable,
     })
 }

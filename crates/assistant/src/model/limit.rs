@@ -1,5 +1,5 @@
-//! When a provider that limits the rate takes requests again. Each says it in its own place: headers, the error's text,
-//! its details.
+//! Reads when a provider's rate limit resets. Depending on the provider, this is in headers, in the text of the error, or
+//! in its details.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -9,26 +9,27 @@ use super::ModelError;
 use super::error::error_of;
 use crate::host::HttpResponse;
 
-/// A wait from this length on is told in hours, with the time of day at its end.
+/// From this length on, a wait is a [`ModelError::LimitReached`] and is shown in hours, with the time at its end.
 pub(super) const SOON_S: u64 = 2 * 3_600;
 
-/// Waits that are longer make no sense, and count as not known.
+/// Longer waits are implausible and count as unknown.
 const WAIT_MS_MAX: f64 = 31.0 * 86_400_000.0;
 
-/// Providers name the next minute also when a day's limit is used up: a wait of at most this says nothing about a day.
+/// Providers may name the next minute although a daily limit is reached, so a wait of at most this length does not say
+/// when a daily limit resets.
 const WAIT_OF_MINUTE_LIMIT_MS: u64 = 60_000;
 
-/// When a limit ends.
+/// When a limit resets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reset {
-    /// In so many seconds from when the answer was read.
+    /// Seconds from the time when the response was read.
     pub in_s: u64,
-    /// At that time, in unix seconds.
+    /// The same moment in Unix seconds.
     pub at_unix_s: i64,
 }
 
-/// Headers that say when a limit is reset and what remains of it. They name the time when all of it is there again, so
-/// they are read last.
+/// Headers for the reset of a limit and for what remains of it. They name the time when the whole limit is available
+/// again, which is later than necessary, so they are read last.
 const RESET_HEADERS: [(&str, &str); 7] = [
     ("x-ratelimit-reset", "x-ratelimit-remaining"),
     ("x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"),
@@ -39,7 +40,7 @@ const RESET_HEADERS: [(&str, &str); 7] = [
     ("anthropic-ratelimit-output-tokens-reset", "anthropic-ratelimit-output-tokens-remaining"),
 ];
 
-/// Adds to a rate limit for how long it lasts; every other error stays what it is.
+/// Adds to a rate limit error how long the limit lasts. Other errors are returned unchanged.
 pub(super) fn with_reset(error: ModelError, response: &HttpResponse, now_unix_ms: i64) -> ModelError {
     if !matches!(error, ModelError::RateLimited { .. }) {
         return error;
@@ -49,7 +50,7 @@ pub(super) fn with_reset(error: ModelError, response: &HttpResponse, now_unix_ms
     if let Some(wait_ms) = refusal.wait_in_words_ms()
         && wait_ms <= WAIT_OF_MINUTE_LIMIT_MS
     {
-        // So many a day that the next is due at once.
+        // The daily limit is so high that the next request is allowed within the minute.
         return ModelError::RateLimited { retry_after_s: Some(wait_ms.div_ceil(1000)) };
     }
     let wait_ms = refusal.wait_ms(is_daily);
@@ -65,7 +66,8 @@ pub(super) fn with_reset(error: ModelError, response: &HttpResponse, now_unix_ms
     }
 }
 
-/// Whether an error is the spending limit that an Anthropic account sets itself. It has the type of a bad request.
+/// Whether an error means that an Anthropic account has reached the spending limit it set for itself. Its type is that of
+/// an invalid request, so it is recognized by its text.
 pub(super) fn is_usage_limit(message: &str) -> bool {
     message.contains("reached your specified api usage limits")
 }
@@ -85,7 +87,8 @@ impl Refusal<'_> {
         is_usage_limit(&self.message())
     }
 
-    /// OpenRouter's `free-models-per-day` and `limit_source`, OpenAI's `requests per day (RPD)`, Google's `quotaId`.
+    /// Whether the limit is per day, by OpenRouter's `free-models-per-day` and `limit_source`, OpenAI's `requests per day
+    /// (RPD)` or Google's `quotaId`.
     fn is_daily(&self) -> bool {
         let says_day = |text: &str| {
             let text = text.to_lowercase();
@@ -101,7 +104,7 @@ impl Refusal<'_> {
         self.error["details"].as_array().into_iter().flatten()
     }
 
-    /// OpenAI's "Please try again in 7m12s.", which is exact.
+    /// Reads the wait from OpenAI's "Please try again in 7m12s.", which is exact.
     fn wait_in_words_ms(&self) -> Option<u64> {
         self.duration_after("try again in ")
     }
@@ -113,7 +116,7 @@ impl Refusal<'_> {
         sensible(duration_ms(rest[..end].trim_end_matches('.'))?)
     }
 
-    /// The wait that the provider asks for, the most exact source first.
+    /// Finds how long the provider says to wait, trying the most exact source first.
     fn wait_ms(&self, is_daily: bool) -> Option<u64> {
         let header = |name: &str| self.response.header(name);
         let of_body = &self.error["metadata"]["headers"];
@@ -134,7 +137,7 @@ impl Refusal<'_> {
         candidates.into_iter().flatten().find(|wait_ms| !is_daily || *wait_ms > WAIT_OF_MINUTE_LIMIT_MS)
     }
 
-    /// The longest of the limits that are used up, or may be.
+    /// Finds the longest wait among the limits that are reached, or of which the remainder is unknown.
     fn until_reset_ms(&self) -> Option<u64> {
         let left = |name: &str| self.response.header(name)?.trim().parse::<f64>().ok();
         let reached =
@@ -143,7 +146,7 @@ impl Refusal<'_> {
         waits.max()
     }
 
-    /// Anthropic's "You will regain access on 2026-12-01 at 00:00 UTC."
+    /// Reads the time from Anthropic's "You will regain access on 2026-12-01 at 00:00 UTC."
     fn access_again_ms(&self) -> Option<u64> {
         let message = self.message();
         let (_, rest) = message.split_once("regain access on ")?;
@@ -152,8 +155,8 @@ impl Refusal<'_> {
         self.wait_until_ms(&format!("{day}T{time}:00Z"))
     }
 
-    /// How long until a time in any of the forms that headers have: seconds from now or since 1970, milliseconds since
-    /// 1970, `6m0s`, RFC 3339, or HTTP's own.
+    /// Converts a time to a wait, in any form that providers use in headers: seconds from now or since 1970, milliseconds
+    /// since 1970, a duration such as `6m0s`, RFC 3339, or an HTTP date.
     fn wait_until_ms(&self, value: &str) -> Option<u64> {
         let value = value.trim();
         let from_now = |unix_ms: f64| unix_ms - self.now_unix_ms as f64;
@@ -174,12 +177,12 @@ impl Refusal<'_> {
     }
 }
 
-/// A wait, unless it is over or absurd.
+/// Rounds a wait up to milliseconds. `None` if it is over or implausibly long.
 fn sensible(wait_ms: f64) -> Option<u64> {
     (wait_ms > 0.0 && wait_ms <= WAIT_MS_MAX).then(|| wait_ms.ceil() as u64)
 }
 
-/// Go's way to write a duration, as OpenAI uses it: `6m0s`, `1d2h`, `120ms`, `1m6.5s`.
+/// Parses a duration in Go's format, which OpenAI uses: `6m0s`, `1d2h`, `120ms`, `1m6.5s`.
 fn duration_ms(text: &str) -> Option<f64> {
     let mut rest = text;
     let mut sum = 0.0;

@@ -1,7 +1,7 @@
-//! The model providers: what they are asked, and how their answers are read. Pure functions, no streaming: a chat gets
-//! whole messages, and whole answers can be saved before they are sent.
+//! Builds requests to the model providers and reads their responses. Answers are not streamed, because a complete answer
+//! has to be saved before its first part is sent.
 //!
-//! No sampling parameters are sent: Anthropic's newest version and OpenAI's reasoning models refuse them.
+//! Requests have no sampling parameters: Anthropic's newest version and OpenAI's reasoning models reject them.
 
 mod anthropic;
 mod budget;
@@ -24,29 +24,28 @@ use crate::host::{HttpRequest, HttpResponse};
 use crate::memory::Turn;
 use crate::settings::{Provider, Settings};
 
-/// How long an answer may get, in tokens: several Telegram messages, with room for the thinking that reasoning models
-/// count as output. It also bounds what one turn can cost: a turn whose answer was all thinking asks once more, for twice
-/// as much.
+/// The maximum length of an answer in tokens: several Telegram messages, with room for the thinking that reasoning models
+/// count as output. It also bounds the cost of a turn, which sends at most one more request with twice the budget.
 pub const ANSWER_TOKENS_MAX: u32 = 8_192;
 
-/// How many characters of an answer are taken, whatever the provider sends: more than [`ANSWER_TOKENS_MAX`] tokens of
-/// any language make, and fifteen Telegram messages at most.
+/// The maximum length of an answer in characters, whatever the provider sends. It is more than [`ANSWER_TOKENS_MAX`]
+/// tokens have in any language, and at most fifteen Telegram messages.
 pub const ANSWER_CHARS_MAX: usize = 60_000;
 
-/// How long a model may think, in milliseconds.
+/// The timeout of a request to a model, in milliseconds.
 const CHAT_TIMEOUT_MS: u64 = 120_000;
 
-/// What a model said.
+/// The answer of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The text; never blank.
+    /// The text of the answer, never blank.
     pub text: String,
-    /// It ended early: at the length limit, or because the provider failed in the middle.
+    /// Whether the answer is incomplete, because of the length limit or a failure of the provider.
     pub is_cut: bool,
 }
 
-/// Asks the model to go on with a conversation: `system` tells it who it is, `turns` alternate and begin and end with
-/// a person's.
+/// Builds the request for the next answer of a conversation. `turns` alternate between person and assistant, and begin
+/// and end with a person's.
 pub fn chat_request(settings: &Settings, system: &str, turns: &[Turn], budget: Budget) -> HttpRequest {
     let (path, body) = match settings.provider {
         Provider::Anthropic => anthropic::chat(settings, system, turns, budget),
@@ -58,10 +57,11 @@ pub fn chat_request(settings: &Settings, system: &str, turns: &[Turn], budget: B
     authorized(request, settings.provider, &settings.api_key)
 }
 
-/// Reads the answer to [`chat_request`], at that time in milliseconds since 1970.
+/// Reads the response to [`chat_request`]. `now_unix_ms` is the current time, to which waits are relative.
 ///
 /// # Errors
-/// [`ModelError`] for every answer without words: refused, failed, empty or not understood.
+/// [`ModelError`] if the response has no text, because the request was rejected or failed, or because the model declined
+/// or sent nothing.
 pub fn read_answer(
     provider: Provider,
     response: &HttpResponse,
@@ -82,7 +82,7 @@ fn read(provider: Provider, response: &HttpResponse) -> Result<Answer, ModelErro
         200 => parse(response)?,
         _ => return Err(error::read(response)),
     };
-    // OpenRouter answers 200 and then fails: the error stands beside or instead of the answer.
+    // OpenRouter can fail after it has sent status 200. The error is then next to the answer or in its place.
     let failure = error::error_of(&response.body);
     if !failure.is_null() {
         return Err(error::classify(&failure, response));
@@ -97,8 +97,8 @@ fn read(provider: Provider, response: &HttpResponse) -> Result<Answer, ModelErro
     }
 }
 
-/// Texts out of a message's content: a string, a part, or a list of either. Parts of other types, such as thinking or an
-/// image, are passed over.
+/// Joins the texts in a message's content, which is a string, a part, or a list of either. Parts of other types, such as
+/// thinking or images, are skipped.
 fn texts_in(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
@@ -113,7 +113,7 @@ fn texts_in(content: &Value) -> String {
     }
 }
 
-/// Adds the key where the provider wants it.
+/// Adds the header with the key, as the provider requires it.
 fn authorized(request: HttpRequest, provider: Provider, key: &str) -> HttpRequest {
     match provider {
         Provider::Anthropic => {
@@ -124,12 +124,12 @@ fn authorized(request: HttpRequest, provider: Provider, key: &str) -> HttpReques
     }
 }
 
-/// Reads a body, or says that it is not what the provider documents.
+/// Parses a JSON body. [`ModelError::Invalid`] if it does not have the documented format.
 fn parse<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, ModelError> {
     serde_json::from_slice(&response.body).map_err(|_| ModelError::Invalid)
 }
 
-/// A model id as one segment of a path.
+/// Percent-encodes a model id as one segment of a path.
 fn segment(id: &str) -> String {
     id.bytes()
         .map(|byte| match byte {

@@ -1,5 +1,5 @@
-//! OpenAI's Chat Completions (`POST /chat/completions`; shapes: npm `openai` 6.49), which OpenRouter speaks too (npm
-//! `@openrouter/sdk` 1.3).
+//! OpenAI's Chat Completions API, `POST /chat/completions`, which OpenRouter implements as well. The formats are those of
+//! the npm packages `openai` 6.49 and `@openrouter/sdk` 1.3.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Bu
     });
     let messages: Vec<_> =
         std::iter::once(json!({"role": "system", "content": system})).chain(said).collect();
-    // OpenAI's reasoning models refuse `max_tokens`; OpenRouter knows it by this name.
+    // OpenAI's reasoning models reject `max_tokens`, but OpenRouter requires this name.
     let limit = match settings.provider {
         Provider::OpenRouter => "max_tokens",
         _ => "max_completion_tokens",
@@ -36,7 +36,7 @@ pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
     let message = &choice["message"];
     let text = texts_in(&message["content"]);
     let finish = choice["finish_reason"].as_str();
-    // What OpenRouter's upstream said itself: behind a plain `stop` there can be a failure.
+    // The reason of the provider behind OpenRouter, which can be a failure although OpenRouter says `stop`.
     let native = choice["native_finish_reason"].as_str().unwrap_or_default().to_lowercase();
     if finish == Some("error") {
         return Err(ModelError::Unavailable);
@@ -48,7 +48,7 @@ pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
     Err(why_empty(finish, &native, message))
 }
 
-/// Why a success has no words.
+/// Classifies a response with status 200 that has no text.
 fn why_empty(finish: Option<&str>, native: &str, message: &Value) -> ModelError {
     let is_refusal = |value: &Value| value["refusal"].as_str().is_some_and(|words| !words.is_empty());
     let parts = message["content"].as_array();
@@ -62,7 +62,7 @@ fn why_empty(finish: Option<&str>, native: &str, message: &Value) -> ModelError 
             | "spii",
         ) => ModelError::Refused,
         (Some("length"), _) | (_, "max_tokens" | "max_output_tokens" | "length") => ModelError::SpentThinking,
-        // A model that stopped by itself says so.
+        // A complete answer has a finish reason, so this one was interrupted.
         (None, _) | (_, "other" | "timeout" | "unexpected_tool_call") => ModelError::Unavailable,
         _ if native.contains("error") || native.contains("malformed") => ModelError::Unavailable,
         _ => ModelError::Empty,

@@ -1,5 +1,5 @@
-//! Telegram's Bot API: what is asked, and how its answers are read. (Shapes: core.telegram.org/bots/api; error codes:
-//! the Bot API server's own source, `Client.cpp`.)
+//! Builds requests to Telegram's Bot API and reads its responses and updates. The formats are those of
+//! <https://core.telegram.org/bots/api>, the error codes those of the Bot API server's source, `Client.cpp`.
 
 mod reply;
 mod update;
@@ -13,16 +13,16 @@ pub use update::{BadUpdate, Chat, Entity, Message, Update, User, parse_update};
 
 use crate::host::{HttpRequest, Method};
 
-/// The kinds of updates an assistant asks for.
+/// The kinds of updates that an assistant subscribes to.
 pub const ALLOWED_UPDATES: [&str; 1] = ["message"];
 
-/// How long a call may take, in milliseconds; long polling takes its own time on top.
+/// The timeout of a call in milliseconds. Long polling adds its waiting time.
 const TIMEOUT_MS: u64 = 15_000;
 
-/// The typing sign lasts 5 s: one that takes that long is worth nothing.
+/// Telegram shows the typing indicator for 5 s, so a call that takes longer is useless.
 const TYPING_TIMEOUT_MS: u64 = 5_000;
 
-/// One bot at one Bot API server. Each method makes a request; [`read_reply`] reads what comes back.
+/// A bot at a Bot API server. Each method builds a request, whose response [`read_response`] reads.
 #[derive(Clone, Copy)]
 pub struct Bot<'a> {
     api_url: &'a str,
@@ -35,23 +35,23 @@ impl fmt::Debug for Bot<'_> {
     }
 }
 
-/// A message on its way out.
+/// A message to send with [`Bot::send_message`].
 #[derive(Debug, Clone, Copy)]
 pub struct OutgoingMessage<'a> {
-    /// The chat.
+    /// The chat that the message is sent to.
     pub chat_id: i64,
     /// The topic of a forum.
     pub thread_id: Option<i64>,
-    /// The message that is answered; if it has been deleted meanwhile, the answer is sent all the same.
+    /// The message that is answered. If it has been deleted, Telegram sends the answer without the reference.
     pub reply_to: Option<i64>,
-    /// 1–4096 UTF-16 units after parsing.
+    /// The text, with 1–4096 UTF-16 units after parsing.
     pub text: &'a str,
     /// Whether `text` is HTML.
     pub html: bool,
 }
 
 impl<'a> Bot<'a> {
-    /// The bot with this token at `api_url` (no trailing slash).
+    /// Creates a bot from its token and the base URL of the server, without a trailing slash.
     pub fn new(api_url: &'a str, token: &'a str) -> Self {
         Self { api_url, token }
     }
@@ -61,13 +61,13 @@ impl<'a> Bot<'a> {
         HttpRequest::post_json("telegram", url, body, timeout_ms)
     }
 
-    /// `getMe`: whose token it is. Answers [`BotUser`]; free of side effects, so it is the check of a token.
+    /// `getMe` returns the [`BotUser`] of the token. It has no side effects, so it is used to verify a token.
     pub fn get_me(self) -> HttpRequest {
         self.call("getMe", &json!({}), TIMEOUT_MS)
     }
 
-    /// `setWebhook`: updates go to `url`, with `secret_token` (1–256 of `A-Za-z0-9_-`) in
-    /// `X-Telegram-Bot-Api-Secret-Token`. Waiting updates are kept. Answers `bool`.
+    /// `setWebhook` has updates sent to `url`, with `secret_token` (1–256 of `A-Za-z0-9_-`) in the header
+    /// `X-Telegram-Bot-Api-Secret-Token`. Pending updates are kept. Returns a `bool`.
     pub fn set_webhook(self, url: &str, secret_token: &str) -> HttpRequest {
         let body = json!({
             "url": url,
@@ -78,27 +78,28 @@ impl<'a> Bot<'a> {
         self.call("setWebhook", &body, TIMEOUT_MS)
     }
 
-    /// `deleteWebhook`: updates are kept for `getUpdates`, or dropped. Answers `bool`, also when there was none.
+    /// `deleteWebhook` removes the webhook, and drops pending updates or keeps them for `getUpdates`. Returns a `bool`, also
+    /// if there was no webhook.
     pub fn delete_webhook(self, drop_pending_updates: bool) -> HttpRequest {
         self.call("deleteWebhook", &json!({"drop_pending_updates": drop_pending_updates}), TIMEOUT_MS)
     }
 
-    /// `getWebhookInfo`. Answers [`WebhookInfo`].
+    /// `getWebhookInfo` returns the [`WebhookInfo`] of the bot.
     pub fn get_webhook_info(self) -> HttpRequest {
         self.call("getWebhookInfo", &json!({}), TIMEOUT_MS)
     }
 
-    /// `getUpdates`: at most 100 updates from `offset` on (the last `update_id` seen plus one, which confirms all
-    /// before it), waiting up to `wait_s` seconds for the first. Answers `Vec<Update>`.
+    /// `getUpdates` returns at most 100 updates from `offset` on as `Vec<Update>`, and waits up to `wait_s` seconds for the
+    /// first. `offset` is the last `update_id` seen plus one; it confirms all updates before it.
     pub fn get_updates(self, offset: Option<i64>, wait_s: u64) -> HttpRequest {
         let mut body = json!({"timeout": wait_s, "limit": 100, "allowed_updates": ALLOWED_UPDATES});
         set(&mut body, "offset", offset);
         let request = self.call("getUpdates", &body, TIMEOUT_MS + wait_s * 1000);
-        // It waits on purpose: its times are apart from those of the other calls.
+        // Long polling waits on purpose, so its durations are measured under a name of their own.
         HttpRequest { vendor: "telegram_polling", ..request }
     }
 
-    /// `sendMessage`, without link previews. Answers the message, which nobody needs: read it as
+    /// `sendMessage` sends a message without link previews. It returns the message, which can be read as
     /// `serde::de::IgnoredAny`.
     pub fn send_message(self, message: &OutgoingMessage<'_>) -> HttpRequest {
         let mut body = json!({
@@ -113,29 +114,31 @@ impl<'a> Bot<'a> {
         self.call("sendMessage", &body, TIMEOUT_MS)
     }
 
-    /// Whether a request is [`Self::send_message`]'s, which people see twice when it is sent twice.
+    /// Whether a request was built by [`Self::send_message`]. Such a request must not be repeated, because people would see
+    /// the message twice.
     pub fn is_message(request: &HttpRequest) -> bool {
         request.vendor == "telegram" && request.url.ends_with("/sendMessage")
     }
 
-    /// `sendChatAction` with `typing`: shown for some 5 seconds or until the next message. Answers `bool`.
+    /// `sendChatAction` shows the typing indicator for about 5 seconds or until the next message. Returns a `bool`.
     pub fn send_typing(self, chat_id: i64, thread_id: Option<i64>) -> HttpRequest {
         let mut body = json!({"chat_id": chat_id, "action": "typing"});
         set(&mut body, "message_thread_id", thread_id);
         self.call("sendChatAction", &body, TYPING_TIMEOUT_MS)
     }
 
-    /// `getUserProfilePhotos` of the newest picture of one user, such as the bot itself. Answers [`Photos`].
+    /// `getUserProfilePhotos` returns the newest profile picture of a user or bot as [`Photos`].
     pub fn get_profile_photos(self, user_id: i64) -> HttpRequest {
         self.call("getUserProfilePhotos", &json!({"user_id": user_id, "limit": 1}), TIMEOUT_MS)
     }
 
-    /// `getFile`: where a file can be had for an hour. Answers [`File`].
+    /// `getFile` returns the path of a file as [`File`]. The path is valid for an hour.
     pub fn get_file(self, file_id: &str) -> HttpRequest {
         self.call("getFile", &json!({"file_id": file_id}), TIMEOUT_MS)
     }
 
-    /// Downloads a file of at most `bytes_max` from where [`Self::get_file`] says it is. The answer's body is the file.
+    /// Downloads a file of at most `bytes_max` bytes from a path that [`Self::get_file`] returned. The response's body is
+    /// the file.
     pub fn download(self, file_path: &str, bytes_max: usize) -> HttpRequest {
         HttpRequest {
             vendor: "telegram",
@@ -148,7 +151,7 @@ impl<'a> Bot<'a> {
         }
     }
 
-    /// `setMyCommands`: the bot's menu, as (command without slash, description). Answers `bool`.
+    /// `setMyCommands` sets the bot's menu, given as (command without slash, description). Returns a `bool`.
     pub fn set_my_commands(self, commands: &[(&str, &str)]) -> HttpRequest {
         let commands: Vec<_> = commands
             .iter()

@@ -1,18 +1,18 @@
-//! Reads the Bot API's answers.
+//! Reads the responses of the Bot API and classifies its errors.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::host::HttpResponse;
 
-/// A bot as `getMe` shows it.
+/// A bot as `getMe` returns it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct BotUser {
-    /// Its id, the number before the token's colon.
+    /// The bot's id, the number before the colon of its token.
     pub id: i64,
-    /// Its name.
+    /// The bot's display name.
     pub first_name: String,
-    /// Its user name without `@`; every bot has one.
+    /// The bot's user name without `@`. Every bot has one.
     pub username: String,
 }
 
@@ -26,87 +26,87 @@ pub struct Photos {
 /// One size of a picture.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PhotoSize {
-    /// What [`getFile`](super::Bot::get_file) wants.
+    /// The id for [`getFile`](super::Bot::get_file).
     pub file_id: String,
-    /// In pixels.
+    /// The width in pixels.
     pub width: u32,
 }
 
-/// A file that is ready to be downloaded.
+/// A file that can be downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct File {
-    /// Where, below the server's `/file/bot<token>/`.
+    /// The path of the file below the server's `/file/bot<token>/`.
     pub file_path: Option<String>,
 }
 
-/// How a bot's webhook is doing.
+/// The state of a bot's webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WebhookInfo {
-    /// Where updates go; empty if there is no webhook.
+    /// The URL that updates are sent to; empty if there is no webhook.
     pub url: String,
-    /// Updates that wait to be delivered.
+    /// The number of updates that are waiting to be delivered.
     pub pending_update_count: u64,
-    /// When a delivery failed last, in unix seconds.
+    /// When a delivery last failed, in Unix seconds.
     pub last_error_date: Option<i64>,
-    /// Why. Telegram's own words about our address: it holds no token.
+    /// Telegram's description of that failure. It is about the receiving server and contains no token.
     pub last_error_message: Option<String>,
 }
 
-/// Why Telegram did not do what it was asked.
+/// Why a call to the Bot API failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TelegramError {
     /// The token is wrong or revoked (401).
-    #[error("Telegram refused the bot token")]
+    #[error("Telegram rejected the bot token")]
     Unauthorized,
-    /// The token is malformed, or there is no such method (404).
+    /// The token is malformed, or the method does not exist (404).
     #[error("Telegram does not know this bot")]
     NotFound,
-    /// Another `setWebhook` or `getUpdates` is under way, or `getUpdates` meets a webhook (409).
+    /// Another `setWebhook` or `getUpdates` is in progress, or `getUpdates` is called while a webhook is set (409).
     #[error("the bot is in use elsewhere")]
     Conflict,
-    /// Too many requests (429).
-    #[error("Telegram asks to wait {retry_after_s} s")]
+    /// The bot has sent too many requests (429).
+    #[error("Telegram's flood limit is reached; retry in {retry_after_s} s")]
     RateLimited {
-        /// When to come back, in seconds.
+        /// How long Telegram makes the bot wait, in seconds.
         retry_after_s: u64,
     },
     /// The group became a supergroup (400 with `migrate_to_chat_id`).
-    #[error("the group is a supergroup now")]
+    #[error("the group has become a supergroup")]
     Migrated {
-        /// The supergroup's id.
+        /// The id of the supergroup.
         to_chat_id: i64,
     },
-    /// The request makes no sense to Telegram (400 and the like).
-    #[error("Telegram refused the request ({0:?})")]
+    /// Telegram rejected the request as invalid (400 and the like).
+    #[error("Telegram rejected the request ({0:?})")]
     BadRequest(Refusal),
-    /// The bot may not write there: it was blocked, removed from the group (403), or the chat is gone (400).
+    /// The bot was blocked or removed from the group (403), or the chat does not exist (400).
     #[error("the bot may not write to this chat")]
     Blocked,
-    /// Telegram itself failed, with this status.
+    /// Telegram failed with this status of 500 or more.
     #[error("Telegram failed with status {0}")]
     Server(u16),
-    /// The answer is not the Bot API's.
-    #[error("the answer is not the Bot API's")]
+    /// The response does not have the format of the Bot API.
+    #[error("the response is not from the Bot API")]
     Malformed,
 }
 
-/// What Telegram did not like about a request, as far as something can be done about it.
+/// Why Telegram rejected a request as invalid, as far as a changed request may succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// The text's formatting.
+    /// The formatting of the text cannot be parsed.
     Formatting,
-    /// The topic is gone.
+    /// The topic does not exist.
     ThreadNotFound,
-    /// The message that is replied to is gone.
+    /// The message that is answered does not exist.
     ReplyNotFound,
     /// The text is too long.
     TooLong,
-    /// Anything else.
+    /// The reason is none of the others.
     Other,
 }
 
-/// Descriptions by which Telegram says that the bot may not write to a chat at all, though with a 400
-/// (github.com/tdlib/telegram-bot-api, `Client.cpp`, and errors of MTProto that it passes on).
+/// Descriptions of 400 responses that mean the bot may not write to the chat at all (github.com/tdlib/telegram-bot-api,
+/// `Client.cpp`, and MTProto errors that it passes on).
 const UNWRITABLE: [&str; 13] = [
     "chat not found",
     "chat_write_forbidden",
@@ -123,7 +123,7 @@ const UNWRITABLE: [&str; 13] = [
     "peer_id_invalid",
 ];
 
-/// Descriptions of a 400 that say what was wrong with the message.
+/// Descriptions of 400 responses that say what was wrong with the message.
 const REFUSALS: [(&str, Refusal); 11] = [
     ("can't parse entities", Refusal::Formatting),
     ("entities_too_long", Refusal::Formatting),
@@ -163,13 +163,13 @@ struct Parameters {
     migrate_to_chat_id: Option<i64>,
 }
 
-/// Reads the result out of an answer.
+/// Reads the result of a call.
 ///
 /// # Errors
-/// [`TelegramError`], by `error_code`, or by the HTTP status when the body is not the Bot API's.
+/// [`TelegramError`] by the `error_code` of the body, or by the HTTP status if the body is not from the Bot API.
 pub fn read_reply<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, TelegramError> {
     let Ok(envelope) = serde_json::from_slice::<Envelope<T>>(&response.body) else {
-        // A proxy on the way answers in its own words.
+        // A proxy in between sends its own error pages.
         return Err(match response.status {
             429 => TelegramError::RateLimited { retry_after_s: response.retry_after_s.unwrap_or(1) },
             status if status >= 500 => TelegramError::Server(status),

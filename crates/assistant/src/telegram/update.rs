@@ -1,4 +1,5 @@
-//! Reads updates, leniently: what is not known is passed over, so that a new kind of message never stops a bot.
+//! Parses updates leniently: unknown kinds and malformed fields are skipped, so that a change at Telegram never stops a
+//! bot.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +7,18 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// One update of a bot.
+/// An update that a bot has received.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(from = "RawUpdate")]
 pub struct Update {
-    /// Its number, unique and growing within the bot.
+    /// Telegram's number of the update, unique and increasing within the bot.
     pub update_id: i64,
-    /// The message, if it is one and can be read.
+    /// The message, if the update has one and it can be parsed.
     pub message: Option<Message>,
 }
 
 impl Update {
-    /// The chat it belongs to, whose turns have to run one after the other; `None` for what needs no turn.
+    /// The chat of the message. Updates of one chat must be processed one after the other; `None` needs no turn.
     pub fn chat_id(&self) -> Option<i64> {
         self.message.as_ref().map(|message| message.chat.id)
     }
@@ -36,65 +37,66 @@ impl From<RawUpdate> for Update {
     }
 }
 
-/// A message to the bot. A field that cannot be read counts as absent, so that only a message without a chat is lost.
+/// A message that the bot has received. A malformed field counts as absent, so that only a message without a chat is
+/// lost.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Message {
-    /// Its number within the chat; 0 if there is none.
+    /// The id of the message within its chat; 0 if it is missing.
     #[serde(default, deserialize_with = "or_default")]
     pub message_id: i64,
-    /// When it was sent, in unix seconds; 0 if that is not known.
+    /// When the message was sent, in Unix seconds; 0 if that is missing.
     #[serde(default, deserialize_with = "or_default")]
     pub date: i64,
-    /// Who wrote it. For who writes as a chat, a stand-in of Telegram's.
+    /// The author. If someone writes on behalf of a chat, this is a placeholder account of Telegram.
     #[serde(default, deserialize_with = "or_default")]
     pub from: Option<User>,
-    /// The chat that it was written as: the group itself for its anonymous administrators, or a channel.
+    /// The chat on whose behalf the message was written: a channel, or the group itself for anonymous administrators.
     #[serde(default, deserialize_with = "or_default")]
     pub sender_chat: Option<Chat>,
-    /// What an anonymous administrator is called.
+    /// The title that an anonymous administrator has in the group.
     #[serde(default, deserialize_with = "or_default")]
     pub author_signature: Option<String>,
-    /// Whether Telegram copied it from a channel to the group where its posts are discussed.
+    /// Whether Telegram copied the message from a channel to its discussion group.
     #[serde(default, deserialize_with = "or_default")]
     pub is_automatic_forward: bool,
-    /// Where.
+    /// The chat that the message was sent to.
     pub chat: Chat,
     /// The topic of a forum, or the thread of replies.
     #[serde(default, deserialize_with = "or_default")]
     pub message_thread_id: Option<i64>,
-    /// Whether that is a topic.
+    /// Whether `message_thread_id` is a topic.
     #[serde(default, deserialize_with = "or_default")]
     pub is_topic_message: bool,
-    /// The words, if it is a text.
+    /// The text, if the message is a text message.
     #[serde(default, deserialize_with = "or_default")]
     pub text: Option<String>,
-    /// What is marked up in the text.
+    /// The mentions, commands and other entities in the text.
     #[serde(default, deserialize_with = "readable")]
     pub entities: Vec<Entity>,
-    /// The words below an attachment.
+    /// The caption of an attachment.
     #[serde(default, deserialize_with = "or_default")]
     pub caption: Option<String>,
-    /// What is marked up in the caption.
+    /// The mentions, commands and other entities in the caption.
     #[serde(default, deserialize_with = "readable")]
     pub caption_entities: Vec<Entity>,
     /// The album that the attachment is part of.
     #[serde(default, deserialize_with = "or_default")]
     pub media_group_id: Option<String>,
-    /// The message it answers.
+    /// The message that this one replies to.
     #[serde(default, deserialize_with = "or_default")]
     pub reply_to_message: Option<Box<Self>>,
-    /// In the last notice of a group that became a supergroup: the supergroup's id.
+    /// The id of the supergroup, in the last service message of a group that became one.
     #[serde(default, deserialize_with = "or_default")]
     pub migrate_to_chat_id: Option<i64>,
-    /// In the first notice of such a supergroup: the group's id.
+    /// The id of the former group, in the first service message of a supergroup.
     #[serde(default, deserialize_with = "or_default")]
     pub migrate_from_chat_id: Option<i64>,
-    /// All other fields, by name: they say what a message without text is.
+    /// All other fields by name. They say which kind of attachment the message has.
     #[serde(flatten)]
     other: BTreeMap<String, Option<IgnoredAny>>,
 }
 
-/// The value, or the default where it is not what it should be.
+/// Deserializes a value, or returns the default if it has the wrong type.
 fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -102,15 +104,15 @@ fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
-/// Those elements of a list that are what they should be.
+/// Deserializes the elements of a list and skips those of the wrong type.
 fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let Value::Array(values) = Value::deserialize(deserializer)? else { return Ok(Vec::new()) };
     Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
 
-/// What people send that is not text, with what the model is told about it. A message with none of these and no words
-/// is a notice of Telegram's own, such as "has joined the group". Where two are sent together the first says more: an
-/// animation is a document too, and a venue a location.
+/// The fields of attachments, each with its label for the model. A message with none of these and without text is a
+/// service message, such as "has joined the group". If a message has two of them, the first is more specific: an animation
+/// is also sent as a document, and a venue as a location.
 const ATTACHMENTS: [(&str, &str); 17] = [
     ("animation", "animation"),
     ("audio", "audio"),
@@ -131,17 +133,19 @@ const ATTACHMENTS: [(&str, &str); 17] = [
     ("voice", "voice message"),
 ];
 
-/// Telegram's stand-ins in `from` for people who write as the group (`@GroupAnonymousBot`) and as a channel
-/// (`@Channel_Bot`), and the account that copies a channel's posts to its discussion group.
+/// The placeholder in `from` for people who write as the group (`@GroupAnonymousBot`).
 const GROUP_ANONYMOUS_BOT: i64 = 1_087_968_824;
+/// The placeholder in `from` for people who write as a channel (`@Channel_Bot`).
 const CHANNEL_BOT: i64 = 136_817_688;
+/// The account that copies a channel's posts to its discussion group.
 const TELEGRAM: i64 = 777_000;
 
-/// Names are shortened to this many characters for the model; Telegram allows 255 in a title.
+/// The maximum length of a name for the model, in characters. Telegram allows titles of 255.
 const NAME_CHARS_MAX: usize = 64;
 
 impl Message {
-    /// The group and the supergroup that it became, in either of the two notices that say so.
+    /// Returns the ids of a group and of the supergroup that it became, if this is one of the two service messages about
+    /// it.
     pub fn migration(&self) -> Option<(i64, i64)> {
         let here = self.chat.id;
         let (from, to) = match (self.migrate_to_chat_id, self.migrate_from_chat_id) {
@@ -149,23 +153,23 @@ impl Message {
             (None, Some(from)) => (from, here),
             (None, None) => return None,
         };
-        // Only groups move, and their ids are negative.
+        // Only groups migrate, and their ids are negative.
         (from < 0 && to < 0 && from != to).then_some((from, to))
     }
 
-    /// Whether it carries something that a person sent and that is not text.
+    /// Whether the message has an attachment that the assistant cannot read.
     pub fn has_attachment(&self) -> bool {
         self.attachment().is_some()
     }
 
-    /// What is attached, in a word.
+    /// The label of the attachment for the model, such as `photo`.
     pub fn attachment(&self) -> Option<&'static str> {
         let is_there = |field: &str| self.other.get(field).is_some_and(Option::is_some);
         ATTACHMENTS.iter().find(|(field, _)| is_there(field)).map(|(_, label)| *label)
     }
 
-    /// Whether a person wrote it: somebody of their own, an anonymous administrator, or somebody as their channel. No
-    /// bot did, and it is not a channel's post, nor Telegram's copy of one.
+    /// Whether a person wrote the message: under their own name, as an anonymous administrator, or as a channel in a
+    /// group. Messages of bots, posts in channels and Telegram's copies of them do not count.
     pub fn is_from_person(&self) -> bool {
         if self.is_automatic_forward || self.chat.kind == "channel" {
             return false;
@@ -182,7 +186,7 @@ impl Message {
         }
     }
 
-    /// What its author is called, on one line and without a colon, so that nobody's name reads like another speaker.
+    /// The author's name for the model, on one line and without colons, so that a name cannot imitate another speaker.
     pub fn author_name(&self) -> String {
         let of_chat = self.sender_chat.as_ref().and_then(|sender| {
             let signature = self.author_signature.as_deref().filter(|name| !name.trim().is_empty());
@@ -195,12 +199,12 @@ impl Message {
         if name.is_empty() { "Someone".to_owned() } else { name }
     }
 
-    /// What was said, in the text or the caption, without white space around; empty if nothing was.
+    /// The text or caption without surrounding white space; empty if there is neither.
     pub fn words(&self) -> &str {
         self.text.as_deref().or(self.caption.as_deref()).unwrap_or_default().trim()
     }
 
-    /// The marked pieces of what was said, each with what it marks. What does not lie within the words is left out.
+    /// The entities of the text or caption, each with the text it covers. Entities outside the text are skipped.
     pub fn marked(&self) -> impl Iterator<Item = (&Entity, String)> {
         let (words, entities) = match (&self.text, &self.caption) {
             (Some(text), _) => (text.as_str(), self.entities.as_slice()),
@@ -215,35 +219,36 @@ impl Message {
     }
 }
 
-/// Someone in Telegram.
+/// The author of a message.
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
-    /// Their id; 0 if there is none.
+    /// The user's id; 0 if it is missing.
     #[serde(default, deserialize_with = "or_default")]
     pub id: i64,
-    /// Whether it is a bot.
+    /// Whether the user is a bot.
     #[serde(default, deserialize_with = "or_default")]
     pub is_bot: bool,
-    /// Their first name; empty if there is none.
+    /// The first name; empty if it is missing.
     #[serde(default, deserialize_with = "or_default")]
     pub first_name: String,
 }
 
-/// A conversation.
+/// A private chat, a group, a supergroup or a channel.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Chat {
-    /// Its id; negative for groups.
+    /// The id of the chat, which is negative for groups.
     pub id: i64,
     /// `private`, `group`, `supergroup` or `channel`.
     #[serde(rename = "type", default, deserialize_with = "or_default")]
     pub kind: String,
-    /// What it is called; people's chats have no title.
+    /// The title; `None` for private chats.
     #[serde(default, deserialize_with = "or_default")]
     pub title: Option<String>,
 }
 
 impl Chat {
-    /// Whether one person talks to the bot alone. A kind that is not known goes by the id, which is negative for groups.
+    /// Whether the chat is between one person and the bot. An unknown kind is decided by the id, which is negative for
+    /// groups.
     pub fn is_private(&self) -> bool {
         match self.kind.as_str() {
             "private" => true,
@@ -253,31 +258,31 @@ impl Chat {
     }
 }
 
-/// A marked piece of a text.
+/// A mention, a command or other special part of a text.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Entity {
-    /// What it is: `mention`, `bot_command`, …
+    /// The kind of the entity: `mention`, `bot_command`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// Where it begins, in UTF-16 units.
+    /// Where the entity begins, in UTF-16 units.
     pub offset: usize,
-    /// How long it is, in UTF-16 units.
+    /// The length of the entity, in UTF-16 units.
     pub length: usize,
-    /// Who is meant, for `text_mention`.
+    /// The mentioned user, for `text_mention`.
     #[serde(default, deserialize_with = "or_default")]
     pub user: Option<User>,
 }
 
-/// The bytes are not an update.
+/// The body of a request is not an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the body is not a Telegram update")]
 pub struct BadUpdate;
 
-/// Reads the body of a webhook's request.
+/// Parses the body of a request that Telegram sent to a bot's webhook.
 ///
 /// # Errors
-/// [`BadUpdate`] if it is not a JSON object with a numeric `update_id`. A message that cannot be read is no error:
-/// the update has then no message.
+/// [`InvalidUpdate`] if the body is not a JSON object with a numeric `update_id`. A malformed message is not an error;
+/// the update then has no message.
 pub fn parse_update(body: &[u8]) -> Result<Update, BadUpdate> {
     serde_json::from_slice(body).map_err(|_| BadUpdate)
 }

@@ -1,10 +1,9 @@
-//! Albums: what people see as one message comes as one update per picture.
+//! Albums: Telegram shows them as one message but sends one update per picture, and people expect one reply.
 
 use crate::host::{Host, MemoryError};
 use crate::telegram::{Message, Update};
 
-/// Whether another part of the same album answers for this one: one that was answered already, or one whose words
-/// still wait.
+/// Whether this part of an album needs no reply, because another part has one already or has a caption that will get one.
 pub(super) async fn is_covered<H: Host>(
     host: &H,
     update: &Update,

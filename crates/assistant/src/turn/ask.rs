@@ -1,4 +1,4 @@
-//! Asks the model, with patience, and shows the chat that somebody is at work.
+//! Sends the conversation to the model, with retries, and shows the typing indicator meanwhile.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -11,19 +11,21 @@ use crate::model::{Answer, Budget, ModelError, chat_request, read_answer};
 use crate::settings::Settings;
 use crate::telegram::{Bot, Message};
 
-/// The waits before the second and the third try: somebody sits in front of the chat.
+/// The waits before the second and the third attempt. They are short because a person is waiting in the chat.
 const WAITS_MS: [u64; 2] = [500, 2_000];
 
-/// A provider that asks for more patience than this is not asked again: the person is told when to come back.
+/// The longest wait requested by a provider after which the turn retries. For longer waits, the person gets a reply that
+/// says when to come back.
 const RETRY_AFTER_S_MAX: u64 = 5;
 
-/// No further try after this long: the person has waited enough.
+/// After this time, there are no further attempts.
 const PATIENCE_MS: i64 = 150_000;
 
-/// Telegram shows the typing sign for 5 s.
+/// Telegram shows the typing indicator for 5 s, so it is renewed before that.
 const TYPING_EVERY: Duration = Duration::from_secs(4);
 
-/// Asks until there is an answer: at most three times, and once more with each other budget that can help.
+/// Sends the conversation to the model until there is an answer: at most three times, and once more for each other token
+/// budget that may help.
 pub(super) async fn ask<H: Host>(
     host: &H,
     settings: &Settings,
@@ -54,7 +56,7 @@ pub(super) async fn ask<H: Host>(
     }
 }
 
-/// How long to wait before asking again after `error`; `None` if that is no use.
+/// Returns how long to wait before the next attempt after `error`, or `None` if another attempt would not help.
 fn wait_before_retry_ms(error: ModelError, wait_ms: u64) -> Option<u64> {
     match error {
         ModelError::RateLimited { retry_after_s: Some(asked_s) } => {
@@ -64,7 +66,7 @@ fn wait_before_retry_ms(error: ModelError, wait_ms: u64) -> Option<u64> {
     }
 }
 
-/// Shows the typing sign at once and as long as `work` takes.
+/// Shows the typing indicator until `work` is done.
 pub(super) async fn while_typing<H: Host, T>(
     host: &H,
     settings: &Settings,
@@ -75,7 +77,8 @@ pub(super) async fn while_typing<H: Host, T>(
     let mut work = pin!(work);
     loop {
         let sign = pin!(host.send(bot.send_typing(message.chat.id, super::topic(message))));
-        // An ornament: whatever is wrong with Telegram will show when the answer is sent, which never waits for the sign.
+        // Errors are ignored and the answer never waits for the indicator: a problem with Telegram will show when the
+        // answer is sent.
         if let Either::Right((done, _)) = select(sign, work.as_mut()).await {
             return done;
         }

@@ -1,4 +1,4 @@
-//! Sends a saved reply, part by part, from where it has got to.
+//! Sends the remaining parts of a saved reply.
 
 use serde::de::IgnoredAny;
 
@@ -10,16 +10,16 @@ use crate::settings::Settings;
 use crate::split::split_at_most;
 use crate::telegram::{Bot, OutgoingMessage, Refusal, TelegramError, read_reply};
 
-/// A part that is shorter, in UTF-16 units, and still too long is not cut again.
+/// A part with fewer UTF-16 units is not split again, even if Telegram calls it too long.
 const SHORTEST_CUT_UNITS: usize = 128;
 
-/// How often a reply follows its chat to another id: one group becomes one supergroup.
+/// How often a reply follows its chat to another id. A group becomes a supergroup only once, so more would be a loop.
 const MIGRATIONS_MAX: u32 = 2;
 
-/// Sends what has not been sent. `Ok(Err(reason))`: Telegram will never accept it.
+/// Sends the parts that have not been sent. `Ok(Err(reason))` means that Telegram will never accept the reply.
 ///
-/// It never waits. When Telegram asks for patience, that is the error, and the host runs the turn again later: a chat
-/// that waits must hold nothing that other chats need.
+/// It never waits. A flood wait is returned as an error, and the host runs the turn again later, so that a waiting chat
+/// does not hold a turn slot which other chats need.
 pub(super) async fn deliver<H: Host>(
     host: &H,
     settings: &Settings,
@@ -43,7 +43,7 @@ pub(super) async fn deliver<H: Host>(
             {
                 migrations_left -= 1;
                 host.migrate_chat(reply.chat_id, to_chat_id).await?;
-                // Topics and message ids of the group mean nothing in the supergroup.
+                // Topics and message ids of the group do not exist in the supergroup.
                 reply = Reply { chat_id: to_chat_id, thread_id: None, reply_to: None, ..reply };
             }
             TelegramError::BadRequest(kind) if adapt(&mut reply, kind) => {}
@@ -57,8 +57,8 @@ pub(super) async fn deliver<H: Host>(
     Ok(Ok(()))
 }
 
-/// Changes what is left of a reply to what Telegram may accept; `false` if nothing is left to try. Each change takes
-/// something away, so that this ends.
+/// Changes the rest of a reply to a form that Telegram may accept. Returns `false` if there is nothing left to change. Each
+/// change removes something, so this ends after a few calls.
 fn adapt(reply: &mut Reply, refusal: Refusal) -> bool {
     let next = reply.sent;
     match refusal {
@@ -68,7 +68,7 @@ fn adapt(reply: &mut Reply, refusal: Refusal) -> bool {
             let Some(pieces) = halve(&reply.parts[next]) else { return false };
             reply.parts.splice(next..=next, pieces);
         }
-        // Mostly formatting that Telegram cannot parse; also a text of markup alone, which is empty to Telegram.
+        // Telegram may not be able to parse the formatting, or the text is empty after parsing because it is all markup.
         _ if reply.parts[next].style != Style::Plain => reply.parts[next].style = Style::Plain,
         _ => return false,
     }
@@ -98,7 +98,7 @@ async fn send<H: Host>(host: &H, settings: &Settings, reply: &Reply, part: &Part
     let message = OutgoingMessage {
         chat_id: reply.chat_id,
         thread_id: reply.thread_id,
-        // One arrow back to the question is enough.
+        // Only the first part refers to the question.
         reply_to: reply.reply_to.filter(|_| reply.sent == 0),
         text: html.as_deref().unwrap_or(&part.text),
         html: html.is_some(),

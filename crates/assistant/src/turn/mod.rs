@@ -1,9 +1,10 @@
-//! One turn: an update comes in, an answer goes out.
+//! One turn: it takes an update and sends the reply.
 //!
-//! The order makes it safe to kill a turn anywhere and run it again with the same update: the reply is saved, together
-//! with what it changes in the memory, before its first part is sent, and every sent part is noted. So the model is
-//! not asked again once it has answered, nothing is remembered twice, and nothing is left unsaid. One thing Telegram
-//! leaves no way around: killed between Telegram's answer and the note, the part is sent a second time.
+//! A turn can be killed at any point and run again with the same update. The reply is saved together with its change to
+//! the conversation before its first part is sent, and every sent part is recorded. So once the model has answered, it is
+//! not asked again, the conversation has each turn once, and every part arrives. There is one exception that the Bot API
+//! does not allow to avoid: if the process dies after Telegram has accepted a part and before this is recorded, the part
+//! is sent a second time.
 
 mod album;
 mod ask;
@@ -18,41 +19,41 @@ use crate::settings::Settings;
 use crate::split::split;
 use crate::telegram::{Message, TelegramError, Update};
 
-/// How a turn ended. In each case the update is done with.
+/// How a turn ended. In each case the update needs no further processing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TurnOutcome {
-    /// The update was not for the assistant.
+    /// The update is not addressed to the assistant.
     Ignored,
     /// The reply has been sent.
     Answered {
-        /// Why the reply was an apology, if the model did not answer; for the log.
+        /// Why the model did not answer, if the reply is an apology.
         model_error: Option<ModelError>,
     },
-    /// The reply cannot be delivered, now or later: the bot was blocked, or the chat is gone.
+    /// The reply can never be delivered, because the bot was blocked or the chat does not exist.
     Undeliverable(TelegramError),
 }
 
-/// What stopped a turn. Run again with the same update, it goes on where it stopped.
+/// Why a turn stopped. If it is run again with the same update, it continues where it stopped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TurnError {
-    /// The memory failed.
+    /// The host's storage failed.
     #[error(transparent)]
     Memory(#[from] MemoryError),
-    /// Telegram did not take the reply.
+    /// Telegram did not accept the reply.
     #[error(transparent)]
     Telegram(#[from] TelegramError),
-    /// Telegram was not reached.
-    #[error("Telegram was not reached: {0}")]
+    /// Telegram could not be reached.
+    #[error("Telegram could not be reached: {0}")]
     Http(#[from] HttpError),
 }
 
 impl TurnError {
-    /// Whether running the turn again later can help. If not, the bot token is wrong and no reply will ever go out.
+    /// Whether the turn may succeed later. If not, the bot token is not valid, and no reply can be sent.
     pub fn is_retryable(&self) -> bool {
         !matches!(self, Self::Telegram(TelegramError::Unauthorized | TelegramError::NotFound))
     }
 
-    /// How long Telegram asked to wait before that, in seconds.
+    /// How long Telegram makes the bot wait before the next run, in seconds.
     pub fn retry_after_s(&self) -> Option<u64> {
         match self {
             Self::Telegram(TelegramError::RateLimited { retry_after_s }) => Some(*retry_after_s),
@@ -61,10 +62,10 @@ impl TurnError {
     }
 }
 
-/// Answers one update. Turns of one chat must not run at the same time; turns of different chats may.
+/// Processes one update. Turns of one chat must not run at the same time; turns of different chats may.
 ///
 /// # Errors
-/// [`TurnError`] when the turn could not be finished: see [`TurnError::is_retryable`].
+/// [`TurnError`] if the turn could not be completed. [`TurnError::is_retryable`] says whether to run it again.
 pub async fn run_turn<H: Host>(
     host: &H,
     settings: &Settings,
@@ -90,7 +91,7 @@ pub async fn run_turn<H: Host>(
     })
 }
 
-/// A reply that has been thought of and not yet saved.
+/// A reply that has been composed but not saved.
 struct Written {
     parts: Vec<Part>,
     change: MemoryChange,
@@ -124,7 +125,8 @@ async fn write<H: Host>(
     Ok(Written::plain(text))
 }
 
-/// Asks the model. Its failure is a reply too: an apology, which is not remembered.
+/// Answers a question with the model. If the model fails, the reply is an apology, which does not become part of the
+/// conversation.
 async fn answer<H: Host>(
     host: &H,
     settings: &Settings,
@@ -150,7 +152,7 @@ async fn answer<H: Host>(
     })
 }
 
-/// Puts the chat, the topic and, in groups, the message that is answered on a reply.
+/// Addresses a reply to the chat and topic of a message, in groups as an answer to it.
 fn address(message: &Message, parts: Vec<Part>) -> Reply {
     Reply {
         chat_id: message.chat.id,
@@ -161,8 +163,8 @@ fn address(message: &Message, parts: Vec<Part>) -> Reply {
     }
 }
 
-/// The topic that a message was written in. Outside forums a thread id only names a message that others reply to, and
-/// Telegram refuses it.
+/// Returns the topic of a message. Outside forums, a thread id only names a message that others reply to, and Telegram
+/// rejects it as a topic.
 fn topic(message: &Message) -> Option<i64> {
     message.message_thread_id.filter(|_| message.is_topic_message)
 }

@@ -1,5 +1,5 @@
-//! Answers that need another budget of tokens: less than asked for, because the account affords no more, or more,
-//! because all of it went into thinking.
+//! Answers that need another token budget: a smaller one because the account cannot afford the first, or a larger one
+//! because the model spent all of it on thinking.
 
 use proptest::prelude::*;
 use reef_assistant::model::{ANSWER_TOKENS_MAX, Budget, ModelError, read_answer};
@@ -43,7 +43,7 @@ fn choice(content: Value, finish: &str) -> Scripted {
     )
 }
 
-/// Runs a turn; returns how it ended, the bodies that the model was asked with, and what the person was told.
+/// Runs a turn and returns its outcome, the bodies of the requests to the model, and the text that was sent.
 async fn turn(
     provider: Provider,
     script: impl IntoIterator<Item = Scripted>,
@@ -75,7 +75,7 @@ async fn answer_cut_by_the_smaller_budget_says_so() {
 async fn second_refusal_is_out_of_credit() {
     let (outcome, asked, said) = turn(Provider::OpenRouter, [afford("3919"), afford("3000")]).await;
     assert_eq!((outcome, asked.len()), (failed(ModelError::OutOfCredit), 2));
-    assert!(said.contains("credit"), "{said}");
+    assert!(said.contains("temporarily unavailable"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +122,7 @@ async fn number_is_read_however_it_is_written() {
         let tokens = asked[1]["max_tokens"].as_u64().unwrap();
         assert!(tokens >= 16 && tokens <= most && tokens * 100 >= most * 90, "{written}: {tokens}");
     }
-    // Also within a success, and for every provider that says it.
+    // The number also counts in an error with status 200.
     let inside = respond(
         200,
         json!({"error": {"code": 402, "message": "You requested up to 8192 tokens, but can only afford 3919"}}),
@@ -144,7 +144,7 @@ proptest! {
     }
 }
 
-/// An answer that consists of thinking alone, in each provider's shape.
+/// An answer that consists of thinking alone, in each provider's format.
 fn only_thought(provider: Provider) -> Scripted {
     match provider {
         Provider::Anthropic => respond(
@@ -205,9 +205,9 @@ async fn person_is_told_when_thinking_took_the_room_twice() {
     for provider in ALL {
         let (outcome, asked, words) = turn(provider, [only_thought(provider), only_thought(provider)]).await;
         assert_eq!((outcome, asked.len()), (failed(ModelError::SpentThinking), 2), "{provider:?}");
-        assert!(words.contains("thinking"), "{words}");
+        assert!(words.contains("smaller parts"), "{words}");
     }
-    // A model that cannot think less says so with a 400: that is not what the person has to know.
+    // A model that cannot think less rejects the request with 400, which is not the reason to report.
     let unsupported = respond(
         400,
         json!({"error": {"message": "Unsupported value: 'reasoning_effort'", "type": "invalid_request_error"}}),
@@ -231,7 +231,7 @@ async fn both_budgets_can_be_needed_in_one_turn() {
     let script = [afford("3919"), only_thought(openrouter), said(openrouter)];
     let (outcome, asked, _) = turn(openrouter, script).await;
     assert_eq!((outcome, asked.len()), (ANSWERED, 3));
-    assert_eq!(asked[2]["max_tokens"], asked[1]["max_tokens"], "there is credit for no more");
+    assert_eq!(asked[2]["max_tokens"], asked[1]["max_tokens"], "the credit does not allow more");
     assert_eq!(asked[2]["reasoning"], json!({"effort": "low"}));
 
     let script = [only_thought(openrouter), afford("9000"), said(openrouter)];

@@ -1,4 +1,4 @@
-//! Captions are text, and a command is what Telegram marks as one.
+//! Captions count as text, and only what Telegram marks as a command is one.
 
 use reef_assistant::TurnOutcome;
 use serde_json::{Value, json};
@@ -11,14 +11,14 @@ fn command(offset: usize, length: usize) -> Value {
     json!([{"type": "bot_command", "offset": offset, "length": length}])
 }
 
-/// What the model was asked; `None` if it was not.
+/// Runs a turn and returns the question that the model received, if there was one.
 async fn question(fields: &Value) -> Option<String> {
     let host = FakeHost::new();
     host.turn(&message(1, fields.clone())).await.unwrap();
     Some(host.calls("model").first()?.body["messages"][0]["content"].as_str().unwrap().to_owned())
 }
 
-/// What was said without the model.
+/// Runs a turn that must not ask the model, and returns the reply.
 async fn reply(fields: &Value) -> Option<String> {
     let host = FakeHost::new();
     host.turn(&message(1, fields.clone())).await.unwrap();
@@ -40,7 +40,7 @@ async fn caption_of_any_attachment_is_a_question() {
         let fields = json!({field: {}, "caption": " what is this? "});
         assert_eq!(question(&fields).await.unwrap(), format!("{label} what is this?"));
     }
-    // An animation is a document as well, and a venue a location.
+    // Telegram sends an animation as a document as well.
     let both = json!({"document": {}, "animation": {}, "caption": "x"});
     assert_eq!(question(&both).await.unwrap(), "[animation] x");
     let host = FakeHost::new();
@@ -104,10 +104,10 @@ async fn slash_that_is_not_marked_goes_to_the_model() {
         json!({"text": path}),
         json!({"text": path, "entities": []}),
         json!({"text": "/start", "entities": [{"type": "code", "offset": 0, "length": 6}]}),
-        // Marked, but further on.
+        // The command is marked, but is not at the beginning.
         json!({"text": "/x is what /help does", "entities": command(11, 5)}),
         json!({"text": "😀 /help", "entities": command(3, 5)}),
-        // What the mark covers is not a command.
+        // The marked text is not a command.
         json!({"text": "hello", "entities": command(0, 5)}),
         json!({"text": "/help", "entities": command(0, 1)}),
         json!({"photo": [{}], "caption": path}),

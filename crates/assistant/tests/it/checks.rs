@@ -1,4 +1,4 @@
-//! The checks of keys and models that a deployment makes.
+//! The checks of keys and models before a deployment.
 
 use Provider::{Anthropic, Google, OpenAi, OpenRouter};
 use reef_assistant::model::{

@@ -1,10 +1,10 @@
-//! Killed after any call and run again: the person gets the whole reply, and the model is not asked again for what it
-//! has answered.
+//! A turn that is killed after any call and run again sends the whole reply, and does not ask the model for an answer
+//! that it has saved.
 
 use crate::fake::{FakeHost, answer, says};
 
-/// Kills the turn after each of its calls in turn and runs it again; hands every such story to `judge`, with the call
-/// that was the last. Returns how many calls the turn makes.
+/// For each call of a turn, kills a turn after that call, runs it again, and passes the host to `judge` with a label for
+/// the call. Returns the number of calls.
 async fn at_every_point(text: &str, reply: &str, judge: impl Fn(&FakeHost, &str)) -> usize {
     for point in 1.. {
         let host = FakeHost::new().model_answers([answer(reply), answer(reply)]);
@@ -26,7 +26,7 @@ async fn an_answer_in_parts_arrives_whole() {
     let points = at_every_point("long", &paragraphs.join("\n\n"), |host, point| {
         let mut sent = host.sent().split_off(1);
         let all = sent.len();
-        // What Telegram took just before the kill comes twice; nothing else does, and the order holds.
+        // Only the part that Telegram accepted right before the kill is sent twice, and the order is kept.
         sent.dedup();
         assert_eq!(sent, paragraphs, "{point}");
         assert!(all <= paragraphs.len() + 1, "{point}");
@@ -34,7 +34,7 @@ async fn an_answer_in_parts_arrives_whole() {
         assert!(host.calls("model").len() <= 2, "{point}");
     })
     .await;
-    // saved_reply, recent_turns, typing, model, save_reply, and for each part: send and note.
+    // The calls are: find the reply, list turns, typing, model, save the reply, and for each part send and record.
     assert_eq!(points, 5 + 2 * paragraphs.len());
 }
 
@@ -44,7 +44,7 @@ async fn the_model_is_not_asked_again_once_its_answer_is_saved() {
         let host = FakeHost::new();
         host.killed_turn(&says(1, "hi"), point).await;
         host.turn(&says(1, "hi")).await.unwrap();
-        // The model is asked by the fourth call at the latest; the fifth saves.
+        // The fourth call asks the model, and the fifth saves its answer.
         let asked = host.calls("model").len();
         assert!(if point >= 5 { asked == 1 } else { asked <= 2 }, "killed after call {point}: {asked}");
         let twice = usize::from(point == 6);

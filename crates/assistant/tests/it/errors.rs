@@ -1,4 +1,4 @@
-//! When the model does not answer, the person is told why in plain words.
+//! The replies when the model does not answer. They do not reveal the configuration to the public.
 
 use reef_assistant::model::ModelError;
 use reef_assistant::{HttpError, Renewal, TurnError, TurnOutcome};
@@ -12,7 +12,7 @@ fn error(status: u16, kind: &str, message: &str) -> Scripted {
     respond(status, body)
 }
 
-/// Runs a turn against a failing model; returns the reason and what the person was told.
+/// Runs a turn against a failing model and returns the reason, the reply, and the number of requests to the model.
 async fn apology(script: impl IntoIterator<Item = Scripted>) -> (ModelError, String, usize) {
     let host = FakeHost::new().model_answers(script);
     let outcome = host.turn(&says(1, "hi")).await.unwrap();
@@ -26,56 +26,57 @@ async fn apology(script: impl IntoIterator<Item = Scripted>) -> (ModelError, Str
 #[tokio::test(start_paused = true)]
 async fn what_asking_again_cannot_mend_is_told_at_once() {
     let secret = "sk-ant-secret is bad";
+    let unavailable = "temporarily unavailable";
     for (script, reason, word) in [
-        (error(401, "authentication_error", secret), ModelError::KeyRejected, "key"),
-        (error(403, "permission_error", secret), ModelError::KeyRejected, "key"),
-        (error(400, "billing_error", secret), ModelError::OutOfCredit, "credit"),
-        (error(402, "payment_required", secret), ModelError::OutOfCredit, "credit"),
+        (error(401, "authentication_error", secret), ModelError::KeyRejected, unavailable),
+        (error(403, "permission_error", secret), ModelError::KeyRejected, unavailable),
+        (error(400, "billing_error", secret), ModelError::OutOfCredit, unavailable),
+        (error(402, "payment_required", secret), ModelError::OutOfCredit, unavailable),
         (
             respond(
                 403,
                 json!({"error": {"code": 403, "message": "Key limit exceeded (total limit). Manage it."}}),
             ),
             ModelError::OutOfCredit,
-            "credit",
+            unavailable,
         ),
         (
             error(400, "invalid_request_error", "Your credit balance is too low to access the API"),
             ModelError::OutOfCredit,
-            "credit",
+            unavailable,
         ),
-        (error(404, "not_found_error", "model: x"), ModelError::ModelNotFound, "does not exist"),
+        (error(404, "not_found_error", "model: x"), ModelError::ModelNotFound, unavailable),
         (
             error(400, "invalid_request_error", "prompt is too long: 9 > 8"),
             ModelError::ContextTooLong,
             "/reset",
         ),
-        (error(400, "invalid_request_error", "messages: odd"), ModelError::Invalid, "owner"),
-        (respond(200, json!({"content": [], "stop_reason": "refusal"})), ModelError::Refused, "declined"),
-        (respond(200, json!({"content": [], "stop_reason": "end_turn"})), ModelError::Empty, "no words"),
-        (respond(200, json!("not a message")), ModelError::Invalid, "understand"),
-        (fail(HttpError::TooLarge), ModelError::Invalid, "understand"),
+        (error(400, "invalid_request_error", "messages: odd"), ModelError::Invalid, "went wrong"),
+        (respond(200, json!({"content": [], "stop_reason": "refusal"})), ModelError::Refused, "can't help"),
+        (respond(200, json!({"content": [], "stop_reason": "end_turn"})), ModelError::Empty, "rephrasing"),
+        (respond(200, json!("not a message")), ModelError::Invalid, "went wrong"),
+        (fail(HttpError::TooLarge), ModelError::Invalid, "went wrong"),
     ] {
-        let (told, words, asked) = apology([script]).await;
-        assert_eq!((told, asked), (reason, 1), "{words}");
-        assert!(words.contains(word) && !words.contains("secret"), "{words}");
+        let (found, words, asked) = apology([script]).await;
+        assert_eq!((found, asked), (reason, 1), "{words}");
+        assert!(words.contains(word), "{words}");
+        for private in ["secret", "key", "credit", "model", "provider", "owner"] {
+            assert!(!words.contains(private), "{words}");
+        }
     }
 }
 
 #[test]
 fn a_managed_assistant_says_when_there_is_credit_again() {
-    let told = |credit| ModelError::OutOfCredit.told(credit);
-    assert!(told(None).contains("My owner can top it up"), "{}", told(None));
-    let managed = told(Some(Renewal::At(1_773_403_401_456)));
-    assert!(
-        managed.contains("credit is used up") && managed.contains("on March 13, 2026 (UTC)"),
-        "{managed}"
-    );
-    assert!(managed.contains("owner can"), "{managed}");
-    assert!(told(Some(Renewal::Sometime)).contains("when the next period is paid."));
-    assert!(told(Some(Renewal::At(i64::MAX))).contains("when the next period is paid."));
-    assert!(told(Some(Renewal::Never)).contains("not filled up again"));
-    assert!(ModelError::KeyRejected.told(Some(Renewal::Sometime)).contains("redeploy me"));
+    let reply = |credit| ModelError::OutOfCredit.told(credit);
+    let later = "I'm temporarily unavailable. Please try again later.";
+    assert_eq!(reply(None), later);
+    let dated = "I'm temporarily unavailable. Please try again after March 13, 2026 (UTC).";
+    assert_eq!(reply(Some(Renewal::At(1_773_403_401_456))), dated);
+    assert_eq!(reply(Some(Renewal::Sometime)), later);
+    assert_eq!(reply(Some(Renewal::At(i64::MAX))), later);
+    assert!(!reply(Some(Renewal::Never)).contains("try again"));
+    assert_eq!(ModelError::KeyRejected.told(Some(Renewal::Sometime)), later);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
-//! A host in memory: Telegram and the model answer from scripts, time is tokio's paused clock, and the process can be
-//! killed after any call.
+//! A host in memory. Telegram and the model answer from scripts, the clock is tokio's paused one, and a turn can be killed
+//! after any call.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-/// 2026-11-23, a Monday.
+/// Monday, 23 November 2026, 00:00 UTC.
 const STARTED_UNIX_MS: i64 = 1_795_392_000_000;
 
 pub fn settings() -> Settings {
@@ -31,7 +31,7 @@ pub fn settings() -> Settings {
     }
 }
 
-/// A private text message. Telegram marks a command at its beginning, as far as the first blank.
+/// A private text message. Like Telegram, it marks a command at the beginning, up to the first space.
 pub fn says(update_id: i64, text: &str) -> Update {
     let command = text.starts_with('/').then(|| text.split(' ').next().unwrap_or_default().len());
     let entities: Vec<_> = command
@@ -41,7 +41,7 @@ pub fn says(update_id: i64, text: &str) -> Update {
     message(update_id, json!({"text": text, "entities": entities}))
 }
 
-/// A message with these fields put over a plain private one.
+/// A private message in which `fields` replace or extend the default ones.
 pub fn message(update_id: i64, fields: Value) -> Update {
     let mut message = json!({
         "message_id": update_id * 10,
@@ -76,7 +76,7 @@ pub fn fail(error: HttpError) -> Scripted {
     Scripted { after: Duration::ZERO, outcome: Err(error) }
 }
 
-/// How the outside answers one request.
+/// A scripted response to one request, after a delay.
 pub struct Scripted {
     after: Duration,
     outcome: Result<HttpResponse, HttpError>,
@@ -93,7 +93,7 @@ impl Scripted {
     }
 }
 
-/// What came out: when, which Telegram method or `model`, and the body.
+/// A request that the turn sent: when, to which Telegram method or to `model`, and with which body.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub at: Duration,
@@ -104,9 +104,9 @@ pub struct Call {
 #[derive(Default)]
 struct World {
     calls: Vec<Call>,
-    /// What the model answers; then "ok" forever.
+    /// The responses of the model, followed by "ok" forever.
     model: VecDeque<Scripted>,
-    /// What `sendMessage` answers; then success forever.
+    /// The responses to `sendMessage`, followed by success forever.
     send: VecDeque<Scripted>,
     /// How long `sendChatAction` takes.
     typing_takes: Duration,
@@ -150,13 +150,13 @@ impl FakeHost {
         self
     }
 
-    /// What has come of an album.
+    /// Adds the parts of an album that have arrived.
     pub fn has_album(self, media_group_id: &str, parts: impl IntoIterator<Item = AlbumPart>) -> Self {
         self.world().albums.insert(media_group_id.to_owned(), parts.into_iter().collect());
         self
     }
 
-    /// Every migration that was recorded, in order.
+    /// The recorded migrations, in order.
     pub fn migrations(&self) -> Vec<(i64, i64)> {
         self.world().migrations.clone()
     }
@@ -170,19 +170,19 @@ impl FakeHost {
         self.world().memory_fails = fails;
     }
 
-    /// Runs a turn to its end.
+    /// Runs a turn until it ends.
     pub async fn turn(&self, update: &Update) -> Result<TurnOutcome, TurnError> {
         run_turn(self, &settings(), update).await
     }
 
-    /// Runs a turn and kills it after that many calls of the host; `true` if it ended before.
+    /// Runs a turn and kills it after `host_calls` calls. Returns `true` if it ended before that.
     pub async fn killed_turn(&self, update: &Update, host_calls: usize) -> bool {
         {
             let mut world = self.world();
             (world.host_calls, world.crash_after) = (0, Some(host_calls));
         }
         let ended = tokio::select! {
-            ended = self.turn(update) => { ended.expect("nothing but the kill is wrong"); true }
+            ended = self.turn(update) => { ended.expect("only the kill stops the turn"); true }
             () = self.crashed.notified() => false,
         };
         self.world().crash_after = None;
@@ -199,7 +199,7 @@ impl FakeHost {
         self.calls("sendMessage").iter().map(text).collect()
     }
 
-    /// How many parts of the reply to an update are noted as sent.
+    /// How many parts of the reply to an update are recorded as sent.
     pub fn noted_parts(&self, update_id: i64) -> usize {
         self.world().replies.get(&update_id).map_or(0, |reply| reply.sent)
     }
@@ -208,14 +208,14 @@ impl FakeHost {
         self.world().turns.get(&chat_id).cloned().unwrap_or_default()
     }
 
-    /// What every call goes through before it has an effect: the dead make none.
+    /// Blocks forever if the turn has been killed. Every call begins with it.
     async fn be_alive(&self) {
         if self.world().is_dead() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// What every call goes through after it has had its effect.
+    /// Counts a call and kills the turn if it was the last one. Every call ends with it.
     async fn survive(&self) {
         let dies = {
             let mut world = self.world();

@@ -1,4 +1,4 @@
-//! Answers that came as a success and are none, and answers in other shapes than a plain string.
+//! Responses with status 200 that have no answer, and answers that are not a plain string.
 
 use reef_assistant::model::{Answer, ModelError, read_answer};
 use reef_assistant::{HttpResponse, Provider, Settings, TurnOutcome, run_turn};
@@ -37,7 +37,7 @@ async fn network_error_behind_an_empty_success_is_tried_again() {
     let outcome = run_turn(&host, &openrouter, &says(1, "hi")).await.unwrap();
     assert_eq!(outcome, TurnOutcome::Answered { model_error: Some(ModelError::Unavailable) });
     assert_eq!(host.calls("model").len(), 3);
-    assert_eq!(host.sent(), ["I can't reach my model right now. Please try again in a few minutes."]);
+    assert_eq!(host.sent(), ["I can't answer right now. Please try again in a few minutes."]);
 }
 
 #[test]

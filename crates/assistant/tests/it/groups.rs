@@ -1,4 +1,4 @@
-//! In a group the assistant answers only what is meant for it.
+//! In a group, the assistant answers only messages that are addressed to it.
 
 use reef_assistant::TurnOutcome;
 use serde_json::{Value, json};
@@ -37,11 +37,11 @@ async fn what_is_meant_for_it_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_is_left_alone() {
     let other = json!({"id": 9, "is_bot": true, "first_name": "Eve"});
-    let theirs = json!({"message_id": 1, "date": 1, "chat": {"id": -100, "type": "supergroup"}, "from": other, "text": "x"});
+    let reply = json!({"message_id": 1, "date": 1, "chat": {"id": -100, "type": "supergroup"}, "from": other, "text": "x"});
     for fields in [
         json!({"text": "hello all"}),
         json!({"text": "hey @eve_bot", "entities": [{"type": "mention", "offset": 4, "length": 8}]}),
-        json!({"text": "go on", "reply_to_message": theirs}),
+        json!({"text": "go on", "reply_to_message": reply}),
         command("/help@eve_bot"),
         command("/weather"),
         json!({"photo": []}),

@@ -1,4 +1,4 @@
-//! A provider's limits on the rate: for a moment they are waited for, for longer the person is told when to come back.
+//! Rate limits of providers: the turn waits out short ones, and for longer ones the reply says when to come back.
 
 use proptest::prelude::*;
 use reef_assistant::model::{ModelError, Reset, read_answer};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::fake::{FakeHost, respond, says, settings};
 
-/// Monday, 23 November 2026, 00:00 UTC: when the fake host's clock starts.
+/// Monday, 23 November 2026, 00:00 UTC, the time at which the fake host's clock starts.
 const NOW_S: i64 = 1_795_392_000;
 
 fn limited(headers: &[(&'static str, &str)], body: &Value) -> HttpResponse {
@@ -52,7 +52,7 @@ async fn daily_limit_is_told_with_its_end_and_not_tried_again() {
         let outcome = run_turn(&host, &openrouter, &says(1, "hi")).await.unwrap();
         assert_eq!(outcome, TurnOutcome::Answered { model_error: Some(for_the_day(back_in(5 * 3600))) });
         assert_eq!(host.calls("model").len(), 1);
-        let words = "My model's daily limit is used up. It's back in about 5 hours (Monday at 05:00 UTC).";
+        let words = "I've reached my daily limit. Please try again in about 5 hours (Monday at 05:00 UTC).";
         assert_eq!(host.sent(), [words]);
     }
 }
@@ -75,7 +75,7 @@ fn daily_limit_without_a_time_invents_none() {
             "{words}"
         );
     }
-    // A wait of a moment is not the end of a daily limit.
+    // A wait of a few seconds does not say when a daily limit resets.
     assert_eq!(read(openrouter, &[("retry-after", "5")], &free_models_per_day("x")), for_the_day(None));
     let reset = (NOW_S + 7_200).to_string();
     assert_eq!(
@@ -127,7 +127,7 @@ fn reset_headers_are_read_in_every_form() {
         (vec![("x-ratelimit-reset-requests", "120ms")], soon(1)),
         (vec![("x-ratelimit-reset-requests", "1m6.5s")], soon(67)),
         (vec![("x-ratelimit-reset-requests", "1s"), ("x-ratelimit-reset-tokens", "6m0s")], soon(360)),
-        // What is left of is not what was reached.
+        // A limit with something remaining is not the one that was reached.
         (
             vec![
                 ("x-ratelimit-remaining-requests", "0"),
@@ -152,7 +152,7 @@ fn reset_headers_are_read_in_every_form() {
         (vec![("x-ratelimit-reset-requests", "6m0")], UNKNOWN),
         (vec![("x-ratelimit-reset-requests", "999999999999d")], UNKNOWN),
         (vec![("anthropic-ratelimit-requests-reset", "2020-01-01T00:00:00Z")], UNKNOWN),
-        // How long to wait counts for more than when all is full again.
+        // `retry-after` takes precedence over the time when the whole limit is available again.
         (vec![("retry-after", "7"), ("anthropic-ratelimit-requests-reset", "2026-11-23T03:00:00Z")], soon(7)),
     ] {
         assert_eq!(read(Provider::OpenAi, &headers, &body), expected, "{headers:?}");
@@ -172,7 +172,7 @@ fn openai_says_it_in_words() {
         (text("tokens per min (TPM)", "6ms"), soon(1)),
         (text("requests per day (RPD)", "7m12s"), for_the_day(back_in(432))),
         (text("requests per day (RPD)", "13h4m0.5s"), for_the_day(back_in(13 * 3600 + 241))),
-        // So many a day that the next is due at once.
+        // The daily limit is so high that the next request is allowed within the minute.
         (text("requests per day (RPD)", "8.64s"), soon(9)),
         (text("tokens per day (TPD)", "a while"), for_the_day(None)),
     ] {
@@ -196,7 +196,7 @@ fn google_daily_quota_is_told_from_the_minutes() {
     for (quota, delay, expected) in [
         (minute, "39.4s", soon(40)),
         (minute, "36000s", later(36_000)),
-        // Google names the next minute also when the day's quota is used up.
+        // Google names the next minute although the daily quota is used up.
         (day, "39s", for_the_day(None)),
         (day, "36000s", for_the_day(back_in(36_000))),
         (day, "x", for_the_day(None)),
@@ -220,7 +220,7 @@ fn anthropic_usage_limit_ends_on_its_day() {
     let words = read("2026-12-01 at 00:00 UTC").told(None);
     assert_eq!(
         words,
-        "My model's provider asked me to pause. I'm back in about 8 days (1 December at 00:00 UTC)."
+        "I'm temporarily unavailable. Please try again in about 8 days (December 1 at 00:00 UTC)."
     );
 }
 
@@ -234,15 +234,15 @@ fn waits_are_told_as_people_say_them() {
         (soon(121), "Please try again in about 3 minutes."),
         (soon(7_199), "Please try again in about 120 minutes."),
         (UNKNOWN, "Please try again in a minute."),
-        (later(7_201), "I'm back in about 2 hours (Monday at 02:01 UTC)."),
-        (later(86_400), "I'm back in about 24 hours (Tuesday at 00:00 UTC)."),
-        (later(3 * 86_400 + 3_599), "I'm back in about 3 days (Thursday at 01:00 UTC)."),
-        (later(7 * 86_400), "I'm back in about 7 days (30 November at 00:00 UTC)."),
-        (for_the_day(back_in(90)), "It's back in 90 seconds."),
-        (for_the_day(back_in(600)), "It's back in about 10 minutes."),
+        (later(7_201), "Please try again in about 2 hours (Monday at 02:01 UTC)."),
+        (later(86_400), "Please try again in about 24 hours (Tuesday at 00:00 UTC)."),
+        (later(3 * 86_400 + 3_599), "Please try again in about 3 days (Thursday at 01:00 UTC)."),
+        (later(7 * 86_400), "Please try again in about 7 days (November 30 at 00:00 UTC)."),
+        (for_the_day(back_in(90)), "Please try again in 90 seconds."),
+        (for_the_day(back_in(600)), "Please try again in about 10 minutes."),
     ] {
-        let told = error.told(None);
-        assert!(told.ends_with(words), "{told}");
+        let reply = error.told(None);
+        assert!(reply.ends_with(words), "{reply}");
     }
 }
 
@@ -259,7 +259,7 @@ async fn long_wait_is_not_sat_out() {
 }
 
 proptest! {
-    /// Whatever headers and texts say, a wait is positive and at most a month, and it can be told.
+    /// For any headers and texts, a wait is positive and at most a month, and there is a reply for it.
     #[test]
     fn any_header_gives_a_sensible_wait_or_none(
         values in prop::collection::vec((prop::sample::select(&RESPONSE_HEADERS[..]), "[-+0-9a-zA-Z:. ,]{0,30}"), 0..6),

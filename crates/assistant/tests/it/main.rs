@@ -1,9 +1,9 @@
-//! The assistant, tested at its edge: updates go in, and the requests that come out are what counts.
+//! Tests of the assistant from outside: they pass updates to turns and assert the requests that come out.
 
 #![expect(
     clippy::needless_pass_by_value,
     clippy::unwrap_used,
-    reason = "helpers of tests: `json!` in the argument reads best, and a panic is how a test fails"
+    reason = "test helpers take `json!` arguments by value, and a test fails by panicking"
 )]
 
 mod budget;

@@ -1,4 +1,4 @@
-//! What each provider is asked, and how its answers are read.
+//! The requests to each provider, and how its responses are read.
 
 use reef_assistant::model::{Answer, Budget, ModelError, chat_request, read_answer};
 use reef_assistant::{HttpRequest, HttpResponse, Method, Provider, Settings, Turn};

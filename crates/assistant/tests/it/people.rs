@@ -1,4 +1,4 @@
-//! Who counts as a person, and that no message of one is lost over an odd field.
+//! Which authors count as people, and that no malformed field hides a message of a person.
 
 use proptest::prelude::*;
 use reef_assistant::TurnOutcome;
@@ -9,7 +9,7 @@ use crate::fake::{FakeHost, message};
 
 const GROUP: i64 = -1_001_234;
 
-/// A message to the bot in a group, with these fields over it.
+/// A message to the bot in a group, in which `fields` replace or extend the default ones.
 fn in_group(fields: Value) -> Value {
     let mut message = json!({
         "chat": {"id": GROUP, "type": "supergroup", "title": "Team"},
@@ -19,7 +19,7 @@ fn in_group(fields: Value) -> Value {
     message
 }
 
-/// What the model was asked last; `None` if the message was ignored.
+/// Runs a turn and returns the question that the model received, or `None` if the message was ignored.
 async fn question(fields: Value) -> Option<String> {
     let host = FakeHost::new();
     let outcome = host.turn(&message(1, fields)).await.unwrap();
@@ -44,7 +44,7 @@ async fn anonymous_administrator_is_answered() {
     let signed = json!({"from": anonymous(), "sender_chat": group, "author_signature": "The boss"});
     assert_eq!(question(in_group(signed)).await.unwrap(), "The boss: @ada_bot hi");
 
-    // Like any member: only when the bot is meant.
+    // As with any member, the message must be addressed to the bot.
     let aside = json!({"from": anonymous(), "sender_chat": group, "text": "hi all", "entities": []});
     assert_eq!(question(in_group(aside)).await, None);
     let command = json!({"from": anonymous(), "sender_chat": group, "text": "/help",
@@ -76,7 +76,7 @@ async fn bots_and_automatic_forwards_are_ignored() {
         json!({"from": telegram, "sender_chat": channel, "is_automatic_forward": true}),
         json!({"from": telegram, "sender_chat": channel}),
         json!({"from": as_channel(), "sender_chat": channel, "is_automatic_forward": true}),
-        // Not the group's own administrator.
+        // The author is not an administrator of this group.
         json!({"from": anonymous(), "sender_chat": {"id": -5, "type": "supergroup"}}),
         json!({"from": anonymous()}),
         json!({"from": as_channel()}),
@@ -158,7 +158,7 @@ fn fields_of_albums_topics_and_migrations_are_read() {
     assert!(!message(2, json!({"photo": null})).message.unwrap().has_attachment());
 }
 
-/// Any JSON of a few levels.
+/// Generates JSON values of a few levels.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -227,7 +227,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    /// A readable private text is answered whatever else the message says, unless it says that a bot or nobody wrote it.
+    /// A private text is answered whatever its other fields are, unless they say that no person wrote it.
     #[test]
     fn readable_text_is_answered_whatever_the_other_fields(
         fields in prop::collection::vec((prop::sample::select(&FIELDS[..]), any_json()), 0..8)
@@ -243,7 +243,7 @@ proptest! {
         prop_assert!(says_who || is_answered);
     }
 
-    /// Whatever the entities are, the words reach somebody: the model, or a command.
+    /// Whatever the entities are, a text is either a question for the model or a command.
     #[test]
     fn entities_never_hide_a_text(text in ".{1,20}", entities in any_json(), captioned in any::<bool>()) {
         let fields = if captioned {
@@ -258,7 +258,7 @@ proptest! {
         prop_assert!(blank || is_answered, "{:?}", outcome);
     }
 
-    /// Updates are read or refused, never more than that.
+    /// Any update is either parsed or rejected, without a panic.
     #[test]
     fn any_update_is_read_or_refused(message in any_json(), id in any_json()) {
         let body = json!({"update_id": id, "message": message}).to_string();

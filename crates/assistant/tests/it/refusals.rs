@@ -1,4 +1,4 @@
-//! What Telegram refuses, and how the reply arrives all the same.
+//! Rejections by Telegram, and how the reply still arrives.
 
 use proptest::prelude::*;
 use reef_assistant::telegram::{Refusal, TelegramError};
@@ -44,7 +44,7 @@ async fn thread_not_found_without_a_thread_is_final() {
     let host = FakeHost::new().telegram_answers((0..9).map(|_| refuse("message thread not found")));
     let refusal = TelegramError::BadRequest(Refusal::ThreadNotFound);
     assert_eq!(host.turn(&says(1, "hi")).await, Ok(TurnOutcome::Undeliverable(refusal)));
-    // With formatting and without.
+    // The two attempts are with formatting and without.
     assert_eq!(host.calls("sendMessage").len(), 2);
 }
 
@@ -88,7 +88,10 @@ async fn migrated_group_is_answered_in_the_supergroup_and_its_memory_moves() {
     assert_eq!(host.turn(&group(2, "@ada_bot two")).await, Ok(ANSWERED));
     let sent = &host.calls("sendMessage")[2].body;
     assert_eq!(sent["chat_id"], -1_005);
-    assert!(sent.get("reply_parameters").is_none(), "message ids of the group mean nothing there");
+    assert!(
+        sent.get("reply_parameters").is_none(),
+        "message ids of the group do not exist in the supergroup"
+    );
     assert_eq!(host.migrations(), [(-5, -1_005)]);
     assert_eq!(host.remembered(-1_005).len(), 4);
     assert!(host.remembered(-5).is_empty());
@@ -185,8 +188,8 @@ fn any_refusal() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// Whatever is refused in whatever order, and wherever the process is killed: the turn ends, what Telegram has
-    /// accepted is the answer or its beginning, and the model was asked once.
+    /// Whatever Telegram rejects and wherever the process is killed, the turn ends, Telegram has accepted the answer or
+    /// its beginning, and the model was asked once.
     #[test]
     fn refusals_in_any_order_end_and_lose_nothing(
         script in prop::collection::vec(prop::option::weighted(0.6, any_refusal()), 0..12),
@@ -212,7 +215,7 @@ proptest! {
             };
             let sent_before = host.sent().len();
             let accepted_before = (0..sent_before).filter(|index| is_accepted(*index)).count();
-            // What Telegram accepted right before the kill comes twice, maybe in another form.
+            // A part that Telegram accepted right before the kill is sent twice, perhaps in another form.
             let is_last_twice = !ended && accepted_before > host.noted_parts(1);
             let outcome = if ended { None } else { Some(host.turn(&update).await.unwrap()) };
             assert_eq!(host.calls("model").len(), 1);

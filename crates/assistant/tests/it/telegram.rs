@@ -1,4 +1,4 @@
-//! The requests to the Bot API, as it documents them.
+//! The requests to the Bot API follow its documentation.
 
 use reef_assistant::telegram::{Bot, BotUser, Update, WebhookInfo, read_reply};
 use reef_assistant::{HttpRequest, HttpResponse, MENU, Method};

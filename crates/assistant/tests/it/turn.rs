@@ -1,4 +1,4 @@
-//! What a person in a private chat sees.
+//! Turns in a private chat, as a person sees them.
 
 use reef_assistant::telegram::{TelegramError, Update};
 use reef_assistant::{HttpError, Turn, TurnError, TurnOutcome, run_turn};
@@ -62,7 +62,7 @@ async fn commands_are_answered_without_the_model() {
         assert_eq!(host.turn(&says(id as i64, text)).await, ANSWERED, "{text}");
     }
     let sent = host.sent();
-    assert!(sent[0].contains("I am Ada"), "{sent:?}");
+    assert!(sent[0].contains("I'm Ada"), "{sent:?}");
     assert!(sent[1].contains("/reset") && sent[1] == sent[2]);
     assert_eq!(sent[3], sent[0]);
     assert!(sent[4].contains("/help"));
@@ -98,7 +98,11 @@ async fn a_cut_answer_says_so() {
     let host = FakeHost::new().model_answers([respond(200, cut)]);
     assert_eq!(host.turn(&says(1, "tell me a story")).await, ANSWERED);
     assert!(host.sent()[0].contains("This answer is incomplete"));
-    assert_eq!(host.remembered(7)[1], Turn::assistant("Once upon"), "the remark is not the model's");
+    assert_eq!(
+        host.remembered(7)[1],
+        Turn::assistant("Once upon"),
+        "the note is not part of the conversation"
+    );
 }
 
 #[tokio::test(start_paused = true)]
