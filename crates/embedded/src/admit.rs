@@ -1,4 +1,4 @@
-//! Whether a webhook's request comes from Telegram, by its headers alone: before its body is read.
+//! Authenticates requests to a bot's webhook by their headers, before the body is read.
 
 use reef_domain::Chain;
 use reef_store::{StoreError, WorkerRow};
@@ -10,21 +10,22 @@ use crate::receive::Received;
 use crate::sealed::{self, Opened};
 
 impl Embedded {
-    /// Passes for a worker that is there and whose secret this is.
+    /// Checks that the worker exists and that `secret` is its webhook secret, so that the body of a request can be rejected
+    /// unread.
     ///
     /// # Errors
-    /// What [`Self::receive`] would answer, whatever the body.
+    /// The result that [`Self::receive`] would return for any body.
     pub async fn admit(&self, worker_name: &str, secret: Option<&str>) -> Result<(), Received> {
         match self.admitted_worker(worker_name, secret).await {
             Ok(admitted) => admitted.map(drop),
             Err(error) => {
-                tracing::error!(worker_name, error = %Chain(&error), "a worker could not be looked up");
+                tracing::error!(worker_name, error = %Chain(&error), "worker could not be read");
                 Err(Received::Unavailable)
             }
         }
     }
 
-    /// The worker and its settings, if `secret` is the one that Telegram was given for it.
+    /// Finds the worker and its settings, if `secret` is the one that Telegram was given for it.
     pub(crate) async fn admitted_worker(
         &self,
         worker_name: &str,
@@ -37,7 +38,7 @@ impl Embedded {
         let opened = match sealed::open(&inner.vault, &inner.config, &worker) {
             Ok(opened) => opened,
             Err(error) => {
-                tracing::error!(worker_name, %error, "a worker's settings cannot be opened");
+                tracing::error!(worker_name, %error, "worker settings could not be opened");
                 return Ok(Err(Received::Unavailable));
             }
         };

@@ -1,29 +1,29 @@
-//! What the operator decides and this host needs to know.
+//! The configuration of this worker host.
 
 use std::time::Duration;
 
 use reef_outbound::ProviderUrls;
 
-/// How bots' updates come.
+/// How bots receive their updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// Telegram sends them to this process.
+    /// Telegram sends updates to this process.
     Webhook,
-    /// This process fetches them: Telegram cannot reach it.
+    /// This process fetches updates, because Telegram cannot reach it.
     Polling,
 }
 
-/// The operator's decisions.
+/// The configuration of the embedded worker host.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where Reef is reached, without a trailing slash; workers are at `{public_url}/workers/{name}`.
+    /// The public URL of Reef without a trailing slash. Workers are at `{public_url}/workers/{name}`.
     pub public_url: String,
-    /// The Bot API's base, without a trailing slash.
+    /// The base URL of the Bot API without a trailing slash.
     pub telegram_url: String,
-    /// Where the model providers are.
+    /// The base URLs of the model providers.
     pub provider_urls: ProviderUrls,
-    /// How updates come to workers that are started from now on.
+    /// How workers that are started from now on receive updates.
     pub delivery: Delivery,
-    /// How long turns may go on when the process stops, before they are handed back.
+    /// How long turns may continue when the process stops, before they are canceled and released.
     pub drain: Duration,
 }

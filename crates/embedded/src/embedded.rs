@@ -1,4 +1,4 @@
-//! The host itself: what it is made of, and its life from start to stop.
+//! The [`Embedded`] worker host: its parts, the loop that claims due chats and polls, and its shutdown.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,20 +18,20 @@ use crate::config::Config;
 use crate::polling::Polls;
 use crate::slots::{ChatKey, Limits, TurnSlots};
 
-/// How many chats are worked on at once. Most of them wait for a model, which costs some tens of kilobytes each; further
-/// ones wait in the database.
+/// How many turns run at once. Most of them wait for a model and need some tens of kilobytes each. Further chats wait in
+/// the database.
 const SLOTS: Limits = Limits { total: 1024, reserved: 256, per_assistant: 256, light: 4 };
 
-/// How often this process looks for what waits: retries, leftovers of another process, workers nobody polls for.
+/// How often this process looks for due chats, expired leases of other processes, and workers that are not polled.
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 
-/// How many chats one look takes up.
+/// The maximum number of chats that one sweep starts.
 const SWEEP_CHATS: i64 = 256;
 
-/// How long tasks that were told to halt are waited for.
+/// How long a shutdown waits for canceled turns to end.
 const HALT: Duration = Duration::from_secs(5);
 
-/// The worker host that runs assistants in this process. Cheap to clone.
+/// The worker host that runs assistants in this process. Clones share one host.
 #[derive(Clone)]
 pub struct Embedded {
     pub(crate) inner: Arc<Inner>,
@@ -44,16 +44,16 @@ pub(crate) struct Inner {
     pub entropy: Arc<dyn Entropy>,
     pub transport: Http,
     pub config: Config,
-    /// What this process's leases are marked with.
+    /// The holder that this process names in its leases.
     pub token: Uuid,
     pub slots: Arc<TurnSlots>,
     pub polls: Polls,
     pub tasks: TaskTracker,
-    /// Asks for a look at what waits, now.
+    /// Starts a sweep now instead of after [`SWEEP_INTERVAL`].
     pub look: Notify,
-    /// No new turn begins, no poll goes on.
+    /// Canceled when the host shuts down: no turn starts, and polls end.
     pub closing: CancellationToken,
-    /// Turns stop where they are.
+    /// Canceled when the time for draining is over: running turns are canceled.
     pub halt: CancellationToken,
 }
 
@@ -64,8 +64,8 @@ impl fmt::Debug for Embedded {
 }
 
 impl Embedded {
-    /// Puts the host together. It takes updates in at once; retries, polling and what an earlier process left need
-    /// [`Self::run`].
+    /// Creates a host. It receives updates and runs their turns immediately. Retries, polling and the updates of an earlier
+    /// process need [`Self::run`].
     #[must_use]
     pub fn new(
         store: Store,
@@ -94,20 +94,20 @@ impl Embedded {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Whether there is a worker of that name, of whichever run.
+    /// Whether a worker with this name exists, whatever its generation.
     ///
     /// # Errors
-    /// [`StoreError::Database`].
+    /// [`StoreError::Database`] if the database fails.
     pub async fn is_known(&self, worker_name: &str) -> Result<bool, StoreError> {
         Ok(self.inner.store.read().await?.worker(worker_name).await?.is_some())
     }
 
-    /// Works until `stop` fires: takes up what an earlier process left, tries again what failed, polls for polling
-    /// workers. Then lets turns end for [`Config::drain`], hands the rest back, and returns.
+    /// Runs until `stop` is canceled: continues the turns of an earlier process, retries failed turns, and polls for
+    /// workers without a webhook. Then waits up to [`Config::drain`] for running turns, cancels the rest and releases
+    /// their leases, and returns.
     pub async fn run(&self, stop: CancellationToken) {
-        // Whoever held leases on a database of one process is gone.
+        // With a database for a single process, every existing lease belongs to a process that has died.
         let mut is_free = !self.inner.store.is_single_process();
-        // At once, and then at least as often as it sweeps.
         let mut next_due_in = Duration::ZERO;
         loop {
             tokio::select! {
@@ -128,7 +128,7 @@ impl Embedded {
                 Ok(next_due_in) => next_due_in,
                 Err(error) => {
                     let error = tracing::field::display(Chain(&error));
-                    tracing::error!(error, "what waits cannot be looked for");
+                    tracing::error!(error, "due chats and workers could not be claimed");
                     SWEEP_EVERY
                 }
             };
@@ -142,7 +142,7 @@ impl Embedded {
         let polls = tx.free_polling_leases(self.inner.token).await?;
         tx.commit().await?;
         if updates + polls > 0 {
-            tracing::info!(updates, polls, "taking up what an earlier process left");
+            tracing::info!(updates, polls, "leases of an earlier process released");
         }
         Ok(())
     }
@@ -157,7 +157,7 @@ impl Embedded {
         Ok(())
     }
 
-    /// Has a chat's waiting updates worked off, by a task of its own.
+    /// Starts a task that processes the waiting updates of a chat, if the chat gets a turn slot.
     pub(crate) fn wake(&self, key: ChatKey) {
         if self.inner.closing.is_cancelled() {
             return;
@@ -168,7 +168,8 @@ impl Embedded {
         }
     }
 
-    /// How long until the next chat that waits may go on: people should not wait for the next regular look.
+    /// Returns how long to wait for the next sweep, so that a chat whose wait ends earlier does not wait for the regular
+    /// one.
     async fn next_due_in(&self) -> Result<Duration, StoreError> {
         let now = self.inner.clock.now();
         let due_at = self.inner.store.read().await?.next_due_update(now).await?;
@@ -184,11 +185,11 @@ impl Embedded {
         }
         inner.halt.cancel();
         if tokio::time::timeout(HALT, inner.tasks.wait()).await.is_err() {
-            tracing::warn!(tasks = inner.tasks.len(), "turns did not stop in time; their leases run out");
+            tracing::warn!(tasks = inner.tasks.len(), "turns did not stop in time, their leases will expire");
         }
     }
 
-    /// A new id: version 7, of the injected time and randomness.
+    /// Creates a version 7 UUID from the injected clock and randomness.
     pub(crate) fn new_uuid(&self) -> Uuid {
         new_uuid(self.inner.clock.now(), &*self.inner.entropy)
     }

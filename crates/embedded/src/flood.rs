@@ -1,14 +1,14 @@
-//! How long Telegram may make a bot wait.
+//! Bounds for the flood waits that Telegram requests.
 
 use std::time::Duration;
 
-/// Whatever Telegram says: a wait of nothing would be a loop.
+/// The shortest flood wait. A `retry_after` of 0 would cause a busy loop.
 const WAIT_MIN: Duration = Duration::from_secs(1);
 
-/// Telegram itself keeps an update no longer than this, and what has waited longer is not answered.
+/// The longest flood wait. Updates that have waited longer than a day are not answered anyway.
 const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// The wait that a `retry_after` of so many seconds is held to.
+/// Limits a `retry_after` in seconds to a sensible wait.
 pub(crate) fn wait(retry_after_s: u64) -> Duration {
     Duration::from_secs(retry_after_s).clamp(WAIT_MIN, WAIT_MAX)
 }

@@ -1,4 +1,4 @@
-//! The port: starting, looking after, removing and forgetting workers.
+//! Implements the [`WorkerHost`] port: starting, checking and removing workers.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::config::Delivery;
 use crate::embedded::Embedded;
 use crate::sealed;
 
-/// How long the bot's menu may take to be set.
+/// The timeout for setting the menu of a bot.
 const MENU_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[async_trait]
@@ -33,11 +33,11 @@ impl WorkerHost for Embedded {
             started_at: inner.clock.now(),
         };
         if !self.put(&row, spec.bot_id).await.map_err(|error| failed(&error))? {
-            return Err(HostError("a worker of a newer run is there".to_owned()));
+            return Err(HostError("a newer generation of the worker exists".to_owned()));
         }
         self.halt_turns(&spec.worker);
         self.set_menu(spec.bot_token.clone());
-        // What waited is answered, and a polling worker polls, at once.
+        // A sweep answers waiting updates and starts polling without delay.
         inner.look.notify_one();
         let worker_url = format!("{}/workers/{}", inner.config.public_url, row.worker_name);
         Ok(Started { worker_url, webhook_url: self.webhook_url(&spec.worker) })
@@ -56,8 +56,8 @@ impl WorkerHost for Embedded {
                 sealed::open(&self.inner.vault, &self.inner.config, &row).map_err(|error| failed(&error))?;
                 Ok(())
             }
-            Some(_) => Err(HostError("the worker is of another run".to_owned())),
-            None => Err(HostError("the worker is not there".to_owned())),
+            Some(_) => Err(HostError("the worker has another generation".to_owned())),
+            None => Err(HostError("the worker does not exist".to_owned())),
         }
     }
 
@@ -93,7 +93,7 @@ impl WorkerHost for Embedded {
 }
 
 impl Embedded {
-    /// Writes a worker's row; `false` when a newer run's is there.
+    /// Stores the row of a worker. Returns `false` if there is one with a newer generation.
     async fn put(&self, row: &WorkerRow, bot_id: i64) -> Result<bool, StoreError> {
         let mut tx = self.inner.store.begin().await?;
         if !tx.put_worker(row).await? {
@@ -103,12 +103,13 @@ impl Embedded {
         tx.commit().await?;
         if dropped > 0 {
             let assistant = row.assistant_id;
-            tracing::info!(%assistant, dropped, "what waits for an earlier bot is not answered");
+            tracing::info!(assistant_id = %assistant, dropped, "updates of the previous bot dropped");
         }
         Ok(true)
     }
 
-    /// Stops what an older run does in this process; other replicas notice when they renew a lease.
+    /// Cancels the turns and the poll of an older generation in this process. Other processes stop when they renew their
+    /// lease.
     fn halt_turns(&self, worker: &WorkerRef) {
         self.inner.polls.cancel(&worker.worker_name);
         self.inner.slots.cancel(worker.assistant_id);
@@ -127,7 +128,7 @@ impl Embedded {
         Ok(worker)
     }
 
-    /// Sets the bot's menu, beside the start: a bot without one answers just as well.
+    /// Sets the bot's menu in a task of its own. The start does not wait for it, because a bot works without a menu.
     fn set_menu(&self, token: SecretString) {
         let this = self.clone();
         self.inner.tasks.spawn(async move {
@@ -143,14 +144,14 @@ impl Embedded {
                 Err(error) => Err(error.to_string()),
             };
             if let Err(reason) = outcome {
-                tracing::warn!(reason, "a bot's menu could not be set");
+                tracing::warn!(reason, "bot menu could not be set");
             }
         });
     }
 }
 
-/// Logs the whole chain; the service layer gets the outermost words.
+/// Logs an error with its sources and converts it. The service layer gets only the outermost message.
 fn failed(error: &(dyn std::error::Error + 'static)) -> HostError {
-    tracing::error!(error, "the embedded worker host failed");
+    tracing::error!(error, "embedded worker host failed");
     HostError(error.to_string())
 }

@@ -1,12 +1,12 @@
-//! The worker host that is in this process: it runs assistants natively.
+//! The worker host that runs assistants within the Reef process.
 //!
-//! What should run is a row of the `workers` table, settings sealed; what bots receive are rows of `bot_updates`; what
-//! is remembered are rows of `chat_turns`. An idle assistant is nothing but its row. A webhook is a row written and
-//! an answer given at once; a task then works the chat off, one turn at a time, under a lease that other replicas
-//! respect and that a restart takes over.
+//! A worker is a row of the `workers` table with sealed settings; an idle assistant needs nothing else. Updates are rows
+//! of `bot_updates`, conversations are rows of `chat_turns`. A webhook request stores its update and returns. A task then
+//! processes the updates of the chat one turn at a time, under a lease that other processes respect and that is claimed
+//! again after a restart.
 //!
-//! What waits when a worker is removed keeps waiting, as it does at Telegram: a redeployment answers it, up to a day
-//! later, unless it gave the assistant another bot.
+//! When a worker is removed, its waiting updates stay, as they would at Telegram. A redeployment within a day answers
+//! them, unless it has another bot.
 
 mod admit;
 mod config;

@@ -1,4 +1,4 @@
-//! What a turn reaches of the world: HTTP, time, and its assistant's memory in the database.
+//! Implements the assistant's [`Host`] trait over the HTTP client, the clock and the database.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use reef_store::{AlbumRow, StoreError, TurnRow, Tx, UpdateRow};
 use crate::embedded::Embedded;
 use crate::parts::PartGate;
 
-/// The host of one turn. Its writes are refused once somebody else holds the update, so that a process which was
-/// slow to notice does not remember or note anything twice.
+/// The host of one turn. Its writes fail once another process holds the lease of the update, so that a process which has
+/// lost the lease without noticing changes nothing.
 pub(crate) struct TurnHost<'a> {
     pub embedded: &'a Embedded,
     pub row: &'a UpdateRow,
@@ -55,7 +55,7 @@ impl Host for TurnHost<'_> {
     }
 
     async fn saved_reply(&self, _update_id: i64) -> Result<Option<Reply>, MemoryError> {
-        // The row was read when it was claimed, and nobody else writes to it since.
+        // The row was read when it was claimed, and nothing else writes to it under the lease.
         let Some(answer) = &self.row.answer else { return Ok(None) };
         let reply: Reply = serde_json::from_str(answer).map_err(|_| not_understood())?;
         let sent = usize::try_from(self.row.sent_parts).map_err(|_| not_understood())?;
@@ -118,7 +118,7 @@ impl Host for TurnHost<'_> {
 }
 
 impl TurnHost<'_> {
-    /// Keeps the answer and what it changes in the memory, both or neither; `false` when the turn is somebody else's.
+    /// Saves the reply and its change to the conversation in one transaction. Returns `false` if the lease is lost.
     async fn save(&self, answer: &str, change: &MemoryChange) -> Result<bool, StoreError> {
         let inner = &self.embedded.inner;
         let mut tx = inner.store.begin().await?;
@@ -144,20 +144,20 @@ impl TurnHost<'_> {
                 for turn in turns {
                     tx.append_turn(assistant, chat_id, &row_of(turn), now).await?;
                 }
-                // Nothing older is ever read again.
+                // Turns beyond the limit are never read again.
                 tx.trim_chat(assistant, chat_id, i64::try_from(MEMORY_TURNS_MAX).unwrap_or(i64::MAX)).await
             }
         }
     }
 }
 
-/// The chat under which an assistant's memory of `chat_id` is kept: the supergroup, if a group became one.
+/// Returns the id under which the conversation of a chat is stored: that of the supergroup, if the group became one.
 pub(crate) async fn current_chat(
     tx: &mut Tx,
     assistant: AssistantId,
     chat_id: i64,
 ) -> Result<i64, StoreError> {
-    // Chats with one person have positive ids and never move.
+    // Private chats have positive ids and never migrate.
     if chat_id >= 0 {
         return Ok(chat_id);
     }
@@ -181,7 +181,7 @@ fn row_of(turn: &Turn) -> TurnRow {
         Role::User => USER,
         Role::Assistant => ASSISTANT,
     };
-    // PostgreSQL keeps no NUL in a text, and nobody misses one.
+    // PostgreSQL cannot store NUL in a text.
     TurnRow { role: role.to_owned(), content: turn.text.replace('\0', "") }
 }
 
@@ -194,16 +194,16 @@ fn turn_of(row: TurnRow) -> Result<Turn, MemoryError> {
     Ok(Turn { role, text: row.content })
 }
 
-/// The database's reason goes to the log here: a turn's error has no source.
+/// Logs a database error with its sources and converts it. [`MemoryError`] cannot carry a source.
 fn failed(error: &StoreError) -> MemoryError {
-    tracing::error!(error = %Chain(error), "an assistant's memory failed");
+    tracing::error!(error = %Chain(error), "conversation could not be read or written");
     MemoryError(error.to_string())
 }
 
 fn not_understood() -> MemoryError {
-    MemoryError("what is kept is not understood".to_owned())
+    MemoryError("a stored row could not be parsed".to_owned())
 }
 
 fn lost() -> MemoryError {
-    MemoryError("somebody else goes on with the turn".to_owned())
+    MemoryError("another process holds the lease of this update".to_owned())
 }

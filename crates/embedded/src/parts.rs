@@ -1,7 +1,7 @@
-//! A part of an answer on its way: from the request to Telegram until it is written down that Telegram has it.
+//! A gate that parts of a reply pass when they are sent, from the request to Telegram until the part is recorded as sent.
 //!
-//! A turn that is cut off in between would send the part a second time when it is run again. Stopping a turn therefore lets
-//! a part that is under way arrive first, and lets no other one begin.
+//! If a turn is canceled in between, its next run sends the part a second time. A canceled turn therefore finishes the
+//! part that is being sent, and the gate lets no other one through.
 
 use std::future::pending;
 
@@ -13,12 +13,12 @@ struct State {
     is_closed: bool,
 }
 
-/// What the parts of one turn pass through.
+/// The gate for the parts of one turn.
 #[derive(Debug, Default)]
 pub(crate) struct PartGate(watch::Sender<State>);
 
 impl PartGate {
-    /// A part is about to be sent. Never returns once the gate is closed.
+    /// Registers that a part is about to be sent. Once the gate is closed, this waits forever.
     pub async fn begin(&self) {
         if self.0.borrow().is_closed {
             pending::<()>().await;
@@ -26,19 +26,19 @@ impl PartGate {
         self.0.send_modify(|state| state.is_under_way = true);
     }
 
-    /// The part is noted, or Telegram has not taken it.
+    /// Registers that the part is recorded as sent, or that Telegram did not accept it.
     pub fn end(&self) {
         self.0.send_modify(|state| state.is_under_way = false);
     }
 
-    /// No other part begins.
+    /// Lets no further part through.
     pub fn close(&self) {
         self.0.send_modify(|state| state.is_closed = true);
     }
 
-    /// Returns when no part is under way.
+    /// Waits until no part is being sent.
     pub async fn wait_until_idle(&self) {
-        // It cannot fail: the sender is borrowed.
+        // This cannot fail, because the sender lives as long as `self`.
         drop(self.0.subscribe().wait_for(|state| !state.is_under_way).await);
     }
 }

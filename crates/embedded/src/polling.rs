@@ -1,4 +1,4 @@
-//! Long polling, where Telegram cannot reach this process: one task per worker, under a lease.
+//! Long polling for bots without a webhook, with one task per worker under a lease.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,45 +16,46 @@ use crate::flood;
 use crate::receive::WAITING_MAX;
 use crate::sealed;
 
-/// How long Telegram holds an answer back until there is an update.
+/// How long Telegram waits for an update before it responds, in seconds.
 const WAIT_S: u64 = 25;
 
-/// For how long a process that is gone holds up a worker: longer than a poll may take.
+/// The lease of a poll, which is longer than a poll may take. If the process dies, the worker is not polled until it
+/// expires.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// How many workers one look takes up, so that thousands do not begin in the same instant.
+/// The maximum number of polls that one sweep starts, so that thousands do not start at the same time.
 const SWEEP_WORKERS: i64 = 50;
 
-/// A hundred updates of the largest size.
+/// The size limit of a response: a hundred updates of the maximum size.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Between two polls, in case the server answers without waiting.
+/// The minimum time between two polls, in case the server responds without waiting.
 const PACE: Duration = Duration::from_millis(500);
 
-/// The longest wait after failures.
+/// The maximum wait after failed polls.
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 
-/// When a refused token is tried again: only its owner can help, by a redeployment.
+/// How long to wait after Telegram has rejected the token. Only a redeployment by the owner can help.
 const REFUSED_WAIT: Duration = Duration::from_secs(600);
 
-/// The polls of this process, by worker.
+/// The running polls of this process, with the token that cancels each, by worker name.
 #[derive(Debug, Default)]
 pub(crate) struct Polls(Mutex<HashMap<String, CancellationToken>>);
 
 impl Polls {
-    // A map of plain values stays whole whatever panics beside it.
+    // No code that can panic runs while the map is locked, so a poisoned lock is harmless.
     fn running(&self) -> MutexGuard<'_, HashMap<String, CancellationToken>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the poll of a worker, in the middle of its waiting.
+    /// Cancels the poll of a worker, also while it waits for Telegram.
     pub fn cancel(&self, worker_name: &str) {
         if let Some(cancel) = self.running().get(worker_name) {
             cancel.cancel();
         }
     }
 
-    /// `None` when this process polls for it already.
+    /// Registers a poll. `None` if this process already polls for the worker.
     fn begin(&self, worker_name: &str, closing: &CancellationToken) -> Option<CancellationToken> {
         let mut running = self.running();
         if running.contains_key(worker_name) {
@@ -66,7 +67,7 @@ impl Polls {
     }
 }
 
-/// Takes a poll off the list, also when it panics.
+/// Unregisters a poll when dropped, also by a panic.
 struct Polling {
     embedded: Embedded,
     worker_name: String,
@@ -75,25 +76,25 @@ struct Polling {
 impl Drop for Polling {
     fn drop(&mut self) {
         self.embedded.inner.polls.running().remove(&self.worker_name);
-        // A newer run may wait for it.
+        // A newer generation may be waiting for the poll to end.
         self.embedded.inner.look.notify_one();
     }
 }
 
 /// What to do after a poll.
 enum Next {
-    /// Poll on, after this long.
+    /// Poll again after this wait.
     After(Duration),
-    /// It failed; wait longer each time.
+    /// Poll again after a wait that grows with each failure.
     Failed,
-    /// The worker is gone, of another run, or somebody else's.
+    /// Stop, because the worker was removed or replaced, or another process holds the lease.
     End,
-    /// Nobody polls for this long: the token is refused, or Telegram asks to wait.
+    /// Stop, and let no process poll for this long, because Telegram rejected the token or requested a wait.
     Rest(Duration),
 }
 
 impl Embedded {
-    /// Begins to poll for workers that nobody polls for.
+    /// Starts polls for workers that no process polls for.
     pub(crate) async fn take_up_polling(&self) -> Result<(), StoreError> {
         let now = self.inner.clock.now();
         let workers = self.inner.store.read().await?.unpolled_workers(now, SWEEP_WORKERS).await?;
@@ -106,7 +107,7 @@ impl Embedded {
         Ok(())
     }
 
-    /// Polls for a worker's run until it ends.
+    /// Polls for one generation of a worker until it ends.
     async fn poll(&self, worker: &WorkerRow, cancel: &CancellationToken) {
         let mut failures = 0;
         let next = loop {
@@ -126,7 +127,7 @@ impl Embedded {
                 Ok(next) => break next,
                 Err(error) => {
                     let (name, error) = (&worker.worker_name, tracing::field::display(Chain(&error)));
-                    tracing::error!(name, error, "what a poll brought cannot be kept");
+                    tracing::error!(name, error, "polled updates could not be stored");
                     failures += 1;
                     back_off(failures)
                 }
@@ -138,7 +139,7 @@ impl Embedded {
         };
         if let Err(error) = self.end_polling(worker, &next).await {
             let (name, error) = (&worker.worker_name, tracing::field::display(Chain(&error)));
-            tracing::warn!(name, error, "a poll's lease has to run out");
+            tracing::warn!(name, error, "poll lease could not be released, it will expire");
         }
     }
 
@@ -159,7 +160,7 @@ impl Embedded {
         let opened = match sealed::open(&self.inner.vault, &self.inner.config, &worker) {
             Ok(opened) => opened,
             Err(error) => {
-                tracing::error!(name, %error, "a worker's settings cannot be opened");
+                tracing::error!(name, %error, "worker settings could not be opened");
                 return Ok(Next::Rest(REFUSED_WAIT));
             }
         };
@@ -173,34 +174,34 @@ impl Embedded {
         }
     }
 
-    /// Asks Telegram for what came since the last poll, waiting for the first.
+    /// Fetches the updates since the last poll from Telegram, which waits for the first one.
     async fn fetch(&self, worker: &WorkerRow, settings: &Settings) -> Result<Vec<Value>, Next> {
         let name = &worker.worker_name;
         let offset = (worker.poll_offset != 0).then_some(worker.poll_offset);
         let request = Bot::new(&settings.telegram_url, &settings.bot_token).get_updates(offset, WAIT_S);
         let request = HttpRequest { response_bytes_max: ANSWER_BYTES_MAX, ..request };
         let answer = self.inner.transport.send(request).await.map_err(|error| {
-            tracing::warn!(name, %error, "a poll failed");
+            tracing::warn!(name, %error, "poll failed");
             Next::Failed
         })?;
         read_reply(&answer).map_err(|error| match error {
             TelegramError::Unauthorized | TelegramError::NotFound => {
-                tracing::warn!(name, "Telegram refuses the bot token; the poll ends");
+                tracing::warn!(name, "poll ended because Telegram rejected the bot token");
                 Next::Rest(REFUSED_WAIT)
             }
             TelegramError::RateLimited { retry_after_s } => {
-                tracing::warn!(name, retry_after_s, "Telegram asks to wait with polling");
+                tracing::warn!(name, retry_after_s, "poll hit a flood wait");
                 Next::Rest(flood::wait(retry_after_s))
             }
             error => {
-                tracing::warn!(name, %error, "a poll failed");
+                tracing::warn!(name, %error, "poll failed");
                 Next::Failed
             }
         })
     }
 
-    /// Takes or keeps the right to poll, and gives the worker as it is now; `None` when there is nothing to poll for
-    /// any more.
+    /// Claims or renews the lease of a poll and returns the current row of the worker. `None` if the worker was removed or
+    /// replaced, or another process holds the lease.
     async fn lease_poll(&self, worker: &WorkerRow) -> Result<Option<WorkerRow>, StoreError> {
         let (name, now) = (&worker.worker_name, self.inner.clock.now());
         let mut tx = self.inner.store.begin().await?;
@@ -212,9 +213,10 @@ impl Embedded {
         Ok(current)
     }
 
-    /// Keeps what a poll brought, and only then lets Telegram forget it: the offset of the next poll confirms.
+    /// Stores polled updates together with the offset of the next poll, which confirms them to Telegram.
     ///
-    /// The offset follows what came last, also downwards: after a quiet week Telegram starts again at a random number.
+    /// The offset follows the last update, also to a smaller number: after a week without updates, Telegram continues with
+    /// a random one.
     async fn keep_polled(
         &self,
         worker: &WorkerRow,
@@ -226,7 +228,7 @@ impl Embedded {
         for value in updates {
             let body = value.to_string();
             let Ok(update) = parse_update(body.as_bytes()) else {
-                tracing::warn!(name = worker.worker_name, "a poll brought something that is not an update");
+                tracing::warn!(name = worker.worker_name, "polled value is not an update");
                 continue;
             };
             offset = update.update_id.saturating_add(1);
@@ -234,7 +236,7 @@ impl Embedded {
         }
         let (name, token) = (&worker.worker_name, self.inner.token);
         if !tx.set_poll_offset(name, worker.generation, token, offset).await? {
-            // Whoever polls now fetches them again.
+            // The process that holds the lease fetches the same updates again.
             return Ok(Next::End);
         }
         tx.commit().await?;
@@ -242,7 +244,7 @@ impl Embedded {
             self.go_on(chat);
         }
         Ok(if offset == worker.poll_offset {
-            // It confirms nothing, so that the next answer would be the same.
+            // The offset confirms nothing, so the next response would be the same.
             Next::Failed
         } else if taken.is_empty() {
             Next::After(PACE)
@@ -252,7 +254,7 @@ impl Embedded {
     }
 }
 
-/// 1 s, 2 s, 4 s … up to a ceiling.
+/// Returns the wait after consecutive failures: 1 s, 2 s, 4 s and so on, up to [`BACKOFF_MAX`].
 fn back_off(failures: u32) -> Duration {
     Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(BACK_OFF_MAX)
 }

@@ -1,4 +1,4 @@
-//! The webhook: an update is taken in durably and answered at once.
+//! Receives updates, from webhook requests and from polls, and stores them.
 
 use std::time::Duration;
 
@@ -11,31 +11,31 @@ use crate::embedded::Embedded;
 use crate::memory::current_chat;
 use crate::slots::ChatKey;
 
-/// How many updates of one assistant may wait. What comes beyond them waits at Telegram.
+/// How many updates of one assistant may wait here. Further ones wait at Telegram.
 pub(crate) const WAITING_MAX: i64 = 1_000;
 
-/// How long a picture of an album waits for the words below another one.
+/// How long a picture of an album without a caption waits for one with a caption.
 const ALBUM_SETTLES_AFTER: Duration = Duration::from_millis(1_500);
 
-/// What became of a webhook's request, and what Telegram is to be told.
+/// The result of a webhook request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// Taken in, or known already, or nothing to answer: 200.
+    /// The update is stored, was stored before, or needs no answer. The status is 200.
     Accepted,
-    /// Not an update. Sent again it would not become one: 200.
+    /// The body is not an update. The status is 200, because a retry would not change that.
     Malformed,
-    /// There is no such worker: 404.
+    /// The worker does not exist. The status is 404.
     Unknown,
-    /// It is not Telegram, or Telegram with an older secret: 401.
+    /// The request has no secret, a wrong one, or that of an earlier run. The status is 401.
     WrongSecret,
-    /// Too many of the assistant's updates wait: 429, and Telegram comes back.
+    /// Too many updates of the assistant are waiting. The status is 429, and Telegram retries.
     TooMany,
-    /// It could not be taken in: 503, and Telegram comes back.
+    /// The update could not be stored. The status is 503, and Telegram retries.
     Unavailable,
 }
 
 impl Received {
-    /// The HTTP status to answer with.
+    /// The HTTP status of the response.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -49,14 +49,15 @@ impl Received {
 }
 
 impl Embedded {
-    /// Takes in what came to `{public_url}/workers/{worker_name}/telegram`, with the secret of its
-    /// `X-Telegram-Bot-Api-Secret-Token` header. When it returns, the update is kept; the turn comes after.
+    /// Receives a request to `{public_url}/workers/{worker_name}/telegram`, with the secret of its
+    /// `X-Telegram-Bot-Api-Secret-Token` header. When it returns [`Received::Accepted`], the update is stored durably; its
+    /// turn runs afterwards.
     pub async fn receive(&self, worker_name: &str, secret: Option<&str>, body: &[u8]) -> Received {
         self.try_receive(worker_name, secret, body).await.unwrap_or_else(|error| {
             tracing::error!(
                 worker_name,
                 error = %Chain(&error),
-                "cannot take an update in"
+                "update could not be stored"
             );
             Received::Unavailable
         })
@@ -73,7 +74,7 @@ impl Embedded {
             Err(refused) => return Ok(refused),
         };
         let (Ok(update), Ok(text)) = (parse_update(body), std::str::from_utf8(body)) else {
-            tracing::warn!(worker_name, bytes = body.len(), "what came to a webhook is not an update");
+            tracing::warn!(worker_name, bytes = body.len(), "webhook body is not an update");
             return Ok(Received::Malformed);
         };
         let mut tx = self.inner.store.begin().await?;
@@ -88,7 +89,7 @@ impl Embedded {
         Ok(Received::Accepted)
     }
 
-    /// Has what was taken in worked on, once that is committed.
+    /// Starts the processing of a stored update after its transaction is committed.
     pub(crate) fn go_on(&self, taken: &TakenIn) {
         if taken.is_delayed {
             self.inner.look.notify_one();
@@ -97,7 +98,8 @@ impl Embedded {
         }
     }
 
-    /// Writes an update's row, or moves a chat as the update says; gives what is to be done then, if anything is new.
+    /// Stores an update, or migrates its chat if the update says so. Returns the chat to process, or `None` if there is
+    /// nothing new.
     pub(crate) async fn take_in(
         &self,
         tx: &mut Tx,
@@ -109,7 +111,7 @@ impl Embedded {
         let Some(message) = &update.message else { return Ok(None) };
         let assistant_id = worker.assistant_id;
         if let Some((from, to)) = message.migration() {
-            // At once and not in a turn: the first message in the supergroup may be on its way already.
+            // The migration does not wait for a turn, because a message in the supergroup may arrive before that.
             tx.migrate_chat(assistant_id, from, to).await?;
             return Ok(Some(TakenIn { chat: (assistant_id, to), is_delayed: false }));
         }
@@ -131,17 +133,16 @@ impl Embedded {
     }
 }
 
-/// What was taken in.
+/// A chat with a new update.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TakenIn {
-    /// The chat that has something to work on.
     chat: ChatKey,
-    /// Not at once: its turn is not due yet.
+    /// Whether the turn is not due immediately.
     is_delayed: bool,
 }
 
-/// Whether an answer depends on other parts of an album, which come as updates of their own: a picture without words
-/// that is for the assistant. In a group that is a reply, for there is no mention in it.
+/// Whether the answer depends on other parts of an album, which are updates of their own. This is so for a picture without
+/// a caption that is addressed to the assistant; in a group it must be a reply, because it cannot contain a mention.
 fn waits_for_album(message: &Message) -> bool {
     message.media_group_id.is_some()
         && message.words().is_empty()

@@ -1,4 +1,4 @@
-//! A worker's settings as they are kept: sealed, with everything secret inside.
+//! Seals and opens the settings of a worker, which contain its secrets.
 
 use reef_assistant::Settings;
 use reef_domain::wire::Provider;
@@ -12,18 +12,18 @@ use thiserror::Error;
 
 use crate::config::Config;
 
-/// The settings of a row cannot be read or written.
+/// Why the settings of a worker could not be sealed or opened.
 #[derive(Debug, Error)]
 pub(crate) enum SealError {
-    /// They are not this row's, or the key is gone.
+    /// The settings were sealed for another row, or with an unknown key.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// They are of another shape. The parser's own words could quote a secret.
-    #[error("the settings of a worker are not understood")]
+    /// The settings have an unknown format. There is no source, because the parser's message can quote a secret.
+    #[error("the settings of a worker could not be parsed")]
     Shape,
 }
 
-/// What is sealed. URLs are not: they are the operator's and may change between restarts.
+/// The sealed content. It has no URLs, because the operator can change them between restarts.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     name: String,
@@ -36,18 +36,16 @@ struct Kept {
     model_key: String,
 }
 
-/// A worker's settings, opened. That takes microseconds, less than the row's read: nothing is cached.
+/// The opened settings of a worker. Opening takes microseconds, less than reading the row, so they are not cached.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    /// What the assistant's code needs.
     pub settings: Settings,
-    /// Which bot it answers as.
     pub bot_id: i64,
-    /// What Telegram proves itself with.
+    /// The secret that authenticates Telegram's requests to the webhook.
     pub webhook_secret: SecretString,
 }
 
-/// Seals what a worker is started with.
+/// Seals the settings for the row of a worker.
 pub(crate) fn seal(vault: &Vault, entropy: &dyn Entropy, spec: &WorkerSpec) -> Result<Vec<u8>, SealError> {
     let kept = Kept {
         name: spec.name.clone(),
@@ -64,7 +62,7 @@ pub(crate) fn seal(vault: &Vault, entropy: &dyn Entropy, spec: &WorkerSpec) -> R
     Ok(vault.seal(text.expose_secret(), place, entropy)?)
 }
 
-/// Opens a row's settings.
+/// Opens the settings in the row of a worker.
 pub(crate) fn open(vault: &Vault, config: &Config, worker: &WorkerRow) -> Result<Opened, SealError> {
     let text = vault.open(&worker.settings, Place { column: WORKER_SETTINGS, row: &worker.worker_name })?;
     let kept: Kept = serde_json::from_str(text.expose_secret()).map_err(|_| SealError::Shape)?;

@@ -1,7 +1,7 @@
-//! Which chats this process works on right now, and how many of each assistant.
+//! Turn slots: which chats this process is working on, and how many of them belong to each assistant.
 //!
-//! A turn holds its slot while the model thinks, so slots are many and shared out: an assistant whose model hangs uses
-//! up its own share and nothing that others need. A chat that waits for Telegram holds none, its turn has ended.
+//! A turn holds its slot while the model thinks. Slots are therefore numerous and shared fairly, so that an assistant whose
+//! model hangs uses up only its own share. A chat in a flood wait holds no slot, because its turn has ended.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -10,23 +10,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use reef_domain::ids::AssistantId;
 use tokio_util::sync::CancellationToken;
 
-/// A chat of an assistant.
+/// An assistant and the id of one of its chats.
 pub(crate) type ChatKey = (AssistantId, i64);
 
-/// How many slots there are, and who may have how many.
+/// The limits of turn slots.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// In the process.
+    /// The number of slots in this process.
     pub total: usize,
-    /// Of these, kept free for assistants that have fewer than `light`.
+    /// How many of these are reserved for assistants with fewer than `light` slots.
     pub reserved: usize,
-    /// Of one assistant, however many are free.
+    /// The maximum for one assistant, even if more slots are free.
     pub per_assistant: usize,
-    /// Up to so many slots an assistant gets from the reserve.
+    /// How many slots of an assistant may come from the reserve.
     pub light: usize,
 }
 
-/// The chats being worked on.
+/// The turn slots of this process.
 #[derive(Debug)]
 pub(crate) struct TurnSlots {
     limits: Limits,
@@ -36,27 +36,26 @@ pub(crate) struct TurnSlots {
 #[derive(Debug, Default)]
 struct State {
     busy: HashMap<ChatKey, Busy>,
-    /// How many of them each assistant has; never 0.
+    /// How many slots each assistant holds. Assistants without a slot have no entry.
     counts: HashMap<AssistantId, usize>,
-    /// Assistants that were refused a slot since the last look at what waits.
+    /// Assistants that were denied a slot since the last sweep.
     waiting: HashSet<AssistantId>,
-    /// One of them was refused for the sake of others, not because of its own limit.
+    /// Whether one of them was denied because of other assistants, not because of its own limit.
     is_crowded: bool,
 }
 
 #[derive(Debug)]
 struct Busy {
     cancel: CancellationToken,
-    /// Something came while its task may have been looking for the last time.
+    /// Whether an update arrived after the task may have looked for the last one.
     asked_again: bool,
 }
 
-/// The right to work on a chat in this process; given back when dropped, also by a panic.
+/// The right to run turns of a chat in this process. It is released when dropped, also by a panic.
 #[derive(Debug)]
 pub(crate) struct TurnSlot {
-    /// The chat.
     pub key: ChatKey,
-    /// Fires when its worker is removed or replaced, or the process stops.
+    /// Canceled when the worker is removed or replaced, or the process stops.
     pub cancel: CancellationToken,
     slots: Arc<TurnSlots>,
     is_released: bool,
@@ -67,13 +66,13 @@ impl TurnSlots {
         Arc::new(Self { limits, state: Mutex::default() })
     }
 
-    // Plain values stay whole whatever panics while they are locked.
+    // No code that can panic runs while the state is locked, so a poisoned lock is harmless.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a slot for a chat. `None` when the chat has one, whose holder will look again, or when its assistant has
-    /// its share. `halt` is what also cancels it.
+    /// Reserves a slot for a chat. `None` if the chat has a slot, whose holder will look for updates again, or if its
+    /// assistant has used up its share. Canceling `halt` cancels the slot as well.
     pub fn acquire(self: &Arc<Self>, key: ChatKey, halt: &CancellationToken) -> Option<TurnSlot> {
         let mut state = self.state();
         if let Some(busy) = state.busy.get_mut(&key) {
@@ -89,7 +88,7 @@ impl TurnSlots {
         Some(TurnSlot { key, cancel, slots: Arc::clone(self), is_released: false })
     }
 
-    /// Cancels the turns of an assistant.
+    /// Cancels all turns of an assistant.
     pub fn cancel(&self, assistant: AssistantId) {
         let state = self.state();
         for (_, busy) in state.busy.iter().filter(|((owner, _), _)| *owner == assistant) {
@@ -97,14 +96,14 @@ impl TurnSlots {
         }
     }
 
-    /// Whether a holder of a slot should give it back although its chat has more to do: another chat of the same
-    /// assistant waits, or another assistant.
+    /// Whether a slot should be released although its chat has more updates, because another chat of the same assistant or
+    /// another assistant waits.
     pub fn should_yield(&self, assistant: AssistantId) -> bool {
         let state = self.state();
         state.is_crowded || state.waiting.contains(&assistant)
     }
 
-    /// Forgets who waits: all of them are about to ask again.
+    /// Clears the list of waiting assistants before a sweep, which asks for slots for all of them.
     pub fn forget_waiting(&self) {
         let mut state = self.state();
         state.waiting.clear();
@@ -113,7 +112,7 @@ impl TurnSlots {
 }
 
 impl State {
-    /// Whether an assistant may have one more slot; remembers that it waits if not.
+    /// Whether an assistant may have one more slot. If not, it is added to the waiting ones.
     fn admits(&mut self, assistant: AssistantId, limits: Limits) -> bool {
         let total = self.busy.len();
         let own = self.counts.get(&assistant).copied().unwrap_or_default();
@@ -129,8 +128,8 @@ impl State {
         false
     }
 
-    /// While half of what is not reserved is free, anybody may have it; after that, each assistant that works or waits
-    /// has an equal share.
+    /// Whether an assistant may have one more of the unreserved slots. While half of them are free, every assistant may.
+    /// After that, each assistant that holds or waits for slots has an equal share.
     fn has_share(&self, assistant: AssistantId, own: usize, total: usize, limits: Limits) -> bool {
         let shared = limits.total - limits.reserved;
         if total < shared / 2 {
@@ -154,7 +153,7 @@ impl State {
 }
 
 impl TurnSlot {
-    /// Gives the slot back, unless something came meanwhile: then `false`, and there is more to do.
+    /// Releases the slot. Returns `false` and keeps it if an update has arrived in the meantime.
     pub fn release(&mut self) -> bool {
         let mut state = self.slots.state();
         if let Some(busy) = state.busy.get_mut(&self.key)
@@ -201,11 +200,11 @@ mod tests {
         let key = (assistant(1), 1);
         let mut first = slots.acquire(key, &halt).unwrap();
         assert!(slots.acquire(key, &halt).is_none());
-        assert!(!first.release(), "something came");
+        assert!(!first.release(), "an update arrived in the meantime");
         assert!(first.release());
         let again = slots.acquire(key, &halt).unwrap();
         drop(first);
-        assert!(slots.acquire(key, &halt).is_none(), "a released slot is not given back twice");
+        assert!(slots.acquire(key, &halt).is_none(), "dropping a released slot does not release the new one");
         drop(again);
         assert!(slots.acquire(key, &halt).is_some());
     }
@@ -219,14 +218,14 @@ mod tests {
         slots.forget_waiting();
         assert!(!slots.should_yield(assistant(1)));
         assert_eq!(take(&slots, 2, 0..1).len(), 1);
-        assert!(!slots.should_yield(assistant(2)), "what the busy one lacks is its own affair");
+        assert!(!slots.should_yield(assistant(2)), "only the busy assistant is at its limit");
     }
 
     #[test]
     fn quiet_assistants_get_slots_however_busy_others_are() {
         let slots = TurnSlots::new(LIMITS);
         let mut held: Vec<_> = (1..=3).flat_map(|owner| take(&slots, owner, 0..100)).collect();
-        assert_eq!(held.len(), 8 + 4 + LIMITS.light, "the third one has come too late for more");
+        assert_eq!(held.len(), 8 + 4 + LIMITS.light, "only light slots were left for the third assistant");
         let quiet = take(&slots, 9, 0..1);
         assert_eq!(quiet.len(), 1);
         held.extend(quiet);
@@ -239,10 +238,10 @@ mod tests {
         let slots = TurnSlots::new(LIMITS);
         let mut first = take(&slots, 1, 0..100);
         let mut second = take(&slots, 2, 0..100);
-        assert_eq!((first.len(), second.len()), (8, 4), "who came first has more");
+        assert_eq!((first.len(), second.len()), (8, 4), "the first assistant has more");
         assert!(slots.should_yield(assistant(1)));
         first.truncate(6);
-        assert!(take(&slots, 1, 200..300).is_empty(), "it has its share");
+        assert!(take(&slots, 1, 200..300).is_empty(), "the first assistant has its share");
         second.extend(take(&slots, 2, 200..300));
         assert_eq!(second.len(), 6);
     }
@@ -263,7 +262,7 @@ mod tests {
                 let own = held.keys().filter(|held| held.0 == key.0).count();
                 let (total, is_held) = (held.len(), held.contains_key(&key));
                 let slot = slots.acquire(key, &halt);
-                prop_assert_eq!(slot.is_none() || !is_held, true, "one slot a chat");
+                prop_assert_eq!(slot.is_none() || !is_held, true, "a chat has one slot");
                 if !is_held && own < LIMITS.light && total < LIMITS.total {
                     prop_assert!(slot.is_some());
                 }

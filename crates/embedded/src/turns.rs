@@ -1,4 +1,4 @@
-//! Works a chat off, one turn at a time, under a lease.
+//! Processes the updates of a chat, one turn at a time, under a lease.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -18,49 +18,50 @@ use crate::parts::PartGate;
 use crate::sealed;
 use crate::slots::TurnSlot;
 
-/// For how long a process that is gone holds up a chat.
+/// The lease of an update. If the process dies, the chat waits until it expires.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// How often the lease is kept alive while a turn goes on.
+/// How often the lease is renewed during a turn.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 
-/// How long a turn may take: a model's two minutes, tried again, and the sending of many parts.
+/// The maximum duration of a turn: two minutes for the model, a retry, and sending many parts.
 const TURN_MAX: Duration = Duration::from_secs(300);
 
-/// How long the end of the process waits for Telegram to say that it has a part of an answer: less than the tasks are
-/// waited for.
+/// How long a shutdown waits until Telegram confirms a part that is being sent. It is shorter than the wait for canceled
+/// turns.
 const LAST_PART: Duration = Duration::from_secs(3);
 
-/// How often a turn is begun before its update is given up: with the waits between, over some 14 minutes.
+/// How many attempts a turn has before its update is given up. With the waits between them, they take about 14 minutes.
 const ATTEMPTS_MAX: i64 = 10;
 
-/// The longest wait before a turn that failed is begun again.
+/// The maximum wait before a failed turn is run again.
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
-/// What has waited longer is not answered. Telegram itself keeps an update no longer than this.
+/// Updates that have waited longer are not answered. Telegram does not keep updates for longer, either.
 const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// How a turn ended.
 enum End {
-    /// The update is done with.
+    /// The update needs no further processing.
     Done,
-    /// The worker was removed or replaced, the lease was lost, or the process stops: somebody else goes on.
+    /// The worker was removed or replaced, the lease was lost, or the process stops. The turn continues elsewhere.
     Stopped,
-    /// It failed, and may succeed later.
+    /// The turn failed and may succeed later.
     Failed,
-    /// Telegram asked to wait before anything else is sent to the chat.
+    /// Telegram requested a flood wait for the chat.
     Postponed {
-        /// For how long.
+        /// How long to wait.
         wait: Duration,
     },
-    /// The bot may not write to the chat. What else waits there need not be answered either: it was written before.
+    /// The bot may not write to the chat. Other waiting updates of the chat are older than the block and not answered
+    /// either.
     Blocked,
-    /// Telegram does not know the bot any more: nothing of it will ever be answered.
+    /// Telegram rejects the bot token, so no update of the bot can be answered.
     TokenRejected,
 }
 
 impl Embedded {
-    /// Works off what waits in a chat, until nothing does, others need the slot, or there is an end to it.
+    /// Processes the waiting updates of a chat until there are none, other chats need the slot, or the slot is canceled.
     pub(crate) async fn work_off(&self, mut slot: TurnSlot) {
         let (assistant, chat) = slot.key;
         loop {
@@ -71,8 +72,8 @@ impl Embedded {
                 Ok(false) => {}
                 Err(error) => {
                     let error = tracing::field::display(Chain(&error));
-                    tracing::error!(%assistant, chat, error, "how a turn ended cannot be written down");
-                    // The chat's next turn is for the next regular look, not at once.
+                    tracing::error!(assistant_id = %assistant, chat, error, "outcome of a turn could not be stored");
+                    // The next turn of the chat waits for the regular sweep, because an immediate one would likely fail.
                     return;
                 }
             }
@@ -84,14 +85,14 @@ impl Embedded {
         }
     }
 
-    /// Whether a slot is to be given up although there may be more to do.
+    /// Whether a slot must be released although there may be more updates.
     fn has_to_go(&self, slot: &TurnSlot) -> bool {
         slot.cancel.is_cancelled()
             || self.inner.closing.is_cancelled()
             || self.inner.slots.should_yield(slot.key.0)
     }
 
-    /// Runs the turn of the oldest waiting update of a chat; `false` when there is none to run now.
+    /// Runs the turn of the oldest waiting update of a chat. Returns `false` if no update is due.
     async fn work_one_off(&self, slot: &TurnSlot) -> Result<bool, StoreError> {
         let inner = &self.inner;
         let (assistant, chat) = slot.key;
@@ -113,22 +114,22 @@ impl Embedded {
         let inner = &self.inner;
         let (assistant, update_id) = (row.assistant_id, row.update_id);
         if inner.clock.now().since(row.received_at) > STALE_AFTER {
-            tracing::info!(%assistant, update_id, "an update has waited too long and is not answered");
+            tracing::info!(assistant_id = %assistant, update_id, "stale update skipped");
             return End::Done;
         }
         let mut opened = match sealed::open(&inner.vault, &inner.config, worker) {
             Ok(opened) => opened,
             Err(error) => {
-                tracing::error!(%assistant, %error, "a worker's settings cannot be opened");
+                tracing::error!(assistant_id = %assistant, %error, "worker settings could not be opened");
                 return End::Failed;
             }
         };
         if let Err(error) = self.refresh(assistant, &mut opened.settings).await {
             let error = tracing::field::display(Chain(&error));
-            tracing::error!(%assistant, error, "an assistant cannot be read");
+            tracing::error!(assistant_id = %assistant, error, "assistant could not be read");
             return End::Failed;
         }
-        // An update of another bot was taken in while the assistant was given this one.
+        // The update may be for a previous bot, if it was received while the assistant was given another one.
         let update = parse_update(row.body.as_bytes()).ok().filter(|_| row.bot_id == opened.bot_id);
         let Some(update) = update else { return End::Done };
         let parts = PartGate::default();
@@ -139,7 +140,7 @@ impl Embedded {
             () = slot.cancel.cancelled() => End::Stopped,
             () = self.hold(row, worker.generation) => End::Stopped,
             () = tokio::time::sleep(TURN_MAX) => {
-                tracing::warn!(%assistant, update_id, "a turn took too long");
+                tracing::warn!(assistant_id = %assistant, update_id, "turn timed out");
                 End::Failed
             }
         };
@@ -151,7 +152,7 @@ impl Embedded {
         }
     }
 
-    /// Returns a few seconds after all turns were stopped, because the process is about to end.
+    /// Waits until a few seconds after all turns were canceled, when the process is about to end.
     async fn no_time_left(&self) {
         self.inner.halt.cancelled().await;
         tokio::time::sleep(LAST_PART).await;
@@ -167,7 +168,8 @@ impl Embedded {
         end_of(row, ended)
     }
 
-    /// Brings up to date what may change while a worker runs: the name, and how the credit of a managed assistant is renewed.
+    /// Updates the settings that can change while a worker runs: the name, and when a managed assistant's credit is
+    /// renewed.
     async fn refresh(&self, assistant: AssistantId, settings: &mut Settings) -> Result<(), StoreError> {
         let Some(found) = self.inner.store.read().await?.assistant(assistant).await? else { return Ok(()) };
         if found.mode == ApiMode::Managed {
@@ -184,7 +186,7 @@ impl Embedded {
         Ok(())
     }
 
-    /// Notes that a managed assistant was refused for lack of credit: its owner is told.
+    /// Records that a managed assistant ran out of credit, so that its owner is notified.
     async fn note_refusal(
         &self,
         assistant: AssistantId,
@@ -201,13 +203,13 @@ impl Embedded {
             tx.commit().await
         };
         if let Err(error) = noted.await {
-            // The next refusal is noted, or the usage that is read back says the same.
+            // The next rejection is recorded, or the usage that is read from the provider shows the same.
             let error = tracing::field::display(Chain(&error));
-            tracing::warn!(%assistant, error, "a refusal for lack of credit cannot be noted");
+            tracing::warn!(assistant_id = %assistant, error, "exhausted credit could not be recorded");
         }
     }
 
-    /// Keeps the lease of a turn alive; returns when it is lost, or the worker is of another run.
+    /// Renews the lease of a turn. Returns when the lease is lost, or the worker has another generation.
     async fn hold(&self, row: &UpdateRow, generation: i64) {
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
@@ -221,16 +223,16 @@ impl Embedded {
             match renewed.await {
                 Ok(true) => {}
                 Ok(false) => return,
-                // The turn's own writes say the same, and are refused if somebody else has it meanwhile.
+                // The lease may still be held. If it is lost, the turn's own writes fail.
                 Err(error) => {
                     let error = tracing::field::display(Chain(&error));
-                    tracing::warn!(error, "a turn's lease cannot be renewed");
+                    tracing::warn!(error, "lease of a turn could not be renewed");
                 }
             }
         }
     }
 
-    /// Writes down how a turn ended.
+    /// Stores the outcome of a turn.
     async fn settle(&self, row: &UpdateRow, end: End) -> Result<(), StoreError> {
         let (now, token) = (self.inner.clock.now(), self.inner.token);
         let (assistant, update_id, attempts) = (row.assistant_id, row.update_id, row.attempts);
@@ -240,32 +242,36 @@ impl Embedded {
             End::Done => tx.finish_update(row.id, token, now).await?,
             End::Stopped => tx.hand_back_update(row.id, token).await?,
             End::Failed if attempts >= ATTEMPTS_MAX => {
-                tracing::error!(%assistant, update_id, attempts, "an update is given up");
+                tracing::error!(assistant_id = %assistant, update_id, attempts, "update given up");
                 tx.finish_update(row.id, token, now).await?;
             }
             End::Failed => tx.rest_update(row.id, token, now.plus(wait_after(attempts))).await?,
-            // Kept in the database, so that neither a restart nor another replica writes too early.
+            // The wait is stored, so that neither a restart nor another process sends too early.
             End::Postponed { wait } => tx.postpone_update(row.id, token, now.plus(wait)).await?,
             End::Blocked => {
                 tx.finish_update(row.id, token, now).await?;
                 let canceled = tx.cancel_chat_updates(assistant, row.bot_id, row.chat_id, now).await?;
-                tracing::info!(%assistant, canceled, "what else waits in a chat that blocked the bot is not answered");
+                tracing::info!(assistant_id = %assistant, canceled, "updates of a blocked chat canceled");
             }
             End::TokenRejected => {
                 let dropped = tx.drop_updates_of_bot(assistant, row.bot_id, now).await?;
-                tracing::warn!(%assistant, dropped, "Telegram refuses the bot token; what waits is not answered");
+                tracing::warn!(
+                    assistant_id = %assistant,
+                    dropped,
+                    "updates dropped because Telegram rejected the bot token"
+                );
             }
         }
         tx.commit().await?;
         if is_resting {
-            // It has to be back in time.
+            // The sweep loop has to compute again when the next chat is due.
             self.inner.look.notify_one();
         }
         Ok(())
     }
 }
 
-/// 2 s, 4 s, 8 s … after the first, second, third attempt.
+/// Returns the wait after an attempt: 2 s, 4 s, 8 s and so on, up to [`WAIT_MAX`].
 fn wait_after(attempts: i64) -> Duration {
     let doublings = u32::try_from(attempts.clamp(1, 16)).unwrap_or(16);
     Duration::from_secs(1 << doublings).min(WAIT_MAX)
@@ -276,7 +282,7 @@ fn end_of(row: &UpdateRow, ended: Result<TurnOutcome, TurnError>) -> End {
     let outcome = match &ended {
         Ok(TurnOutcome::Ignored) => "ignored",
         Ok(TurnOutcome::Answered { model_error: None }) => "answered",
-        Ok(TurnOutcome::Answered { model_error: Some(_) }) => "apologised",
+        Ok(TurnOutcome::Answered { model_error: Some(_) }) => "apologized",
         Ok(TurnOutcome::Undeliverable(_)) => "undeliverable",
         Err(error) if error.is_retryable() => "failed",
         Err(_) => "token_rejected",
@@ -285,15 +291,15 @@ fn end_of(row: &UpdateRow, ended: Result<TurnOutcome, TurnError>) -> End {
     match ended {
         Ok(TurnOutcome::Ignored | TurnOutcome::Answered { model_error: None }) => End::Done,
         Ok(TurnOutcome::Answered { model_error: Some(error) }) => {
-            tracing::warn!(%assistant, update, %error, "an answer was an apology");
+            tracing::warn!(assistant_id = %assistant, update, %error, "model failed, apology sent");
             End::Done
         }
         Ok(TurnOutcome::Undeliverable(reason)) => {
-            tracing::info!(%assistant, update, %reason, "an answer cannot be delivered");
+            tracing::info!(assistant_id = %assistant, update, %reason, "reply could not be delivered");
             if reason == TelegramError::Blocked { End::Blocked } else { End::Done }
         }
         Err(error) if error.is_retryable() => {
-            tracing::warn!(%assistant, update, %error, attempts = row.attempts, "a turn failed");
+            tracing::warn!(assistant_id = %assistant, update, %error, attempts = row.attempts, "turn failed");
             match error.retry_after_s() {
                 Some(seconds) => End::Postponed { wait: flood::wait(seconds) },
                 None => End::Failed,

@@ -1,4 +1,4 @@
-//! An album is one message to people, and one update per picture.
+//! An album is one message to people, and one update per picture to bots.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ on_both_databases! {
         until("the answer", || world.texts(5).len() == 1).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
         push(&running.host, &picture(3, "a", None)).await;
-        // What comes after it shows that it has been worked on.
+        // The answer to the next message shows that the picture has been processed.
         tell(&running.host, 4, 5, "still there?").await;
         until("the next answer", || world.texts(5).len() == 2).await;
         assert!(world.texts(5)[1].starts_with("still there?"), "{:?}", world.texts(5));

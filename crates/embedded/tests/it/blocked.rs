@@ -1,4 +1,4 @@
-//! People block a bot, or remove it from their group.
+//! Chats that have blocked the bot or removed it from their group.
 
 use reef_embedded::Delivery;
 use reef_service::ports::WorkerHost;
@@ -28,7 +28,7 @@ on_both_databases! {
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        // Another chat's answer shows that time has passed for this one too.
+        // The answer in another chat shows that this chat had time to be processed.
         tell(host, 5, 6, "elsewhere").await;
         until("the other chat's answer", || world.texts(6).len() == 1).await;
         assert_eq!(world.asked(), ["one", "elsewhere"]);

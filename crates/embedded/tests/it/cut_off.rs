@@ -1,4 +1,5 @@
-//! A turn is stopped while Telegram has a part of its answer and has not said so yet: the part is not sent again.
+//! A turn is canceled after Telegram has received a part of the reply and before it has confirmed it. The part is not sent
+//! again.
 
 use std::time::Duration;
 
@@ -13,14 +14,14 @@ use uuid::Uuid;
 use crate::rig::{NAME, TOKEN, assistant, host, message, run, spec, tell, worker};
 use crate::world::{World, until};
 
-/// What comes late would have come by then.
+/// How long to wait for messages that must not come.
 const SETTLED: Duration = Duration::from_millis(300);
 
 fn now() -> Timestamp {
     SystemClock.now()
 }
 
-/// A saved answer of two parts, of which none has been sent.
+/// Stores a reply of two parts of which none has been sent.
 async fn two_parts(db: &TestStore) {
     let (id, killed) = (UpdateRowId::new(Uuid::from_u128(1)), Uuid::from_u128(99));
     let body = message(1, 5, "one").to_string();
@@ -73,7 +74,7 @@ on_both_databases! {
         tell(&running.host, 1, 5, "one").await;
         until("Telegram has the answer", || world.texts(5).len() == 1).await;
         running.host.remove(&worker(1)).await.unwrap();
-        assert!(!running.host.is_known(NAME).await.unwrap(), "the stop does not wait for it");
+        assert!(!running.host.is_known(NAME).await.unwrap(), "the stop does not wait for the part");
         tokio::time::sleep(SETTLED).await;
         world.silence(false);
         running.host.start(&spec(2, TOKEN)).await.unwrap();
@@ -90,7 +91,7 @@ on_both_databases! {
         world.silence(true);
         tell(&first.host, 1, 5, "one").await;
         until("Telegram has the answer", || world.texts(5).len() == 1).await;
-        // Longer than turns are let end at leisure.
+        // The part takes longer than the drain of the host.
         let ((), ()) = tokio::join!(first.stop(), async {
             tokio::time::sleep(4 * SETTLED).await;
             world.silence(false);
@@ -112,7 +113,7 @@ on_both_databases! {
         running.host.remove(&worker(1)).await.unwrap();
         world.silence(false);
         tokio::time::sleep(SETTLED).await;
-        assert_eq!(world.texts(5), ["first"], "its worker is gone");
+        assert_eq!(world.texts(5), ["first"], "the worker was removed");
         running.host.start(&spec(2, TOKEN)).await.unwrap();
         until("the second part", || world.texts(5).len() > 1).await;
         tokio::time::sleep(SETTLED).await;

@@ -1,4 +1,4 @@
-//! What one assistant's chats wait for holds up no other assistant.
+//! Waiting chats of one assistant do not delay another assistant.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use reef_store::on_both_databases;
 use crate::rig::{OTHER_NAME, SECRET, TOKEN, message, other_spec, run, spec, tell};
 use crate::world::{World, flood, until};
 
-/// More than all chats that were worked on at once when they shared 256 slots.
+/// More chats than one assistant may have slots.
 const CHATS: i64 = 280;
 
 async fn tell_other(host: &Embedded, update_id: i64, text: &str) -> Received {
@@ -30,7 +30,7 @@ on_both_databases! {
         let asked = Instant::now();
         tell_other(&running.host, 1, "quick").await;
         until("the other assistant's answer", || world.texts(7) == ["quick after 0"]).await;
-        eprintln!("answered beside {CHATS} chats that wait for a model: {:?}", asked.elapsed());
+        eprintln!("answered next to {CHATS} chats that wait for a model: {:?}", asked.elapsed());
         assert_eq!(world.said().len(), 1, "the others still wait");
         world.unstick("slow");
         until("all answers", || i64::try_from(world.said().len()) == Ok(CHATS + 1)).await;
@@ -49,10 +49,10 @@ on_both_databases! {
         let asked = Instant::now();
         tell_other(&running.host, 1, "quick").await;
         until("the other assistant's answer", || world.texts(7) == ["quick after 0"]).await;
-        // The same assistant's other chats do not wait either.
+        // Other chats of the same assistant do not wait either.
         tell(&running.host, 1_000, 9, "me too").await;
         until("another chat's answer", || world.texts(9) == ["me too after 0"]).await;
-        eprintln!("answered beside {CHATS} chats that wait for Telegram: {:?}", asked.elapsed());
+        eprintln!("answered next to {CHATS} chats that wait for Telegram: {:?}", asked.elapsed());
         assert_eq!(world.said().len(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Telegram asks a bot to wait before it writes to a chat again.
+//! Flood waits: Telegram makes a bot wait before it writes to a chat again.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,8 @@ use reef_store::on_both_databases;
 use crate::rig::{TOKEN, run, spec, tell};
 use crate::world::{World, flood, until};
 
-/// A wait of three seconds, measured from after the refusal: what clocks and timers round off is not much.
+/// Whether a flood wait of three seconds has passed between two attempts. Clocks and timers may round by some
+/// milliseconds.
 fn has_waited(refused: Instant, tried: Instant) -> bool {
     tried.duration_since(refused) >= Duration::from_millis(2_950)
 }
@@ -68,7 +69,7 @@ on_both_databases! {
         let world = World::start().await;
         let running = run(&db.store, &world, Delivery::Webhook);
         running.host.start(&spec(1, TOKEN)).await.unwrap();
-        // More often than a turn that fails would be tried, and with a wait of nothing among them.
+        // There are more waits than a failed turn has attempts, and some of them are 0.
         world.refuse(5, (0..12).map(|n| flood(n % 2)));
         tell(&running.host, 1, 5, "one").await;
         until("the answer", || world.texts(5) == ["one after 0"]).await;

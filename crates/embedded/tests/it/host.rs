@@ -71,7 +71,7 @@ on_both_databases! {
         for secret in [TOKEN, SECRET, "sk-model-secret"] {
             assert!(!shown.contains(secret), "{shown}");
         }
-        // Another worker's settings do not open in its place.
+        // Sealed settings cannot be opened in the row of another worker.
         let mut tx = db.store.begin().await.unwrap();
         let mut stolen = row.clone();
         stolen.worker_name = "openclaw-00000002".to_owned();

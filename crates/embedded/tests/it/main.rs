@@ -1,9 +1,6 @@
 //! The embedded worker host, on both databases, with Telegram and a model on loopback.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, outside the functions where clippy.toml allows it"
-)]
+#![expect(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 mod albums;
 mod blocked;

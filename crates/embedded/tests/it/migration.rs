@@ -1,4 +1,4 @@
-//! A group becomes a supergroup: its id changes, and three things say so in any order.
+//! A group becomes a supergroup and gets another id. Three kinds of updates announce it, in any order.
 
 use reef_embedded::{Delivery, Received};
 use reef_service::ports::WorkerHost;
@@ -28,7 +28,7 @@ fn mention(update_id: i64, chat: &Value, text: &str) -> Value {
     )
 }
 
-/// The notice in the group, the notice in the supergroup, and the first message there.
+/// The service message in the group, the one in the supergroup, and the first message in the supergroup.
 fn events() -> [Value; 3] {
     [
         update(10, &group(), &json!({"migrate_to_chat_id": SUPERGROUP})),
@@ -55,7 +55,7 @@ on_both_databases! {
             until("the second answer", || world.texts(SUPERGROUP).len() == 2).await;
             let remembered = world.texts(SUPERGROUP)[1].clone();
             assert!(remembered.ends_with("second after 2"), "{order:?}: {remembered}");
-            // Said again, as Telegram may, it changes nothing.
+            // Telegram may send the service messages again, which changes nothing.
             for event in &events()[..2] {
                 assert_eq!(push(&running.host, event).await, Received::Accepted);
             }
@@ -79,7 +79,7 @@ on_both_databases! {
         world.refuse(GROUP, [refusal]);
         push(&running.host, &mention(2, &group(), "late")).await;
         until("the answer in the supergroup", || world.texts(SUPERGROUP).len() == 1).await;
-        // A message to the group that comes even later is part of the same conversation.
+        // A later message to the group belongs to the same conversation.
         push(&running.host, &mention(3, &group(), "later")).await;
         until("the next answer", || world.tries(GROUP).len() + world.texts(SUPERGROUP).len() == 4).await;
         for event in events() {

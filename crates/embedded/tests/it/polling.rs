@@ -69,7 +69,7 @@ on_both_databases! {
         until("the answer", || world.texts(5).len() == 1).await;
         first.stop().await;
         let polls = world.polls().len();
-        // The operator's word is for workers started from now on; this one still has no webhook.
+        // The configuration applies to workers that start from now on, and this one still has no webhook.
         let _second = run(&db.store, &world, Delivery::Webhook);
         until("the next process polls", || world.polls().len() > polls).await;
         assert_eq!(world.polls()[polls], (TOKEN.to_owned(), Some(8)));
@@ -81,7 +81,7 @@ on_both_databases! {
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         world.offer(TOKEN, message(900_000_000, 5, "before"));
         until("the confirmation", || world.polls().last() == Some(&(TOKEN.to_owned(), Some(900_000_001)))).await;
-        // More than one answer of Telegram's brings.
+        // The updates do not fit into one response.
         for id in 17..=267 {
             world.offer(TOKEN, message(id, 1_000 + id, "after"));
         }

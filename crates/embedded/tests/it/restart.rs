@@ -27,7 +27,7 @@ fn update(update_id: i64) -> NewUpdate {
     }
 }
 
-/// What a process that was killed in the middle of a turn leaves behind: a lease, and maybe a saved answer.
+/// Stores what a process leaves behind that was killed during a turn: a lease and, if given, a saved reply.
 async fn leave_behind(store: &Store, answer: Option<&str>, leased_until: Timestamp) {
     let (id, killed) = (update(1).id, Uuid::from_u128(99));
     let mut tx = store.begin().await.unwrap();
@@ -42,7 +42,8 @@ async fn leave_behind(store: &Store, answer: Option<&str>, leased_until: Timesta
     tx.commit().await.unwrap();
 }
 
-/// When a killed process's lease ends: alone on its database, the next process does not wait for that.
+/// When the lease of the killed process expires. With a database for a single process, the next process does not wait for
+/// that.
 fn lease_of_the_killed(store: &Store) -> Timestamp {
     let wait = if store.is_single_process() { 3_600 } else { 1 };
     now().plus(Duration::from_secs(wait))
@@ -103,7 +104,7 @@ on_both_databases! {
     async fn two_processes_on_one_database_answer_once(db: TestStore) {
         let world = World::start().await;
         let one = run(&db.store, &world, Delivery::Webhook);
-        // A SQLite file has one process only: there, one host shows the same of many tasks.
+        // SQLite allows only one process, so the test there has one host with several tasks.
         let two = (!db.store.is_single_process()).then(|| run(&db.store, &world, Delivery::Webhook));
         one.host.start(&spec(1, TOKEN)).await.unwrap();
         let hosts = [&one.host, two.as_ref().map_or(&one.host, |two| &two.host)];

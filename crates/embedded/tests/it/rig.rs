@@ -1,4 +1,4 @@
-//! A host with a worker in it.
+//! Sets up a worker host and sends updates to its worker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub const OTHER_NAME: &str = "openclaw-00000002";
 pub const SECRET: &str = "hook-secret";
 pub const TOKEN: &str = "1001:AAfirst";
 
-/// The test's assistant.
+/// The id of the assistant under test.
 pub fn assistant() -> AssistantId {
     AssistantId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap()
 }
@@ -46,14 +46,14 @@ pub fn spec(generation: i64, token: &str) -> WorkerSpec {
     }
 }
 
-/// Another assistant, with a bot of its own.
+/// The worker of another assistant with another bot.
 pub fn other_spec() -> WorkerSpec {
     let assistant_id = AssistantId::parse("01890a5d-ac96-774b-bcce-b302099a8058").unwrap();
     let worker = WorkerRef { assistant_id, worker_name: OTHER_NAME.to_owned(), generation: 1 };
     WorkerSpec { worker, ..spec(1, "3003:AAother") }
 }
 
-/// A host, not running yet.
+/// Creates a host that is not running yet.
 pub fn host(store: &Store, world: &World, delivery: Delivery) -> Embedded {
     let key = BASE64_STANDARD.encode([7; 32]);
     let config = Config {
@@ -73,7 +73,7 @@ pub fn host(store: &Store, world: &World, delivery: Delivery) -> Embedded {
     )
 }
 
-/// A running host.
+/// A host with its running loop.
 pub struct Running {
     pub host: Embedded,
     stop: CancellationToken,
@@ -94,7 +94,7 @@ impl Running {
     }
 }
 
-/// Any message.
+/// Creates an update with a message in `chat`, extended by `fields`.
 pub fn update(update_id: i64, chat: &Value, fields: &Value) -> Value {
     let mut message = json!({
         "message_id": update_id, "date": 1_767_225_600, "chat": chat,
@@ -104,12 +104,12 @@ pub fn update(update_id: i64, chat: &Value, fields: &Value) -> Value {
     json!({"update_id": update_id, "message": message})
 }
 
-/// Sends any update as Telegram does.
+/// Sends an update to the webhook as Telegram does.
 pub async fn push(host: &Embedded, update: &Value) -> Received {
     host.receive(NAME, Some(SECRET), update.to_string().as_bytes()).await
 }
 
-/// A message in a private chat.
+/// Creates an update with a text in a private chat.
 pub fn message(update_id: i64, chat: i64, text: &str) -> Value {
     let command =
         text.starts_with('/').then(|| json!({"type": "bot_command", "offset": 0, "length": text.len()}));
@@ -121,7 +121,7 @@ pub fn message(update_id: i64, chat: i64, text: &str) -> Value {
     }})
 }
 
-/// Sends it as Telegram does.
+/// Sends a text in a private chat to the webhook as Telegram does.
 pub async fn tell(host: &Embedded, update_id: i64, chat: i64, text: &str) -> Received {
     host.receive(NAME, Some(SECRET), message(update_id, chat, text).to_string().as_bytes()).await
 }

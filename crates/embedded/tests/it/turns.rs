@@ -10,7 +10,7 @@ use reef_store::{Store, UserRow, on_both_databases};
 use crate::rig::{NAME, TOKEN, assistant, message, run, spec, tell, worker};
 use crate::world::{World, until};
 
-/// The row of the test's assistant, with a name.
+/// Stores the assistant under test with a name.
 async fn named(store: &Store, name: &str) {
     let owner = UserRow {
         id: UserId::new(assistant().uuid()),
@@ -55,7 +55,7 @@ on_both_databases! {
         let world = World::start().await;
         let running = run(&db.store, &world, Delivery::Webhook);
         running.host.start(&spec(1, TOKEN)).await.unwrap();
-        // As often as one turn tries: it fails, and the next one has the saved answer.
+        // The turn fails, and the next run has the saved answer.
         world.fail_sending(3);
         tell(&running.host, 1, 5, "one").await;
         until("the answer", || world.texts(5) == ["one after 0"]).await;
@@ -68,11 +68,11 @@ on_both_databases! {
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         tell(&running.host, 1, 5, "/start").await;
         until("a greeting", || world.texts(5).len() == 1).await;
-        assert!(world.texts(5)[0].contains("I am Coral."), "{:?}", world.texts(5));
+        assert!(world.texts(5)[0].contains("I'm Coral."), "{:?}", world.texts(5));
         named(&db.store, "Pearl").await;
         tell(&running.host, 2, 5, "/start").await;
         until("a greeting", || world.texts(5).len() == 2).await;
-        assert!(world.texts(5)[1].contains("I am Pearl."), "{:?}", world.texts(5));
+        assert!(world.texts(5)[1].contains("I'm Pearl."), "{:?}", world.texts(5));
     }
 
     async fn a_reset_forgets_the_chat_and_no_other(db: TestStore) {
@@ -107,7 +107,7 @@ on_both_databases! {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(waiting().await, 0);
-        assert_eq!(world.asked(), ["one"], "nobody pays for answers that cannot be sent");
+        assert_eq!(world.asked(), ["one"], "the model is not asked for answers that cannot be sent");
         host.health(&worker(1)).await.unwrap();
     }
 
@@ -123,7 +123,7 @@ on_both_databases! {
         assert_eq!(tell(host, 2, 5, "anyone?").await, Received::Unknown);
         world.unstick("slow");
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert!(world.said().is_empty(), "nobody speaks for a worker that is gone");
+        assert!(world.said().is_empty(), "a removed worker sends nothing");
         host.start(&spec(2, TOKEN)).await.unwrap();
         until("what waited is answered", || world.texts(5) == ["slow after 0"]).await;
     }
@@ -142,7 +142,7 @@ on_both_databases! {
         next.webhook_secret = "another".into();
         host.start(&next).await.unwrap();
         assert_eq!(tell(host, 1, 5, "x").await, Received::WrongSecret);
-        // The numbers of the new bot's updates begin anew.
+        // The update ids of the new bot are independent of those of the first.
         let body = message(1, 5, "two").to_string();
         assert_eq!(host.receive(NAME, Some("another"), body.as_bytes()).await, Received::Accepted);
         until("the new bot's answer", || world.texts(5).len() == 2).await;

@@ -52,7 +52,7 @@ on_both_databases! {
             let received = host.receive(NAME, Some(SECRET), rubbish).await;
             assert_eq!((received, received.status()), (Received::Malformed, 200));
         }
-        // Nothing to answer: nothing is kept either.
+        // An update that needs no answer is not stored.
         let poll = host.receive(NAME, Some(SECRET), br#"{"update_id":3,"poll":{}}"#).await;
         assert_eq!(poll, Received::Accepted);
         assert_eq!(db.store.read().await.unwrap().count_open_updates(assistant()).await.unwrap(), 0);

@@ -1,4 +1,4 @@
-//! Telegram and a model (in OpenAI's format) on loopback.
+//! A server on loopback that acts as Telegram and as a model in OpenAI's format.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,7 +13,7 @@ use axum::routing::post;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// A message of a bot.
+/// A message that a bot has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     pub token: String,
@@ -24,28 +24,28 @@ pub struct Said {
 #[derive(Default)]
 struct Facts {
     said: Vec<Said>,
-    /// The last question of each time the model was asked.
+    /// The last question of each request to the model.
     asked: Vec<String>,
-    /// Questions that the model does not answer, for now.
+    /// Questions that the model leaves unanswered until they are removed.
     stuck: HashSet<String>,
-    /// Whether `sendMessage` never answers.
+    /// Whether `sendMessage` neither accepts a message nor responds.
     is_mute: bool,
-    /// Whether `sendMessage` takes the message and does not answer, for now.
+    /// Whether `sendMessage` accepts a message and delays its response.
     is_silent: bool,
-    /// How many of the next `sendMessage` fail with a 500.
+    /// How many of the next `sendMessage` calls fail with status 500.
     failing: usize,
-    /// How the next `sendMessage` calls to a chat are refused.
+    /// The rejections of the next `sendMessage` calls by chat.
     refusals: HashMap<i64, VecDeque<Value>>,
-    /// When `sendMessage` was called for a chat, refused or not.
+    /// When `sendMessage` was called for a chat, accepted or not.
     tries: Vec<(Instant, i64)>,
     revoked: HashSet<String>,
-    /// What waits for `getUpdates`, by token, and whether it has been delivered.
+    /// The updates for `getUpdates` by token, each with whether it has been delivered.
     waiting: HashMap<String, Vec<(Value, bool)>>,
-    /// What the next `getUpdates` are refused with.
+    /// The rejections of the next `getUpdates` calls.
     poll_refusals: VecDeque<Value>,
-    /// Whether `getUpdates` forgets nothing, whatever is confirmed.
+    /// Whether `getUpdates` ignores confirmations.
     is_forgetful: bool,
-    /// The offset of every `getUpdates`, with its token.
+    /// The token and offset of every `getUpdates` call.
     polls: Vec<(String, Option<i64>)>,
     menus: usize,
 }
@@ -73,12 +73,12 @@ impl World {
         self.facts.lock().unwrap()
     }
 
-    /// What bots have said, oldest first.
+    /// The messages that bots have sent, oldest first.
     pub fn said(&self) -> Vec<Said> {
         self.facts().said.clone()
     }
 
-    /// The texts said in a chat, oldest first.
+    /// The texts that bots have sent to a chat, oldest first.
     pub fn texts(&self, chat: i64) -> Vec<String> {
         self.said().into_iter().filter(|said| said.chat == chat).map(|said| said.text).collect()
     }
@@ -99,7 +99,7 @@ impl World {
         self.facts().is_mute = is_mute;
     }
 
-    /// Whether Telegram takes messages and keeps its answers to itself.
+    /// Sets whether Telegram accepts messages and delays its responses.
     pub fn silence(&self, is_silent: bool) {
         self.facts().is_silent = is_silent;
     }
@@ -108,12 +108,12 @@ impl World {
         self.facts().failing = times;
     }
 
-    /// The next messages to a chat are refused so, one after the other.
+    /// Rejects the next messages to a chat, one with each of these responses.
     pub fn refuse(&self, chat: i64, refusals: impl IntoIterator<Item = Value>) {
         self.facts().refusals.entry(chat).or_default().extend(refusals);
     }
 
-    /// When messages to a chat were tried.
+    /// When `sendMessage` was called for a chat.
     pub fn tries(&self, chat: i64) -> Vec<Instant> {
         self.facts().tries.iter().filter(|(_, tried)| *tried == chat).map(|(at, _)| *at).collect()
     }
@@ -122,7 +122,7 @@ impl World {
         self.facts().poll_refusals.extend(refusals);
     }
 
-    /// From now on confirmations of updates are lost.
+    /// Ignores confirmations of updates from now on.
     pub fn forget_confirmations(&self) {
         self.facts().is_forgetful = true;
     }
@@ -144,7 +144,7 @@ impl World {
     }
 }
 
-/// Waits until something holds; fails the test after 20 s.
+/// Waits until a condition holds, and fails the test after 20 s.
 pub async fn until(what: &str, holds: impl Fn() -> bool) {
     for _ in 0..2_000 {
         if holds() {
@@ -152,7 +152,7 @@ pub async fn until(what: &str, holds: impl Fn() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it never came to be: {what}");
+    panic!("timed out waiting for: {what}");
 }
 
 fn ok(result: impl Into<Value>) -> Response {
@@ -168,13 +168,13 @@ fn refused(body: Value) -> Response {
     (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
 }
 
-/// Telegram's refusal for too many messages.
+/// Telegram's rejection with a flood wait.
 pub fn flood(retry_after: u64) -> Value {
     json!({"ok": false, "error_code": 429, "description": "Too Many Requests: retry later",
         "parameters": {"retry_after": retry_after}})
 }
 
-/// A refusal of another kind.
+/// Telegram's rejection with another status.
 pub fn refusal(status: u16, description: &str) -> Value {
     json!({"ok": false, "error_code": status, "description": description})
 }
@@ -237,13 +237,13 @@ async fn get_updates(world: &World, token: String, body: &Value) -> Response {
             facts.polls.iter().rev().find(|(polled, _)| *polled == token).map(|(_, offset)| *offset);
         facts.polls.push((token.clone(), offset));
         let is_forgetful = facts.is_forgetful;
-        // An offset that is not new confirms nothing: a number below it was given out after it was first said.
+        // A repeated offset confirms nothing, because updates below it were delivered after it was first sent.
         if earlier != Some(offset) && !is_forgetful {
             let waiting = facts.waiting.entry(token.clone()).or_default();
             waiting.retain(|(update, delivered)| !delivered || update["update_id"].as_i64() >= offset);
         }
     }
-    // As Telegram does, but no longer than a test has time for.
+    // Telegram waits for updates as well, but longer than a test can.
     for _ in 0..200 {
         {
             let mut facts = world.facts();
@@ -269,7 +269,7 @@ async fn model(State(world): State<World>, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap();
     let messages = body["messages"].as_array().unwrap();
     let question = messages.last().unwrap()["content"].as_str().unwrap().to_owned();
-    // Told apart by how much of the conversation it was shown.
+    // The answer contains the number of earlier questions, so that tests see how much of the conversation was sent.
     let earlier = messages.iter().filter(|message| message["role"] == "user").count() - 1;
     world.facts().asked.push(question.clone());
     while world.facts().stuck.contains(&question) {
