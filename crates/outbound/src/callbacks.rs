@@ -1,4 +1,4 @@
-//! Sends callbacks to receivers that customers name.
+//! Sends webhooks to the endpoints of customers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::http::{Http, SetupError, build};
 use crate::observed::Observed;
 use crate::overrides::Overrides;
 
-/// How long a receiver may take, from the connection to the head of its answer.
+/// How long an endpoint may take, from the connection to the head of its response.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Sends callbacks over https to publicly routable addresses, and past that guard where the operator says so.
+/// Sends webhooks over HTTPS to publicly routable addresses only, except for hosts that the operator overrides.
 #[derive(Clone, Debug)]
 pub struct Callbacks {
     guarded: Client,
@@ -29,15 +29,15 @@ pub struct Callbacks {
 }
 
 impl Callbacks {
-    /// A sender; `http` is what overridden callbacks go through.
+    /// Creates a sender. Webhooks to overridden hosts are sent through `http`, without the address guard.
     ///
     /// # Errors
-    /// [`SetupError`] when TLS cannot be set up.
+    /// [`SetupError`] if TLS cannot be set up.
     pub fn new(http: Http, overrides: Overrides) -> Result<Self, SetupError> {
         Self::with_resolver(http, overrides, Arc::new(SystemResolver), TIMEOUT)
     }
 
-    /// As [`Self::new`], with another resolver behind the guard and another time-out.
+    /// Like [`Self::new`], with another resolver behind the guard and another timeout.
     pub(crate) fn with_resolver(
         http: Http,
         overrides: Overrides,
@@ -45,7 +45,7 @@ impl Callbacks {
         timeout: Duration,
     ) -> Result<Self, SetupError> {
         let resolver = Arc::new(Guarded(resolver));
-        // No idle connections: thousands of receivers hear of something once in a while.
+        // Idle connections are not kept, because each of thousands of endpoints gets a webhook only now and then.
         let guarded = build(|builder| {
             let builder = builder.https_only(true).pool_max_idle_per_host(0);
             Ok(builder.dns_resolver(Arc::clone(&resolver)))
@@ -69,7 +69,7 @@ impl Callbacks {
             .header("webhook-timestamp", outgoing.timestamp)
             .header("webhook-signature", &outgoing.signature)
             .body(outgoing.body.clone());
-        // A customer's URL may carry a secret of theirs: nothing of it is shown.
+        // A customer's URL may contain a secret, so no part of it is recorded.
         let observed = Observed::begin("callback", &Method::POST, "");
         let answer = exchange(request).instrument(observed.span.clone()).await;
         observed.end(answer.as_ref().map(|status| *status).map_err(reason));
@@ -87,11 +87,11 @@ async fn exchange(request: RequestBuilder) -> Result<u16, SendError> {
             SendError::Connection
         }
     })?;
-    // The status is the answer, and all that is shown of it: how long the rest takes is the receiver's own affair.
+    // Only the status matters, so the body of the response is not read.
     Ok(response.status().as_u16())
 }
 
-/// As metrics tell it.
+/// The error as a label in metrics and traces.
 const fn reason(error: &SendError) -> &'static str {
     match error {
         SendError::AddressRefused => "address_refused",

@@ -1,4 +1,4 @@
-//! The address guard: the customer names the receiver, so only publicly routable addresses are connected to.
+//! The address guard. Customers choose the endpoints of webhooks, so Reef connects only to publicly routable addresses.
 
 use std::error::Error;
 use std::io;
@@ -10,26 +10,26 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
 use url::{Host, Url};
 
-/// An address that may not be reached.
+/// The error for an address that the guard rejects.
 #[derive(Clone, Copy, Debug, Error)]
 #[error("the address is not publicly routable")]
 pub(crate) struct NotGlobal;
 
-/// The machine's resolver.
+/// The resolver of the operating system.
 pub(crate) struct SystemResolver;
 
 impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // Port 0: the client puts the URL's in its place.
+            // The client replaces port 0 with the port of the URL.
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
 }
 
-/// Gives what another resolver finds, if every address of it is publicly routable. The client connects to these very
-/// addresses, so a name that is bound to another one a moment later gains nothing.
+/// A resolver that returns the addresses found by another one, if all of them are publicly routable. The client connects
+/// to exactly these addresses, so DNS rebinding after the check has no effect.
 pub(crate) struct Guarded(pub(crate) Arc<dyn Resolve>);
 
 impl Resolve for Guarded {
@@ -48,7 +48,7 @@ impl Resolve for Guarded {
     }
 }
 
-/// Refuses a URL that names an address which is not publicly routable: a resolver is never asked about those.
+/// Rejects a URL whose host is an IP address that is not publicly routable. Resolvers are not asked about IP addresses.
 pub(crate) fn check_literal(url: &Url) -> Result<(), NotGlobal> {
     let address = match url.host() {
         Some(Host::Ipv4(address)) => IpAddr::V4(address),
@@ -59,7 +59,7 @@ pub(crate) fn check_literal(url: &Url) -> Result<(), NotGlobal> {
     if is_global(address) { Ok(()) } else { Err(NotGlobal) }
 }
 
-/// Whether it was the guard that made a request fail.
+/// Whether a request failed because of the guard.
 pub(crate) fn was_refused(error: &reqwest::Error) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! The one place where HTTP clients are built, and where whole answers are read.
+//! Builds HTTP clients, and sends requests to vendors within limits of time and size.
 
 use std::error::Error;
 use std::time::Duration;
@@ -15,44 +15,46 @@ use tracing::Instrument as _;
 
 use crate::observed::{self, Observed};
 
-/// How long a connection may take to be made, TLS included.
+/// The timeout for connecting, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Shorter than what common servers keep idle connections, so that none is used while its server closes it.
+/// How long idle connections are kept. Common servers keep them longer, so that no connection is used while its server
+/// closes it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How much of a vendor's answer is read.
+/// The size limit of a vendor's response.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
-/// The client cannot be built.
+/// The HTTP client could not be built.
 #[derive(Debug, Error)]
-#[error("the HTTP client cannot be set up")]
+#[error("the HTTP client could not be built")]
 pub struct SetupError(#[source] reqwest::Error);
 
-/// The client for vendors; cheap to clone, with one pool of connections behind all clones.
+/// The HTTP client for vendors. Clones share one connection pool.
 #[derive(Clone, Debug)]
 pub struct Http {
     client: Client,
 }
 
 impl Http {
-    /// Builds the client: TLS by rustls with ring, no redirects, no proxy from the environment.
+    /// Builds the client. It uses rustls with ring for TLS, follows no redirects, and ignores proxies in the environment.
     ///
     /// # Errors
-    /// [`SetupError`] when TLS cannot be set up.
+    /// [`SetupError`] if TLS cannot be set up.
     pub fn new() -> Result<Self, SetupError> {
         build(Ok).map(|client| Self { client })
     }
 
-    /// The client itself, to begin a request with.
+    /// The underlying client, to build requests with.
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Sends an assistant's request, within the time and size it names. Any status is an answer.
+    /// Sends a request of the assistant crate within the limits of time and size that it names. A response with an error
+    /// status is `Ok`, too.
     ///
     /// # Errors
-    /// [`HttpError`] when there is no complete answer.
+    /// [`HttpError`] if there is no complete response.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -66,7 +68,7 @@ impl Http {
         exchange(request.vendor, builder, timeout, request.response_bytes_max).await
     }
 
-    /// Sends a request to a vendor, whose name metrics show, and reads the answer, both within `timeout`.
+    /// Sends a request to a vendor and reads the response within `timeout`. `vendor` is the name in metrics and traces.
     pub(crate) async fn vendor(
         &self,
         vendor: &'static str,
@@ -77,11 +79,11 @@ impl Http {
     }
 }
 
-/// Builds a client with what all have in common and `adjust`ments.
+/// Builds a client with the common settings, changed by `adjust`.
 pub(crate) fn build(
     adjust: impl Fn(ClientBuilder) -> Result<ClientBuilder, reqwest::Error>,
 ) -> Result<Client, SetupError> {
-    // Fails when it is installed already, by another client or the database's: then there is nothing to do.
+    // This fails if another client or the database driver has installed the provider, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());
     let common = || {
         let builder = Client::builder()
@@ -96,7 +98,7 @@ pub(crate) fn build(
     let client = with_system_roots.or_else(|reason| {
         tracing::warn!(
             reason = reason.source().map(ToString::to_string),
-            "the system's root certificates cannot be used; the built-in ones are"
+            "system root certificates could not be loaded, built-in ones are used"
         );
         let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
         let roots = roots.map(|root| Certificate::from_der(root)).collect::<Result<Vec<_>, _>>()?;
@@ -137,12 +139,12 @@ async fn read(client: Client, request: Request, bytes_max: usize) -> Result<Http
     Ok(HttpResponse { status, retry_after_s, headers, body })
 }
 
-/// The reason without the client's own words, which name the URL and with it, at Telegram, the token.
+/// Converts an error without its message, which contains the URL and, for Telegram, the bot token.
 fn reason(error: &reqwest::Error) -> HttpError {
     if error.is_timeout() { HttpError::Timeout } else { HttpError::Connect }
 }
 
-/// Those that an assistant reads. What is not text or too long for a time is left out.
+/// Returns the headers that the assistant crate reads. Values that are not text or too long to be a time are skipped.
 fn headers(response: &Response) -> Vec<(&'static str, String)> {
     let all = response.headers();
     let named = RESPONSE_HEADERS.iter().filter_map(|name| {
@@ -156,10 +158,10 @@ fn retry_after_s(response: &Response) -> Option<u64> {
     response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// All but RFC 3986's unreserved characters.
+/// Every character except the unreserved ones of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A vendor's id as one segment of a URL's path.
+/// Percent-encodes an id as one segment of a URL's path.
 pub(crate) fn segment(id: &str) -> String {
     utf8_percent_encode(id, SEGMENT).to_string()
 }

@@ -1,7 +1,7 @@
-//! The outside world over HTTP: adapters of the service layer's ports.
+//! Implements the ports of the service layer over HTTP and SMTP.
 //!
-//! All but mail is sent through [`Http`], which is built in one place, with time-outs, limits and without redirects.
-//! Callbacks have a client of their own, which reaches publicly routable addresses only.
+//! Vendors are reached through [`Http`], which has timeouts and size limits and follows no redirects. [`Callbacks`] has a
+//! separate client that connects only to publicly routable addresses.
 
 mod callbacks;
 mod guard;

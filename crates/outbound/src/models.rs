@@ -1,4 +1,4 @@
-//! The checks of a deployment with the model providers.
+//! The model providers: checks of keys and models, a greeting for the activation form, and OpenRouter's model list.
 
 use async_trait::async_trait;
 use reef_assistant::model::{
@@ -15,35 +15,35 @@ use serde_json::Value;
 
 use crate::http::Http;
 
-/// How long OpenRouter's list may take, in milliseconds.
+/// The timeout for OpenRouter's list, in milliseconds.
 const LIST_TIMEOUT_MS: u64 = 30_000;
-/// How long it may be: some kilobytes for each of hundreds of models.
+/// The size limit of OpenRouter's list, which has some kilobytes for each of hundreds of models.
 const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// How long a model may take to say hello, in milliseconds: somebody is looking at a form.
+/// The timeout of a greeting in milliseconds. It is short because a person waits for it at a form.
 const GREETING_TIMEOUT_MS: u64 = 20_000;
-/// How much of it is kept, in characters.
+/// The maximum length of a greeting, in characters.
 const GREETING_CHARS_MAX: usize = 200;
 const GREETING_SYSTEM: &str =
     "You are about to become a chat assistant. Answer in one short, friendly sentence.";
 const GREETING_ASKED: &str = "Say hello.";
 
-/// Where the providers are, without trailing slashes; Anthropic's and Google's without their version, OpenAI's and
-/// OpenRouter's with it, as those vendors write their base URLs.
+/// The base URLs of the model providers, without trailing slashes. Like in the vendors' own documentation, OpenAI's and
+/// OpenRouter's include the version, Anthropic's and Google's do not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderUrls {
-    /// Anthropic: `https://api.anthropic.com`.
+    /// Anthropic's base URL, by default `https://api.anthropic.com`.
     pub anthropic: String,
-    /// OpenAI: `https://api.openai.com/v1`.
+    /// OpenAI's base URL, by default `https://api.openai.com/v1`.
     pub openai: String,
-    /// Google: `https://generativelanguage.googleapis.com`.
+    /// Google's base URL, by default `https://generativelanguage.googleapis.com`.
     pub google: String,
-    /// OpenRouter: `https://openrouter.ai/api/v1`.
+    /// OpenRouter's base URL, by default `https://openrouter.ai/api/v1`.
     pub openrouter: String,
 }
 
 impl Default for ProviderUrls {
-    /// The providers' own.
+    /// The providers' public base URLs.
     fn default() -> Self {
         Self {
             anthropic: AssistantProvider::Anthropic.default_url().to_owned(),
@@ -55,7 +55,7 @@ impl Default for ProviderUrls {
 }
 
 impl ProviderUrls {
-    /// Where that provider is.
+    /// The base URL of a provider.
     #[must_use]
     pub fn of(&self, provider: Provider) -> &str {
         match provider {
@@ -67,7 +67,7 @@ impl ProviderUrls {
     }
 }
 
-/// The API's provider as the assistant's code names it.
+/// Converts a provider of the API to that of the assistant crate.
 #[must_use]
 pub const fn assistant_provider(provider: Provider) -> AssistantProvider {
     match provider {
@@ -78,7 +78,7 @@ pub const fn assistant_provider(provider: Provider) -> AssistantProvider {
     }
 }
 
-/// The four model providers.
+/// The client for the four model providers.
 #[derive(Clone, Debug)]
 pub struct Providers {
     http: Http,
@@ -86,13 +86,13 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// The providers at these URLs.
+    /// Creates a client for the providers at these URLs.
     #[must_use]
     pub fn new(http: Http, urls: ProviderUrls) -> Self {
         Self { http, urls }
     }
 
-    /// Asks for a greeting, and once more with each other budget that can help, as a turn does.
+    /// Requests a greeting, and like a turn retries it with other token budgets that may help.
     async fn greeting(&self, settings: &Settings) -> Result<Answer, GreetError> {
         let mut budget = Budget::default();
         loop {
@@ -100,7 +100,7 @@ impl Providers {
             let request = HttpRequest { timeout_ms: GREETING_TIMEOUT_MS, ..request };
             let sent = self.http.send(request).await;
             let answer = sent.map_err(|error| GreetError::NoAnswer(error.to_string()))?;
-            // Nobody is told when a limit ends, so the time of the answer does not matter.
+            // The reset time of a limit is not used, so the current time does not matter.
             let error = match read_answer(settings.provider, &answer, 0) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -170,7 +170,7 @@ impl ModelProviders for Providers {
             return Err(failed(format!("status {}", answer.status)));
         }
         let list: ModelList = serde_json::from_slice(&answer.body)
-            .map_err(|_| failed("the answer was not understood".to_owned()))?;
+            .map_err(|_| failed("the response could not be parsed".to_owned()))?;
         let models = list.data.into_iter().filter_map(|entry| serde_json::from_value::<Entry>(entry).ok());
         let texts = models.filter(Entry::answers_in_text);
         Ok(texts
@@ -179,7 +179,8 @@ impl ModelProviders for Providers {
     }
 }
 
-/// OpenRouter's `GET /models`. One entry that is not understood does not spoil the others.
+/// The response to OpenRouter's `GET /models`. Entries are parsed one by one, so that a malformed one does not affect the
+/// others.
 #[derive(Deserialize)]
 struct ModelList {
     data: Vec<Value>,
@@ -205,7 +206,7 @@ impl Entry {
     }
 }
 
-/// The words of a text on one line, cut where it gets long.
+/// Joins a text into one line and truncates it.
 fn one_line(text: &str) -> String {
     let line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = line.collect::<Vec<_>>().join(" ");

@@ -1,21 +1,21 @@
-//! What operators see of a call to a vendor: a span and a time, by vendor, method, route and status. Never a URL, a
-//! header or a body: Telegram's URLs carry the bot token.
+//! Traces and measures calls to vendors by vendor, method, route and status. URLs, headers and bodies are never recorded,
+//! because they contain secrets; Telegram's URLs contain the bot token.
 
 use std::time::Instant;
 
 use reef_assistant::HttpError;
 use tracing::Span;
 
-/// A call under way.
+/// A call to a vendor that is being traced and measured.
 pub(crate) struct Observed {
     vendor: &'static str,
     started: Instant,
-    /// Of the call; what happens in it belongs to it.
+    /// The span of the call, in which the request must run.
     pub span: Span,
 }
 
 impl Observed {
-    /// Begins to look at a call.
+    /// Starts the span and the timer of a call.
     pub fn begin(vendor: &'static str, method: &reqwest::Method, path: &str) -> Self {
         let route = route(path);
         let span = tracing::info_span!(
@@ -32,7 +32,7 @@ impl Observed {
         Self { vendor, started: Instant::now(), span }
     }
 
-    /// Notes how it ended: with a status, or without a whole answer.
+    /// Records the status of the response, or the reason why there is none.
     pub fn end(&self, outcome: Result<u16, &'static str>) {
         let status = match outcome {
             Ok(status) => {
@@ -53,7 +53,7 @@ impl Observed {
     }
 }
 
-/// A status as metrics tell it.
+/// The class of a status as a label in metrics.
 const fn class(status: u16) -> &'static str {
     match status {
         ..300 => "2xx",
@@ -63,7 +63,7 @@ const fn class(status: u16) -> &'static str {
     }
 }
 
-/// A reason for no answer, as metrics tell it.
+/// An error as a label in metrics and traces.
 pub(crate) const fn reason(error: HttpError) -> &'static str {
     match error {
         HttpError::Timeout => "timeout",
@@ -72,10 +72,11 @@ pub(crate) const fn reason(error: HttpError) -> &'static str {
     }
 }
 
-/// The longest word of a path that is none of a vendor's ids.
+/// The maximum length of a path segment that is kept as a word; longer ones are ids.
 const WORD_MAX: usize = 24;
 
-/// A path with `{id}` for whatever is no plain word: ids, names of models, and Telegram's bot tokens, which hold digits.
+/// Replaces every path segment that is not a plain word with `{id}`: ids, names of models, and Telegram's bot tokens, which
+/// contain digits.
 fn route(path: &str) -> String {
     let is_word = |segment: &&str| {
         let is_version = matches!(*segment, "v1" | "v1beta");

@@ -1,4 +1,5 @@
-//! OpenRouter's key management: the model keys of managed assistants. (Shapes: OpenRouter's OpenAPI document, `/keys`.)
+//! OpenRouter's key management, which creates the model keys of managed assistants. The formats are those of the `/keys`
+//! paths in OpenRouter's OpenAPI document.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::http::{Http, segment};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// OpenRouter's management API. Its `Debug` hides the key.
+/// The client for OpenRouter's management API. Its `Debug` output hides the key.
 #[derive(Clone, Debug)]
 pub struct OpenRouterKeys {
     http: Http,
@@ -68,8 +69,8 @@ impl From<Listed> for KeyInfo {
 }
 
 impl OpenRouterKeys {
-    /// OpenRouter at `base_url` (with its version, no trailing slash: `https://openrouter.ai/api/v1`), with a
-    /// management key.
+    /// Creates a client with a management key. `base_url` includes the version and has no trailing slash:
+    /// `https://openrouter.ai/api/v1`.
     #[must_use]
     pub fn new(http: Http, base_url: String, management_key: SecretString) -> Self {
         Self { http, base_url, management_key }
@@ -93,7 +94,7 @@ impl OpenRouterKeys {
 #[async_trait]
 impl ManagedKeys for OpenRouterKeys {
     async fn create(&self, name: &str, limit: Usd) -> Result<ManagedKey, ManagedKeyError> {
-        // No `limit_reset`: its periods are the calendar's, not the subscription's.
+        // `limit_reset` is not used, because its periods follow the calendar and not the subscription.
         let body = json!({"name": name, "limit": limit.dollars()});
         let answer = self.send(self.request(Method::POST, "keys").json(&body)).await?;
         let created: Created = read(&answer, 201)?;
@@ -138,5 +139,5 @@ fn read<T: DeserializeOwned>(answer: &HttpResponse, status: u16) -> Result<T, Ma
         return Err(ManagedKeyError(format!("status {}", answer.status)));
     }
     serde_json::from_slice(&answer.body)
-        .map_err(|_| ManagedKeyError("the answer was not understood".to_owned()))
+        .map_err(|_| ManagedKeyError("the response could not be parsed".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! Traces on their way to an OpenTelemetry collector: OTLP over HTTP, as protobuf.
+//! Exports traces to an OpenTelemetry collector with OTLP over HTTP, as protobuf.
 
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
@@ -10,14 +10,17 @@ use tokio::runtime::Handle;
 
 use crate::http::Http;
 
-/// How much of a collector's answer is read.
+/// The size limit of a collector's response.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// A provider of tracers whose spans go to the collector that the standard variables name: `OTEL_EXPORTER_OTLP_ENDPOINT`
-/// and its like, `OTEL_SERVICE_NAME` (else `reef`), `OTEL_TRACES_SAMPLER`. To be called inside the runtime.
+/// Creates a tracer provider that exports to the collector which OpenTelemetry's standard environment variables name, such
+/// as `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME` (default `reef`) and `OTEL_TRACES_SAMPLER`.
 ///
 /// # Errors
-/// [`ExporterBuildError`] when a variable can't be used.
+/// [`ExporterBuildError`] if a variable has an invalid value.
+///
+/// # Panics
+/// Outside a tokio runtime.
 pub fn traces(http: &Http) -> Result<SdkTracerProvider, ExporterBuildError> {
     let client = OnRuntime { client: http.client().clone(), runtime: Handle::current() };
     let exporter = SpanExporter::builder().with_http().with_http_client(client).build()?;
@@ -28,7 +31,7 @@ pub fn traces(http: &Http) -> Result<SdkTracerProvider, ExporterBuildError> {
     Ok(SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter).build())
 }
 
-/// Spans are sent by a thread of their own, which has no runtime: the calls are made on ours.
+/// An HTTP client that sends its requests on the tokio runtime. The exporter calls it from a thread without a runtime.
 #[derive(Debug)]
 struct OnRuntime {
     client: Client,
@@ -48,7 +51,7 @@ async fn send(client: &Client, request: Request<Bytes>) -> Result<Response<Bytes
     let mut body = Vec::new();
     while let Some(bytes) = answer.chunk().await? {
         if body.len() + bytes.len() > ANSWER_BYTES_MAX {
-            return Err("the collector's answer is too large".into());
+            return Err("the collector's response is too large".into());
         }
         body.extend_from_slice(&bytes);
     }

@@ -1,18 +1,18 @@
-//! `CALLBACK_OVERRIDES`: hosts whose callbacks go elsewhere, past the address guard.
+//! Parses `CALLBACK_OVERRIDES`: hosts whose webhooks are sent to another address, without the address guard.
 
 use std::collections::BTreeMap;
 
 use url::{Host, Url};
 
-/// Where callbacks to certain hosts go instead.
+/// The base URLs that replace certain hosts of webhook endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides(BTreeMap<String, Url>);
 
 impl Overrides {
-    /// Reads `host=http://addr[:port][/prefix],…`; blank is none.
+    /// Parses `host=http://addr[:port][/prefix],…`. A blank text has no overrides.
     ///
     /// # Errors
-    /// What is wrong with which entry, in one line.
+    /// A message of one line that names the invalid entry.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut overrides = Self::default();
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -24,16 +24,16 @@ impl Overrides {
         Ok(overrides)
     }
 
-    /// Has callbacks to `host` go to `base` with their own path and query appended.
+    /// Sends webhooks for `host` to `base` from now on, with their own path and query appended.
     ///
     /// # Errors
-    /// What is wrong, in one line: `host` is no host name or is there already, `base` is no http(s) URL, or has user
-    /// info, a query or a fragment.
+    /// A message of one line if `host` is not a host name or already has an override, or if `base` is not an HTTP(S) URL or
+    /// has user info, a query or a fragment.
     pub fn add(&mut self, host: &str, base: &str) -> Result<(), String> {
         let name = Host::parse(host.trim()).map_err(|error| format!("`{host}` is not a host: {error}"))?;
         let url = Url::parse(base.trim()).map_err(|error| format!("`{base}` is not a URL: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(format!("`{base}` must begin with http:// or https://"));
+            return Err(format!("`{base}` must start with http:// or https://"));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(format!("the address of `{host}` must not have user info"));
@@ -43,17 +43,17 @@ impl Overrides {
         }
         match self.0.insert(name.to_string(), url) {
             None => Ok(()),
-            Some(_) => Err(format!("`{host}` is there twice")),
+            Some(_) => Err(format!("`{host}` has more than one override")),
         }
     }
 
-    /// Whether callbacks to `host` go elsewhere.
+    /// Whether `host` has an override.
     #[must_use]
     pub fn has(&self, host: &str) -> bool {
         self.0.contains_key(host)
     }
 
-    /// Where a callback to `url` goes instead; `None` if its host is not overridden.
+    /// Returns the URL that replaces `url`, or `None` if its host has no override.
     pub(crate) fn target(&self, url: &Url) -> Option<Url> {
         let base = self.0.get(&url.host()?.to_string())?;
         let mut target = base.clone();
@@ -92,12 +92,12 @@ mod tests {
         let cases = [
             ("hooks.test", "`hooks.test` is not of the form"),
             ("hooks.test=127.0.0.1:9", "`127.0.0.1:9` is not a URL"),
-            ("hooks.test=ftp://h", "must begin with http://"),
+            ("hooks.test=ftp://h", "must start with http://"),
             ("a b=http://h", "`a b` is not a host"),
             ("=http://h", "`` is not a host"),
             ("h=http://user:secret@h", "must not have user info"),
             ("h=http://h?x", "query"),
-            ("h=http://a,H=http://b", "`H` is there twice"),
+            ("h=http://a,H=http://b", "`H` has more than one override"),
         ];
         for (text, said) in cases {
             let error = Overrides::parse(text).unwrap_err();

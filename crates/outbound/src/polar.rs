@@ -1,4 +1,5 @@
-//! Polar: checkouts and subscriptions. (Paths, fields and errors: Polar's OpenAPI document, version 2026-10.)
+//! The client for Polar: checkouts, orders, subscriptions and the customer portal. Paths, fields and errors are those of
+//! Polar's OpenAPI document, version 2026-10.
 
 use std::time::Duration;
 
@@ -21,13 +22,13 @@ mod refusal;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The version whose shapes are written and read here.
+/// The version of Polar's API that requests ask for.
 const VERSION: &str = "2026-10";
 
-/// The longest page that Polar gives.
+/// The maximum page size of Polar's lists.
 const PAGE: &str = "100";
 
-/// Polar as the one who takes the money. Its `Debug` hides the token.
+/// The client for Polar's API. Its `Debug` output hides the token.
 #[derive(Clone, Debug)]
 pub struct Polar {
     http: Http,
@@ -63,8 +64,8 @@ struct ErrorBody {
 }
 
 impl Polar {
-    /// Polar at `base_url` (without `/v1` and trailing slash: `https://api.polar.sh`), with an organization access
-    /// token.
+    /// Creates a client with an organization access token. `base_url` has neither `/v1` nor a trailing slash:
+    /// `https://api.polar.sh`.
     #[must_use]
     pub fn new(http: Http, base_url: String, token: SecretString) -> Self {
         Self { http, base_url, token }
@@ -86,7 +87,7 @@ impl Polar {
         Ok(answer)
     }
 
-    /// One object; `None` when there is none.
+    /// Finds one object by its path.
     async fn one<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, PaymentError> {
         let answer = self.send(self.request(Method::GET, path)).await?;
         match answer.status {
@@ -96,7 +97,7 @@ impl Polar {
         }
     }
 
-    /// The newest objects whose metadata name a slot.
+    /// Lists the newest objects whose metadata names an assistant.
     async fn naming<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -120,7 +121,8 @@ impl Polar {
 #[async_trait]
 impl Payments for Polar {
     async fn create_checkout(&self, new: &NewCheckout) -> Result<Checkout, PaymentError> {
-        // No e-mail: Polar checks its deliverability and would refuse the checkout; the buyer enters one there.
+        // The email address is left out, because Polar rejects the checkout if it finds the address undeliverable. The
+        // buyer enters one at the checkout.
         let body = json!({
             "products": [new.product],
             "external_customer_id": new.user_id,
@@ -191,13 +193,13 @@ impl Payments for Polar {
     }
 }
 
-/// Whether a subscription can't be revoked because it has been.
+/// Whether a subscription could not be revoked because it has already ended.
 fn is_over_already(answer: &HttpResponse) -> bool {
     serde_json::from_slice::<ErrorBody>(&answer.body)
         .is_ok_and(|body| body.error == "AlreadyCanceledSubscription")
 }
 
-/// Whether a 422 is about this field: for a customer that it does not know, Polar has nothing else to say.
+/// Whether a 422 response is about a field. This is how Polar reports a customer that does not exist.
 fn is_about(answer: &HttpResponse, field: &str) -> bool {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let issues = body["detail"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -208,7 +210,7 @@ fn read<T: DeserializeOwned>(answer: &HttpResponse) -> Result<T, PaymentError> {
     serde_json::from_slice(&answer.body).map_err(|_| not_understood())
 }
 
-/// 409 is a lock that somebody holds for a moment, 408 passes too.
+/// Converts an error status. 408 and 409, a short lock at Polar, are temporary.
 fn refused(status: u16) -> PaymentError {
     match status {
         408 | 409 | 500.. => PaymentError::Unavailable(format!("status {status}")),
@@ -217,7 +219,7 @@ fn refused(status: u16) -> PaymentError {
 }
 
 fn not_understood() -> PaymentError {
-    PaymentError::Unavailable("the answer was not understood".to_owned())
+    PaymentError::Unavailable("the response could not be parsed".to_owned())
 }
 
 fn unreachable_because(error: HttpError) -> PaymentError {

@@ -1,4 +1,4 @@
-//! Mail, handed to the operator's mail server by SMTP.
+//! Sends mail through the operator's SMTP server.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -16,25 +16,25 @@ use thiserror::Error;
 use tokio::time::timeout;
 use url::{Host, Url};
 
-/// For the connection and for each answer.
+/// The timeout for the connection and for each reply of the server.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the whole conversation; its job tries again.
+/// The timeout for sending one mail.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// How the connection is kept from being read.
+/// How the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Security {
-    /// TLS from the first byte: `smtps://`.
+    /// With TLS from the first byte, for `smtps://`.
     Wrapped,
-    /// STARTTLS, or nothing is sent: `smtp://`.
+    /// With STARTTLS, or nothing is sent, for `smtp://`.
     Required,
-    /// STARTTLS if the server has it: `smtp://…?tls=opportunistic`.
+    /// With STARTTLS if the server supports it, for `smtp://…?tls=opportunistic`.
     Opportunistic,
-    /// Not at all: `smtp://` on loopback.
+    /// Without encryption, for `smtp://` on loopback.
     Plain,
 }
 
-/// A mail server, as `SMTP_URL` names it. Its `Debug` shows no password.
+/// A mail server as given by `SMTP_URL`. Its `Debug` output hides the password.
 #[derive(Clone, Debug)]
 pub struct SmtpServer {
     host: String,
@@ -44,11 +44,11 @@ pub struct SmtpServer {
 }
 
 impl SmtpServer {
-    /// Reads `smtp://` or `smtps://[user:password@]host[:port]`. With `smtp://` STARTTLS is required, except on loopback;
+    /// Parses `smtp://` or `smtps://[user:password@]host[:port]`. With `smtp://`, STARTTLS is required except on loopback;
     /// `?tls=opportunistic` makes it optional. The default ports are 587 and 465.
     ///
     /// # Errors
-    /// What is wrong, without a word of what was given: it may hold a password.
+    /// A message that continues "SMTP_URL …". It does not quote the text, which may contain a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || "is not smtp://[user:password@]host[:port] or smtps://…".to_owned();
         let url = Url::parse(text).map_err(|_| wrong())?;
@@ -61,7 +61,9 @@ impl SmtpServer {
             ("smtp", None) if is_loopback(host) => (Security::Plain, 587),
             ("smtp", None) => (Security::Required, 587),
             ("smtp", Some("tls=opportunistic")) => (Security::Opportunistic, 587),
-            ("smtp" | "smtps", Some(_)) => return Err("takes no parameter but ?tls=opportunistic".to_owned()),
+            ("smtp" | "smtps", Some(_)) => {
+                return Err("accepts no parameter except ?tls=opportunistic".to_owned());
+            }
             _ => return Err(wrong()),
         };
         let decoded = |text: &str| {
@@ -78,14 +80,14 @@ impl SmtpServer {
         Ok(Self { host: host.to_owned(), port: url.port().unwrap_or(port), security, login })
     }
 
-    /// Host and port, for people.
+    /// The host and port for messages: `host:port`.
     #[must_use]
     pub fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 }
 
-/// Schemes that browsers do not know leave their hosts as text.
+/// Whether a host is loopback. It is parsed here because the URL parser leaves the host of other schemes than HTTP as text.
 fn is_loopback(host: &str) -> bool {
     match Host::parse(host) {
         Ok(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -95,25 +97,25 @@ fn is_loopback(host: &str) -> bool {
     }
 }
 
-/// Whom mail is from, as `MAIL_FROM` names it.
+/// The sender of mail as given by `MAIL_FROM`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender(Mailbox);
 
 impl Sender {
-    /// Reads `name@host` or `Name <name@host>`.
+    /// Parses `name@host` or `Name <name@host>`.
     ///
     /// # Errors
-    /// What is wrong.
+    /// A message that quotes the invalid text.
     pub fn parse(text: &str) -> Result<Self, String> {
         text.parse()
             .map(Self)
             .map_err(|_| format!("{text:?} is not an address such as Reef <reef@example.com>"))
     }
 
-    /// `Reef <reef@…>` at the host of `public_url`. A machine that has a number only is `localhost`.
+    /// Returns `Reef <reef@…>` with the host of `public_url`, or with `localhost` if that is an IP address.
     ///
     /// # Errors
-    /// When the host is none that mail can be from.
+    /// A message if the host cannot be part of a mail address.
     pub fn default_for(public_url: &str) -> Result<Self, String> {
         let url = Url::parse(public_url).ok();
         let host = match url.as_ref().and_then(Url::host) {
@@ -124,22 +126,22 @@ impl Sender {
     }
 }
 
-/// The client cannot be set up.
+/// The mail client could not be built.
 #[derive(Debug, Error)]
-#[error("the mail client cannot be set up")]
+#[error("the mail client could not be built")]
 pub struct SmtpSetupError(#[source] lettre::transport::smtp::Error);
 
-/// The operator's mail server. A connection a mail: there are few of them.
+/// The client for the operator's mail server. It connects for each mail, because there are few.
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     sender: Mailbox,
 }
 
 impl Smtp {
-    /// The given server, with mail from `sender`.
+    /// Creates a client that sends mail from `sender` through `server`.
     ///
     /// # Errors
-    /// [`SmtpSetupError`] when TLS cannot be set up.
+    /// [`SmtpSetupError`] if TLS cannot be set up.
     pub fn new(server: &SmtpServer, sender: Sender) -> Result<Self, SmtpSetupError> {
         let Sender(sender) = sender;
         let tls = match server.security {
@@ -148,7 +150,7 @@ impl Smtp {
             Security::Required => Tls::Required(tls(&server.host).map_err(SmtpSetupError)?),
             Security::Opportunistic => Tls::Opportunistic(tls(&server.host).map_err(SmtpSetupError)?),
         };
-        // "Dangerous" means without TLS, which is said here.
+        // The builder is "dangerous" because it does not use TLS by default; the next lines set it explicitly.
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.host.as_str())
             .port(server.port)
             .tls(tls)
@@ -172,7 +174,7 @@ impl Smtp {
             .subject(mail.subject.as_str())
             .date(at)
             .message_id(Some(format!("<{}@{}>", mail.id, self.sender.email.domain())))
-            // No answers from machines: out of office and the like.
+            // The header keeps autoresponders from answering (RFC 3834).
             .raw_header(HeaderValue::new(no_reply, "auto-generated".to_owned()))
             .header(ContentType::TEXT_PLAIN)
             .body(mail.text.expose_secret().to_owned())
@@ -181,7 +183,7 @@ impl Smtp {
     }
 }
 
-/// The system's root certificates, and the built-in ones for machines that have none.
+/// TLS with the root certificates of the system, and the built-in ones for systems that have none.
 fn tls(host: &str) -> Result<TlsParameters, lettre::transport::smtp::Error> {
     let mut builder = TlsParameters::builder(host.to_owned());
     for root in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
@@ -190,25 +192,25 @@ fn tls(host: &str) -> Result<TlsParameters, lettre::transport::smtp::Error> {
     builder.build_rustls()
 }
 
-/// The reason without the server's own words, which may quote the mail.
+/// Converts an error without the server's message, which may quote the mail.
 fn refusal(error: &lettre::transport::smtp::Error) -> MailError {
     let code = error.status().map(u16::from);
     match code {
-        // Who is not let in has to be, by the operator: the mail is as good as ever.
-        Some(530..=538) => MailError::Unavailable("it does not accept the user and password".to_owned()),
+        // The operator has to fix the login. The mail itself is fine, so it is sent again later.
+        Some(530..=538) => MailError::Unavailable("the server rejects the user or password".to_owned()),
         Some(code @ 500..) => MailError::Refused { reason: code.to_string() },
-        Some(code) => MailError::Unavailable(format!("it answered {code}")),
-        None if error.is_timeout() => MailError::Unavailable("no answer in time".to_owned()),
+        Some(code) => MailError::Unavailable(format!("the server replied {code}")),
+        None if error.is_timeout() => MailError::Unavailable("no reply in time".to_owned()),
         None if error.is_tls() => MailError::Unavailable("TLS failed".to_owned()),
         None if error.is_client() => {
-            MailError::Unavailable("it lacks what is needed, such as a log-in or STARTTLS".to_owned())
+            MailError::Unavailable("the server does not support the required login or STARTTLS".to_owned())
         }
-        None => MailError::Unavailable("it cannot be reached".to_owned()),
+        None => MailError::Unavailable("the server could not be reached".to_owned()),
     }
 }
 
 fn too_slow<T>(_: T) -> MailError {
-    MailError::Unavailable("no answer in time".to_owned())
+    MailError::Unavailable("no reply in time".to_owned())
 }
 
 #[async_trait]
@@ -222,7 +224,9 @@ impl Mailer for Smtp {
     async fn check(&self) -> Result<(), MailError> {
         match timeout(TIMEOUT, self.transport.test_connection()).await.map_err(too_slow)? {
             Ok(true) => Ok(()),
-            Ok(false) => Err(MailError::Unavailable("it does not say that it is there".to_owned())),
+            Ok(false) => {
+                Err(MailError::Unavailable("the server did not confirm that it is ready".to_owned()))
+            }
             Err(error) => Err(refusal(&error)),
         }
     }

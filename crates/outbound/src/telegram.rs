@@ -1,4 +1,4 @@
-//! Telegram's Bot API, as far as a deployment needs it.
+//! The calls to Telegram's Bot API that deployments and pages need.
 
 use async_trait::async_trait;
 use reef_assistant::HttpRequest;
@@ -9,13 +9,13 @@ use serde::de::DeserializeOwned;
 
 use crate::http::Http;
 
-/// A deployment has its own deadline and tries again: better soon than long.
+/// The timeout of a call. It is short because a deployment retries calls until its own deadline.
 const TIMEOUT_MS: u64 = 10_000;
 
-/// The largest picture that is shown, in bytes. Telegram's smallest size, 160 pixels wide, has some 10,000.
+/// The maximum size of a picture in bytes. Telegram's smallest size, 160 pixels wide, has about 10,000.
 const PICTURE_BYTES_MAX: usize = 64 * 1024;
 
-/// Telegram at one Bot API server.
+/// The client for a Bot API server.
 #[derive(Clone, Debug)]
 pub struct TelegramApi {
     http: Http,
@@ -23,7 +23,7 @@ pub struct TelegramApi {
 }
 
 impl TelegramApi {
-    /// Telegram at `base_url` (no trailing slash: `https://api.telegram.org`).
+    /// Creates a client. `base_url` has no trailing slash: `https://api.telegram.org`.
     #[must_use]
     pub fn new(http: Http, base_url: String) -> Self {
         Self { http, base_url }
@@ -51,18 +51,18 @@ impl TelegramApi {
     }
 }
 
-/// The token is part of the URL's path: one that would change the path is none of Telegram's, whose tokens are digits,
-/// a colon, and letters, digits, `_` and `-`.
+/// Whether a token can be part of a URL's path without changing it. Telegram's tokens consist of digits, a colon, and
+/// letters, digits, `_` and `-`.
 fn is_path_safe(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":_-".contains(&byte))
 }
 
-/// Telegram names files `photos/file_0.jpg`: what could lead elsewhere is none of its names.
+/// Whether a path looks like Telegram's `photos/file_0.jpg` and cannot lead to another place on the server.
 fn is_file_path(path: &str) -> bool {
     !path.contains("..") && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte))
 }
 
-/// What a picture is, by how it begins; `None` for everything that browsers need not be shown.
+/// Detects the media type of a picture by its first bytes. `None` for anything that must not be shown in a browser.
 fn media_type_of(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xFF, 0xD8, 0xFF, ..] => Some("image/jpeg"),

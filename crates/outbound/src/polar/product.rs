@@ -1,9 +1,9 @@
-//! What a product costs.
+//! Reads the price of a product at Polar.
 
 use reef_service::ports::{Interval, Price};
 use serde::Deserialize;
 
-/// `GET /v1/products/{id}`, as far as its price goes.
+/// The fields of `GET /v1/products/{id}` that determine the price.
 #[derive(Deserialize)]
 pub(super) struct ProductBody {
     #[serde(default)]
@@ -25,8 +25,8 @@ struct PriceBody {
 }
 
 impl ProductBody {
-    /// The fixed price: the one in US dollars, if there are several. One with other parts, such as metered use, cannot be
-    /// said in a number.
+    /// Returns the fixed price, preferably the one in US dollars. `None` if the product has another kind of price, such as
+    /// metered usage, which is not a single number.
     pub(super) fn price(self) -> Option<Price> {
         let interval = match self.recurring_interval.as_deref()? {
             "day" => Interval::Day,

@@ -1,16 +1,17 @@
-//! Why Polar refuses to make a checkout. (Names and shapes: Polar's checkout service and its exception handlers.)
+//! Classifies Polar's reasons for rejecting a checkout. Names and formats are those of Polar's checkout service and its
+//! exception handlers.
 
 use reef_assistant::HttpResponse;
 use reef_service::ports::CheckoutRefusal;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Of what Polar says, more than this is not kept.
+/// The maximum length of Polar's message in the log, in characters.
 const SAID_CHARS_MAX: usize = 300;
-/// So many of its issues are kept.
+/// The maximum number of issues in that message.
 const ISSUES_MAX: usize = 5;
 
-/// An error as Polar words it: `detail` is a text, or a list of issues.
+/// An error response of Polar. `detail` is a text or a list of issues.
 #[derive(Default, Deserialize)]
 struct Body {
     #[serde(default)]
@@ -19,7 +20,7 @@ struct Body {
     detail: Value,
 }
 
-/// Why, by what can be done about it, and what Polar said.
+/// Returns the reason by what can be done about it, and Polar's message for the log.
 pub(super) fn read(answer: &HttpResponse) -> (CheckoutRefusal, String) {
     let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
     (why(answer.status, &body), said(answer.status, &body))
@@ -35,7 +36,7 @@ fn why(status: u16, body: &Body) -> CheckoutRefusal {
         ("CheckoutCustomerExternalIdMismatch", _) => CheckoutRefusal::OtherCustomer,
         ("AlreadyActiveSubscriptionError", _) => CheckoutRefusal::OneSubscriptionOnly,
         ("PaymentNotReady", _) => CheckoutRefusal::NotReady,
-        // Without a name it is the path or the version that Polar does not know.
+        // A 404 without this name means that Polar does not know the path or the version.
         ("ResourceNotFound", _) => CheckoutRefusal::Product,
         (_, 422) if is_about(&["customer_email"]) => CheckoutRefusal::Email,
         (_, 422) if is_about(&["products", "product_id", "product_price_id"]) => CheckoutRefusal::Product,
@@ -43,8 +44,8 @@ fn why(status: u16, body: &Body) -> CheckoutRefusal {
     }
 }
 
-/// What Polar said, in a line for the operator's log: without what it repeats of the request, and without anybody's
-/// address.
+/// Returns Polar's message as one line for the log, without the input that it repeats and without the local parts of email
+/// addresses.
 fn said(status: u16, body: &Body) -> String {
     let detail = match &body.detail {
         Value::String(text) => text.clone(),

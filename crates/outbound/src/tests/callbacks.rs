@@ -22,7 +22,7 @@ fn outgoing(url: &str) -> Outgoing {
     }
 }
 
-/// Gives one list of addresses after the other, then the last one for ever.
+/// A resolver that returns one list of addresses after the other, and the last one from then on.
 struct Changing {
     lists: Vec<Vec<IpAddr>>,
     asked: AtomicUsize,
@@ -48,7 +48,7 @@ fn sender(overrides: &str, resolver: Arc<dyn Resolve>) -> Callbacks {
     Callbacks::with_resolver(Http::new().unwrap(), overrides, resolver, Duration::from_millis(500)).unwrap()
 }
 
-/// The result of one callback to a receiver that gives this answer.
+/// Sends one webhook to an overridden host that gives this answer.
 async fn overridden(answer: Answer) -> (Result<u16, SendError>, Stub) {
     let stub = Stub::start([answer]).await;
     let sender = sender(&format!("hooks.example.com={}/in", stub.url), Changing::new(&[&[]]));

@@ -1,4 +1,4 @@
-//! The adapters against stubs on loopback.
+//! Tests of the clients against stub servers on loopback.
 
 mod callbacks;
 mod models;

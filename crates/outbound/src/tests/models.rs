@@ -60,7 +60,7 @@ async fn list(answers: Vec<Answer>) -> (Result<Vec<Listed>, ModelListError>, Vec
     let urls = ProviderUrls { openrouter: format!("{}/r/v1", stub.url), ..ProviderUrls::default() };
     let listed = Providers::new(Http::new().unwrap(), urls).list().await;
     let sent = stub.sent();
-    assert!(sent.iter().all(|sent| sent.headers.get("authorization").is_none()), "it is public");
+    assert!(sent.iter().all(|sent| sent.headers.get("authorization").is_none()), "the list is public");
     (listed, sent.iter().map(super::stub::Sent::line).collect())
 }
 

@@ -135,7 +135,7 @@ async fn a_refused_checkout_says_what_can_be_done() {
             Email,
             "422 RequestValidationError: body.locale: a; body.CheckoutProductsCreate.customer_email: of …@nowhere.example:",
         ),
-        // A name says more than the status.
+        // The name takes precedence over the status.
         (
             400,
             named("CheckoutCustomerExternalIdMismatch", "a"),

@@ -8,14 +8,15 @@ use tokio::task::JoinHandle;
 
 use crate::{Sender, Smtp, SmtpServer};
 
-/// A mail server for one conversation, which answers `RCPT` with a line; gives what it was told.
+/// Starts a mail server for one connection, with scripted replies to `EHLO` and `RCPT`. Returns its URL and a task that
+/// ends with the lines it received.
 async fn server(hello: &'static str, recipient: &'static str) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
-    let told = tokio::spawn(async move {
+    let received = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = BufReader::new(stream);
-        let mut told = Vec::new();
+        let mut received = Vec::new();
         let mut answer = "220 hello";
         let mut is_in_message = false;
         loop {
@@ -25,7 +26,7 @@ async fn server(hello: &'static str, recipient: &'static str) -> (String, JoinHa
             }
             let mut line = String::new();
             if stream.read_line(&mut line).await.unwrap() == 0 {
-                return told;
+                return received;
             }
             let line = line.trim_end_matches("\r\n").to_owned();
             answer = match line.get(..4) {
@@ -36,10 +37,10 @@ async fn server(hello: &'static str, recipient: &'static str) -> (String, JoinHa
                 _ => "250 fine",
             };
             is_in_message = answer == "354 go on" || answer.is_empty();
-            told.push(line);
+            received.push(line);
         }
     });
-    (url, told)
+    (url, received)
 }
 
 fn smtp(url: &str) -> Smtp {
@@ -58,16 +59,16 @@ fn mail(subject: &str) -> Mail {
 
 #[tokio::test]
 async fn a_mail_has_its_headers_and_no_others() {
-    let (url, told) = server("250 hello", "250 fine").await;
+    let (url, received) = server("250 hello", "250 fine").await;
     smtp(&url).send(&mail("Coral\r\nBcc: eve@example.com\r\n\r\nБот 🐚 has failed")).await.unwrap();
-    let told = told.await.unwrap();
+    let received = received.await.unwrap();
     assert_eq!(
-        told[..4],
+        received[..4],
         ["EHLO reef.example", "MAIL FROM:<reef@reef.example>", "RCPT TO:<ada@example.com>", "DATA"]
     );
-    let end = told.iter().position(String::is_empty).unwrap();
-    // A line that begins with a blank goes on with the header before it.
-    let names: Vec<_> = told[4..end].iter().filter(|line| !line.starts_with(' ')).collect();
+    let end = received.iter().position(String::is_empty).unwrap();
+    // A line that begins with a space continues the header before it.
+    let names: Vec<_> = received[4..end].iter().filter(|line| !line.starts_with(' ')).collect();
     let names: Vec<_> = names.iter().filter_map(|line| line.split(':').next()).collect();
     let mut sorted = names.clone();
     sorted.sort_unstable();
@@ -81,10 +82,10 @@ async fn a_mail_has_its_headers_and_no_others() {
         "Subject",
         "To",
     ];
-    assert_eq!(sorted, expected, "{told:?}");
-    assert!(told.contains(&"Message-ID: <01890a5d-ac96-774b-bcce-b302099a8057@reef.example>".to_owned()));
-    assert!(told.contains(&"Date: Fri, 13 Feb 2026 12:00:00 +0000".to_owned()), "{told:?}");
-    assert!(told.contains(&"From: Reef <reef@reef.example>".to_owned()), "{told:?}");
+    assert_eq!(sorted, expected, "{received:?}");
+    assert!(received.contains(&"Message-ID: <01890a5d-ac96-774b-bcce-b302099a8057@reef.example>".to_owned()));
+    assert!(received.contains(&"Date: Fri, 13 Feb 2026 12:00:00 +0000".to_owned()), "{received:?}");
+    assert!(received.contains(&"From: Reef <reef@reef.example>".to_owned()), "{received:?}");
 }
 
 #[tokio::test]
@@ -108,12 +109,12 @@ async fn a_server_is_asked_whether_it_is_there() {
     smtp(&url).check().await.unwrap();
     let gone = smtp("smtp://127.0.0.1:1").check().await;
     assert!(matches!(gone, Err(MailError::Unavailable(_))), "{gone:?}");
-    // A password is not sent in the clear to a server that cannot take one safely.
-    let (url, told) = server("250 hello", "250 fine").await;
+    // A password is not sent without encryption to a server that does not offer a login.
+    let (url, received) = server("250 hello", "250 fine").await;
     let url = url.replace("smtp://", "smtp://ann:s3cret@");
     let refused = smtp(&url).check().await.unwrap_err();
     assert!(matches!(refused, MailError::Unavailable(_)), "{refused}");
-    assert!(told.await.unwrap().iter().all(|line| !line.contains("AUTH")));
+    assert!(received.await.unwrap().iter().all(|line| !line.contains("AUTH")));
 }
 
 #[test]

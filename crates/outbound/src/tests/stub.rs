@@ -1,4 +1,4 @@
-//! A server that answers what it is told and notes what it is sent.
+//! A server with scripted answers that records the requests it receives.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,10 +12,10 @@ use http::HeaderMap;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-/// What was sent.
+/// A request that the stub has recorded.
 pub struct Sent {
     pub method: String,
-    /// Path and query.
+    /// The path with the query.
     pub path: String,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
@@ -30,13 +30,13 @@ impl Sent {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// Method and path.
+    /// The method and the path with the query, as in `GET /v1/models?limit=1`.
     pub fn line(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 }
 
-/// What is to be answered.
+/// A scripted answer to one request.
 pub struct Answer {
     status: u16,
     header: Option<(&'static str, String)>,
@@ -70,7 +70,7 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// Gives the answers in turn, then 599 for ever.
+    /// Starts a server that gives the answers in order, and then status 599.
     pub async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -80,7 +80,7 @@ impl Stub {
         stub
     }
 
-    /// What has been sent since the last time this was asked.
+    /// Takes the requests that were recorded since the last call.
     pub fn sent(&self) -> Vec<Sent> {
         std::mem::take(&mut self.inner.lock().unwrap().1)
     }
@@ -107,7 +107,7 @@ async fn handle(State(stub): State<Stub>, request: Request) -> Response {
     response.body(Body::from(next.body)).unwrap()
 }
 
-/// A port where nobody listens.
+/// Returns a URL with a port on which no server listens.
 pub async fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
