@@ -20,8 +20,8 @@ pub(crate) enum Intent<'a> {
     Ask(&'a str),
 }
 
-/// Returns what a message asks for, or `None` if it is not addressed to the assistant. The assistant answers people, not
-/// bots, and in groups only commands, mentions, and replies to its own messages.
+/// Returns what a message asks for, or `None` if it is not addressed to the assistant. The assistant answers people,
+/// not bots, and in groups only commands, mentions, and replies to its own messages.
 pub(crate) fn intent<'a>(settings: &Settings, message: &'a Message) -> Option<Intent<'a>> {
     if !message.is_from_person() {
         return None;
@@ -38,8 +38,8 @@ pub(crate) fn intent<'a>(settings: &Settings, message: &'a Message) -> Option<In
     }
 }
 
-/// Finds the command at the beginning of a message, without its slash: `reset@my_bot`. Only what Telegram has marked as a
-/// command counts, so that a text such as `/etc/passwd` is not one.
+/// Finds the command at the beginning of a message, without its slash: `reset@my_bot`. Only what Telegram has marked as
+/// a command counts, so that a text such as `/etc/passwd` is not one.
 fn command(message: &Message) -> Option<String> {
     let mut marked = message.marked();
     let (_, words) = marked.find(|(entity, _)| entity.kind == "bot_command" && entity.offset == 0)?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::memory::{AlbumPart, MemoryChange, Reply, Turn};
 
-/// `Send` on native targets, where a multi-threaded runtime moves futures between threads. On WebAssembly every type has
-/// it, because there is one thread and JavaScript values are not `Send`.
+/// `Send` on native targets, where a multi-threaded runtime moves futures between threads. On WebAssembly every type
+/// has it, because there is one thread and JavaScript values are not `Send`.
 #[cfg(not(target_arch = "wasm32"))]
 pub trait MaybeSend: Send {}
 #[cfg(not(target_arch = "wasm32"))]
@@ -35,8 +35,8 @@ impl<T: ?Sized> MaybeSync for T {}
 /// A host belongs to one bot. `update_id` and `chat_id` are unique only within that bot, so storage that several
 /// assistants share must add the bot's id to its keys.
 ///
-/// The host must not run two turns of one chat at the same time, and it must run a failed turn again later. A turn never
-/// waits for Telegram, so that it does not hold a turn slot which other chats need.
+/// The host must not run two turns of one chat at the same time, and it must run a failed turn again later. A turn
+/// never waits for Telegram, so that it does not hold a turn slot which other chats need.
 pub trait Host: MaybeSync {
     /// Sends one request and reads the complete response. A response with an error status is `Ok`, too.
     ///

@@ -1,8 +1,8 @@
 //! The logic of an assistant: it takes a Telegram update, asks the model, and sends the reply.
 //!
-//! The crate has no runtime, no HTTP client and no storage. It reaches everything outside through the [`Host`] trait, so
-//! that the same code runs inside `reef`, where futures are `Send`, and compiled to WebAssembly in a Cloudflare Worker,
-//! where they are not.
+//! The crate has no runtime, no HTTP client and no storage. It reaches everything outside through the [`Host`] trait,
+//! so that the same code runs inside `reef`, where futures are `Send`, and compiled to WebAssembly in a Cloudflare
+//! Worker, where they are not.
 //!
 //! - [`telegram`] and [`model`] only build an [`HttpRequest`] and read an [`HttpResponse`]. The checks of a deployment
 //!   use them as well.

@@ -1,6 +1,6 @@
 //! Renders the Markdown that models write as the HTML that Telegram accepts: `b`, `i`, `s`, `code`, `pre` and `a`, with
-//! everything else escaped (Bot API, "HTML style"). The output is well-formed for any input, because tags are written in
-//! pairs only.
+//! everything else escaped (Bot API, "HTML style"). The output is well-formed for any input, because tags are written
+//! in pairs only.
 
 use crate::split::is_fence;
 
@@ -161,8 +161,8 @@ fn link(rest: &str) -> Option<(&str, &str, usize)> {
     (known && plain && !label.trim().is_empty()).then_some((label, url, middle + 2 + length + 1))
 }
 
-/// Finds the text between two `mark`s at the start of `rest`, by a subset of Markdown's rules: there is no space next to
-/// the inside of the marks, and underscores count only at the edges of words, so that `snake_case_names` are kept.
+/// Finds the text between two `mark`s at the start of `rest`, by a subset of Markdown's rules: there is no space next
+/// to the inside of the marks, and underscores count only at the edges of words, so that `snake_case_names` are kept.
 fn emphasis<'a>(before: Option<char>, rest: &'a str, mark: &str) -> Option<&'a str> {
     let inner = rest.strip_prefix(mark)?;
     let sign = mark.chars().next()?;

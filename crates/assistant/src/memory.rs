@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How many turns are loaded; a question and its answer are two. Twenty exchanges are more than people refer back to in a
-/// chat, and the limit keeps the query small in old chats.
+/// How many turns are loaded; a question and its answer are two. Twenty exchanges are more than people refer back to in
+/// a chat, and the limit keeps the query small in old chats.
 pub const MEMORY_TURNS_MAX: usize = 40;
 
 /// How many characters of the conversation the model receives. They are about 6,000 tokens of English and at most some
-/// 24,000 in any script, so that conversation, question and answer fit into a context of 32k tokens, the smallest that is
-/// still offered. The limit also bounds the cost of a turn.
+/// 24,000 in any script, so that conversation, question and answer fit into a context of 32k tokens, the smallest that
+/// is still offered. The limit also bounds the cost of a turn.
 pub const MEMORY_CHARS_MAX: usize = 24_000;
 
 /// How many characters of a single turn the model receives, so that one long answer does not displace all other turns.

@@ -41,8 +41,8 @@ impl Provider {
     }
 }
 
-/// The settings of one worker. They serialize with their secrets, so a host must seal what it stores; the `Debug` output
-/// hides secrets.
+/// The settings of one worker. They serialize with their secrets, so a host must seal what it stores; the `Debug`
+/// output hides secrets.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The name that the assistant introduces itself with.

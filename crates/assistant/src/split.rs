@@ -5,12 +5,12 @@ use crate::memory::{Part, Style};
 /// The maximum length of a Telegram message in UTF-16 units (Bot API, `sendMessage`: 1–4096 after entity parsing).
 pub const MESSAGE_UNITS_MAX: usize = 4096;
 
-/// Splits a Markdown text into parts of at most [`MESSAGE_UNITS_MAX`] UTF-16 units: between paragraphs if possible, else
-/// between lines, else between words, else between two characters. There are no blank parts, and only white space at the
-/// cuts is lost.
+/// Splits a Markdown text into parts of at most [`MESSAGE_UNITS_MAX`] UTF-16 units: between paragraphs if possible,
+/// else between lines, else between words, else between two characters. There are no blank parts, and only white space
+/// at the cuts is lost.
 ///
-/// The source is split before it is rendered, so that no HTML tag is open at the end of a part. If a code block continues
-/// after a cut, the [`Style`] of the next part says so.
+/// The source is split before it is rendered, so that no HTML tag is open at the end of a part. If a code block
+/// continues after a cut, the [`Style`] of the next part says so.
 pub fn split(text: &str) -> Vec<Part> {
     split_at_most(MESSAGE_UNITS_MAX, text, false)
 }

@@ -87,7 +87,8 @@ fn edit(status: Status) -> Option<Refusal> {
     }
 }
 
-/// Also the rule for [`Action::Change`]: a change stops a running assistant, so it must be able to redeploy it.
+/// Also the rule for [`Action::EditAndRedeploy`]: a change stops a running assistant, so it must be able to redeploy
+/// it.
 fn redeploy(status: Status, payment: PaymentStatus) -> Option<Refusal> {
     match status {
         Status::PendingPayment => UNPAID,

@@ -124,8 +124,9 @@ impl Assistant {
     /// Applies an event: moves the assistant to the next state.
     ///
     /// # Errors
-    /// [`ActionRejected::State`] if the current state does not accept the event, [`ActionRejected::SubscriptionInactive`]
-    /// if the event starts a deployment and the subscription is not active. The assistant is unchanged then.
+    /// [`ActionRejected::State`] if the current state does not accept the event,
+    /// [`ActionRejected::SubscriptionInactive`] if the event starts a deployment and the subscription is not active.
+    /// The assistant is unchanged then.
     pub fn apply(&mut self, event: Event) -> Result<(), NotNow> {
         // These events continue the deployment that undid the change, or do not deploy anything, so the reason still
         // explains what the owner sees.

@@ -157,7 +157,8 @@ impl Catalog {
         self.models.iter().filter(move |model| model.provider == provider)
     }
 
-    /// Finds OpenRouter's id for the model of a managed assistant, which may be given by OpenRouter's or its vendor's id.
+    /// Finds OpenRouter's id for the model of a managed assistant, which may be given by OpenRouter's or its vendor's
+    /// id.
     #[must_use]
     pub fn openrouter_id(&self, model_id: &str) -> Option<&str> {
         self.models.iter().find(|model| model.id == model_id).map(|model| model.openrouter_id.as_str())

@@ -13,7 +13,8 @@ wire_enum! {
         ApiDisabled = "API_DISABLED",
         /// The `X-API-Key` header is missing, or its key is unknown, expired or revoked.
         Unauthorized = "UNAUTHORIZED",
-        /// Too many requests, invalid keys, unpaid slots, or open waits and streams; `Retry-After` says when to try again.
+        /// Too many requests, invalid keys, unpaid slots, or open waits and streams; `Retry-After` says when to try
+        /// again.
         RateLimited = "RATE_LIMITED",
         /// The key lacks the scope, or is limited to selected assistants and can't buy a new one.
         Forbidden = "FORBIDDEN",

@@ -1,5 +1,5 @@
-//! Parses the JSON bodies of v1 into typed inputs and reports every issue at once. Only the form is checked here; whether
-//! a value fits the assistant is decided later.
+//! Parses the JSON bodies of v1 into typed inputs and reports every issue at once. Only the form is checked here;
+//! whether a value fits the assistant is decided later.
 
 use serde_json::{Map, Value};
 

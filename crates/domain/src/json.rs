@@ -11,8 +11,8 @@ use crate::error::Issue;
 /// Parses a body that must be one JSON object without duplicate keys at any depth.
 ///
 /// # Errors
-/// The first [`Issue`] found, with the code `invalid_json`, `invalid_type` or `duplicate_key`. The path of the latter is
-/// the key; otherwise it is empty.
+/// The first [`Issue`] found, with the code `invalid_json`, `invalid_type` or `duplicate_key`. The path of the latter
+/// is the key; otherwise it is empty.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Issue> {
     let duplicate = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
@@ -27,8 +27,8 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Issue> {
     }
 }
 
-/// Deserializes a [`Value`] and stores the first duplicate key in the cell. `serde_json` itself keeps the last value of a
-/// duplicate key silently.
+/// Deserializes a [`Value`] and stores the first duplicate key in the cell. `serde_json` itself keeps the last value of
+/// a duplicate key silently.
 #[derive(Clone, Copy)]
 struct Strict<'a>(&'a RefCell<Option<String>>);
 

@@ -3,7 +3,8 @@
 use crate::catalog::{Listed, Model};
 use crate::wire::Provider;
 
-/// Returns the display name of a listed model at a provider. Some entries of OpenRouter's list repeat the id as the name.
+/// Returns the display name of a listed model at a provider. Some entries of OpenRouter's list repeat the id as the
+/// name.
 pub(crate) fn name_of_listed(listed: &Listed, provider: Provider, known: &[Model]) -> String {
     let name = listed.name.trim();
     let model = listed.id.split_once('/').map_or(&*listed.id, |(_, model)| model);

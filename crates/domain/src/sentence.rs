@@ -1,5 +1,5 @@
-//! Sentences that contain dates. A page shows dates in the reader's time zone, so a sentence keeps the timestamps instead
-//! of formatted text.
+//! Sentences that contain dates. A page shows dates in the reader's time zone, so a sentence keeps the timestamps
+//! instead of formatted text.
 
 use std::fmt;
 

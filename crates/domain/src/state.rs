@@ -1,8 +1,8 @@
 //! The state machine of an assistant.
 //!
-//! A state carries the data that exists only in it. Applying an event consumes the state and returns the next one, or an
-//! error that names the status and the event. Every run has a generation: a result of an older generation is an invalid
-//! transition, which callers drop.
+//! A state carries the data that exists only in it. Applying an event consumes the state and returns the next one, or
+//! an error that names the status and the event. Every run has a generation: a result of an older generation is an
+//! invalid transition, which callers drop.
 
 use thiserror::Error;
 

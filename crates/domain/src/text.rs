@@ -1,5 +1,5 @@
-//! Validation of single fields, shared by the API, the server's forms and the browser. Each function takes the path that
-//! its issue names.
+//! Validation of single fields, shared by the API, the server's forms and the browser. Each function takes the path
+//! that its issue names.
 
 use crate::error::Issue;
 
@@ -44,7 +44,8 @@ pub fn name(path: &str, value: &str) -> Result<String, Issue> {
     Ok(name.to_owned())
 }
 
-/// Validates the length and characters of a bot token and returns it. Telegram verifies the token during the deployment.
+/// Validates the length and characters of a bot token and returns it. Telegram verifies the token during the
+/// deployment.
 ///
 /// # Errors
 /// An [`Issue`] for `path`.
@@ -57,8 +58,8 @@ fn no_bot_token(path: &str) -> Issue {
     Issue::new(path, "invalid_bot_token", message)
 }
 
-/// Validates that a text looks like a complete bot token: the bot's id, a colon and a secret. Forms use it to give early
-/// feedback; the API accepts what [`bot_token`] accepts and leaves the rest to Telegram.
+/// Validates that a text looks like a complete bot token: the bot's id, a colon and a secret. Forms use it to give
+/// early feedback; the API accepts what [`bot_token`] accepts and leaves the rest to Telegram.
 ///
 /// # Errors
 /// An [`Issue`] for `path`.

@@ -10,8 +10,8 @@ use crate::receive::Received;
 use crate::sealed::{self, Opened};
 
 impl Embedded {
-    /// Checks that the worker exists and that `secret` is its webhook secret, so that the body of a request can be rejected
-    /// unread.
+    /// Checks that the worker exists and that `secret` is its webhook secret, so that the body of a request can be
+    /// rejected unread.
     ///
     /// # Errors
     /// The result that [`Self::receive`] would return for any body.

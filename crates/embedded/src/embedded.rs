@@ -18,8 +18,8 @@ use crate::config::Config;
 use crate::polling::Polls;
 use crate::slots::{ChatKey, Limits, TurnSlots};
 
-/// How many turns run at once. Most of them wait for a model and need some tens of kilobytes each. Further chats wait in
-/// the database.
+/// How many turns run at once. Most of them wait for a model and need some tens of kilobytes each. Further chats wait
+/// in the database.
 const SLOTS: Limits = Limits { total: 1024, reserved: 256, per_assistant: 256, light: 4 };
 
 /// How often this process looks for due chats, expired leases of other processes, and workers that are not polled.
@@ -64,8 +64,8 @@ impl fmt::Debug for Embedded {
 }
 
 impl Embedded {
-    /// Creates a host. It receives updates and runs their turns immediately. Retries, polling and the updates of an earlier
-    /// process need [`Self::run`].
+    /// Creates a host. It receives updates and runs their turns immediately. Retries, polling and the updates of an
+    /// earlier process need [`Self::run`].
     #[must_use]
     pub fn new(
         store: Store,
@@ -168,8 +168,8 @@ impl Embedded {
         }
     }
 
-    /// Returns how long to wait for the next sweep, so that a chat whose wait ends earlier does not wait for the regular
-    /// one.
+    /// Returns how long to wait for the next sweep, so that a chat whose wait ends earlier does not wait for the
+    /// regular one.
     async fn next_due_in(&self) -> Result<Duration, StoreError> {
         let now = self.inner.clock.now();
         let due_at = self.inner.store.read().await?.next_due_update(now).await?;

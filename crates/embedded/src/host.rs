@@ -108,8 +108,8 @@ impl Embedded {
         Ok(true)
     }
 
-    /// Cancels the turns and the poll of an older generation in this process. Other processes stop when they renew their
-    /// lease.
+    /// Cancels the turns and the poll of an older generation in this process. Other processes stop when they renew
+    /// their lease.
     fn halt_turns(&self, worker: &WorkerRef) {
         self.inner.polls.cancel(&worker.worker_name);
         self.inner.slots.cancel(worker.assistant_id);

@@ -14,8 +14,8 @@ use reef_store::{AlbumRow, StoreError, TurnRow, Tx, UpdateRow};
 use crate::embedded::Embedded;
 use crate::parts::PartGate;
 
-/// The host of one turn. Its writes fail once another process holds the lease of the update, so that a process which has
-/// lost the lease without noticing changes nothing.
+/// The host of one turn. Its writes fail once another process holds the lease of the update, so that a process which
+/// has lost the lease without noticing changes nothing.
 pub(crate) struct TurnHost<'a> {
     pub embedded: &'a Embedded,
     pub row: &'a UpdateRow,

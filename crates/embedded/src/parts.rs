@@ -1,4 +1,5 @@
-//! A gate that parts of a reply pass when they are sent, from the request to Telegram until the part is recorded as sent.
+//! A gate that parts of a reply pass when they are sent, from the request to Telegram until the part is recorded as
+//! sent.
 //!
 //! If a turn is canceled in between, its next run sends the part a second time. A canceled turn therefore finishes the
 //! part that is being sent, and the gate lets no other one through.

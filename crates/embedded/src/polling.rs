@@ -200,8 +200,8 @@ impl Embedded {
         })
     }
 
-    /// Claims or renews the lease of a poll and returns the current row of the worker. `None` if the worker was removed or
-    /// replaced, or another process holds the lease.
+    /// Claims or renews the lease of a poll and returns the current row of the worker. `None` if the worker was removed
+    /// or replaced, or another process holds the lease.
     async fn lease_poll(&self, worker: &WorkerRow) -> Result<Option<WorkerRow>, StoreError> {
         let (name, now) = (&worker.worker_name, self.inner.clock.now());
         let mut tx = self.inner.store.begin().await?;
@@ -215,8 +215,8 @@ impl Embedded {
 
     /// Stores polled updates together with the offset of the next poll, which confirms them to Telegram.
     ///
-    /// The offset follows the last update, also to a smaller number: after a week without updates, Telegram continues with
-    /// a random one.
+    /// The offset follows the last update, also to a smaller number: after a week without updates, Telegram continues
+    /// with a random one.
     async fn keep_polled(
         &self,
         worker: &WorkerRow,

@@ -50,8 +50,8 @@ impl Received {
 
 impl Embedded {
     /// Receives a request to `{public_url}/workers/{worker_name}/telegram`, with the secret of its
-    /// `X-Telegram-Bot-Api-Secret-Token` header. When it returns [`Received::Accepted`], the update is stored durably; its
-    /// turn runs afterwards.
+    /// `X-Telegram-Bot-Api-Secret-Token` header. When it returns [`WebhookOutcome::Accepted`], the update is stored
+    /// durably; its turn runs afterwards.
     pub async fn receive(&self, worker_name: &str, secret: Option<&str>, body: &[u8]) -> Received {
         self.try_receive(worker_name, secret, body).await.unwrap_or_else(|error| {
             tracing::error!(
@@ -141,8 +141,9 @@ pub(crate) struct TakenIn {
     is_delayed: bool,
 }
 
-/// Whether the answer depends on other parts of an album, which are updates of their own. This is so for a picture without
-/// a caption that is addressed to the assistant; in a group it must be a reply, because it cannot contain a mention.
+/// Whether the answer depends on other parts of an album, which are updates of their own. This is so for a picture
+/// without a caption that is addressed to the assistant; in a group it must be a reply, because it cannot contain a
+/// mention.
 fn waits_for_album(message: &Message) -> bool {
     message.media_group_id.is_some()
         && message.words().is_empty()

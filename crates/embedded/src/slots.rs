@@ -1,7 +1,7 @@
 //! Turn slots: which chats this process is working on, and how many of them belong to each assistant.
 //!
-//! A turn holds its slot while the model thinks. Slots are therefore numerous and shared fairly, so that an assistant whose
-//! model hangs uses up only its own share. A chat in a flood wait holds no slot, because its turn has ended.
+//! A turn holds its slot while the model thinks. Slots are therefore numerous and shared fairly, so that an assistant
+//! whose model hangs uses up only its own share. A chat in a flood wait holds no slot, because its turn has ended.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -96,8 +96,8 @@ impl TurnSlots {
         }
     }
 
-    /// Whether a slot should be released although its chat has more updates, because another chat of the same assistant or
-    /// another assistant waits.
+    /// Whether a slot should be released although its chat has more updates, because another chat of the same assistant
+    /// or another assistant waits.
     pub fn should_yield(&self, assistant: AssistantId) -> bool {
         let state = self.state();
         state.is_crowded || state.waiting.contains(&assistant)
@@ -128,8 +128,8 @@ impl State {
         false
     }
 
-    /// Whether an assistant may have one more of the unreserved slots. While half of them are free, every assistant may.
-    /// After that, each assistant that holds or waits for slots has an equal share.
+    /// Whether an assistant may have one more of the unreserved slots. While half of them are free, every assistant
+    /// may. After that, each assistant that holds or waits for slots has an equal share.
     fn has_share(&self, assistant: AssistantId, own: usize, total: usize, limits: Limits) -> bool {
         let shared = limits.total - limits.reserved;
         if total < shared / 2 {

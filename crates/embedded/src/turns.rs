@@ -27,8 +27,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// The maximum duration of a turn: two minutes for the model, a retry, and sending many parts.
 const TURN_MAX: Duration = Duration::from_secs(300);
 
-/// How long a shutdown waits until Telegram confirms a part that is being sent. It is shorter than the wait for canceled
-/// turns.
+/// How long a shutdown waits until Telegram confirms a part that is being sent. It is shorter than the wait for
+/// canceled turns.
 const LAST_PART: Duration = Duration::from_secs(3);
 
 /// How many attempts a turn has before its update is given up. With the waits between them, they take about 14 minutes.
@@ -61,7 +61,8 @@ enum End {
 }
 
 impl Embedded {
-    /// Processes the waiting updates of a chat until there are none, other chats need the slot, or the slot is canceled.
+    /// Processes the waiting updates of a chat until there are none, other chats need the slot, or the slot is
+    /// canceled.
     pub(crate) async fn work_off(&self, mut slot: TurnSlot) {
         let (assistant, chat) = slot.key;
         loop {
@@ -73,7 +74,8 @@ impl Embedded {
                 Err(error) => {
                     let error = tracing::field::display(Chain(&error));
                     tracing::error!(assistant_id = %assistant, chat, error, "outcome of a turn could not be stored");
-                    // The next turn of the chat waits for the regular sweep, because an immediate one would likely fail.
+                    // The next turn of the chat waits for the regular sweep, because an immediate one would likely
+                    // fail.
                     return;
                 }
             }

@@ -28,8 +28,8 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// A resolver that returns the addresses found by another one, if all of them are publicly routable. The client connects
-/// to exactly these addresses, so DNS rebinding after the check has no effect.
+/// A resolver that returns the addresses found by another one, if all of them are publicly routable. The client
+/// connects to exactly these addresses, so DNS rebinding after the check has no effect.
 pub(crate) struct Guarded(pub(crate) Arc<dyn Resolve>);
 
 impl Resolve for Guarded {

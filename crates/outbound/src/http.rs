@@ -37,7 +37,8 @@ pub struct Http {
 }
 
 impl Http {
-    /// Builds the client. It uses rustls with ring for TLS, follows no redirects, and ignores proxies in the environment.
+    /// Builds the client. It uses rustls with ring for TLS, follows no redirects, and ignores proxies in the
+    /// environment.
     ///
     /// # Errors
     /// [`SetupError`] if TLS cannot be set up.
@@ -50,8 +51,8 @@ impl Http {
         &self.client
     }
 
-    /// Sends a request of the assistant crate within the limits of time and size that it names. A response with an error
-    /// status is `Ok`, too.
+    /// Sends a request of the assistant crate within the limits of time and size that it names. A response with an
+    /// error status is `Ok`, too.
     ///
     /// # Errors
     /// [`HttpError`] if there is no complete response.

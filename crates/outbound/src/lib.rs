@@ -1,7 +1,7 @@
 //! Implements the ports of the service layer over HTTP and SMTP.
 //!
-//! Vendors are reached through [`Http`], which has timeouts and size limits and follows no redirects. [`Callbacks`] has a
-//! separate client that connects only to publicly routable addresses.
+//! Vendors are reached through [`Http`], which has timeouts and size limits and follows no redirects.
+//! [`HttpCallbackSender`] has a separate client that connects only to publicly routable addresses.
 
 mod callbacks;
 mod guard;

@@ -179,8 +179,8 @@ impl ModelProviders for Providers {
     }
 }
 
-/// The response to OpenRouter's `GET /models`. Entries are parsed one by one, so that a malformed one does not affect the
-/// others.
+/// The response to OpenRouter's `GET /models`. Entries are parsed one by one, so that a malformed one does not affect
+/// the others.
 #[derive(Deserialize)]
 struct ModelList {
     data: Vec<Value>,

@@ -1,5 +1,5 @@
-//! Traces and measures calls to vendors by vendor, method, route and status. URLs, headers and bodies are never recorded,
-//! because they contain secrets; Telegram's URLs contain the bot token.
+//! Traces and measures calls to vendors by vendor, method, route and status. URLs, headers and bodies are never
+//! recorded, because they contain secrets; Telegram's URLs contain the bot token.
 
 use std::time::Instant;
 
@@ -75,8 +75,8 @@ pub(crate) const fn reason(error: HttpError) -> &'static str {
 /// The maximum length of a path segment that is kept as a word; longer ones are ids.
 const WORD_MAX: usize = 24;
 
-/// Replaces every path segment that is not a plain word with `{id}`: ids, names of models, and Telegram's bot tokens, which
-/// contain digits.
+/// Replaces every path segment that is not a plain word with `{id}`: ids, names of models, and Telegram's bot tokens,
+/// which contain digits.
 fn route(path: &str) -> String {
     let is_word = |segment: &&str| {
         let is_version = matches!(*segment, "v1" | "v1beta");

@@ -1,5 +1,5 @@
-//! OpenRouter's key management, which creates the model keys of managed assistants. The formats are those of the `/keys`
-//! paths in OpenRouter's OpenAPI document.
+//! OpenRouter's key management, which creates the model keys of managed assistants. The formats are those of the
+//! `/keys` paths in OpenRouter's OpenAPI document.
 
 use std::time::Duration;
 

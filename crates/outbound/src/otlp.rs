@@ -13,8 +13,8 @@ use crate::http::Http;
 /// The size limit of a collector's response.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// Creates a tracer provider that exports to the collector which OpenTelemetry's standard environment variables name, such
-/// as `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME` (default `reef`) and `OTEL_TRACES_SAMPLER`.
+/// Creates a tracer provider that exports to the collector which OpenTelemetry's standard environment variables name,
+/// such as `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME` (default `reef`) and `OTEL_TRACES_SAMPLER`.
 ///
 /// # Errors
 /// [`ExporterBuildError`] if a variable has an invalid value.

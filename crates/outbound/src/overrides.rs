@@ -27,8 +27,8 @@ impl Overrides {
     /// Sends webhooks for `host` to `base` from now on, with their own path and query appended.
     ///
     /// # Errors
-    /// A message of one line if `host` is not a host name or already has an override, or if `base` is not an HTTP(S) URL or
-    /// has user info, a query or a fragment.
+    /// A message of one line if `host` is not a host name or already has an override, or if `base` is not an HTTP(S)
+    /// URL or has user info, a query or a fragment.
     pub fn add(&mut self, host: &str, base: &str) -> Result<(), String> {
         let name = Host::parse(host.trim()).map_err(|error| format!("`{host}` is not a host: {error}"))?;
         let url = Url::parse(base.trim()).map_err(|error| format!("`{base}` is not a URL: {error}"))?;

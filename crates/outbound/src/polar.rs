@@ -1,5 +1,5 @@
-//! The client for Polar: checkouts, orders, subscriptions and the customer portal. Paths, fields and errors are those of
-//! Polar's OpenAPI document, version 2026-10.
+//! The client for Polar: checkouts, orders, subscriptions and the customer portal. Paths, fields and errors are those
+//! of Polar's OpenAPI document, version 2026-10.
 
 use std::time::Duration;
 

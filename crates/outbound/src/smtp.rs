@@ -44,8 +44,8 @@ pub struct SmtpServer {
 }
 
 impl SmtpServer {
-    /// Parses `smtp://` or `smtps://[user:password@]host[:port]`. With `smtp://`, STARTTLS is required except on loopback;
-    /// `?tls=opportunistic` makes it optional. The default ports are 587 and 465.
+    /// Parses `smtp://` or `smtps://[user:password@]host[:port]`. With `smtp://`, STARTTLS is required except on
+    /// loopback; `?tls=opportunistic` makes it optional. The default ports are 587 and 465.
     ///
     /// # Errors
     /// A message that continues "SMTP_URL …". It does not quote the text, which may contain a password.
@@ -87,7 +87,8 @@ impl SmtpServer {
     }
 }
 
-/// Whether a host is loopback. It is parsed here because the URL parser leaves the host of other schemes than HTTP as text.
+/// Whether a host is loopback. It is parsed here because the URL parser leaves the host of other schemes than HTTP as
+/// text.
 fn is_loopback(host: &str) -> bool {
     match Host::parse(host) {
         Ok(Host::Ipv4(ip)) => ip.is_loopback(),

@@ -25,8 +25,8 @@ impl Default for Budget {
 
 impl Budget {
     /// Returns the budget to retry with after a failure, or `None` if another budget would not help. If the account
-    /// cannot afford the budget, it is reduced; if the model spent all of it on thinking, it is doubled and the model is
-    /// asked to think less. Each happens once.
+    /// cannot afford the budget, it is reduced; if the model spent all of it on thinking, it is doubled and the model
+    /// is asked to think less. Each happens once.
     pub fn after(self, error: ModelError, response: &HttpResponse) -> Option<Self> {
         match error {
             ModelError::OutOfCredit if !self.is_affordable => {
@@ -43,8 +43,8 @@ impl Budget {
         }
     }
 
-    /// Returns the error to report in the end. If a model rejects the request to think less, the reason is still that it
-    /// spent the first budget on thinking.
+    /// Returns the error to report in the end. If a model rejects the request to think less, the reason is still that
+    /// it spent the first budget on thinking.
     pub fn final_error(self, error: ModelError) -> ModelError {
         match error {
             ModelError::Invalid | ModelError::ContextTooLong | ModelError::Empty if self.thinks_less => {

@@ -119,7 +119,8 @@ struct Listed {
 }
 
 impl Listed {
-    /// Whether this entry is the model. Routing variants such as `:nitro` and `:online` are not listed, only their base.
+    /// Whether this entry is the model. Routing variants such as `:nitro` and `:online` are not listed, only their
+    /// base.
     fn is(&self, model_id: &str) -> bool {
         let base = model_id.split_once(':').map_or(model_id, |(base, _)| base);
         self.id == model_id || self.id == base || self.canonical_slug.as_deref() == Some(model_id)

@@ -75,8 +75,8 @@ pub(super) fn read(response: &HttpResponse) -> ModelError {
     classify(&error_of(&response.body), response)
 }
 
-/// Finds the error object of a body. OpenRouter also sends one with status 200, next to the choices or within the first.
-/// The HTML page of a gateway has none and yields `null`.
+/// Finds the error object of a body. OpenRouter also sends one with status 200, next to the choices or within the
+/// first. The HTML page of a gateway has none and yields `null`.
 pub(super) fn error_of(body: &[u8]) -> Value {
     let mut body: Value = serde_json::from_slice(body).unwrap_or_default();
     let in_choice = body.pointer_mut("/choices/0/error").map(Value::take).unwrap_or_default();
@@ -85,17 +85,17 @@ pub(super) fn error_of(body: &[u8]) -> Value {
     [of_body, in_choice].into_iter().find(is_error).unwrap_or_default()
 }
 
-/// Whether an OpenAI key is valid but may not read lists: 401 with "You have insufficient permissions for this operation.
-/// Missing scopes: api.model.read" in the message.
+/// Whether an OpenAI key is valid but may not read lists: 401 with "You have insufficient permissions for this
+/// operation. Missing scopes: api.model.read" in the message.
 pub(super) fn is_only_unlisted(response: &HttpResponse) -> bool {
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let message = text(&body["error"]["message"]);
     response.status != 200 && message.contains("missing scopes") && !message.contains("model.request")
 }
 
-/// Classifies an error object. The fields of the four providers do not conflict: `type` (Anthropic, OpenAI), `code` (text
-/// at OpenAI, a status at Google and OpenRouter), `status` and `details[].reason` (Google), and `metadata.error_type`
-/// (OpenRouter). [`limit::with_reset`] reads how long a rate limit lasts.
+/// Classifies an error object. The fields of the four providers do not conflict: `type` (Anthropic, OpenAI), `code`
+/// (text at OpenAI, a status at Google and OpenRouter), `status` and `details[].reason` (Google), and
+/// `metadata.error_type` (OpenRouter). [`rate_limit::with_reset`] reads how long a rate limit lasts.
 pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
     let details = error["details"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut tags: Vec<String> =

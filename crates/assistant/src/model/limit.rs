@@ -1,5 +1,5 @@
-//! Reads when a provider's rate limit resets. Depending on the provider, this is in headers, in the text of the error, or
-//! in its details.
+//! Reads when a provider's rate limit resets. Depending on the provider, this is in headers, in the text of the error,
+//! or in its details.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -66,8 +66,8 @@ pub(super) fn with_reset(error: ModelError, response: &HttpResponse, now_unix_ms
     }
 }
 
-/// Whether an error means that an Anthropic account has reached the spending limit it set for itself. Its type is that of
-/// an invalid request, so it is recognized by its text.
+/// Whether an error means that an Anthropic account has reached the spending limit it set for itself. Its type is that
+/// of an invalid request, so it is recognized by its text.
 pub(super) fn is_usage_limit(message: &str) -> bool {
     message.contains("reached your specified api usage limits")
 }
@@ -87,8 +87,8 @@ impl Refusal<'_> {
         is_usage_limit(&self.message())
     }
 
-    /// Whether the limit is per day, by OpenRouter's `free-models-per-day` and `limit_source`, OpenAI's `requests per day
-    /// (RPD)` or Google's `quotaId`.
+    /// Whether the limit is per day, by OpenRouter's `free-models-per-day` and `limit_source`, OpenAI's `requests per
+    /// day (RPD)` or Google's `quotaId`.
     fn is_daily(&self) -> bool {
         let says_day = |text: &str| {
             let text = text.to_lowercase();
@@ -155,8 +155,8 @@ impl Refusal<'_> {
         self.wait_until_ms(&format!("{day}T{time}:00Z"))
     }
 
-    /// Converts a time to a wait, in any form that providers use in headers: seconds from now or since 1970, milliseconds
-    /// since 1970, a duration such as `6m0s`, RFC 3339, or an HTTP date.
+    /// Converts a time to a wait, in any form that providers use in headers: seconds from now or since 1970,
+    /// milliseconds since 1970, a duration such as `6m0s`, RFC 3339, or an HTTP date.
     fn wait_until_ms(&self, value: &str) -> Option<u64> {
         let value = value.trim();
         let from_now = |unix_ms: f64| unix_ms - self.now_unix_ms as f64;

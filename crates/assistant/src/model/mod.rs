@@ -1,5 +1,5 @@
-//! Builds requests to the model providers and reads their responses. Answers are not streamed, because a complete answer
-//! has to be saved before its first part is sent.
+//! Builds requests to the model providers and reads their responses. Answers are not streamed, because a complete
+//! answer has to be saved before its first part is sent.
 //!
 //! Requests have no sampling parameters: Anthropic's newest version and OpenAI's reasoning models reject them.
 
@@ -24,8 +24,9 @@ use crate::host::{HttpRequest, HttpResponse};
 use crate::memory::Turn;
 use crate::settings::{Provider, Settings};
 
-/// The maximum length of an answer in tokens: several Telegram messages, with room for the thinking that reasoning models
-/// count as output. It also bounds the cost of a turn, which sends at most one more request with twice the budget.
+/// The maximum length of an answer in tokens: several Telegram messages, with room for the thinking that reasoning
+/// models count as output. It also bounds the cost of a turn, which sends at most one more request with twice the
+/// budget.
 pub const ANSWER_TOKENS_MAX: u32 = 8_192;
 
 /// The maximum length of an answer in characters, whatever the provider sends. It is more than [`ANSWER_TOKENS_MAX`]
@@ -60,8 +61,8 @@ pub fn chat_request(settings: &Settings, system: &str, turns: &[Turn], budget: B
 /// Reads the response to [`chat_request`]. `now_unix_ms` is the current time, to which waits are relative.
 ///
 /// # Errors
-/// [`ModelError`] if the response has no text, because the request was rejected or failed, or because the model declined
-/// or sent nothing.
+/// [`ModelError`] if the response has no text, because the request was rejected or failed, or because the model
+/// declined or sent nothing.
 pub fn read_answer(
     provider: Provider,
     response: &HttpResponse,
@@ -97,8 +98,8 @@ fn read(provider: Provider, response: &HttpResponse) -> Result<Answer, ModelErro
     }
 }
 
-/// Joins the texts in a message's content, which is a string, a part, or a list of either. Parts of other types, such as
-/// thinking or images, are skipped.
+/// Joins the texts in a message's content, which is a string, a part, or a list of either. Parts of other types, such
+/// as thinking or images, are skipped.
 fn texts_in(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
@@ -124,7 +125,7 @@ fn authorized(request: HttpRequest, provider: Provider, key: &str) -> HttpReques
     }
 }
 
-/// Parses a JSON body. [`ModelError::Invalid`] if it does not have the documented format.
+/// Parses a JSON body. [`ModelError::UnexpectedResponse`] if it does not have the documented format.
 fn parse<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, ModelError> {
     serde_json::from_slice(&response.body).map_err(|_| ModelError::Invalid)
 }

@@ -1,5 +1,5 @@
-//! OpenAI's Chat Completions API, `POST /chat/completions`, which OpenRouter implements as well. The formats are those of
-//! the npm packages `openai` 6.49 and `@openrouter/sdk` 1.3.
+//! OpenAI's Chat Completions API, `POST /chat/completions`, which OpenRouter implements as well. The formats are those
+//! of the npm packages `openai` 6.49 and `@openrouter/sdk` 1.3.
 
 use serde_json::{Value, json};
 

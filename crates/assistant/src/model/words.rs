@@ -1,7 +1,7 @@
 //! The reply that people in the chat read when the model does not answer.
 //!
-//! Anyone may talk to the bot, so these texts reveal nothing about keys, credit, providers or models. The owner sees the
-//! cause on the dashboard.
+//! Anyone may talk to the bot, so these texts reveal nothing about keys, credit, providers or models. The owner sees
+//! the cause on the dashboard.
 
 use time::OffsetDateTime;
 
@@ -81,7 +81,7 @@ fn wait(seconds: u64) -> String {
     }
 }
 
-/// Formats a wait like [`wait`], and longer ones as `in about 5 hours (Tuesday at 00:00 UTC)`.
+/// Formats a wait like [`format_wait`], and longer ones as `in about 5 hours (Tuesday at 00:00 UTC)`.
 fn until(reset: Reset) -> String {
     let Reset { in_s, at_unix_s } = reset;
     if in_s < SOON_S {

@@ -78,8 +78,8 @@ impl<'a> Bot<'a> {
         self.call("setWebhook", &body, TIMEOUT_MS)
     }
 
-    /// `deleteWebhook` removes the webhook, and drops pending updates or keeps them for `getUpdates`. Returns a `bool`, also
-    /// if there was no webhook.
+    /// `deleteWebhook` removes the webhook, and drops pending updates or keeps them for `getUpdates`. Returns a `bool`,
+    /// also if there was no webhook.
     pub fn delete_webhook(self, drop_pending_updates: bool) -> HttpRequest {
         self.call("deleteWebhook", &json!({"drop_pending_updates": drop_pending_updates}), TIMEOUT_MS)
     }
@@ -89,8 +89,8 @@ impl<'a> Bot<'a> {
         self.call("getWebhookInfo", &json!({}), TIMEOUT_MS)
     }
 
-    /// `getUpdates` returns at most 100 updates from `offset` on as `Vec<Update>`, and waits up to `wait_s` seconds for the
-    /// first. `offset` is the last `update_id` seen plus one; it confirms all updates before it.
+    /// `getUpdates` returns at most 100 updates from `offset` on as `Vec<Update>`, and waits up to `wait_s` seconds for
+    /// the first. `offset` is the last `update_id` seen plus one; it confirms all updates before it.
     pub fn get_updates(self, offset: Option<i64>, wait_s: u64) -> HttpRequest {
         let mut body = json!({"timeout": wait_s, "limit": 100, "allowed_updates": ALLOWED_UPDATES});
         set(&mut body, "offset", offset);
@@ -114,8 +114,8 @@ impl<'a> Bot<'a> {
         self.call("sendMessage", &body, TIMEOUT_MS)
     }
 
-    /// Whether a request was built by [`Self::send_message`]. Such a request must not be repeated, because people would see
-    /// the message twice.
+    /// Whether a request was built by [`Self::send_message`]. Such a request must not be repeated, because people would
+    /// see the message twice.
     pub fn is_message(request: &HttpRequest) -> bool {
         request.vendor == "telegram" && request.url.ends_with("/sendMessage")
     }
@@ -137,8 +137,8 @@ impl<'a> Bot<'a> {
         self.call("getFile", &json!({"file_id": file_id}), TIMEOUT_MS)
     }
 
-    /// Downloads a file of at most `bytes_max` bytes from a path that [`Self::get_file`] returned. The response's body is
-    /// the file.
+    /// Downloads a file of at most `bytes_max` bytes from a path that [`Self::get_file`] returned. The response's body
+    /// is the file.
     pub fn download(self, file_path: &str, bytes_max: usize) -> HttpRequest {
         HttpRequest {
             vendor: "telegram",

@@ -111,8 +111,8 @@ fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> 
 }
 
 /// The fields of attachments, each with its label for the model. A message with none of these and without text is a
-/// service message, such as "has joined the group". If a message has two of them, the first is more specific: an animation
-/// is also sent as a document, and a venue as a location.
+/// service message, such as "has joined the group". If a message has two of them, the first is more specific: an
+/// animation is also sent as a document, and a venue as a location.
 const ATTACHMENTS: [(&str, &str); 17] = [
     ("animation", "animation"),
     ("audio", "audio"),
@@ -144,8 +144,8 @@ const TELEGRAM: i64 = 777_000;
 const NAME_CHARS_MAX: usize = 64;
 
 impl Message {
-    /// Returns the ids of a group and of the supergroup that it became, if this is one of the two service messages about
-    /// it.
+    /// Returns the ids of a group and of the supergroup that it became, if this is one of the two service messages
+    /// about it.
     pub fn migration(&self) -> Option<(i64, i64)> {
         let here = self.chat.id;
         let (from, to) = match (self.migrate_to_chat_id, self.migrate_from_chat_id) {

@@ -3,7 +3,8 @@
 use crate::host::{Host, MemoryError};
 use crate::telegram::{Message, Update};
 
-/// Whether this part of an album needs no reply, because another part has one already or has a caption that will get one.
+/// Whether this part of an album needs no reply, because another part has one already or has a caption that will get
+/// one.
 pub(super) async fn is_covered<H: Host>(
     host: &H,
     update: &Update,

@@ -14,8 +14,8 @@ use crate::telegram::{Bot, Message};
 /// The waits before the second and the third attempt. They are short because a person is waiting in the chat.
 const WAITS_MS: [u64; 2] = [500, 2_000];
 
-/// The longest wait requested by a provider after which the turn retries. For longer waits, the person gets a reply that
-/// says when to come back.
+/// The longest wait requested by a provider after which the turn retries. For longer waits, the person gets a reply
+/// that says when to come back.
 const RETRY_AFTER_S_MAX: u64 = 5;
 
 /// After this time, there are no further attempts.
@@ -24,8 +24,8 @@ const PATIENCE_MS: i64 = 150_000;
 /// Telegram shows the typing indicator for 5 s, so it is renewed before that.
 const TYPING_EVERY: Duration = Duration::from_secs(4);
 
-/// Sends the conversation to the model until there is an answer: at most three times, and once more for each other token
-/// budget that may help.
+/// Sends the conversation to the model until there is an answer: at most three times, and once more for each other
+/// token budget that may help.
 pub(super) async fn ask<H: Host>(
     host: &H,
     settings: &Settings,

@@ -57,8 +57,8 @@ pub(super) async fn deliver<H: Host>(
     Ok(Ok(()))
 }
 
-/// Changes the rest of a reply to a form that Telegram may accept. Returns `false` if there is nothing left to change. Each
-/// change removes something, so this ends after a few calls.
+/// Changes the rest of a reply to a form that Telegram may accept. Returns `false` if there is nothing left to change.
+/// Each change removes something, so this ends after a few calls.
 fn adapt(reply: &mut Reply, refusal: Refusal) -> bool {
     let next = reply.sent;
     match refusal {
@@ -68,7 +68,8 @@ fn adapt(reply: &mut Reply, refusal: Refusal) -> bool {
             let Some(pieces) = halve(&reply.parts[next]) else { return false };
             reply.parts.splice(next..=next, pieces);
         }
-        // Telegram may not be able to parse the formatting, or the text is empty after parsing because it is all markup.
+        // Telegram may not be able to parse the formatting, or the text is empty after parsing because it is all
+        // markup.
         _ if reply.parts[next].style != Style::Plain => reply.parts[next].style = Style::Plain,
         _ => return false,
     }

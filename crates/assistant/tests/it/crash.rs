@@ -3,8 +3,8 @@
 
 use crate::fake::{FakeHost, answer, says};
 
-/// For each call of a turn, kills a turn after that call, runs it again, and passes the host to `judge` with a label for
-/// the call. Returns the number of calls.
+/// For each call of a turn, kills a turn after that call, runs it again, and passes the host to `judge` with a label
+/// for the call. Returns the number of calls.
 async fn at_every_point(text: &str, reply: &str, judge: impl Fn(&FakeHost, &str)) -> usize {
     for point in 1.. {
         let host = FakeHost::new().model_answers([answer(reply), answer(reply)]);

@@ -1,5 +1,5 @@
-//! A host in memory. Telegram and the model answer from scripts, the clock is tokio's paused one, and a turn can be killed
-//! after any call.
+//! A host in memory. Telegram and the model answer from scripts, the clock is tokio's paused one, and a turn can be
+//! killed after any call.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};

@@ -1,5 +1,5 @@
-//! A turn is canceled after Telegram has received a part of the reply and before it has confirmed it. The part is not sent
-//! again.
+//! A turn is canceled after Telegram has received a part of the reply and before it has confirmed it. The part is not
+//! sent again.
 
 use std::time::Duration;
 

@@ -42,8 +42,8 @@ async fn leave_behind(store: &Store, answer: Option<&str>, leased_until: Timesta
     tx.commit().await.unwrap();
 }
 
-/// When the lease of the killed process expires. With a database for a single process, the next process does not wait for
-/// that.
+/// When the lease of the killed process expires. With a database for a single process, the next process does not wait
+/// for that.
 fn lease_of_the_killed(store: &Store) -> Timestamp {
     let wait = if store.is_single_process() { 3_600 } else { 1 };
     now().plus(Duration::from_secs(wait))

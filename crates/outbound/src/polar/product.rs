@@ -25,8 +25,8 @@ struct PriceBody {
 }
 
 impl ProductBody {
-    /// Returns the fixed price, preferably the one in US dollars. `None` if the product has another kind of price, such as
-    /// metered usage, which is not a single number.
+    /// Returns the fixed price, preferably the one in US dollars. `None` if the product has another kind of price, such
+    /// as metered usage, which is not a single number.
     pub(super) fn price(self) -> Option<Price> {
         let interval = match self.recurring_interval.as_deref()? {
             "day" => Interval::Day,

@@ -44,8 +44,8 @@ fn why(status: u16, body: &Body) -> CheckoutRefusal {
     }
 }
 
-/// Returns Polar's message as one line for the log, without the input that it repeats and without the local parts of email
-/// addresses.
+/// Returns Polar's message as one line for the log, without the input that it repeats and without the local parts of
+/// email addresses.
 fn said(status: u16, body: &Body) -> String {
     let detail = match &body.detail {
         Value::String(text) => text.clone(),
