@@ -152,6 +152,6 @@ impl Embedded {
 
 /// Logs an error with its sources and converts it. The service layer gets only the outermost message.
 fn failed(error: &(dyn std::error::Error + 'static)) -> HostError {
-    tracing::error!(error, "embedded worker host failed");
+    tracing::error!(error, "worker host call failed");
     HostError(error.to_string())
 }

@@ -127,7 +127,7 @@ impl Embedded {
                 Ok(next) => break next,
                 Err(error) => {
                     let (name, error) = (&worker.worker_name, tracing::field::display(Chain(&error)));
-                    tracing::error!(name, error, "polled updates could not be stored");
+                    tracing::error!(worker_name = name, error, "polled updates could not be stored");
                     failures += 1;
                     back_off(failures)
                 }
@@ -139,7 +139,7 @@ impl Embedded {
         };
         if let Err(error) = self.end_polling(worker, &next).await {
             let (name, error) = (&worker.worker_name, tracing::field::display(Chain(&error)));
-            tracing::warn!(name, error, "poll lease could not be released, it will expire");
+            tracing::warn!(worker_name = name, error, "poll lease could not be released, it will expire");
         }
     }
 
@@ -160,7 +160,7 @@ impl Embedded {
         let opened = match sealed::open(&self.inner.vault, &self.inner.config, &worker) {
             Ok(opened) => opened,
             Err(error) => {
-                tracing::error!(name, %error, "worker settings could not be opened");
+                tracing::error!(worker_name = name, %error, "worker settings could not be opened");
                 return Ok(Next::Rest(REFUSED_WAIT));
             }
         };
@@ -181,20 +181,20 @@ impl Embedded {
         let request = Bot::new(&settings.telegram_url, &settings.bot_token).get_updates(offset, WAIT_S);
         let request = HttpRequest { response_bytes_max: ANSWER_BYTES_MAX, ..request };
         let answer = self.inner.transport.send(request).await.map_err(|error| {
-            tracing::warn!(name, %error, "poll failed");
+            tracing::warn!(worker_name = name, %error, "poll failed");
             Next::Failed
         })?;
         read_reply(&answer).map_err(|error| match error {
             TelegramError::Unauthorized | TelegramError::NotFound => {
-                tracing::warn!(name, "poll ended because Telegram rejected the bot token");
+                tracing::warn!(worker_name = name, "poll ended because Telegram rejected the bot token");
                 Next::Rest(REFUSED_WAIT)
             }
             TelegramError::RateLimited { retry_after_s } => {
-                tracing::warn!(name, retry_after_s, "poll hit a flood wait");
+                tracing::warn!(worker_name = name, retry_after_s, "poll hit a flood wait");
                 Next::Rest(flood::wait(retry_after_s))
             }
             error => {
-                tracing::warn!(name, %error, "poll failed");
+                tracing::warn!(worker_name = name, %error, "poll failed");
                 Next::Failed
             }
         })
@@ -228,7 +228,7 @@ impl Embedded {
         for value in updates {
             let body = value.to_string();
             let Ok(update) = parse_update(body.as_bytes()) else {
-                tracing::warn!(name = worker.worker_name, "polled value is not an update");
+                tracing::warn!(worker_name = worker.worker_name, "polled value is not an update");
                 continue;
             };
             offset = update.update_id.saturating_add(1);

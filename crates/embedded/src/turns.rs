@@ -293,15 +293,15 @@ fn end_of(row: &UpdateRow, ended: Result<TurnOutcome, TurnError>) -> End {
     match ended {
         Ok(TurnOutcome::Ignored | TurnOutcome::Answered { model_error: None }) => End::Done,
         Ok(TurnOutcome::Answered { model_error: Some(error) }) => {
-            tracing::warn!(assistant_id = %assistant, update, %error, "model failed, apology sent");
+            tracing::warn!(assistant_id = %assistant, update_id = update, %error, "model failed, apology sent");
             End::Done
         }
         Ok(TurnOutcome::Undeliverable(reason)) => {
-            tracing::info!(assistant_id = %assistant, update, %reason, "reply could not be delivered");
+            tracing::info!(assistant_id = %assistant, update_id = update, %reason, "reply could not be delivered");
             if reason == TelegramError::Blocked { End::Blocked } else { End::Done }
         }
         Err(error) if error.is_retryable() => {
-            tracing::warn!(assistant_id = %assistant, update, %error, attempts = row.attempts, "turn failed");
+            tracing::warn!(assistant_id = %assistant, update_id = update, %error, attempts = row.attempts, "turn failed");
             match error.retry_after_s() {
                 Some(seconds) => End::Postponed { wait: flood::wait(seconds) },
                 None => End::Failed,
