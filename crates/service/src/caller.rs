@@ -1,4 +1,4 @@
-//! Who asks.
+//! Who calls a use case, and which credential proves it.
 
 use std::fmt;
 
@@ -10,39 +10,40 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::Error;
 
-/// How the caller has shown who they are.
+/// What the caller has authenticated with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
-    /// Signed in to the dashboard.
+    /// A session of the dashboard.
     Session {
-        /// What the session has shown a short while ago: what could take the account away from its owner asks for it.
+        /// What the session has proven recently. Actions that could take the account away from its owner require a
+        /// proof.
         proof: SessionProof,
     },
-    /// With an API key.
+    /// A request with an API key.
     Key {
-        /// Which.
+        /// Identifies the key in logs and mails.
         id: ApiKeyId,
-        /// May look.
+        /// Whether the key has the `read` scope.
         read: bool,
-        /// May change.
+        /// Whether the key has the `write` scope.
         write: bool,
-        /// The assistants it is limited to, if it is.
+        /// The assistants that the key is limited to; `None` for a key that may access all of the account.
         grant: Option<GrantId>,
     },
 }
 
-/// What a session has shown beyond having signed in at some time.
+/// What a session has proven beyond having signed in at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionProof {
-    /// Nothing.
+    /// Nothing was proven recently.
     None,
-    /// The account's password, within the last ten minutes. Another password since then makes it worthless.
+    /// The account's password was given within the last ten minutes. Changing the password invalidates this proof.
     Password(PasswordStamp),
-    /// The operator speaks for the account.
+    /// The operator acts for the account, from the command line.
     Operator,
 }
 
-/// Which password an account had, so that a change shows; nothing can be learned about the password.
+/// Changes whenever the account's password changes. Reveals nothing about the password.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordStamp(u64);
 
@@ -59,46 +60,46 @@ impl fmt::Debug for PasswordStamp {
     }
 }
 
-/// Said where the password is to be given again.
+/// Asks for the password again.
 pub(crate) fn password_required() -> Error {
     Error::invalid_field("password", "required", "Enter your password to continue.")
 }
 
-/// An account, and how it was proven.
+/// An account, and the credential that it was authenticated with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Whose things may be seen and changed.
+    /// The account whose data the caller may read and change.
     pub user_id: UserId,
-    /// How that is known.
+    /// The credential that proves the account.
     pub via: Via,
 }
 
 impl Caller {
-    /// The operator acting for a person: no password is required.
+    /// The operator acting for an account: no password is required.
     #[must_use]
     pub const fn session(user_id: UserId) -> Self {
         Self { user_id, via: Via::Session { proof: SessionProof::Operator } }
     }
 
-    /// A person in the dashboard who has signed in at some time.
+    /// A signed-in session that has not proven its password recently.
     #[must_use]
     pub const fn browsing(user_id: UserId) -> Self {
         Self { user_id, via: Via::Session { proof: SessionProof::None } }
     }
 
-    /// A person in the dashboard who has given the password a short while ago.
+    /// A signed-in session whose password was verified recently.
     #[must_use]
     pub const fn with_password(user_id: UserId, stamp: PasswordStamp) -> Self {
         Self { user_id, via: Via::Session { proof: SessionProof::Password(stamp) } }
     }
 
-    /// Whether what could take the account away may be done without asking for the password again.
+    /// Whether the caller may do what requires the password, without giving it again.
     #[must_use]
     pub const fn has_given_password(&self) -> bool {
         matches!(self.via, Via::Session { proof: SessionProof::Password(_) | SessionProof::Operator })
     }
 
-    /// Which password was given, if one was.
+    /// The stamp of the password that the caller has given recently.
     #[must_use]
     pub const fn password_stamp(&self) -> Option<PasswordStamp> {
         match self.via {
@@ -107,11 +108,11 @@ impl Caller {
         }
     }
 
-    /// Passes when a password was given a short while ago. Whether it still is the account's shows in the transaction of the
-    /// change: `Work::require_password`.
+    /// Requires that the password was given recently. Whether it is still the account's password is checked in the
+    /// transaction of the change, by `UnitOfWork::require_password`.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] about `password` otherwise.
+    /// [`Error::Forbidden`] for an API key; otherwise [`Error::InvalidRequest`] about `password`.
     pub(crate) fn require_password(&self) -> Result<(), Error> {
         match self.via {
             Via::Key { .. } => Err(Error::Forbidden { needed: Scope::Write }),
@@ -120,7 +121,7 @@ impl Caller {
         }
     }
 
-    /// As [`Self::require_password`], for the account as it is now.
+    /// As [`Self::require_password`], and the password must still be the one that `user` has.
     pub(crate) fn require_password_of(&self, user: &UserRow) -> Result<(), Error> {
         self.require_password()?;
         match self.password_stamp() {
@@ -129,7 +130,8 @@ impl Caller {
         }
     }
 
-    /// The assistants that the caller is limited to; `None` for who may touch all of their own.
+    /// The grant that the caller's key is limited to; `None` when the caller may access all of the account's
+    /// assistants.
     #[must_use]
     pub const fn grant(&self) -> Option<GrantId> {
         match self.via {
@@ -138,10 +140,10 @@ impl Caller {
         }
     }
 
-    /// Passes when the caller may do things of this scope.
+    /// Requires a scope. Sessions have all of them.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when the key lacks it.
+    /// [`Error::Forbidden`] when the key lacks the scope.
     pub const fn require(&self, scope: Scope) -> Result<(), Error> {
         let allowed = match (self.via, scope) {
             (Via::Session { .. }, _) => true,
@@ -151,10 +153,10 @@ impl Caller {
         if allowed { Ok(()) } else { Err(Error::Forbidden { needed: scope }) }
     }
 
-    /// As [`Self::require`], for what concerns all of the account's assistants together.
+    /// As [`Self::require_scope`], for actions that concern all assistants of the account.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] also for a key that is limited to single assistants.
+    /// [`Error::Forbidden`] also for a key that is limited to selected assistants.
     pub const fn require_for_all(&self, scope: Scope) -> Result<(), Error> {
         if self.grant().is_some() {
             return Err(Error::Forbidden { needed: scope });

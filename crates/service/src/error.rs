@@ -1,7 +1,7 @@
-//! The one error type of the service layer, free of any transport.
+//! The error type of the service layer. It knows nothing of HTTP.
 //!
-//! What a client may see is in [`Error::code`], [`Error::message`] and [`Error::details`]; what went wrong
-//! inside is the source of [`Error::Internal`], which is logged once, where the error is answered.
+//! Clients may see [`Error::code`], [`Error::message`] and [`Error::details`]. The source of [`Error::Internal`] is
+//! logged once, where the error becomes a response.
 
 use std::error::Error as StdError;
 
@@ -14,88 +14,89 @@ use thiserror::Error;
 
 use crate::ports::CheckoutRefusal;
 
-/// Issues that an answer lists; the others are counted.
+/// More issues than this are only counted in a response.
 const ISSUES_MAX: usize = 20;
-/// The longest path of an issue that an answer shows, in characters: a body's keys are its sender's to choose.
+/// The longest `path` of an issue in a response, in characters. The sender of a body chooses its keys, so they need a
+/// limit.
 const PATH_MAX: usize = 100;
 
-/// Why a use case was not carried out.
+/// Why a use case failed.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// Nobody known asks.
+    /// The request has no valid credential.
     #[error("API key required or invalid API key")]
     Unauthorized,
-    /// E-mail and password do not belong together.
-    #[error("The e-mail address or the password is not right")]
+    /// The email and password do not match an account.
+    #[error("Incorrect email or password")]
     WrongCredentials,
-    /// The key may not do this.
+    /// The API key lacks a scope.
     #[error("This API key does not have the {needed} scope")]
     Forbidden {
-        /// What it lacks.
+        /// The scope that the key lacks.
         needed: Scope,
     },
-    /// The key is limited to single assistants.
-    #[error("This API key is limited to single assistants and can't buy another one")]
+    /// The key is limited to selected assistants, so it cannot buy new ones.
+    #[error("This API key is limited to selected assistants and can't buy new ones")]
     KeyIsLimited,
-    /// It does not exist, or is somebody else's: the caller can't tell.
+    /// It does not exist, or belongs to another account: the caller cannot tell which.
     #[error("Deployment not found")]
     NotFound,
     /// The form of the body, a header or a parameter is wrong.
     #[error("{}", what_is_invalid(.0))]
     InvalidRequest(Vec<Issue>),
-    /// The body makes no sense for this assistant.
+    /// The body is well-formed and makes no sense for this assistant.
     #[error("{message}")]
     InvalidInput {
-        /// What kind of nonsense.
+        /// Summarizes the issues in one sentence.
         message: &'static str,
-        /// All of it.
+        /// All issues that were found.
         issues: Vec<Issue>,
     },
-    /// The operator has not set up payments for this mode.
+    /// The operator has not configured payments for this plan.
     #[error("Payment system not configured")]
     PaymentNotConfigured,
-    /// The payment provider did not make a checkout: it does not answer, or not now.
-    #[error("Our payment provider can't be reached right now. Nothing was charged; try again in a moment.")]
+    /// The payment provider did not answer, so there is no checkout.
+    #[error("We couldn't reach our payment provider. You haven't been charged. Try again in a moment.")]
     PaymentProviderUnavailable,
-    /// The payment provider refused to make a checkout.
+    /// The payment provider refused to create a checkout.
     #[error("{}", what_to_do(*.0))]
     CheckoutRefused(CheckoutRefusal),
-    /// Not in this state.
+    /// The assistant's state does not allow the action.
     #[error("{message}")]
     InvalidState {
-        /// What would have to be so.
+        /// Says what has to change before the action is allowed.
         message: &'static str,
-        /// How it is.
+        /// The status the assistant has.
         current: Status,
-        /// How it would have to be.
+        /// The statuses that allow the action.
         allowed: &'static [Status],
     },
-    /// The idempotency key was used for another request.
+    /// The idempotency key was used for a different request.
     #[error("This idempotency key was used with another request")]
     IdempotencyKeyReused,
-    /// The first request with this idempotency key still runs.
+    /// The first request with this idempotency key is still running.
     #[error("The first request with this idempotency key is still running")]
     RequestInProgress,
-    /// Too much.
+    /// The caller has exceeded a limit.
     #[error("{message}")]
     RateLimited {
-        /// Of what.
+        /// Names the limit that was exceeded.
         message: &'static str,
-        /// When it can be tried again.
+        /// When to try again, in seconds.
         retry_after_seconds: u64,
     },
     /// The worker host did not confirm that the worker is gone.
     #[error("{message}")]
     WorkerDeleteFailed {
-        /// Before what.
+        /// Says what was not done because of it.
         message: &'static str,
     },
-    /// Something inside.
+    /// An internal failure; its source is for the log.
     #[error("Unexpected server error")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
 }
 
-/// What a buyer can do about a refused checkout. Nothing was charged in any case.
+/// What a buyer can do about a refused checkout. None of the refusals has charged anything.
 const fn what_to_do(refusal: CheckoutRefusal) -> &'static str {
     match refusal {
         CheckoutRefusal::Email => {
@@ -124,7 +125,7 @@ const fn what_to_do(refusal: CheckoutRefusal) -> &'static str {
     }
 }
 
-/// No body has fields of these names.
+/// Names the part of the request that is invalid. No body has fields with the names listed here.
 fn what_is_invalid(issues: &[Issue]) -> &'static str {
     let all = |names: &[&str]| !issues.is_empty() && issues.iter().all(|issue| names.contains(&&*issue.path));
     if all(&["Idempotency-Key"]) {
@@ -137,24 +138,24 @@ fn what_is_invalid(issues: &[Issue]) -> &'static str {
 }
 
 impl Error {
-    /// Wraps something that went wrong inside.
+    /// Wraps an internal failure.
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Internal(source.into())
     }
 
-    /// Whether it is about a row that can't be read: trying again does not help.
+    /// Whether a stored row cannot be read, so that trying again does not help.
     pub(crate) fn is_corrupt_row(&self) -> bool {
         let Self::Internal(source) = self else { return false };
         matches!(source.downcast_ref(), Some(StoreError::Corrupt { .. }))
     }
 
-    /// One wrong field.
+    /// A single invalid field.
     #[must_use]
     pub fn invalid_field(path: &str, code: &str, message: &str) -> Self {
         Self::InvalidRequest(vec![Issue::new(path, code, message)])
     }
 
-    /// The refusal of a transition, in the words of the use case.
+    /// Turns a rejected transition into an error; `message` says why in the words of the use case.
     #[must_use]
     pub fn not_now(refusal: NotNow, message: &'static str) -> Self {
         match refusal {
@@ -167,7 +168,7 @@ impl Error {
                         "Your subscription is paused. Resume it in the customer portal, which the Billing page opens, and \
                          try again."
                     }
-                    _ => "Your subscription is not active. Buy a new slot to run an assistant again.",
+                    _ => "Your subscription is not active. To run an assistant again, buy a new one.",
                 },
                 current: from,
                 allowed,
@@ -175,7 +176,7 @@ impl Error {
         }
     }
 
-    /// The stable code a client matches on.
+    /// The code that clients match on.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
@@ -196,13 +197,13 @@ impl Error {
         }
     }
 
-    /// The sentence a client may show.
+    /// A sentence that may be shown to people.
     #[must_use]
     pub fn message(&self) -> String {
         self.to_string()
     }
 
-    /// What is wrong with which field, if anything is.
+    /// The issues of an invalid request; empty for every other error.
     #[must_use]
     pub fn issues(&self) -> &[Issue] {
         match self {
@@ -211,7 +212,7 @@ impl Error {
         }
     }
 
-    /// The `details` object, when there is something to add.
+    /// The `details` object of the error response, if the error has details.
     #[must_use]
     pub fn details(&self) -> Option<Value> {
         match self {
@@ -227,8 +228,7 @@ impl Error {
     }
 }
 
-/// Issues as `details` has them: the first ones, and how many are left out. What is wrong with a body may be as long as the
-/// body, and the answer must not be.
+/// The `issues` and `omitted` of `details`. A body can have as many issues as it has bytes, so the response is limited.
 fn listed(issues: &[Issue]) -> Value {
     let shown: Vec<Issue> = issues.iter().take(ISSUES_MAX).map(shortened).collect();
     match issues.len() - shown.len() {

@@ -1,8 +1,7 @@
-//! What a form hands to the page it leads to, and the address must not carry: a new key, recovery codes.
+//! What a form passes to the page it redirects to, and what must not be in the URL: a new API key, recovery codes.
 //!
-//! Without JavaScript the answer to a form is a redirect, and the page behind it must show what was made, once. Pages
-//! write nothing, so there is nothing that a first look could use up: it is kept sealed with the session, and shown for a
-//! minute.
+//! Without JavaScript a form is answered by a redirect, and the page behind it has to show a secret once. A GET changes
+//! nothing, so the first view cannot consume it: the secret is sealed with the session and shown for a minute.
 
 use std::time::Duration;
 
@@ -12,21 +11,21 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::vault::{Place, fingerprint, hex};
 
-/// How long it is shown.
+/// How long a flash is shown.
 pub const SHOWN_FOR: Duration = Duration::from_secs(60);
-/// Table and column; the row is what the session is kept under.
+/// Table and column; the row is the session's storage id.
 pub(crate) const COLUMN: &str = "sessions.flash";
 
-/// What a session is kept under: who reads the database can't use what they find as a cookie. The id has 128 random
-/// bits, so a plain hash is enough.
+/// The id that a session is stored under. A hash, so that nobody who reads the database can use its contents as a
+/// cookie. Session ids have 128 random bits, so it needs no salt.
 #[must_use]
 pub fn session_row(id: &str) -> String {
     hex(&fingerprint("reef session", id))
 }
 
 impl Services {
-    /// Keeps a text for the next page of the session with this id, in the place of what was kept before. Only a page that
-    /// asks by the same name (no spaces) is given it.
+    /// Stores a text for the next page of a session, in place of the one before. Only a page that asks for the same
+    /// `name`, which has no spaces, can read it.
     ///
     /// # Errors
     /// [`Error::Unauthorized`] when the session has ended.
@@ -42,10 +41,10 @@ impl Services {
         Ok(tx.commit().await?)
     }
 
-    /// What was kept by this name for the session with this id, for a minute.
+    /// Finds the text that was stored for a session under this name within the last minute.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when it cannot be read.
     pub async fn flash(&self, session: &str, name: &str) -> Result<Option<SecretString>, Error> {
         let row = session_row(session);
         let kept = self.store().read().await?.flash(&row, self.now()).await?;

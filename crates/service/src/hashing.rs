@@ -1,4 +1,4 @@
-//! Hashing passwords, a few at a time: each hash takes 19 MiB and most of a core.
+//! Limits concurrent password hashing: each hash takes 19 MiB and most of a core.
 
 use std::sync::Arc;
 
@@ -8,23 +8,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::Error;
 use crate::seats::{Seat, Seats};
 
-/// Hashed at once.
+/// How many hashes are computed at once.
 const AT_ONCE: usize = 2;
-/// Of a lane hashed or waiting for their turn: the last one waits about a second. Requests beyond are refused.
+/// How many requests of a lane are hashed or wait. The last of them waits about a second; more are refused.
 const ADMITTED: usize = 32;
-/// Of them for one account that is known: its sessions keep no other account's owner out.
+/// The share of one account in the lane of known users, so that its sessions do not block others.
 const ADMITTED_PER_USER: usize = 2;
 
-/// Who wants to hash. Each has places of its own to wait in, so that a flood of strangers leaves room for owners.
+/// Who wants to hash. Each lane has its own queue, so that a flood of anonymous requests leaves room for owners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Anybody.
+    /// A request that proves no account.
     Strangers,
-    /// A browser that has signed in with this account before, or somebody with a session or a link of it.
+    /// A known device of this account, or a request with a session or link of it.
     Known(UserId),
 }
 
-/// Who may hash.
+/// The queues for hashing.
 #[derive(Debug)]
 pub(crate) struct Hashing {
     strangers: Arc<Semaphore>,
@@ -42,7 +42,7 @@ impl Default for Hashing {
     }
 }
 
-/// A place to hash, until it is used or dropped.
+/// A place in a queue, held until the hash is computed or this is dropped.
 #[derive(Debug)]
 pub(crate) struct HashingPermit {
     _place: Place,
@@ -56,10 +56,11 @@ enum Place {
 }
 
 impl Hashing {
-    /// Reserves a place. An attempt that is counted reserves it first: a request that is refused here has tried nothing.
+    /// Reserves a place. An attempt reserves one before it is counted: a request that is refused here has not tried
+    /// anything.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] at once when too many wait already.
+    /// [`Error::RateLimited`] when the queue is full.
     pub(crate) fn admit(&self, lane: Lane) -> Result<HashingPermit, Error> {
         let place = match lane {
             Lane::Strangers => Arc::clone(&self.strangers)
@@ -68,17 +69,17 @@ impl Hashing {
                 .map(|_permit| Place::Stranger { _permit }),
             Lane::Known(user) => self.known.try_take(user).map(|_seat| Place::Known { _seat }),
         };
-        let message = "Too many people are signing in at this moment";
+        let message = "Too many people are signing in right now";
         let place = place.ok_or(Error::RateLimited { message, retry_after_seconds: 2 })?;
         Ok(HashingPermit { _place: place, at_once: Arc::clone(&self.at_once) })
     }
 }
 
 impl HashingPermit {
-    /// Runs a hash off the async threads. It holds its place to its end, even if nobody waits for it any more.
+    /// Computes a hash on a blocking thread. It holds its place until it is done, even if the request is canceled.
     ///
     /// # Errors
-    /// What `work` says.
+    /// The error that `work` returns.
     pub(crate) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -137,7 +138,7 @@ mod tests {
         drop(own);
         drop(hashing.admit(known(1)).unwrap());
         drop(other);
-        // All places are back.
+        // All permits are released.
         let all: Vec<_> = (0..ADMITTED).map(|user| hashing.admit(known(user as u128)).unwrap()).collect();
         assert!(hashing.admit(known(99)).is_err());
         drop(all);

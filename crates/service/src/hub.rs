@@ -1,4 +1,4 @@
-//! Who is told when something has changed: listeners in this process and, through the database, in others.
+//! The event bus: changes for subscribers in this process, and notifications to and from other processes by PostgreSQL.
 
 use std::time::Duration;
 
@@ -10,35 +10,35 @@ use tokio_util::sync::CancellationToken;
 
 use crate::services::Services;
 
-/// How many changes a slow listener may be behind before it has to look for itself.
+/// How many changes a subscriber may lag behind before it has to reload.
 const BACKLOG: usize = 1024;
-/// How long to wait before the connection to other processes is tried again.
+/// The pause before the connection for notifications is opened again.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
-/// What other processes are told when there is new work.
+/// The notification that there are new jobs.
 pub(crate) const WORK: &str = "work";
 
-/// That an assistant has changed; what it is now, the listener reads.
+/// An assistant has changed. Subscribers read its new state themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// Whose.
+    /// The owner of the assistant.
     pub user_id: UserId,
-    /// Which.
+    /// The assistant that has changed.
     pub assistant_id: AssistantId,
 }
 
-/// What listeners hear.
+/// What subscribers of the event bus receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
-    /// An assistant has changed.
+    /// One assistant has changed.
     Changed(Changed),
-    /// A key of this user was revoked, or one of their sessions has ended: whoever listens for them looks whether they
-    /// still may.
+    /// An API key of this user was revoked, or a session ended. Streams of the user check whether they may stay open.
     AccessEnded(UserId),
-    /// Something may have been missed: look.
+    /// Changes may have been lost: reload.
     Missed,
 }
 
-/// How the end of a user's access is told to other processes: where a change names the assistant, it names none.
+/// The notification that a user's access was revoked. It has the form of an assistant's change, with `-` for the
+/// assistant.
 pub(crate) fn access_text(user: UserId) -> String {
     format!("{user} -")
 }
@@ -48,7 +48,7 @@ fn parse_access(text: &str) -> Option<UserId> {
 }
 
 impl Changed {
-    /// As other processes are told.
+    /// The text of this change's notification.
     pub(crate) fn text(&self) -> String {
         format!("{} {}", self.user_id, self.assistant_id)
     }
@@ -59,7 +59,7 @@ impl Changed {
     }
 }
 
-/// Tells listeners of changes, and the job runner of new work.
+/// Publishes changes to subscribers, and wakes the job runner.
 #[derive(Debug)]
 pub struct Hub {
     news: broadcast::Sender<News>,
@@ -74,43 +74,43 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// Tells everybody who listens. Nobody listening is fine.
+    /// Publishes a change. It is dropped when there are no subscribers.
     pub fn changed(&self, change: Changed) {
         drop(self.news.send(News::Changed(change)));
     }
 
-    /// Has everybody who listens for this user look whether they still may.
+    /// Has all streams of this user check whether they may stay open.
     pub(crate) fn access_ended(&self, user: UserId) {
         drop(self.news.send(News::AccessEnded(user)));
     }
 
-    /// Has everybody who listens look.
+    /// Has all subscribers reload.
     pub fn missed(&self) {
         drop(self.news.send(News::Missed));
     }
 
-    /// News from now on.
+    /// Subscribes to changes from now on.
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
     }
 
-    /// Says that there is new work.
+    /// Wakes the job runner: there are new jobs.
     pub fn wake(&self) {
         self.work.notify_one();
     }
 
-    /// Waits until there is new work.
+    /// Waits until the job runner is woken.
     pub async fn woken(&self) {
         self.work.notified().await;
     }
 
-    /// Ends every wait: the process stops.
+    /// Ends all waiting, because the process shuts down.
     pub fn close(&self) {
         self.closing.cancel();
     }
 
-    /// Fires when the process stops.
+    /// Is canceled when the process shuts down.
     #[must_use]
     pub const fn closing(&self) -> &CancellationToken {
         &self.closing
@@ -124,14 +124,14 @@ impl Hub {
         } else if let Some(user) = parse_access(text) {
             self.access_ended(user);
         } else {
-            // A newer process speaks of something this one does not know yet.
+            // A newer version of Reef may send notifications that this version does not know.
             self.missed();
         }
     }
 }
 
-/// Waits until an assistant of a user has changed, or may have: any of them when `assistant` is `None`; or until a key or
-/// a session of the user has ended.
+/// Waits until an assistant of the user has changed or may have changed, or access of the user was revoked. With
+/// `None`, any of the user's assistants counts.
 pub async fn change_of(news: &mut broadcast::Receiver<News>, user: UserId, assistant: Option<AssistantId>) {
     loop {
         match news.recv().await {
@@ -149,9 +149,8 @@ pub async fn change_of(news: &mut broadcast::Receiver<News>, user: UserId, assis
 }
 
 impl Services {
-    /// Commits what takes a key or a session from a user, and wakes everybody who listens for them, in every process:
-    /// what was opened with it ends now, not with the next change of an assistant.
-    /// On SQLite this process alone is told; streams of another look by themselves within a minute.
+    /// Commits a transaction that revokes a key or ends a session of a user, and notifies every process, so that open
+    /// streams end at once. On SQLite only this process is notified; streams of others check within a minute.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -162,7 +161,8 @@ impl Services {
         Ok(())
     }
 
-    /// Passes on what other processes tell, until `stop`. On SQLite there are none.
+    /// Forwards notifications of other processes to the event bus until `stop` is canceled. SQLite has no
+    /// notifications, so it returns at once there.
     pub async fn relay_news(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let heard = tokio::select! {
@@ -173,7 +173,7 @@ impl Services {
                 Ok(()) => return,
                 Err(error) => {
                     let error = tracing::field::display(Chain(&error));
-                    tracing::warn!(error, "other processes cannot be heard; trying again");
+                    tracing::warn!(error, "notifications could not be received");
                 }
             }
             tokio::select! {
@@ -185,7 +185,7 @@ impl Services {
 
     async fn hear_others(&self) -> Result<(), StoreError> {
         let Some(mut listener) = self.store().listen().await? else { return Ok(()) };
-        // What was told while nobody listened is looked for.
+        // Notifications that were sent while nobody listened are lost.
         self.hub().missed();
         self.hub().wake();
         loop {

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request repeated with the same key happens once.
+//! `Idempotency-Key`: a request that is repeated with the same key runs once.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,22 +12,23 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::work::Work;
 
-/// How long an answer is repeated.
+/// How long a response is replayed.
 pub(crate) const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How long a request without an answer holds its key, when its process has died.
+/// How long a running request holds its key after its process has died.
 const LEASE: Duration = Duration::from_secs(10);
-/// How often the holder of a key says that it lives.
+/// How often a running request renews the lease of its key.
 const HEARTBEAT: Duration = Duration::from_secs(3);
-/// Requests of one account that are kept. Who has more within a day gets no new ones: what was answered stays true.
+/// Requests stored per account. Beyond that, new ones are refused, so that no stored response is lost early.
 const KEPT_MAX: i64 = 10_000;
-/// When to come back then.
+/// The `Retry-After` of an account that has reached the limit.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(3600);
-/// Of them refusals. Beyond, the oldest are forgotten: they have changed nothing, and asked again they are decided again.
+/// Refused requests stored per account. Beyond that, the oldest are dropped: they changed nothing, so they can run
+/// again.
 const REFUSALS_KEPT_MAX: i64 = 1_000;
 /// The longest key, in bytes.
 const KEY_MAX: usize = 255;
 
-/// A request with a key that is to be carried out now.
+/// The right to run the request of an idempotency key.
 #[derive(Clone, Debug)]
 pub struct Claim {
     caller: Caller,
@@ -35,54 +36,54 @@ pub struct Claim {
     fingerprint: Vec<u8>,
 }
 
-/// What a change has come to.
+/// What a request has changed.
 #[derive(Clone, Copy, Debug)]
 pub enum Done<'a> {
-    /// The assistant is this now.
+    /// The new record of an assistant.
     Record(&'a AssistantRecord),
-    /// A slot was ordered.
+    /// A new assistant was ordered.
     Purchased(&'a Purchased),
     /// An assistant was deleted.
     Deleted,
 }
 
-/// How what was done is answered: the HTTP status and the body.
+/// Renders the response of a request from its outcome: the HTTP status and the body.
 pub type Render = fn(Done<'_>) -> Result<(u16, String), Error>;
 
 tokio::task_local! {
-    /// The claim that the task's changes are made under.
+    /// The claim that the current task's changes are made under.
     static CLAIM: (Claim, Render);
 }
 
-/// What a key means.
+/// What came of claiming a key.
 #[derive(Clone, Debug)]
 pub enum Claimed {
-    /// Carry it out, then settle the claim.
+    /// The key is new: run the request, then settle the claim.
     First(Claim),
-    /// It has happened: this was the answer.
+    /// The request has run before: replay its response.
     Before {
-        /// The HTTP status.
+        /// The HTTP status of the response.
         status: u16,
-        /// The body.
+        /// The body of the response.
         body: String,
     },
 }
 
-/// Passes for what can be a key.
+/// Validates an idempotency key.
 ///
 /// # Errors
-/// What is wrong with the header.
+/// An issue about the header.
 pub fn check_key(key: &str) -> Result<(), Issue> {
     if (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
-    let message = "An idempotency key has 1 to 255 visible ASCII characters.";
+    let message = "The idempotency key must be 1 to 255 visible ASCII characters.";
     Err(Issue::new("Idempotency-Key", "invalid_value", message))
 }
 
 impl Work<'_> {
-    /// Keeps the answer of the request that this is done for, in the same transaction: a process that dies after the
-    /// commit has answered all the same, when the client asks again.
+    /// Saves the response of the claimed request in the same transaction as its changes. If the process dies after the
+    /// commit, a repeated request is answered with it.
     pub(crate) async fn done(&mut self, done: Done<'_>) -> Result<(), Error> {
         let Ok((claim, render)) = CLAIM.try_with(Clone::clone) else { return Ok(()) };
         let (status, body) = render(done)?;
@@ -92,8 +93,8 @@ impl Work<'_> {
 }
 
 impl Services {
-    /// Carries a request out under its claim, which it keeps alive meanwhile. What the request commits is answered by
-    /// the same commit, as `render` words it.
+    /// Runs a request under its claim and renews the claim meanwhile. Whatever the request commits saves the response
+    /// that `render` makes of its outcome.
     pub async fn under_claim<T>(
         &self,
         claim: &Claim,
@@ -118,25 +119,25 @@ impl Services {
             };
             if let Err(error) = kept.await {
                 let error = tracing::field::display(Chain(&error));
-                tracing::warn!(error, "the claim of an idempotency key could not be kept alive");
+                tracing::warn!(error, "idempotency key lease not renewed");
             }
         }
     }
 
-    /// Claims a key that [`check_key`] has passed for a request whose method, path and body have this fingerprint.
+    /// Claims a key that passed [`validate_key`]. The fingerprint covers method, path and body of the request.
     ///
     /// # Errors
-    /// [`Error::IdempotencyKeyReused`] when it was used for
-    /// another request, [`Error::RequestInProgress`] while the first request runs, [`Error::RateLimited`] when the account
-    /// has had too many requests with keys within a day.
+    /// [`Error::IdempotencyKeyReused`] when the key was used for a different request, [`Error::RequestInProgress`]
+    /// while the first request runs, [`Error::RateLimited`] when the account has sent too many requests with keys
+    /// within a day.
     pub async fn claim_request(
         &self,
         caller: &Caller,
         key: &str,
         fingerprint: Vec<u8>,
     ) -> Result<Claimed, Error> {
-        // A key that is limited to single assistants is told nothing of what other keys were answered. No idempotency
-        // key has a space in it.
+        // A key that is limited to selected assistants must not see responses to other keys, so its grant is part of
+        // the idempotency key. Idempotency keys contain no spaces, so there is no collision.
         let key = match caller.grant() {
             Some(grant) => format!("{grant} {key}"),
             None => key.to_owned(),
@@ -154,8 +155,8 @@ impl Services {
             )
             .await?;
         if earlier.is_none() && tx.count_idempotency(caller.user_id, KEPT_MAX + 1).await? > KEPT_MAX {
-            // The claim ends with this transaction, which is not committed.
-            let message = "Too many requests with an Idempotency-Key within a day; wait and try again";
+            // The claim is rolled back with this transaction.
+            let message = "Too many requests with an Idempotency-Key within a day. Wait and try again";
             return Err(Error::RateLimited { message, retry_after_seconds: FULL_RETRY_AFTER.as_secs() });
         }
         tx.commit().await?;
@@ -171,10 +172,10 @@ impl Services {
         }
     }
 
-    /// Settles a claim: an answer that stands is kept, any other leaves the key free.
+    /// Settles a claim: saves a final response, or releases the key when there is none.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when the database fails.
     pub async fn settle_request(&self, claim: &Claim, answer: Option<(u16, &str)>) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
         let Claim { caller, key, fingerprint } = claim;

@@ -1,7 +1,7 @@
-//! The one service layer: a method per use case, the caller as an argument.
+//! The use cases: one method of [`Services`] each, with the caller as an argument.
 //!
-//! REST handlers and server functions both call it and nothing below it, so authorization, validation
-//! and limits can't be forgotten by either face. What it needs from outside are the traits in [`ports`].
+//! The API's handlers and the dashboard's server functions both call these methods and nothing below them, so neither
+//! can skip authorization, validation or limits. The traits in [`ports`] are what this crate needs from outside.
 
 pub mod accounts;
 pub mod api_keys;

@@ -1,7 +1,7 @@
-//! Rotation of the secret key: what older keys have sealed is sealed again with the first one.
+//! Rotation of the secret key: values that older keys have sealed are sealed again with the first key.
 //!
-//! It may be stopped anywhere and started again, and runs beside serving processes: a value is written only over the
-//! one that was read, and every process opens with all of its keys.
+//! It may be interrupted and repeated, and runs while other processes serve: a value is only replaced if it is still
+//! the one that was read, and every process opens with all of its keys.
 
 use reef_store::{SealedColumn, SealedRow};
 use secrecy::ExposeSecret as _;
@@ -15,32 +15,32 @@ use crate::mails::COLUMN as MAIL_TOKEN;
 use crate::services::Services;
 use crate::vault::{PREFIX_LENGTH, Place, VaultError, WORKER_SETTINGS};
 
-/// Values read, opened and written in one go; writers of other processes wait no longer than for these.
+/// Values per transaction. Writers of other processes wait for at most one of them.
 const BATCH: i64 = 100;
 
-/// What came of one column.
+/// The result of resealing one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resealed {
-    /// Table and column.
+    /// Table and column, such as `assistants.bot_token`.
     pub column: &'static str,
-    /// How many values are sealed with the first key now that were not before.
+    /// How many values were sealed again with the first key.
     pub resealed: u64,
-    /// How many no key opens.
+    /// How many values no configured key opens.
     pub unreadable: u64,
 }
 
 /// How many sealed values there are, by key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SealedWith {
-    /// With the first key.
+    /// Sealed with the first key.
     pub first: i64,
-    /// With another key that is configured.
+    /// Sealed with another configured key.
     pub older: i64,
-    /// With a key that is not configured.
+    /// Sealed with a key that is not configured.
     pub unknown: i64,
 }
 
-/// What a column's values are bound to beside their row.
+/// The column name that values of a column were sealed for.
 const fn place(column: SealedColumn) -> &'static str {
     match column {
         SealedColumn::CallbackSecret | SealedColumn::CallbackSecretPrevious => CALLBACK_SECRET,
@@ -54,10 +54,10 @@ const fn place(column: SealedColumn) -> &'static str {
 }
 
 impl Services {
-    /// Seals everything with the first key that is sealed with another; gives what came of each column.
+    /// Seals all values with the first key that other keys have sealed. Returns the result of each column.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the database can't be read or written. What was done until then stays done.
+    /// [`Error::Internal`] when the database fails. Values that were resealed until then stay so.
     pub async fn reseal(&self) -> Result<Vec<Resealed>, Error> {
         let mut all = Vec::new();
         for column in SealedColumn::ALL {
@@ -70,7 +70,7 @@ impl Services {
         let first = self.vault().prefixes().next().ok_or_else(|| Error::internal(VaultError::CannotSeal))?;
         let mut done = Resealed { column: column.name(), resealed: 0, unreadable: 0 };
         loop {
-            // What can't be opened stays as it is and is passed over.
+            // Values that cannot be opened are skipped and left as they are.
             let skip = i64::try_from(done.unreadable).map_err(Error::internal)?;
             let rows = {
                 let mut tx = self.store().read().await?;
@@ -82,12 +82,13 @@ impl Services {
             let mut tx = self.store().begin().await?;
             for row in &rows {
                 match self.sealed_anew(column, row) {
-                    // Who was faster has sealed with a key of their own; the next look finds it if it is old.
+                    // If another process has replaced the value meanwhile, the next batch finds it again if it is still
+                    // old.
                     Ok(sealed) => {
                         done.resealed += u64::from(tx.replace_sealed(column, row, &sealed).await?);
                     }
                     Err(error) => {
-                        tracing::error!(column = column.name(), row = %row.key, %error, "a sealed value stays as it is");
+                        tracing::error!(column = column.name(), row = %row.key, %error, "sealed value could not be resealed");
                         done.unreadable += 1;
                     }
                 }
@@ -105,7 +106,7 @@ impl Services {
     /// Counts the sealed values by the key that sealed them.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when the database fails.
     pub async fn sealed_with(&self) -> Result<SealedWith, Error> {
         let known: Vec<_> = self.vault().prefixes().collect();
         let length = i32::try_from(PREFIX_LENGTH).map_err(Error::internal)?;

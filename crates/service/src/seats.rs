@@ -1,4 +1,4 @@
-//! Places of which one account takes no more than its share: event streams and calls that are held open, and hashing.
+//! A concurrency limit with a share for each account: for event streams, long-polling requests and password hashing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,9 +7,9 @@ use reef_domain::ids::UserId;
 
 use crate::error::Error;
 
-/// Who may wait in one process. A waiting stream takes some 20 KB.
+/// Streams and waiting requests in one process. Each of them takes about 20 KB.
 const ALL: usize = 12_000;
-/// Of them for one account: nobody keeps the others out.
+/// The share of one account, so that no account uses up the limit for the others.
 const PER_USER: usize = 256;
 
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ struct Taken {
     of: HashMap<UserId, usize>,
 }
 
-/// The places of a process. Cheap to clone.
+/// How many permits are reserved, in all and by account. Clones share one count.
 #[derive(Clone, Debug)]
 pub struct Seats {
     all: usize,
@@ -32,7 +32,7 @@ impl Default for Seats {
     }
 }
 
-/// A place that is taken until this is dropped.
+/// One reserved place, released on drop.
 #[derive(Debug)]
 pub struct Seat {
     seats: Seats,
@@ -40,21 +40,21 @@ pub struct Seat {
 }
 
 impl Seats {
-    /// This many places, and of them this many for one account.
+    /// A limit of `all` permits, of which one account may hold `per_user`.
     pub(crate) fn new(all: usize, per_user: usize) -> Self {
         Self { all, per_user, taken: Arc::default() }
     }
 
-    /// Takes a place for an event stream or a call that is held open.
+    /// Reserves a permit for an event stream or a long-polling request.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] when the account has taken all it may, or no place is left.
+    /// [`Error::RateLimited`] when the account or the process holds too many.
     pub fn take(&self, user: UserId) -> Result<Seat, Error> {
-        let message = "Too many event streams and waiting calls are open";
+        let message = "Too many open event streams and long-polling requests";
         self.try_take(user).ok_or(Error::RateLimited { message, retry_after_seconds: 10 })
     }
 
-    /// Takes a place; `None` when the account has taken all it may, or no place is left.
+    /// Reserves a permit; `None` when the account holds its share, or the limit is reached.
     pub(crate) fn try_take(&self, user: UserId) -> Option<Seat> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let of_user = taken.of.get(&user).copied().unwrap_or(0);
@@ -89,7 +89,7 @@ mod tests {
         let seats = Seats::default();
         let greedy: Vec<_> = (0..PER_USER).map(|_| seats.take(user(1)).unwrap()).collect();
         assert!(matches!(seats.take(user(1)), Err(Error::RateLimited { .. })));
-        // It takes many accounts to take them all.
+        // The limit is larger than one share, so it takes many accounts to reach it.
         let others: Vec<_> =
             (PER_USER..ALL).map(|seat| seats.take(user(2 + (seat / PER_USER) as u8)).unwrap()).collect();
         assert!(seats.take(user(200)).is_err());

@@ -1,4 +1,4 @@
-//! The service layer's one object.
+//! [`Services`], the object that all use cases are methods of, and the ownership checks that they share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,7 +44,7 @@ struct Inner {
 }
 
 impl Services {
-    /// Puts the service layer together.
+    /// Builds the service layer. Clones share their caches, limits and event bus.
     #[must_use]
     pub fn new(store: Store, config: Config, vault: Arc<Vault>, ports: Ports) -> Self {
         let counts = Counts::new(&config);
@@ -65,31 +65,31 @@ impl Services {
         }
     }
 
-    /// The database.
+    /// The database that everything is stored in.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.inner.store
     }
 
-    /// The operator's decisions.
+    /// What the operator has configured.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.inner.config
     }
 
-    /// Secrets at rest.
+    /// Seals and opens secrets at rest.
     #[must_use]
     pub fn vault(&self) -> &Vault {
         &self.inner.vault
     }
 
-    /// The outside world.
+    /// The clock, randomness, and the clients of outside services.
     #[must_use]
     pub fn ports(&self) -> &Ports {
         &self.inner.ports
     }
 
-    /// Who is told of changes.
+    /// Publishes changes to subscribers in this process.
     #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.inner.hub
@@ -107,13 +107,13 @@ impl Services {
         &self.inner.key_requests
     }
 
-    /// Places for those who wait for news.
+    /// Limits how many event streams and long-polling requests an account holds open.
     #[must_use]
     pub fn seats(&self) -> &Seats {
         &self.inner.seats
     }
 
-    /// The catalog, if it was made from the list of that moment.
+    /// Finds the cached catalog, unless the model list was fetched again since it was built.
     pub(crate) fn cached_catalog(&self, fetched_at: Option<Timestamp>) -> Option<Arc<Catalog>> {
         let cached = self.inner.catalog.lock().unwrap_or_else(PoisonError::into_inner);
         cached.as_ref().filter(|(at, _)| *at == fetched_at).map(|(_, catalog)| Arc::clone(catalog))
@@ -127,13 +127,13 @@ impl Services {
         self.inner.prices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Now.
+    /// The current time of the injected clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.ports.clock.now()
     }
 
-    /// A new id: version 7, of the injected time and randomness.
+    /// Creates a version 7 UUID from the injected clock and randomness.
     #[must_use]
     pub fn new_uuid(&self) -> Uuid {
         let mut random = [0; 10];
@@ -142,7 +142,7 @@ impl Services {
         uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid()
     }
 
-    /// Random bytes as lower-case hex.
+    /// Random bytes as lowercase hexadecimal.
     #[must_use]
     pub(crate) fn random_hex<const BYTES: usize>(&self) -> String {
         let mut random = [0; BYTES];
@@ -150,14 +150,15 @@ impl Services {
         crate::vault::hex(&random)
     }
 
-    /// The caller's assistant. What is not theirs does not exist.
+    /// Gets the caller's assistant. An assistant of another account is [`Error::NotFound`], so that ids cannot be
+    /// probed.
     pub(crate) async fn owned(&self, tx: &mut Tx, caller: &Caller, id: &str) -> Result<Assistant, Error> {
         let id = AssistantId::parse(id).ok_or(Error::NotFound)?;
         let found = tx.assistant(id).await?;
         theirs(tx, caller, found).await
     }
 
-    /// As [`Self::owned`], locked until the transaction ends.
+    /// As [`Self::get_owned_assistant`], locked until the transaction ends.
     pub(crate) async fn owned_locked(
         &self,
         tx: &mut Tx,
@@ -168,7 +169,7 @@ impl Services {
         theirs(tx, caller, found).await
     }
 
-    /// The scope check, then the caller's assistant, in a transaction of its own.
+    /// Checks the scope, then gets the caller's assistant in a transaction of its own.
     pub(crate) async fn find(&self, caller: &Caller, scope: Scope, id: &str) -> Result<Assistant, Error> {
         caller.require(scope)?;
         let mut tx = self.store().read().await?;
@@ -176,7 +177,7 @@ impl Services {
     }
 }
 
-/// Passes for an assistant of the caller's, within what their key is limited to.
+/// Lets the caller's own assistants pass, and of those only the ones that the caller's key is granted.
 async fn theirs(tx: &mut Tx, caller: &Caller, found: Option<Assistant>) -> Result<Assistant, Error> {
     let assistant = found.filter(|assistant| assistant.user_id == caller.user_id).ok_or(Error::NotFound)?;
     match caller.grant() {

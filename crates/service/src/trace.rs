@@ -1,7 +1,7 @@
-//! Traces over the gaps that no span reaches over: between processes, and between a request and the jobs it enqueues.
+//! Traces across gaps that no span covers: between processes, and between a request and the jobs it enqueues.
 //!
-//! In the form of W3C Trace Context: `00-{trace id}-{span id}-{flags}`. Without an exporter there are no traces, and all
-//! of this does nothing.
+//! They are passed on as W3C Trace Context: `00-{trace id}-{span id}-{flags}`. Without an exporter there are no traces,
+//! and these functions do nothing.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 /// The header that carries a trace.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// The trace that the present span is in; `None` when it is in none.
+/// The `traceparent` of the current span; `None` outside of a trace.
 #[must_use]
 pub fn current() -> Option<String> {
     let context = Span::current().context();
@@ -26,12 +26,12 @@ pub fn current() -> Option<String> {
     carrier.remove(TRACEPARENT)
 }
 
-/// Has a span that nobody has entered yet go on with a trace. What is no `traceparent` changes nothing.
+/// Makes a span that has not been entered part of a trace. An invalid `traceparent` changes nothing.
 pub fn go_on(span: &Span, traceparent: &str) {
     let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
     let context = TraceContextPropagator::new().extract(&carrier);
     if context.span().span_context().is_valid() {
-        // Fails without an exporter, when there is nothing to go on with.
+        // This fails without an exporter, and then there is no trace to continue.
         drop(span.set_parent(context));
     }
 }

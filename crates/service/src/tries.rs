@@ -1,11 +1,11 @@
-//! Guessing passwords is slow: after a few tries each one has to wait longer than the last.
+//! Slows down guessing: after a few failed attempts, each further one has to wait longer than the last.
 //!
-//! A try is counted before the password is looked at, so that many at once gain nothing, and taken back when it was
-//! right. Tries are rows: a restart forgets none, and every process sees the same.
+//! An attempt is counted before its password is verified, so that parallel attempts gain nothing, and the count is
+//! reset when the attempt succeeds. Counts are stored, so they survive a restart and hold for all processes.
 //!
-//! A browser that has signed in with the account before counts for itself alone: what others try, from however many
-//! networks, does not make its owner wait. While they make the account wait, a provider's network that has hardly failed
-//! with it still has a few attempts: an owner with a new browser is rarely where the attacker is.
+//! A known device, a browser that has signed in to the account before, has a count of its own. Failed attempts from
+//! elsewhere do not lock it out. While an account is throttled, a provider's network with hardly any failures still has
+//! a few attempts: an owner with a new browser is rarely on the attacker's network.
 
 use std::time::Duration;
 
@@ -20,44 +20,43 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::vault::hex;
 
-/// How long after the last one tries are forgotten.
+/// Failed attempts are forgotten when none has followed for this long.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// The longest wait between two tries.
+/// The longest wait between two attempts.
 const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// How patient Reef is.
+/// How long to wait after how many attempts.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
-    /// So many tries without a wait.
+    /// Attempts that need no wait.
     free: u32,
-    /// The wait after the last free one; it doubles with each that follows.
+    /// The wait after the last free attempt. It doubles with each further one.
     first_wait: Duration,
 }
 
-/// With one account from one address: its owner, mistaken, waits seconds.
+/// One account from one address. An owner who mistypes waits for seconds.
 const PAIR: Patience = Patience { free: 5, first_wait: Duration::from_secs(10) };
-/// With one account from everywhere, whoever guesses has many addresses.
+/// One account from all addresses, because attackers have many of them.
 const ACCOUNT: Patience = Patience { free: 50, first_wait: Duration::from_secs(60) };
-/// From one address with any account.
+/// One address with all accounts.
 const ADDRESS: Patience = Patience { free: 50, first_wait: Duration::from_secs(10) };
-/// Failed attempts with one account from a provider's network until it waits with everybody else.
+/// Failed attempts with one account after which a provider's network no longer counts as clean.
 const FROM_CLEAN_NETWORK: i64 = 2;
-/// With one account that has to wait, from all clean networks together: what an attacker with many providers gets
-/// beyond [`ACCOUNT`].
+/// One throttled account from all clean networks together: what an attacker with many networks gets beyond [`ACCOUNT`].
 const CLEAN_NETWORKS: Patience = Patience { free: 50, first_wait: WAIT_MAX };
-/// Accounts opened from one address, a day.
+/// Accounts created from one address per day.
 const SIGN_UPS: Patience = Patience { free: 100, first_wait: Duration::from_secs(60) };
 
-/// Mails that somebody has sent to themselves.
+/// Mails that an account, or an address, requests for itself.
 const MAILS: Patience = Patience { free: 3, first_wait: Duration::from_secs(60) };
-/// Links to a new password asked for from one network, for any account.
+/// Password resets requested from one network, for all accounts.
 const RESETS: Patience = Patience { free: 20, first_wait: Duration::from_secs(60) };
-/// Said when somebody asks for one mail too many.
+/// Says that too many mails were requested.
 pub(crate) const MANY_MAILS: &str =
-    "Several emails were already requested. The newest link works: check your inbox and spam folder";
+    "We've already sent several emails. Check your inbox and spam folder";
 
 impl Patience {
-    /// The wait after this many tries.
+    /// The wait after this many attempts, if there is one.
     fn wait_after(self, tries: i64) -> Option<Duration> {
         let beyond = tries.checked_sub(i64::from(self.free)).filter(|beyond| *beyond >= 0)?;
         let doublings = u32::try_from(beyond).unwrap_or(u32::MAX).min(16);
@@ -65,32 +64,33 @@ impl Patience {
     }
 }
 
-/// What tries are counted for, in the order in which every process locks them: networks first, the widest before all.
+/// What an attempt is counted under. Every process locks in this order, networks first and the widest of them before
+/// the others, so that no two of them deadlock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TryOf {
     networks: Vec<(String, Patience)>,
     account: Option<WholeAccount>,
     subjects: Vec<(String, Patience)>,
-    /// Whose account it is, where a new password forgets the tries.
+    /// Groups the counts of an account, so that a new password resets them together.
     owner: Option<String>,
 }
 
-/// An account, guessed at from everywhere.
+/// One account, from all addresses.
 #[derive(Clone, Debug)]
 struct WholeAccount {
     subject: String,
-    /// The provider's network that the attempt comes from, where a clean one need not wait for what others have tried.
+    /// The provider's network that the attempt comes from, for attempts that a clean network exempts from waiting.
     provider: Option<String>,
 }
 
 impl WholeAccount {
-    /// What attempts from clean networks are counted for while the account waits.
+    /// Counts the attempts from clean networks while the account is throttled.
     fn clean_networks(&self) -> String {
         format!("{} from clean networks", self.subject)
     }
 }
 
-/// Of what was typed only a hash is kept: it may be a password.
+/// Hashes an email, because what was typed into the field may be a password.
 fn hashed(email: &str) -> String {
     hex(&Sha256::digest(email.trim().to_lowercase().as_bytes())[..16])
 }
@@ -103,7 +103,7 @@ fn owner_of_proofs(user: UserId) -> String {
     format!("password of {user}")
 }
 
-/// The networks that an address is in. A wider one has room for a few customers.
+/// The networks that an address is in. Several customers share the wider ones, so they have more free attempts.
 fn networks(what: &str, from: ClientAddress, patience: Patience) -> Vec<(String, Patience)> {
     let wider = from.wider_networks().into_iter().zip([4, 2]).map(|((network, length), times)| {
         let free = patience.free.saturating_mul(times);
@@ -112,7 +112,7 @@ fn networks(what: &str, from: ClientAddress, patience: Patience) -> Vec<(String,
     wider.chain([(format!("{what} from {from}"), patience)]).collect()
 }
 
-/// What is secret of an account, guessed at from somewhere. A device counts for itself alone.
+/// An attempt to guess a secret of an account. A known device has a count of its own.
 fn guess(what: &str, whose: &str, from: ClientAddress, device: Option<&Device>) -> TryOf {
     if let Some(device) = device {
         let subjects = vec![(format!("{whose} on {}", device.name()), PAIR)];
@@ -127,7 +127,7 @@ fn guess(what: &str, whose: &str, from: ClientAddress, device: Option<&Device>) 
 }
 
 impl TryOf {
-    /// To sign in. An address without an account counts like any other.
+    /// Signing in. An email without an account is counted like any other.
     pub(crate) fn signing_in(email: &str, from: ClientAddress, device: Option<&Device>) -> Self {
         let owner = owner_of_sign_ins(email);
         let mut what = guess("sign-in", &owner, from, device);
@@ -137,34 +137,34 @@ impl TryOf {
         Self { owner: Some(owner), ..what }
     }
 
-    /// To give a code in addition to the password. A new password does not forget these: somebody who reads the account's mail
-    /// could guess codes without end. Nor does a clean network help: a code takes the password first.
+    /// Giving a two-factor code. A new password does not reset this count, or somebody who reads the account's mail
+    /// could guess codes without end. Clean networks have no exemption, because a code needs the password first.
     pub(crate) fn giving_a_code(user: UserId, from: ClientAddress, device: Option<&Device>) -> Self {
         guess("code", &format!("code of {user}"), from, device.filter(|device| device.has_given_code()))
     }
 
-    /// To open an account. This machine's own address tells nobody apart: it is the operator, or everybody behind a proxy
-    /// that was not named.
+    /// Signing up. A loopback address is not counted: it is the operator, or all clients of a proxy that is not
+    /// configured as trusted.
     pub(crate) fn signing_up(from: ClientAddress) -> Self {
         let networks = if from.is_this_machine() { Vec::new() } else { networks("sign-up", from, SIGN_UPS) };
         Self { networks, ..Self::default() }
     }
 
-    /// To have a link to a new password sent. An address without an account counts like any other, and this machine's own
-    /// address tells nobody apart.
+    /// Requesting a password reset. An email without an account is counted like any other, and a loopback address is
+    /// not.
     pub(crate) fn resetting(email: &str, from: ClientAddress) -> Self {
         let networks = if from.is_this_machine() { Vec::new() } else { networks("reset", from, RESETS) };
         let subjects = vec![(format!("reset of {}", hashed(email)), MAILS)];
         Self { networks, subjects, ..Self::default() }
     }
 
-    /// To have a mail sent by an account.
+    /// Requesting a mail to the account itself.
     pub(crate) fn mailing(user: UserId) -> Self {
         Self { subjects: vec![(format!("mail by {user}"), MAILS)], ..Self::default() }
     }
 
-    /// To prove once more, by the password, that one is who is signed in. Only sessions of the account can try, so nobody
-    /// else's tries count; a device has its own count also here, for a session may be stolen.
+    /// Giving the password again in a session. Only sessions of the account can try, so attempts of others do not
+    /// count. A known device has its own count, because a session may be stolen.
     pub(crate) fn proving(user: UserId, device: Option<&Device>) -> Self {
         let owner = owner_of_proofs(user);
         let subject = device.map_or_else(|| owner.clone(), |device| format!("{owner} on {}", device.name()));
@@ -172,7 +172,7 @@ impl TryOf {
     }
 }
 
-/// An account has another password: what was tried against the one before makes nobody wait any more.
+/// Resets what was counted against the old password of an account.
 pub(crate) async fn forget_tries_at_password(tx: &mut Tx, user: UserId, email: &str) -> Result<(), Error> {
     for owner in [owner_of_sign_ins(email), owner_of_proofs(user)] {
         tx.forget_tries_against(&owner).await?;
@@ -180,7 +180,7 @@ pub(crate) async fn forget_tries_at_password(tx: &mut Tx, user: UserId, email: &
     Ok(())
 }
 
-/// A count within an attempt's transaction.
+/// Counts an attempt within one transaction.
 struct Counter<'a> {
     tx: &'a mut Tx,
     now: Timestamp,
@@ -192,7 +192,7 @@ impl Counter<'_> {
         Ok(self.tx.count_try(subject, owner, self.now, self.now.plus(FORGOTTEN_AFTER)).await?)
     }
 
-    /// Counts an attempt of a subject, unless it has to wait.
+    /// Counts an attempt, unless it has to wait.
     async fn admit(&mut self, subject: &str, patience: Patience, owner: Option<&str>) -> Result<(), Error> {
         let tries = self.count(subject, owner).await?;
         match tries.blocked_until.filter(|until| *until > self.now) {
@@ -201,10 +201,10 @@ impl Counter<'_> {
         }
     }
 
-    /// Counts an attempt with an account, from wherever.
+    /// Counts an attempt with an account from any address.
     async fn admit_to(&mut self, account: &WholeAccount, owner: Option<&str>) -> Result<(), Error> {
         let tries = self.count(&account.subject, owner).await?;
-        // Counted also while the account does not wait, so that a network that has failed is known.
+        // Networks are counted even while the account is not throttled, so that those with failures are known later.
         let failed_here = match &account.provider {
             Some(provider) => self.count(provider, owner).await?.count,
             None => i64::MAX,
@@ -233,10 +233,10 @@ impl Counter<'_> {
 }
 
 impl Services {
-    /// Counts a try that is about to be made.
+    /// Counts an attempt that is about to be made.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] when it has to wait; it is not counted then.
+    /// [`Error::RateLimited`] when the attempt has to wait; it is not counted then.
     pub(crate) async fn begin_try(&self, what: &TryOf, message: &'static str) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
         let mut counter = Counter { tx: &mut tx, now: self.now(), message };
@@ -254,7 +254,8 @@ impl Services {
         Ok(())
     }
 
-    /// The try was right: the account's are forgotten, others from its networks and from clean ones are not.
+    /// Resets the counts of an account after a successful attempt. Networks only lose this one attempt, because the
+    /// others may be somebody else's.
     pub(crate) async fn try_succeeded(&self, what: &TryOf) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
         for (subject, _) in &what.networks {

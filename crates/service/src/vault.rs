@@ -1,10 +1,10 @@
 //! Secrets at rest: sealed with XChaCha20-Poly1305, each bound to the row it belongs to.
 //!
-//! A sealed value is `2 | key id (4) | nonce (24) | ciphertext and tag`. The key id tells which
-//! `SECRET_KEY` sealed it, so that the key can be rotated: the first key seals, all of them open.
+//! A sealed value is `2 | key id (4) | nonce (24) | ciphertext and tag`. The key id says which `SECRET_KEY` sealed it,
+//! so that keys can be rotated: the first key seals, all keys open.
 //!
-//! `SECRET_KEY` itself does nothing but give each purpose a key of its own: what is learned of one tells nothing of another.
-//! Values of version 1 were sealed with it directly; they are opened, and `reef reseal` brings them up to date.
+//! `SECRET_KEY` itself only derives a key for each purpose, so that a leaked key reveals no other. Values of version 1
+//! were sealed with `SECRET_KEY` itself; they can still be opened, and `reef reseal` converts them.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -18,27 +18,27 @@ use thiserror::Error;
 use crate::ports::Entropy;
 
 const VERSION: u8 = 2;
-/// Sealed with `SECRET_KEY` itself.
+/// The version of values that were sealed with `SECRET_KEY` itself.
 const OLD_VERSION: u8 = 1;
-/// What the key that seals is derived for.
+/// Derives the key that seals.
 const SEALING: &str = "reef 2 seal";
-/// What keys are derived for that others are derived from, each for a purpose.
+/// Prefix of the purposes of derived keys.
 const DERIVING: &str = "reef 2 derive ";
 const KEY_ID: usize = 4;
 const NONCE: usize = 24;
 /// The length of a key in bytes.
 pub const KEY_LENGTH: usize = 32;
 
-/// A sealed value can't be opened, or a key is not a key. Says nothing of either.
+/// Why a value could not be sealed or opened. Contains neither keys nor secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum VaultError {
-    /// Not 32 bytes of base64.
+    /// The key is not 32 bytes in base64.
     #[error("a secret key is 32 bytes in base64")]
     BadKey,
-    /// Sealed with a key that is not there, for another row, or damaged.
+    /// The value is damaged, belongs to another row, or was sealed with a key that is not configured.
     #[error("a sealed value cannot be opened")]
     CannotOpen,
-    /// The value can't be sealed.
+    /// The value could not be sealed.
     #[error("a value cannot be sealed")]
     CannotSeal,
 }
@@ -57,7 +57,7 @@ impl Key {
         Self { id, master, sealing: keyed(&master, SEALING) }
     }
 
-    /// What seals, or has sealed, values of a version.
+    /// The key for values of a version.
     const fn of_version(&self, version: u8) -> Option<&[u8; KEY_LENGTH]> {
         match version {
             VERSION => Some(&self.sealing),
@@ -73,14 +73,14 @@ impl Key {
     }
 }
 
-/// HMAC with SHA-256: as long as a key.
+/// HMAC-SHA-256, whose output is as long as a key.
 fn keyed(key: &[u8; KEY_LENGTH], text: &str) -> [u8; KEY_LENGTH] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().into()
 }
 
-/// Seals and opens secrets.
+/// Seals and opens secrets with the configured keys.
 pub struct Vault {
     keys: Vec<Key>,
 }
@@ -91,17 +91,17 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-/// How many bytes at the beginning of a sealed value tell which key sealed it.
+/// How many leading bytes of a sealed value identify its key.
 pub const PREFIX_LENGTH: usize = 1 + KEY_ID;
 /// Table and column of an embedded worker's settings; the row is the worker's name.
 pub const WORKER_SETTINGS: &str = "workers.settings";
 
-/// What a sealed value belongs to: it can't be opened as anything else.
+/// Where a secret is stored. A sealed value can only be opened for the location it was sealed for.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
-    /// Table and column.
+    /// Table and column, such as `assistants.bot_token`.
     pub column: &'static str,
-    /// The row's id.
+    /// The id of the row.
     pub row: &'a dyn std::fmt::Display,
 }
 
@@ -112,10 +112,10 @@ impl Place<'_> {
 }
 
 impl Vault {
-    /// Reads keys, 32 bytes of base64 each, separated by commas: the first seals, all open.
+    /// Parses keys of 32 bytes in base64, separated by commas: the first seals, all open.
     ///
     /// # Errors
-    /// [`VaultError::BadKey`].
+    /// [`VaultError::BadKey`] when one of them is malformed.
     pub fn new(keys: &SecretString) -> Result<Self, VaultError> {
         let keys = keys.expose_secret().split(',').map(|text| {
             let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|_| VaultError::BadKey)?;
@@ -125,16 +125,15 @@ impl Vault {
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
     }
 
-    /// What every value begins with that a key has sealed, in either version, for each key; what is sealed now begins with
-    /// the first.
+    /// The prefixes of values that each key has sealed, in both versions. New values have the first of them.
     pub fn prefixes(&self) -> impl Iterator<Item = [u8; PREFIX_LENGTH]> {
         self.keys.iter().flat_map(|key| [VERSION, OLD_VERSION].map(|version| key.prefix(version)))
     }
 
-    /// Seals a secret for its place.
+    /// Seals a secret for its location.
     ///
     /// # Errors
-    /// [`VaultError::CannotSeal`], which only a value of many gigabytes can cause.
+    /// [`VaultError::CannotSeal`], which takes a value of many gigabytes.
     pub fn seal(&self, secret: &str, place: Place<'_>, entropy: &dyn Entropy) -> Result<Vec<u8>, VaultError> {
         let key = self.keys.first().ok_or(VaultError::CannotSeal)?;
         let mut nonce = [0; NONCE];
@@ -145,10 +144,10 @@ impl Vault {
         Ok([&key.prefix(VERSION)[..], &nonce, &sealed].concat())
     }
 
-    /// Opens what [`Self::seal`] made for the same place.
+    /// Opens what [`Self::seal`] sealed for the same location.
     ///
     /// # Errors
-    /// [`VaultError::CannotOpen`].
+    /// [`VaultError::CannotOpen`] for anything else.
     pub fn open(&self, sealed: &[u8], place: Place<'_>) -> Result<SecretString, VaultError> {
         let (version, rest) = sealed.split_first().ok_or(VaultError::CannotOpen)?;
         let (id, rest) = rest.split_at_checked(KEY_ID).ok_or(VaultError::CannotOpen)?;
@@ -162,7 +161,7 @@ impl Vault {
         String::from_utf8(opened).map(SecretString::from).map_err(|_| VaultError::CannotOpen)
     }
 
-    /// A secret that follows from the first key, a purpose and a value: the same each time it is asked for.
+    /// Derives a secret from the first key, a purpose and a value. The same input gives the same secret.
     #[must_use]
     pub fn derive(&self, purpose: &str, value: &str) -> String {
         let master = self.keys.first().map_or([0; KEY_LENGTH], |key| key.master);
@@ -170,13 +169,13 @@ impl Vault {
     }
 }
 
-/// Lower-case hexadecimal.
+/// Bytes as lowercase hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// SHA-256 of a secret, with a word for what it is a hash of: equal secrets are known without the key.
+/// SHA-256 of a purpose and a secret: it finds equal secrets without the key.
 #[must_use]
 pub fn fingerprint(purpose: &str, secret: &str) -> Vec<u8> {
     Sha256::new().chain_update(purpose).chain_update([0]).chain_update(secret).finalize().to_vec()
@@ -237,7 +236,7 @@ mod tests {
         assert_eq!(vault.open(&old, PLACE).unwrap().expose_secret(), "hush");
         let prefixes: Vec<_> = vault.prefixes().collect();
         assert!(old.starts_with(&prefixes[1]) && prefixes[0] != prefixes[1]);
-        // What is sealed now is not, whatever its version says.
+        // A new value cannot be passed off as an old one by changing its version.
         let mut new = vault.seal("hush", PLACE, &SystemEntropy).unwrap();
         assert!(new.starts_with(&prefixes[0]));
         for version in [0, 1, 3] {

@@ -1,5 +1,5 @@
-//! A unit of work: one conditional update, its event, its callbacks and its jobs, in one transaction;
-//! then, and only then, the news.
+//! A unit of work: one conditional update with its event, deliveries and jobs in one transaction. Subscribers and other
+//! processes learn of the changes once it is committed.
 
 use reef_domain::ids::{AssistantId, DeliveryId, EventId, JobId, UserId};
 use reef_domain::wire::{ApiMode, Status};
@@ -16,25 +16,25 @@ use crate::jobs::Job;
 use crate::payments::VERIFY_AFTER;
 use crate::services::Services;
 
-/// A row was changed by somebody else although it was locked.
+/// The row was locked and still has a newer version, so the locking is broken.
 #[derive(Debug, ThisError)]
-#[error("assistant {0} was changed by somebody else")]
+#[error("assistant {0} was changed concurrently")]
 struct LostUpdate(String);
 
-/// An open transaction and what is to be told after it.
+/// An open transaction, and the changes to publish once it is committed.
 pub(crate) struct Work<'a> {
-    /// Whose transaction it is.
+    /// Creates ids, and publishes changes after the commit.
     pub services: &'a Services,
-    /// The transaction.
+    /// The transaction that everything is written in.
     pub tx: Tx,
-    /// The moment all of it happens at.
+    /// The time of everything that happens in this unit of work.
     pub now: Timestamp,
     changed: Vec<Changed>,
     jobs: bool,
 }
 
 impl Services {
-    /// Begins a unit of work.
+    /// Starts a unit of work and its transaction.
     pub(crate) async fn work(&self) -> Result<Work<'_>, Error> {
         let tx = self.store().begin().await?;
         Ok(Work { services: self, tx, now: self.now(), changed: Vec::new(), jobs: false })
@@ -42,16 +42,16 @@ impl Services {
 }
 
 impl Work<'_> {
-    /// Writes `after` over `before`: the row, and if the status changed, the event and its callback. Bad news goes to the
-    /// owner by mail.
+    /// Writes `after` over `before`. A change of the status is recorded as an event and delivered to the owner's
+    /// endpoint; a failure or a payment problem is mailed to the owner.
     pub async fn save(&mut self, before: &Assistant, after: Assistant) -> Result<Assistant, Error> {
         let after = self.save_without_mail(before, after).await?;
         self.mail_news(before, &after).await?;
         Ok(after)
     }
 
-    /// As [`Self::save`], for a change that another one follows in the same transaction: what its owner is to know is what
-    /// comes of both.
+    /// As [`Self::save`], without the mail: another change follows in the same transaction, and the owner is mailed
+    /// about the result of both.
     pub async fn save_without_mail(
         &mut self,
         before: &Assistant,
@@ -67,7 +67,7 @@ impl Work<'_> {
         if !self.tx.update_assistant(&mut after).await? {
             return Err(Error::internal(LostUpdate(after.id.to_string())));
         }
-        // Only what runs may spend.
+        // Only a running assistant may spend credit.
         if after.mode == ApiMode::Managed && before.state.is_running() != after.state.is_running() {
             self.enqueue(Job::ManagedKey { assistant_id: after.id }).await?;
         }
@@ -77,7 +77,7 @@ impl Work<'_> {
         Ok(after)
     }
 
-    /// Adds the event at the assistant's sequence, and its callback if the owner wants one.
+    /// Records an event at the assistant's sequence, and enqueues its delivery if an endpoint is set.
     pub async fn tell(
         &mut self,
         a: &Assistant,
@@ -86,7 +86,7 @@ impl Work<'_> {
     ) -> Result<(), Error> {
         let event = self.event(a, kind, previous);
         self.tx.insert_event(&event).await?;
-        // A slot that was never activated has nobody to tell.
+        // Callbacks begin with the activation (contract of v1).
         if let (Some(url), false) = (&a.config.callback_url, a.state.is_prebuy()) {
             let delivery_id = DeliveryId::new(self.services.new_uuid());
             let delivery = DeliveryRow {
@@ -119,13 +119,13 @@ impl Work<'_> {
             status: a.state.status(),
             previous_status: previous,
             status_message: a.status_message(),
-            // What is deleted has no worker any more.
+            // A deleted assistant has no worker.
             worker_url: a.state.worker_url().filter(|_| kind == EventKind::StatusChanged).map(str::to_owned),
             created_at: self.now,
         }
     }
 
-    /// Adds an entry about the payment to the timeline, with what there is to say.
+    /// Records an event about a payment, with a message for the owner.
     pub async fn flag(&mut self, mut a: Assistant, message: &str) -> Result<(), Error> {
         a.sequence += 1;
         if !self.tx.update_assistant(&mut a).await? {
@@ -140,8 +140,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Ends a subscription that pays for nothing any more: noted for people to see, done by a job that does not give
-    /// up. `false` when that was begun before.
+    /// Enqueues the revocation of a subscription that pays for nothing; the job repeats until Polar confirms it.
+    /// Returns whether the revocation is new.
     pub async fn revoke(
         &mut self,
         slot: AssistantId,
@@ -156,12 +156,12 @@ impl Work<'_> {
         Ok(is_new)
     }
 
-    /// Notes that an assistant has changed in a way that [`Self::save`] does not see.
+    /// Publishes a change that [`Self::save`] does not see.
     pub fn changed(&mut self, a: &Assistant) {
         self.changed.push(Changed { user_id: a.user_id, assistant_id: a.id });
     }
 
-    /// As [`Self::changed`], for an assistant that may be gone.
+    /// As [`Self::record_change`], for an assistant that may be deleted.
     pub fn changed_of(&mut self, user_id: UserId, assistant_id: AssistantId) {
         self.changed.push(Changed { user_id, assistant_id });
     }
@@ -171,7 +171,7 @@ impl Work<'_> {
         self.enqueue_at(job, self.now).await.map(drop)
     }
 
-    /// As [`Self::enqueue`], with a job that counts for an account's share of the places.
+    /// As [`Self::enqueue`], for a job that counts toward an account's share of the concurrent jobs.
     pub async fn enqueue_for(&mut self, user: UserId, job: Job) -> Result<(), Error> {
         let row = job.row(JobId::new(self.new_uuid()), self.now)?;
         self.tx.enqueue(&NewJob { share: Some(user.to_string()), ..row }, self.now).await?;
@@ -179,7 +179,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Enqueues a job to run at a moment; gives its id, if none with its dedup key was there.
+    /// Enqueues a job to run at `at`. Returns the new job's id, even if a job with the same dedup key was there
+    /// already.
     pub async fn enqueue_at(&mut self, job: Job, at: Timestamp) -> Result<JobId, Error> {
         let id = JobId::new(self.new_uuid());
         self.tx.enqueue(&job.row(id, at)?, self.now).await?;
@@ -187,13 +188,13 @@ impl Work<'_> {
         Ok(id)
     }
 
-    /// A new id.
+    /// Creates an id with the injected clock and randomness.
     pub fn new_uuid(&self) -> Uuid {
         self.services.new_uuid()
     }
 
-    /// Passes when the caller has given the account's password, and it still is: a session that a new password ends finds
-    /// either no session or this. The account stays locked until the transaction ends.
+    /// Requires that the caller has given the password that the account has now, and locks the account until the
+    /// transaction ends. A session that a password change ends therefore fails here if it has not failed before.
     pub async fn require_password(&mut self, caller: &Caller) -> Result<UserRow, Error> {
         self.tx.lock_user(caller.user_id).await?;
         let user = self.tx.user(caller.user_id).await?.ok_or(Error::Unauthorized)?;
@@ -201,7 +202,7 @@ impl Work<'_> {
         Ok(user)
     }
 
-    /// As [`Self::commit`], and whatever an account's ended sessions or keys have open ends.
+    /// As [`Self::commit`], and ends the streams that the account's revoked sessions or keys have open.
     pub async fn commit_end_of_access(mut self, user: UserId) -> Result<(), Error> {
         self.tx.tell(&access_text(user)).await?;
         let services = self.services;
@@ -210,7 +211,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Makes it last, then tells the news.
+    /// Commits, then publishes the changes and wakes the job runner.
     pub async fn commit(mut self) -> Result<(), Error> {
         for change in &self.changed {
             self.tx.tell(&change.text()).await?;
