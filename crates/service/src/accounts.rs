@@ -1,4 +1,4 @@
-//! Accounts: signing up and in, and what keeps an account its owner's.
+//! Accounts: signing up and in, and what protects an account from everybody but its owner.
 
 mod address;
 mod agent;
@@ -48,26 +48,25 @@ pub use sign_in::{CODE_WITHIN, PendingSignIn, SignIn};
 pub(crate) use totp::{COLUMN as TOTP_SECRET, CONFIRM_WITHIN};
 pub use totp::{NewTotp, TotpStatus};
 
-/// A hash of no password that anybody has: verifying against it takes as long as against a real one, so
-/// the time of an answer does not tell whether an address has an account.
+/// The hash of a password that nobody has. Verifying against it takes as long as against a real hash, so response times
+/// do not reveal which emails have accounts.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$B09DI12Fc2x2IqD0rQmR8n4vO0e2XrxlFG3XJsyUvW0";
 
 /// An account as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its id.
+    /// Identifies the account for life.
     pub id: UserId,
-    /// Its address.
+    /// The email that it signs in with.
     pub email: String,
-    /// Whether its owner has shown that the address is theirs. An account works fully without.
+    /// Whether its owner has proven that the email is theirs. An account works fully without that.
     pub email_confirmed: bool,
-    /// Which password it has.
     proof: Proof,
     stamp: PasswordStamp,
 }
 
-/// Which password an account had: of its hash, so that another one is told from it.
+/// A keyed hash of a password hash: equal fingerprints mean the password was not changed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Proof(String);
 
@@ -82,7 +81,7 @@ impl Proof {
 }
 
 impl Account {
-    /// Which password it has, for a session that has just given it.
+    /// The stamp of its password, for a session that has just given that password.
     #[must_use]
     pub const fn password_stamp(&self) -> PasswordStamp {
         self.stamp
@@ -102,14 +101,14 @@ impl From<UserRow> for Account {
     }
 }
 
-/// Said of every link that is good for nothing, whatever the reason.
+/// The error for every invalid link, whatever the reason, so that a link reveals nothing.
 fn link_over() -> Error {
-    let message = "This link was already used or has expired. Ask for a new one.";
+    let message = "This link was already used or has expired. Request a new one.";
     Error::invalid_field("", "link_over", message)
 }
 
-/// Links to a new password or another address are good for nothing any more: whoever asked for them may be who a new
-/// password is against.
+/// Revokes open links to a new password or another email. Whoever requested them may be the reason for the new
+/// password.
 async fn void_links(tx: &mut Tx, user: UserId) -> Result<(), Error> {
     for purpose in [TokenPurpose::Reset, TokenPurpose::Change] {
         tx.void_mail_tokens(user, purpose).await?;
@@ -117,7 +116,7 @@ async fn void_links(tx: &mut Tx, user: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-/// The address as it is kept, when both are good.
+/// The normalized email, when both are valid.
 fn check(email: &str, password: &SecretString) -> Result<String, Error> {
     let address = text::email("email", email);
     let strength = text::password("password", password.expose_secret());
@@ -130,12 +129,12 @@ fn check(email: &str, password: &SecretString) -> Result<String, Error> {
 }
 
 impl Services {
-    /// Opens an account for a stranger who asks from an address, and has them confirm their own by mail.
+    /// Creates an account and, where mail is sent, mails a link to confirm its email.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a bad address or password, an address that has an account, or when
-    /// sign-ups are closed; [`Error::RateLimited`] when too many were opened from there, or too many people
-    /// sign in at this moment.
+    /// [`Error::InvalidRequest`] for an invalid email or password, an email that has an account, or when sign-ups are
+    /// closed; [`Error::RateLimited`] when too many accounts were created from this network, or too many people are
+    /// signing in.
     pub async fn sign_up(
         &self,
         email: &str,
@@ -146,20 +145,20 @@ impl Services {
             return Err(Error::invalid_field(
                 "",
                 "signups_closed",
-                "New accounts are made by the operator here.",
+                "Sign-ups are closed. Contact the administrator for an invitation.",
             ));
         }
         check(email, password)?;
-        let message = "Too many accounts were opened from your network";
+        let message = "Too many accounts were created from your network";
         self.begin_try(&TryOf::signing_up(from), message).await?;
         self.open_account(email, password, self.mail_is_on()).await
     }
 
-    /// Opens an account, whether or not strangers may.
+    /// Creates an account, whether or not sign-ups are open.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a bad address or password, or an address that has an account;
-    /// [`Error::RateLimited`] when too many people sign in at this moment.
+    /// [`Error::InvalidRequest`] for an invalid email or password, or an email that has an account;
+    /// [`Error::RateLimited`] when too many people are signing in.
     pub async fn create_user(&self, email: &str, password: &SecretString) -> Result<Account, Error> {
         self.open_account(email, password, false).await
     }
@@ -186,30 +185,30 @@ impl Services {
         let mut work = self.work().await?;
         if !work.tx.insert_user(&row).await? {
             let issue =
-                Issue::new("email", "taken", "There is an account with this address; sign in instead.");
+                Issue::new("email", "taken", "An account with this email already exists. Sign in instead.");
             return Err(Error::InvalidRequest(vec![issue]));
         }
         if is_to_confirm {
             work.mail_link(Some(&row), MailKind::ConfirmAddress, TokenPurpose::Confirm, &row.email).await?;
         }
         work.commit().await?;
-        tracing::info!(user_id = %id, "account opened");
+        tracing::info!(user_id = %id, "account created");
         Ok(row.into())
     }
 
-    /// The account with this id, if it is still there.
+    /// Finds an account; `None` once it is deleted.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when the database fails.
     pub async fn account(&self, id: UserId) -> Result<Option<Account>, Error> {
         let mut tx = self.store().read().await?;
         Ok(tx.user(id).await?.map(Account::from))
     }
 
-    /// The account with this address: for the operator's command line.
+    /// Finds an account by its email, for the operator's command line.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when the database fails.
     pub async fn account_by_email(&self, email: &str) -> Result<Option<Account>, Error> {
         let mut tx = self.store().read().await?;
         Ok(tx.user_by_email(&email.trim().to_lowercase()).await?.map(Account::from))
@@ -238,7 +237,7 @@ impl Services {
         let password = password.clone();
         permit
             .run(move || {
-                // A bounded length keeps the hash's cost bounded.
+                // Hashing longer texts would cost more.
                 if password.expose_secret().len() > text::PASSWORD_MAX {
                     return Ok(false);
                 }

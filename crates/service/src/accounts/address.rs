@@ -1,4 +1,4 @@
-//! Another address: its owner opens a link that was sent there, and the old address is told.
+//! Changing an account's email: a link to the new address confirms it, and the old address is notified.
 
 use reef_domain::text;
 use reef_store::{MailKind, StoreError, TokenPurpose};
@@ -14,17 +14,17 @@ use crate::services::Services;
 use crate::tries::{MANY_MAILS, TryOf};
 
 fn taken() -> Error {
-    Error::invalid_field("", "taken", "There is another account with this address.")
+    Error::invalid_field("", "taken", "Another account already uses this email.")
 }
 
 impl Services {
-    /// Sends a link to the address that is to be the caller's, and a notice to the one that is. An earlier link to another
-    /// address is good for nothing then. Whether the address has an account shows only to who reads its mail.
+    /// Mails a link to the new email and a notice to the current one. Earlier links to another email are revoked. Only
+    /// readers of the new email learn whether it has an account.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] while no mail is sent, for what is no address or the
-    /// caller's own, and for a wrong password, also when it has just been changed; [`Error::RateLimited`] after a few wrong
-    /// ones, or a few requests.
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] while no mail is sent, for an invalid email or the
+    /// current one, and for a wrong password, also when it was changed meanwhile; [`Error::RateLimited`] after too many
+    /// wrong passwords or too many mails.
     pub async fn request_email_change(
         &self,
         caller: &Caller,
@@ -37,25 +37,26 @@ impl Services {
         let email = text::email("email", new_email).map_err(|issue| Error::InvalidRequest(vec![issue]))?;
         let user = self.own_account(caller).await?;
         if email == user.email {
-            return Err(Error::invalid_field("email", "same", "This is your address already."));
+            return Err(Error::invalid_field("email", "same", "This is already your email."));
         }
         self.prove_password(caller, password, "password", &from.into()).await?;
         self.begin_try(&TryOf::mailing(user.id), MANY_MAILS).await?;
         let mut work = self.work().await?;
-        // A change of the password ends the links that it finds: one that it does not find must not begin after it.
+        // A password change revokes the links that exist. A link created after the change, on the strength of the old
+        // password, would survive it.
         lock_proven(&mut work.tx, &user).await?;
         work.mail_link(Some(&user), MailKind::ChangeAddress, TokenPurpose::Change, &email).await?;
         work.mail_notice(&user, MailKind::AddressChanging, &user.email, &email).await?;
         work.commit().await
     }
 
-    /// Gives an account the address that the link was sent to, and tells the old one. All its other links are good for
-    /// nothing then.
+    /// Changes the account's email to the address that the link was sent to, notifies the old one, and revokes the
+    /// account's other links.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] when the link is used, over or not one, or the address is another account's by now, which
-    /// leaves the link as it is; about `password`, as [`Self::confirm_email`]: a stranger may have given the address of
-    /// somebody who opens every link.
+    /// [`Error::InvalidRequest`] when the link is invalid, or when another account has this email by now, which leaves
+    /// the link valid. About `password` as [`Self::confirm_email`], because somebody may have entered the email of a
+    /// person who opens every link.
     pub async fn confirm_email_change(
         &self,
         token: &SecretString,
@@ -78,7 +79,7 @@ impl Services {
         work.mail_notice(&before, MailKind::AddressChanged, &before.email, &email).await?;
         let after = work.tx.user(before.id).await?.ok_or_else(link_over)?;
         work.commit().await?;
-        tracing::info!(user_id = %after.id, "address changed");
+        tracing::info!(user_id = %after.id, "email changed");
         Ok(after.into())
     }
 }

@@ -1,9 +1,9 @@
-//! What a browser says of itself, made fit to be kept and to be read.
+//! Browsers' `User-Agent` headers: sanitized for storage, and described for people.
 
-/// The longest text that is kept, in characters.
+/// The longest stored header, in characters.
 const KEPT_MAX: usize = 200;
 
-/// Browsers, the more particular before those whose name they carry as well.
+/// Browsers by their tokens. Specific ones come first, because most browsers also carry the tokens of others.
 const BROWSERS: [(&str, &str); 11] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -18,7 +18,7 @@ const BROWSERS: [(&str, &str); 11] = [
     ("curl/", "curl"),
 ];
 
-/// Systems, the more particular first: Android is a Linux, and an iPhone says that it is like a Mac.
+/// Systems by their tokens. Specific ones come first: Android also says `Linux`, and an iPhone says `like Mac OS X`.
 const SYSTEMS: [(&str, &str); 8] = [
     ("iPhone", "an iPhone"),
     ("iPad", "an iPad"),
@@ -30,14 +30,14 @@ const SYSTEMS: [(&str, &str); 8] = [
     ("Linux", "Linux"),
 ];
 
-/// A `User-Agent` header as it may be kept with a session: at most 200 characters, none of them a control character.
+/// A `User-Agent` header for storage: at most 200 characters, without control characters.
 #[must_use]
 pub fn clean_agent(header: &str) -> String {
     let visible: String = header.chars().filter(|c| !c.is_control()).take(KEPT_MAX).collect();
     visible.trim().to_owned()
 }
 
-/// The browser and the system in plain words.
+/// Names the browser and the system, such as `Firefox on Linux`.
 pub(super) fn plain_words(agent: &str) -> String {
     let find = |known: &[(&str, &'static str)]| {
         known.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, words)| *words)

@@ -1,5 +1,5 @@
-//! An address is confirmed by the link that was sent to it, and by the person who opened the account: anybody can open one with
-//! somebody else's address, and its owner, who opens the link, must not let them in.
+//! Confirming an email takes the link that was sent to it, and proof of having created the account. Anybody can create
+//! an account with somebody else's email, and the owner of that email must not let them in by opening the link.
 
 use reef_store::{MailKind, MailTokenRow, TokenPurpose, UserRow};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,22 +16,22 @@ use crate::services::Services;
 use crate::tries::{MANY_MAILS, TryOf, forget_tries_at_password};
 use crate::work::Work;
 
-/// What a browser that was led here by a link can do.
+/// What a browser that follows a confirmation link may do with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkReader {
-    /// Nothing: the link is used, over or not one.
+    /// The link is invalid: it was used, has expired, or never existed.
     Nobody,
-    /// Confirm: it is signed in with the account.
+    /// Confirm: the browser is signed in to the account.
     SignedIn,
-    /// Confirm with the account's password; a person who does not know it did not open the account.
+    /// Confirm with the account's password. Whoever does not know it did not create the account.
     Elsewhere,
 }
 
 impl Services {
-    /// Who reads the page that a link to confirm something leads to. Changes nothing.
+    /// What the browser may do with a confirmation link. Changes nothing.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when the database fails.
     pub async fn link_reader(
         &self,
         token: &SecretString,
@@ -47,14 +47,13 @@ impl Services {
         })
     }
 
-    /// Notes that an account's address is its owner's: they have the secret that was sent there, and they are who opened
-    /// the account, because they are signed in with it or know its password. Its other links to confirm the address are
-    /// good for nothing then.
+    /// Confirms that an account's email belongs to its owner. The link proves access to the email; the session or the
+    /// password proves that the same person created the account. Its other confirmation links are revoked.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] when the link is used, over or not one, or the account has another address by now; about
-    /// `password`, which leaves the link good, when it is needed and not right. [`Error::RateLimited`] after too many
-    /// wrong ones.
+    /// [`Error::InvalidRequest`] when the link is invalid or the account's email has changed; about `password`, which
+    /// leaves the link valid, when it is required and missing or wrong. [`Error::RateLimited`] after too many wrong
+    /// passwords.
     pub async fn confirm_email(
         &self,
         token: &SecretString,
@@ -70,16 +69,15 @@ impl Services {
         work.tx.void_mail_tokens(user.id, TokenPurpose::Confirm).await?;
         let user = work.tx.user(user.id).await?.ok_or_else(link_over)?;
         work.commit().await?;
-        tracing::info!(user_id = %user.id, "address confirmed");
+        tracing::info!(user_id = %user.id, "email confirmed");
         Ok(user.into())
     }
 
-    /// For an owner of the address who did not open the account: gives it another password, and takes away what the one who
-    /// opened it holds. Afterwards the account is like one whose unconfirmed address was used for a new password
-    /// ([`Self::reset_password`]).
+    /// For the owner of an email who did not create its account: sets a new password and revokes the access of whoever
+    /// created the account, as [`Self::reset_password`] does for an unconfirmed email.
     ///
     /// # Errors
-    /// As [`Self::reset_password`]; also when the address was confirmed meanwhile.
+    /// As [`Self::reset_password`]; also when the email was confirmed meanwhile.
     pub async fn claim_account(
         &self,
         token: &SecretString,
@@ -89,11 +87,11 @@ impl Services {
         self.new_password_by_link(TokenPurpose::Confirm, token, password, from.into()).await
     }
 
-    /// For somebody who has the link and shows nothing else: confirms the address, and takes away what the person who opened
-    /// the account holds, the password included. Gives the secret of a link to a new password.
+    /// Confirms the email of an account for somebody who proves nothing but the link, and revokes all access of whoever
+    /// created the account, including the password. Returns the secret of a reset link.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] when the link is used, over or not one, or the address was confirmed meanwhile.
+    /// [`Error::InvalidRequest`] when the link is invalid or the email was confirmed meanwhile.
     pub async fn confirm_with_link_alone(&self, token: &SecretString) -> Result<SecretString, Error> {
         let mut work = self.work().await?;
         let now = work.now;
@@ -112,12 +110,12 @@ impl Services {
         work.tx.end_sessions_of(user.id).await?;
         let reset = work.reset_link_at_hand(&user).await?;
         work.commit_end_of_access(user.id).await?;
-        tracing::info!(user_id = %user.id, "address confirmed by its link alone");
+        tracing::info!(user_id = %user.id, "email confirmed by its link only");
         Ok(reset)
     }
 
-    /// Uses up a link that its account's owner follows: a browser that is signed in with the account, or somebody who knows
-    /// its password. Gives the account, and the address that the link was sent to.
+    /// Uses a link on behalf of the account's owner: a browser that is signed in to the account, or somebody who knows
+    /// its password. Returns the account, and the address that the link was sent to.
     pub(super) async fn take_link_of_owner(
         &self,
         purpose: TokenPurpose,
@@ -134,7 +132,7 @@ impl Services {
         };
         if let Some(user) = &proven {
             if password.expose_secret().is_empty() {
-                let message = "Enter the password of this account, to show that you opened it.";
+                let message = "Enter this account's password to show that you created it.";
                 return Err(Error::invalid_field("password", "required", message));
             }
             self.prove_password_of(user, password, "password", client).await?;
@@ -144,19 +142,18 @@ impl Services {
         let link = work.tx.take_mail_token(&hash, purpose, now).await?.ok_or_else(link_over)?;
         work.tx.lock_user(link.user_id).await?;
         let user = work.tx.user(link.user_id).await?.ok_or_else(link_over)?;
-        // Another password was set meanwhile: this one proves nothing any more.
+        // The password was changed meanwhile, so this one proves nothing.
         if proven.is_some_and(|before| before.password_hash != user.password_hash) {
             return Err(wrong_password("password"));
         }
         Ok((work, user, link.email))
     }
 
-    /// Sends the link that confirms the caller's address once more; does nothing when it is confirmed. Earlier links stay
-    /// good.
+    /// Mails another confirmation link; earlier ones stay valid. Does nothing when the email is confirmed.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] while no mail is sent; [`Error::RateLimited`] after
-    /// a few of them.
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] while no mail is sent; [`Error::RateLimited`] after
+    /// too many mails.
     pub async fn resend_confirmation(&self, caller: &Caller) -> Result<(), Error> {
         only_people(caller)?;
         self.require_mail()?;

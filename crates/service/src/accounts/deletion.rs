@@ -1,4 +1,4 @@
-//! The end of an account: its assistants first, one by one, then all the rest at once.
+//! Deleting an account: first its assistants, one by one, then everything else at once.
 
 use reef_domain::Timestamp;
 use reef_domain::wire::Status;
@@ -10,46 +10,46 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
 
-/// How often it starts over because an assistant was ordered meanwhile.
+/// How often the deletion restarts because an assistant was ordered meanwhile.
 const ROUNDS: usize = 5;
 
-/// What is there before an account is deleted, and ends with it.
+/// What an account has before it is deleted, and loses with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeletionPreview {
-    /// Assistants, paid ones that were never activated among them.
+    /// Assistants, including paid ones that were never activated.
     pub assistants: usize,
-    /// Those that run or are being deployed.
+    /// Assistants that are running or being deployed.
     pub running: usize,
-    /// Subscriptions that are paid for, whose renewal is being tried, or that are paused.
+    /// Subscriptions that are paid, past due or paused.
     pub subscriptions: usize,
-    /// API keys that work.
+    /// API keys that are still valid.
     pub keys: i64,
 }
 
-/// What has become of an account that was to be deleted.
+/// The outcome of deleting an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountDeletion {
-    /// It is gone.
+    /// The account is deleted.
     Done,
-    /// The worker of this assistant may still be there, so the assistant and the account are, with their keys and
-    /// sessions. Those deleted before it are gone. It can be tried again.
+    /// The worker of this assistant may still exist, so the assistant and the account were not deleted. Assistants
+    /// deleted before it stay deleted, and the call can be repeated.
     WorkerRemains {
-        /// What the assistant is called.
+        /// The name of that assistant.
         name: String,
     },
 }
 
 impl Services {
-    /// Deletes the caller's account. Each assistant is deleted as by [`Self::delete`]: its worker is gone first, its
-    /// secrets are destroyed, jobs revoke its subscription and do not give up. Then keys, sessions, receipts and the
-    /// account itself go in one transaction, and whatever was open ends.
+    /// Deletes the caller's account. Each assistant is deleted as by [`Self::delete`]: its worker is removed first, its
+    /// secrets are destroyed, and a job revokes its subscription. Then keys, sessions, receipts and the account itself
+    /// are deleted in one transaction, and open streams end.
     ///
-    /// Dropped anywhere, what is left is an account with fewer assistants, and the same call goes on.
+    /// If this is interrupted, the account has fewer assistants, and the same call continues.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] for a wrong `password`, then for a missing or wrong
-    /// `code` (or recovery code) of an account with two-step sign-in; [`Error::RateLimited`] after too many of either, or
-    /// while assistants are being ordered for the account.
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] for a wrong `password`, then for a missing or wrong
+    /// `code` (or recovery code) of an account with two-factor authentication; [`Error::RateLimited`] after too many of
+    /// either, or while assistants are being ordered for the account.
     #[tracing::instrument(name = "delete_account", skip_all)]
     pub async fn delete_account(
         &self,
@@ -61,13 +61,13 @@ impl Services {
         let client = from.into();
         let user = self.prove_password(caller, password, "password", &client).await?;
         if self.confirmed_totp(user.id).await?.is_some() {
-            let message = "The code of your authenticator app, or a recovery code, is required.";
+            let message = "Enter the code from your authenticator app, or a recovery code.";
             let code = code.ok_or_else(|| Error::invalid_field("code", "required", message))?;
             self.prove_code(&user, code, &client).await?;
         }
         for _ in 0..ROUNDS {
             if let Some(name) = self.delete_assistants_of(caller).await? {
-                tracing::warn!(user_id = %user.id, "an account stays because a worker could not be removed");
+                tracing::warn!(user_id = %user.id, "account not deleted: worker could not be removed");
                 return Ok(AccountDeletion::WorkerRemains { name });
             }
             let mut work = self.work().await?;
@@ -78,15 +78,15 @@ impl Services {
                 return Ok(AccountDeletion::Done);
             }
             if work.tx.user(user.id).await?.is_none() {
-                // Somebody else's click was faster.
+                // Another request has deleted the account meanwhile.
                 return Ok(AccountDeletion::Done);
             }
         }
-        let message = "An assistant was just ordered for this account";
+        let message = "An assistant is being ordered for this account";
         Err(Error::RateLimited { message, retry_after_seconds: 5 })
     }
 
-    /// Deletes the caller's assistants one after the other; gives the name of the first that can't be deleted now.
+    /// Deletes the caller's assistants one by one. Returns the name of the first that cannot be deleted.
     async fn delete_assistants_of(&self, caller: &Caller) -> Result<Option<String>, Error> {
         let all = self.store().read().await?.assistants_of(caller.user_id, EVER).await?;
         for assistant in all {
@@ -99,10 +99,10 @@ impl Services {
         Ok(None)
     }
 
-    /// What ends with the caller's account.
+    /// What deleting the caller's account would end.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks.
+    /// [`Error::Forbidden`] for API keys.
     pub async fn account_deletion_preview(&self, caller: &Caller) -> Result<DeletionPreview, Error> {
         only_people(caller)?;
         let mut tx = self.store().read().await?;
@@ -120,5 +120,5 @@ impl Services {
     }
 }
 
-/// Unpaid slots that are not listed any more go too: their checkouts may still be paid.
+/// Also finds orders that are too old to be listed, because their checkouts may still be paid.
 const EVER: Timestamp = Timestamp::from_unix_ms(0);

@@ -1,8 +1,8 @@
-//! Browsers that have signed in before. Each has a share of tries of its own, so that a flood of wrong passwords from
-//! elsewhere keeps no owner out of the browser they always use.
+//! Known devices: browsers that have signed in to an account before. Each has its own count of failed attempts, so that
+//! a flood of wrong passwords from elsewhere does not lock the owner out.
 //!
-//! The cookie opens nothing: it only says which count a try belongs to. Nobody else can make an entry, and nobody can tell
-//! which account an entry is for. Another password ends it.
+//! The cookie grants no access; it only says which count an attempt belongs to. Nobody can forge an entry or see which
+//! account it belongs to. Changing the password invalidates it.
 
 use std::fmt;
 
@@ -16,15 +16,15 @@ use super::{Account, NOBODY, Proof};
 use crate::client::Client;
 use crate::services::Services;
 
-/// Accounts that one browser is remembered for; the one that signed in last comes first.
+/// Accounts that one browser is remembered for, the most recent sign-in first.
 const ENTRIES_MAX: usize = 4;
 /// Random bytes of a device's name.
 const NAME_BYTES: usize = 16;
 const NAME_HEX: usize = 2 * NAME_BYTES;
-/// An entry's length: the name and its MAC.
+/// The length of an entry: the name and its MAC.
 const ENTRY: usize = NAME_HEX + 64;
 
-/// What a browser brings along: an entry for each account it has signed in with.
+/// The cookie of known devices: an entry for each account that the browser has signed in to.
 #[derive(Clone, Default)]
 pub struct DeviceCookie(String);
 
@@ -41,7 +41,7 @@ impl fmt::Debug for DeviceCookie {
 }
 
 impl DeviceCookie {
-    /// Names and MACs. What does not have the form of an entry is left out.
+    /// Names and MACs of the well-formed entries.
     fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
         let entries = self.0.split('.').take(ENTRIES_MAX);
         let is_hex = |entry: &&str| {
@@ -51,20 +51,20 @@ impl DeviceCookie {
     }
 }
 
-/// A browser that has signed in with an account before.
+/// A browser that has signed in to an account before.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Device {
     name: String,
     trust: Trust,
 }
 
-/// What a device has tries of its own at.
+/// Which attempts are counted for a device alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Passwords and codes: it has signed in with all that the account asks for.
+    /// Passwords and codes: it has signed in with everything that the account requires.
     PasswordAndCode,
-    /// Passwords: it has set a new one, and has never given a code. Each new password would otherwise give new tries at the
-    /// code.
+    /// Passwords only: it has set a new password and never given a code. Otherwise each new password would give new
+    /// attempts at the code.
     PasswordOnly,
 }
 
@@ -80,20 +80,20 @@ impl Trust {
 }
 
 impl Device {
-    /// As it is counted.
+    /// The name that its attempts are counted under.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it also has tries of its own at codes.
+    /// Whether attempts at codes are counted for the device alone, too.
     pub(crate) fn has_given_code(&self) -> bool {
         self.trust == Trust::PasswordAndCode
     }
 }
 
 impl Services {
-    /// The device that a client is to an account, if it has signed in with it since the password is the present one.
-    /// Without an account the same work is done, and nothing is found.
+    /// Finds the known device of a client, which is one only if it has signed in since the password was last changed.
+    /// Without an account the same work is done, so that the time reveals nothing.
     pub(crate) fn known_device(&self, client: &Client, user: Option<&UserRow>) -> Option<Device> {
         let nobody = || (UserId::new(Uuid::nil()), Proof::of_hash(NOBODY));
         let (id, proof) = user.map_or_else(nobody, |user| (user.id, Proof::of(user)));
@@ -101,7 +101,7 @@ impl Services {
         device.filter(|_| user.is_some())
     }
 
-    /// A client's entries for an account, in their order. Each is looked at, in the same time.
+    /// A client's valid entries for an account, in their order. Every entry takes the same time to verify.
     fn devices_of(&self, client: &Client, user: UserId, proof: &Proof) -> Vec<Device> {
         let mut devices = Vec::new();
         for (name, mac) in client.devices.entries() {
@@ -115,16 +115,16 @@ impl Services {
         devices
     }
 
-    /// What a browser is to bring along from now on, because an account has signed in with it. It keeps the name that it
-    /// has, and what it brings along for other accounts.
+    /// The new device cookie of a client that has signed in to an account. The device keeps its name, and its entries
+    /// for other accounts.
     #[must_use]
     pub fn remember_device(&self, client: &Client, account: &Account) -> SecretString {
         let known = self.devices_of(client, account.id, &account.proof).into_iter().next();
         self.renewed_devices(client, known.as_ref(), account, Trust::PasswordAndCode)
     }
 
-    /// As [`Self::remember_device`], for a browser that was this device until now, if it was one: by a new password its
-    /// entry is good for nothing any more.
+    /// As [`Self::remember_device`], for a browser whose entry a new password has invalidated. `device` is what it was
+    /// before.
     pub(super) fn renewed_devices(
         &self,
         client: &Client,
@@ -140,8 +140,8 @@ impl Services {
         all.join(".").into()
     }
 
-    /// As [`Self::renewed_devices`], for a browser that has just given an account another password: a device for codes only
-    /// if it was one before, or signing in takes none.
+    /// As [`Self::renew_device`], for a browser that has just set a new password. It is trusted with codes only if it
+    /// was before, or if the account requires none.
     pub(super) fn devices_after_new_password(
         &self,
         client: &Client,
@@ -160,9 +160,9 @@ impl Services {
     }
 }
 
-/// A client that brings along what it was given: for tests and for the answer that follows in the same request.
+/// A client with a new cookie, for tests and for responses that continue in the same request.
 impl Client {
-    /// The same client with other devices.
+    /// The same client with another device cookie.
     #[must_use]
     pub fn with_devices(self, devices: &SecretString) -> Self {
         Self { devices: DeviceCookie::from(devices.expose_secret()), ..self }

@@ -1,20 +1,20 @@
-//! One-time codes as every authenticator app makes them: RFC 6238 with HMAC-SHA-1, six digits and 30 seconds.
+//! One-time codes of authenticator apps: RFC 6238 with HMAC-SHA-1, 6 digits and 30 seconds.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reef_domain::Timestamp;
 use sha1::Sha1;
 use subtle::ConstantTimeEq as _;
 
-/// How long a code is the current one.
+/// How long a code is current.
 const STEP_SECONDS: i64 = 30;
-/// How many steps the app's clock may be off, either way.
+/// How many steps the app's clock may be off, in either direction.
 const WINDOW: i64 = 1;
-/// What a code is taken modulo: six digits.
+/// Truncates a code to 6 digits.
 const MODULUS: u32 = 1_000_000;
-/// The alphabet of RFC 4648.
+/// The base32 alphabet of RFC 4648.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// The code of a step (RFC 4226, 5.3).
+/// The code of a time step (RFC 4226, section 5.3).
 fn code_at(secret: &[u8], step: i64) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(secret).expect("HMAC takes keys of any length");
     mac.update(&step.to_be_bytes());
@@ -24,7 +24,7 @@ fn code_at(secret: &[u8], step: i64) -> String {
     format!("{:06}", u32::from_be_bytes(bytes) % MODULUS)
 }
 
-/// The step whose code was typed: one around now that comes after the last one used.
+/// Finds the time step of a typed code, within the window and after the last step used.
 pub(super) fn step_of(secret: &[u8], typed: &str, now: Timestamp, last_used: i64) -> Option<i64> {
     let current = now.unix_seconds().div_euclid(STEP_SECONDS);
     let steps = (current - WINDOW)..=(current + WINDOW);
@@ -33,20 +33,20 @@ pub(super) fn step_of(secret: &[u8], typed: &str, now: Timestamp, last_used: i64
         .find(|step| bool::from(code_at(secret, *step).as_bytes().ct_eq(typed.as_bytes())))
 }
 
-/// The code that an app shows at a moment: for tests.
+/// The code that an app shows at a time, for tests.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn code_now(secret: &[u8], now: Timestamp) -> String {
     code_at(secret, now.unix_seconds().div_euclid(STEP_SECONDS))
 }
 
-/// Bytes in base32, without padding.
+/// Encodes bytes as base32 without padding.
 pub(super) fn base32(bytes: &[u8]) -> String {
     let bit = |at: usize| bytes.get(at / 8).map_or(0, |byte| usize::from(byte >> (7 - at % 8) & 1));
     let letters = (0..bytes.len() * 8).step_by(5);
     letters.map(|at| char::from(BASE32[(at..at + 5).fold(0, |five, at| five << 1 | bit(at))])).collect()
 }
 
-/// What [`base32`] was made of; `None` for anything else.
+/// Decodes base32 without padding; `None` for anything else.
 pub(crate) fn from_base32(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
     let (mut held, mut bits) = (0_u32, 0);
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_rfcs_vectors() {
-        // RFC 6238, appendix B: the last six of its eight digits.
+        // The last 6 of the 8 digits in RFC 6238, appendix B.
         for (seconds, code) in [
             (59, "287082"),
             (1_111_111_109, "081804"),
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn base32_is_the_rfcs() {
-        // RFC 4648, 10, without the padding.
+        // From RFC 4648, section 10, without padding.
         for (bytes, text) in
             [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foobar", "MZXW6YTBOI")]
         {

@@ -1,4 +1,4 @@
-//! What only an operator may do with an account: let somebody in again who has no way in of their own.
+//! What only an operator may do with an account: let somebody in who is locked out.
 
 use reef_domain::text;
 use reef_store::MailKind;
@@ -11,13 +11,13 @@ use crate::services::Services;
 use crate::tries::forget_tries_at_password;
 
 impl Services {
-    /// Replaces an account's password, and ends all of its sessions and whatever they have open; links to another one, or to
-    /// another address, are good for nothing then. With `end_two_step` the password alone signs in from then on, for somebody
-    /// who has lost authenticator app and recovery codes.
+    /// Replaces an account's password, ends its sessions and their streams, and revokes its links. With
+    /// `disable_two_factor` the password alone signs in, for somebody who has lost their authenticator app and recovery
+    /// codes.
     ///
     /// # Errors
-    /// [`Error::NotFound`] without such an account; [`Error::InvalidRequest`] for a bad password; [`Error::RateLimited`]
-    /// when too many people sign in at this moment.
+    /// [`Error::NotFound`] without such an account; [`Error::InvalidRequest`] for an invalid password;
+    /// [`Error::RateLimited`] when too many people are signing in.
     pub async fn replace_password(
         &self,
         email: &str,
@@ -41,7 +41,7 @@ impl Services {
         tx.end_sessions_of(account.id).await?;
         work.security_notice(account.id, MailKind::PasswordChanged, "").await?;
         work.commit_end_of_access(account.id).await?;
-        tracing::info!(user_id = %account.id, end_two_step, "an operator has replaced a password");
+        tracing::info!(user_id = %account.id, end_two_step, "password replaced by an operator");
         Ok(account)
     }
 }

@@ -1,4 +1,4 @@
-//! Another password, and the proof by the one there is.
+//! Changing the password, and proving identity with the current one.
 
 use reef_domain::text;
 use reef_store::{MailKind, Tx, UserRow};
@@ -14,21 +14,21 @@ use crate::hashing::Lane;
 use crate::services::Services;
 use crate::tries::{TryOf, forget_tries_at_password};
 
-/// What follows from another password, for the session that has set it.
+/// What the session that has changed a password continues with.
 #[derive(Clone, Debug)]
 pub struct PasswordChange {
-    /// The caller as one who has given it.
+    /// The caller with the new password proven.
     pub caller: Caller,
-    /// What the browser is to bring along as a device from now on.
+    /// The browser's new device cookie.
     pub devices: SecretString,
 }
 
 impl Services {
-    /// The caller as one who has given the account's password: for a while they need not give it again.
+    /// Verifies the caller's password, so that they need not give it again for a while.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] about `password`; [`Error::RateLimited`] after too many
-    /// wrong ones.
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] about `password`; [`Error::RateLimited`] after too
+    /// many wrong ones.
     pub async fn give_password(
         &self,
         caller: &Caller,
@@ -43,14 +43,13 @@ impl Services {
         Ok(Caller::with_password(user.id, PasswordStamp::of(&user)))
     }
 
-    /// Replaces the caller's password. Every other session of the account ends, with whatever it has open, and so does a
-    /// sign-in that still waits for its code; the session kept under `current_row` stays. Links to a new password or
-    /// another address are good for nothing then: whoever asked for them may be who the change is against. API keys stay.
-    /// The owner is notified by mail.
+    /// Changes the caller's password. All other sessions and their streams end, and so do sign-ins that wait for a
+    /// code; the session stored as `current_row` stays. Links to a new password or another email are revoked, because
+    /// whoever requested them may be the reason for the change. API keys stay valid. The owner is notified by mail.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] for a bad new password (`newPassword`), or about
-    /// `password` when the present one was not given a short while ago or another change was faster.
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] for an invalid new password (`newPassword`), or
+    /// about `password` when the current one was not given recently or was changed meanwhile.
     pub async fn change_password(
         &self,
         caller: &Caller,
@@ -81,7 +80,7 @@ impl Services {
         Ok(PasswordChange { caller, devices })
     }
 
-    /// Passes when the caller knows the account's password; `field` is where it was typed.
+    /// Verifies the password of the caller's account. Errors are about `field`.
     pub(super) async fn prove_password(
         &self,
         caller: &Caller,
@@ -94,7 +93,7 @@ impl Services {
         Ok(user)
     }
 
-    /// Passes when the password is this account's, for somebody who has come here by its session or its mail.
+    /// Verifies the password of an account, for a request that came by its session or its mail.
     pub(super) async fn prove_password_of(
         &self,
         user: &UserRow,
@@ -105,21 +104,21 @@ impl Services {
         let device = self.known_device(client, Some(user));
         let what = TryOf::proving(user.id, device.as_ref());
         let permit = self.hashing().admit(Lane::Known(user.id))?;
-        self.begin_try(&what, "Too many wrong passwords").await?;
+        self.begin_try(&what, "Too many incorrect passwords").await?;
         if !self.verify_password(permit, password, user.password_hash.clone()).await? {
             return Err(wrong_password(field));
         }
         self.try_succeeded(&what).await
     }
 
-    /// The caller's account.
+    /// Gets the account of a session.
     pub(super) async fn own_account(&self, caller: &Caller) -> Result<UserRow, Error> {
         only_people(caller)?;
         self.store().read().await?.user(caller.user_id).await?.ok_or(Error::Unauthorized)
     }
 }
 
-/// Locks an account whose password was given. It is refused when another one was set meanwhile: it proves nothing then.
+/// Locks an account whose password was verified, and fails if the password was changed meanwhile.
 pub(super) async fn lock_proven(tx: &mut Tx, proven: &UserRow) -> Result<(), Error> {
     tx.lock_user(proven.id).await?;
     let now = tx.user(proven.id).await?.ok_or(Error::Unauthorized)?;
@@ -127,5 +126,5 @@ pub(super) async fn lock_proven(tx: &mut Tx, proven: &UserRow) -> Result<(), Err
 }
 
 pub(super) fn wrong_password(field: &str) -> Error {
-    Error::invalid_field(field, "wrong", "This is not your password.")
+    Error::invalid_field(field, "wrong", "Incorrect password.")
 }

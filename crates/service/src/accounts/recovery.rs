@@ -1,4 +1,4 @@
-//! Recovery codes: for whoever has lost their authenticator app. Kept as hashes.
+//! Recovery codes, for people who have lost their authenticator app. Only hashes are stored.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -6,16 +6,16 @@ use super::one_time::base32;
 use crate::ports::Entropy;
 use crate::vault::fingerprint;
 
-/// How many an account is given at once.
+/// Codes that an account gets at once.
 pub(super) const CODES: usize = 10;
-/// Random bytes of a code: so many that a plain hash of it tells nothing.
+/// Random bytes of a code: enough for a hash without salt.
 const BYTES: usize = 10;
-/// A code's letters, without its dashes.
+/// Letters of a code, without its dashes.
 const LETTERS: usize = 16;
 /// Letters between two dashes.
 const GROUP: usize = 4;
 
-/// A new code, in groups, and its hash.
+/// A new code with dashes, and its hash.
 pub(super) fn new(entropy: &dyn Entropy) -> (SecretString, Vec<u8>) {
     let mut bytes = [0; BYTES];
     entropy.fill(&mut bytes);
@@ -24,7 +24,7 @@ pub(super) fn new(entropy: &dyn Entropy) -> (SecretString, Vec<u8>) {
     (groups.join("-").into(), fingerprint("reef recovery code", &letters))
 }
 
-/// The hash of what was typed, without its dashes, if it has the form of a code. Case does not matter.
+/// The hash of a typed code without dashes, in either case; `None` if it is malformed.
 pub(super) fn hash_of(typed: &SecretString) -> Option<Vec<u8>> {
     let letters = typed.expose_secret().to_lowercase();
     let is_one = letters.len() == LETTERS && letters.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));

@@ -1,4 +1,4 @@
-//! A new password for whoever reads the account's mail.
+//! Resetting a password by mail.
 
 use reef_domain::ids::UserId;
 use reef_domain::{Timestamp, text};
@@ -14,23 +14,23 @@ use crate::mails::token_hash;
 use crate::services::Services;
 use crate::tries::{MANY_MAILS, TryOf, forget_tries_at_password};
 
-/// What came of a reset.
+/// The outcome of a password reset.
 #[derive(Clone, Debug)]
 pub struct PasswordReset {
-    /// Whether nobody had shown before that its address is theirs: its API keys, its two-step sign-in and the secret of its
-    /// callbacks are gone then. A stranger may have opened it.
+    /// Whether the email was unconfirmed before. Then API keys, two-factor authentication and the signing secret were
+    /// revoked, because a stranger may have created the account.
     pub began_anew: bool,
-    /// What the browser is to bring along as a device from now on: it can give the new password no matter who else tries some.
+    /// The browser's new device cookie, which keeps failed attempts of others from delaying the next sign-in.
     pub devices: SecretString,
 }
 
 impl Services {
-    /// Sends a link to a new password, if the address has an account. The answer and the work until then are the same
-    /// when it has none: the same rows are written, and the job finds nobody to send to.
+    /// Mails a reset link if the email has an account. If it has none, the same rows are written and the response is
+    /// the same; the job then finds no recipient.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for what is no address, or while no mail is sent; [`Error::RateLimited`] after a few for
-    /// an address or from a network, also for an address without an account.
+    /// [`Error::InvalidRequest`] for an invalid email, or while no mail is sent; [`Error::RateLimited`] after too many
+    /// requests for an email or from a network, whether or not the email has an account.
     pub async fn request_password_reset(&self, email: &str, from: ClientAddress) -> Result<(), Error> {
         self.require_mail()?;
         let email = text::email("email", email).map_err(|issue| Error::InvalidRequest(vec![issue]))?;
@@ -41,16 +41,14 @@ impl Services {
         work.commit().await
     }
 
-    /// Replaces the password of the account that a link belongs to, and ends all of its sessions and whatever they have
-    /// open. Other links to a new password or another address are good for nothing then, and nobody has to wait for what was
-    /// tried against the password before. API keys and two-step sign-in stay,
-    /// unless the account was opened with an address that nobody has confirmed so far: whoever did that may be a stranger
-    /// who waits for its owner to move in. Nobody is signed in by it: that goes the normal way, with all that signing in
-    /// asks for.
+    /// Sets a new password for the account of a reset link, ends its sessions and their streams, revokes its other
+    /// links and resets its throttle. API keys and two-factor authentication stay, unless the email was never
+    /// confirmed: whoever created the account may be a stranger who waits for the email's owner to use it. The reset
+    /// signs nobody in; that takes everything that signing in requires.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a bad password, which leaves the link good, or when the link is used, over or not one;
-    /// [`Error::RateLimited`] when too many people sign in at this moment.
+    /// [`Error::InvalidRequest`] for an invalid password, which leaves the link valid, or for an invalid link;
+    /// [`Error::RateLimited`] when too many people are signing in.
     pub async fn reset_password(
         &self,
         token: &SecretString,
@@ -60,8 +58,7 @@ impl Services {
         self.new_password_by_link(TokenPurpose::Reset, token, password, from.into()).await
     }
 
-    /// Replaces the password of the account that a link belongs to. A link that confirms an address does so only while it
-    /// is not confirmed.
+    /// Sets a new password for the account of a link. A confirmation link does so only while the email is unconfirmed.
     pub(super) async fn new_password_by_link(
         &self,
         purpose: TokenPurpose,
@@ -70,7 +67,7 @@ impl Services {
         client: Client,
     ) -> Result<PasswordReset, Error> {
         let hash = token_hash(token);
-        // Hashing a password is costly: only for a link that is good.
+        // Hashing is expensive, so the link is checked first.
         let known = self.store().read().await?.mail_token(&hash, purpose, self.now()).await?;
         let known = known.ok_or_else(link_over)?;
         text::password("password", password.expose_secret())
@@ -106,7 +103,8 @@ impl Services {
         Ok(PasswordReset { began_anew, devices })
     }
 
-    /// Takes away what whoever opened the account may still hold of it.
+    /// Revokes what the person who created the account may still have: API keys, two-factor authentication and both
+    /// signing secrets.
     pub(super) async fn forget_strangers(
         &self,
         tx: &mut Tx,
@@ -115,7 +113,7 @@ impl Services {
     ) -> Result<(), Error> {
         tx.revoke_api_keys_of(user, now).await?;
         tx.delete_totp(user).await?;
-        // Twice: the one before signs for a day, too.
+        // The previous secret signs for another day, so it is rotated out, too.
         for _ in 0..2 {
             let sealed = self.new_callback_secret(user)?;
             tx.rotate_callback_secret(user, &sealed, now).await?;

@@ -1,4 +1,4 @@
-//! What a link to a new password still does, for the page that it leads to.
+//! The state of a reset link, for the page that it leads to.
 
 use reef_store::TokenPurpose;
 use secrecy::SecretString;
@@ -7,23 +7,23 @@ use crate::error::Error;
 use crate::mails::token_hash;
 use crate::services::Services;
 
-/// What a link to a new password still does.
+/// What a reset link can still do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetLink {
-    /// Nothing: it was used, has expired, or never was one.
+    /// The link is invalid: it was used, has expired, or never existed.
     Over,
-    /// It replaces the password.
+    /// The link sets a new password.
     Good {
-        /// Whether it also ends what the account has, because nobody has confirmed its address.
+        /// Whether it also revokes the account's access, because the email was never confirmed.
         begins_anew: bool,
     },
 }
 
 impl Services {
-    /// What the link with this secret does. Changes nothing.
+    /// The state of a reset link. Changes nothing.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when the database fails.
     pub async fn reset_link(&self, token: &SecretString) -> Result<ResetLink, Error> {
         let mut tx = self.store().read().await?;
         let link = tx.mail_token(&token_hash(token), TokenPurpose::Reset, self.now()).await?;

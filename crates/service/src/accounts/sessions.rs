@@ -1,4 +1,4 @@
-//! Where somebody is signed in: the list, and ending what is on it.
+//! The list of an account's sessions, and ending them.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::vault::{fingerprint, hex};
 
-/// How old a session's last use may be before it is written again.
+/// How old the recorded last use of a session may be before it is updated.
 const TOUCH_AFTER: Duration = Duration::from_secs(5 * 60);
-/// Sessions listed at once, the most recently used first.
+/// Sessions in a list, the most recently used first.
 const LISTED: i64 = 100;
-/// The length of a handle, in characters: 128 bits.
+/// The length of a handle in characters, for 128 bits.
 const HANDLE: usize = 32;
 
-/// A session as its owner sees it listed.
+/// A session as its owner sees it in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionView {
-    /// By what it is named when it is to end. Opens nothing, and is not what the session is kept under.
+    /// Names the session in requests to end it. It grants no access, and differs from the storage id.
     pub handle: String,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of the current request.
     pub is_current: bool,
-    /// From where it was opened, if that is known.
+    /// The network address that it was opened from, if known.
     pub address: Option<String>,
-    /// With what, in plain words.
+    /// The browser and system that opened it, such as `Firefox on Linux`.
     pub agent: String,
-    /// When it was opened.
+    /// When the session was opened.
     pub created_at: Timestamp,
-    /// When it was last used, to five minutes.
+    /// When it was last used, to within five minutes.
     pub last_used_at: Timestamp,
 }
 
@@ -56,11 +56,11 @@ impl SessionView {
 }
 
 impl Services {
-    /// The caller's sessions, the most recently used first, at most a hundred. `current_row` is what the session that
-    /// asks is kept under ([`crate::flash::session_row`]).
+    /// Lists the caller's sessions, the most recently used first, at most 100. `current_row` is the storage id of the
+    /// current session ([`crate::flash::session_row_id`]).
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks.
+    /// [`Error::Forbidden`] for API keys.
     pub async fn sessions(&self, caller: &Caller, current_row: &str) -> Result<Vec<SessionView>, Error> {
         only_people(caller)?;
         let mut tx = self.store().read().await?;
@@ -68,10 +68,10 @@ impl Services {
         Ok(rows.into_iter().map(|row| SessionView::of(row, current_row)).collect())
     }
 
-    /// Ends one of the caller's sessions, also the one that asks, and whatever it has open.
+    /// Ends one of the caller's sessions and its streams; the current session may end itself.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is none of theirs or has ended; [`Error::Forbidden`] when a key asks.
+    /// [`Error::NotFound`] when the caller has no such session; [`Error::Forbidden`] for API keys.
     pub async fn revoke_session(&self, caller: &Caller, handle: &str) -> Result<(), Error> {
         only_people(caller)?;
         let mut tx = self.store().begin().await?;
@@ -81,11 +81,10 @@ impl Services {
         Ok(self.commit_end_of_access(tx, caller.user_id).await?)
     }
 
-    /// Ends all of the caller's sessions but the one kept under `current_row`, and whatever they have open; gives how
-    /// many.
+    /// Ends all of the caller's sessions and their streams except the one stored as `current_row`. Returns how many.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks.
+    /// [`Error::Forbidden`] for API keys.
     pub async fn revoke_other_sessions(&self, caller: &Caller, current_row: &str) -> Result<u64, Error> {
         only_people(caller)?;
         let mut tx = self.store().begin().await?;
@@ -94,8 +93,8 @@ impl Services {
         Ok(ended)
     }
 
-    /// Notes that somebody's session is used, once in five minutes. Whatever goes wrong with that is logged: no page
-    /// fails for it.
+    /// Records that a session is used, at most every five minutes. A failure is only logged, so that no page fails
+    /// because of it.
     pub async fn note_session_use(&self, row: &SessionRow) {
         let now = self.now();
         let is_noted = row.last_used_at.is_some_and(|last| now.since(last) < TOUCH_AFTER);
@@ -109,7 +108,7 @@ impl Services {
         };
         if let Err(error) = noted.await {
             let error = tracing::field::display(Chain(&error));
-            tracing::warn!(error, "a session's last use could not be noted");
+            tracing::warn!(error, "session use could not be recorded");
         }
     }
 }

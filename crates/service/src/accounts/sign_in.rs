@@ -1,4 +1,4 @@
-//! Signing in: the password first, then a code where the account asks for one.
+//! Signing in: first the password, then a code if the account requires one.
 
 use std::time::Duration;
 
@@ -14,39 +14,40 @@ use crate::hashing::Lane;
 use crate::services::Services;
 use crate::tries::TryOf;
 
-/// How long after the password the code may come.
+/// How long after the password the code may be given.
 pub const CODE_WITHIN: Duration = Duration::from_secs(10 * 60);
 
-const MANY_FAILED: &str = "Too many failed attempts to sign in";
-/// Where mail is sent, nobody has to wait.
+const MANY_FAILED: &str = "Too many failed attempts";
+/// A password reset lifts the wait.
 const MANY_FAILED_RESET: &str =
-    "Too many failed attempts to sign in. Resetting your password by email lets you in now";
+    "Too many failed attempts. Reset your password by email to sign in now";
 
-/// What came of the first step.
+/// The outcome of giving the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignIn {
-    /// That was all.
+    /// The person is signed in.
     Done(Account),
-    /// The password was right, and a code has to follow: nobody is signed in until then.
+    /// The password was right, and a code is required before the person is signed in.
     NeedsCode(PendingSignIn),
 }
 
-/// Somebody who has given the right password and no code yet. Kept with their browser's session, out of its reach.
+/// A sign-in that still waits for its code. It is stored with the browser's session, where the browser cannot change
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingSignIn {
     user_id: UserId,
     since: Timestamp,
-    /// Another password ends this.
+    /// A new password invalidates the pending sign-in.
     proof: Proof,
 }
 
 impl Services {
-    /// Checks an address and a password.
+    /// Signs in with an email and a password.
     ///
     /// # Errors
-    /// [`Error::WrongCredentials`], the same and as slow for an unknown address as for a wrong password;
-    /// [`Error::RateLimited`] after too many of them, for both alike. A browser that has signed in before waits for its
-    /// own tries alone.
+    /// [`Error::WrongCredentials`], which is the same and takes as long for an unknown email as for a wrong password;
+    /// [`Error::RateLimited`] after too many failed attempts, for both alike. A known device waits only because of its
+    /// own attempts.
     pub async fn sign_in_first(
         &self,
         email: &str,
@@ -82,13 +83,11 @@ impl Services {
         Ok(SignIn::Done(user.into()))
     }
 
-    /// Checks the code of the account's authenticator app, or one of its recovery codes, within ten minutes of the
-    /// password.
+    /// Completes a sign-in with a code of the authenticator app or a recovery code, within ten minutes of the password.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] about `code`: `wrong` for one that is not right or was used, `sign_in_over` when it has
-    /// to begin anew, because it took too long or the account was changed meanwhile; [`Error::RateLimited`] after too many
-    /// wrong codes.
+    /// [`Error::InvalidRequest`] about `code`: `wrong` when it is incorrect or was used, `sign_in_over` when the
+    /// sign-in has expired or the account was changed meanwhile; [`Error::RateLimited`] after too many wrong codes.
     pub async fn sign_in_second(
         &self,
         pending: &PendingSignIn,
@@ -96,7 +95,7 @@ impl Services {
         from: impl Into<Client>,
     ) -> Result<Account, Error> {
         let over = || {
-            let message = "This took too long, or the account was changed meanwhile. Sign in again.";
+            let message = "Your sign-in timed out or your account changed. Sign in again.";
             Error::invalid_field("code", "sign_in_over", message)
         };
         let user = self.store().read().await?.user(pending.user_id).await?;
@@ -114,12 +113,11 @@ impl Services {
         proven.map(|()| user.into())
     }
 
-    /// Passes while the account's password is still the one that somebody has signed in with. To be asked once their
-    /// session is kept: a change of the password ends every session that it finds, and whoever is not found finds the
-    /// change here.
+    /// Requires that the account still has the password that was signed in with. Call it once the session is stored: a
+    /// password change ends the sessions it finds, and a session that it did not find fails here.
     ///
     /// # Errors
-    /// [`Error::WrongCredentials`] when it is another one by now.
+    /// [`Error::WrongCredentials`] when the password was changed meanwhile.
     pub async fn confirm_sign_in(&self, account: &Account) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
         tx.lock_user(account.id).await?;

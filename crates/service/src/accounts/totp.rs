@@ -1,4 +1,4 @@
-//! Two-step sign-in: switched on once a code has shown that the owner's app has the secret, and off again.
+//! Two-factor authentication: turned on once a code proves that the owner's app has the secret, and turned off again.
 
 use std::time::Duration;
 
@@ -20,24 +20,24 @@ use crate::vault::{Place, VaultError};
 
 /// Table and column; the row is the account's id.
 pub(crate) const COLUMN: &str = "totp.secret";
-/// As long as SHA-1's output, as RFC 4226 recommends.
+/// As long as the output of SHA-1, which RFC 4226 recommends.
 const SECRET_BYTES: usize = 20;
-/// How long a secret waits to be confirmed.
+/// How long a new secret can be confirmed.
 pub(crate) const CONFIRM_WITHIN: Duration = Duration::from_secs(3600);
 
-/// A secret for an authenticator app, to be confirmed.
+/// A secret for an authenticator app that is not confirmed yet.
 #[derive(Clone, Debug)]
 pub struct NewTotp {
-    /// To be typed.
+    /// The secret in base32, for typing.
     pub secret: SecretString,
-    /// To be scanned: what a QR code is made of.
+    /// The `otpauth:` URL for a QR code.
     pub otpauth_url: SecretString,
 }
 
-/// How it stands with an account's two-step sign-in.
+/// Whether an account has two-factor authentication, and its recovery codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TotpStatus {
-    /// Whether signing in takes a code.
+    /// Whether signing in requires a code.
     pub on: bool,
     /// Recovery codes that were not used yet.
     pub recovery_codes_left: i64,
@@ -54,12 +54,12 @@ impl NewTotp {
 }
 
 impl Services {
-    /// Makes a secret for the caller's authenticator app. Nothing changes before [`Self::confirm_totp`]; one that was made
-    /// before and not confirmed is good for nothing any more.
+    /// Creates a secret for the caller's authenticator app. Nothing changes before [`Self::confirm_totp`]; an earlier
+    /// secret that was not confirmed is replaced.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] (`totp_is_on`) when two-step sign-in is on, or about
-    /// `password` when it was not given a short while ago.
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] (`totp_is_on`) when two-factor authentication is
+    /// on, or about `password` when it was not given recently.
     pub async fn begin_totp(&self, caller: &Caller) -> Result<NewTotp, Error> {
         caller.require_password()?;
         let user = self.own_account(caller).await?;
@@ -71,17 +71,17 @@ impl Services {
         let mut work = self.work().await?;
         work.require_password(caller).await?;
         if !work.tx.begin_totp(user.id, &sealed, work.now).await? {
-            let message = "Two-step sign-in is on. Turn it off first to use another app.";
+            let message = "Two-factor authentication is on. Turn it off first to use another app.";
             return Err(Error::invalid_field("", "totp_is_on", message));
         }
         work.commit().await?;
         Ok(NewTotp::of(&secret, &user.email))
     }
 
-    /// The secret that waits to be confirmed, for an hour: for the page that shows it again.
+    /// Finds the secret that waits to be confirmed, for up to an hour, for the page that shows it again.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks.
+    /// [`Error::Forbidden`] for API keys.
     pub async fn pending_totp(&self, caller: &Caller) -> Result<Option<NewTotp>, Error> {
         let user = self.own_account(caller).await?;
         let Some(row) = self.pending(user.id).await? else { return Ok(None) };
@@ -89,13 +89,13 @@ impl Services {
         Ok(Some(NewTotp::of(secret.expose_secret(), &user.email)))
     }
 
-    /// Switches two-step sign-in on: the code shows that the caller's app has the secret. Gives the recovery codes, the
-    /// only time they are seen.
+    /// Turns two-factor authentication on; the code proves that the caller's app has the secret. Returns the recovery
+    /// codes, which cannot be read again.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] about `code`: `wrong`, or `nothing_pending` when
-    /// it has to begin anew; about `password` when it was not given a short while ago; [`Error::RateLimited`] after too many
-    /// wrong codes.
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] about `code`: `wrong`, or `nothing_pending` when
+    /// the setup has to start over; about `password` when it was not given recently; [`Error::RateLimited`] after too
+    /// many wrong codes.
     pub async fn confirm_totp(
         &self,
         caller: &Caller,
@@ -122,14 +122,14 @@ impl Services {
         work.security_notice(user, MailKind::TwoStepOn, "").await?;
         work.commit().await?;
         self.try_succeeded(&what).await?;
-        tracing::info!(user_id = %user, "two-step sign-in switched on");
+        tracing::info!(user_id = %user, "two-factor authentication turned on");
         Ok(codes)
     }
 
-    /// Switches two-step sign-in off: secret and recovery codes are destroyed.
+    /// Turns two-factor authentication off and destroys the secret and the recovery codes.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] for a wrong `password`, then a wrong `code` (or
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] for a wrong `password`, then a wrong `code` (or
     /// recovery code), or `totp_is_off`; [`Error::RateLimited`] after too many of either.
     pub async fn disable_totp(
         &self,
@@ -147,14 +147,14 @@ impl Services {
         work.tx.delete_totp(user.id).await?;
         work.security_notice(user.id, MailKind::TwoStepOff, "").await?;
         work.commit().await?;
-        tracing::info!(user_id = %user.id, "two-step sign-in switched off");
+        tracing::info!(user_id = %user.id, "two-factor authentication turned off");
         Ok(())
     }
 
-    /// Replaces the caller's recovery codes; the only time the new ones are seen.
+    /// Replaces the caller's recovery codes and returns the new ones, which cannot be read again.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] for a wrong `code`, or `totp_is_off`;
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] for a wrong `code`, or `totp_is_off`;
     /// [`Error::RateLimited`] after too many wrong codes.
     pub async fn new_recovery_codes(
         &self,
@@ -169,7 +169,8 @@ impl Services {
         let mut work = self.work().await?;
         let tx = &mut work.tx;
         tx.lock_user(caller.user_id).await?;
-        // Switched off meanwhile, there is nothing to recover.
+        // Without two-factor authentication, which may have been turned off meanwhile, recovery codes would be left
+        // over.
         if !takes_code(tx, caller.user_id).await? {
             return Err(totp_is_off());
         }
@@ -179,10 +180,10 @@ impl Services {
         Ok(codes)
     }
 
-    /// Whether the caller's two-step sign-in is on, and how many recovery codes are left.
+    /// Whether the caller has two-factor authentication, and how many recovery codes are left.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks.
+    /// [`Error::Forbidden`] for API keys.
     pub async fn totp_status(&self, caller: &Caller) -> Result<TotpStatus, Error> {
         only_people(caller)?;
         let on = self.confirmed_totp(caller.user_id).await?.is_some();
@@ -190,7 +191,7 @@ impl Services {
         Ok(TotpStatus { on, recovery_codes_left: tx.count_recovery_codes(caller.user_id).await? })
     }
 
-    /// Passes when the code is the account's app's, or one of its recovery codes. Either is used up.
+    /// Verifies a code of the account's authenticator app or a recovery code. Each works once.
     pub(super) async fn prove_code(
         &self,
         user: &UserRow,
@@ -211,7 +212,7 @@ impl Services {
         self.try_succeeded(&what).await
     }
 
-    /// What the account's codes are made from, if signing in takes one.
+    /// Finds the secret that the account's codes are generated from, if signing in requires a code.
     pub(super) async fn confirmed_totp(&self, user: UserId) -> Result<Option<TotpRow>, StoreError> {
         let row = self.store().read().await?.totp(user).await?;
         Ok(row.filter(|row| row.confirmed_at.is_some()))
@@ -253,38 +254,38 @@ impl Services {
         let is_right = tx.use_recovery_code(user, hash).await?;
         tx.commit().await?;
         if is_right {
-            tracing::info!(user_id = %user, "a recovery code was used");
+            tracing::info!(user_id = %user, "recovery code used");
         }
         Ok(is_right)
     }
 
-    /// New recovery codes, and what is kept of them.
+    /// New recovery codes, and their hashes.
     fn new_codes(&self) -> (Vec<SecretString>, Vec<Vec<u8>>) {
         (0..recovery::CODES).map(|_| recovery::new(&*self.ports().entropy)).unzip()
     }
 }
 
-const TOO_MANY: &str = "Too many wrong codes";
+const TOO_MANY: &str = "Too many incorrect codes";
 
-/// As it is compared: people type codes in groups.
+/// Removes spaces and dashes, because people type codes in groups.
 fn without_gaps(code: &SecretString) -> SecretString {
     let typed = code.expose_secret().chars().filter(|c| !c.is_whitespace() && *c != '-');
     typed.collect::<String>().into()
 }
 
 fn wrong_code() -> Error {
-    Error::invalid_field("code", "wrong", "This code is not right, or was used already.")
+    Error::invalid_field("code", "wrong", "That code is incorrect or already used.")
 }
 
 fn nothing_pending() -> Error {
-    Error::invalid_field("code", "nothing_pending", "This took too long. Begin again with a new secret.")
+    Error::invalid_field("code", "nothing_pending", "Setup timed out. Start over with a new secret.")
 }
 
 fn totp_is_off() -> Error {
-    Error::invalid_field("", "totp_is_off", "Two-step sign-in is off.")
+    Error::invalid_field("", "totp_is_off", "Two-factor authentication is off.")
 }
 
-/// Whether signing in takes a code in addition to the password.
+/// Whether signing in requires a code in addition to the password.
 pub(super) async fn takes_code(tx: &mut Tx, user: UserId) -> Result<bool, StoreError> {
     Ok(tx.totp(user).await?.is_some_and(|row| row.confirmed_at.is_some()))
 }

@@ -1,4 +1,4 @@
-//! Keys that are limited to single assistants.
+//! API keys that are limited to selected assistants.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,9 +17,9 @@ pub const ASSISTANTS_MAX: usize = 20;
 /// An assistant that a key is limited to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantedAssistant {
-    /// Its id.
+    /// Identifies the assistant, even after its deletion.
     pub id: AssistantId,
-    /// What it is called; `None` when it was deleted.
+    /// The assistant's name; `None` when it was deleted.
     pub name: Option<String>,
 }
 
@@ -30,12 +30,12 @@ impl From<GrantedRow> for GrantedAssistant {
     }
 }
 
-/// What an account's grants name.
+/// The assistants of each grant of an account.
 #[derive(Debug, Default)]
 pub(super) struct Granted(HashMap<GrantId, Vec<GrantedAssistant>>);
 
 impl Granted {
-    /// Reads them all.
+    /// Loads all grants of an account.
     pub(super) async fn to(tx: &mut Tx, user: UserId) -> Result<Self, Error> {
         let mut all = Self::default();
         for row in tx.grants_of(user).await? {
@@ -50,23 +50,23 @@ impl Granted {
     }
 }
 
-/// Reads a list of ids, each of which counts once.
+/// Parses ids of assistants, without duplicates.
 pub(super) fn parse(ids: &[String]) -> Result<BTreeSet<AssistantId>, Issue> {
     let ids: Option<BTreeSet<_>> = ids.iter().map(|id| AssistantId::parse(id)).collect();
     let Some(ids) = ids else { return Err(unknown()) };
     if ids.len() > ASSISTANTS_MAX {
-        let message = "A key can be limited to at most 20 assistants.";
+        let message = "You can select at most 20 assistants.";
         return Err(Issue::new("assistants", "too_many", message));
     }
     Ok(ids)
 }
 
 fn unknown() -> Issue {
-    Issue::new("assistants", "unknown", "You have no such assistant.")
+    Issue::new("assistants", "unknown", "Your account has no such assistant.")
 }
 
 impl Services {
-    /// A grant of these assistants of the caller's; none for none.
+    /// Creates a grant for assistants of the caller; `None` when there are no assistants.
     pub(super) async fn new_grant(
         &self,
         tx: &mut Tx,

@@ -1,4 +1,4 @@
-//! API keys: shown once, kept as a hash, with a checksum so that a typo is known without a look-up.
+//! API keys: shown once, stored as a hash, with a checksum that catches typos without a lookup.
 
 mod grants;
 mod requests;
@@ -24,71 +24,72 @@ pub use rotation::Overlap;
 
 use grants::Granted;
 
-/// How every key begins; never to change, secret scanners know it.
+/// The prefix of every key. Secret scanners know it, so it must never change.
 pub const PREFIX: &str = "reef_live_";
-/// Live keys a user may have.
+/// Valid keys that a user may have.
 pub const KEYS_MAX: i64 = 50;
 const RANDOM_HEX: usize = 40;
 const CHECKSUM_HEX: usize = 8;
-/// What of a key is shown in lists: the prefix and four characters.
+/// How much of a key lists show: the prefix and 4 characters.
 const SHOWN: usize = PREFIX.len() + 4;
-/// How old a key's last use may be before it is written again.
+/// How old the recorded last use of a key may be before it is updated.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
-/// The longest life a key may be given.
+/// The longest lifetime of a key.
 const EXPIRES_IN_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// What a new key is to be.
+/// The properties of a key that is to be created.
 #[derive(Clone, Debug, Default)]
 pub struct NewApiKey {
-    /// What its owner calls it.
+    /// The name its owner chose.
     pub name: String,
-    /// May look.
+    /// Whether it gets the `read` scope.
     pub read: bool,
-    /// May change.
+    /// Whether it gets the `write` scope.
     pub write: bool,
-    /// After how long it ends by itself.
+    /// How long the key is valid; `None` for no expiry.
     pub expires_in: Option<Duration>,
-    /// Ids of the assistants that it is limited to; with none it may touch all of its owner's, also later ones.
+    /// Ids of the assistants that the key is limited to. If empty, it may access all of the account's assistants,
+    /// including future ones.
     pub assistants: Vec<String>,
 }
 
-/// A key as its owner sees it listed.
+/// An API key as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its id.
+    /// Identifies the key without revealing it.
     pub id: ApiKeyId,
-    /// What its owner calls it.
+    /// The name its owner chose.
     pub name: String,
-    /// The part of it that may be shown.
+    /// The beginning of the key, which may be shown.
     pub prefix: String,
-    /// May look.
+    /// Whether it has the `read` scope.
     pub read: bool,
-    /// May change.
+    /// Whether it has the `write` scope.
     pub write: bool,
-    /// When it was made.
+    /// When the key was created.
     pub created_at: Timestamp,
-    /// When it ends by itself.
+    /// When the key expires; `None` for no expiry.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, to the minute.
+    /// When it was last used, to within a minute.
     pub last_used_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// When the key was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// The assistants that it is limited to; `None` when it may touch all of its owner's.
+    /// The assistants that the key is limited to; `None` when it may access all of the account's assistants.
     pub assistants: Option<Vec<GrantedAssistant>>,
-    /// The key that was made in its place: it ends by itself when the overlap is over.
+    /// The key that replaces this one, which expires when the overlap ends.
     pub replaced_by: Option<ApiKeyId>,
 }
 
-/// How it stands with a key.
+/// Whether a key is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
-    /// It works.
+    /// The key is valid.
     Live,
-    /// It works until its overlap with the key that replaces it is over.
+    /// The key is valid until its overlap with the key that replaces it ends.
     Replaced,
-    /// It has ended by itself.
+    /// The key has expired.
     Expired,
-    /// It was revoked.
+    /// The key was revoked.
     Revoked,
 }
 
@@ -109,7 +110,7 @@ impl ApiKey {
         }
     }
 
-    /// How it stands with it `now`.
+    /// The state of the key at `now`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> KeyState {
         if self.revoked_at.is_some() {
@@ -123,7 +124,7 @@ impl ApiKey {
         }
     }
 
-    /// What it may do.
+    /// The scopes that the key has.
     #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {
         let has = [(Scope::Read, self.read), (Scope::Write, self.write)];
@@ -135,7 +136,7 @@ fn checksum(random: &str) -> String {
     format!("{:08x}", crc32fast::hash(format!("{PREFIX}{random}").as_bytes()))
 }
 
-/// Whether a text can be a key at all: prefix, length, alphabet and checksum.
+/// Whether a text can be a key: prefix, length, alphabet and checksum.
 pub(crate) fn is_well_formed(key: &str) -> bool {
     let Some(rest) = key.strip_prefix(PREFIX) else { return false };
     rest.len() == RANDOM_HEX + CHECKSUM_HEX
@@ -148,12 +149,12 @@ fn hash(key: &str) -> Vec<u8> {
 }
 
 impl Services {
-    /// Makes a key; the only time it is seen.
+    /// Creates a key and returns it. The key itself cannot be read again.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a bad name, no scope, a bad expiry, more than 20 assistants, an assistant that is
-    /// not the caller's, one live key too many, or without the password a short while ago; [`Error::Forbidden`] when a key
-    /// asks: a key can't make a key.
+    /// [`Error::InvalidRequest`] for an invalid name, no scope, an invalid expiry, more than 20 assistants, an
+    /// assistant of another account, too many keys, or when the password was not given recently; [`Error::Forbidden`]
+    /// for API keys, so that a leaked key cannot create others.
     pub async fn create_api_key(
         &self,
         caller: &Caller,
@@ -169,7 +170,7 @@ impl Services {
             issues.push(Issue::new(
                 "expiresIn",
                 "invalid_value",
-                "A key lives from one second to ten years.",
+                "Expiration must be between 1 second and 10 years.",
             ));
         }
         let assistants =
@@ -195,7 +196,7 @@ impl Services {
         Ok((ApiKey::of(row, &granted), key))
     }
 
-    /// A new key, and what is kept of it: nothing that it may do yet.
+    /// A new key and its row, without any scope.
     fn new_key(&self, user_id: UserId, now: Timestamp) -> (SecretString, ApiKeyRow) {
         let random = self.random_hex::<{ RANDOM_HEX / 2 }>();
         let key = format!("{PREFIX}{random}{}", checksum(&random));
@@ -217,10 +218,10 @@ impl Services {
         (SecretString::from(key), row)
     }
 
-    /// The caller's keys that are not revoked, newest first.
+    /// Lists the caller's keys that are not revoked, newest first.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks.
+    /// [`Error::Forbidden`] for API keys.
     pub async fn api_keys(&self, caller: &Caller) -> Result<Vec<ApiKey>, Error> {
         only_people(caller)?;
         let mut tx = self.store().read().await?;
@@ -229,10 +230,10 @@ impl Services {
         Ok(keys.into_iter().map(|row| ApiKey::of(row, &granted)).collect())
     }
 
-    /// One of the caller's keys, also one that was revoked.
+    /// Gets one of the caller's keys, including revoked ones.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Forbidden`] when a key asks.
+    /// [`Error::NotFound`] when the caller has no such key; [`Error::Forbidden`] for API keys.
     pub async fn api_key(&self, caller: &Caller, id: &str) -> Result<ApiKey, Error> {
         only_people(caller)?;
         let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
@@ -242,10 +243,10 @@ impl Services {
         Ok(ApiKey::of(row, &granted))
     }
 
-    /// Revokes one of the caller's keys; it is dead at once, and what it has open is told to look.
+    /// Revokes one of the caller's keys at once, and ends the streams it has open.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such live key; [`Error::Forbidden`] when a key asks.
+    /// [`Error::NotFound`] when the caller has no such valid key; [`Error::Forbidden`] for API keys.
     pub async fn revoke_api_key(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         only_people(caller)?;
         let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
@@ -256,19 +257,19 @@ impl Services {
         Ok(self.commit_end_of_access(tx, caller.user_id).await?)
     }
 
-    /// Revokes the key itself, whoever holds it: for the operator's command line.
+    /// Revokes a key by the key itself, for the operator's command line.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is not a live key.
+    /// [`Error::NotFound`] when it is not a valid key.
     pub async fn revoke_api_key_itself(&self, key: &SecretString) -> Result<(), Error> {
         let Some(row) = self.look_up(key).await? else { return Err(Error::NotFound) };
         self.revoke_api_key(&Caller::session(row.user_id), &row.id.to_string()).await
     }
 
-    /// Who holds this key.
+    /// Authenticates a key.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] for anything that is not a live key.
+    /// [`Error::Unauthorized`] for anything that is not a valid key.
     pub async fn authenticate(&self, key: &SecretString) -> Result<Caller, Error> {
         let row = self.look_up(key).await?.ok_or(Error::Unauthorized)?;
         let now = self.now();
@@ -283,10 +284,10 @@ impl Services {
         })
     }
 
-    /// Whether the key that the caller came with, a while ago, is still live.
+    /// Whether the caller's key is still valid. For long requests, which outlive their authentication.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when the database fails.
     pub async fn is_still_live(&self, caller: &Caller) -> Result<bool, Error> {
         let Via::Key { id, .. } = caller.via else { return Ok(true) };
         let now = self.now();
@@ -294,10 +295,10 @@ impl Services {
         Ok(key.is_some_and(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now)))
     }
 
-    /// The key that the caller came with.
+    /// Gets the key that the caller authenticated with.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] when the caller came without one, or it was revoked meanwhile.
+    /// [`Error::Unauthorized`] without a key, or when it was revoked meanwhile.
     pub async fn own_api_key(&self, caller: &Caller) -> Result<ApiKey, Error> {
         let Via::Key { id, .. } = caller.via else { return Err(Error::Unauthorized) };
         let mut tx = self.store().read().await?;
@@ -316,17 +317,17 @@ impl Services {
         Ok(tx.live_api_key(&hash(key), self.now()).await?)
     }
 
-    /// A caller for an account that the operator speaks for.
+    /// A caller for an account that the operator acts for.
     #[must_use]
     pub const fn on_behalf_of(user: UserId) -> Caller {
         Caller::session(user)
     }
 }
 
-/// Passes when the account may have another live key beside those it has, `ending` of which end by the same commit.
+/// Requires that the account may have another key. `ending` keys end in the same transaction.
 async fn leave_room(tx: &mut Tx, user: UserId, now: Timestamp, ending: i64) -> Result<(), Error> {
     if tx.count_live_api_keys(user, now).await? - ending >= KEYS_MAX {
-        return Err(Error::invalid_field("", "too_many_keys", "You have 50 live keys; revoke one first."));
+        return Err(Error::invalid_field("", "too_many_keys", "You have reached the limit of 50 API keys. Revoke one first."));
     }
     Ok(())
 }

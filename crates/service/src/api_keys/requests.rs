@@ -1,8 +1,8 @@
-//! What each key has asked for lately: its newest hundred requests.
+//! The request log of API keys: the latest 100 requests of each key.
 //!
-//! A request leaves its line in memory and is answered; twice a second the lines are written. So no request waits for the
-//! log or fails with it, and a killed process loses what half a second has brought. What can't be written is kept for
-//! the next try, within bounds: a key's newest hundred, and so many altogether.
+//! Requests are logged in memory and written twice a second, so that no request waits for the log or fails with it. A
+//! killed process loses half a second of it. What cannot be written is kept for the next attempt, within a limit for
+//! each key and one for all keys.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -18,44 +18,44 @@ use crate::caller::{Caller, Via};
 use crate::error::Error;
 use crate::services::Services;
 
-/// Requests of a key that are kept.
+/// Requests that are kept for each key.
 pub const REQUESTS_KEPT: usize = 100;
-/// How often they are written.
+/// How often the log is written.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
-/// Requests that wait to be written, of all keys.
+/// Requests that may wait to be written, over all keys.
 const WAITING_MAX: usize = 10_000;
-/// Requests written in one transaction.
+/// Requests that are written in one transaction.
 const BATCH: usize = 500;
 
 /// A request that was answered.
 #[derive(Clone, Debug)]
 pub struct NewKeyRequest {
-    /// The HTTP method.
+    /// The HTTP method, such as `GET`.
     pub method: String,
-    /// The path, without the query and without anything that may be a secret.
+    /// The path without the query, and without anything that may be secret.
     pub path: String,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// How long the answer took.
+    /// How long the response took.
     pub took: Duration,
-    /// The answer's `X-Request-Id`.
+    /// The response's `X-Request-Id`.
     pub request_id: String,
 }
 
-/// A request as the key's owner sees it listed.
+/// A request as the owner of the key sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRequest {
-    /// The HTTP method.
+    /// The HTTP method, such as `GET`.
     pub method: String,
-    /// The path, without the query.
+    /// The path without the query.
     pub path: String,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// How long the answer took, in milliseconds.
+    /// How long the response took, in milliseconds.
     pub duration_ms: u64,
-    /// The answer's `X-Request-Id`.
+    /// The response's `X-Request-Id`.
     pub request_id: String,
-    /// When it was answered.
+    /// When the request was answered.
     pub answered_at: Timestamp,
 }
 
@@ -84,7 +84,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Adds the newest request of its key.
+    /// Adds the latest request of a key.
     fn push(&mut self, row: KeyRequestRow) {
         if self.count >= WAITING_MAX && !self.of_keys.contains_key(&row.key_id) {
             self.lost += 1;
@@ -93,7 +93,7 @@ impl Waiting {
         let rows = self.of_keys.entry(row.key_id).or_default();
         rows.push_back(row);
         self.count += 1;
-        // Older ones would be trimmed as soon as they are written.
+        // The older ones would be pruned as soon as they are written.
         if rows.len() > REQUESTS_KEPT {
             rows.pop_front();
             self.count -= 1;
@@ -104,7 +104,7 @@ impl Waiting {
         }
     }
 
-    /// Takes whole keys, until they make a batch.
+    /// Removes and returns the requests of whole keys, until they fill a batch.
     fn take(&mut self) -> Vec<KeyRequestRow> {
         let mut batch = Vec::new();
         while batch.len() < BATCH
@@ -116,7 +116,7 @@ impl Waiting {
         batch
     }
 
-    /// Takes back what could not be written: it is older than what came since.
+    /// Returns a batch that could not be written. Its requests are older than those that arrived since.
     fn put_back(&mut self, batch: Vec<KeyRequestRow>) {
         for row in batch.into_iter().rev() {
             let rows = self.of_keys.entry(row.key_id).or_default();
@@ -138,7 +138,7 @@ impl RequestLog {
 }
 
 impl Services {
-    /// Notes a request of the caller's key in its log, which is written later; nothing for who came without a key.
+    /// Records a request of the caller's key, to be written later. Does nothing for sessions.
     pub fn note_key_request(&self, caller: &Caller, request: NewKeyRequest) {
         let Via::Key { id: key_id, .. } = caller.via else { return };
         let row = KeyRequestRow {
@@ -154,10 +154,10 @@ impl Services {
         self.key_requests().with(|waiting| waiting.push(row));
     }
 
-    /// The newest requests of one of the caller's keys, newest first; half a second ago at most.
+    /// Lists the latest requests of one of the caller's keys, newest first, with a delay of up to half a second.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Forbidden`] when a key asks.
+    /// [`Error::NotFound`] when the caller has no such key; [`Error::Forbidden`] for API keys.
     pub async fn requests_of_api_key(&self, caller: &Caller, id: &str) -> Result<Vec<KeyRequest>, Error> {
         only_people(caller)?;
         let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
@@ -167,34 +167,34 @@ impl Services {
         Ok(tx.key_requests(id, limit).await?.into_iter().map(KeyRequest::from).collect())
     }
 
-    /// Writes keys' requests down until `stop`.
+    /// Writes the request log until `stop` is canceled.
     pub async fn write_key_requests(&self, stop: CancellationToken) {
         let mut is_cut_off = false;
         while tokio::time::timeout(WRITE_EVERY, stop.cancelled()).await.is_err() {
             match self.write_key_requests_once().await {
                 Ok(()) => is_cut_off = false,
                 Err(error) if is_cut_off => {
-                    tracing::debug!(error = %Chain(&error), "keys' requests are not written down");
+                    tracing::debug!(error = %Chain(&error), "request log could not be written");
                 }
                 Err(error) => {
                     is_cut_off = true;
                     let error = tracing::field::display(Chain(&error));
-                    tracing::warn!(error, "keys' requests are not written down; the next try is soon");
+                    tracing::warn!(error, "request log could not be written");
                 }
             }
         }
     }
 
-    /// Writes down all that waits.
+    /// Writes all requests that wait.
     ///
     /// # Errors
-    /// [`Error::Internal`]; what is not written then waits for the next try, within bounds.
+    /// [`Error::Internal`] when the database fails. The requests wait for the next attempt, within limits.
     pub async fn write_key_requests_once(&self) -> Result<(), Error> {
         let lost = self.key_requests().with(|waiting| std::mem::take(&mut waiting.lost));
         if lost > 0 {
-            tracing::warn!(lost, "requests are missing in the logs of their keys");
+            tracing::warn!(lost, "requests missing from the request log");
         }
-        // No more than what may wait, whatever comes meanwhile.
+        // At most as many batches as may wait, so that this ends under constant load.
         for _ in 0..=WAITING_MAX / BATCH {
             let batch = self.key_requests().with(Waiting::take);
             if batch.is_empty() {
@@ -212,7 +212,7 @@ impl Services {
         let kept = i64::try_from(REQUESTS_KEPT).map_err(Error::internal)?;
         let mut tx = self.store().begin().await?;
         tx.add_key_requests(batch).await?;
-        // A key's requests stand together.
+        // Requests of one key are consecutive in a batch.
         for of_key in batch.chunk_by(|one, next| one.key_id == next.key_id) {
             tx.trim_key_requests(of_key[0].key_id, kept).await?;
         }
@@ -269,7 +269,7 @@ mod tests {
         for number in 0..WAITING_MAX as u128 + 3 {
             waiting.push(row(number, number));
         }
-        // A key that waits already loses its oldest instead.
+        // A key that waits already loses its oldest request instead.
         waiting.push(row(7, u128::MAX));
         assert_eq!((waiting.count, waiting.lost), (WAITING_MAX, 4));
         let of_seven = &waiting.of_keys[&ApiKeyId::new(Uuid::from_u128(7))];

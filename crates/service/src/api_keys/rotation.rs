@@ -1,4 +1,4 @@
-//! Rotation: a new key in the place of another, which goes on for a while.
+//! Rotating an API key: a new key replaces another, which stays valid for a while.
 
 use std::time::Duration;
 
@@ -12,24 +12,24 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
 
-/// How long the old key goes on beside the new one.
+/// How long the old key stays valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlap {
-    /// Not at all.
+    /// The old key is revoked at once.
     None,
-    /// An hour.
+    /// The old key stays valid for an hour.
     Hour,
-    /// 24 hours.
+    /// The old key stays valid for 24 hours.
     Day,
-    /// Seven days.
+    /// The old key stays valid for seven days.
     Week,
 }
 
 impl Overlap {
-    /// All of them, the shortest first.
+    /// All options, the shortest first.
     pub const ALL: [Self; 4] = [Self::None, Self::Hour, Self::Day, Self::Week];
 
-    /// The word for it in forms.
+    /// The value of the option in forms.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl Overlap {
         }
     }
 
-    /// Reads what [`Self::as_str`] gives.
+    /// Parses what [`Self::as_str`] returns.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|overlap| overlap.as_str() == text)
@@ -58,13 +58,14 @@ impl Overlap {
 }
 
 impl Services {
-    /// Makes a key in the place of one of the caller's: with the same name, scopes and assistants, living as long from
-    /// now on as the old one was to live. The only time it is seen. The old one ends after the overlap, or earlier if it
-    /// was to end earlier; without an overlap it is revoked at once.
+    /// Replaces one of the caller's keys with a new one of the same name, scopes, assistants and lifetime, and returns
+    /// it. The new key cannot be read again. The old key expires after the overlap, or earlier if it was due to;
+    /// without an overlap it is revoked at once.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such key or it was revoked; [`Error::InvalidRequest`] when it has expired, was
-    /// rotated before, both would be one live key too many, or without the password a short while ago; [`Error::Forbidden`] when a key asks.
+    /// [`Error::NotFound`] when the caller has no such key or it was revoked; [`Error::InvalidRequest`] when it has
+    /// expired, was rotated before, would exceed the limit of keys, or when the password was not given recently;
+    /// [`Error::Forbidden`] for API keys.
     pub async fn rotate_api_key(
         &self,
         caller: &Caller,
@@ -83,10 +84,10 @@ impl Services {
             KeyState::Live => {}
             KeyState::Revoked => return Err(Error::NotFound),
             KeyState::Expired => {
-                return Err(Error::invalid_field("", "expired", "This key has expired; make a new one."));
+                return Err(Error::invalid_field("", "expired", "This key has expired. Create a new one."));
             }
             KeyState::Replaced => {
-                let message = "This key was rotated before; rotate the one that replaces it.";
+                let message = "This key was already rotated. Rotate its replacement instead.";
                 return Err(Error::invalid_field("", "already_rotated", message));
             }
         }
