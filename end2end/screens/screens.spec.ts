@@ -141,10 +141,10 @@ test("what mails lead to, and the last page of an account", async ({ customer, p
   await page.getByRole("button", { name: "Send the link" }).click();
   await expect(page.getByText("It is good once")).toBeVisible();
   await shoot("forgot-sent");
-  await shoot("reset", await mailbox.link(gil.user.email, "Choose a new password"));
+  await shoot("reset", await mailbox.link(gil.user.email, "Reset your password"));
   await gil.dashboard.open("/settings");
   await page.getByRole("region", { name: "E-mail", exact: true }).getByRole("button", { name: /^Send/ }).click();
-  await shoot("confirm", await mailbox.link(gil.user.email, "Confirm your e-mail address"));
+  await shoot("confirm", await mailbox.link(gil.user.email, "Confirm your email"));
   await gil.dashboard.open("/settings");
   const dialog = await gil.dashboard.ask("Delete my account");
   await shootWindow("delete-account-asked");

@@ -31,7 +31,7 @@ export class Dashboard {
   /** The same, and it is refused. */
   async isRefused(user: User): Promise<void> {
     await this.trySigningIn(user);
-    await expect(this.page.getByRole("alert")).toContainText("not right");
+    await expect(this.page.getByRole("alert")).toContainText("Incorrect email or password");
   }
 
   /** Signs in and arrives at the list. */

@@ -68,7 +68,7 @@ test.describe("what is wrong", () => {
     await page.getByLabel("E-mail").fill(user.email);
     await page.getByLabel("Password").fill("not my password");
     await page.getByRole("button", { name: "Sign in" }).click();
-    await expect(page.getByRole("alert")).toContainText("not right");
+    await expect(page.getByRole("alert")).toContainText("Incorrect email or password");
     await expect(page.getByLabel("E-mail")).toHaveValue(user.email);
     expect(page.url()).not.toContain("not my password");
 

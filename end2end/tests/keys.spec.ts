@@ -213,7 +213,7 @@ test.describe("a form that was drawn before the password is due", () => {
 
     await field.fill("not my password");
     await create();
-    await expect(field).toHaveAccessibleDescription(/This is not your password/);
+    await expect(field).toHaveAccessibleDescription(/Incorrect password/);
     await expect(field).toHaveCount(1);
     await field.fill(user.password);
     await create();

@@ -9,9 +9,9 @@ const test = base.extend<{ mailbox: Mailbox }>({
   mailbox: async ({ request }, use) => use(new Mailbox(request)),
 });
 
-const CONFIRM = "Confirm your e-mail address";
-const RESET = "Choose a new password";
-const CHANGE = "Confirm your new e-mail address";
+const CONFIRM = "Confirm your email";
+const RESET = "Reset your password";
+const CHANGE = "Confirm your new email";
 const USED_UP = "This link was already used or has expired.";
 
 const emailPart = (page: Page) => page.getByRole("region", { name: "E-mail", exact: true });
@@ -60,7 +60,7 @@ test("who opens the link elsewhere shows that the account is theirs, or takes it
   await elsewhere.open(link);
   await stranger.getByLabel("Password", { exact: true }).fill("not the password");
   await press(stranger, "Confirm my address");
-  await expect(stranger.getByLabel("Password", { exact: true })).toHaveAccessibleDescription(/This is not your password/);
+  await expect(stranger.getByLabel("Password", { exact: true })).toHaveAccessibleDescription(/Incorrect password/);
   await home.open("/settings");
   await expect(emailPart(page).getByText("not confirmed yet")).toBeVisible();
 
@@ -146,18 +146,18 @@ test("another address is confirmed where it is, and the old one is told", async 
     await dialog.getByRole("button", { name: "Send the link" }).click();
   };
   await change("not my password");
-  await expect(dialog.getByLabel("Password")).toHaveAccessibleDescription(/This is not your password/);
+  await expect(dialog.getByLabel("Password")).toHaveAccessibleDescription(/Incorrect password/);
   await expect(dialog.getByLabel("New e-mail")).toHaveValue(next.email);
   await change(user.password);
   await expect(page.getByText("A link is on its way to the new address.")).toBeVisible();
   await expect(emailPart(page).getByText(user.email)).toBeVisible();
-  expect(await mailbox.text(user.email, "Another e-mail address was asked for")).toContain(next.email);
+  expect(await mailbox.text(user.email, "Your Reef email is about to change")).toContain(next.email);
 
   const link = await mailbox.link(next.email, CHANGE);
   await home.open(link);
   await press(page, "Use the new address");
   await expect(page.getByText("Your account has the new address.")).toBeVisible();
-  expect(await mailbox.text(user.email, "Your e-mail address has changed")).toContain(next.email);
+  expect(await mailbox.text(user.email, "Your Reef email was changed")).toContain(next.email);
   await home.open("/settings");
   await expect(emailPart(page).getByText(next.email)).toBeVisible();
   await expect(emailPart(page).getByText("confirmed", { exact: true })).toBeVisible();
@@ -174,9 +174,9 @@ test("a first deployment that fails is told by mail, with the way out", async ({
   await home.fillActivation({ name: "Coral", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token });
   await press(page, "Activate");
   await home.becomes("failed");
-  const text = await mailbox.text(user.email, "Coral could not be started");
+  const text = await mailbox.text(user.email, "[Reef] Coral couldn't start");
   expect(text).toContain("Another app is using this bot");
-  expect(text).not.toContain("does not answer");
+  expect(text).not.toContain("is down");
   expect(text).toContain(new URL(path, page.url()).href);
   expect(text).not.toContain(token);
 });

@@ -38,7 +38,7 @@ test.describe("another password", () => {
     await change("not my password", "four other plain words");
     await expect(password.getByLabel("Current password")).toHaveAttribute("aria-invalid", "true");
     await expect(password.getByRole("alert"), "what is wrong is where the reader is").toBeInViewport();
-    await expect(password.getByLabel("Current password")).toHaveAccessibleDescription(/This is not your password/);
+    await expect(password.getByLabel("Current password")).toHaveAccessibleDescription(/Incorrect password/);
     expect(page.url()).not.toContain("plain");
 
     await change(user.password, "four other plain words");
@@ -101,7 +101,7 @@ test.describe("two-step sign-in", () => {
     await code.fill(wrongTotp(secret));
     await page.getByRole("button", { name: "Switch it on" }).click();
     await expect(code).toHaveAttribute("aria-invalid", "true");
-    await expect(code).toHaveAccessibleDescription(/This code is not right/);
+    await expect(code).toHaveAccessibleDescription(/That code is incorrect/);
     await expect(part(page, "Two-step sign-in").getByText("on", { exact: true })).toHaveCount(0);
 
     const codes = await switchOn(page, secret);
@@ -120,7 +120,7 @@ test.describe("two-step sign-in", () => {
     await home.trySigningIn(user);
     await expect(page).toHaveURL("/signin/code");
     await give(wrongTotp(secret));
-    await expect(page.getByLabel("Code", { exact: true })).toHaveAccessibleDescription(/This code is not right/);
+    await expect(page.getByLabel("Code", { exact: true })).toHaveAccessibleDescription(/That code is incorrect/);
     // The password alone opens nothing.
     await home.open("/assistants");
     await expect(page).toHaveURL("/signin?next=%2Fassistants");
@@ -136,7 +136,7 @@ test.describe("two-step sign-in", () => {
     await home.signOut();
     await home.trySigningIn(user);
     await give(recovery);
-    await expect(page.getByLabel("Code", { exact: true })).toHaveAccessibleDescription(/was used already/);
+    await expect(page.getByLabel("Code", { exact: true })).toHaveAccessibleDescription(/already used/);
     await give(another);
     await expect(page).toHaveURL("/assistants");
 
@@ -170,7 +170,7 @@ test.describe("two-step sign-in", () => {
     expect(new Set([...before, ...after]).size).toBe(20);
 
     const refused = await renew(replaced);
-    await expect(refused.getByLabel("Code")).toHaveAccessibleDescription(/This code is not right/);
+    await expect(refused.getByLabel("Code")).toHaveAccessibleDescription(/That code is incorrect/);
   });
 });
 
@@ -199,7 +199,7 @@ test.describe("an account", () => {
       await dialog.getByRole("button", { name: "Delete my account for good" }).click();
     };
     await remove("not my password");
-    await expect(dialog.getByLabel("Password")).toHaveAccessibleDescription(/This is not your password/);
+    await expect(dialog.getByLabel("Password")).toHaveAccessibleDescription(/Incorrect password/);
     expect(await status()).toBe(200);
 
     await remove(user.password);

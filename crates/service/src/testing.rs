@@ -1,5 +1,5 @@
-//! What tests of this crate and of those above it stand on: hand-written fakes of the ports, whose state can
-//! be looked at and whose failures are scripted, and the services put together with them on a fresh database.
+//! Test support for this crate and the crates that use it: hand-written fakes of the ports, whose state can be
+//! inspected and whose failures are scripted, and services built with them on a fresh database.
 
 mod callbacks;
 mod mailer;

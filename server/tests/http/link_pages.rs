@@ -55,7 +55,7 @@ async fn unconfirmed_address_every_page_says_what_a_reset_does_and_sends_the_lin
     let to = send(&app, &cookie, "/keys", "resend_confirmation", &[]).await;
     assert_eq!(to, "/settings?done=link_sent");
     let address = email(&app, user).await;
-    let text = mail(&app, &address, "Confirm your e-mail address").await;
+    let text = mail(&app, &address, "Confirm your email").await;
     assert!(text.contains("a password reset revokes your API keys"), "{text}");
 
     let token = link(&app, user, TokenPurpose::Confirm, &address).await;
@@ -94,7 +94,7 @@ async fn reset_says_what_it_ends_only_where_it_ends_it() {
         let forgot = page(&app, "", "/forgot").await;
         assert!(forgot.contains("never confirmed"), "{forgot}");
         send(&app, "", "/forgot", "forgot_password", &[("email", &address)]).await;
-        let text = mail(&app, &address, "Choose a new password").await;
+        let text = mail(&app, &address, "Reset your password").await;
         assert_eq!(text.contains("revokes all API keys"), user == strange, "{text}");
         let (_, token) = text.split_once("/reset?token=").expect("a link");
         let token = token.split_whitespace().next().unwrap();

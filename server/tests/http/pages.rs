@@ -31,7 +31,7 @@ pub fn hidden(page: &str, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_form_is_told_to_who_sent_it_and_to_nobody_else() {
-    const SAID: &str = "This is not your password";
+    const SAID: &str = "Incorrect password";
     let app = App::start().await;
     let (mine, theirs) = (signed_in(&app, app.user().await).await, signed_in(&app, app.user().await).await);
     let fields = [("password", "not my password"), ("new_password", "four other plain words")];
@@ -67,7 +67,7 @@ async fn who_is_not_signed_in_is_told_too() {
     let fields = [("email", "nobody@example.com"), ("password", "not a password")];
     let back = send(&app, "", "/signin?next=%2Fkeys", "sign_in", &fields).await;
     let shown = page(&app, "", &back).await;
-    assert!(shown.contains("not right") && shown.contains("nobody@example.com"));
+    assert!(shown.contains("Incorrect email or password") && shown.contains("nobody@example.com"));
     assert_eq!(hidden(&shown, "next"), "/keys");
 }
 

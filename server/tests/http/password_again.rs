@@ -80,7 +80,7 @@ async fn afterwards_the_password_is_asked_for_once_and_what_was_typed_is_kept() 
     for (fields, said) in [
         (without.to_vec(), "Enter your password to continue."),
         (with(""), "Enter your password to continue."),
-        (with("not my password"), "This is not your password."),
+        (with("not my password"), "Incorrect password."),
     ] {
         let back = send(&app, &me, "/keys", "create_key", &fields).await;
         assert!(!back.contains("not+my") && !back.contains("not%20my"), "{back}");
@@ -203,7 +203,7 @@ async fn who_opens_the_link_elsewhere_is_asked_before_anything_is_confirmed() {
         assert!(page(&app, reader, &back).await.contains("Enter the password of this account"));
         let wrong = [("token", &*token), ("password", "not the password")];
         let back = send(&app, reader, &at, "confirm_email", &wrong).await;
-        assert!(page(&app, reader, &back).await.contains("This is not your password"));
+        assert!(page(&app, reader, &back).await.contains("Incorrect password"));
     }
     assert!(!is_confirmed().await);
     assert!(

@@ -319,7 +319,7 @@ async fn failed_sign_ins_are_slowed_down_in_plain_words() {
     assert_eq!(slowed.status(), 429);
     let error: Value = slowed.json().await.unwrap();
     let message = error["message"].as_str().unwrap();
-    assert!(message.starts_with("Too many failed attempts to sign in. "), "{error}");
+    assert!(message.starts_with("Too many failed attempts. "), "{error}");
     // Nobody else is kept out.
     assert!(sign_in(&app, &account(&app).await, PASSWORD).await.status().as_u16() < 400);
 }

@@ -1,7 +1,7 @@
-//! Wrong API keys, counted by the address they come from, in IPv6 also by its /56 and /48.
+//! Invalid API keys, counted by the address they come from, and in IPv6 also by its /56 and /48.
 //!
-//! An address that has sent too many is answered 429 and no longer has keys looked up as it likes. A good key from
-//! there goes on working: one that was good a moment ago is looked up as ever, and of the others a few at a time are.
+//! An address that has sent too many is answered 429, and its keys are no longer looked up freely. Valid keys from
+//! there keep working: those that were valid recently are always looked up, others only a few at a time.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -18,17 +18,17 @@ use crate::services::Services;
 
 use super::{Quota, of_failures};
 
-/// Unknown keys of limited addresses that are looked up at once.
+/// Concurrent lookups of unknown keys from limited addresses.
 const LOOKED_UP_AT_ONCE: usize = 2;
-/// Keys remembered as good. Beyond, all are forgotten.
+/// Keys remembered as valid. Beyond that, all of them are forgotten.
 const REMEMBERED_MAX: usize = 10_000;
 
 type KeyHash = [u8; 32];
 
-/// Which keys of a limited address are looked up.
+/// Decides which keys of a limited address are looked up.
 #[derive(Debug)]
 pub(super) struct Admission {
-    /// Hashes of keys that were good when they were last looked up. It admits to the look-up, to nothing else.
+    /// Hashes of keys that were valid when they were last looked up. They allow a lookup and nothing else.
     good: Mutex<HashSet<KeyHash>>,
     lane: Semaphore,
 }
@@ -39,7 +39,7 @@ impl Default for Admission {
     }
 }
 
-/// A look-up that may be made.
+/// The permission for one lookup.
 enum Admitted<'a> {
     Known,
     OneOfFew { _place: SemaphorePermit<'a> },
@@ -67,16 +67,16 @@ impl Admission {
 }
 
 fn too_many(quota: Quota) -> Error {
-    let message = "Too many wrong API keys from this address; wait and try again";
+    let message = "Too many invalid API keys from this address. Wait and try again";
     Error::RateLimited { message, retry_after_seconds: quota.resets_in }
 }
 
 impl Services {
-    /// Who holds this key, asked from an address.
+    /// Authenticates a key that was sent from an address.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] for anything that is not a live key, [`Error::RateLimited`] instead when the address has
-    /// sent too many of them.
+    /// [`Error::Unauthorized`] for anything that is not a valid key, or [`Error::RateLimited`] when the address has
+    /// sent too many of those.
     pub async fn authenticate_from(&self, key: &SecretString, from: ClientAddress) -> Result<Caller, Error> {
         let (counts, subjects) = (self.counts(), of_failures(from));
         let networks = || counts.failures.iter().zip(&subjects);

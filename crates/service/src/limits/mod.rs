@@ -1,8 +1,8 @@
-//! How often somebody may ask: so many requests a minute, over all processes.
+//! Rate limits: so many requests per minute, over all processes.
 //!
-//! A process counts for itself, so that no request waits. Twice a second it adds what it has counted to the database
-//! and takes over the sum of all. Processes therefore agree within a second, and a new process goes on where the last
-//! one ended.
+//! Each process counts in memory, so that no request waits for the database. Twice a second it adds its counts to the
+//! database and reads the sums of all processes. Processes therefore agree within a second, and a new process continues
+//! where the last one stopped.
 
 mod failures;
 mod windows;
@@ -21,44 +21,44 @@ use crate::services::Services;
 use failures::Admission;
 use windows::Windows;
 
-/// How often counts are exchanged.
+/// How often counts are synchronized.
 const EXCHANGE_EVERY: Duration = Duration::from_millis(500);
-/// Counts exchanged in one transaction.
+/// Counts that are synchronized in one transaction.
 const BATCH: usize = 100;
-/// Transactions of one exchange; what is left waits for the next.
+/// Transactions per synchronization. What is left waits for the next one.
 const BATCHES_MAX: usize = 20;
 
-/// Questions to vendors that one user may cause in a window, by looking at pages and checking forms.
+/// Requests to vendors that one user may cause per window, by viewing pages and testing forms.
 const CHECKS: u64 = 40;
 
-/// How many keys' worth of requests an account has, however many keys it makes.
+/// The limit of an account, in limits of a key, however many keys it has.
 const KEYS_PER_ACCOUNT: u64 = 10;
 
-/// Callbacks that one user may have sent by hand in a window, tests and redeliveries together.
+/// Webhooks that one user may send manually per window, tests and redeliveries together.
 const RESENDS: u64 = 30;
 
 /// The length of a window.
 pub const WINDOW: Duration = Duration::from_secs(60);
 
-/// What is left of a window.
+/// What is left of the limit in the current window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Requests a window has.
+    /// Requests per window.
     pub limit: u64,
-    /// Requests left.
+    /// Requests left in this window.
     pub remaining: u64,
-    /// Seconds until the window is over, at least one.
+    /// Seconds until the window ends, at least 1.
     pub resets_in: u64,
-    /// Whether there was one too many.
+    /// Whether the request exceeded the limit.
     pub is_over: bool,
 }
 
-/// Everything that is counted in this process.
+/// The rate limits of this process.
 #[derive(Debug)]
 pub(crate) struct Counts {
     keys: Windows,
     accounts: Windows,
-    /// Of an IPv4 address or a /64, of a /56, of a /48.
+    /// For an IPv4 address or a /64, for a /56, and for a /48.
     failures: [Windows; 3],
     checks: Windows,
     resends: Windows,
@@ -82,10 +82,10 @@ fn of_key(id: ApiKeyId) -> String {
     format!("key {id}")
 }
 
-/// How many times the wrong keys of a /64 a /56 and a /48 may send: a few customers share them.
+/// The limits of a /64, a /56 and a /48 as multiples. Several customers share the wider networks.
 const WIDTHS: [u64; 3] = [1, 2, 4];
 
-/// What an address's wrong keys are counted for, the narrowest network first.
+/// The subjects that an address's invalid keys are counted under, the narrowest network first.
 fn of_failures(from: ClientAddress) -> Vec<String> {
     let wider = from.wider_networks().into_iter().rev();
     let wider = wider.map(|(network, length)| format!("wrong keys {network}/{length}"));
@@ -93,15 +93,15 @@ fn of_failures(from: ClientAddress) -> Vec<String> {
 }
 
 impl Services {
-    /// Counts a request of a key. The first one of a window asks the database what other processes have counted.
+    /// Counts a request of a key. The first one in a window reads the counts of other processes from the database.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the database does not answer then.
+    /// [`Error::Internal`] when the database fails.
     pub async fn count_request(&self, key: ApiKeyId) -> Result<Quota, Error> {
         self.count_in(&self.counts().keys, of_key(key)).await
     }
 
-    /// Counts a request of an account, whichever of its keys it comes with.
+    /// Counts a request of an account, over all of its keys.
     ///
     /// # Errors
     /// As [`Self::count_request`].
@@ -109,26 +109,26 @@ impl Services {
         self.count_in(&self.counts().accounts, format!("account {user}")).await
     }
 
-    /// Counts a question to a vendor that a user causes.
+    /// Counts a request to a vendor that a user causes.
     pub(crate) async fn count_check(&self, user: UserId) -> Result<Quota, Error> {
         self.count_in(&self.counts().checks, format!("checks of {user}")).await
     }
 
-    /// Counts a question to a vendor that a user causes, and refuses it when there were too many.
+    /// Counts a request to a vendor that a user causes, and refuses it over the limit.
     pub(crate) async fn may_check(&self, user: UserId) -> Result<(), Error> {
         let quota = self.count_check(user).await?;
         if quota.is_over {
-            let message = "That was often within a minute: wait a moment";
+            let message = "Too many requests. Wait a moment";
             return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in });
         }
         Ok(())
     }
 
-    /// Counts a callback that is sent by hand, and refuses it when there were too many.
+    /// Counts a webhook that a user sends manually, and refuses it over the limit.
     pub(crate) async fn may_resend(&self, user: UserId) -> Result<(), Error> {
         let quota = self.count_in(&self.counts().resends, format!("resends of {user}")).await?;
         if quota.is_over {
-            let message = "Too many callbacks were sent by hand within a minute; wait and try again";
+            let message = "Too many webhooks were sent manually within a minute. Wait and try again";
             return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in });
         }
         Ok(())
@@ -143,7 +143,7 @@ impl Services {
         Ok(windows.count_anew(&subject, self.now()))
     }
 
-    /// Exchanges counts with other processes until `stop`, and once more then.
+    /// Synchronizes counts with other processes until `stop` is canceled, and then a last time.
     pub async fn exchange_counts(&self, stop: CancellationToken) {
         let mut is_cut_off = false;
         loop {
@@ -154,12 +154,12 @@ impl Services {
             match self.exchange_counts_once().await {
                 Ok(()) => is_cut_off = false,
                 Err(error) if is_cut_off => {
-                    tracing::debug!(error = %Chain(&error), "counts are not exchanged");
+                    tracing::debug!(error = %Chain(&error), "rate limits could not be synchronized");
                 }
                 Err(error) => {
                     is_cut_off = true;
                     let error = tracing::field::display(Chain(&error));
-                    tracing::warn!(error, "counts are not exchanged: this process counts for itself");
+                    tracing::warn!(error, "rate limits could not be synchronized");
                 }
             }
             if is_last {
@@ -168,10 +168,10 @@ impl Services {
         }
     }
 
-    /// Adds what this process has counted to the database, and takes over the sums.
+    /// Adds this process's counts to the database, and reads the sums of all processes.
     ///
     /// # Errors
-    /// [`Error::Internal`]; nothing that was counted is lost.
+    /// [`Error::Internal`] when the database fails. No count is lost.
     pub async fn exchange_counts_once(&self) -> Result<(), Error> {
         let Counts { keys, accounts, failures, checks, resends, .. } = self.counts();
         let [narrow, middle, wide] = failures;

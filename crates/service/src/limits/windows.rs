@@ -1,4 +1,4 @@
-//! The windows that one process counts in.
+//! The windows that one process counts requests in.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,19 +8,19 @@ use reef_store::RequestCount;
 
 use super::{Quota, WINDOW};
 
-/// Windows remembered at once. Beyond, those that saw one request are forgotten, then all.
+/// Windows in memory. Beyond that, those with a single request are dropped, then all of them.
 const REMEMBERED_MAX: usize = 50_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Window {
     ends_at: Timestamp,
-    /// What the database knows, this process's own part included.
+    /// The sum in the database, including what this process has synchronized.
     known: u64,
-    /// What it does not know yet.
+    /// What this process has counted and not synchronized.
     unsent: u64,
 }
 
-/// What the database is to be told.
+/// A count that is to be added to the database.
 #[derive(Clone, Debug)]
 pub(super) struct Counted {
     pub subject: String,
@@ -28,7 +28,7 @@ pub(super) struct Counted {
     pub ends_at: Timestamp,
 }
 
-/// Windows of one kind of subject.
+/// The open windows of one kind of subject.
 #[derive(Debug)]
 pub(super) struct Windows {
     limit: u64,
@@ -36,7 +36,7 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// Each with so many requests.
+    /// Windows of `limit` requests each.
     pub(super) fn new(limit: u64) -> Self {
         Self { limit, open: Mutex::default() }
     }
@@ -45,7 +45,7 @@ impl Windows {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request in the window that is open.
+    /// Counts a request in an open window; `None` when the subject has none.
     pub(super) fn count(&self, subject: &str, now: Timestamp) -> Option<Quota> {
         let mut open = self.lock();
         let window = open.get_mut(subject).filter(|window| window.ends_at > now)?;
@@ -53,7 +53,7 @@ impl Windows {
         Some(quota(self.limit, window, now))
     }
 
-    /// Counts a request, in a new window if none is open.
+    /// Counts a request, opening a window if the subject has none.
     pub(super) fn count_anew(&self, subject: &str, now: Timestamp) -> Quota {
         self.begin(subject, None, now);
         self.count(subject, now).unwrap_or(Quota {
@@ -64,13 +64,13 @@ impl Windows {
         })
     }
 
-    /// The window that is open, without counting; `None` when nothing was counted.
+    /// The quota of an open window, without counting; `None` when the subject has none.
     pub(super) fn look(&self, subject: &str, now: Timestamp) -> Option<Quota> {
         let open = self.lock();
         open.get(subject).filter(|window| window.ends_at > now).map(|window| quota(self.limit, window, now))
     }
 
-    /// Opens a window, unless one is open: with what other processes have counted.
+    /// Opens a window with the count of other processes, unless one is open.
     pub(super) fn begin(&self, subject: &str, elsewhere: Option<RequestCount>, now: Timestamp) {
         let mut open = self.lock();
         if open.get(subject).is_some_and(|window| window.ends_at > now) {
@@ -86,7 +86,7 @@ impl Windows {
         open.insert(subject.to_owned(), window);
     }
 
-    /// What the database does not know yet, at most `limit` subjects, in the order in which every process locks them.
+    /// Up to `limit` counts that are not synchronized, in the order in which every process locks them.
     pub(super) fn unsent(&self, limit: usize, now: Timestamp) -> Vec<Counted> {
         let mut open = self.lock();
         open.retain(|_, window| window.ends_at > now);
@@ -102,11 +102,11 @@ impl Windows {
         batch
     }
 
-    /// The database was told, and said what all have counted.
+    /// Applies the sums that the database returned.
     pub(super) fn sent(&self, sums: impl Iterator<Item = (Counted, RequestCount)>) {
         let mut open = self.lock();
         for (counted, sum) in sums {
-            // A window that has begun since is another one.
+            // The window may have been replaced by a new one meanwhile.
             let same = open.get_mut(&counted.subject).filter(|window| window.ends_at == counted.ends_at);
             if let Some(window) = same {
                 window.unsent = window.unsent.saturating_sub(unsigned(counted.count));
@@ -126,7 +126,7 @@ fn quota(limit: u64, window: &Window, now: Timestamp) -> Quota {
     Quota {
         limit,
         remaining: limit.saturating_sub(count),
-        // A part of a second is told as a whole one, and a neighbour's clock makes no window longer.
+        // Round up, and do not let another process's clock make the window longer.
         resets_in: window.ends_at.since(now).as_millis().div_ceil(1000).clamp(1, u128::from(WINDOW.as_secs()))
             as u64,
         is_over: count > limit,

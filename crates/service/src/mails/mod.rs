@@ -1,7 +1,7 @@
-//! Mail to customers: asked for in the transaction it follows from, sent by a job.
+//! Mail to customers: enqueued in the transaction that it is about, sent by a job.
 //!
-//! A mail is a row with what its words are made of. The secret of a link is random; what is kept of it is a hash, and,
-//! until the mail is sent, the secret itself, sealed.
+//! A mail is a row with what its text is rendered from. The secret of a link is stored as a hash and, until the mail is
+//! sent, sealed.
 
 mod recipients;
 mod words;
@@ -26,14 +26,14 @@ pub(crate) use words::words;
 
 /// Table and column of sealed secrets; the row is the mail's id.
 pub(crate) const COLUMN: &str = "mails.token";
-/// How long links stay good, except the one to a new password.
+/// How long links are valid, except reset links.
 pub(crate) const LINK_GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How long a link to a new password stays good.
+/// How long reset links are valid.
 const RESET_GOOD_FOR: Duration = Duration::from_secs(3600);
-/// Of one kind, an assistant causes one mail in this time.
+/// An assistant causes at most one mail of a kind within this time.
 const PAUSE: Duration = Duration::from_secs(3600);
 
-/// How long a link stays good.
+/// How long a link is valid.
 const fn good_for(purpose: TokenPurpose) -> Duration {
     match purpose {
         TokenPurpose::Confirm | TokenPurpose::Change => LINK_GOOD_FOR,
@@ -41,7 +41,7 @@ const fn good_for(purpose: TokenPurpose) -> Duration {
     }
 }
 
-/// After how long a mail is not worth sending any more: its link is good for nothing, or its news is old.
+/// How long a mail is worth sending. After that its link has expired, or its message is out of date.
 pub(crate) const fn worth_sending_for(kind: MailKind) -> Duration {
     match kind {
         MailKind::ResetPassword => RESET_GOOD_FOR,
@@ -49,24 +49,24 @@ pub(crate) const fn worth_sending_for(kind: MailKind) -> Duration {
     }
 }
 
-/// What is kept of a link's secret.
+/// The hash of a link's secret, which is what is stored of it.
 pub(crate) fn token_hash(token: &SecretString) -> Vec<u8> {
     fingerprint("reef mail token", token.expose_secret())
 }
 
 impl Services {
-    /// Whether mail is sent at all. Without it nobody can confirm an address, reset a password or change their address.
+    /// Whether Reef can send mail. Without mail nobody can confirm or change an email, or reset a password.
     #[must_use]
     pub fn mail_is_on(&self) -> bool {
         self.ports().mailer.is_some()
     }
 
-    /// Passes while mail is sent.
+    /// Requires that Reef can send mail.
     pub(crate) fn require_mail(&self) -> Result<(), Error> {
         if self.mail_is_on() {
             return Ok(());
         }
-        Err(Error::invalid_field("", "mail_off", "No e-mail is sent from here; the operator can help."))
+        Err(Error::invalid_field("", "mail_off", "This site doesn't send email. Contact the administrator."))
     }
 
     fn new_mail(&self, kind: MailKind) -> MailRow {
@@ -85,7 +85,7 @@ impl Services {
     }
 }
 
-/// What a change of an assistant is worth telling its owner by mail, and what else there is to say.
+/// The mail that a change of an assistant is worth, if any, and its detail.
 fn news(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<String>)> {
     let status_changed = before.state.status() != after.state.status();
     match &after.state {
@@ -94,7 +94,7 @@ fn news(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<Strin
             let words = message.split_once(": ").map(|(_, words)| words.to_owned());
             return Some((MailKind::AssistantFailed, words));
         }
-        // What a pause has stopped can come to its end later, and stays stopped.
+        // An assistant that a pause has stopped can end later, and stays stopped.
         State::Stopped { reason: Some(reason), .. } if before.state.failure() != Some(*reason) => {
             let is_paused = *reason == FailureCode::SubscriptionPaused;
             let kind = if is_paused { MailKind::SubscriptionPaused } else { MailKind::SubscriptionEnded };
@@ -107,9 +107,9 @@ fn news(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<Strin
 }
 
 impl Work<'_> {
-    /// Enqueues a mail with a link whose secret is made here, unless its recipient has had too many: the answer is the
-    /// same. With no account the mail is sent to nobody, but all else is as with one. An earlier link to another
-    /// address is good for nothing then.
+    /// Enqueues a mail with a link and a new secret, unless the recipient has had too many; the caller cannot tell the
+    /// difference. Without a user, nothing is sent and everything else is the same. A link to change the email revokes
+    /// earlier ones.
     pub async fn mail_link(
         &mut self,
         user: Option<&UserRow>,
@@ -139,7 +139,7 @@ impl Work<'_> {
         self.insert_link(&secret, &mail, purpose, address).await
     }
 
-    /// A link to a new password that needs no mail: its reader has just followed another one to the account's address.
+    /// Creates a reset link without a mail, for somebody who has just followed another link to the account's email.
     pub async fn reset_link_at_hand(&mut self, user: &UserRow) -> Result<SecretString, Error> {
         let secret = SecretString::from(self.services.random_hex::<32>());
         let mail = MailRow {
@@ -170,8 +170,8 @@ impl Work<'_> {
         Ok(self.tx.insert_mail_token(&token).await?)
     }
 
-    /// Enqueues a mail to an address of an account about something that was done with it, unless there were many of the kind:
-    /// each kind has a share of its own, so that none hides another.
+    /// Enqueues a notice about an account to one of its addresses, unless it had many of this kind. Each kind has its
+    /// own limit, so that no kind hides another.
     pub async fn mail_notice(
         &mut self,
         user: &UserRow,
@@ -191,8 +191,8 @@ impl Work<'_> {
         self.enqueue_mail(&mail).await
     }
 
-    /// Enqueues a mail to an account's address about what was done with the account, where mail is sent: if somebody else
-    /// did it, the owner is to know.
+    /// Enqueues a notice about a security event to an account's email, so that the owner learns of it if somebody else
+    /// caused it. Does nothing when Reef cannot send mail.
     pub async fn security_notice(
         &mut self,
         user_id: UserId,
@@ -206,8 +206,8 @@ impl Work<'_> {
         self.mail_notice(&user, kind, &user.email, detail).await
     }
 
-    /// Enqueues a mail to the address of an account that this deletes. It outlives the account, until it is sent, so it goes
-    /// only where somebody has confirmed the address.
+    /// Enqueues a notice that an account was deleted. The mail and its recipient outlive the account until it is sent,
+    /// so it goes to confirmed addresses only.
     pub async fn mail_farewell(&mut self, user: &UserRow) -> Result<(), Error> {
         let kind = MailKind::AccountDeleted;
         if !self.services.mail_is_on() || user.email_confirmed_at.is_none() {
@@ -220,13 +220,13 @@ impl Work<'_> {
         self.enqueue_mail(&mail).await
     }
 
-    /// Enqueues a mail about what a change of an assistant means to its owner, if it is worth one and there was none of
-    /// its kind for an hour. The assistant is locked, so that two changes at once cause one mail.
+    /// Enqueues a mail about a change of an assistant, if it is worth one and the owner had none of this kind for an
+    /// hour. The assistant is locked, so concurrent changes cause one mail.
     pub async fn mail_news(&mut self, before: &Assistant, after: &Assistant) -> Result<(), Error> {
         let Some((kind, detail)) = news(before, after).filter(|_| self.services.mail_is_on()) else {
             return Ok(());
         };
-        // What never ran has not stopped answering.
+        // An assistant that never ran is not down.
         let kind = match kind {
             MailKind::AssistantFailed if !self.tx.has_been_active(after.id).await? => {
                 MailKind::AssistantNotStarted

@@ -1,6 +1,6 @@
-//! How many mails one mailbox gets, no matter who requests them: anybody may give anybody's address. Counted by address, not by
-//! account, so that opening and deleting accounts gains nothing. What is over the limit is not sent, and the answer is the
-//! same: it tells nobody anything about an address.
+//! Limits how many mails one mailbox gets, whoever requests them, because anybody can enter anybody's address. Mails
+//! are counted by address and not by account, so that creating and deleting accounts gains nothing. Mail over the limit
+//! is not sent, and the response is the same, so that it reveals nothing about an address.
 
 use std::time::Duration;
 
@@ -15,22 +15,23 @@ const fn an_hour_and_a_day(in_hour: i64, in_day: i64) -> [MailAllowance; 2] {
     [MailAllowance { count: in_hour, within: HOUR }, MailAllowance { count: in_day, within: MAIL_COUNTS_FOR }]
 }
 
-/// An account's address gets a link to a new password when it got none for this long, even if its mailbox has had too many.
-/// A link is good for an hour and requests wait for a quarter of one at most, so that one that is good always lies there.
+/// An account's email gets a reset link if it got none for this long, even if its mailbox has had too many mails. Reset
+/// links are valid for an hour, and requests are throttled for at most a quarter of one, so there is always a valid
+/// link.
 const NEWEST_RESET: [MailAllowance; 1] = [MailAllowance { count: 1, within: Duration::from_secs(40 * 60) }];
 
-/// What a mail counts for.
+/// The limit that a mail counts toward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Share {
-    /// Links to a new password. Apart from the others, so that those that anybody can ask for leave room for them.
+    /// Reset links. They have a limit of their own, so that other links that anybody can request leave room for them.
     Resets,
-    /// Links that confirm an address.
+    /// Links that confirm an email.
     Confirmations,
-    /// What was done with an account. Each kind has a share of its own, so that none hides another.
+    /// Notices about an account. Each kind has its own limit, so that no kind hides another.
     Notices(MailKind),
-    /// What became of assistants and payments.
+    /// Mails about assistants and payments.
     Assistants,
-    /// All but links to an address that nobody has confirmed: it may be a stranger's.
+    /// All mails but links to an unconfirmed email, which may be a stranger's.
     Unconfirmed,
 }
 
@@ -62,8 +63,8 @@ impl Share {
     }
 }
 
-/// One name for all spellings of a mailbox: case does not matter, nor what follows a plus sign; nor do dots at Gmail, which has
-/// two domains.
+/// One name for all spellings of a mailbox. Case and anything after a plus sign do not matter, and neither do dots at
+/// Gmail, which has two domains.
 fn mailbox(address: &str) -> String {
     let address = address.trim().to_lowercase();
     let Some((local, domain)) = address.rsplit_once('@') else { return address };
@@ -76,16 +77,16 @@ fn mailbox(address: &str) -> String {
 }
 
 impl Work<'_> {
-    /// Counts a mail to an address; whether it may be sent.
+    /// Counts a mail to an address. Returns whether it may be sent.
     async fn admit_mail(&mut self, address: &str, share: Share) -> Result<bool, Error> {
         let may_send = self.count_mail(share.name(), &mailbox(address), &share.allowances()).await?;
         if !may_send {
-            tracing::info!(share = share.name(), "a mail is not sent: its recipient has had too many");
+            tracing::info!(share = share.name(), "mail not sent: recipient is over its limit");
         }
         Ok(may_send)
     }
 
-    /// As [`Self::admit_mail`], for a link. `user` is whose it is, if anybody's.
+    /// As [`Self::admit_mail`], for a link. `user` is the account that the link is for, if there is one.
     pub(super) async fn admit_link(
         &mut self,
         user: Option<&UserRow>,
@@ -94,14 +95,15 @@ impl Work<'_> {
     ) -> Result<bool, Error> {
         let share = Share::of_link(purpose);
         let Some(user) = user else {
-            // Nothing is sent, so the mailbox's share stays: with made-up spellings anybody could use it up.
+            // Nothing is sent, so this does not count toward the mailbox's limit. Otherwise anybody could use it up
+            // with invented spellings.
             return self.count_mail("nobody", address, &share.allowances()).await;
         };
         let admitted = self.admit_mail(address, share).await?;
         if share != Share::Resets {
             return Ok(admitted);
         }
-        // One account in a mailbox has this: its owner's, or the one that has its plain address.
+        // Only one account of a mailbox has this exception: the confirmed one, or the one with the plain address.
         let is_owners = user.email_confirmed_at.is_some() || mailbox(&user.email) == user.email;
         let limits: &[MailAllowance] = if admitted { &[] } else { &NEWEST_RESET };
         let is_due = self.count_mail("newest reset", address, limits).await?;

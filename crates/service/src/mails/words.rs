@@ -1,30 +1,30 @@
-//! What mails say: plain words, one link, and who it is from.
+//! The subjects and texts of mails: plain text with at most one link, signed by Reef.
 
 use reef_domain::assistant::UNTITLED;
 use reef_store::{MailKind, MailRow};
 use secrecy::{ExposeSecret, SecretString};
 
-/// A mail's subject and text.
+/// A rendered mail, without its addresses.
 pub(crate) struct Words {
-    /// One line.
+    /// The subject, on one line.
     pub subject: String,
-    /// The whole text.
+    /// The whole text, which may contain a secret link.
     pub text: SecretString,
 }
 
-/// Said where the account's owner may not have asked.
-const NOT_YOU: &str = "If this was not you, you need not do anything: without the link nothing changes.";
+/// For mails that somebody else may have requested.
+const NOT_YOU: &str = "If this wasn't you, ignore this email: nothing changes unless the link is used.";
 
-/// What a new password does to an account whose address nobody has confirmed.
+/// What a password reset does to an account whose email is unconfirmed.
 const RESET_REVOKES: &str =
-    "a password reset revokes your API keys, turns off two-step sign-in and rotates your signing secret";
-/// The same in the mail with the link that does it.
+    "a password reset revokes your API keys, turns off two-factor authentication and rotates your signing secret";
+/// The same, in the mail with the link that does it.
 const RESET_WARNING: &str = "\n\nBecause this email was never confirmed, resetting also revokes all API keys, turns off \
-                             two-step sign-in and rotates your signing secret. To keep them, sign in and confirm your \
-                             email first.";
+                             two-factor authentication and rotates your signing secret. To keep them, sign in and confirm \
+                             your email first.";
 
-/// What a mail says. `token` is the secret of its link, for those that have one; `is_confirmed` is whether the account's
-/// address is.
+/// Renders a mail. `token` is the secret of its link, for kinds that have one; `is_confirmed` is whether the account's
+/// email is confirmed.
 pub(crate) fn words(
     mail: &MailRow,
     public_url: &str,
@@ -46,117 +46,116 @@ pub(crate) fn words(
     };
     let (subject, text) = match mail.kind {
         MailKind::ConfirmAddress => (
-            "Confirm your e-mail address".to_owned(),
+            "Confirm your email".to_owned(),
             format!(
                 "Confirm your email to finish setting up Reef:\n\n{}\n\n\
-                 The link works for 24 hours. Until you confirm, {RESET_REVOKES}, and we can't be sure that alerts about \
+                 This link expires in 24 hours. Until you confirm, {RESET_REVOKES}, and we can't be sure that alerts about \
                  your assistants reach you.\n\n\
                  Didn't sign up? Ignore this email.",
                 link("confirm"),
             ),
         ),
         MailKind::ResetPassword => (
-            "Choose a new password".to_owned(),
+            "Reset your password".to_owned(),
             format!(
                 "You asked to reset your password. Choose a new one here:\n\n{}\n\n\
-                 This link works once and expires in an hour. Afterwards you are signed out everywhere.{}\n\n{NOT_YOU}",
+                 This link works once and expires in an hour. Using it signs you out on all devices.{}\n\n{NOT_YOU}",
                 link("reset"),
                 if is_confirmed { "" } else { RESET_WARNING },
             ),
         ),
         MailKind::ChangeAddress => (
-            "Confirm your new e-mail address".to_owned(),
+            "Confirm your new email".to_owned(),
             format!(
-                "This address was given as the new one of an account at Reef. Confirm it here:\n\n{}\n\n\
-                 The link is good once, for 24 hours.\n\n{NOT_YOU}",
+                "Confirm this address as the new email of your Reef account:\n\n{}\n\n\
+                 This link works once and expires in 24 hours.\n\n{NOT_YOU}",
                 link("confirm-change"),
             ),
         ),
         MailKind::AddressChanging => (
-            "Another e-mail address was asked for".to_owned(),
+            "Your Reef email is about to change".to_owned(),
             format!(
-                "Somebody who knows your password asked to change your account's e-mail address to {detail}. It changes \
-                 once a link that we sent there is opened.\n\n\
-                 If this was not you, change your password at once:\n\n{public_url}/signin"
+                "You asked to change your account's email to {detail}. We sent a confirmation link there; your email changes \
+                 once that link is used.\n\n\
+                 If this wasn't you, somebody knows your password. Sign in and change it now:\n\n{public_url}/signin"
             ),
         ),
         MailKind::AddressChanged => (
-            "Your e-mail address has changed".to_owned(),
+            "Your Reef email was changed".to_owned(),
             format!(
-                "Your account's e-mail address is {detail} now. From now on mail goes there, and you sign in with it.\n\n\
-                 If this was not you, somebody knows your password: tell the operator of {public_url}."
+                "Your account's email is now {detail}. We send mail there from now on, and you sign in with it.\n\n\
+                 If this wasn't you, somebody knows your password. Contact the administrator of {public_url}."
             ),
         ),
         MailKind::PasswordChanged => notice(
             "Your password was changed",
-            "Your account has a new password. All other sessions were signed out.",
+            "Your account has a new password. All other devices were signed out.",
         ),
         MailKind::TwoStepOn => notice(
-            "Two-step sign-in is on",
-            "Signing in to your account now takes a code from an authenticator app in addition to your password.",
+            "Two-factor authentication was turned on",
+            "Signing in to your account now requires a code from your authenticator app in addition to your password.",
         ),
         MailKind::TwoStepOff => notice(
-            "Two-step sign-in is off",
-            "Your password alone now signs in to your account. Your authenticator app and recovery codes no longer work.",
+            "Two-factor authentication was turned off",
+            "You now sign in with your password only. Your authenticator app and recovery codes no longer work.",
         ),
         MailKind::RecoveryCodesReplaced => notice(
-            "You have new recovery codes",
-            "Your account has new recovery codes. The previous ones no longer work.",
+            "Your recovery codes were replaced",
+            "Your account has new recovery codes. The previous codes no longer work.",
         ),
         MailKind::KeyCreated => notice(
             "A new API key was created",
-            &format!(
-                "A new API key was created in your account: {detail}. See all your keys here:\n\n{public_url}/keys"
-            ),
+            &format!("The API key {detail} was created in your account. Review your keys:\n\n{public_url}/keys"),
         ),
         MailKind::KeyRotated => notice(
             "An API key was rotated",
-            &format!(
-                "A new API key replaces an earlier one in your account: {detail}. See all your keys here:\n\n\
-                 {public_url}/keys"
-            ),
+            &format!("A new API key replaces the key {detail} in your account. Review your keys:\n\n{public_url}/keys"),
         ),
         MailKind::SigningSecretRotated => notice(
-            "Your callbacks have a new signing secret",
-            "Callbacks of your account are signed with a new secret. The previous secret signs them, too, for 24 hours.",
+            "Your signing secret was rotated",
+            "Webhooks from your account are signed with a new secret. The previous secret also signs them for another 24 \
+             hours. Update your server before then.",
         ),
         MailKind::AccountDeleted => (
             "Your account was deleted".to_owned(),
             format!(
-                "Your account at {public_url} is gone, with its assistants, API keys and everything else in it. Subscriptions \
-                 end, and nothing more is charged.\n\n\
-                 If this was not you, somebody knew your password: change it wherever else you use it, and write to the \
-                 operator of {public_url}."
+                "Your account at {public_url} was permanently deleted, with its assistants and API keys. Its subscriptions \
+                 are being canceled, and you won't be charged again.\n\n\
+                 If this wasn't you, somebody knew your password. Change it wherever else you use it, and contact the \
+                 administrator of {public_url}."
             ),
         ),
         MailKind::PaymentFailed => (
-            format!("The payment for {name} failed"),
+            format!("Action needed: update your card to keep {name} running"),
             format!(
-                "The payment for your assistant {name} failed. The slot stays yours while the payment is tried again. \
-                 Please check your card; its page leads to your payment method:\n\n{page}"
+                "The payment for your assistant {name} failed. {name} keeps running while the payment is retried. Update your \
+                 card from its page:\n\n{page}"
             ),
         ),
         MailKind::AssistantFailed => (
-            format!("{name} has failed"),
-            format!("Your assistant {name} has failed and does not answer.\n\n{detail}\n\n{page}"),
+            match cause(&detail) {
+                "" => format!("[Reef] {name} is down"),
+                cause => format!("[Reef] {name} is down: {cause}"),
+            },
+            format!("Your assistant {name} is down and doesn't reply.\n\n{detail}\n\nFix {name} on its page:\n\n{page}"),
         ),
         MailKind::AssistantNotStarted => (
-            format!("{name} could not be started"),
-            format!("Your assistant {name} could not be started.\n\n{detail}\n\n{page}"),
+            format!("[Reef] {name} couldn't start"),
+            format!("Your assistant {name} couldn't start.\n\n{detail}\n\nFix {name} on its page:\n\n{page}"),
         ),
         MailKind::SubscriptionEnded => (
-            format!("{name} was stopped"),
+            format!("[Reef] {name} was stopped"),
             format!(
-                "The subscription for your assistant {name} has ended, so it was stopped and does not answer any more. \
-                 To run an assistant again, buy a new slot.\n\n{page}"
+                "The subscription for your assistant {name} ended, so {name} was stopped and no longer replies. To run an \
+                 assistant again, buy a new one.\n\nReview {name}:\n\n{page}"
             ),
         ),
         MailKind::SubscriptionPaused => (
-            format!("{name} is paused"),
+            format!("[Reef] {name} is paused"),
             format!(
                 "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume.\n\n\
-                 Its settings and its memory are kept, and nothing is charged meanwhile. Its page leads to your \
-                 subscription:\n\n{page}"
+                 Settings and conversations are kept, and you aren't charged while the subscription is paused. Manage the \
+                 subscription from {name}'s page:\n\n{page}"
             ),
         ),
     };
@@ -164,7 +163,13 @@ pub(crate) fn words(
     Words { subject, text: text.into() }
 }
 
-/// Text of people on one line: a line break in it must begin neither a header nor a paragraph of ours.
+/// The part of a failure's message that says what happened, without the way out that follows.
+fn cause(detail: &str) -> &str {
+    let clause = detail.split("; ").next().unwrap_or_default();
+    clause.split(". ").next().unwrap_or_default().trim_end_matches('.')
+}
+
+/// Puts text that people wrote on one line, so that a line break in it can start neither a header nor a paragraph.
 fn one_line(text: &str) -> String {
     let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     text.split(is_break).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
@@ -202,8 +207,8 @@ mod tests {
             None,
             true,
         );
-        assert_eq!(said.subject, "Coral Bcc: eve@example.com Бот 🐚 has failed");
-        assert!(said.text.expose_secret().contains("assistant Coral Bcc: eve@example.com Бот 🐚 has failed"));
+        assert_eq!(said.subject, "[Reef] Coral Bcc: eve@example.com Бот 🐚 is down: Why");
+        assert!(said.text.expose_secret().contains("assistant Coral Bcc: eve@example.com Бот 🐚 is down"));
     }
 
     #[test]

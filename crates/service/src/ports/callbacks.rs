@@ -1,40 +1,40 @@
-//! Customers' callback receivers.
+//! Sending webhooks to customers' servers. The API calls them callbacks.
 
 use async_trait::async_trait;
 use thiserror::Error;
 
-/// One signed request.
+/// A signed request to a customer's server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// Where to.
+    /// The URL of the customer's endpoint.
     pub url: String,
-    /// `webhook-id`.
+    /// The `webhook-id` header.
     pub id: String,
-    /// `webhook-timestamp`, in seconds.
+    /// The `webhook-timestamp` header, in seconds.
     pub timestamp: i64,
-    /// `webhook-signature`.
+    /// The `webhook-signature` header.
     pub signature: String,
-    /// The exact body.
+    /// The exact body that was signed.
     pub body: String,
 }
 
-/// No answer was had. The words are for the delivery log.
+/// Why there is no response. The delivery log shows these messages.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SendError {
-    /// The address is not one that may be reached.
+    /// The address is not publicly routable.
     #[error("the address is not publicly routable")]
     AddressRefused,
-    /// Nobody answered in time.
-    #[error("no answer within 15 s")]
+    /// No response arrived in time.
+    #[error("no response within 15 s")]
     Timeout,
-    /// There was no connection.
+    /// The connection could not be established.
     #[error("could not connect")]
     Connection,
 }
 
-/// Sends callbacks: to checked addresses only, without following redirects, within 15 s.
+/// Sends callbacks: to publicly routable addresses only, without following redirects, within 15 s.
 #[async_trait]
 pub trait CallbackSender: Send + Sync {
-    /// Sends one and gives the HTTP status of the answer.
+    /// Sends a request and returns the HTTP status of the response.
     async fn send(&self, outgoing: &Outgoing) -> Result<u16, SendError>;
 }

@@ -1,16 +1,16 @@
-//! What time it is.
+//! The clock as a port, so that tests can set the time.
 
 use std::time::SystemTime;
 
 use reef_domain::Timestamp;
 
-/// Tells the time.
+/// A source of the current time.
 pub trait Clock: Send + Sync {
-    /// Now, at millisecond precision.
+    /// The current time at millisecond precision.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock.
+/// The clock of this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

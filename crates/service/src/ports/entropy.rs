@@ -1,12 +1,12 @@
-//! Where randomness comes from.
+//! Randomness as a port, so that tests can repeat it.
 
-/// Fills buffers with unpredictable bytes.
+/// A source of unpredictable bytes.
 pub trait Entropy: Send + Sync {
-    /// Fills `buffer`.
+    /// Fills `buffer` with unpredictable bytes.
     fn fill(&self, buffer: &mut [u8]);
 }
 
-/// The operating system's randomness.
+/// The randomness of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;
 
@@ -14,7 +14,7 @@ impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         #[expect(clippy::disallowed_methods, reason = "the one place where the system's randomness is read")]
         let filled = getrandom::fill(buffer);
-        // Without randomness no key or id may be made; there is nothing to fall back to.
-        filled.expect("the operating system gives randomness");
+        // Ids and keys must not be created without randomness.
+        filled.expect("the operating system provides randomness");
     }
 }

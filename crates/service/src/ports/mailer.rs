@@ -1,4 +1,4 @@
-//! Mail to customers.
+//! Sending mail to customers.
 
 use async_trait::async_trait;
 use reef_domain::Timestamp;
@@ -9,38 +9,38 @@ use thiserror::Error;
 /// A mail in plain text.
 #[derive(Clone, Debug)]
 pub struct Mail {
-    /// The same over all tries, so that mail programs know a repeat.
+    /// The same for all attempts, so that mail programs recognize duplicates.
     pub id: MailId,
-    /// Where to.
+    /// The address of the recipient.
     pub to: String,
-    /// One line.
+    /// The subject, on one line.
     pub subject: String,
-    /// The whole text; a link in it may carry a secret.
+    /// The whole text. A link in it may contain a secret.
     pub text: SecretString,
-    /// When it was asked for.
+    /// When the mail was requested.
     pub at: Timestamp,
 }
 
-/// The mail server did not take it. Says nothing of the mail.
+/// The mail server did not accept a mail. The error contains nothing of the mail.
 #[derive(Debug, Error)]
 pub enum MailError {
-    /// For good (5xx), or the address is none that mail can be sent to.
-    #[error("the mail server refused it ({reason})")]
+    /// The server refused it permanently (5xx), or the address cannot receive mail.
+    #[error("the mail server refused the mail ({reason})")]
     Refused {
-        /// Its code, or what is wrong.
+        /// The server's reply code, or what is wrong with the address.
         reason: String,
     },
-    /// Not now, or it did not answer; trying again may help.
+    /// The server did not answer or refused it temporarily, so trying again may help.
     #[error("the mail server is not available: {0}")]
     Unavailable(String),
 }
 
-/// Sends mail.
+/// A mail server that sends mail.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Has the mail server take a mail.
+    /// Hands a mail to the mail server.
     async fn send(&self, mail: &Mail) -> Result<(), MailError>;
 
-    /// Passes when the mail server answers and accepts us; sends nothing.
+    /// Checks that the mail server answers and accepts Reef's credentials, without sending anything.
     async fn check(&self) -> Result<(), MailError>;
 }

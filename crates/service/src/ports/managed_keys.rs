@@ -1,53 +1,53 @@
-//! Model keys that Reef makes for managed assistants.
+//! Model keys that Reef creates for managed assistants.
 
 use async_trait::async_trait;
 use reef_domain::{Timestamp, Usd};
 use secrecy::SecretString;
 use thiserror::Error;
 
-/// How many keys a full page of [`ManagedKeys::list`] has.
+/// The number of keys on a full page of [`ManagedKeys::list`].
 pub const KEYS_PAGE: usize = 100;
 
-/// A key that was made.
+/// A key that was created.
 #[derive(Clone, Debug)]
 pub struct ManagedKey {
-    /// The provider's name for it.
+    /// The provider's identifier of the key.
     pub hash: String,
-    /// The key; shown once.
+    /// The key itself, which the provider returns only once.
     pub key: SecretString,
 }
 
-/// What the provider says of a key.
+/// What the provider knows about a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyInfo {
-    /// The provider's name for it.
+    /// The provider's identifier of the key.
     pub hash: String,
-    /// What it was called when it was made.
+    /// The name it was created with.
     pub name: String,
-    /// Whether it is refused for now.
+    /// Whether the provider refuses it for now.
     pub disabled: bool,
-    /// What may be spent through it in all; `None` is no limit.
+    /// What may be spent with it in total; `None` for no limit.
     pub limit: Option<Usd>,
-    /// What has been spent through it.
+    /// What was spent with it so far.
     pub used: Usd,
-    /// When it was made, if the provider says so.
+    /// When it was created, if the provider says so.
     pub created_at: Option<Timestamp>,
 }
 
-/// The provider did not do it, or its answer was lost; trying again may help.
+/// The provider did not carry out a request, or its response was lost. Trying again may help.
 #[derive(Debug, Error)]
 #[error("managed keys unavailable: {0}")]
 pub struct ManagedKeyError(pub String);
 
-/// Makes, changes and ends model keys.
+/// Creates, updates and deletes model keys.
 #[async_trait]
 pub trait ManagedKeys: Send + Sync {
-    /// Makes a key called `name` with a credit limit. Names are not unique: who asks again after a lost answer
-    /// has to look for the first one.
+    /// Creates a key called `name` with a credit limit. Names are not unique, so after a lost response the first key
+    /// has to be found with [`Self::list`].
     async fn create(&self, name: &str, limit: Usd) -> Result<ManagedKey, ManagedKeyError>;
 
-    /// A page of all keys, disabled ones too, newest first, after `offset` others. One with fewer than
-    /// [`KEYS_PAGE`] is the last.
+    /// Lists one page of keys, disabled ones included, newest first, after `offset` others. A page of fewer than
+    /// [`KEYS_PAGE_SIZE`] keys is the last.
     async fn list(&self, offset: usize) -> Result<Vec<KeyInfo>, ManagedKeyError>;
 
     /// Sets a key's limit and whether it is disabled; `None` when there is no such key.
@@ -58,6 +58,6 @@ pub trait ManagedKeys: Send + Sync {
         disabled: bool,
     ) -> Result<Option<KeyInfo>, ManagedKeyError>;
 
-    /// Ends a key. One that is unknown already is success.
+    /// Deletes a key. An unknown key counts as deleted.
     async fn delete(&self, hash: &str) -> Result<(), ManagedKeyError>;
 }

@@ -1,4 +1,4 @@
-//! What the service layer needs from outside, each a trait because a second implementation exists.
+//! What the service layer needs from outside. Each port is a trait with a real implementation and a fake.
 
 mod callbacks;
 mod clock;
@@ -24,25 +24,25 @@ pub use payments::{
 pub use telegram::{BotIdentity, Picture, Telegram, TelegramError};
 pub use workers::{HostError, Started, WorkerHost, WorkerRef, WorkerSpec};
 
-/// The outside world.
+/// The clock, randomness, and the clients of outside services.
 #[derive(Clone)]
 pub struct Ports {
-    /// What time it is.
+    /// The source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// Where randomness comes from.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
-    /// Who takes the money.
+    /// The payment provider, Polar.
     pub payments: Arc<dyn Payments>,
-    /// Where workers run.
+    /// The host that workers run on.
     pub workers: Arc<dyn WorkerHost>,
-    /// Bots.
+    /// The Bot API of Telegram.
     pub telegram: Arc<dyn Telegram>,
-    /// Model providers.
+    /// The providers of models.
     pub models: Arc<dyn ModelProviders>,
-    /// Model keys of managed assistants; absent when the operator has none to give.
+    /// The model keys of managed assistants; `None` when the operator has not configured them.
     pub managed_keys: Option<Arc<dyn ManagedKeys>>,
-    /// Customers' callback receivers.
+    /// The sender of callbacks to customers' servers.
     pub callbacks: Arc<dyn CallbackSender>,
-    /// Mail to customers; absent when the operator has no mail server.
+    /// The mail server; `None` when the operator has not configured one.
     pub mailer: Option<Arc<dyn Mailer>>,
 }

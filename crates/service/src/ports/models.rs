@@ -1,4 +1,4 @@
-//! Model providers, as far as checking a key needs them.
+//! Model providers: checking keys, and listing models.
 
 use async_trait::async_trait;
 use reef_domain::catalog::Listed;
@@ -6,46 +6,46 @@ use reef_domain::wire::Provider;
 use secrecy::SecretString;
 use thiserror::Error;
 
-/// A key and a model do not go together.
+/// Why a model cannot be used with a key.
 #[derive(Debug, Error)]
 pub enum ModelCheckError {
-    /// The provider refuses the key.
-    #[error("the provider refused the key")]
+    /// The provider rejects the key.
+    #[error("the provider rejected the key")]
     KeyRejected,
     /// The provider does not offer the model to this key.
     #[error("the provider does not offer the model")]
     ModelUnavailable,
-    /// It did not answer, or not understandably; trying again may help.
+    /// The provider did not answer, or not as expected. Trying again may help.
     #[error("provider unavailable: {0}")]
     Unavailable(String),
 }
 
-/// A model did not answer.
+/// Why a model did not answer.
 #[derive(Debug, Error)]
 pub enum GreetError {
-    /// The provider refuses the key.
-    #[error("the provider refused the key")]
+    /// The provider rejects the key.
+    #[error("the provider rejected the key")]
     KeyRejected,
     /// The provider does not offer the model to this key.
     #[error("the provider does not offer the model")]
     ModelUnavailable,
-    /// The account that the key belongs to has nothing left to spend.
+    /// The account of the key is out of credit.
     #[error("the account is out of credit")]
     OutOfCredit,
-    /// It did not answer, or not understandably; trying again may help.
-    #[error("no answer: {0}")]
+    /// The provider did not answer, or not as expected. Trying again may help.
+    #[error("the provider did not answer: {0}")]
     NoAnswer(String),
 }
 
-/// The provider's model list could not be read; trying again may help.
+/// The list of models could not be read. Trying again may help.
 #[derive(Debug, Error)]
-#[error("the model list: {0}")]
+#[error("the model list could not be read: {0}")]
 pub struct ModelListError(pub String);
 
-/// Checks keys and models with their providers.
+/// The providers of models.
 #[async_trait]
 pub trait ModelProviders: Send + Sync {
-    /// Passes when the provider accepts the key and offers the model to it. Costs nothing.
+    /// Checks that the provider accepts the key and offers the model to it. This costs nothing.
     async fn check(
         &self,
         provider: Provider,
@@ -53,7 +53,7 @@ pub trait ModelProviders: Send + Sync {
         key: &SecretString,
     ) -> Result<(), ModelCheckError>;
 
-    /// Has the model say hello, in one line. Costs the key's owner a few tokens.
+    /// Has the model answer a greeting in one line. This costs the key's owner a few tokens.
     async fn greet(
         &self,
         provider: Provider,
@@ -61,7 +61,7 @@ pub trait ModelProviders: Send + Sync {
         key: &SecretString,
     ) -> Result<String, GreetError>;
 
-    /// OpenRouter's public list of models that answer in text, as it came: entries that are no models are left out,
-    /// the rest is not checked. Needs no key.
+    /// Lists the models on OpenRouter that answer in text. Entries that are not models are left out; the others are not
+    /// validated. Needs no key.
     async fn list(&self) -> Result<Vec<Listed>, ModelListError>;
 }

@@ -1,4 +1,4 @@
-//! Who takes the money: checkouts and subscriptions.
+//! The payment provider: checkouts, orders and subscriptions.
 
 use std::time::Duration;
 
@@ -8,14 +8,15 @@ use thiserror::Error;
 
 use crate::payments::{CheckoutFacts, OrderFacts, SubscriptionFacts};
 
-/// What is to be paid for.
+/// What a new checkout is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCheckout {
-    /// The slot; goes into the metadata and comes back with every event about it.
+    /// The assistant to be paid for. It is stored in the checkout's metadata, and every event about the checkout
+    /// carries it.
     pub assistant_id: AssistantId,
-    /// The buyer.
+    /// The account that pays.
     pub user_id: UserId,
-    /// The provider's product.
+    /// The provider's id of the product.
     pub product: String,
     /// Where the buyer returns to after paying.
     pub success_url: String,
@@ -23,124 +24,123 @@ pub struct NewCheckout {
     pub return_url: String,
 }
 
-/// Where it can be paid.
+/// A page where an order is paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
-    /// The provider's id.
+    /// The provider's id of the checkout.
     pub id: String,
-    /// The page to pay on.
+    /// The URL of the page.
     pub url: String,
 }
 
 /// What a product costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// In the currency's smallest unit, before tax: cents.
+    /// The amount before tax, in the smallest unit of the currency, such as cents.
     pub amount: i64,
-    /// ISO 4217, lower case.
+    /// The currency as a lowercase ISO 4217 code.
     pub currency: String,
-    /// What it is paid for, again and again: `month` and the like.
+    /// The unit of the billing period.
     pub interval: Interval,
-    /// How many of these one payment is for.
+    /// How many intervals one payment covers.
     pub interval_count: u32,
 }
 
-/// A stretch of time that is paid for.
+/// The unit of a billing period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interval {
-    /// A day.
+    /// Billed by the day.
     Day,
-    /// A week.
+    /// Billed by the week.
     Week,
-    /// A month.
+    /// Billed by the month.
     Month,
-    /// A year.
+    /// Billed by the year.
     Year,
 }
 
 /// Where the provider sends its webhooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookEndpoint {
-    /// The URL.
+    /// The URL of the endpoint.
     pub url: String,
-    /// Whether webhooks are sent; Polar stops by itself after ten failures in a row.
+    /// Whether webhooks are sent. Polar disables an endpoint after ten failures in a row.
     pub enabled: bool,
 }
 
-/// Why the provider makes no checkout: by what can be done about it.
+/// Why the provider refuses a checkout, by what can be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckoutRefusal {
-    /// The buyer's e-mail address can't receive mail.
+    /// The buyer's email cannot receive mail.
     Email,
-    /// The buyer's e-mail address and account belong to different customers there.
+    /// The buyer's email and account belong to different customers of the provider.
     OtherCustomer,
-    /// The buyer has a subscription, and the provider is set up to sell nobody a second one.
+    /// The buyer has a subscription, and the provider is configured to allow only one.
     OneSubscriptionOnly,
-    /// The operator's account can't take payments yet.
+    /// The operator's account cannot take payments yet.
     NotReady,
-    /// The product does not exist, is archived, or has no price that fits.
+    /// The product does not exist, is archived, or has no suitable price.
     Product,
-    /// Something else, such as the operator's token.
+    /// Another reason, such as the operator's token.
     Other,
 }
 
-/// The provider did not do it.
+/// Why the provider did not carry out a request.
 #[derive(Debug, Error)]
 pub enum PaymentError {
-    /// It refused to make a checkout.
+    /// The provider refused to create a checkout.
     #[error("payment provider refused the checkout: {said}")]
     CheckoutRefused {
-        /// Why.
+        /// What can be done about the refusal.
         why: CheckoutRefusal,
-        /// What it said, for the operator's log.
+        /// The provider's own message, for the operator's log.
         said: String,
     },
-    /// It refused.
+    /// The provider refused the request.
     #[error("payment provider refused with status {status}")]
     Refused {
-        /// The HTTP status.
+        /// The HTTP status of its response.
         status: u16,
     },
-    /// It wants to be asked less often.
-    #[error("payment provider asks for patience")]
+    /// The provider limits the rate of requests.
+    #[error("payment provider rate limit exceeded")]
     TooMany {
-        /// How long to wait, if it said so.
+        /// How long to wait, if the provider says so.
         retry_after: Option<Duration>,
     },
-    /// It did not answer, or not understandably; trying again may help.
+    /// The provider did not answer, or not as expected. Trying again may help.
     #[error("payment provider unavailable: {0}")]
     Unavailable(String),
 }
 
-/// Takes payments.
+/// The payment provider.
 #[async_trait]
 pub trait Payments: Send + Sync {
-    /// Makes a checkout.
+    /// Creates a checkout.
     async fn create_checkout(&self, new: &NewCheckout) -> Result<Checkout, PaymentError>;
 
-    /// What a product costs; `None` when there is no such product, or none that is paid for again and again at a fixed
-    /// price.
+    /// The price of a product; `None` when there is no such product, or it has no fixed recurring price.
     async fn price(&self, product: &str) -> Result<Option<Price>, PaymentError>;
 
-    /// Opens the provider's page for customers, with `return_url` to come back to: its URL, which is a key to that page
-    /// for an hour. `None` when the provider does not know the user as a customer.
+    /// Opens the customer portal for a user, with a link back to `return_url`. Returns its URL, which signs the user in
+    /// for an hour, or `None` when the provider does not know the user.
     async fn open_portal(&self, user: UserId, return_url: &str) -> Result<Option<String>, PaymentError>;
 
-    /// Ends a subscription at once. One that is over or unknown already is success.
+    /// Ends a subscription at once. One that has ended or is unknown counts as ended.
     async fn revoke_subscription(&self, id: &str) -> Result<(), PaymentError>;
 
-    /// Looks a checkout up; `None` when there is none.
+    /// Finds a checkout; `None` when there is none.
     async fn checkout(&self, id: &str) -> Result<Option<CheckoutFacts>, PaymentError>;
 
-    /// Looks a subscription up; `None` when there is none.
+    /// Finds a subscription; `None` when there is none.
     async fn subscription(&self, id: &str) -> Result<Option<SubscriptionFacts>, PaymentError>;
 
-    /// The newest subscriptions, at most a hundred, that name a slot.
+    /// Lists the latest subscriptions for an assistant, at most 100.
     async fn subscriptions_of(&self, slot: AssistantId) -> Result<Vec<SubscriptionFacts>, PaymentError>;
 
-    /// The newest orders, at most a hundred, that name a slot.
+    /// Lists the latest orders for an assistant, at most 100.
     async fn orders_of(&self, slot: AssistantId) -> Result<Vec<OrderFacts>, PaymentError>;
 
-    /// Where webhooks go.
+    /// Lists the endpoints that the provider sends webhooks to.
     async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, PaymentError>;
 }

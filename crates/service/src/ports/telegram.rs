@@ -1,61 +1,61 @@
-//! Bots, as far as deploying one needs them.
+//! The Bot API of Telegram, as far as deployments need it.
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use thiserror::Error;
 
-/// Who a bot is.
+/// Who a bot is, according to Telegram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BotIdentity {
-    /// Telegram's id of it.
+    /// Telegram's id of the bot.
     pub id: i64,
-    /// Its @name.
+    /// The bot's username, without the `@`.
     pub username: String,
-    /// Its display name.
+    /// The bot's display name.
     pub name: String,
 }
 
-/// A picture that browsers show: JPEG, PNG or WebP, small.
+/// A small picture in a format that browsers show: JPEG, PNG or WebP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// Its media type.
+    /// The media type, such as `image/png`.
     pub media_type: &'static str,
-    /// The file.
+    /// The contents of the file.
     pub bytes: Vec<u8>,
 }
 
-/// Telegram did not do it.
+/// Why Telegram did not carry out a request.
 #[derive(Debug, Error)]
 pub enum TelegramError {
-    /// It does not know the token (401 or 404).
-    #[error("telegram refused the bot token")]
+    /// Telegram does not know the token (401 or 404).
+    #[error("telegram rejected the bot token")]
     TokenRejected,
-    /// Something else holds the bot (409).
-    #[error("another consumer holds the bot")]
+    /// Another program receives the bot's updates (409).
+    #[error("another program receives the bot's updates")]
     Conflict,
-    /// It asks to wait.
-    #[error("telegram asks to wait {seconds} s")]
+    /// Telegram limits the rate of requests.
+    #[error("telegram rate limit exceeded, retry after {seconds} s")]
     RateLimited {
-        /// How long.
+        /// How long to wait, in seconds.
         seconds: u64,
     },
-    /// It did not answer, or not understandably; trying again may help.
+    /// Telegram did not answer, or not as expected. Trying again may help.
     #[error("telegram unavailable: {0}")]
     Unavailable(String),
 }
 
-/// Telegram's side of a deployment.
+/// The Bot API of Telegram.
 #[async_trait]
 pub trait Telegram: Send + Sync {
-    /// Who the token belongs to.
+    /// Gets the bot that a token belongs to.
     async fn get_me(&self, token: &SecretString) -> Result<BotIdentity, TelegramError>;
 
-    /// A bot's profile picture, at most some 64 KiB; `None` when it has none that can be shown.
+    /// Finds a bot's profile picture of about 64 KiB at most; `None` when it has none that can be shown.
     async fn picture(&self, token: &SecretString, bot_id: i64) -> Result<Option<Picture>, TelegramError>;
 
-    /// Has updates sent to `url`, each with `secret` in its header.
+    /// Has Telegram send updates to `url`, each with `secret` in a header.
     async fn set_webhook(&self, token: &SecretString, url: &str, secret: &str) -> Result<(), TelegramError>;
 
-    /// Has updates sent nowhere; waiting ones are kept.
+    /// Has Telegram keep updates instead of sending them.
     async fn delete_webhook(&self, token: &SecretString) -> Result<(), TelegramError>;
 }

@@ -1,4 +1,4 @@
-//! Where workers run.
+//! The hosts that workers run on.
 
 use async_trait::async_trait;
 use reef_domain::ids::AssistantId;
@@ -6,72 +6,72 @@ use reef_domain::wire::Provider;
 use secrecy::SecretString;
 use thiserror::Error;
 
-/// Everything a worker needs, secrets included: the whole desired state goes out each time.
+/// Everything that a worker needs, including secrets. A host gets all of it with every start.
 #[derive(Clone, Debug)]
 pub struct WorkerSpec {
-    /// Which worker, of which run.
+    /// The worker, and the run it belongs to.
     pub worker: WorkerRef,
-    /// What the assistant is called.
+    /// The name of the assistant.
     pub name: String,
-    /// The bot it answers as.
+    /// The token of the bot it answers as.
     pub bot_token: SecretString,
-    /// What Telegram proves itself with.
+    /// The secret by which the worker recognizes Telegram.
     pub webhook_secret: SecretString,
-    /// Who bot is, as Telegram says.
+    /// The bot's id, according to Telegram.
     pub bot_id: i64,
-    /// The bot's @name.
+    /// The bot's username, without the `@`.
     pub bot_username: String,
-    /// Whose model.
+    /// The provider of the model.
     pub provider: Provider,
-    /// Which model, in the provider's own spelling.
+    /// The model, in the provider's own spelling.
     pub model_id: String,
-    /// With which key.
+    /// The key for the model.
     pub model_key: SecretString,
 }
 
-/// A worker of a run.
+/// A worker of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerRef {
-    /// Whose memory it uses.
+    /// The assistant that the worker answers for.
     pub assistant_id: AssistantId,
-    /// Its name for life.
+    /// The name that the assistant's workers have for life.
     pub worker_name: String,
-    /// The run; a host never lets an older one touch a newer one's worker.
+    /// The number of the run. A host never lets an older run touch the worker of a newer one.
     pub generation: i64,
 }
 
 /// A worker that was started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {
-    /// Where it is.
+    /// The URL of the worker.
     pub worker_url: String,
-    /// Where Telegram is to send updates; `None` when the worker fetches them itself.
+    /// Where Telegram has to send updates; `None` when the worker fetches them itself.
     pub webhook_url: Option<String>,
 }
 
-/// The host did not do it; trying again may help.
+/// The host did not carry out a request. Trying again may help.
 #[derive(Debug, Error)]
 #[error("worker host: {0}")]
 pub struct HostError(pub String);
 
-/// Runs workers.
+/// A host that runs workers.
 #[async_trait]
 pub trait WorkerHost: Send + Sync {
-    /// Starts a worker, in the place of an older run's.
+    /// Starts a worker in place of the worker of an older run.
     async fn start(&self, spec: &WorkerSpec) -> Result<Started, HostError>;
 
-    /// Where Telegram is to send a worker's updates; `None` when it fetches them itself. As [`Started`] has it.
+    /// The URL that Telegram has to send a worker's updates to, as in [`StartedWorker`].
     fn webhook_url(&self, worker: &WorkerRef) -> Option<String>;
 
-    /// Passes when the worker of exactly this run is up and answers.
+    /// Checks that the worker of exactly this run is up and answers.
     async fn health(&self, worker: &WorkerRef) -> Result<(), HostError>;
 
-    /// Removes the worker of this or an older run. One that is not there is success.
+    /// Removes the worker of this or an older run. A worker that does not exist counts as removed.
     async fn remove(&self, worker: &WorkerRef) -> Result<(), HostError>;
 
-    /// Which of these are not there.
+    /// Lists those of the workers that do not exist.
     async fn missing(&self, workers: &[WorkerRef]) -> Result<Vec<WorkerRef>, HostError>;
 
-    /// Destroys what the assistant remembers: it is being deleted.
+    /// Deletes what an assistant remembers, because the assistant is deleted.
     async fn forget(&self, assistant: AssistantId) -> Result<(), HostError>;
 }

@@ -1,4 +1,4 @@
-//! A customer's receiver that takes everything.
+//! A customer's endpoint that accepts everything.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -8,22 +8,22 @@ use async_trait::async_trait;
 use super::script::{Script, lock};
 use crate::ports::{CallbackSender, Outgoing, SendError};
 
-/// Receives callbacks; `send` is its call.
+/// Receives callbacks. Its scripted call is `send`.
 #[derive(Default)]
 pub struct FakeCallbacks {
-    /// What goes wrong.
+    /// The scripted failures of its calls.
     pub script: Script<SendError>,
     answers: Mutex<VecDeque<u16>>,
     received: Mutex<Vec<Outgoing>>,
 }
 
 impl FakeCallbacks {
-    /// The next requests are answered so; after them, 200 again.
+    /// Answers the next requests with these statuses, and later ones with 200 again.
     pub fn answer(&self, statuses: impl IntoIterator<Item = u16>) {
         lock(&self.answers).extend(statuses);
     }
 
-    /// Every request that arrived, oldest first.
+    /// All requests that arrived, oldest first.
     #[must_use]
     pub fn received(&self) -> Vec<Outgoing> {
         lock(&self.received).clone()

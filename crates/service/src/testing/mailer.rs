@@ -1,4 +1,4 @@
-//! A mail server that takes everything.
+//! A mail server that accepts everything.
 
 use std::sync::Mutex;
 
@@ -8,16 +8,16 @@ use secrecy::ExposeSecret;
 use super::script::{Script, lock};
 use crate::ports::{Mail, MailError, Mailer};
 
-/// Takes mail; `send` and `check` are its calls.
+/// Accepts mail. Its scripted calls are `send` and `check`.
 #[derive(Default)]
 pub struct FakeMailer {
-    /// What goes wrong.
+    /// The scripted failures of its calls.
     pub script: Script<MailError>,
     taken: Mutex<Vec<Mail>>,
 }
 
 impl FakeMailer {
-    /// Every mail that was taken, oldest first.
+    /// All mails that were accepted, oldest first.
     #[must_use]
     pub fn taken(&self) -> Vec<Mail> {
         lock(&self.taken).clone()
@@ -29,7 +29,7 @@ impl FakeMailer {
         self.taken().into_iter().filter(|mail| mail.to == to).map(|mail| mail.subject).collect()
     }
 
-    /// The secret in the link to `page` of the newest mail to an address that has one.
+    /// The secret in the latest link to `page` that was mailed to an address.
     #[must_use]
     pub fn token(&self, to: &str, page: &str) -> Option<String> {
         let link = format!("/{page}?token=");

@@ -1,4 +1,4 @@
-//! A provider that makes model keys.
+//! A provider that creates model keys.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -9,40 +9,40 @@ use reef_domain::{Timestamp, Usd};
 use super::script::{Script, lock};
 use crate::ports::{KEYS_PAGE, KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
 
-/// Makes and ends keys; `create`, `list`, `update` and `delete` are its calls.
+/// Creates and deletes keys. Its scripted calls are `create`, `list`, `update` and `delete`.
 #[derive(Default)]
 pub struct FakeManagedKeys {
-    /// What goes wrong.
+    /// The scripted failures of its calls.
     pub script: Script<ManagedKeyError>,
-    /// The newest last.
+    /// The existing keys, newest last.
     keys: Mutex<Vec<KeyInfo>>,
     made: Mutex<usize>,
 }
 
 impl FakeManagedKeys {
-    /// The keys there are, disabled ones too: hash and name.
+    /// The hashes and names of the existing keys, disabled ones included.
     #[must_use]
     pub fn live(&self) -> BTreeMap<String, String> {
         lock(&self.keys).iter().map(|key| (key.hash.clone(), key.name.clone())).collect()
     }
 
-    /// The keys there are, oldest first.
+    /// The existing keys, oldest first.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyInfo> {
         lock(&self.keys).clone()
     }
 
-    /// Changes every key, as it happens at the provider: it is used, or somebody changes it by hand.
+    /// Changes every key at the provider, as using a key or an operator there would.
     pub fn change(&self, change: impl Fn(&mut KeyInfo)) {
         lock(&self.keys).iter_mut().for_each(change);
     }
 
-    /// Ends keys past Reef.
+    /// Deletes keys at the provider, without Reef.
     pub fn lose(&self, is_lost: impl Fn(&KeyInfo) -> bool) {
         lock(&self.keys).retain(|key| !is_lost(key));
     }
 
-    /// Makes a key past Reef.
+    /// Adds a key at the provider, without Reef.
     pub fn put(&self, key: KeyInfo) {
         lock(&self.keys).push(key);
     }

@@ -1,4 +1,4 @@
-//! Model providers that like every key.
+//! Model providers that accept every key.
 
 use std::sync::Mutex;
 
@@ -10,28 +10,28 @@ use secrecy::{ExposeSecret, SecretString};
 use super::script::{Script, lock};
 use crate::ports::{GreetError, ModelCheckError, ModelListError, ModelProviders};
 
-/// Checks keys; `check` is its call, `greet` the greeting's, and `list` the list's.
+/// Checks keys. Its scripted calls are `check`, `greet` and `list`.
 #[derive(Default)]
 pub struct FakeModels {
-    /// What goes wrong.
+    /// The scripted failures of `check`.
     pub script: Script<ModelCheckError>,
-    /// What goes wrong with the greeting.
+    /// The scripted failures of `greet`.
     pub greet_script: Script<GreetError>,
-    /// What goes wrong with the list.
+    /// The scripted failures of `list`.
     pub list_script: Script<ModelListError>,
     checked: Mutex<Vec<(Provider, String, String)>>,
-    /// `None`: a dozen models that nobody knows.
+    /// With `None`, a dozen models of an unknown author are listed.
     listed: Mutex<Option<Vec<Listed>>>,
 }
 
 impl FakeModels {
-    /// What has been checked: provider, model and key.
+    /// What was checked: provider, model and key.
     #[must_use]
     pub fn checked(&self) -> Vec<(Provider, String, String)> {
         lock(&self.checked).clone()
     }
 
-    /// What OpenRouter lists from now on; a dozen of its own at first.
+    /// Sets the models that OpenRouter lists. At first it has a dozen of an unknown author.
     pub fn set_list(&self, ids: impl IntoIterator<Item = String>) {
         *lock(&self.listed) = Some(ids.into_iter().map(listed).collect());
     }

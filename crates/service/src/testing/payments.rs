@@ -1,4 +1,4 @@
-//! A payment provider that makes every checkout, and knows what it is told.
+//! A payment provider that accepts every checkout, with subscriptions and orders that tests set.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,10 +13,10 @@ use super::script::{Script, lock};
 use crate::payments::{CheckoutFacts, OrderFacts, SubscriptionFacts};
 use crate::ports::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
 
-/// Takes payments; the port's methods are its calls.
+/// Takes payments. Its scripted calls are the methods of the port.
 #[derive(Default)]
 pub struct FakePayments {
-    /// What goes wrong.
+    /// The scripted failures of its calls.
     pub script: Script<PaymentError>,
     checkouts: Mutex<Vec<NewCheckout>>,
     revoked: Mutex<Vec<String>>,
@@ -28,10 +28,10 @@ pub struct FakePayments {
 }
 
 fn facts<T: DeserializeOwned>(doc: &Value) -> T {
-    serde_json::from_value(doc.clone()).expect("the document is as Polar has it")
+    serde_json::from_value(doc.clone()).expect("the document has Polar's form")
 }
 
-/// Puts a document over the one with its id, or behind all others.
+/// Replaces the document with the same id, or appends it.
 fn put(docs: &mut Vec<Value>, doc: Value) {
     match docs.iter_mut().find(|known| known["id"] == doc["id"]) {
         Some(known) => *known = doc,
@@ -39,61 +39,61 @@ fn put(docs: &mut Vec<Value>, doc: Value) {
     }
 }
 
-/// The documents that name a slot, newest first, as Polar lists them.
+/// The documents for an assistant, newest first, as Polar lists them.
 fn naming<T: DeserializeOwned>(docs: &[Value], slot: AssistantId) -> Vec<T> {
     let slot = slot.to_string();
     docs.iter().rev().filter(|doc| doc["metadata"]["assistant_id"] == *slot).map(facts).collect()
 }
 
 impl FakePayments {
-    /// The checkouts made, oldest first.
+    /// All checkouts that were created, oldest first.
     #[must_use]
     pub fn checkouts(&self) -> Vec<NewCheckout> {
         lock(&self.checkouts).clone()
     }
 
-    /// The subscriptions revoked, oldest first.
+    /// All subscriptions that were revoked, oldest first.
     #[must_use]
     pub fn revoked(&self) -> Vec<String> {
         lock(&self.revoked).clone()
     }
 
-    /// The checkout of a slot is `expired`, `succeeded` or the like; it is `open` without this.
+    /// Sets the status of an assistant's checkout, such as `expired` or `succeeded`. It is `open` at first.
     ///
     /// # Panics
-    /// When the slot has no checkout.
+    /// When the assistant has no checkout.
     pub fn set_checkout(&self, slot: AssistantId, status: &'static str) {
         let made = lock(&self.checkouts);
         let number = made.iter().position(|new| new.assistant_id == slot).expect("a checkout") + 1;
         lock(&self.closed).insert(format!("checkout_{number}"), status);
     }
 
-    /// As [`Self::set_checkout`], for the last checkout of a slot that has several.
+    /// As [`Self::set_checkout`], for the latest of an assistant's checkouts.
     ///
     /// # Panics
-    /// When the slot has no checkout.
+    /// When the assistant has no checkout.
     pub fn set_last_checkout(&self, slot: AssistantId, status: &'static str) {
         let made = lock(&self.checkouts);
         let number = made.iter().rposition(|new| new.assistant_id == slot).expect("a checkout") + 1;
         lock(&self.closed).insert(format!("checkout_{number}"), status);
     }
 
-    /// There is this subscription, in Polar's shape; one with its `id` is replaced.
+    /// Sets a subscription in Polar's form, replacing one with the same `id`.
     pub fn put_subscription(&self, doc: Value) {
         put(&mut lock(&self.subscriptions), doc);
     }
 
-    /// There is this order, in Polar's shape; one with its `id` is replaced.
+    /// Sets an order in Polar's form, replacing one with the same `id`.
     pub fn put_order(&self, doc: Value) {
         put(&mut lock(&self.orders), doc);
     }
 
-    /// From now on nobody is known as a customer.
+    /// Forgets all customers: opening the customer portal fails from now on.
     pub fn forget_customers(&self) {
         self.is_unknown_customer.store(true, Ordering::Relaxed);
     }
 
-    /// Where webhooks go.
+    /// Sets the endpoints that Polar sends its webhooks to.
     pub fn set_endpoints(&self, endpoints: Vec<WebhookEndpoint>) {
         *lock(&self.endpoints) = endpoints;
     }

@@ -1,4 +1,4 @@
-//! Polar's webhooks, as Polar signs them.
+//! Polar's webhooks, signed as Polar signs them.
 
 use http::HeaderMap;
 use reef_domain::ids::AssistantId;
@@ -7,20 +7,20 @@ use standardwebhooks::Webhook;
 
 use super::TestServices;
 
-/// What the fake Polar signs with.
+/// The secret that the fake Polar signs with.
 pub const POLAR_SECRET: &str = "whsec_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK";
 
 impl TestServices {
-    /// The subscription that pays for a slot here.
+    /// The id of the subscription that pays for an assistant in tests.
     #[must_use]
     pub fn subscription_of(id: AssistantId) -> String {
         format!("sub_{id}")
     }
 
-    /// Polar tells of a subscription of a slot.
+    /// Receives a webhook about an assistant's subscription.
     ///
     /// # Panics
-    /// When the webhook is not taken.
+    /// When the webhook is refused.
     pub async fn subscription(&self, id: AssistantId, kind: &str) {
         let data = json!({
             "id": Self::subscription_of(id), "status": "active", "metadata": {"assistant_id": id.to_string()},
@@ -29,10 +29,11 @@ impl TestServices {
         self.polar(kind, data).await;
     }
 
-    /// Polar tells of an order of a slot, paid in full and refunded in full.
+    /// Receives a webhook about an assistant's order. The order is paid in full, and `order.refunded` refunds it in
+    /// full.
     ///
     /// # Panics
-    /// When the webhook is not taken.
+    /// When the webhook is refused.
     pub async fn order(&self, id: AssistantId, kind: &str) {
         let refunded = if kind == "order.refunded" { 1500 } else { 0 };
         let data = json!({
@@ -43,21 +44,21 @@ impl TestServices {
         self.polar(kind, data).await;
     }
 
-    /// Polar tells something; nothing is worked off yet.
+    /// Receives a webhook of Polar. It is processed by the next run of the jobs.
     ///
     /// # Panics
-    /// When the webhook is not taken.
+    /// When the webhook is refused.
     pub async fn polar(&self, kind: &str, data: Value) {
         let body = json!({"type": kind, "timestamp": self.services.now(), "data": data}).to_string();
         let id = format!("webhook_{}", self.number());
         let headers = self.signed(&id, &body);
-        self.services.receive_polar(&headers, body.as_bytes()).await.expect("the webhook is taken");
+        self.services.receive_polar(&headers, body.as_bytes()).await.expect("the webhook is accepted");
     }
 
-    /// The headers of a webhook as Polar's original scheme signs it now.
+    /// The headers of a webhook that is signed now with Polar's original key derivation.
     ///
     /// # Panics
-    /// Never: the values are plain text.
+    /// Never, because the values are plain text.
     #[must_use]
     pub fn signed(&self, id: &str, body: &str) -> HeaderMap {
         let at = self.services.now().unix_seconds();

@@ -1,15 +1,15 @@
-//! What a fake does instead of just working, call by call.
+//! Scripted failures of fakes, call by call.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
 
-/// A lock that a panic in a fake does not spoil.
+/// Locks a mutex, ignoring the poison of a fake that panicked.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Holds a call: the test learns that it has arrived, and lets it go on, or never does.
+/// Holds a call until the test lets it continue.
 #[derive(Debug)]
 pub struct Gate {
     arrived: Semaphore,
@@ -17,18 +17,18 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A closed gate.
+    /// Creates a closed gate.
     #[must_use]
     pub fn new() -> Arc<Self> {
         Arc::new(Self { arrived: Semaphore::new(0), opened: Semaphore::new(0) })
     }
 
-    /// Waits until a call stands before the gate.
+    /// Waits until a call has arrived at the gate.
     pub async fn reached(&self) {
         pass(&self.arrived).await;
     }
 
-    /// Lets one call through.
+    /// Lets one call continue.
     pub fn open(&self) {
         self.opened.add_permits(1);
     }
@@ -43,13 +43,13 @@ async fn pass(semaphore: &Semaphore) {
     semaphore.acquire().await.expect("the semaphore is never closed").forget();
 }
 
-/// What happens to a call.
+/// How a scripted call behaves.
 pub enum Act<E> {
     /// It fails and has no effect.
     Fail(fn() -> E),
-    /// It has its effect, but its answer is lost.
+    /// It has its effect, but the response is lost.
     FailAfter(fn() -> E),
-    /// It panics.
+    /// The call panics instead.
     Panic,
     /// It is held before it has its effect.
     Hold(Arc<Gate>),
@@ -57,7 +57,7 @@ pub enum Act<E> {
     HoldAfter(Arc<Gate>),
 }
 
-// Derived, it would ask that the error can be copied, too.
+// `derive` would require the error to be `Clone`, too.
 impl<E> Clone for Act<E> {
     fn clone(&self) -> Self {
         match self {
@@ -70,13 +70,14 @@ impl<E> Clone for Act<E> {
     }
 }
 
+/// A scripted behavior for the next calls of a name.
 struct Rule<E> {
     call: &'static str,
     times: usize,
     act: Act<E>,
 }
 
-/// The rules of a fake, and the calls it has had.
+/// The rules of a fake, and the calls it has received.
 pub struct Script<E> {
     rules: Mutex<Vec<Rule<E>>>,
     calls: Mutex<Vec<&'static str>>,
@@ -89,7 +90,7 @@ impl<E> Default for Script<E> {
 }
 
 impl<E> Script<E> {
-    /// The next `times` calls named `call` act so.
+    /// The next `times` calls named `call` behave like this.
     pub fn on(&self, call: &'static str, times: usize, act: Act<E>) {
         lock(&self.rules).push(Rule { call, times, act });
     }
@@ -99,19 +100,19 @@ impl<E> Script<E> {
         self.on(call, times, Act::Fail(error));
     }
 
-    /// The next call named `call` is held before its effect.
+    /// The next call named `call` is held before it has its effect.
     pub fn hold(&self, call: &'static str) -> Arc<Gate> {
         let gate = Gate::new();
         self.on(call, 1, Act::Hold(Arc::clone(&gate)));
         gate
     }
 
-    /// Everything works from now on.
+    /// Removes all rules, so that every call works.
     pub fn clear(&self) {
         lock(&self.rules).clear();
     }
 
-    /// How often `call` has been called.
+    /// How many calls named `call` were received.
     #[must_use]
     pub fn count(&self, call: &str) -> usize {
         lock(&self.calls).iter().filter(|name| **name == call).count()
@@ -125,19 +126,20 @@ impl<E> Script<E> {
         Some(rule.act.clone())
     }
 
-    /// Carries a call out as scripted.
+    /// Carries out a call as scripted.
     ///
     /// # Errors
-    /// What the script says, or `effect` gives.
+    /// The scripted error, or the error of `effect`.
     ///
     /// # Panics
-    /// When the script says so.
+    /// When a panic is scripted.
     pub async fn perform<T: Send>(
         &self,
         call: &'static str,
         effect: impl FnOnce() -> Result<T, E> + Send,
     ) -> Result<T, E> {
-        // As a call over a network would, this one waits before and after its effect: a caller may die there.
+        // Like a call over a network, this one yields before and after its effect, so that its caller can be dropped
+        // there.
         tokio::task::yield_now().await;
         let result = self.carry_out(call, effect).await;
         tokio::task::yield_now().await;

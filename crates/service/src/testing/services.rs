@@ -1,4 +1,4 @@
-//! The services on a fresh database and on fakes, and the steps that most tests begin with.
+//! The services on a fresh database with fakes, and the steps that most tests begin with.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,9 +26,9 @@ use crate::ports::Ports;
 use crate::vault::{KEY_LENGTH, Vault};
 use crate::{Caller, Config, Error, Services};
 
-/// Where an activated assistant's callbacks go.
+/// The callback URL of activated assistants.
 pub const CALLBACK_URL: &str = "https://callbacks.example.com/reef";
-/// The model of an activated assistant.
+/// The model of activated assistants.
 pub const MODEL: &str = "claude-sonnet-5";
 
 /// A well-formed token of the `number`-th bot.
@@ -43,7 +43,7 @@ pub fn model_key(number: u64) -> String {
     format!("sk-ant-model-secret-{number}-5PALDsaw")
 }
 
-/// What an authenticator app with this secret shows at a moment.
+/// The code that an authenticator app with this secret shows at a time.
 ///
 /// # Panics
 /// When the secret is not base32.
@@ -53,7 +53,7 @@ pub fn totp_code(secret: &SecretString, now: Timestamp) -> SecretString {
     code_now(&key, now).into()
 }
 
-/// A good activation with the `number`-th bot and [`CALLBACK_URL`].
+/// A valid activation with the `number`-th bot and [`CALLBACK_URL`].
 #[must_use]
 pub fn activation(number: u64) -> ActivateInput {
     ActivateInput {
@@ -66,49 +66,49 @@ pub fn activation(number: u64) -> ActivateInput {
     }
 }
 
-/// The services, and every knob of the world around them.
+/// The services, and the fakes around them.
 pub struct TestServices {
-    /// Where it is all kept.
+    /// The database of this test.
     pub db: TestStore,
-    /// What is tested.
+    /// The services under test.
     pub services: Services,
-    /// The time.
+    /// The clock, which stands still until it is moved.
     pub clock: Arc<FakeClock>,
-    /// Polar.
+    /// The fake of Polar.
     pub payments: Arc<FakePayments>,
-    /// Telegram.
+    /// The fake of Telegram.
     pub telegram: Arc<FakeTelegram>,
-    /// Model providers.
+    /// The fake of the model providers.
     pub models: Arc<FakeModels>,
-    /// The worker host.
+    /// The fake of the worker host.
     pub workers: Arc<FakeWorkerHost>,
-    /// OpenRouter's key management.
+    /// The fake of OpenRouter's key management.
     pub managed_keys: Arc<FakeManagedKeys>,
-    /// The customer's receiver.
+    /// The fake of the customer's endpoint.
     pub callbacks: Arc<FakeCallbacks>,
-    /// The mail server, if there is one.
+    /// The fake of the mail server, which is only used if mail is on.
     pub mailer: Arc<FakeMailer>,
     runner: Runner,
     next: AtomicU64,
 }
 
 impl TestServices {
-    /// With everything configured but mail.
+    /// Services with everything configured but mail.
     #[must_use]
     pub fn new(db: TestStore) -> Self {
         Self::with(db, |_| {})
     }
 
-    /// With everything configured, mail too.
+    /// Services with everything configured, including mail.
     #[must_use]
     pub fn with_mail(db: TestStore) -> Self {
         Self::built(db, |_| {}, true)
     }
 
-    /// With a configuration of its own.
+    /// Services with a changed configuration, without mail.
     ///
     /// # Panics
-    /// Never: the key is a key.
+    /// Never, because the key is valid.
     #[must_use]
     pub fn with(db: TestStore, change: impl FnOnce(&mut Config)) -> Self {
         Self::built(db, change, false)
@@ -148,7 +148,7 @@ impl TestServices {
             mailer: mail_is_on.then(|| Arc::clone(&mailer) as _),
         };
         let key = SecretString::from(BASE64_STANDARD.encode([7; KEY_LENGTH]));
-        let vault = Arc::new(Vault::new(&key).expect("32 bytes are a key"));
+        let vault = Arc::new(Vault::new(&key).expect("a key is 32 bytes"));
         let services = Services::new(db.store.clone(), config, vault, ports);
         let runner = Runner::new(services.clone());
         let next = AtomicU64::new(1);
@@ -168,22 +168,22 @@ impl TestServices {
         }
     }
 
-    /// A number nobody had before in this test.
+    /// A number that is new in this test.
     pub fn number(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A new account, signed in; without a password, for hashing one takes longer than most tests.
+    /// Creates a signed-in account. It has no password, because hashing one takes longer than most tests.
     ///
     /// # Panics
-    /// When it can't be opened.
+    /// When the account can't be created.
     pub async fn user(&self) -> Caller {
         let id = UserId::new(self.services.new_uuid());
         let row = UserRow {
             id,
             email: format!("user{}@example.com", self.number()),
             password_hash: String::new(),
-            callback_secret: self.services.new_callback_secret(id).expect("a secret"),
+            callback_secret: self.services.new_callback_secret(id).expect("the secret can be sealed"),
             callback_secret_previous: None,
             callback_secret_rotated: None,
             created_at: self.services.now(),
@@ -195,7 +195,7 @@ impl TestServices {
         Caller::session(id)
     }
 
-    /// An ordered slot.
+    /// Orders an assistant, which is not paid yet.
     ///
     /// # Panics
     /// When it can't be ordered.
@@ -203,7 +203,7 @@ impl TestServices {
         self.slot_of(caller, ApiMode::Byok).await
     }
 
-    /// An ordered slot of a mode.
+    /// Orders an assistant with a plan.
     ///
     /// # Panics
     /// When it can't be ordered.
@@ -211,30 +211,30 @@ impl TestServices {
         self.services.purchase(caller, Ok(mode)).await.expect("a slot").id
     }
 
-    /// A slot that [`subscription_of`](Self::subscription_of) pays for.
+    /// Orders an assistant and pays for it with the subscription [`subscription_id`](Self::subscription_id).
     ///
     /// # Panics
-    /// When it can't be had.
+    /// When it can't be ordered.
     pub async fn paid(&self, caller: &Caller) -> AssistantId {
         let id = self.slot(caller).await;
         self.pay(id).await;
         id
     }
 
-    /// Pays for a slot, as Polar tells it.
+    /// Pays for an assistant with Polar's webhooks.
     ///
     /// # Panics
-    /// When the webhook is not taken.
+    /// When a webhook is refused.
     pub async fn pay(&self, id: AssistantId) {
         self.order(id, "order.paid").await;
         self.subscription(id, "subscription.active").await;
         self.run().await;
     }
 
-    /// An active assistant with a bot of its own; its callbacks up to here are delivered.
+    /// Creates an active assistant with a bot of its own. Its callbacks so far are delivered.
     ///
     /// # Panics
-    /// When it can't be had.
+    /// When the deployment fails.
     pub async fn active(&self, caller: &Caller) -> AssistantId {
         let id = self.paid(caller).await;
         self.activate(caller, id).await.expect("activation");
@@ -243,15 +243,15 @@ impl TestServices {
         id
     }
 
-    /// Activates a slot with a bot of its own.
+    /// Activates an assistant with a bot of its own.
     ///
     /// # Errors
-    /// What the services say.
+    /// The error of the activation.
     pub async fn activate(&self, caller: &Caller, id: AssistantId) -> Result<AssistantRecord, Error> {
         self.services.activate(caller, &id.to_string(), Ok(activation(self.number()))).await
     }
 
-    /// The record.
+    /// Gets the record of an assistant.
     ///
     /// # Panics
     /// When there is none.
@@ -259,7 +259,7 @@ impl TestServices {
         self.services.assistant(caller, &id.to_string()).await.expect("an assistant")
     }
 
-    /// The assistant as it is stored.
+    /// Gets an assistant as it is stored.
     ///
     /// # Panics
     /// When there is none.
@@ -268,7 +268,7 @@ impl TestServices {
         tx.assistant(id).await.expect("a readable row").expect("an assistant")
     }
 
-    /// Its state.
+    /// Gets the state of an assistant.
     ///
     /// # Panics
     /// When there is none.
@@ -276,7 +276,7 @@ impl TestServices {
         self.stored(id).await.state
     }
 
-    /// The status.
+    /// Gets the status of an assistant.
     ///
     /// # Panics
     /// When there is none.
@@ -284,10 +284,10 @@ impl TestServices {
         self.record(caller, id).await.status
     }
 
-    /// The timeline, oldest first.
+    /// Lists the events of an assistant, oldest first.
     ///
     /// # Panics
-    /// When it can't be read.
+    /// When they can't be read.
     pub async fn events(&self, id: AssistantId) -> Vec<EventRow> {
         let mut tx = self.db.store.read().await.expect("a transaction");
         let mut events = tx.events_of(id, 1000).await.expect("a timeline");
@@ -295,37 +295,37 @@ impl TestServices {
         events
     }
 
-    /// Runs every job that is due, and what becomes due by it; gives how many ran.
+    /// Runs all jobs that are due, and those that become due because of them. Returns how many ran.
     ///
     /// # Panics
-    /// When the queue can't be used.
+    /// When the queue fails.
     pub async fn run(&self) -> usize {
         self.runner.run_due().await.expect("the queue")
     }
 
-    /// Moves the clock on, then runs what is due.
+    /// Advances the clock, then runs the jobs that are due.
     ///
     /// # Panics
-    /// When the queue can't be used.
+    /// When the queue fails.
     pub async fn run_after(&self, wait: Duration) -> usize {
         self.clock.advance(wait);
         self.run().await
     }
 
-    /// How many jobs wait or run, and how many were given up.
+    /// Counts the jobs that wait or run, and the dead ones.
     ///
     /// # Panics
-    /// When the queue can't be read.
+    /// When the queue fails.
     pub async fn jobs(&self) -> (i64, i64) {
         let mut tx = self.db.store.read().await.expect("a transaction");
         tx.count_jobs().await.expect("a count")
     }
 
-    /// Ends the test: no job may be left over, waiting or given up.
+    /// Ends the test. No job may be left, whether waiting or dead.
     ///
     /// # Panics
-    /// When there is one.
+    /// When a job is left.
     pub async fn finish(self) {
-        assert_eq!(self.jobs().await, (0, 0), "jobs are left over (waiting, given up)");
+        assert_eq!(self.jobs().await, (0, 0), "jobs are left (waiting, dead)");
     }
 }

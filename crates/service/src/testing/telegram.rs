@@ -1,4 +1,4 @@
-//! A Telegram that knows every token.
+//! A Telegram that knows every bot.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -9,16 +9,16 @@ use secrecy::{ExposeSecret, SecretString};
 use super::script::{Script, lock};
 use crate::ports::{BotIdentity, Picture, Telegram, TelegramError};
 
-/// Knows bots; `get_me`, `picture`, `set_webhook` and `delete_webhook` are its calls.
+/// Knows all bots. Its scripted calls are `get_me`, `picture`, `set_webhook` and `delete_webhook`.
 #[derive(Default)]
 pub struct FakeTelegram {
-    /// What goes wrong.
+    /// The scripted failures of its calls.
     pub script: Script<TelegramError>,
     webhooks: Mutex<HashMap<String, (String, String)>>,
 }
 
 impl FakeTelegram {
-    /// Where a bot's updates go, and the secret that comes with them.
+    /// The URL that a bot's updates are sent to, and the secret they carry.
     #[must_use]
     pub fn webhook(&self, token: &str) -> Option<(String, String)> {
         lock(&self.webhooks).get(token).cloned()

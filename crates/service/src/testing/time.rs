@@ -1,4 +1,4 @@
-//! A clock that is set, and randomness that repeats.
+//! A clock that tests set, and randomness that repeats.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::script::lock;
 use crate::ports::{Clock, Entropy};
 
-/// When every test begins; its milliseconds are not round.
+/// The time at which every test begins. Its milliseconds are not round, so that rounding shows.
 pub const START: Timestamp = Timestamp::from_unix_ms(1_771_034_601_457);
 
 /// A clock that stands still until it is moved.
@@ -24,12 +24,12 @@ impl Default for FakeClock {
 }
 
 impl FakeClock {
-    /// Moves it on.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.set(self.now().plus(by));
     }
 
-    /// Sets it.
+    /// Sets the clock to a time.
     pub fn set(&self, to: Timestamp) {
         self.0.store(to.unix_ms(), Ordering::SeqCst);
     }
@@ -41,12 +41,12 @@ impl Clock for FakeClock {
     }
 }
 
-/// Bytes that follow from a seed: the same in every run, never the same twice in one.
+/// Randomness that follows from a seed: the same in every run, and without repetition within one.
 #[derive(Debug)]
 pub struct SeededEntropy(Mutex<(u64, u64)>);
 
 impl SeededEntropy {
-    /// Bytes that follow from `seed`.
+    /// Randomness that follows from `seed`.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(Mutex::new((seed, 0)))

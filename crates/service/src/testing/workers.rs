@@ -1,4 +1,4 @@
-//! A worker host that keeps workers in a map, fenced by generation as every host has to.
+//! A worker host that keeps its workers in memory, fenced by generation as every host has to be.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -10,10 +10,10 @@ use reef_domain::ids::AssistantId;
 use super::script::{Script, lock};
 use crate::ports::{HostError, Started, WorkerHost, WorkerRef, WorkerSpec};
 
-/// Runs workers; `start`, `health`, `remove`, `missing` and `forget` are its calls.
+/// Runs workers. Its scripted calls are `start`, `health`, `remove`, `missing` and `forget`.
 #[derive(Default)]
 pub struct FakeWorkerHost {
-    /// What goes wrong.
+    /// The scripted failures of its calls.
     pub script: Script<HostError>,
     workers: Mutex<HashMap<String, WorkerSpec>>,
     forgotten: Mutex<Vec<AssistantId>>,
@@ -21,7 +21,7 @@ pub struct FakeWorkerHost {
 }
 
 impl FakeWorkerHost {
-    /// The workers that run, by name.
+    /// The workers that run, ordered by name.
     #[must_use]
     pub fn running(&self) -> Vec<WorkerRef> {
         let mut running: Vec<_> = lock(&self.workers).values().map(|spec| spec.worker.clone()).collect();
@@ -29,23 +29,23 @@ impl FakeWorkerHost {
         running
     }
 
-    /// What the worker of an assistant was given.
+    /// The spec that an assistant's worker was started with.
     #[must_use]
     pub fn spec_of(&self, assistant: AssistantId) -> Option<WorkerSpec> {
         lock(&self.workers).values().find(|spec| spec.worker.assistant_id == assistant).cloned()
     }
 
-    /// Loses a worker, as a host does that was rebuilt.
+    /// Loses a worker, as a rebuilt host does.
     pub fn lose(&self, assistant: AssistantId) {
         lock(&self.workers).retain(|_, spec| spec.worker.assistant_id != assistant);
     }
 
-    /// From now on workers fetch their messages themselves, or again not.
+    /// Sets whether workers fetch updates themselves.
     pub fn poll(&self, polls: bool) {
         self.polls.store(polls, Ordering::Relaxed);
     }
 
-    /// Whose memory was destroyed, oldest first.
+    /// The assistants whose memory was deleted, oldest first.
     #[must_use]
     pub fn forgotten(&self) -> Vec<AssistantId> {
         lock(&self.forgotten).clone()
@@ -62,7 +62,7 @@ impl WorkerHost for FakeWorkerHost {
         let name = &spec.worker.worker_name;
         let start = || {
             if self.generation(name).is_some_and(|there| there > spec.worker.generation) {
-                return Err(HostError("a worker of a newer run is there".to_owned()));
+                return Err(HostError("a newer run has a worker".to_owned()));
             }
             lock(&self.workers).insert(name.clone(), spec.clone());
             let worker_url = format!("https://workers.test/{name}");
@@ -79,7 +79,7 @@ impl WorkerHost for FakeWorkerHost {
     async fn health(&self, worker: &WorkerRef) -> Result<(), HostError> {
         let health = || match self.generation(&worker.worker_name) {
             Some(there) if there == worker.generation => Ok(()),
-            _ => Err(HostError("the worker of this run is not there".to_owned())),
+            _ => Err(HostError("this run has no worker".to_owned())),
         };
         self.script.perform("health", health).await
     }

@@ -63,7 +63,7 @@ on_both_databases! {
                 let refused = t.services.sign_in_first(email, &wrong, HERE).await;
                 *fastest = (*fastest).min(began.elapsed());
                 let Err(error @ Error::WrongCredentials) = refused else { panic!("{email}: {refused:?}") };
-                assert_eq!(error.message(), "The e-mail address or the password is not right");
+                assert_eq!(error.message(), "Incorrect email or password");
             }
         }
         let [known, unknown] = fastest.map(|time| time.as_secs_f64());

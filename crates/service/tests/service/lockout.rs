@@ -170,7 +170,7 @@ on_both_databases! {
                 let answer = t.services.sign_in_first(email, &endless(), mine.clone()).await;
                 answers.push(answer.unwrap_err().to_string());
             }
-            assert_eq!(answers[0], "The e-mail address or the password is not right", "{email}");
+            assert_eq!(answers[0], "Incorrect email or password", "{email}");
             assert_eq!(answers.iter().filter(|answer| **answer == answers[0]).count(), 5, "{email}");
         }
         t.finish().await;

@@ -71,7 +71,7 @@ on_both_databases! {
     async fn a_new_account_confirms_its_address_once_and_works_before(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
-        assert_eq!(t.mailer.subjects(ADA), ["Confirm your e-mail address"]);
+        assert_eq!(t.mailer.subjects(ADA), ["Confirm your email"]);
         let account = t.services.account(me.user_id).await.unwrap().unwrap();
         assert!(!account.email_confirmed);
         assert!(t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.is_ok());
@@ -254,7 +254,7 @@ on_both_databases! {
         t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
         t.services.request_password_reset(ADA, HERE).await.unwrap();
         t.run().await;
-        let asked = "Another e-mail address was asked for";
+        let asked = "Your Reef email is about to change";
         assert_eq!(t.mailer.subjects(ADA).iter().filter(|subject| *subject == asked).count(), 2);
         assert_eq!(t.services.account(me.user_id).await.unwrap().unwrap().email, ADA);
         let earlier = link(&t, "typo@example.net", "confirm-change");
@@ -264,7 +264,7 @@ on_both_databases! {
         assert!(changed.email == NEW && changed.email_confirmed);
         assert_eq!(code(t.services.confirm_email_change(&token, Some(&me), &none(), HERE).await), "link_over");
         t.run().await;
-        assert_eq!(t.mailer.subjects(ADA).last().unwrap(), "Your e-mail address has changed");
+        assert_eq!(t.mailer.subjects(ADA).last().unwrap(), "Your Reef email was changed");
         assert!(can_sign_in(&t, NEW, &password()).await && !can_sign_in(&t, ADA, &password()).await);
         // What was sent to the old address is good for nothing.
         assert_eq!(code(t.services.confirm_email(&confirm, Some(&me), &none(), HERE).await), "link_over");

@@ -1,5 +1,6 @@
 //! Mails about assistants, and how mails are sent at all.
 
+use reef_domain::FailureCode;
 use reef_domain::wire::Status::{Active, Failed, Stopped};
 use reef_service::ClientAddress;
 use reef_service::ports::{MailError, TelegramError};
@@ -29,7 +30,8 @@ on_both_databases! {
         let mails = t.mailer.taken();
         let [mail] = mails.as_slice() else { panic!("{mails:?}") };
         let name = t.record(&me, id).await.name;
-        assert_eq!(mail.subject, format!("{name} has failed"));
+        let cause = mail.subject.strip_prefix(&format!("[Reef] {name} is down: ")).unwrap();
+        assert!(!cause.is_empty() && FailureCode::TelegramTokenRejected.sentence().starts_with(cause), "{cause}");
         assert_eq!(Some(&mail.to), t.services.account(me.user_id).await.unwrap().map(|account| account.email).as_ref());
         let text = mail.text.expose_secret();
         assert!(text.contains("Telegram rejected the bot token"), "{text}");
@@ -76,12 +78,12 @@ on_both_databases! {
         t.subscription(id, "subscription.past_due").await;
         t.subscription(id, "subscription.past_due").await;
         t.run().await;
-        assert_eq!(subjects(&t), [format!("The payment for {name} failed")]);
+        assert_eq!(subjects(&t), [format!("Action needed: update your card to keep {name} running")]);
         assert_eq!(t.status(&me, id).await, Active);
         t.subscription(id, "subscription.revoked").await;
         t.run().await;
         assert_eq!(t.status(&me, id).await, Stopped);
-        assert_eq!(subjects(&t)[1..], [format!("{name} was stopped")]);
+        assert_eq!(subjects(&t)[1..], [format!("[Reef] {name} was stopped")]);
         t.finish().await;
     }
 
@@ -168,7 +170,7 @@ on_both_databases! {
         t.run().await;
         t.services.request_password_reset("ada@example.com", ClientAddress::UNKNOWN).await.unwrap();
         t.run_after(HOUR).await;
-        assert_eq!(subjects(&t), ["Confirm your e-mail address"]);
+        assert_eq!(subjects(&t), ["Confirm your email"]);
         assert_eq!(t.services.sealed_with().await.unwrap().first, 1);
         t.finish().await;
     }

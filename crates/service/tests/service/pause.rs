@@ -72,7 +72,7 @@ on_both_databases! {
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Stopped]);
         let mails = t.mailer.taken();
         let [mail] = mails.as_slice() else { panic!("{mails:?}") };
-        assert_eq!(mail.subject, format!("{} is paused", before.name));
+        assert_eq!(mail.subject, format!("[Reef] {} is paused", before.name));
         let words = format!("Your subscription is paused, so {} is stopped. It starts again automatically when you resume.", before.name);
         assert!(mail.text.expose_secret().contains(&words), "{}", mail.text.expose_secret());
         assert!(t.payments.revoked().is_empty());
@@ -294,7 +294,7 @@ on_both_databases! {
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
         assert!(message(&t, &me, id).await.starts_with("SUBSCRIPTION_ENDED: "));
         let subjects: Vec<_> = t.mailer.taken().into_iter().map(|mail| mail.subject).collect();
-        assert_eq!(subjects, [format!("{} is paused", record.name), format!("{} was stopped", record.name)]);
+        assert_eq!(subjects, [format!("[Reef] {} is paused", record.name), format!("[Reef] {} was stopped", record.name)]);
         tell(&t, id, "active", "active").await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status, record.status_message), (Stopped, Paid, None));

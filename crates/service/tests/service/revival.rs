@@ -39,7 +39,7 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Active, Paid));
         let subjects: Vec<_> = t.mailer.taken().into_iter().map(|mail| mail.subject).collect();
-        assert_eq!(subjects, [format!("The payment for {} failed", record.name)]);
+        assert_eq!(subjects, [format!("Action needed: update your card to keep {} running", record.name)]);
         assert!(t.payments.revoked().is_empty());
         t.finish().await;
     }

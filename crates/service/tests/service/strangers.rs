@@ -269,10 +269,10 @@ on_both_databases! {
             [
                 "A new API key was created",
                 "An API key was rotated",
-                "Two-step sign-in is off",
-                "Two-step sign-in is on",
-                "You have new recovery codes",
-                "Your callbacks have a new signing secret",
+                "Two-factor authentication was turned off",
+                "Two-factor authentication was turned on",
+                "Your recovery codes were replaced",
+                "Your signing secret was rotated",
                 "Your password was changed",
             ]
         );

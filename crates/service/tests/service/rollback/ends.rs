@@ -115,7 +115,7 @@ on_both_databases! {
         t.run().await;
         assert_eq!(t.status(&me, id).await, Failed);
         for mail in t.mailer.taken() {
-            assert!(!mail.text.expose_secret().contains("does not answer"), "{}", mail.subject);
+            assert!(!mail.text.expose_secret().contains("is down"), "{}", mail.subject);
         }
         t.finish().await;
     }
