@@ -107,7 +107,7 @@ fn link_over() -> Error {
     Error::invalid_field("", "link_over", message)
 }
 
-/// Revokes open links to a new password or another email. Whoever requested them may be the reason for the new
+/// Revokes open links to a new password or another email. The person who requested them may be the reason for the new
 /// password.
 async fn void_links(tx: &mut Tx, user: UserId) -> Result<(), Error> {
     for purpose in [TokenPurpose::Reset, TokenPurpose::Change] {

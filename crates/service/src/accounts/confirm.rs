@@ -23,7 +23,7 @@ pub enum LinkReader {
     Nobody,
     /// Confirm: the browser is signed in to the account.
     SignedIn,
-    /// Confirm with the account's password. Whoever does not know it did not create the account.
+    /// Confirm with the account's password. A person who does not know it did not create the account.
     Elsewhere,
 }
 
@@ -73,8 +73,8 @@ impl Services {
         Ok(user.into())
     }
 
-    /// For the owner of an email who did not create its account: sets a new password and revokes the access of whoever
-    /// created the account, as [`Self::reset_password`] does for an unconfirmed email.
+    /// For the owner of an email who did not create its account: sets a new password and revokes the access of the
+    /// person who created it, as [`Self::reset_password`] does for an unconfirmed email.
     ///
     /// # Errors
     /// As [`Self::reset_password`]; also when the email was confirmed meanwhile.
@@ -87,8 +87,8 @@ impl Services {
         self.new_password_by_link(TokenPurpose::Confirm, token, password, from.into()).await
     }
 
-    /// Confirms the email of an account for somebody who proves nothing but the link, and revokes all access of whoever
-    /// created the account, including the password. Returns the secret of a reset link.
+    /// Confirms the email of an account for somebody who proves nothing but the link, and revokes all access of the
+    /// person who created the account, including the password. Returns the secret of a reset link.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when the link is invalid or the email was confirmed meanwhile.

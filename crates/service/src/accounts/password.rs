@@ -45,7 +45,7 @@ impl Services {
 
     /// Changes the caller's password. All other sessions and their streams end, and so do sign-ins that wait for a
     /// code; the session stored as `current_row` stays. Links to a new password or another email are revoked, because
-    /// whoever requested them may be the reason for the change. API keys stay valid. The owner is notified by mail.
+    /// the person who requested them may be the reason for the change. API keys stay valid. The owner is notified by mail.
     ///
     /// # Errors
     /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] for an invalid new password (`newPassword`), or

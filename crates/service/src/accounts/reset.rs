@@ -43,7 +43,7 @@ impl Services {
 
     /// Sets a new password for the account of a reset link, ends its sessions and their streams, revokes its other
     /// links and resets its throttle. API keys and two-factor authentication stay, unless the email was never
-    /// confirmed: whoever created the account may be a stranger who waits for the email's owner to use it. The reset
+    /// confirmed: the person who created the account may be a stranger who waits for the email's owner to use it. The reset
     /// signs nobody in; that takes everything that signing in requires.
     ///
     /// # Errors

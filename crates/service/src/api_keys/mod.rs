@@ -266,7 +266,7 @@ impl Services {
         self.revoke_api_key(&Caller::session(row.user_id), &row.id.to_string()).await
     }
 
-    /// Authenticates a key.
+    /// Gets the caller that a key belongs to, and records the key's use.
     ///
     /// # Errors
     /// [`Error::Unauthorized`] for anything that is not a valid key.

@@ -38,7 +38,7 @@ pub struct NewKeyRequest {
     pub status: u16,
     /// How long the response took.
     pub took: Duration,
-    /// The response's `X-Request-Id`.
+    /// The `X-Request-Id` of the response.
     pub request_id: String,
 }
 
@@ -53,7 +53,7 @@ pub struct KeyRequest {
     pub status: u16,
     /// How long the response took, in milliseconds.
     pub duration_ms: u64,
-    /// The response's `X-Request-Id`.
+    /// The `X-Request-Id` of the response.
     pub request_id: String,
     /// When the request was answered.
     pub answered_at: Timestamp,

@@ -43,7 +43,7 @@ pub const WINDOW: Duration = Duration::from_secs(60);
 /// What is left of the limit in the current window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Requests per window.
+    /// The requests that a window allows.
     pub limit: u64,
     /// Requests left in this window.
     pub remaining: u64,
@@ -104,7 +104,7 @@ impl Services {
     /// Counts a request of an account, over all of its keys.
     ///
     /// # Errors
-    /// As [`Self::count_request`].
+    /// [`Error::Internal`] when the database fails.
     pub async fn count_account_request(&self, user: UserId) -> Result<Quota, Error> {
         self.count_in(&self.counts().accounts, format!("account {user}")).await
     }

@@ -1,4 +1,4 @@
-//! Limits how many mails one mailbox gets, whoever requests them, because anybody can enter anybody's address. Mails
+//! Limits how many mails one mailbox gets, no matter who requests them, because anybody can enter anybody's address. Mails
 //! are counted by address and not by account, so that creating and deleting accounts gains nothing. Mail over the limit
 //! is not sent, and the response is the same, so that it reveals nothing about an address.
 

@@ -8,11 +8,11 @@ use thiserror::Error;
 pub struct Outgoing {
     /// The URL of the customer's endpoint.
     pub url: String,
-    /// The `webhook-id` header.
+    /// The value of `webhook-id`.
     pub id: String,
-    /// The `webhook-timestamp` header, in seconds.
+    /// The value of `webhook-timestamp`, in seconds.
     pub timestamp: i64,
-    /// The `webhook-signature` header.
+    /// The value of `webhook-signature`.
     pub signature: String,
     /// The exact body that was signed.
     pub body: String,

@@ -113,10 +113,10 @@ pub enum PaymentError {
     Unavailable(String),
 }
 
-/// The payment provider.
+/// A payment provider, such as Polar.
 #[async_trait]
 pub trait Payments: Send + Sync {
-    /// Creates a checkout.
+    /// Creates a checkout for one assistant.
     async fn create_checkout(&self, new: &NewCheckout) -> Result<Checkout, PaymentError>;
 
     /// The price of a product; `None` when there is no such product, or it has no fixed recurring price.

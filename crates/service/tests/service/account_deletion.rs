@@ -1,4 +1,4 @@
-//! The end of an account.
+//! Deleting an account and everything in it.
 
 use reef_service::accounts::{Account, AccountDeletion, DeletionPreview};
 use reef_service::api_keys::NewApiKey;
@@ -45,13 +45,13 @@ on_both_databases! {
         open_session(&t, me.user_id, "laptop").await;
         let preview = t.services.account_deletion_preview(&me).await.unwrap();
         assert_eq!(preview, DeletionPreview { assistants: 2, running: 1, subscriptions: 2, keys: 1 });
-        // An unpaid slot that is not listed any more.
+        // An unpaid order that is too old to be listed.
         t.clock.advance(2 * HOUR);
 
         let mut news = t.services.hub().listen();
         assert_eq!(delete_account(&t, &me).await, AccountDeletion::Done);
         let told: Vec<_> = std::iter::from_fn(|| news.try_recv().ok()).collect();
-        assert_eq!(told.last(), Some(&News::AccessEnded(me.user_id)), "what is open ends");
+        assert_eq!(told.last(), Some(&News::AccessEnded(me.user_id)), "open streams end");
         assert_eq!(t.services.account(account.id).await.unwrap(), None);
         assert!(kept(&t, "laptop").await.is_none());
         assert!(matches!(t.services.authenticate(&key).await, Err(Error::Unauthorized)));
@@ -60,25 +60,25 @@ on_both_databases! {
         let again = t.services.delete_account(&me, &password(), None, HERE).await;
         assert!(matches!(again, Err(Error::Unauthorized)), "{again:?}");
 
-        // What is outside ends by jobs that nobody waits for.
+        // Jobs end what is outside of Reef.
         t.run().await;
         for id in [running, paid] {
             assert!(t.payments.revoked().contains(&TestServices::subscription_of(id)));
         }
-        // The checkout of the unpaid one is paid after all.
+        // The checkout of the unpaid order is paid nevertheless.
         t.pay(unpaid).await;
         assert!(t.payments.revoked().contains(&TestServices::subscription_of(unpaid)));
         let left: Vec<_> = t.workers.running().iter().map(|worker| worker.assistant_id).collect();
         assert_eq!(left, [theirs]);
-        assert_eq!(t.services.sealed_with().await.unwrap().first, 3, "the other customer's");
-        // The address is free again.
+        assert_eq!(t.services.sealed_with().await.unwrap().first, 3, "the other customer's secrets");
+        // The email can be used again.
         customer(&t).await;
         t.finish().await;
     }
 
     async fn end_of_an_account_is_announced_by_mail(db: TestStore) {
         let t = TestServices::with_mail(db);
-        // Nobody has confirmed the address: nothing is sent there.
+        // The email is unconfirmed, so no mail is sent.
         let (_, me) = customer(&t).await;
         assert_eq!(delete_account(&t, &me).await, AccountDeletion::Done);
         t.run().await;
@@ -92,7 +92,7 @@ on_both_databases! {
         t.run().await;
         assert_eq!(t.mailer.subjects("ada@example.com"), ["Your account was deleted"]);
         let kept = t.mailer.taken().pop().unwrap();
-        assert!(t.db.store.read().await.unwrap().mail(kept.id).await.unwrap().is_none(), "the address is not kept");
+        assert!(t.db.store.read().await.unwrap().mail(kept.id).await.unwrap().is_none(), "the address is not stored");
         assert_eq!(t.services.account(account.id).await.unwrap(), None);
         t.finish().await;
     }
@@ -108,7 +108,7 @@ on_both_databases! {
         let name = t.record(&me, newer).await.name;
         t.workers.script.fail("remove", 1, || HostError("out of reach".into()));
         assert_eq!(delete_account(&t, &me).await, AccountDeletion::WorkerRemains { name });
-        // Nothing else is lost.
+        // Nothing else is deleted.
         for id in [older, newer] {
             assert_eq!(t.status(&me, id).await, reef_domain::wire::Status::Active);
         }

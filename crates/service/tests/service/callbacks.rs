@@ -16,11 +16,11 @@ use crate::support::{HOUR, SECOND, TICK, delete, redeploy, stop};
 async fn newest_delivery(t: &TestServices, id: AssistantId) -> DeliveryRow {
     let mut tx = t.db.store.read().await.expect("a transaction");
     let deliveries = tx.deliveries_of(id, 100).await.expect("deliveries");
-    // The clock stands still: what it says does not tell which one is newer.
+    // The clock stands still, so the time does not say which delivery is the latest.
     deliveries.into_iter().max_by_key(|delivery| delivery.sequence).expect("a delivery")
 }
 
-/// Whether the receiver's own library accepts a request with this secret alone.
+/// Whether the `standardwebhooks` crate accepts a request with this secret alone.
 fn verifies(secret: &SecretString, sent: &Outgoing) -> bool {
     let webhook = Webhook::new(secret.expose_secret()).expect("a secret in the form libraries take");
     sent.signature.split(' ').any(|signature| {
@@ -52,7 +52,7 @@ on_both_databases! {
         assert_eq!(sent.len(), 10);
         assert_eq!(sent.iter().map(|sent| (&sent.id, &sent.body, &sent.url)).collect::<HashSet<_>>().len(), 1);
         let times: HashSet<_> = sent.iter().map(|sent| sent.timestamp).collect();
-        assert_eq!(times.len(), 10, "each try is signed anew");
+        assert_eq!(times.len(), 10, "each attempt has its own signature");
         t.finish().await;
     }
 
@@ -66,7 +66,7 @@ on_both_databases! {
         stop(&t, &me, id).await.unwrap();
         t.run().await;
         let delivery = newest_delivery(&t, id).await;
-        assert_eq!((delivery.last_status, delivery.last_error.as_deref()), (None, Some("no answer within 15 s")));
+        assert_eq!((delivery.last_status, delivery.last_error.as_deref()), (None, Some("no response within 15 s")));
         for _ in 0..3 {
             t.run_after(3 * HOUR).await;
         }
@@ -168,12 +168,12 @@ on_both_databases! {
         t.run_after(330 * SECOND).await;
         let newest = log(&t).await.into_iter().max_by_key(|one| one.delivery.sequence).unwrap();
         let tries: Vec<_> = newest.tries.iter().map(|tried| (tried.number, tried.status, tried.error.as_deref())).collect();
-        let expected = [(3, Some(503), Some("answered 503")), (2, Some(500), Some("answered 500")), (1, None, Some("no answer within 15 s"))];
+        let expected = [(3, Some(503), Some("answered 503")), (2, Some(500), Some("answered 500")), (1, None, Some("no response within 15 s"))];
         assert_eq!(tries, expected);
         assert_eq!(newest.tries[2].tried_at, tried_at);
         assert_eq!(newest.kind, "assistant.status_changed");
         assert!(newest.next_try.unwrap().since(t.services.now()) >= 1800 * SECOND);
-        // Sent again by hand: at once, and what was before stays to be seen.
+        // A manual redelivery is sent at once, and the earlier attempts stay in the log.
         let delivery = newest.delivery.id.to_string();
         t.services.redeliver(&me, &id.to_string(), &delivery, Ok(())).await.unwrap();
         t.run().await;

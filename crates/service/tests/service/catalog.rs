@@ -1,4 +1,4 @@
-//! The catalog: what ships is always there, a good list is added, a bad one changes nothing.
+//! The catalog: built-in models are always there, a valid list adds models, an invalid one changes nothing.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn knows(t: &TestServices, id: &str) -> bool {
     t.services.catalog().await.expect("the catalog").models().iter().any(|model| model.id == id)
 }
 
-/// The next regular look.
+/// Runs the next scheduled refresh.
 async fn refresh(t: &TestServices) {
     t.services.enqueue_regular_work().await.expect("the timers");
     t.clock.advance(8 * HOUR);
@@ -35,7 +35,7 @@ on_both_databases! {
         assert!(knows(&t, "claude-sonnet-5-5").await && !knows(&t, "claude-7-5").await);
         t.models.set_list(ids(20));
         t.services.enqueue_regular_work().await.unwrap();
-        assert_eq!(t.run().await, 0, "not at once: others begin first");
+        assert_eq!(t.run().await, 0, "the refresh is not due at once");
         t.clock.advance(2 * MINUTE);
         t.services.enqueue_regular_work().await.unwrap();
         t.services.enqueue_regular_work().await.unwrap();
@@ -45,8 +45,8 @@ on_both_databases! {
         }
         t.clock.advance(5 * HOUR);
         t.services.enqueue_regular_work().await.unwrap();
-        assert_eq!(t.run().await, 0, "every six hours");
-        // A model that is not listed any more is gone.
+        assert_eq!(t.run().await, 0, "the refresh is due every six hours");
+        // A model that is no longer listed is removed.
         t.models.set_list(ids(15));
         refresh(&t).await;
         assert!(knows(&t, "claude-15-5").await && !knows(&t, "claude-20-5").await);
@@ -70,12 +70,12 @@ on_both_databases! {
             t.models.set_list(list);
             refresh(&t).await;
             assert_eq!(t.services.catalog().await.unwrap(), good, "{what}");
-            assert_eq!(t.jobs().await, (1, 0), "{what}: it is tried again");
+            assert_eq!(t.jobs().await, (1, 0), "{what}: the refresh is retried");
         }
         t.models.list_script.fail("list", 3, || ModelListError("status 500".to_owned()));
         refresh(&t).await;
         assert_eq!(t.services.catalog().await.unwrap(), good);
-        // A week later the shrunk list is the truth.
+        // A week later the shorter list is accepted.
         t.models.list_script.clear();
         t.models.set_list(ids(19));
         t.run_after(8 * DAY).await;

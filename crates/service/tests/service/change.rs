@@ -41,7 +41,7 @@ on_both_databases! {
         assert_eq!(change(&t, &me, id, Change { callback: elsewhere, ..renamed("Opal") }).await.unwrap(), Deploying);
         t.telegram.script.fail("get_me", 1, || reef_service::ports::TelegramError::TokenRejected);
         t.run().await;
-        assert_eq!(t.status(&me, id).await, Failed, "there is nothing to go back to");
+        assert_eq!(t.status(&me, id).await, Failed, "there are no earlier settings to restore");
         change(&t, &me, id, with_bot(t.number())).await.unwrap();
         t.run_after(CHECKED).await;
         let record = t.record(&me, id).await;
@@ -130,7 +130,7 @@ on_both_databases! {
         assert_eq!(fields(with_bot(t.number())).await, ["telegramBotToken"]);
         assert_eq!(save(&t, &me, id, renamed("Pearl")).await.unwrap(), Active);
         assert_eq!(t.record(&me, id).await.name, "Pearl");
-        // What it has already is no change.
+        // Values that it has already are not a change.
         let number = t.number() - 2;
         assert_eq!(change(&t, &me, id, with_bot(number)).await.unwrap(), Active);
         assert_eq!(change(&t, &me, id, with_model("claude-sonnet-5")).await.unwrap(), Active);

@@ -1,4 +1,4 @@
-//! Buying by a form once, and going on with a checkout.
+//! Ordering with a form once, and continuing a checkout.
 
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::{ApiMode, PaymentStatus, Status};
@@ -16,7 +16,7 @@ fn down() -> PaymentError {
     PaymentError::Unavailable("no answer".into())
 }
 
-/// The only slot's id.
+/// The id of the only unpaid assistant.
 async fn only_slot(t: &TestServices, me: &reef_service::Caller) -> AssistantId {
     let slots = t.services.unpaid(me).await.expect("a list");
     let [slot] = slots.as_slice() else { panic!("{} slots", slots.len()) };
@@ -30,7 +30,7 @@ on_both_databases! {
         let token = t.services.form_token();
         let gate = t.payments.script.hold("create_checkout");
         let buy = || t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &token);
-        // The second click comes while the first one's checkout is being made.
+        // The second click arrives while the checkout of the first is being created.
         let (first, second, ()) = tokio::join!(buy(), buy(), async {
             gate.reached().await;
             gate.open();
@@ -38,12 +38,12 @@ on_both_databases! {
         let first = first.unwrap();
         assert!(matches!(&first, GoOn::Checkout(url) if url.starts_with("https://polar.test/")), "{first:?}");
         assert_eq!(second.unwrap(), first);
-        // And hours later, from a page that was kept open.
+        // The same form is sent again hours later, from a page that was left open.
         t.clock.advance(HOUR);
         assert_eq!(buy().await.unwrap(), first);
         assert_eq!(t.payments.checkouts().len(), 1);
         only_slot(&t, &me).await;
-        // Another choice, and another page, are other orders; somebody else's form is theirs.
+        // Another plan and another page are new orders, and a form of another account is that account's.
         t.services.purchase_by_form(&me, Ok(ApiMode::Managed), &token).await.unwrap();
         t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &t.services.form_token()).await.unwrap();
         let other = t.user().await;
@@ -79,12 +79,12 @@ on_both_databases! {
         let id = bought.id.to_string();
         let go_on = || t.services.resume_checkout(&me, &id);
         assert_eq!(go_on().await.unwrap(), GoOn::Checkout(bought.checkout_url.clone()));
-        // Polar's own page says how it stands.
+        // If Polar does not answer, its own page shows the state of the checkout.
         t.payments.script.fail("checkout", 1, down);
         assert_eq!(go_on().await.unwrap(), GoOn::Checkout(bought.checkout_url.clone()));
         assert_eq!(t.payments.checkouts().len(), 1);
 
-        // The next day it has expired, and nobody asks about it any more.
+        // The next day the checkout has expired, and no payment check is left.
         t.payments.set_checkout(bought.id, "expired");
         t.clock.advance(DAY);
         while t.services.reconcile_due().await.unwrap() > 0 { t.clock.advance(HOUR); }
@@ -99,7 +99,7 @@ on_both_databases! {
         let made = t.payments.checkouts();
         assert_eq!(made.iter().map(|new| new.assistant_id).collect::<Vec<_>>(), [bought.id, bought.id]);
 
-        // Paid there, it is found by asking, too.
+        // A payment there is found by a payment check, too.
         t.payments.put_subscription(serde_json::json!({
             "id": TestServices::subscription_of(bought.id), "status": "active",
             "metadata": {"assistant_id": id}, "current_period_end": "2026-04-13T12:03:21.456Z",
@@ -163,10 +163,10 @@ on_both_databases! {
             t.payments.set_checkout(id, status);
             assert_eq!(standing().await, Some(expected), "{status}");
         }
-        assert_eq!(t.record(&me, id).await.payment_status, PaymentStatus::Pending, "looking grants nothing");
+        assert_eq!(t.record(&me, id).await.payment_status, PaymentStatus::Pending, "viewing the page grants nothing");
         t.payments.script.fail("checkout", 1, down);
         assert_eq!(standing().await, Some(PaymentStanding::Unknown));
-        // Whoever looks without end is not asked for without end.
+        // Reloading without end does not cause checks without end.
         t.payments.set_checkout(id, "open");
         while standing().await != Some(PaymentStanding::Unknown) {}
         t.clock.advance(61 * SECOND);
@@ -182,7 +182,7 @@ on_both_databases! {
         t.services.refresh_prices().await.unwrap();
         let known = t.services.prices();
         assert_eq!(known.byok.as_ref().map(|price| price.amount), Some(1_900));
-        assert_eq!(known.managed, None, "it is not sold");
+        assert_eq!(known.managed, None, "the plan is not sold");
         t.payments.script.fail("price", 1, down);
         t.clock.advance(DAY - SECOND);
         assert!(t.services.refresh_prices().await.is_err());

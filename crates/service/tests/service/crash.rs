@@ -1,4 +1,4 @@
-//! A process that dies in the middle, and the one that goes on after it.
+//! A process dies in the middle of its work, and another one continues.
 
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::support::{CHECKED, SECOND, delete, redeploy, walk};
 
-/// The calls of a deployment, in their order.
+/// The calls of a deployment, in order.
 const STEPS: [&str; 7] = ["get_me", "check", "remove", "delete_webhook", "start", "set_webhook", "health"];
 
 fn act_on(t: &TestServices, call: &'static str, gate: &Arc<Gate>, is_after: bool) {
@@ -33,7 +33,7 @@ fn act_on(t: &TestServices, call: &'static str, gate: &Arc<Gate>, is_after: bool
     }
 }
 
-/// A process runs jobs until `call` is reached, and dies there.
+/// Runs the jobs of a process until it reaches `call`, and kills it there.
 pub async fn dies_at(t: &TestServices, call: &'static str, is_after: bool) {
     let gate = Gate::new();
     act_on(t, call, &gate, is_after);
@@ -41,7 +41,7 @@ pub async fn dies_at(t: &TestServices, call: &'static str, is_after: bool) {
     let process = tokio::spawn(async move { runner.run_due().await });
     gate.reached().await;
     process.abort();
-    assert!(process.await.is_err(), "it was to die at {call}");
+    assert!(process.await.is_err(), "the process should die at {call}");
 }
 
 async fn activated(t: &TestServices, me: &Caller) -> (AssistantId, String) {
@@ -57,7 +57,7 @@ on_both_databases! {
         for (step, is_after) in STEPS.iter().flat_map(|step| [(step, false), (step, true)]) {
             let (id, token) = activated(&t, &me).await;
             dies_at(&t, step, is_after).await;
-            assert_eq!(t.run().await, 0, "the lease of the dead is still held");
+            assert_eq!(t.run().await, 0, "the dead process still holds its lease");
             assert_eq!(t.status(&me, id).await, Deploying);
             t.run_after(11 * SECOND).await;
             assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active], "{step} {is_after}");
@@ -118,13 +118,13 @@ on_both_databases! {
         let runner = Runner::new(t.services.clone());
         let process = tokio::spawn(async move { runner.run_due().await });
         gate.reached().await;
-        // It dies when it has started its worker, and while its lease lasts nothing can be deleted.
+        // The process dies after it has started the worker. Until its lease expires, the deletion is refused.
         let started = Gate::new();
         t.workers.script.on("start", 1, Act::HoldAfter(Arc::clone(&started)));
         gate.open();
         started.reached().await;
         process.abort();
-        assert_eq!(t.workers.running().len(), 1, "the worker is there when the process dies");
+        assert_eq!(t.workers.running().len(), 1, "the worker was started before the process died");
         t.clock.advance(11 * SECOND);
         delete(&t, &me, id).await.unwrap();
         t.run_after(11 * SECOND).await;
@@ -143,7 +143,7 @@ on_both_databases! {
         let gate = t.managed_keys.script.hold("create");
         tokio::join!(t.run(), async {
             gate.reached().await;
-            // The deletion waits for the run, which knows the key's hash.
+            // The deletion waits for the run, which knows the hash of the key.
             let (deleted, ()) = tokio::join!(delete(&t, &me, id), async { gate.open() });
             deleted.unwrap();
         });

@@ -1,6 +1,6 @@
-//! Death between any two steps. A use case is run again and again, and each time its process dies one wait later:
-//! before and after every call to the outside, and between any two words with the database. Another process then
-//! goes on, and the end has to be right each time.
+//! Crashes at every await point. A use case runs again and again, and each time its process dies one poll later: before
+//! and after every outside call, and between any two messages to the database. Then another process continues, and the
+//! result has to be right each time.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,21 +22,21 @@ use serde_json::{Value, json};
 
 use crate::support::{SECOND, delete, redeploy, stop, subscription_doc, walk};
 
-/// More waits than any use case here has.
+/// More polls than any use case here needs.
 const WAITS_MAX: usize = 2000;
-/// After so many lives that were not cut short nothing new is seen.
+/// After this many complete runs, no new crash point is found.
 const WHOLE_LIVES: usize = 3;
-/// On PostgreSQL, whose every word takes several waits, not every one of them.
+/// PostgreSQL takes several polls per message, so only some of them are tried there.
 const STRIDE_POSTGRES: usize = 9;
 
-/// Runs a future until it has waited so often; then it is dropped where it stands, as a killed process is.
+/// Runs a future for a number of polls and then drops it where it is, as if the process were killed.
 struct Mortal<F> {
     life: Pin<Box<F>>,
     waits: usize,
 }
 
 impl<F: Future> Future for Mortal<F> {
-    /// `None` when it has died.
+    /// `None` when the future was dropped.
     type Output = Option<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -48,7 +48,7 @@ impl<F: Future> Future for Mortal<F> {
     }
 }
 
-/// One assistant of a test, and what has to be known about it.
+/// An assistant of a test, and what its assertions need.
 struct Case {
     me: Caller,
     id: AssistantId,
@@ -69,7 +69,7 @@ impl Case {
         case
     }
 
-    /// `None` when it is deleted.
+    /// The status; `None` when the assistant is deleted.
     async fn status(&self, t: &TestServices) -> Option<Status> {
         match t.services.assistant(&self.me, &self.id.to_string()).await {
             Ok(record) => {
@@ -81,7 +81,7 @@ impl Case {
         }
     }
 
-    /// Everything that hangs on the status is as the status says.
+    /// Asserts that worker, webhook, events and callbacks agree with the status.
     async fn is_consistent(&self, t: &TestServices, at: usize) -> Option<Status> {
         let status = self.status(t).await;
         let is_active = status == Some(Active);
@@ -98,7 +98,7 @@ impl Case {
         status
     }
 
-    /// The receiver has had every event after the payment, each under one id.
+    /// Asserts that the customer's server received every event after the payment, each under one id.
     async fn all_was_told(&self, t: &TestServices, at: usize) {
         let mut told: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
         for callback in t.callbacks.received() {
@@ -113,7 +113,7 @@ impl Case {
     }
 }
 
-/// Another process takes over, and time passes until nothing is left to do.
+/// Another process takes over, and time passes until no job is left.
 async fn goes_on(t: &TestServices) {
     for wait in [11, 16, 61] {
         t.run_after(wait * SECOND).await;
@@ -121,11 +121,11 @@ async fn goes_on(t: &TestServices) {
         t.services.fail_overdue_deployments().await.unwrap();
     }
     t.run().await;
-    assert_eq!(t.jobs().await, (0, 0), "jobs are left over");
+    assert_eq!(t.jobs().await, (0, 0), "jobs are left");
 }
 
-/// For every wait: `set_up`, then `live` until it dies there, then `look`. Ends when several lives were not cut short:
-/// how often one waits differs a little, since a fast database sometimes answers before it is asked twice.
+/// For every poll: runs `set_up`, then `live` until it is dropped there, then `look`. Ends after several complete runs,
+/// because the number of polls varies a little: a fast database may answer at the first one.
 async fn at_every_wait<C, R>(
     t: &TestServices,
     set_up: impl AsyncFn() -> C,
@@ -135,7 +135,7 @@ async fn at_every_wait<C, R>(
     at_every_nth_wait(t, 1, set_up, live, look).await;
 }
 
-/// As [`at_every_wait`], for what is made of parts that are tried at every wait by themselves.
+/// As [`at_every_wait`], for use cases whose parts have tests of their own.
 async fn at_every_nth_wait<C, R>(
     t: &TestServices,
     nth: usize,
@@ -155,7 +155,7 @@ async fn at_every_nth_wait<C, R>(
             cut_short += 1;
         }
         if whole == WHOLE_LIVES {
-            assert!(cut_short > 0, "it was never cut short");
+            assert!(cut_short > 0, "no run was interrupted");
             return;
         }
     }
@@ -164,14 +164,14 @@ async fn at_every_nth_wait<C, R>(
 
 const NEW_KEY: &str = "sk-ant-another-key-of-the-owner";
 
-/// Another model key for a running assistant.
+/// Gives a running assistant another model key.
 async fn change(t: &TestServices, me: &Caller, id: AssistantId) {
     let update = UpdateInput { model_api_key: Some(NEW_KEY.to_owned()), ..UpdateInput::default() };
     let change = Change { update: Some(update), callback: CallbackChange::Keep };
     t.services.change(me, &id.to_string(), Ok(change)).await.unwrap();
 }
 
-/// The jobs of a process that may die.
+/// Runs the jobs of a process that may die.
 async fn jobs(t: &TestServices) {
     Runner::new(t.services.clone()).run_due().await.unwrap();
 }
@@ -267,7 +267,7 @@ on_both_databases! {
             let case = Case::active(&t, &me).await;
             t.clock.advance(61 * SECOND);
             change(&t, &me, case.id).await;
-            // Until the new values are gone, whatever is run again.
+            // The model rejects the new key, however often the run is repeated.
             t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
             case
         };
@@ -275,7 +275,7 @@ on_both_databases! {
             goes_on(&t).await;
             assert_eq!(case.is_consistent(&t, at).await, Some(Active));
             let walked = walk(&t.events(case.id).await);
-            // Killed after the refusal and before it was written down, the run asks again and is taken.
+            // A run that is killed between the rejection and its commit checks again, and the key is accepted then.
             let is_undone = walked == [Purchased, Deploying, Active, Deploying, Failed, Deploying, Active];
             assert!(is_undone || walked == [Purchased, Deploying, Active, Deploying, Active], "killed at {at}: {walked:?}");
             let key = t.workers.spec_of(case.id).unwrap().model_key;
@@ -343,7 +343,7 @@ on_both_databases! {
         let first = t.services.create_user("first@example.com", &password).await.unwrap();
         let hash = t.db.store.read().await.unwrap().user(first.id).await.unwrap().unwrap().password_hash;
         let set_up = async || {
-            // With a password that was hashed before: hashing takes longer than all the rest.
+            // The password was hashed before, because hashing takes longer than everything else.
             let me = t.user().await;
             let mut tx = t.db.store.begin().await.unwrap();
             assert!(tx.change_password_hash(me.user_id, "", &hash).await.unwrap());
@@ -453,7 +453,7 @@ on_both_databases! {
         let live = async |me: &Caller| t.services.purchase(me, Ok(ApiMode::Byok)).await.unwrap();
         at_every_wait(&t, async || t.user().await, async |me| drop(live(me).await), async |me, at| {
             goes_on(&t).await;
-            // Every checkout there is may still be paid, whether or not its buyer was told of it.
+            // Every open checkout may still be paid, whether or not the buyer has its URL.
             for checkout in t.payments.checkouts().iter().filter(|checkout| checkout.user_id == me.user_id) {
                 t.pay(checkout.assistant_id).await;
                 assert_eq!(t.status(me, checkout.assistant_id).await, Purchased, "killed at {at}");
@@ -475,7 +475,7 @@ on_both_databases! {
                 "data": {"id": subscription, "status": "active", "metadata": metadata}})
             .to_string()
         };
-        // Polar says it again until it is heard.
+        // Polar repeats a webhook until it is accepted.
         let tell = async |id: &AssistantId| {
             let body = body(*id);
             let headers = t.signed(&format!("webhook_of_{id}"), &body);

@@ -16,7 +16,7 @@ use reef_store::testing::TestStore;
 
 use crate::support::{SECOND, message, redeploy, times_active, walk};
 
-/// Randomness that draws the same four bytes a few times.
+/// Randomness that returns the same four bytes a few times.
 struct Unlucky {
     draws: AtomicUsize,
     then: SeededEntropy,
@@ -32,7 +32,7 @@ impl Entropy for Unlucky {
     }
 }
 
-/// Activates a slot, whose deployment fails, and checks how; then that it can be had after all.
+/// Activates an assistant whose deployment fails, checks the code, and deploys it successfully afterwards.
 async fn fails_with(t: &TestServices, me: &Caller, code: FailureCode) {
     let id = t.paid(me).await;
     t.activate(me, id).await.expect("activation");
@@ -43,7 +43,7 @@ async fn fails_with(t: &TestServices, me: &Caller, code: FailureCode) {
     assert!(said.starts_with(&format!("{}: ", code.as_str())), "{said}");
     assert!(said.len() <= 500, "{said}");
     assert_eq!((t.workers.running(), t.telegram.webhook(&token)), (vec![], None));
-    assert!(!t.record(me, id).await.is_prebuy, "the prebuy is used up");
+    assert!(!t.record(me, id).await.is_prebuy, "a failed deployment uses up the prebuy");
     assert!(matches!(t.activate(me, id).await, Err(Error::InvalidState { .. })));
     t.telegram.script.clear();
     t.workers.script.clear();
@@ -85,7 +85,7 @@ on_both_databases! {
         t.activate(&me, id).await.unwrap();
         t.clock.advance(Duration::from_secs(314));
         t.services.fail_overdue_deployments().await.unwrap();
-        assert_eq!(t.status(&me, id).await, Deploying, "a run gets a moment to end itself");
+        assert_eq!(t.status(&me, id).await, Deploying, "a run gets a grace period to end itself");
         t.clock.advance(SECOND);
         t.services.fail_overdue_deployments().await.unwrap();
         assert!(message(&t, &me, id).await.starts_with("DEPLOY_TIMEOUT: "));
@@ -113,7 +113,7 @@ on_both_databases! {
         t.services.fail_missing_workers().await.unwrap();
         assert_eq!(t.status(&me, id).await, Active);
         t.workers.lose(id);
-        // A row that cannot be read does not keep the others from being looked after.
+        // A row that cannot be read must not keep the others from being checked.
         let broken = t.active(&me).await;
         crate::support::raw(&t, "update assistants set generation = null where id = $1", broken).await;
         t.services.fail_missing_workers().await.unwrap();
@@ -155,7 +155,7 @@ on_both_databases! {
         t.services.fail_missing_workers().await.unwrap();
         assert!(t.telegram.webhook(&old).is_some());
         let patch = |token: &str| UpdateInput { telegram_bot_token: Some(token.to_owned()), ..Default::default() };
-        // The same bot again keeps it: the next deployment needs it anyway.
+        // Saving the same bot again keeps the webhook, because the next deployment needs it.
         t.services.update(&me, &id.to_string(), Ok(patch(&old))).await.unwrap();
         assert!(t.telegram.webhook(&old).is_some());
         t.services.update(&me, &id.to_string(), Ok(patch(&new))).await.unwrap();
@@ -179,15 +179,15 @@ on_both_databases! {
         crate::support::stop(&t, &me, first).await.unwrap();
         bot(second).await.unwrap();
         t.run().await;
-        // The bot is the second's now: nothing done to the first may take it away.
+        // The bot belongs to the second assistant, so actions on the first must not remove its webhook.
         assert!(t.telegram.webhook(&bot_token(50)).is_some());
         redeploy(&t, &me, first).await.unwrap();
         t.run().await;
         assert!(message(&t, &me, first).await.starts_with("TELEGRAM_CONFLICT: "));
-        assert!(t.telegram.webhook(&bot_token(50)).is_some(), "the failed deployment took the webhook away");
+        assert!(t.telegram.webhook(&bot_token(50)).is_some(), "the failed deployment removed the webhook");
         crate::support::delete(&t, &me, first).await.unwrap();
         t.run().await;
-        assert!(t.telegram.webhook(&bot_token(50)).is_some(), "the deletion took the webhook away");
+        assert!(t.telegram.webhook(&bot_token(50)).is_some(), "the deletion removed the webhook");
         assert_eq!((t.status(&me, second).await, times_active(&t, second).await), (Active, 1));
         t.finish().await;
     }
@@ -208,7 +208,7 @@ on_both_databases! {
     }
 }
 
-// These wait in real time and ask nothing special of the database: on one is enough.
+// These tests wait in real time and do not depend on the database, so they run on SQLite only.
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_cannot_be_started_or_is_not_well_has_its_code() {

@@ -1,4 +1,4 @@
-//! No account holds up another one's payment checks.
+//! No account delays another account's payment checks.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use serde_json::json;
 use crate::reconcile::{pass, pay_unheard};
 use crate::support::{HOUR, MINUTE, SECOND, delete};
 
-/// Faster than any test asks.
+/// A rate that no test reaches.
 const FAST: Pace = Pace { every: Duration::from_millis(1), burst: Duration::from_secs(60) };
 
-/// Buys and deletes in a loop; gives how many orders were accepted.
+/// Orders and deletes in a loop. Returns how many orders were accepted.
 async fn buy_and_delete(t: &TestServices, caller: &Caller, times: usize) -> usize {
     let mut accepted = 0;
     for _ in 0..times {
@@ -34,19 +34,19 @@ async fn buy_and_delete(t: &TestServices, caller: &Caller, times: usize) -> usiz
     accepted
 }
 
-/// Buys and pays, and the webhook is lost. Gives how long it takes until the slot is `purchased`.
+/// Orders and pays without a webhook. Returns how long it takes until the assistant is `purchased`.
 async fn delay_of_a_payment(t: &TestServices, caller: &Caller) -> Duration {
     let id: AssistantId = t.slot(caller).await;
     pay_unheard(t, id);
     let began = t.services.now();
     while t.status(caller, id).await != Status::Purchased {
         pass(t, 1, SECOND).await;
-        assert!(t.services.now().since(began) < Duration::from_secs(3600), "it is never noticed");
+        assert!(t.services.now().since(began) < Duration::from_secs(3600), "the payment is not noticed");
     }
     t.services.now().since(began)
 }
 
-/// Deleted slots of an account that are due to be asked about.
+/// Deleted assistants of an account whose payment checks are due.
 async fn due_in_masses(t: &TestServices, caller: &Caller, count: usize) -> Vec<AssistantId> {
     let mut ids = vec![];
     let mut tx = t.db.store.begin().await.expect("a transaction");
@@ -60,13 +60,13 @@ async fn due_in_masses(t: &TestServices, caller: &Caller, count: usize) -> Vec<A
     ids
 }
 
-/// How many slots are asked about, now or later.
+/// How many payment checks are scheduled, at any time.
 async fn asked_about(t: &TestServices) -> i64 {
     let far = t.services.now().plus(1_000 * HOUR);
     t.db.store.read().await.expect("a transaction").asks_overdue(far).await.expect("a count").0
 }
 
-/// What an account's turn is judged by.
+/// What the order of an account depends on.
 struct Account {
     due: usize,
     last: Option<usize>,
@@ -90,15 +90,15 @@ on_both_databases! {
         due_in_masses(&t, &greedy, 280).await;
         pass(&t, 5, SECOND).await;
         for _ in 0..3 {
-            // The second and third time its account has just been asked about.
+            // The second and third time, the account has just been checked.
             let delay = delay_of_a_payment(&t, &other).await;
             println!("noticed after {delay:?}");
             assert!(delay <= Duration::from_secs(20), "{delay:?}");
         }
-        // A live slot comes before the deleted ones of its own account.
+        // Assistants come before the deleted ones of the same account.
         let delay = delay_of_a_payment(&t, &greedy).await;
         assert!(delay <= Duration::from_secs(20), "{delay:?}");
-        assert!(asked_about(&t).await > 200, "there are still masses of them");
+        assert!(asked_about(&t).await > 200, "hundreds of checks are still scheduled");
         t.finish().await;
     }
 
@@ -109,7 +109,7 @@ on_both_databases! {
         for _ in 0..60 {
             slots.push(t.paid(&greedy).await);
         }
-        // Each webhook is a reason to ask Polar: an account with many slots has as many checks due at once.
+        // Each webhook makes a check due, so an account with many assistants has as many checks due at once.
         for _ in 0..5 {
             for id in &slots {
                 let subscription = json!({"id": TestServices::subscription_of(*id), "status": "active",
@@ -165,7 +165,7 @@ on_both_databases! {
                     t.pay(id).await;
                     delete(&t, &me, id).await.unwrap();
                 }
-                // Paid when it is deleted already: the money goes back.
+                // An order that is paid after its deletion is revoked.
                 _ => {
                     delete(&t, &me, id).await.unwrap();
                     t.pay(id).await;
@@ -206,7 +206,7 @@ on_both_databases! {
             most = most.max(asked_about(&t).await);
         }
         println!("{asked} checks in 40 h, at most {most} rows");
-        // Ten an hour, each for 27 h at most and a few that a look in passes of 15 minutes finds late.
+        // Ten orders an hour are checked for at most 27 h each, plus a few that the prune every 15 minutes finds late.
         assert!(most <= 320 && asked <= 40 * 60, "{most} {asked}");
         t.finish().await;
     }

@@ -1,4 +1,4 @@
-//! What a form hands to the page it leads to.
+//! What a form passes to the page it redirects to.
 
 use reef_service::Error;
 use reef_service::flash::session_row;
@@ -43,7 +43,7 @@ on_both_databases! {
         let refused = t.services.keep_flash("three", "api-key", &text).await;
         assert!(matches!(refused, Err(Error::Unauthorized)), "{refused:?}");
         t.clock.advance(MINUTE - TICK);
-        // A look uses nothing up: pages are loaded again.
+        // Reading does not consume it, because pages are reloaded.
         assert!(shown(&t, "one", "api-key").await.is_some());
         t.clock.advance(TICK);
         assert_eq!(shown(&t, "one", "api-key").await, None);

@@ -1,4 +1,4 @@
-//! Forms that are carried out once, and texts in addresses.
+//! Forms that run once, and texts that are authenticated with a MAC.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,7 +29,7 @@ on_both_databases! {
         let mut both = [first.unwrap(), second.unwrap()];
         both.sort();
         assert_eq!(both, [None, Some(0)]);
-        // Another wish, and the same form of somebody else, are other forms.
+        // Another choice, and the same form of another account, are different forms.
         assert_eq!(send("another key").await.unwrap(), Some(1));
         assert_eq!(t.services.once_per_form(&other, &token, "a key", work()).await.unwrap(), Some(2));
         for bad in ["", "a b", &"x".repeat(65)] {
@@ -53,7 +53,7 @@ on_both_databases! {
             }
         };
         tokio::select! {
-            _ = t.services.once_per_form(&me, &token, "a key", work) => panic!("nobody has let it go on"),
+            _ = t.services.once_per_form(&me, &token, "a key", work) => panic!("the work has not been released"),
             () = begun.notified() => {}
         }
         goes_on.notify_one();

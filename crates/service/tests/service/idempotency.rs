@@ -1,4 +1,4 @@
-//! A request with a key happens once within a day, whoever died in between.
+//! A request with an idempotency key runs once within a day, even if its process dies.
 
 use reef_service::idempotency::{Claim, Claimed};
 use reef_service::testing::TestServices;
@@ -25,7 +25,7 @@ on_both_databases! {
         let claimed = first(&t, &me, "buy").await;
         t.services.settle_request(&claimed, Some((201, "bought"))).await.unwrap();
         t.clock.advance(24 * HOUR - TICK);
-        // What is looked after by the clock does not forget it too early.
+        // Pruning does not remove the response too early.
         t.services.prune().await.unwrap();
         let again = claim(&t, &me, "buy").await.unwrap();
         assert!(matches!(&again, Claimed::Before { status: 201, body } if body == "bought"), "{again:?}");
@@ -78,7 +78,7 @@ on_both_databases! {
         assert!(matches!(known, Claimed::Before { status: 201, .. }), "{known:?}");
         let known = t.services.claim_request(&me, "last refusal", b"x".to_vec()).await.unwrap();
         assert!(matches!(known, Claimed::Before { status: 400, .. }), "{known:?}");
-        // What was forgotten is decided again.
+        // A dropped refusal runs again.
         claim(&me, "first refusal").await;
     }
 
@@ -108,7 +108,7 @@ on_both_databases! {
         let claimed = first(&t, &me, "buy").await;
         t.services.settle_request(&claimed, None).await.unwrap();
         first(&t, &me, "sell").await;
-        // Another account's key of the same name is another key.
+        // The same idempotency key of another account is a different key.
         first(&t, &other, "buy").await;
     }
 }

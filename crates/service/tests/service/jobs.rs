@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{SECOND, times_active};
 
-/// Long enough for any machine; what is waited for takes milliseconds.
+/// Long enough for any machine; what the tests wait for takes milliseconds.
 const SOON: Duration = Duration::from_secs(10);
 
 on_both_databases! {
@@ -63,7 +63,7 @@ on_both_databases! {
         })
         .await
         .expect("it becomes active");
-        // The poll would have needed a second for each of its steps.
+        // Polling would have taken a second for each step.
         assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
         timeout(SOON, async {
             while t.jobs().await != (0, 0) {
@@ -109,7 +109,7 @@ on_both_databases! {
     }
 }
 
-// These wait in real time and ask nothing special of the database: on one is enough.
+// These tests wait in real time and do not depend on the database, so they run on SQLite only.
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_stops_hands_back_what_it_could_not_end() {
@@ -124,7 +124,7 @@ async fn a_process_that_stops_hands_back_what_it_could_not_end() {
     gate.reached().await;
     stop.cancel();
     timeout(Duration::from_secs(20), process).await.expect("it stops").unwrap();
-    // Free at once, without waiting for any lease.
+    // The job is released at once, without waiting for its lease.
     t.run().await;
     assert_eq!((t.status(&me, id).await, times_active(&t, id).await), (Active, 1));
     t.finish().await;

@@ -1,4 +1,4 @@
-//! Keys that are limited to single assistants.
+//! API keys that are limited to selected assistants.
 
 use reef_domain::ids::AssistantId;
 use reef_domain::page::Page;
@@ -16,7 +16,7 @@ fn limited(assistants: &[AssistantId]) -> NewApiKey {
     NewApiKey { name: "k".into(), read: true, write: true, assistants, ..NewApiKey::default() }
 }
 
-/// Who comes with a new key that is limited to these.
+/// A caller with a new key that is limited to these assistants.
 async fn caller(t: &TestServices, me: &Caller, assistants: &[AssistantId]) -> Caller {
     let (_, key) = t.services.create_api_key(me, &limited(assistants)).await.expect("a key");
     t.services.authenticate(&key).await.expect("a caller")
@@ -53,7 +53,7 @@ on_both_databases! {
         for (number, refusal) in refusals.into_iter().enumerate() {
             assert!(matches!(refusal, Err(Error::NotFound)), "{number}: {refusal:?}");
         }
-        // Whoever buys with it would not see what they bought.
+        // A key that is limited could not access what it buys.
         let refused = t.services.purchase(&key, Ok(ApiMode::Byok)).await;
         assert!(matches!(refused, Err(Error::KeyIsLimited)), "{refused:?}");
         t.run().await;
@@ -72,7 +72,7 @@ on_both_databases! {
         let refused = t.services.timeline_to_its_end(&key, &other.to_string(), 0).await;
         assert!(matches!(refused, Err(Error::NotFound)));
         t.slot(&me).await;
-        assert!(listed(&t, &key).await.is_empty(), "a key never comes to touch more than it was made for");
+        assert!(listed(&t, &key).await.is_empty(), "a key never gets access to more assistants");
         let shown = t.services.api_keys(&me).await.unwrap().remove(0).assistants;
         assert_eq!(shown, Some(vec![GrantedAssistant { id: mine, name: None }]));
         t.run().await;

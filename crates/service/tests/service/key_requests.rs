@@ -1,4 +1,4 @@
-//! What each key has asked for lately.
+//! The request log of API keys.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ on_both_databases! {
             }
             t.services.write_key_requests_once().await.unwrap();
         }
-        // Who is signed in has no key to log for.
+        // A session has no key to log for.
         t.services.note_key_request(&me, request(999));
         t.services.write_key_requests_once().await.unwrap();
         let found = log(&t, &me, &busy).await;

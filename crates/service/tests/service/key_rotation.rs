@@ -1,4 +1,4 @@
-//! A key in the place of another.
+//! Rotating API keys, with and without an overlap.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ on_both_databases! {
         let caller = t.services.authenticate(&new_key).await.unwrap();
         assert!(t.services.assistant(&caller, &mine.to_string()).await.is_ok());
         assert!(t.services.assistant(&caller, &other.to_string()).await.is_err());
-        // Both work, and both are seen.
+        // Both keys are valid, and both are listed.
         let listed = t.services.api_keys(&me).await.unwrap();
         let now = t.services.now();
         let states: Vec<_> = listed.iter().map(|key| (key.id, key.state(now), key.replaced_by)).collect();
@@ -69,7 +69,7 @@ on_both_databases! {
         let (new, new_key) = t.services.rotate_api_key(&me, &old.id.to_string(), Overlap::None).await.unwrap();
         assert!(!works(&t, &old_key).await && works(&t, &new_key).await);
         assert!(!t.services.is_still_live(&caller).await.unwrap());
-        assert!(news.try_recv().is_ok(), "who listens with the old key is told to look");
+        assert!(news.try_recv().is_ok(), "streams of the old key check their access");
         assert_eq!(new.expires_at, None);
         let old = t.services.api_key(&me, &old.id.to_string()).await.unwrap();
         assert_eq!((old.state(t.services.now()), old.replaced_by), (KeyState::Revoked, Some(new.id)));
@@ -87,14 +87,14 @@ on_both_databases! {
         let caller = t.services.authenticate(&old_key).await.unwrap();
         let refused = t.services.rotate_api_key(&caller, &id, Overlap::Day).await;
         assert!(matches!(refused, Err(Error::Forbidden { .. })));
-        // A double click makes one successor.
+        // A double click creates one new key.
         let (first, second) = tokio::join!(
             t.services.rotate_api_key(&me, &id, Overlap::Week),
             t.services.rotate_api_key(&me, &id, Overlap::Week)
         );
         let (made, refused) = if first.is_ok() { (first, second) } else { (second, first) };
         assert_eq!(code(refused), "already_rotated");
-        // The overlap makes no key live longer than it was to.
+        // The overlap extends no key beyond its own expiry.
         let listed = t.services.api_keys(&me).await.unwrap();
         assert_eq!((listed.len(), listed[1].expires_at), (2, Some(START.plus(DAY))));
         let new = made.unwrap().0.id.to_string();

@@ -22,7 +22,7 @@ on_both_databases! {
         let paid = t.record(&me, id).await;
         assert_eq!((paid.status, paid.payment_status, paid.is_prebuy), (Purchased, PaymentStatus::Paid, true));
         assert_eq!(paid.polar_subscription_id, Some(TestServices::subscription_of(id)));
-        assert!(t.callbacks.received().is_empty(), "nobody is told before activation");
+        assert!(t.callbacks.received().is_empty(), "no callbacks before activation");
 
         t.clock.advance(SECOND);
         let input = activation(5);
@@ -94,7 +94,7 @@ on_both_databases! {
             body("assistant.deleted", "stopped", "stopped", 5, None),
         ];
         let mut told = bodies;
-        // At least once, in any order.
+        // Callbacks arrive at least once and in any order.
         for list in [&mut expected, &mut told] {
             list.sort_by_key(|body| body["data"]["sequence"].as_i64());
         }
@@ -114,11 +114,11 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.model_provider), (Active, Some(Provider::Openrouter)));
         let key = t.workers.spec_of(id).unwrap().model_key.expose_secret().to_owned();
-        assert_ne!(key, model_key(1), "the customer's key is ignored");
+        assert_ne!(key, model_key(1), "the key in the request is ignored");
         assert_eq!(t.managed_keys.live().len(), 1);
         redeploy(&t, &me, id).await.unwrap();
         t.run().await;
-        assert_eq!(t.workers.spec_of(id).unwrap().model_key.expose_secret(), key, "the key is kept");
+        assert_eq!(t.workers.spec_of(id).unwrap().model_key.expose_secret(), key, "a redeployment keeps the key");
         delete(&t, &me, id).await.unwrap();
         t.run().await;
         assert!(t.managed_keys.live().is_empty());

@@ -38,7 +38,7 @@ fn wait_of<T: std::fmt::Debug>(result: Result<T, Error>) -> u64 {
     }
 }
 
-/// A key that looks like one, checksum and all, and is nobody's.
+/// A well-formed key with a valid checksum that belongs to nobody.
 fn nobodys(number: u32) -> SecretString {
     let random = format!("{number:040x}");
     SecretString::from(format!(
@@ -62,7 +62,7 @@ on_both_databases! {
         }
         one.exchange_counts_once().await.unwrap();
         t.clock.advance(20 * SECOND);
-        // The other process joins the window that is open.
+        // The other process joins the open window.
         let quota = two.count_request(key()).await.unwrap();
         assert_eq!((quota.remaining, quota.resets_in), (5, 40));
         for _ in 0..4 {
@@ -72,11 +72,11 @@ on_both_databases! {
         two.exchange_counts_once().await.unwrap();
         one.exchange_counts_once().await.unwrap();
         assert!(one.count_request(key()).await.unwrap().is_over);
-        // Whoever has nothing to tell hears with the next request that it counts.
+        // A process without new counts learns of the limit with its next request.
         assert!(!two.count_request(key()).await.unwrap().is_over);
         two.exchange_counts_once().await.unwrap();
         assert!(two.count_request(key()).await.unwrap().is_over);
-        // The window ends for both at once.
+        // The window ends for both processes at once.
         t.clock.advance(40 * SECOND);
         assert_eq!(one.count_request(key()).await.unwrap().remaining, 9);
         assert_eq!(two.count_request(key()).await.unwrap().remaining, 9);
@@ -103,12 +103,12 @@ on_both_databases! {
         assert_eq!(wait_of(ask(&nobodys(9), HOME).await), 45);
         assert_eq!(wait_of(ask(&SecretString::from("nonsense"), HOME).await), 45);
         ask(&good, HOME).await.unwrap();
-        // The address next door is another one, the same network is not.
+        // A neighboring address has its own limit, and an IPv4-mapped address has none of its own.
         assert!(matches!(ask(&nobodys(9), AWAY).await, Err(Error::Unauthorized)));
         assert_eq!(wait_of(ask(&nobodys(9), "::ffff:203.0.113.7").await), 45);
         t.clock.advance(45 * SECOND);
         assert!(matches!(ask(&nobodys(9), HOME).await, Err(Error::Unauthorized)));
-        // Other processes hear of it.
+        // The limit reaches other processes.
         for number in 0..5 {
             let _ = ask(&nobodys(number), HOME).await;
         }
@@ -126,19 +126,19 @@ on_both_databases! {
         let ask = async |number: u32, network: String| {
             t.services.authenticate_from(&nobodys(number), from(&network)).await
         };
-        // Every /64 of one /56: twice as many as of one /64.
+        // A /56 may send twice as many as a /64.
         for number in 0..10 {
             let refused = ask(number, format!("2001:db8:1:{number:x}::1")).await;
             assert!(matches!(refused, Err(Error::Unauthorized)), "{number}: {refused:?}");
         }
         assert_eq!(wait_of(ask(10, "2001:db8:1:ff::1".to_owned()).await), 60);
-        // Every /56 of the /48: four times as many.
+        // A /48 may send four times as many as a /64.
         for number in 10..20 {
             let refused = ask(number, format!("2001:db8:1:{:x}::1", number << 8)).await;
             assert!(matches!(refused, Err(Error::Unauthorized)), "{number}: {refused:?}");
         }
         wait_of(ask(30, "2001:db8:1:fe00::1".to_owned()).await);
-        assert!(matches!(ask(31, "2001:db8:2::1".to_owned()).await, Err(Error::Unauthorized)), "the /48 next door");
+        assert!(matches!(ask(31, "2001:db8:2::1".to_owned()).await, Err(Error::Unauthorized)), "a neighboring /48");
         t.services.authenticate_from(&good, from("2001:db8:1:fe00::1")).await.unwrap();
     }
 
@@ -165,17 +165,17 @@ on_both_databases! {
             for _ in 0..5 {
                 assert!(matches!(sign_in(&wrong, HOME).await, Err(Error::WrongCredentials)));
             }
-            // The same for an account and for none; even the right password has to wait.
+            // The wait is the same with and without an account, and holds for the right password, too.
             assert_eq!(wait_of(sign_in(&right, HOME).await), 10);
             t.clock.advance(10 * SECOND - TICK);
             assert_eq!(wait_of(sign_in(&right, HOME).await), 1);
             t.clock.advance(TICK);
             assert!(matches!(sign_in(&wrong, HOME).await, Err(Error::WrongCredentials)));
-            // However it is written, and after a restart.
+            // The spelling of the email and a restart make no difference.
             let again = beside(&t).sign_in_first(&format!(" {} ", email.to_uppercase()), &right, from(HOME)).await;
             assert_eq!(wait_of(again), 20);
         }
-        // Its owner comes in from elsewhere, and with the right password at home after the wait.
+        // The owner signs in from elsewhere, and from home after the wait.
         t.services.sign_in_first("ada@example.com", &right, from(AWAY)).await.unwrap();
         t.clock.advance(20 * SECOND);
         t.services.sign_in_first("ada@example.com", &right, from(HOME)).await.unwrap();
@@ -202,14 +202,14 @@ on_both_databases! {
     async fn an_account_is_guessed_slowly_from_everywhere_and_an_address_guesses_slowly_everywhere(db: TestStore) {
         let t = TestServices::new(db);
         let password = SecretString::from("x");
-        // Too long a password is not hashed: fast.
+        // A password this long is not hashed, so that the test is fast.
         let endless = SecretString::from("x".repeat(5000));
         for number in 0..50 {
             let refused = t.services.sign_in_first("ada@example.com", &endless, from(&format!("10.0.0.{number}"))).await;
             assert!(matches!(refused, Err(Error::WrongCredentials)), "{number}: {refused:?}");
         }
         assert_eq!(wait_of(t.services.sign_in_first("ada@example.com", &password, from("10.0.9.9")).await), 60);
-        // A network that has not failed has its own few.
+        // A network without failures has its own few attempts.
         for _ in 0..2 {
             let refused = t.services.sign_in_first("ada@example.com", &endless, from(AWAY)).await;
             assert!(matches!(refused, Err(Error::WrongCredentials)), "{refused:?}");
@@ -230,7 +230,7 @@ on_both_databases! {
             let now = t.services.now();
             tx.count_try(&format!("sign-up from {HOME}"), None, now, now.plus(HOUR)).await.unwrap();
         }
-        // This machine's own address is nobody's in particular.
+        // Loopback addresses are not counted.
         tx.count_try("sign-up from 127.0.0.1", None, t.services.now(), t.services.now().plus(HOUR)).await.unwrap();
         tx.block_tries("sign-up from 127.0.0.1", t.services.now().plus(HOUR)).await.unwrap();
         tx.commit().await.unwrap();
@@ -240,7 +240,7 @@ on_both_databases! {
         };
         sign_up("one@example.com", HOME).await.unwrap();
         assert_eq!(wait_of(sign_up("two@example.com", HOME).await), 60);
-        // Whether an address is taken does not show then either.
+        // Whether the email is taken does not show either.
         assert_eq!(wait_of(sign_up("ada@example.com", HOME).await), 60);
         sign_up("two@example.com", AWAY).await.unwrap();
         sign_up("local@example.com", "127.0.0.1").await.unwrap();

@@ -1,4 +1,4 @@
-//! Wrong passwords and codes from elsewhere keep nobody out of their own account.
+//! Wrong passwords and codes from elsewhere lock nobody out of their own account.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,16 +12,16 @@ use secrecy::SecretString;
 use crate::support::{MINUTE, SECOND};
 
 const EMAIL: &str = "ada@example.com";
-/// How often the owner tries to sign in during a flood.
+/// How often the owner signs in during a flood.
 const ROUNDS: u32 = 200;
-/// Guesses between two of them, each from an address of its own.
+/// Guesses between two sign-ins, each from an address of its own.
 const GUESSES: u32 = 60;
 
 fn home() -> ClientAddress {
     ClientAddress("203.0.113.7".parse().expect("an address"))
 }
 
-/// The `number`-th address of an attacker who has many, of either kind.
+/// The `number`-th address of an attacker who has many IPv4 and IPv6 addresses.
 fn bot(number: u32) -> ClientAddress {
     let v4 = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number));
     let v6 = IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) | (u128::from(number) << 80)));
@@ -32,12 +32,12 @@ fn password() -> SecretString {
     SecretString::from("correct horse battery")
 }
 
-/// A wrong one that is refused without a hash: fast.
+/// A wrong password that is rejected without hashing, so that tests are fast.
 fn endless() -> SecretString {
     SecretString::from("x".repeat(5000))
 }
 
-/// Signs in with the right password; whether that was possible without a wait.
+/// Whether signing in with the right password works without a wait.
 async fn gets_in(t: &TestServices, password: &SecretString, from: impl Into<Client>) -> bool {
     match t.services.sign_in_first(EMAIL, password, from).await {
         Ok(SignIn::Done(_)) => true,
@@ -50,7 +50,7 @@ async fn guess(t: &TestServices, from: impl Into<Client>) -> Result<SignIn, Erro
     t.services.sign_in_first(EMAIL, &endless(), from).await
 }
 
-/// Guesses from ever new addresses, some of them next door, until the account itself has to wait.
+/// Guesses from new addresses, some of them in the owner's network, until the account is throttled.
 async fn flood(t: &TestServices, first: u32) {
     for number in 100..103 {
         let _ = guess(t, ClientAddress(IpAddr::V4(Ipv4Addr::new(203, 0, 113, number)))).await;
@@ -58,7 +58,7 @@ async fn flood(t: &TestServices, first: u32) {
     flood_elsewhere(t, first).await;
 }
 
-/// As [`flood`], from other providers than the owner's.
+/// As [`flood`], from other providers' networks than the owner's.
 async fn flood_elsewhere(t: &TestServices, first: u32) {
     for number in first..first + GUESSES {
         let _ = guess(t, bot(number)).await;
@@ -70,7 +70,7 @@ async fn account(t: &TestServices) -> Account {
     t.services.create_user(EMAIL, &password()).await.expect("an account")
 }
 
-/// The browser at an address after it has signed in with an account.
+/// A browser at an address that has signed in to an account.
 fn browser(t: &TestServices, at: ClientAddress, account: &Account) -> Client {
     let client = Client::from(at);
     let devices = t.services.remember_device(&client, account);
@@ -115,7 +115,7 @@ on_both_databases! {
                 Err(error) => panic!("{error:?}"),
             }
         }
-        assert!(refused > 0, "an account has its share of the places and no more");
+        assert!(refused > 0, "an account has no more than its share");
         assert!(gets_in(&t, &password, owner).await);
         t.finish().await;
     }
@@ -128,12 +128,12 @@ on_both_databases! {
         for _ in 0..5 {
             assert!(matches!(guess(&t, owner.clone()).await, Err(Error::WrongCredentials)));
         }
-        assert!(is_limited(&guess(&t, owner.clone()).await), "a stolen cookie is no way to guess on");
-        // What a device has tried makes nobody else wait.
+        assert!(is_limited(&guess(&t, owner.clone()).await), "a stolen cookie gives no unlimited guesses");
+        // Attempts of a device delay nobody else.
         assert!(gets_in(&t, &password(), home()).await);
         t.clock.advance(10 * SECOND);
         assert!(gets_in(&t, &password(), owner.clone()).await);
-        // Another account's device, a forged one, and one with another account's name.
+        // A device of another account, a forged one, and one with the name of another account's device.
         flood(&t, 0).await;
         let theirs = browser(&t, home(), &bob);
         let shown = t.services.remember_device(&owner, &ada);
@@ -195,7 +195,7 @@ on_both_databases! {
         let t = TestServices::with_mail(db);
         account(&t).await;
         let new = SecretString::from("another horse battery");
-        // From everywhere, from here, and in the settings.
+        // The old password is guessed from everywhere, from the owner's address, and in the settings.
         flood(&t, 0).await;
         let mut here = 0;
         while !is_limited(&guess(&t, home()).await) {
@@ -208,7 +208,7 @@ on_both_databases! {
         }
         t.services.request_password_reset(EMAIL, home()).await.unwrap();
         t.run().await;
-        assert!(is_limited(&guess(&t, home()).await), "asking alone changes nothing");
+        assert!(is_limited(&guess(&t, home()).await), "the request itself changes nothing");
         let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
         t.services.reset_password(&token, &new, home()).await.unwrap();
         assert!(gets_in(&t, &new, home()).await);
@@ -216,7 +216,7 @@ on_both_databases! {
         t.services.change_password(&me, "", &third, home()).await.unwrap();
         t.services.replace_password(EMAIL, &new, false).await.unwrap();
         assert!(gets_in(&t, &new, home()).await);
-        // The flood goes on: whoever read the mail has a share of their own.
+        // The flood continues, and whoever has read the mail has a known device.
         t.services.request_password_reset(EMAIL, home()).await.unwrap();
         t.run().await;
         let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
@@ -277,18 +277,18 @@ on_both_databases! {
 
     async fn ipv6_counts_by_wider_networks_too(db: TestStore) {
         let t = TestServices::new(db);
-        // Each address guesses at an account of its own, so that networks alone count.
+        // Each address guesses at another account, so that only networks are throttled.
         let try_from = async |number: u32, address: Ipv6Addr| {
             let from = ClientAddress(IpAddr::V6(address));
             is_limited(&t.services.sign_in_first(&format!("u{number}@example.com"), &endless(), from).await)
         };
         let network = |bits: u128| Ipv6Addr::from_bits((0x2001_0db8_0001 << 80) | bits);
-        // Every /64 of one /56: so many, and no more.
+        // A /56 has a limit of its own.
         for number in 0..100 {
             assert!(!try_from(number, network(u128::from(number) << 64)).await, "{number}");
         }
         assert!(try_from(100, network(200 << 64)).await);
-        // Every /56 of the /48.
+        // The /48 has a limit of its own.
         for number in 100..200 {
             assert!(!try_from(number, network(u128::from(number) << 72)).await, "{number}");
         }
@@ -306,8 +306,8 @@ on_both_databases! {
         for _ in 0..2 {
             assert!(matches!(guess(&t, next_door).await, Err(Error::WrongCredentials)));
         }
-        assert!(is_limited(&guess(&t, next_door).await), "a network has few tries while the account waits");
-        assert!(is_limited(&guess(&t, home()).await), "whichever address of it");
+        assert!(is_limited(&guess(&t, next_door).await), "a network has few attempts while the account is throttled");
+        assert!(is_limited(&guess(&t, home()).await), "the limit holds for all of its addresses");
         t.finish().await;
     }
 
@@ -331,7 +331,7 @@ on_both_databases! {
             let address = Ipv6Addr::from_bits((0x2001_0db8_0001 << 80) | (number << 64));
             let _ = guess(&t, ClientAddress(IpAddr::V6(address))).await;
         }
-        // Twice in a row wrong, so that no share of a network that has not failed yet is what lets it in.
+        // Two failures in a row, so that the exception for clean networks does not apply.
         for _ in 0..4 {
             assert!(matches!(guess(&t, home()).await, Err(Error::WrongCredentials)));
         }
@@ -385,7 +385,7 @@ on_both_databases! {
         assert!(is_limited(&tried), "codes count for the network");
         t.clock.advance(10 * SECOND);
         let account = t.services.sign_in_second(&pending, &codes[0], browser.clone()).await.unwrap();
-        // A whole sign-in makes it a device for both.
+        // A complete sign-in makes it a known device for passwords and codes.
         let devices = t.services.remember_device(&browser, &account);
         for _ in 0..6 {
             let _ = t.services.sign_in_second(&pending, &"abcdef".into(), home()).await;

@@ -1,4 +1,4 @@
-//! How much mail one address gets, no matter who requests it.
+//! Limits on the mail that one address gets, whoever requests it.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -31,12 +31,12 @@ fn beside(t: &TestServices) -> Services {
     Services::new(t.db.store.clone(), t.services.config().clone(), vault, t.services.ports().clone())
 }
 
-/// Mails to every spelling of the victim's mailbox.
+/// How many mails were sent to any spelling of the victim's mailbox.
 fn received(t: &TestServices) -> usize {
     t.mailer.taken().iter().filter(|mail| mail.to.to_lowercase().starts_with("victim")).count()
 }
 
-/// Opens an account with an address, has the link mailed again, and deletes the account.
+/// Signs up with an address, has the link sent again, and deletes the account.
 async fn sign_up_and_leave(t: &TestServices, email: &str, number: u32) {
     let account = t.services.sign_up(email, &password(), from(number)).await.unwrap();
     let me = Caller::session(account.id);
@@ -49,18 +49,18 @@ on_both_databases! {
     async fn one_mailbox_is_not_flooded_whoever_asks(db: TestStore) {
         let t = TestServices::with_mail(db);
         let two = beside(&t);
-        // Accounts that come and go, with every spelling of the address.
+        // New accounts, with every spelling of the address.
         for number in 0..10 {
             sign_up_and_leave(&t, &format!("Victim+{number}@Example.com"), number).await;
         }
-        // Accounts of others that are to have the address.
+        // Accounts of others that request a change to the address.
         for number in 0..10 {
             let email = format!("attacker{number}@example.net");
             let account = t.services.create_user(&email, &password()).await.unwrap();
             let me = Caller::session(account.id);
             two.request_email_change(&me, EMAIL, &password(), from(number)).await.unwrap();
         }
-        // A forgotten password, with an account and without, from everywhere.
+        // Password resets from everywhere, for emails with and without an account.
         t.services.create_user(EMAIL, &password()).await.unwrap();
         for number in 0..10 {
             let spelled = format!("victim+{number}@example.com");
@@ -73,7 +73,7 @@ on_both_databases! {
         }
         t.run().await;
         println!("mails to one mailbox within a moment: {}", received(&t));
-        // Links that confirm the address, and those to a new password.
+        // Confirmation links, and reset links.
         assert_eq!(received(&t), 5 + 3);
         t.clock.advance(HOUR);
         for number in 0..10 {
@@ -87,7 +87,7 @@ on_both_databases! {
                 sign_up_and_leave(&t, &email, 3000 + 10 * hour + number).await;
             }
         }
-        assert_eq!(received(&t), 20 + 3, "in a day");
+        assert_eq!(received(&t), 20 + 3, "within a day");
         t.services.prune().await.unwrap();
         t.finish().await;
     }
@@ -107,7 +107,7 @@ on_both_databases! {
         let other = t.services.create_user("other@example.com", &password()).await.unwrap();
         t.services.request_email_change(&Caller::session(other.id), EMAIL, &password(), from(102)).await.unwrap();
         t.run().await;
-        assert_eq!(received(&t), before + 1, "the link to a new password alone");
+        assert_eq!(received(&t), before + 1, "only the reset link");
         // The account works, and gets its link later.
         t.clock.advance(HOUR);
         t.services.resend_confirmation(&me).await.unwrap();
@@ -151,7 +151,7 @@ on_both_databases! {
                 sqlx::query_as("select recipient from recipient_mails").fetch_all(pool).await.unwrap()
             }
         };
-        assert_eq!(kept.len(), 2, "also after the account is gone");
+        assert_eq!(kept.len(), 2, "even after the account was deleted");
         for (recipient,) in kept {
             assert!(recipient.len() == 64 && recipient.bytes().all(|b| b.is_ascii_hexdigit()), "{recipient}");
         }
@@ -179,11 +179,11 @@ on_both_databases! {
     async fn owner_always_has_a_link_to_a_new_password(db: TestStore) {
         let t = TestServices::with_mail(db);
         t.services.create_user(EMAIL, &password()).await.unwrap();
-        // Accounts that others have opened in the same mailbox, and spellings of it that have none.
+        // Accounts that others created in the same mailbox, and spellings of it without an account.
         for number in 0..3 {
             t.services.create_user(&format!("victim+{number}@example.com"), &password()).await.unwrap();
         }
-        // Somebody asks all day, from everywhere, and never lets a request of the owner through.
+        // An attacker requests resets all day from everywhere, and throttles every request of the owner.
         for minute in 0..24 * 60 {
             let other = format!("victim+{}@example.com", minute % 7);
             for email in [EMAIL, &*other] {
@@ -198,7 +198,7 @@ on_both_databases! {
                 let now = t.services.now();
                 let hash = reef_service::vault::fingerprint("reef mail token", secrecy::ExposeSecret::expose_secret(&token));
                 let good = t.db.store.read().await.unwrap().mail_token(&hash, reef_store::TokenPurpose::Reset, now).await.unwrap();
-                assert!(good.is_some(), "in minute {minute} the newest link in the mailbox is over");
+                assert!(good.is_some(), "in minute {minute} the newest link in the mailbox has expired");
             }
             t.clock.advance(MINUTE);
         }

@@ -1,4 +1,4 @@
-//! Links in mails: an address confirmed, a new password, another address.
+//! Links in mails: confirming an email, resetting a password, changing the email.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -23,24 +23,24 @@ fn password() -> SecretString {
     secret("correct horse battery")
 }
 
-/// No password was typed.
+/// The form was sent without a password.
 fn none() -> SecretString {
     secret("")
 }
 
-/// Signs up and has the mails sent.
+/// Signs up and sends the mails.
 async fn ada(t: &TestServices) -> Caller {
     let account = t.services.sign_up(ADA, &password(), HERE).await.unwrap();
     t.run().await;
     Caller::session(account.id)
 }
 
-/// The secret in the newest link to `page`.
+/// The secret in the latest link to `page`.
 fn link(t: &TestServices, to: &str, page: &str) -> SecretString {
     secret(&t.mailer.token(to, page).expect("a link"))
 }
 
-/// The code of a refusal about a field.
+/// The code of a field's issue.
 #[track_caller]
 fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     let Err(Error::InvalidRequest(issues)) = result else { panic!("not refused for a field: {result:?}") };
@@ -83,7 +83,7 @@ on_both_databases! {
         assert_eq!(code(t.services.confirm_email(&token, Some(&me), &none(), HERE).await), "link_over");
         t.services.resend_confirmation(&me).await.unwrap();
         t.run().await;
-        assert_eq!(t.mailer.taken().len(), 1, "nothing is left to confirm");
+        assert_eq!(t.mailer.taken().len(), 1, "the email is confirmed already");
         t.finish().await;
     }
 
@@ -130,7 +130,7 @@ on_both_databases! {
         let mut news = t.services.hub().listen();
         let new = secret("another horse battery");
         t.services.reset_password(&token, &new, HERE).await.unwrap();
-        assert!(news.try_recv().is_ok(), "who is signed in is told to look");
+        assert!(news.try_recv().is_ok(), "open streams check their access");
         assert!(can_sign_in(&t, ADA, &new).await && !can_sign_in(&t, ADA, &password()).await);
         let now = t.services.now();
         let mut tx = t.db.store.read().await.unwrap();
@@ -141,9 +141,9 @@ on_both_databases! {
         for dead in [&token, &other] {
             assert_eq!(code(t.services.reset_password(dead, &password(), HERE).await), "link_over");
         }
-        // Whoever asked for it before may be who the new password is against.
+        // The earlier link is revoked, because a stranger may have requested it.
         assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change"), Some(&me), &none(), HERE).await), "link_over");
-        assert!(t.services.account(me.user_id).await.unwrap().unwrap().email_confirmed, "the mail was read");
+        assert!(t.services.account(me.user_id).await.unwrap().unwrap().email_confirmed, "the reset proves access to the mailbox");
         t.run().await;
         t.finish().await;
     }
@@ -217,7 +217,7 @@ on_both_databases! {
         for email in [ADA, "nobody@example.com"] {
             for _ in 0..3 {
                 t.services.request_password_reset(email, HERE).await.unwrap();
-                assert_eq!(t.jobs().await, (1, 0), "the same is done for {email}");
+                assert_eq!(t.jobs().await, (1, 0), "the same job for {email}");
                 t.run().await;
             }
             let limited = t.services.request_password_reset(email, HERE).await;
@@ -225,8 +225,8 @@ on_both_databases! {
         }
         assert_eq!(t.mailer.taken().iter().filter(|mail| mail.to != ADA).count(), 0);
         assert_eq!(code(t.services.request_password_reset("nonsense", HERE).await), "invalid_email");
-        // Nothing sealed is left of the mails that went nowhere or were sent.
-        assert_eq!(t.services.sealed_with().await.unwrap().first, 1, "the account's callback secret");
+        // No sealed secret is left of mails that were sent or had no recipient.
+        assert_eq!(t.services.sealed_with().await.unwrap().first, 1, "the account's signing secret");
         t.finish().await;
     }
 
@@ -266,7 +266,7 @@ on_both_databases! {
         t.run().await;
         assert_eq!(t.mailer.subjects(ADA).last().unwrap(), "Your Reef email was changed");
         assert!(can_sign_in(&t, NEW, &password()).await && !can_sign_in(&t, ADA, &password()).await);
-        // What was sent to the old address is good for nothing.
+        // Links that were sent to the old address are revoked.
         assert_eq!(code(t.services.confirm_email(&confirm, Some(&me), &none(), HERE).await), "link_over");
         assert_eq!(code(t.services.reset_password(&link(&t, ADA, "reset"), &password(), HERE).await), "link_over");
         t.finish().await;

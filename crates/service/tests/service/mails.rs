@@ -1,4 +1,4 @@
-//! Mails about assistants, and how mails are sent at all.
+//! Mails about assistants, and sending mails in general.
 
 use reef_domain::FailureCode;
 use reef_domain::wire::Status::{Active, Failed, Stopped};
@@ -14,7 +14,7 @@ fn unavailable() -> MailError {
     MailError::Unavailable("no answer".to_owned())
 }
 
-/// What was sent, as subjects.
+/// The subjects of all mails that were sent.
 fn subjects(t: &TestServices) -> Vec<String> {
     t.mailer.taken().into_iter().map(|mail| mail.subject).collect()
 }
@@ -60,7 +60,7 @@ on_both_databases! {
         redeploy(&t, &me, id).await.unwrap();
         t.run().await;
         assert_eq!(subjects(&t).len(), 2, "an hour later");
-        // Another one's failure is another piece of news.
+        // The failure of another assistant causes another mail.
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
         crate::support::stop(&t, &me, other).await.unwrap();
         redeploy(&t, &me, other).await.unwrap();

@@ -1,4 +1,4 @@
-//! Managed mode: one key per assistant, credit once per paid period, usage read back.
+//! Managed plan: one key per assistant, credit once per billing period, and usage from the provider.
 
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
@@ -20,7 +20,7 @@ pub fn lost() -> ManagedKeyError {
     ManagedKeyError("timeout".to_owned())
 }
 
-/// A paid managed slot.
+/// Orders and pays for a managed assistant.
 pub async fn slot(t: &TestServices, me: &Caller) -> AssistantId {
     let id = t.slot_of(me, ApiMode::Managed).await;
     t.pay(id).await;
@@ -41,7 +41,7 @@ pub async fn active(t: &TestServices, me: &Caller) -> AssistantId {
     id
 }
 
-/// Polar tells that an order was paid, whose subscription's period ends then.
+/// Polar reports a paid order, whose billing period ends at `period_end`.
 pub async fn renewed(t: &TestServices, id: AssistantId, order: &str, period_end: Option<&str>) {
     let subscription = period_end.map(|end| {
         json!({"id": TestServices::subscription_of(id), "status": "active", "metadata": {}, "current_period_end": end})
@@ -53,7 +53,7 @@ pub async fn renewed(t: &TestServices, id: AssistantId, order: &str, period_end:
     t.polar("order.paid", data).await;
 }
 
-/// The only key there is.
+/// The only managed key.
 #[track_caller]
 pub fn only_key(t: &TestServices) -> KeyInfo {
     let keys = t.managed_keys.keys();
@@ -73,14 +73,14 @@ on_both_databases! {
         let me = t.user().await;
         let id = active(&t, &me).await;
         assert_eq!((only_key(&t).limit, only_key(&t).name), (Some(FIVE), format!("reef-{id}")));
-        // The first payment again, told of in every way.
+        // The first payment is reported again in every form.
         for _ in 0..2 {
             t.subscription(id, "subscription.active").await;
             renewed(&t, id, "order_first", Some("2026-03-13T12:03:21.456Z")).await;
         }
         t.run().await;
         assert_eq!(only_key(&t).limit, Some(FIVE));
-        // Three renewals, the last one first, each twice.
+        // Three renewals, the last one first, each reported twice.
         for (order, end) in [("o4", "2026-06-13"), ("o2", "2026-04-13"), ("o3", "2026-05-13"), ("o2", "2026-04-13"), ("o4", "2026-06-13")] {
             renewed(&t, id, order, Some(&format!("{end}T12:03:21.456Z"))).await;
             t.run().await;
@@ -107,7 +107,7 @@ on_both_databases! {
             t.polar("order.paid", order).await;
         }
         t.run_after(2 * MINUTE).await;
-        assert!(t.services.reconcile_due().await.unwrap() > 0, "Polar is asked, too");
+        assert!(t.services.reconcile_due().await.unwrap() > 0, "Reef also checks with Polar");
         t.run().await;
         assert_eq!(credit(&t, &me, id).await.1, FIVE);
         t.finish().await;
@@ -127,7 +127,7 @@ on_both_databases! {
             }
             t.run().await;
             assert_eq!(credit(&t, &me, id).await.1, FIVE, "orders first: {orders_first}");
-            // Both halves are known now: neither brings anything more.
+            // Both reports are known, so neither adds credit again.
             t.subscription(id, "subscription.active").await;
             renewed(&t, id, if orders_first { "order_a" } else { "order_b" }, None).await;
             renewed(&t, id, "order_c", Some("2026-03-13T12:03:21.456Z")).await;
@@ -163,7 +163,7 @@ on_both_databases! {
         stop(&t, &me, id).await.unwrap();
         t.run().await;
         assert!(only_key(&t).disabled);
-        // A period that is paid meanwhile counts, and does not enable it.
+        // A period that is paid meanwhile adds credit, and does not enable the key.
         renewed(&t, id, "o2", Some("2026-04-13T12:03:21.456Z")).await;
         t.run().await;
         assert_eq!((only_key(&t).limit, only_key(&t).disabled), (Some(TEN), true));
@@ -224,7 +224,7 @@ on_both_databases! {
         let id = slot(&t, &me).await;
         activate(&t, &me, id).await;
         dies_at(&t, "create", true).await;
-        // Whatever was spent through the key that nobody has is still counted.
+        // Usage of the key that was lost still counts.
         t.managed_keys.change(|key| key.used = Usd::from_micros(1_500_000));
         t.run_after(11 * SECOND).await;
         assert_eq!(t.status(&me, id).await, Active);
@@ -242,7 +242,7 @@ on_both_databases! {
         let id = slot(&t, &me).await;
         activate(&t, &me, id).await;
         dies_at(&t, "create", true).await;
-        // A deletion waits for who may be at the bot, until that lease is over.
+        // A deletion waits until the lease of the other process has expired.
         t.clock.advance(11 * SECOND);
         delete(&t, &me, id).await.unwrap();
         t.run_after(11 * SECOND).await;
@@ -272,7 +272,7 @@ on_both_databases! {
         let me = t.user().await;
         let id = active(&t, &me).await;
         let read = async || {
-            // Two processes look at the same time.
+            // Two processes check at the same time.
             t.services.enqueue_regular_work().await.unwrap();
             t.services.enqueue_regular_work().await.unwrap();
             t.run().await;
@@ -294,14 +294,14 @@ on_both_databases! {
         }
         assert_eq!(credit(&t, &me, id).await, (FIVE, FIVE, true));
         let events = t.events(id).await;
-        assert_eq!(walk(&events).len(), 4, "one event more than the walk to active");
+        assert_eq!(walk(&events).len(), 4, "one more event than the activation");
         let last = events.last().unwrap();
         assert_eq!((last.kind.as_str(), last.status), ("assistant.credit_used_up", Active));
         let message = last.status_message.clone().unwrap();
         assert!(message.starts_with("CREDIT_USED_UP: ") && message.contains("2026-03-13"), "{message}");
-        assert_eq!(t.record(&me, id).await, record, "the record does not change");
-        assert_eq!(t.callbacks.received().len(), 2, "it has no callback");
-        // The next period fills it up; when that is used up too, it is told again.
+        assert_eq!(t.record(&me, id).await, record, "the record stays the same");
+        assert_eq!(t.callbacks.received().len(), 2, "the event has no callback");
+        // The next period adds credit. When that is used up, there is another event.
         renewed(&t, id, "o2", Some("2026-04-13T12:03:21.456Z")).await;
         t.run().await;
         assert_eq!(credit(&t, &me, id).await, (FIVE, TEN, false));

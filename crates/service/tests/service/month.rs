@@ -1,4 +1,4 @@
-//! A month goes by: what expires, renews, is tried again and is forgotten, on the injected clock.
+//! A month on the injected clock: what expires, renews, is retried and is pruned.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use crate::support::{HOUR, MINUTE, redeploy, stop};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// The subscription as Polar has it; its webhooks are all lost.
+/// Sets a subscription in Polar's form; its webhooks are lost.
 fn put(t: &TestServices, id: AssistantId, status: &str, until: Timestamp, ended_at: &Value) {
     t.payments.put_subscription(json!({"id": TestServices::subscription_of(id), "status": status,
         "current_period_end": until, "modified_at": t.services.now(), "canceled_at": ended_at, "ended_at": ended_at,
         "metadata": {"assistant_id": id.to_string()}}));
 }
 
-/// All that a process does by itself, until `until`, in steps.
+/// Runs everything that a process does on its own, in steps, until `until`.
 async fn live(t: &TestServices, until: Timestamp, step: Duration) {
     while t.services.now() < until {
         t.run_after(step).await;
@@ -65,21 +65,21 @@ on_both_databases! {
         let deliveries = async || t.db.store.read().await.unwrap().deliveries_of(id, 100).await.unwrap();
         assert!(claim().await && !claim().await);
 
-        // The receiver is away for all ten tries of the next three callbacks.
+        // The customer's server is down for all ten attempts of the next three deliveries.
         t.callbacks.answer([500; 30]);
         stop(&t, &me, id).await.unwrap();
         redeploy(&t, &me, id).await.unwrap();
         t.run().await;
         assert_eq!(t.status(&me, id).await, Active);
         live(&t, START.plus(HOUR), 10 * MINUTE).await;
-        assert_eq!(t.services.list_assistants(&me).await.unwrap().len(), 2, "an unpaid slot shows for exactly its hour");
+        assert_eq!(t.services.list_assistants(&me).await.unwrap().len(), 2, "an unpaid assistant is listed for exactly an hour");
         live(&t, START.plus(HOUR + MINUTE), MINUTE).await;
         assert_eq!(t.services.list_assistants(&me).await.unwrap().len(), 1);
         live(&t, START.plus(DAY - HOUR), HOUR).await;
         assert!(!claim().await);
         t.payments.set_checkout(unpaid, "expired");
         live(&t, START.plus(DAY + HOUR), HOUR).await;
-        assert!(claim().await, "an answer is repeated for a day");
+        assert!(claim().await, "the response is replayed for a day");
         assert!(t.services.authenticate(&key).await.is_ok());
         live(&t, START.plus(2 * DAY + HOUR), HOUR).await;
         assert!(matches!(t.services.authenticate(&key).await, Err(Error::Unauthorized)));
@@ -95,7 +95,7 @@ on_both_databases! {
         assert_eq!(t.status(&me, unpaid).await, PendingPayment);
         let asked = t.payments.script.count("checkout");
 
-        // It is renewed half an hour after its end, and nobody tells.
+        // The subscription renews half an hour after its end, without a webhook.
         live(&t, period_end.plus(HOUR / 2), 6 * HOUR).await;
         put(&t, id, "active", period_end.plus(30 * DAY), &Value::Null);
         live(&t, period_end.plus(DAY), HOUR).await;
@@ -110,9 +110,9 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
         assert!(t.workers.running().is_empty());
-        assert_eq!(t.payments.script.count("checkout"), asked, "the unpaid slot is forgotten");
+        assert_eq!(t.payments.script.count("checkout"), asked, "the unpaid assistant is not checked any more");
 
-        // What was done with a month ago is forgotten, what is newer is not.
+        // Deliveries that ended a month ago are pruned, newer ones are not.
         live(&t, START.plus(36 * DAY), 6 * HOUR).await;
         let kept: Vec<_> = deliveries().await.iter().map(|delivery| delivery.created_at).collect();
         assert!(kept.iter().all(|at| *at > START.plus(4 * DAY)) && !kept.is_empty(), "{kept:?}");

@@ -1,4 +1,4 @@
-//! What comes between a deployment's first and last step, and who wins when two want the same at once.
+//! What happens during a deployment, and which of two concurrent requests wins.
 
 use reef_domain::wire::Status::{Active, Deploying, Purchased, Stopped};
 use reef_service::Error;
@@ -35,7 +35,7 @@ on_both_databases! {
         for is_deleted in [false, true] {
             let id = t.paid(&me).await;
             t.activate(&me, id).await.unwrap();
-            // The stop has made sure that there is no worker yet; then the run starts one and ends.
+            // The stop finds no worker yet; then the run starts one and ends.
             let gate = reef_service::testing::Gate::new();
             let held = reef_service::testing::Act::HoldAfter(std::sync::Arc::clone(&gate));
             t.workers.script.on("remove", 1, held);
@@ -45,7 +45,7 @@ on_both_databases! {
             let (ended, ()) = tokio::join!(ended, async {
                 gate.reached().await;
                 t.run().await;
-                // Who deletes has ended the run first.
+                // A deletion has ended the run before.
                 let expected = if is_deleted { Deploying } else { Active };
                 assert_eq!(t.status(&me, id).await, expected);
                 gate.open();

@@ -1,4 +1,4 @@
-//! Where somebody is signed in, and another password.
+//! The list of sessions, and changing the password.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
@@ -15,7 +15,7 @@ use crate::support::{MINUTE, SECOND, TICK};
 const HERE: ClientAddress = ClientAddress::UNKNOWN;
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/// A session of this user, by the cookie's id.
+/// A stored session of this user with this id.
 pub async fn open_session(t: &TestServices, user: UserId, id: &str) -> SessionRow {
     let row = SessionRow {
         id: session_row(id),
@@ -33,7 +33,7 @@ pub async fn open_session(t: &TestServices, user: UserId, id: &str) -> SessionRo
     row
 }
 
-/// The session as it is kept.
+/// Finds a session as it is stored.
 pub async fn kept(t: &TestServices, id: &str) -> Option<SessionRow> {
     let mut tx = t.db.store.read().await.expect("a transaction");
     tx.session(&session_row(id), t.services.now()).await.expect("a look")
@@ -64,7 +64,7 @@ on_both_databases! {
         assert_ne!(laptop.handle, listed[0].handle);
         for one in &listed {
             assert_eq!(one.handle.len(), 32);
-            assert!(!row.id.contains(&one.handle), "what a session is kept under is not shown");
+            assert!(!row.id.contains(&one.handle), "the storage id is not shown");
         }
         t.finish().await;
     }
@@ -84,7 +84,7 @@ on_both_databases! {
         note().await;
         assert_eq!(last_use(&t, "laptop").await, Some(t.services.now()));
         assert_eq!(sessions(&t, &me, "laptop").await[0].last_used_at, t.services.now());
-        // One that is nobody's is not looked at, and one that has ended stays so.
+        // Uses of anonymous sessions and of ended ones are not recorded.
         t.services.note_session_use(&SessionRow { user_id: None, ..row.clone() }).await;
         t.services.revoke_other_sessions(&me, "").await.unwrap();
         t.services.note_session_use(&row).await;
@@ -105,7 +105,7 @@ on_both_databases! {
         }
         let mut news = t.services.hub().listen();
         t.services.revoke_session(&me, &phone.handle).await.unwrap();
-        assert_eq!(news.try_recv(), Ok(News::AccessEnded(me.user_id)), "what it has open looks now");
+        assert_eq!(news.try_recv(), Ok(News::AccessEnded(me.user_id)), "its streams check their access");
         assert!(matches!(t.services.revoke_session(&me, &phone.handle).await, Err(Error::NotFound)));
         assert!(kept(&t, "phone").await.is_none() && kept(&t, "laptop").await.is_some());
         t.finish().await;
@@ -138,7 +138,7 @@ on_both_databases! {
         assert!(matches!(refused, Err(Error::WrongCredentials)), "{refused:?}");
         let SignIn::Done(now) = t.services.sign_in_first("ada@example.com", &new, HERE).await.unwrap() else { panic!() };
         assert_eq!(now.id, account.id);
-        // Whoever was let in with the old one a moment before, and had no session yet that could be ended, is stopped.
+        // A sign-in with the old password that had no session yet when the password changed is refused.
         t.services.confirm_sign_in(&now).await.unwrap();
         let late = t.services.confirm_sign_in(&account).await;
         assert!(matches!(late, Err(Error::WrongCredentials)), "{late:?}");

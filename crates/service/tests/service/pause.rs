@@ -1,4 +1,4 @@
-//! A paused subscription stops what runs; a resumed one starts exactly that again.
+//! A paused subscription stops running assistants; resuming starts exactly those again.
 
 use reef_domain::ids::AssistantId;
 use reef_domain::input::UpdateInput;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::{HOUR, MINUTE, TICK, delete, message, redeploy, stop, subscription_doc, walk};
 
-/// Polar tells of a pause or its end, a moment after whatever it told before.
+/// Polar reports a change of a subscription, later than its reports before.
 async fn tell(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
     t.clock.advance(TICK);
     t.polar(&format!("subscription.{kind}"), subscription_doc(t, id, &json!({"status": status}))).await;
@@ -38,7 +38,7 @@ async fn failed(t: &TestServices, me: &Caller) -> AssistantId {
     id
 }
 
-/// The statuses its callbacks told of, oldest first.
+/// The statuses in the assistant's callbacks, oldest first.
 fn told(t: &TestServices, id: AssistantId) -> Vec<(String, Option<String>)> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let bodies = t
@@ -142,7 +142,7 @@ on_both_databases! {
             let after = t.record(&me, id).await;
             assert_eq!((after.status, after.payment_status, &after.status_message), (status, Paid, &before.status_message));
         }
-        assert_eq!(t.mailer.taken().len(), mails, "nothing was stopped");
+        assert_eq!(t.mailer.taken().len(), mails, "no assistant was stopped");
         assert!(t.workers.running().is_empty());
         t.finish().await;
     }
@@ -165,7 +165,7 @@ on_both_databases! {
             assert_eq!(t.services.update(&me, &id.to_string(), Ok(change)).await.unwrap().name, "Pearl");
         }
         resume(&t, running).await;
-        assert_eq!(t.status(&me, running).await, Active, "a change of its name is no stop");
+        assert_eq!(t.status(&me, running).await, Active, "renaming does not stop it");
         delete(&t, &me, purchased).await.unwrap();
         t.run().await;
         assert_eq!(t.payments.revoked(), [TestServices::subscription_of(purchased)]);
@@ -181,10 +181,10 @@ on_both_databases! {
         stop(&t, &me, id).await.unwrap();
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status, record.status_message), (Stopped, Paused, None));
-        assert_eq!(t.telegram.script.count("delete_webhook"), calls, "there is no worker to remove");
+        assert_eq!(t.telegram.script.count("delete_webhook"), calls, "no worker was left to remove");
         let version = t.stored(id).await.version;
         stop(&t, &me, id).await.unwrap();
-        assert_eq!(t.stored(id).await.version, version, "the second one changes nothing");
+        assert_eq!(t.stored(id).await.version, version, "the second stop changes nothing");
         resume(&t, id).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Paid));
@@ -236,7 +236,7 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Paused));
         let record = t.record(&me, unheard).await;
-        assert_eq!((record.status, record.payment_status), (Purchased, Paused), "what is paused was paid once");
+        assert_eq!((record.status, record.payment_status), (Purchased, Paused), "a paused subscription was paid for");
         for id in [id, unheard] {
             put(id, "active");
         }
@@ -259,10 +259,10 @@ on_both_databases! {
             t.polar(kind, paused.clone()).await;
         }
         t.run().await;
-        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active], "the resumption has overtaken the pause");
+        assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active], "the resumption arrived before the pause");
         pause(&t, id).await;
         t.polar("subscription.resumed", resumed).await;
-        // The last order of the time before is paid.
+        // The last order of the previous period is paid.
         t.order(id, "order.paid").await;
         t.run().await;
         let record = t.record(&me, id).await;

@@ -1,5 +1,4 @@
-//! A managed assistant whose subscription is paused: nothing is spent through its model key, nothing of its credit is
-//! lost, and a resumption goes on with both.
+//! A managed assistant with a paused subscription: its key cannot spend, and its credit and key are kept for later.
 
 use reef_domain::Usd;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, Paused};
@@ -46,7 +45,7 @@ on_both_databases! {
             let id = active(&t, &me).await;
             let limit = || t.managed_keys.keys().into_iter().find(|key| key.name == format!("reef-{id}")).unwrap().limit;
             pause(&t, id).await;
-            // Polar lists the order too when it is asked.
+            // Polar lists the order, too.
             let order = json!({"id": number, "status": "paid", "paid": true, "total_amount": 1500,
                 "billing_reason": "subscription_cycle", "metadata": {"assistant_id": id.to_string()},
                 "subscription_id": TestServices::subscription_of(id)});
@@ -92,7 +91,7 @@ on_both_databases! {
         let id = active(&t, &me).await;
         t.managed_keys.script.fail("update", 2, lost);
         pause(&t, id).await;
-        assert!(!only_key(&t).disabled, "OpenRouter has not answered");
+        assert!(!only_key(&t).disabled, "OpenRouter has not confirmed it");
         resume(&t, id).await;
         for _ in 0..5 {
             t.run_after(HOUR).await;
@@ -112,7 +111,7 @@ on_both_databases! {
         t.services.enqueue_regular_work().await.unwrap();
         t.run().await;
         assert!(only_key(&t).disabled);
-        assert_eq!(credit(&t, &me, id).await, (SPENT, FIVE, false), "what was spent is counted all the same");
+        assert_eq!(credit(&t, &me, id).await, (SPENT, FIVE, false), "usage during the pause still counts");
         t.finish().await;
     }
 

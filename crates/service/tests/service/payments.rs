@@ -139,7 +139,7 @@ on_both_databases! {
         tokio::join!(t.run(), async {
             gate.reached().await;
             t.subscription(id, "subscription.revoked").await;
-            // Another process works the webhook off meanwhile.
+            // Another process handles the webhook meanwhile.
             reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
             assert_eq!(t.status(&me, id).await, Stopped);
             gate.open();
@@ -192,7 +192,7 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Refunded));
         assert!(t.workers.running().is_empty());
-        assert_eq!(t.payments.revoked(), [subscription], "next month must not be asked for");
+        assert_eq!(t.payments.revoked(), [subscription], "the next month must not be charged");
         // The revocation that follows says less than the refund.
         t.subscription(id, "subscription.revoked").await;
         t.run().await;

@@ -38,7 +38,7 @@ on_both_databases! {
             assert_eq!(record.status, PendingPayment, "{end}");
             assert_ne!(record.payment_status, Paid, "{end}");
             assert!(matches!(t.activate(&me, id).await, Err(Error::InvalidState { .. })));
-            // Somebody who then pays properly gets what they pay for.
+            // A later proper payment still counts.
             let second = json!({"id": format!("second_{id}"), "status": "active", "metadata": {"assistant_id": id.to_string()}});
             t.polar("subscription.active", second).await;
             t.run().await;

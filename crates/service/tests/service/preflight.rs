@@ -1,4 +1,4 @@
-//! Trying a bot and a model before anything is deployed, and activating with what was kept.
+//! Checking a bot and a model before anything is deployed, and activating with saved values.
 
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::{ApiMode, Status};
@@ -30,11 +30,11 @@ fn map(value: Value) -> Map<String, Value> {
 }
 
 async fn found(t: &TestServices, me: &Caller, id: &str, input: UpdateInput) -> (BotFinding, ModelFinding) {
-    let found = t.services.preflight(me, id, Ok(input), Try::All).await.expect("findings");
-    (found.bot.expect("the bot was tried"), found.model.expect("the model was tried"))
+    let found = t.services.preflight(me, id, Ok(input), Try::All).await.expect("check results");
+    (found.bot.expect("the bot was checked"), found.model.expect("the model was checked"))
 }
 
-/// Whether a bot token and a model key are kept.
+/// Whether a bot token and a model key are stored.
 async fn kept(t: &TestServices, me: &Caller, id: &str) -> (bool, bool) {
     let details = t.services.assistant_details(me, id).await.expect("an assistant");
     (details.bot_token.is_some(), details.model_key.is_some())
@@ -59,7 +59,7 @@ on_both_databases! {
         let only_bot = t.services.preflight(&me, &id, Ok(whole(7)), Try::Bot).await.unwrap();
         assert!(only_bot.bot.is_some() && only_bot.model.is_none());
 
-        // A picture, or words, that do not come are no obstacle.
+        // A missing picture or greeting is not a failure.
         t.telegram.script.fail("picture", 1, || TelegramError::Unavailable("down".into()));
         t.models.greet_script.fail("greet", 1, || GreetError::NoAnswer("slow".into()));
         let (found_bot, found_model) = found(&t, &me, &id, whole(7)).await;
@@ -141,7 +141,7 @@ on_both_databases! {
         let (bot, model) = found(&t, &me, &id, UpdateInput::default()).await;
         assert!(matches!(bot, BotFinding::Good { .. }) && matches!(model, ModelFinding::Good { .. }));
 
-        // A kept key goes to no other provider.
+        // A stored key is never sent to another provider.
         let body = json!({"name": "Coral", "modelProvider": "openai", "modelId": "gpt-5.5"});
         let refused = t.services.activate_with_kept(&me, &id, map(body)).await;
         let paths: Vec<_> = refused.unwrap_err().issues().iter().map(|issue| issue.path.clone()).collect();
@@ -149,13 +149,13 @@ on_both_databases! {
 
         let body = json!({"name": "Coral", "modelProvider": "anthropic", "modelId": MODEL});
         t.services.activate_with_kept(&me, &id, map(body)).await.unwrap();
-        assert_eq!(t.services.active_bot(&me, &id).await.unwrap(), None, "not yet");
+        assert_eq!(t.services.active_bot(&me, &id).await.unwrap(), None, "the deployment has not run");
         t.run().await;
         assert_eq!(t.status(&me, slot).await, Status::Active);
         assert_eq!(t.models.checked().last().map(|(_, _, key)| key.clone()), Some(model_key(7)));
         let bot = t.services.active_bot(&me, &id).await.unwrap().unwrap();
         assert_eq!((bot.bot_id, bot.bot_username.as_str()), (7, "bot7_bot"));
-        // What is typed goes before what is kept.
+        // Typed values take precedence over stored ones.
         let other = t.paid(&me).await;
         t.services.update(&me, &other.to_string(), Ok(whole(8))).await.unwrap();
         let body = json!({"name": "Pearl", "modelProvider": "anthropic", "modelId": MODEL,

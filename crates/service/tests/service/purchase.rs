@@ -12,7 +12,7 @@ const fn refused(why: CheckoutRefusal) -> PaymentError {
     PaymentError::CheckoutRefused { why, said: String::new() }
 }
 
-/// Every way in which a checkout is refused.
+/// All reasons for which a checkout is refused.
 const REFUSALS: [fn() -> PaymentError; 6] = [
     || refused(CheckoutRefusal::Email),
     || refused(CheckoutRefusal::OtherCustomer),
@@ -48,7 +48,7 @@ on_both_databases! {
     async fn without_a_checkout_there_is_no_slot_and_a_later_payment_is_given_back(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;
-        // The checkout is made, but the answer is lost.
+        // The checkout is created, but the response is lost.
         let lost = || PaymentError::Unavailable("no answer".into());
         t.payments.script.on("create_checkout", 1, reef_service::testing::Act::FailAfter(lost));
         let refused = t.services.purchase(&me, Ok(ApiMode::Byok)).await;
@@ -83,11 +83,11 @@ on_both_databases! {
             assert_eq!(slots.len(), 1);
             t.services.delete(&me, &slots[0].id, Ok(())).await.unwrap();
         }
-        assert_eq!(messages.len(), REFUSALS.len(), "each says something else");
-        // Nothing is asked about that does not exist.
+        assert_eq!(messages.len(), REFUSALS.len(), "each refusal has its own message");
+        // No payment check is scheduled for checkouts that do not exist.
         let due = t.db.store.read().await.unwrap().asks_overdue(t.services.now().plus(9 * HOUR)).await.unwrap();
-        assert_eq!(due.0, i64::try_from(REFUSALS.len()).unwrap(), "the deleted orders alone");
-        // An answer without a reason is a refusal too; one that asks for patience is none.
+        assert_eq!(due.0, i64::try_from(REFUSALS.len()).unwrap(), "only the deleted orders");
+        // A response without a reason is a refusal, too; a rate limit is not.
         t.payments.script.fail("create_checkout", 1, || PaymentError::Refused { status: 422 });
         let refused = t.services.purchase(&me, Ok(ApiMode::Byok)).await;
         assert!(matches!(refused, Err(Error::CheckoutRefused(CheckoutRefusal::Other))), "{refused:?}");
@@ -123,7 +123,7 @@ on_both_databases! {
         t.slot(&other).await;
         t.clock.set(START.plus(HOUR).minus(TICK));
         assert!(matches!(refused().await, Err(Error::RateLimited { .. })));
-        // A slot that is paid does not count; one that is deleted does.
+        // Paid orders do not count, and deleted ones do.
         t.pay(tenth).await;
         let again = t.slot(&me).await;
         assert!(matches!(refused().await, Err(Error::RateLimited { .. })));

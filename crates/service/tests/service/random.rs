@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order: nothing breaks inside, and in the end all is as it has to be.
+//! Random sequences of events: nothing breaks, and everything ends in the right state.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -24,14 +24,14 @@ const STEPS: usize = 60;
 #[derive(Clone, Debug)]
 enum Step {
     Purchase,
-    /// Polar tells something of the slot's first or second subscription.
+    /// Polar reports an event of the assistant's first or second subscription.
     Polar(usize, &'static str, bool),
     Activate(usize),
     Patch(usize),
     Redeploy(usize),
-    /// Another bot and key, or only another name.
+    /// Changes bot and key, or only the name.
     Change(usize, bool),
-    /// The next bot that a deployment asks about is refused.
+    /// Telegram rejects the token of the next deployment.
     FailToken,
     Stop(usize),
     Delete(usize),
@@ -78,7 +78,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What has happened, as far as Polar and the customer know.
+/// What has happened, according to Polar and the customer.
 #[derive(Default)]
 struct World {
     slots: Vec<AssistantId>,
@@ -120,7 +120,7 @@ impl World {
                     ..Default::default()
                 };
                 let change = Change { update: Some(update), callback: CallbackChange::Keep };
-                // Vendors are asked so often within a minute.
+                // Vendors are called too often within a minute, so the rate limit would refuse the next change.
                 t.clock.advance(Duration::from_secs(61));
                 t.services.change(me, &text(slot), Ok(change)).await?;
             }
@@ -177,7 +177,7 @@ impl World {
         t.polar(kind, data).await;
     }
 
-    /// Everything that was begun has ended; is it as it has to be?
+    /// Asserts that everything has ended in the right state.
     async fn check(&self, t: &TestServices, me: &Caller, steps: &[Step]) {
         let mut running: HashSet<_> =
             t.workers.running().into_iter().map(|worker| worker.assistant_id).collect();
@@ -194,14 +194,14 @@ impl World {
             let is_active = record.as_ref().is_some_and(|record| record.status == Status::Active);
             assert_eq!(running.remove(id), is_active, "{record:?} {steps:#?}");
             if let Some(record) = &record {
-                // Only what is paid runs, and what waits for the end of a pause is paused.
+                // Only paid assistants run, and only a pause leaves an assistant waiting to be resumed.
                 let payment = record.payment_status;
                 assert!(!is_active || payment.entitles(), "{record:?} {steps:#?}");
                 let waits = reef_domain::actions::starts_on_resume(record);
                 assert!(!waits || payment == PaymentStatus::Paused, "{record:?} {steps:#?}");
             }
             assert!(record.as_ref().is_none_or(|record| record.status != Status::Deploying), "{steps:#?}");
-            // What was replaced is kept only for what goes on after a pause.
+            // Replaced settings are only kept for assistants that a pause has stopped.
             let waits = record.as_ref().is_some_and(reef_domain::actions::starts_on_resume);
             let mut tx = t.db.store.read().await.expect("a transaction");
             let is_kept = tx.replaced(*id).await.expect("a readable row").is_some();
@@ -210,10 +210,10 @@ impl World {
             for (name, _) in self.granted.iter().filter(|(_, of)| *of == id) {
                 let is_settled =
                     mine.as_ref() == Some(name) || revoked.contains(name) || self.ended.contains(name);
-                assert!(is_settled, "{name} goes on for nothing: {steps:#?}");
+                assert!(is_settled, "{name} still charges for nothing: {steps:#?}");
             }
         }
-        assert!(running.is_empty(), "workers of nobody: {running:?}");
+        assert!(running.is_empty(), "workers without an assistant: {running:?}");
     }
 }
 

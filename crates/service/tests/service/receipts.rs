@@ -47,7 +47,7 @@ on_both_databases! {
             let id = t.slot(&me).await;
             delete(&t, &me, id).await.unwrap();
             ids.push(id.to_string());
-            // Ten unpaid orders an hour.
+            // At most ten unpaid orders an hour are allowed.
             t.clock.advance(HOUR / 10);
         }
         t.run().await;
@@ -89,7 +89,7 @@ on_both_databases! {
         t.run().await;
         let now = receipt(&t, &me, id).await;
         assert_eq!((now.subscription, now.worker_name, now.had_bot_token), (SubscriptionEnd::NeverWas, None, false));
-        // Somebody pays after all: that is ended, and can be seen.
+        // The payment arrives after the deletion; it is revoked, and the receipt shows that.
         t.pay(id).await;
         assert_eq!(receipt(&t, &me, id).await.besides, [End::Confirmed(Some(t.services.now()))]);
     }

@@ -1,4 +1,4 @@
-//! Polar is asked when its webhooks do not come.
+//! Payment checks find what Polar's webhooks did not report.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::support::{HOUR, MINUTE, SECOND, delete, walk};
 
 const PERIOD_END: &str = "2026-03-13T12:03:21.456Z";
 
-/// The slot's subscription as Polar has it now.
+/// Sets an assistant's subscription in Polar's form.
 pub fn put(t: &TestServices, id: AssistantId, change: &Value) {
     let mut doc = json!({"id": TestServices::subscription_of(id), "status": "active", "canceled_at": null,
         "ended_at": null, "current_period_end": PERIOD_END, "modified_at": t.services.now(),
@@ -35,14 +35,14 @@ fn order(t: &TestServices, id: AssistantId, name: &str, change: &Value) {
     t.payments.put_order(doc);
 }
 
-/// The buyer pays, and no webhook tells of it.
+/// The buyer pays, and the webhooks are lost.
 pub fn pay_unheard(t: &TestServices, id: AssistantId) {
     t.payments.set_checkout(id, "succeeded");
     put(t, id, &json!({}));
     order(t, id, &format!("order_{id}"), &json!({}));
 }
 
-/// Time goes by in steps; Polar is asked, and what follows is done. Gives how often it was asked.
+/// Lets time pass in steps with payment checks and jobs. Returns the number of checks.
 pub async fn pass(t: &TestServices, steps: u32, step: Duration) -> usize {
     let mut asked = 0;
     for _ in 0..steps {
@@ -58,14 +58,14 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.user().await;
         let id = t.slot(&me).await;
-        assert_eq!(t.services.reconcile_due().await.unwrap(), 0, "its webhook is on its way");
+        assert_eq!(t.services.reconcile_due().await.unwrap(), 0, "the webhook may still arrive");
         pay_unheard(&t, id);
         pass(&t, 1, 20 * SECOND).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Purchased, Paid));
         assert_eq!(record.polar_subscription_id, Some(TestServices::subscription_of(id)));
         assert_eq!(record.current_period_end, Timestamp::parse(PERIOD_END));
-        // The webhooks that come after all change nothing.
+        // The webhooks that arrive late change nothing.
         t.pay(id).await;
         pass(&t, 2, MINUTE).await;
         assert_eq!(t.record(&me, id).await, record);
@@ -83,7 +83,7 @@ on_both_databases! {
         assert!((3..=8).contains(&first_day), "{first_day}");
         t.payments.set_checkout(id, "expired");
         pass(&t, 20, HOUR).await;
-        assert_eq!(pass(&t, 48, HOUR).await, 0, "it has stopped by itself");
+        assert_eq!(pass(&t, 48, HOUR).await, 0, "the checks have stopped");
         assert_eq!(t.status(&me, id).await, PendingPayment);
         assert_eq!(t.payments.script.count("create_checkout"), 1);
         t.finish().await;
@@ -111,7 +111,7 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
         assert!(t.workers.running().is_empty());
-        assert_eq!(pass(&t, 24, HOUR).await, 0, "what is over is not asked about");
+        assert_eq!(pass(&t, 24, HOUR).await, 0, "ended subscriptions are not checked");
         t.finish().await;
     }
 
@@ -145,7 +145,7 @@ on_both_databases! {
         end(second);
         minutes(12).await;
         assert_eq!((t.status(&me, second).await, t.status(&me, third).await), (Stopped, Active));
-        // The last one is lost just before the endpoint is enabled again.
+        // The last webhook is lost just before the endpoint is enabled again.
         end(third);
         endpoint(true);
         minutes(12).await;
@@ -167,7 +167,7 @@ on_both_databases! {
         assert_eq!((record.status, record.payment_status), (Stopped, Refunded));
         assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
         pass(&t, 10, HOUR).await;
-        assert_eq!(pass(&t, 24, HOUR).await, 0, "what is over is not asked about");
+        assert_eq!(pass(&t, 24, HOUR).await, 0, "ended subscriptions are not checked");
         t.finish().await;
     }
 
@@ -197,7 +197,7 @@ on_both_databases! {
         pay_unheard(&t, id);
         pass(&t, 1, MINUTE).await;
         assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
-        // One that was refused does not exist.
+        // A refused checkout does not exist.
         t.payments.script.fail("create_checkout", 1, || PaymentError::Refused { status: 422 });
         t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.unwrap_err();
         pass(&t, 12, HOUR).await;
@@ -217,7 +217,7 @@ on_both_databases! {
         let before = t.record(&me, id).await;
         pass(&t, 1, MINUTE).await;
         let open = async || t.db.store.read().await.unwrap().open_revocations().await.unwrap();
-        assert_eq!(open().await, (1, Some(t.services.now())), "it is visible that it is not done");
+        assert_eq!(open().await, (1, Some(t.services.now())), "the open revocation is visible");
         pass(&t, 3, 9 * HOUR).await;
         assert_eq!(t.payments.revoked(), ["sub_second"]);
         assert_eq!(open().await, (0, None));
@@ -227,8 +227,8 @@ on_both_databases! {
         assert!(said.len() == 2 && said[0].contains("is being ended") && said[1].contains("has been ended"), "{said:?}");
         assert_eq!(walk(&t.events(id).await).last(), Some(&Active), "the sequence has no gap");
         assert_eq!(t.record(&me, id).await, before);
-        assert_eq!(t.callbacks.received().len(), callbacks, "callbacks tell of the status only");
-        // Told of once more, long after it is over.
+        assert_eq!(t.callbacks.received().len(), callbacks, "only changes of the status have callbacks");
+        // The second subscription is reported again, long after it has ended.
         let second = json!({"id": "sub_second", "status": "active", "metadata": {"assistant_id": id.to_string()}});
         t.polar("subscription.active", second).await;
         pass(&t, 3, 9 * HOUR).await;
@@ -241,7 +241,7 @@ on_both_databases! {
         let me = t.user().await;
         let id = t.slot_of(&me, reef_domain::wire::ApiMode::Managed).await;
         let credit = async || t.db.store.read().await.unwrap().credit_of(id).await.unwrap();
-        // One webhook knows the period, the list of orders its order: it is one payment.
+        // The webhook has the period and the list has the order: they are one payment.
         t.subscription(id, "subscription.active").await;
         pay_unheard(&t, id);
         pass(&t, 2, MINUTE).await;
@@ -276,7 +276,7 @@ on_both_databases! {
         t.polar("subscription.uncanceled", webhook(old, json!({}))).await;
         t.run().await;
         assert_eq!(t.record(&me, id).await, now);
-        // A newer one counts, and one without a time is made good by asking.
+        // A newer webhook counts, and one without a time causes a check.
         t.polar("subscription.past_due", webhook(t.services.now(), json!({"status": "past_due"}))).await;
         t.run().await;
         assert_eq!(t.record(&me, id).await.payment_status, PastDue);
@@ -296,7 +296,7 @@ on_both_databases! {
         let me = t.user().await;
         let (id, unpaid) = (t.active(&me).await, t.slot(&me).await);
         let before = t.record(&me, id).await;
-        // Polar does not know the subscription: a wrong token must stop nobody.
+        // Polar says the subscription is unknown. A wrong token must not stop anybody's assistant.
         pass(&t, 2, 9 * HOUR).await;
         t.payments.script.fail("subscription", 3, || PaymentError::Refused { status: 401 });
         t.payments.script.fail("checkout", 3, || PaymentError::Unavailable("down".into()));
@@ -326,7 +326,7 @@ on_both_databases! {
         t.payments.script.fail("checkout", 1, patience);
         t.clock.advance(HOUR);
         assert_eq!(t.services.reconcile_due().await.unwrap(), 1);
-        assert_eq!(pass(&t, 11, 10 * SECOND).await, 0, "for two minutes");
+        assert_eq!(pass(&t, 11, 10 * SECOND).await, 0, "no checks for two minutes");
         assert!(pass(&t, 3, 10 * SECOND).await > 0);
         t.finish().await;
     }
@@ -343,7 +343,7 @@ on_both_databases! {
         assert_eq!(t.services.reconcile_due().await.unwrap(), 0);
         gate.open();
         assert_eq!(first.await.unwrap().unwrap(), 1);
-        // One that dies while it asks is made good by another.
+        // Another process continues after one that died during a check.
         t.clock.advance(HOUR);
         let _gate = t.payments.script.hold("checkout");
         let dying = t.services.clone();
@@ -359,12 +359,12 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.user().await;
         let id = t.slot(&me).await;
-        // Between two asks that are minutes apart.
+        // The last check is minutes ago, and the next one is minutes away.
         pass(&t, 80, 10 * SECOND).await;
         pay_unheard(&t, id);
         assert_eq!(pass(&t, 3, SECOND).await, 0);
         t.services.assistant_details(&me, &id.to_string()).await.unwrap();
-        assert_eq!(t.status(&me, id).await, PendingPayment, "the look grants nothing");
+        assert_eq!(t.status(&me, id).await, PendingPayment, "viewing the page grants nothing");
         pass(&t, 1, 3 * SECOND).await;
         assert_eq!(t.status(&me, id).await, Purchased);
         let other = t.slot(&me).await;
@@ -374,7 +374,7 @@ on_both_databases! {
             t.services.assistant_details(&me, &other.to_string()).await.unwrap();
             asked += pass(&t, 1, 3 * SECOND).await;
         }
-        assert!((2..=3).contains(&asked), "not with each look of a page that waits for a minute: {asked}");
+        assert!((2..=3).contains(&asked), "fewer checks than views of the page: {asked}");
         for _ in 0..20 {
             t.services.assistant_details(&me, &other.to_string()).await.unwrap();
             asked += pass(&t, 1, 31 * SECOND).await;

@@ -33,7 +33,7 @@ on_both_databases! {
         assert!(matches!(stop(&t, &me, id).await, Err(Error::WorkerDeleteFailed { .. })));
         assert_eq!((t.status(&me, id).await, t.workers.running().len()), (Active, 1));
         assert!(t.telegram.webhook(&token).is_some());
-        // A token that Telegram does not know any more has no webhook.
+        // Telegram rejects the token, so there is no webhook left to delete.
         t.telegram.script.fail("delete_webhook", 1, || TelegramError::TokenRejected);
         stop(&t, &me, id).await.unwrap();
         assert!(t.workers.running().is_empty());
@@ -50,7 +50,7 @@ on_both_databases! {
         t.workers.script.fail("remove", 1, || HostError("500".into()));
         assert!(stop(&t, &me, id).await.is_err());
         assert_eq!((t.status(&me, id).await, t.telegram.webhook(&token)), (Active, None));
-        // Telegram does not help at once, nor does it lose its token.
+        // Setting the webhook fails once, which must not lose the token.
         t.telegram.script.fail("set_webhook", 1, || TelegramError::Unavailable("500".into()));
         t.run_after(CHECKED).await;
         t.run_after(CHECKED).await;
@@ -68,7 +68,7 @@ on_both_databases! {
         t.telegram.script.fail("delete_webhook", 2, || TelegramError::Unavailable("500".into()));
         t.run().await;
         assert_eq!(t.status(&me, id).await, Status::Failed);
-        // What the failed run could not take away is tried again, and is slow; meanwhile there is a new run.
+        // The failed run's cleanup is retried and held; meanwhile a new run starts.
         let gate = t.telegram.script.hold("delete_webhook");
         t.clock.advance(HOUR);
         tokio::join!(t.run(), async {
@@ -133,7 +133,7 @@ on_both_databases! {
         assert!(t.workers.running().is_empty());
         assert!(t.telegram.webhook(&token).is_some());
         t.run_after(HOUR).await;
-        assert!(t.telegram.webhook(&token).is_none(), "it is tried again");
+        assert!(t.telegram.webhook(&token).is_none(), "the deletion is retried");
         t.finish().await;
     }
 
@@ -149,6 +149,6 @@ on_both_databases! {
         assert_eq!(t.jobs().await, (1, 0));
         t.run_after(HOUR).await;
         assert_eq!((t.jobs().await, t.workers.script.count("forget")), ((0, 1), 20));
-        assert_eq!(t.run_after(24 * HOUR).await, 0, "what was given up is not tried again");
+        assert_eq!(t.run_after(24 * HOUR).await, 0, "a dead job is not retried");
     }
 }

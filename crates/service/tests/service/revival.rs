@@ -1,4 +1,4 @@
-//! A subscription that is revoked is judged by its own status, and one that is active again pays again.
+//! A revoked subscription is judged by its own status, and one that is active again pays again.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
@@ -15,7 +15,7 @@ fn revoked(t: &TestServices, id: AssistantId, status: &str, ended_at: &Value) ->
     subscription_doc(t, id, &json!({"status": status, "ended_at": ended_at, "canceled_at": ended_at}))
 }
 
-/// Polar tells that the subscription has ended now.
+/// Polar reports that the subscription has ended now.
 async fn end(t: &TestServices, id: AssistantId) {
     t.polar("subscription.revoked", revoked(t, id, "canceled", &json!(t.services.now()))).await;
     t.run().await;
@@ -117,13 +117,13 @@ on_both_databases! {
         t.order(id, "order.paid").await;
         t.run().await;
         assert_eq!(t.record(&me, id).await, over);
-        // Polar has reinstated it, and every webhook of that is lost.
+        // Polar has reinstated it, and all webhooks about that are lost.
         t.payments.put_subscription(subscription_doc(&t, id, &json!({})));
         t.clock.advance(MINUTE);
         t.services.reconcile_due().await.unwrap();
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status, record.status_message), (Stopped, Paid, None));
-        // What is from before is late, also an end.
+        // Evidence from before is late, even if it reports an end.
         t.polar("subscription.revoked", subscription_doc(&t, id, &json!({"status": "canceled", "modified_at": at_the_end,
             "ended_at": at_the_end}))).await;
         t.run().await;
@@ -177,7 +177,7 @@ on_both_databases! {
         end(&t, id).await;
         crate::support::delete(&t, &me, id).await.unwrap();
         t.run().await;
-        assert!(t.payments.revoked().is_empty(), "it had ended");
+        assert!(t.payments.revoked().is_empty(), "the subscription has ended");
         t.clock.advance(HOUR);
         t.polar("subscription.active", subscription_doc(&t, id, &json!({}))).await;
         t.run().await;

@@ -43,7 +43,7 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.user().await;
         let mut tx = t.db.store.begin().await.unwrap();
-        // Newest first: a hundred that fit, five hundred and more that do not, one that fits.
+        // From the newest: a hundred matches, more than five hundred others, and one match.
         for number in 0..(PAGE + 520) {
             let id = reef_domain::ids::AssistantId::new(t.services.new_uuid());
             let mut a = Assistant::ordered(id, me.user_id, ApiMode::Byok, t.services.now());

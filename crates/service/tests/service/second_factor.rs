@@ -1,4 +1,4 @@
-//! Two-step sign-in: its codes, its recovery codes, and what guessing them costs.
+//! Two-factor authentication: its codes, its recovery codes, and guessing them.
 
 use reef_service::accounts::{Account, PendingSignIn, SignIn};
 use reef_service::testing::{TestServices, totp_code};
@@ -10,14 +10,14 @@ use crate::support::{MINUTE, SECOND, TICK};
 
 const HERE: ClientAddress = ClientAddress::UNKNOWN;
 const EMAIL: &str = "ada@example.com";
-/// After it another code is shown.
+/// After this time the app shows another code.
 const STEP: std::time::Duration = std::time::Duration::from_secs(30);
 
 fn password() -> SecretString {
     SecretString::from("correct horse battery")
 }
 
-/// An account with two-step sign-in.
+/// An account with two-factor authentication.
 pub struct Ada {
     pub account: Account,
     pub me: Caller,
@@ -26,7 +26,7 @@ pub struct Ada {
 }
 
 impl Ada {
-    /// Switched on with the code of a minute ago, so that the one shown now is unused.
+    /// Turned on with the code of a minute ago, so that the current code is unused.
     pub async fn new(t: &TestServices) -> Self {
         let account = t.services.create_user(EMAIL, &password()).await.expect("it works");
         let me = Caller::session(account.id);
@@ -57,7 +57,7 @@ impl Ada {
     }
 }
 
-/// The code of the one issue.
+/// The code of the only issue.
 #[track_caller]
 fn issue<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     match result {
@@ -106,7 +106,7 @@ on_both_databases! {
         assert_eq!(issue(t.services.confirm_totp(&me, &code, HERE).await), "nothing_pending");
         t.clock.advance(TICK);
         t.services.prune().await.unwrap();
-        // Only the callback secret is left.
+        // Only the signing secret is left.
         assert_eq!(t.services.sealed_with().await.unwrap().first, 1);
         t.finish().await;
     }
@@ -116,10 +116,10 @@ on_both_databases! {
         let ada = Ada::new(&t).await;
         let code = ada.code(&t);
         assert_eq!(ada.second(&t, &code).await.unwrap(), ada.account);
-        assert_eq!(issue(ada.second(&t, &code).await), "wrong", "somebody has looked over her shoulder");
+        assert_eq!(issue(ada.second(&t, &code).await), "wrong", "a code that was seen works only once");
         t.clock.advance(STEP);
         assert_eq!(issue(ada.second(&t, &code).await), "wrong", "within the window, but used");
-        // A clock that is late by a step, and no more.
+        // The app's clock may be late by one step, and not more.
         let late = ada.code(&t);
         t.clock.advance(STEP);
         ada.second(&t, &late).await.unwrap();
@@ -165,7 +165,7 @@ on_both_databases! {
         let new = SecretString::from("another horse battery");
         t.services.change_password(&ada.me, "", &new, HERE).await.unwrap();
         assert_eq!(issue(t.services.sign_in_second(&pending, &ada.recovery[0], HERE).await), "sign_in_over");
-        assert_eq!(t.services.totp_status(&ada.me).await.unwrap().recovery_codes_left, 10, "none was used up");
+        assert_eq!(t.services.totp_status(&ada.me).await.unwrap().recovery_codes_left, 10, "no recovery code was used");
         t.finish().await;
     }
 
@@ -174,17 +174,17 @@ on_both_databases! {
         let ada = Ada::new(&t).await;
         let pending = ada.first(&t).await;
         for _ in 0..5 {
-            // One code in a million is right.
+            // One code in a million is right by chance.
             let wrong = t.services.sign_in_second(&pending, &"abcdef".into(), HERE).await;
             assert_eq!(issue(wrong), "wrong");
         }
-        // The right one has to wait too, and so has every other place that takes a code.
+        // The right code has to wait, too, and so does every other form that takes a code.
         let code = ada.code(&t);
         let slowed = t.services.sign_in_second(&pending, &code, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { retry_after_seconds: 10, .. })), "{slowed:?}");
         let slowed = t.services.new_recovery_codes(&ada.me, &code, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { .. })), "{slowed:?}");
-        // The password again does not take that back.
+        // Giving the password again does not reset the wait.
         let pending = ada.first(&t).await;
         let slowed = t.services.sign_in_second(&pending, &code, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { .. })), "{slowed:?}");
@@ -220,7 +220,7 @@ on_both_databases! {
         let old = t.services.sign_in_first(EMAIL, &password(), HERE).await;
         assert!(matches!(old, Err(Error::WrongCredentials)), "{old:?}");
         let first = t.services.sign_in_first(EMAIL, &new, HERE).await;
-        assert!(matches!(first, Ok(SignIn::NeedsCode(_))), "a new password alone takes no second step away");
+        assert!(matches!(first, Ok(SignIn::NeedsCode(_))), "a new password does not turn two-factor authentication off");
         t.services.replace_password(EMAIL, &new, true).await.unwrap();
         assert!(matches!(t.services.sign_in_first(EMAIL, &new, HERE).await, Ok(SignIn::Done(_))));
         assert!(!t.services.totp_status(&ada.me).await.unwrap().on);

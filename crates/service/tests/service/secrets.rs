@@ -1,4 +1,4 @@
-//! No secret in the clear: not in the database, not in what is printed for debugging.
+//! No secret in the clear, neither in the database nor in debug output.
 
 use reef_domain::wire::ApiMode;
 use reef_service::Caller;
@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::support::{delete, redeploy, stop};
 
-/// Everything the database holds, as bytes.
+/// The whole contents of the database, as bytes.
 async fn contents(t: &TestServices) -> Vec<u8> {
     match &t.db.store {
         Store::Sqlite { .. } => {
@@ -70,7 +70,7 @@ on_both_databases! {
         t.run().await;
 
         let contents = contents(&t).await;
-        assert!(holds(&contents, "findable name"), "the search finds what is there");
+        assert!(holds(&contents, "findable name"), "the search finds known text");
         let mut secrets = vec![
             key.expose_secret().to_owned(),
             first.expose_secret().trim_start_matches("whsec_").to_owned(),
@@ -116,7 +116,7 @@ on_both_databases! {
         let secret = t.services.callback_secret(me.user_id).await.unwrap();
         let details = t.services.assistant_details(&me, &id.to_string()).await.unwrap();
         let printed = format!("{:?} {:?} {spec:?} {made:?} {secret:?} {details:?} {me:?}", t.services.config(), t.services.vault());
-        assert!(printed.contains(&id.to_string()), "something is printed");
+        assert!(printed.contains(&id.to_string()), "the debug output is not empty");
         for hidden in [
             POLAR_SECRET,
             &bot_token(number),

@@ -14,7 +14,7 @@ async fn steps(t: &TestServices, me: &Caller, id: AssistantId) -> Vec<StepRecord
     t.services.assistant_details(me, &id.to_string()).await.expect("details").steps
 }
 
-/// Which steps, whether each has ended, and whether badly.
+/// The steps, whether each has ended, and whether it failed.
 fn walk(steps: &[StepRecord]) -> Vec<(Step, bool, bool)> {
     steps.iter().map(|step| (step.step, step.ended_at.is_some(), step.failed)).collect()
 }
@@ -34,7 +34,7 @@ on_both_databases! {
         let id = t.paid(&me).await;
         assert_eq!(steps(&t, &me, id).await, []);
         t.activate(&me, id).await.unwrap();
-        assert_eq!(steps(&t, &me, id).await, [], "nobody has begun");
+        assert_eq!(steps(&t, &me, id).await, [], "no step has started");
         let gate = t.telegram.script.hold("set_webhook");
         let mut news = t.services.hub().listen();
         let running = async {
@@ -47,7 +47,7 @@ on_both_databases! {
             while let Ok(News::Changed(change)) = news.try_recv() {
                 told += usize::from(change.assistant_id == id);
             }
-            assert_eq!(told, 4, "each step is told when it begins");
+            assert_eq!(told, 4, "each step is published when it starts");
             t.clock.advance(SECOND);
             gate.open();
         };
@@ -67,7 +67,7 @@ on_both_databases! {
         t.activate(&me, id).await.unwrap();
         t.run().await;
         assert_eq!(walk(&steps(&t, &me, id).await), [(Token, true, false), (Model, true, true)]);
-        // The next run begins from nothing, and fails elsewhere.
+        // The next run starts from the first step, and fails in another one.
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
         redeploy(&t, &me, id).await.unwrap();
         assert_eq!(steps(&t, &me, id).await, []);
@@ -76,7 +76,7 @@ on_both_databases! {
         redeploy(&t, &me, id).await.unwrap();
         t.run().await;
         assert_eq!(walk(&steps(&t, &me, id).await), WHOLE);
-        // What a stopped one has done is no news.
+        // Stopping does not change the recorded steps.
         stop(&t, &me, id).await.unwrap();
         assert_eq!(steps(&t, &me, id).await, []);
         t.run().await;

@@ -1,5 +1,5 @@
-//! Who opens an account with somebody else's address, or points one at it, has nothing of it once the address's owner
-//! follows a link; and what could take an account away asks for the password and is announced to its owner.
+//! A stranger who creates an account with somebody else's email, or changes an account to it, loses everything once the
+//! owner of the email follows a link. What could take an account away requires the password, and its owner is notified.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -29,7 +29,7 @@ fn mine() -> SecretString {
     secret("owners horse battery")
 }
 
-/// What a stranger has set up in an account that they opened with the owner's address.
+/// What a stranger has set up in an account with the owner's email.
 struct Stranger {
     caller: Caller,
     key: SecretString,
@@ -72,7 +72,7 @@ impl Stranger {
         Self { caller, key, signing, change }
     }
 
-    /// What the stranger still has.
+    /// What of it the stranger still has.
     async fn holds(&self, t: &TestServices) -> Vec<&'static str> {
         let now = t.services.now();
         let session = t.db.store.read().await.unwrap().session("stranger", now).await.unwrap();
@@ -90,7 +90,7 @@ impl Stranger {
     }
 }
 
-/// The path and code of a refusal about a field.
+/// The path and code of a field's issue.
 #[track_caller]
 fn issue<T: std::fmt::Debug>(result: Result<T, Error>) -> (String, String) {
     let Err(Error::InvalidRequest(mut issues)) = result else {
@@ -179,7 +179,7 @@ on_both_databases! {
             t.services.claim_account(&first, &one, HERE),
             t.services.claim_account(&second, &two, HERE)
         );
-        assert!(one.is_ok() != two.is_ok(), "a claim voids the other links: {one:?} {two:?}");
+        assert!(one.is_ok() != two.is_ok(), "a claim revokes the other links: {one:?} {two:?}");
         t.run().await;
         t.finish().await;
     }
@@ -239,9 +239,9 @@ on_both_databases! {
         assert_eq!(issue(t.services.begin_totp(&asks).await), wanted);
         assert_eq!(issue(t.services.confirm_totp(&asks, &code, HERE).await), wanted);
         assert_eq!(issue(t.services.change_password(&asks, "", &mine(), HERE).await), wanted);
-        // What is wrong with the rest is said first: the password is not typed twice.
+        // Other issues are reported first, so that the password need not be typed twice.
         assert_eq!(issue(t.services.create_api_key(&asks, &new_key("")).await).0, "name");
-        // What takes nothing away does not ask.
+        // What takes nothing away does not require the password.
         t.services.revoke_api_key(&asks, &id).await.unwrap();
         assert!(t.services.purchase(&asks, Ok(ApiMode::Byok)).await.is_ok());
         assert_eq!(t.services.api_keys(&me).await.unwrap().len(), 0);
@@ -279,7 +279,7 @@ on_both_databases! {
         let sent = t.mailer.taken();
         let created = sent.iter().find(|mail| mail.subject == "A new API key was created").unwrap();
         assert!(created.text.expose_secret().contains("in your account: deploy script."));
-        // By mail and by the operator, too.
+        // Resets by mail and by the operator are announced, too.
         t.services.request_password_reset(EMAIL, HERE).await.unwrap();
         t.run().await;
         let token = secret(&t.mailer.token(EMAIL, "reset").unwrap());
@@ -300,7 +300,7 @@ on_both_databases! {
         let t = TestServices::with_mail(db);
         t.services.sign_up(EMAIL, &theirs(), HERE).await.unwrap();
         let account = t.services.account_by_email(EMAIL).await.unwrap().unwrap();
-        // The request has been let in, and waits for its turn.
+        // The request was authenticated before the reset.
         let under_way = t.services.give_password(&Caller::browsing(account.id), &theirs(), HERE).await.unwrap();
         t.services.request_password_reset(EMAIL, HERE).await.unwrap();
         t.run().await;

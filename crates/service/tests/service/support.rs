@@ -1,4 +1,4 @@
-//! What the tests of every area share.
+//! Helpers that the tests of several areas share.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
-/// By then a removal that was begun has been looked after.
+/// After this time, the check of a removal that was started has run.
 pub const CHECKED: Duration = Duration::from_secs(16);
-/// The smallest step of Reef's time.
+/// The smallest step of Reef's clock.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// The statuses an assistant has gone through, after checking that the sequence has no gap.
+/// The statuses an assistant has had. Asserts that the sequence has no gap.
 #[track_caller]
 pub fn walk(events: &[EventRow]) -> Vec<Status> {
     let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
@@ -29,27 +29,25 @@ pub fn walk(events: &[EventRow]) -> Vec<Status> {
     events.iter().map(|event| event.status).collect()
 }
 
-/// How often an assistant has become active.
+/// How many times an assistant has become active.
 pub async fn times_active(t: &TestServices, id: AssistantId) -> usize {
     walk(&t.events(id).await).into_iter().filter(|status| *status == Status::Active).count()
 }
 
-/// A fresh deployment of an assistant, not run yet.
+/// Redeploys an assistant, without running the jobs.
 pub async fn redeploy(t: &TestServices, caller: &Caller, id: AssistantId) -> Result<(), Error> {
     t.services.redeploy(caller, &id.to_string(), Ok(Default::default())).await.map(drop)
 }
 
-/// Stops an assistant.
 pub async fn stop(t: &TestServices, caller: &Caller, id: AssistantId) -> Result<(), Error> {
     t.services.stop(caller, &id.to_string(), Ok(())).await.map(drop)
 }
 
-/// Deletes an assistant.
 pub async fn delete(t: &TestServices, caller: &Caller, id: AssistantId) -> Result<(), Error> {
     t.services.delete(caller, &id.to_string(), Ok(())).await
 }
 
-/// A slot's subscription as Polar has it now: active, except for what is changed.
+/// An assistant's subscription in Polar's form: active, with `change` applied.
 pub fn subscription_doc(t: &TestServices, id: AssistantId, change: &Value) -> Value {
     let mut doc = json!({"id": TestServices::subscription_of(id), "status": "active", "canceled_at": null,
         "ended_at": null, "current_period_end": "2026-03-13T12:03:21.456Z", "created_at": "2026-02-13T12:03:21.456Z",
@@ -60,12 +58,12 @@ pub fn subscription_doc(t: &TestServices, id: AssistantId, change: &Value) -> Va
     doc
 }
 
-/// What the owner reads about the status.
+/// The status message of an assistant.
 pub async fn message(t: &TestServices, caller: &Caller, id: AssistantId) -> String {
     t.record(caller, id).await.status_message.unwrap_or_default()
 }
 
-/// Runs SQL about an assistant past every layer.
+/// Runs SQL about an assistant, past every layer.
 pub async fn raw(t: &TestServices, sql: &'static str, id: AssistantId) {
     let changed = match &t.db.store {
         reef_store::Store::Sqlite { write, .. } => {

@@ -1,4 +1,4 @@
-//! Webhooks doubled, reordered, delayed, dropped and forged: in the end Reef says what Polar says.
+//! Webhooks are duplicated, reordered, delayed, dropped and forged: in the end Reef agrees with Polar.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const ROUNDS: usize = 6;
 const SLOTS: usize = 5;
 const STEPS: usize = 90;
 
-/// What happens to a slot's subscription, in Polar's own words.
+/// What happens to an assistant's subscription, in Polar's terms.
 #[derive(Clone, Copy, Debug)]
 enum Happening {
     Pay,
@@ -31,25 +31,25 @@ enum Happening {
     Recover,
     Cancel,
     Uncancel,
-    /// A failed renewal, as Polar told of it before it had an event of its own.
+    /// A failed renewal in Polar's older form, before it had an event of its own.
     RevokeOverdue,
     Revoke,
     Reinstate,
     Pause,
     Resume,
     Refund,
-    /// The owner activates, redeploys, stops or deletes.
+    /// What the owner does to the assistant.
     Activate,
     Redeploy,
     Stop,
     Delete,
 }
 
-/// What becomes of one webhook.
+/// The fate of one webhook.
 #[derive(Clone, Copy, Debug)]
 struct Fate {
     dropped: bool,
-    /// Minutes on the way, of each copy.
+    /// The delay of the first copy, in minutes.
     first: u64,
     second: Option<u64>,
 }
@@ -71,7 +71,7 @@ fn step() -> impl Strategy<Value = (usize, Happening, Vec<Fate>, u64, bool)> {
         6 => Just(Resume), 1 => Just(Refund), 8 => Just(Activate), 2 => Just(Redeploy), 2 => Just(Stop),
         1 => Just(Delete),
     ];
-    // Minutes until the next; whether Polar is asked meanwhile.
+    // The last two are the minutes until the next step, and whether Reef checks with Polar meanwhile.
     (0..SLOTS, happening, prop::collection::vec(fate(), 4), 0_u64..40, any::<bool>())
 }
 
@@ -80,9 +80,9 @@ struct Slot {
     is_deleted: bool,
     /// Whether its owner wants it to run; `None` before activation.
     is_wanted: Option<bool>,
-    /// Whether its subscription has ended since its owner last started it: then it may be stopped.
+    /// Whether its subscription has ended since the owner last started it. Then it may be stopped.
     has_ended: bool,
-    /// The subscriptions and orders as Polar has them now.
+    /// The subscriptions and orders that Polar has.
     subscriptions: Vec<Value>,
     orders: Vec<Value>,
     periods: u32,
@@ -95,7 +95,7 @@ struct OnTheWay {
 }
 
 impl Slot {
-    /// What its owner does, if it is that.
+    /// Carries out `what` if it is an action of the owner.
     async fn own(&mut self, t: &TestServices, me: &Caller, what: Happening) -> bool {
         match what {
             Happening::Delete if !self.is_deleted => {
@@ -114,17 +114,17 @@ impl Slot {
             Happening::Delete | Happening::Activate | Happening::Redeploy | Happening::Stop => {}
             _ => return false,
         }
-        // A deployment that waits for minutes would be over its deadline.
+        // Run the deployment at once: after minutes of waiting it would exceed its deadline.
         t.run().await;
         true
     }
 
-    /// The status that follows from how it is paid and what its owner wants.
+    /// The status that follows from the payment and from what the owner wants.
     fn expected(&self, payment: PaymentStatus, record: &AssistantRecord) -> Status {
         match self.is_wanted {
             None => Status::Purchased,
             Some(true) if payment.entitles() && !self.has_ended => Status::Active,
-            // Whether Reef has noticed that it ended for a while is chance.
+            // Whether Reef noticed a temporary end depends on the webhooks.
             Some(true) if payment.entitles() && record.status == Status::Active => Status::Active,
             Some(_) => Status::Stopped,
         }
@@ -138,7 +138,7 @@ struct World {
 }
 
 impl World {
-    /// Lets something happen, if it can, and gives what Polar says of it, in its order.
+    /// Lets something happen if it can. Returns Polar's webhooks about it, in order.
     async fn happen(&mut self, t: &TestServices, me: &Caller, slot: usize, what: Happening) -> Vec<Value> {
         let number = t.number();
         let slot = &mut self.slots[slot];
@@ -168,7 +168,7 @@ impl World {
             return said;
         }
         let Some(subscription) = slot.subscriptions.first_mut() else { return vec![] };
-        // What Reef has ended at Polar meanwhile is over, and nobody takes that back.
+        // A subscription that Reef has revoked stays revoked.
         let id = subscription["id"].as_str().expect("text");
         let is_over = subscription["ended_at"] != Value::Null;
         let is_reinstated = matches!(what, Happening::Reinstate);
@@ -257,7 +257,7 @@ impl World {
         }
     }
 
-    /// Polar has all this now.
+    /// Gives Polar the current subscriptions and orders.
     fn tell_polar(&self, t: &TestServices) {
         for slot in &self.slots {
             for subscription in &slot.subscriptions {
@@ -283,7 +283,7 @@ impl World {
         }
     }
 
-    /// Time goes by; what arrives is taken in, and beside it a forgery that says the opposite.
+    /// Lets time pass. Webhooks are delivered when they are due, each with a forgery that claims the opposite.
     async fn pass(&mut self, t: &TestServices, time: Duration) {
         let until = t.services.now().plus(time);
         self.on_the_way.sort_by_key(|webhook| webhook.arrives);
@@ -296,7 +296,7 @@ impl World {
                 let refused = t.services.receive_polar(&headers, forged.as_bytes()).await;
                 assert!(matches!(refused, Err(Error::Unauthorized)), "{refused:?}");
             }
-            t.services.receive_polar(&headers, webhook.body.as_bytes()).await.expect("it is taken");
+            t.services.receive_polar(&headers, webhook.body.as_bytes()).await.expect("the webhook is accepted");
             t.run().await;
         }
         t.clock.set(until);
@@ -309,18 +309,18 @@ impl World {
             for subscription in &slot.subscriptions {
                 let id = subscription["id"].as_str().expect("text");
                 let facts =
-                    t.payments.subscription(id).await.expect("an answer").expect("Polar keeps what is over");
+                    t.payments.subscription(id).await.expect("an answer").expect("Polar keeps ended subscriptions");
                 live.push(facts);
             }
             let charged: Vec<_> = live.iter().filter(|s| s.standing != Standing::Ended).collect();
             if slot.is_deleted {
-                assert!(charged.is_empty(), "a deleted slot is charged for: {charged:?} {steps:#?}");
+                assert!(charged.is_empty(), "a deleted assistant is charged for: {charged:?} {steps:#?}");
                 continue;
             }
             let record = t.record(me, slot.id).await;
             let Some(mine) = live.iter().find(|s| Some(&s.id) == record.polar_subscription_id.as_ref())
             else {
-                assert!(live.is_empty(), "a paid slot is not granted: {record:?} {steps:#?}");
+                assert!(live.is_empty(), "a paid assistant is not granted: {record:?} {steps:#?}");
                 assert_eq!(
                     (record.status, record.payment_status),
                     (Status::PendingPayment, PaymentStatus::Pending)
@@ -347,7 +347,7 @@ impl World {
             );
             let status = slot.expected(expected, &record);
             assert_eq!(record.status, status, "{expected} {:?} {record:?} {steps:#?}", slot.is_wanted);
-            // What a pause has stopped waits for the end of the pause alone.
+            // Only a pause may leave an assistant waiting to be resumed.
             let waits = reef_domain::actions::starts_on_resume(&record);
             let message = record.status_message.clone().unwrap_or_default();
             assert!(!waits || expected == PaymentStatus::Paused, "{record:?} {steps:#?}");
@@ -382,7 +382,7 @@ on_both_databases! {
                     t.run().await;
                 }
             }
-            // The last webhooks arrive; then Polar is asked for two days.
+            // The last webhooks arrive, and then Reef checks with Polar for two days.
             for _ in 0..48 {
                 world.pass(&t, HOUR).await;
                 t.services.reconcile_due().await.unwrap();

@@ -17,7 +17,7 @@ fn paid(id: &impl ToString, subscription: &str) -> String {
     json!({"type": "subscription.active", "data": data}).to_string()
 }
 
-/// Signed by Polar's newer scheme: the key is what the base64 after the prefix decodes to.
+/// Signed by Polar's newer scheme, whose key is the base64 after the prefix.
 fn signed_by_the_standard(id: &str, at: i64, body: &str) -> HeaderMap {
     let lenient = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -72,7 +72,7 @@ on_both_databases! {
         }
         assert_eq!(t.jobs().await, (0, 0));
         assert!(t.db.store.read().await.unwrap().open_polar(10).await.unwrap().is_empty());
-        // The id is not spoilt by the forgery.
+        // A forged request does not use up the webhook id.
         t.services.receive_polar(&t.signed("w1", &body), body.as_bytes()).await.unwrap();
         t.run().await;
         assert_eq!(t.status(&me, id).await, Status::Purchased);
@@ -119,7 +119,7 @@ on_both_databases! {
         for body in ["not json", "[]", r#"{"type":"order.paid"}"#, r#"{"type":"order.paid","data":{"paid":"yes"}}"#] {
             t.services.receive_polar(&t.signed(body.get(..4).unwrap_or(body), body), body.as_bytes()).await.unwrap();
         }
-        // Nor does a row that cannot be read.
+        // A row that cannot be read does not block others either.
         crate::support::raw(&t, "update assistants set status = 'unheard of' where id = $1", broken).await;
         t.subscription(broken, "subscription.active").await;
         let body = paid(&id, "sub_1");

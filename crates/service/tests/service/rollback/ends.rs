@@ -1,4 +1,4 @@
-//! Changes from their check to their end.
+//! Changes of running assistants, from their validation to their end.
 
 use super::{UNCHANGED, UNDONE, active, answers_as, change, is_kept, is_quiet, paths, told, whole};
 use crate::support::{CHECKED, HOUR, message, redeploy, walk};
@@ -26,11 +26,11 @@ on_both_databases! {
         assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["modelId"]);
         t.models.greet_script.fail("greet", 1, || GreetError::OutOfCredit);
         assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["modelApiKey"]);
-        // Who does not answer now would not answer a deployment either.
+        // A vendor that does not answer would not answer a deployment either.
         t.telegram.script.fail("get_me", 1, || TelegramError::Unavailable("down".into()));
         t.models.script.fail("check", 1, || ModelCheckError::Unavailable("down".into()));
         assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["telegramBotToken", "modelApiKey"]);
-        // What is kept is checked too: a key that was revoked since would not start again.
+        // Stored values are checked, too: a key that was revoked meanwhile would not start again.
         t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
         let bot = UpdateInput { telegram_bot_token: Some(bot_token(other)), ..UpdateInput::default() };
         assert_eq!(paths(change(&t, &me, id, bot).await), ["modelApiKey"]);
@@ -48,7 +48,7 @@ on_both_databases! {
         assert_eq!(change(&t, &me, id, whole(other)).await.unwrap().status, Deploying);
         t.run().await;
         answers_as(&t, id, other, "claude-opus-5");
-        assert!(t.telegram.webhook(&bot_token(number)).is_none(), "the bot from before is let go of");
+        assert!(t.telegram.webhook(&bot_token(number)).is_none(), "the old bot has no webhook");
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Deploying, Active]);
         assert_eq!(message(&t, &me, id).await, "");
         t.finish().await;
@@ -67,7 +67,7 @@ on_both_databases! {
         assert_eq!(walk(&t.events(id).await), UNDONE);
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.model_id.as_deref()), (Active, Some("claude-sonnet-5")));
-        assert!(message(&t, &me, id).await.starts_with("TELEGRAM_CONFLICT: "), "the reason is kept");
+        assert!(message(&t, &me, id).await.starts_with("TELEGRAM_CONFLICT: "), "the reason is stored");
         let conflict = "TELEGRAM_CONFLICT";
         let expected = [
             ("deploying", ""), ("active", ""), ("deploying", ""),
@@ -135,7 +135,7 @@ on_both_databases! {
         let refused = t.services.activate_with_kept(&me, &id.to_string(), body()).await;
         assert_eq!(paths(refused), ["telegramBotToken", "modelApiKey"]);
         assert_eq!(t.status(&me, id).await, Purchased);
-        // Who does not answer has found nothing wrong: the deployment asks again.
+        // A vendor that does not answer has not rejected anything: the deployment checks again.
         t.telegram.script.fail("get_me", 1, || TelegramError::Unavailable("slow".into()));
         t.services.activate_with_kept(&me, &id.to_string(), body()).await.unwrap();
         t.run().await;
@@ -151,11 +151,11 @@ on_both_databases! {
         let before = count().await;
         let other = t.number();
         change(&t, &me, id, whole(other)).await.unwrap();
-        assert_eq!(count().await, before + 2, "the bot token and the model key from before");
+        assert_eq!(count().await, before + 2, "the old bot token and model key");
         t.run().await;
         assert_eq!(t.status(&me, id).await, Active);
         assert_eq!((count().await, is_kept(&t, id).await), (before, false));
-        // The same after an undone change.
+        // The same holds after an undone change.
         change(&t, &me, id, whole(t.number())).await.unwrap();
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
         t.run().await;
@@ -174,7 +174,7 @@ on_both_databases! {
         t.run().await;
         answers_as(&t, id, number, "claude-sonnet-5");
         assert!(message(&t, &me, id).await.starts_with("MODEL_KEY_REJECTED: Your change was undone"));
-        // The reason is gone with the next thing that is done.
+        // The next action clears the reason.
         redeploy(&t, &me, id).await.unwrap();
         t.run().await;
         assert_eq!(message(&t, &me, id).await, "");
@@ -198,7 +198,7 @@ on_both_databases! {
         let mails = t.mailer.taken();
         let [mail] = mails.as_slice() else { panic!("{mails:?}") };
         assert!(mail.text.expose_secret().contains("Your previous settings could not be deployed again"));
-        // What was there before is configured, and can be deployed.
+        // The settings from before are configured, and can be deployed.
         redeploy(&t, &me, id).await.unwrap();
         t.run().await;
         answers_as(&t, id, number, "claude-sonnet-5");

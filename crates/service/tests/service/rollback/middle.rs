@@ -1,4 +1,4 @@
-//! What else happens while a change is deployed, or undone.
+//! What happens while a change is deployed or undone.
 
 use super::{
     active, answers_as, change, in_the_middle, is_kept, is_quiet, paths, pause_now, tell, while_undone, whole,
@@ -20,7 +20,7 @@ on_both_databases! {
         let other = t.number();
         change(&t, &me, id, whole(other)).await.unwrap();
         {
-            // A process that dies after it has set the new bot's webhook.
+            // A process dies after it has set the new bot's webhook.
             let mut tx = t.db.store.begin().await.unwrap();
             let now = t.services.now();
             tx.claim_jobs("deploy", t.services.new_uuid(), now, now.plus(HOUR), 10).await.unwrap();
@@ -34,7 +34,7 @@ on_both_databases! {
         t.run_after(MINUTE).await;
         answers_as(&t, id, number, "claude-sonnet-5");
         assert!(message(&t, &me, id).await.starts_with("DEPLOY_TIMEOUT: Your change was undone"));
-        assert!(t.telegram.webhook(&bot_token(other)).is_none(), "the bot that was tried is let go of");
+        assert!(t.telegram.webhook(&bot_token(other)).is_none(), "the new bot has no webhook");
         assert!(!is_kept(&t, id).await);
         t.run_after(HOUR).await;
         t.finish().await;
@@ -54,7 +54,7 @@ on_both_databases! {
             }
             assert_eq!((t.status(&me, id).await, message(&t, &me, id).await.as_str()), (Stopped, ""));
             is_quiet(&t, id, [number, other]).await;
-            // What was saved last, or what it was undone to, is what starts again.
+            // What starts again is the last change, or the settings from before if it was undone.
             redeploy(&t, &me, id).await.unwrap();
             t.run().await;
             if is_undone {
@@ -184,7 +184,7 @@ on_both_databases! {
         let taken = t.services.activate(&me, &slot.to_string(), Ok(reef_service::testing::activation(number))).await;
         assert_eq!(paths(taken), ["telegramBotToken"]);
         t.run().await;
-        // It works, so the bot from before is free.
+        // The change worked, so the old bot is free.
         t.services.activate(&me, &slot.to_string(), Ok(reef_service::testing::activation(number))).await.unwrap();
         t.run().await;
         assert_eq!((t.status(&me, id).await, t.status(&me, slot).await), (Active, Active));

@@ -1,4 +1,4 @@
-//! Editing a running assistant never leaves it worse: wrong values are refused before anything stops, and a change whose
+//! Editing a running assistant never makes it worse: wrong values are refused before anything stops, and a change whose
 //! run fails is undone.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -43,13 +43,13 @@ fn paths<T: std::fmt::Debug>(refused: Result<T, Error>) -> Vec<String> {
     error.issues().iter().map(|issue| issue.path.clone()).collect()
 }
 
-/// An active assistant, and the number of its bot and key.
+/// Creates an active assistant. Returns it and the number of its bot and key.
 async fn active(t: &TestServices, me: &Caller) -> (AssistantId, u64) {
     let id = t.active(me).await;
     (id, t.number() - 1)
 }
 
-/// The worker runs with the secrets of this number and this model, and the bot's webhook is set.
+/// Asserts that the worker runs with this bot, key and model, and that the bot's webhook is set.
 fn answers_as(t: &TestServices, id: AssistantId, number: u64, model: &str) {
     let spec = t.workers.spec_of(id).expect("a worker");
     assert_eq!(spec.bot_token.expose_secret(), bot_token(number));
@@ -59,7 +59,7 @@ fn answers_as(t: &TestServices, id: AssistantId, number: u64, model: &str) {
     assert_eq!(webhook.1, spec.webhook_secret.expose_secret());
 }
 
-/// The statuses and messages that the receiver got, oldest first.
+/// The statuses and failure codes in the callbacks, oldest first.
 fn told(t: &TestServices, id: AssistantId) -> Vec<(String, String)> {
     let mut told: Vec<(i64, String, String)> = Vec::new();
     for callback in t.callbacks.received() {
@@ -79,12 +79,12 @@ fn told(t: &TestServices, id: AssistantId) -> Vec<(String, String)> {
     told.into_iter().map(|(_, status, code)| (status, code)).collect()
 }
 
-/// Whether a configuration that was replaced is kept.
+/// Whether a replaced configuration is stored.
 async fn is_kept(t: &TestServices, id: AssistantId) -> bool {
     t.db.store.read().await.unwrap().replaced(id).await.unwrap().is_some()
 }
 
-/// Polar reports a pause, its end, or the end of the subscription.
+/// Polar reports a change of the subscription.
 async fn tell(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
     t.clock.advance(TICK);
     t.polar(&format!("subscription.{kind}"), subscription_doc(t, id, &json!({"status": status}))).await;
@@ -98,7 +98,7 @@ async fn pause_now(t: &TestServices, id: AssistantId) {
     reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
 }
 
-/// A change to other secrets whose run stands before the webhook of its bot, then `meanwhile` happens.
+/// Starts a change to other secrets. Runs `meanwhile` before the new bot's webhook is set.
 async fn in_the_middle(
     t: &TestServices,
     me: &Caller,
@@ -117,7 +117,7 @@ async fn in_the_middle(
     t.run_after(MINUTE).await;
 }
 
-/// A change to other secrets that is being undone: its run has failed, and that of the way back stands before the model.
+/// Starts a change to other secrets whose run fails. Runs `meanwhile` before the run that undoes it checks the model.
 async fn while_undone(
     t: &TestServices,
     me: &Caller,
@@ -138,7 +138,7 @@ async fn while_undone(
     t.run_after(MINUTE).await;
 }
 
-/// Nothing of it runs, no bot has a webhook, and no replaced secret is kept.
+/// Asserts that nothing runs, no bot has a webhook, and no replaced secret is stored.
 async fn is_quiet(t: &TestServices, id: AssistantId, numbers: [u64; 2]) {
     assert!(t.workers.spec_of(id).is_none());
     for number in numbers {
