@@ -90,7 +90,7 @@ impl Account {
 
 impl fmt::Debug for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Proof")
+        f.write_str("PasswordFingerprint")
     }
 }
 

@@ -52,8 +52,7 @@ const MAILS: Patience = Patience { free: 3, first_wait: Duration::from_secs(60) 
 /// Password resets requested from one network, for all accounts.
 const RESETS: Patience = Patience { free: 20, first_wait: Duration::from_secs(60) };
 /// Says that too many mails were requested.
-pub(crate) const MANY_MAILS: &str =
-    "We've already sent several emails. Check your inbox and spam folder";
+pub(crate) const MANY_MAILS: &str = "We've already sent several emails. Check your inbox and spam folder";
 
 impl Patience {
     /// The wait after this many attempts, if there is one.

@@ -20,7 +20,7 @@ pub const CODE_WITHIN: Duration = Duration::from_secs(10 * 60);
 const MANY_FAILED: &str = "Too many failed attempts";
 /// A password reset lifts the wait.
 const MANY_FAILED_RESET: &str =
-    "Too many failed attempts. Reset your password by email to sign in now";
+    "Too many failed attempts. To sign in without waiting, reset your password by email";
 
 /// The outcome of giving the password.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -327,7 +327,11 @@ impl Services {
 /// Requires that the account may have another key. `ending` keys end in the same transaction.
 async fn leave_room(tx: &mut Tx, user: UserId, now: Timestamp, ending: i64) -> Result<(), Error> {
     if tx.count_live_api_keys(user, now).await? - ending >= KEYS_MAX {
-        return Err(Error::invalid_field("", "too_many_keys", "You have reached the limit of 50 API keys. Revoke one first."));
+        return Err(Error::invalid_field(
+            "",
+            "too_many_keys",
+            "You have reached the limit of 50 API keys. Revoke one first.",
+        ));
     }
     Ok(())
 }

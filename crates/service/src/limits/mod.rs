@@ -118,7 +118,7 @@ impl Services {
     pub(crate) async fn may_check(&self, user: UserId) -> Result<(), Error> {
         let quota = self.count_check(user).await?;
         if quota.is_over {
-            let message = "Too many requests. Wait a moment";
+            let message = "Too many requests within a minute";
             return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in });
         }
         Ok(())
@@ -128,7 +128,7 @@ impl Services {
     pub(crate) async fn may_resend(&self, user: UserId) -> Result<(), Error> {
         let quota = self.count_in(&self.counts().resends, format!("resends of {user}")).await?;
         if quota.is_over {
-            let message = "Too many webhooks were sent manually within a minute. Wait and try again";
+            let message = "Too many webhooks were sent manually within a minute";
             return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in });
         }
         Ok(())

@@ -16,8 +16,7 @@ pub(crate) struct Words {
 const NOT_YOU: &str = "If this wasn't you, ignore this email: nothing changes unless the link is used.";
 
 /// What a password reset does to an account whose email is unconfirmed.
-const RESET_REVOKES: &str =
-    "a password reset revokes your API keys, turns off two-factor authentication and rotates your signing secret";
+const RESET_REVOKES: &str = "a password reset revokes your API keys, turns off two-factor authentication and rotates your signing secret";
 /// The same, in the mail with the link that does it.
 const RESET_WARNING: &str = "\n\nBecause this email was never confirmed, resetting also revokes all API keys, turns off \
                              two-factor authentication and rotates your signing secret. To keep them, sign in and confirm \
@@ -105,11 +104,15 @@ pub(crate) fn words(
         ),
         MailKind::KeyCreated => notice(
             "A new API key was created",
-            &format!("The API key {detail} was created in your account. Review your keys:\n\n{public_url}/keys"),
+            &format!(
+                "The API key {detail} was created in your account. Review your keys:\n\n{public_url}/keys"
+            ),
         ),
         MailKind::KeyRotated => notice(
             "An API key was rotated",
-            &format!("A new API key replaces the key {detail} in your account. Review your keys:\n\n{public_url}/keys"),
+            &format!(
+                "A new API key replaces the key {detail} in your account. Review your keys:\n\n{public_url}/keys"
+            ),
         ),
         MailKind::SigningSecretRotated => notice(
             "Your signing secret was rotated",
@@ -137,7 +140,9 @@ pub(crate) fn words(
                 "" => format!("[Reef] {name} is down"),
                 cause => format!("[Reef] {name} is down: {cause}"),
             },
-            format!("Your assistant {name} is down and doesn't reply.\n\n{detail}\n\nFix {name} on its page:\n\n{page}"),
+            format!(
+                "Your assistant {name} is down and doesn't reply.\n\n{detail}\n\nFix {name} on its page:\n\n{page}"
+            ),
         ),
         MailKind::AssistantNotStarted => (
             format!("[Reef] {name} couldn't start"),

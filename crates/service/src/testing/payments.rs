@@ -68,7 +68,7 @@ impl FakePayments {
         lock(&self.closed).insert(format!("checkout_{number}"), status);
     }
 
-    /// As [`Self::set_checkout`], for the latest of an assistant's checkouts.
+    /// As [`Self::set_checkout_status`], for the latest of an assistant's checkouts.
     ///
     /// # Panics
     /// When the assistant has no checkout.

@@ -9,9 +9,9 @@ use reef_service::{Caller, ClientAddress, Error};
 use reef_store::on_both_databases;
 use secrecy::SecretString;
 
-use crate::own_sessions::{kept, open_session};
-use crate::second_factor::Ada;
+use crate::sessions::{find_session, open_session};
 use crate::support::{HOUR, TICK, delete};
+use crate::two_factor::Ada;
 
 const HERE: ClientAddress = ClientAddress::UNKNOWN;
 
@@ -40,7 +40,7 @@ on_both_databases! {
         let (account, me) = customer(&t).await;
         let other = t.user().await;
         let (running, paid, unpaid) = (t.active(&me).await, t.paid(&me).await, t.slot(&me).await);
-        let theirs = t.active(&other).await;
+        let others_assistant = t.active(&other).await;
         let key = api_key(&t, &me).await;
         open_session(&t, me.user_id, "laptop").await;
         let preview = t.services.account_deletion_preview(&me).await.unwrap();
@@ -48,12 +48,12 @@ on_both_databases! {
         // An unpaid order that is too old to be listed.
         t.clock.advance(2 * HOUR);
 
-        let mut news = t.services.hub().listen();
+        let mut changes = t.services.hub().listen();
         assert_eq!(delete_account(&t, &me).await, AccountDeletion::Done);
-        let told: Vec<_> = std::iter::from_fn(|| news.try_recv().ok()).collect();
-        assert_eq!(told.last(), Some(&News::AccessEnded(me.user_id)), "open streams end");
+        let published: Vec<_> = std::iter::from_fn(|| changes.try_recv().ok()).collect();
+        assert_eq!(published.last(), Some(&News::AccessEnded(me.user_id)), "open streams end");
         assert_eq!(t.services.account(account.id).await.unwrap(), None);
-        assert!(kept(&t, "laptop").await.is_none());
+        assert!(find_session(&t, "laptop").await.is_none());
         assert!(matches!(t.services.authenticate(&key).await, Err(Error::Unauthorized)));
         let gone = t.services.sign_in_first("ada@example.com", &password(), HERE).await;
         assert!(matches!(gone, Err(Error::WrongCredentials)), "{gone:?}");
@@ -69,7 +69,7 @@ on_both_databases! {
         t.pay(unpaid).await;
         assert!(t.payments.revoked().contains(&TestServices::subscription_of(unpaid)));
         let left: Vec<_> = t.workers.running().iter().map(|worker| worker.assistant_id).collect();
-        assert_eq!(left, [theirs]);
+        assert_eq!(left, [others_assistant]);
         assert_eq!(t.services.sealed_with().await.unwrap().first, 3, "the other customer's secrets");
         // The email can be used again.
         customer(&t).await;
@@ -113,7 +113,7 @@ on_both_databases! {
             assert_eq!(t.status(&me, id).await, reef_domain::wire::Status::Active);
         }
         t.services.authenticate(&key).await.unwrap();
-        assert!(kept(&t, "laptop").await.is_some());
+        assert!(find_session(&t, "laptop").await.is_some());
         assert_eq!(t.services.account(account.id).await.unwrap(), Some(account));
         assert_eq!(delete_account(&t, &me).await, AccountDeletion::Done);
         assert!(t.workers.running().is_empty());

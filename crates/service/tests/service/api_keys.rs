@@ -32,7 +32,7 @@ on_both_databases! {
         }
         assert_eq!(rush.join_all().await.into_iter().filter(|made| *made).count(), 5);
         assert!(matches!(t.services.create_api_key(&me, &key("51")).await, Err(Error::InvalidRequest(_))));
-        t.services.create_api_key(&other, &key("theirs")).await.unwrap();
+        t.services.create_api_key(&other, &key("other")).await.unwrap();
         let first = t.services.api_keys(&me).await.unwrap()[0].id.to_string();
         assert!(matches!(t.services.revoke_api_key(&other, &first).await, Err(Error::NotFound)));
         t.services.revoke_api_key(&me, &first).await.unwrap();

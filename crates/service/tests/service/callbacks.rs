@@ -160,10 +160,10 @@ on_both_databases! {
         };
         let newest = log(&t).await.into_iter().max_by_key(|one| one.delivery.sequence).unwrap();
         assert_eq!((newest.next_try, newest.tries.len()), (Some(t.services.now()), 0));
-        let mut news = t.services.hub().listen();
+        let mut changes = t.services.hub().listen();
         let tried_at = t.services.now();
         t.run().await;
-        assert!(matches!(news.try_recv(), Ok(News::Changed(change)) if change.assistant_id == id));
+        assert!(matches!(changes.try_recv(), Ok(News::Changed(change)) if change.assistant_id == id));
         t.run_after(6 * SECOND).await;
         t.run_after(330 * SECOND).await;
         let newest = log(&t).await.into_iter().max_by_key(|one| one.delivery.sequence).unwrap();

@@ -34,7 +34,7 @@ fn act_on(t: &TestServices, call: &'static str, gate: &Arc<Gate>, is_after: bool
 }
 
 /// Runs the jobs of a process until it reaches `call`, and kills it there.
-pub async fn dies_at(t: &TestServices, call: &'static str, is_after: bool) {
+pub async fn crash_at(t: &TestServices, call: &'static str, is_after: bool) {
     let gate = Gate::new();
     act_on(t, call, &gate, is_after);
     let runner = Runner::new(t.services.clone());
@@ -56,7 +56,7 @@ on_both_databases! {
         let me = t.user().await;
         for (step, is_after) in STEPS.iter().flat_map(|step| [(step, false), (step, true)]) {
             let (id, token) = activated(&t, &me).await;
-            dies_at(&t, step, is_after).await;
+            crash_at(&t, step, is_after).await;
             assert_eq!(t.run().await, 0, "the dead process still holds its lease");
             assert_eq!(t.status(&me, id).await, Deploying);
             t.run_after(11 * SECOND).await;
@@ -100,7 +100,7 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.user().await;
         let (id, _) = activated(&t, &me).await;
-        dies_at(&t, "start", true).await;
+        crash_at(&t, "start", true).await;
         crate::support::stop(&t, &me, id).await.unwrap();
         redeploy(&t, &me, id).await.unwrap();
         t.run_after(11 * SECOND).await;

@@ -23,19 +23,19 @@ use serde_json::{Value, json};
 use crate::support::{SECOND, delete, redeploy, stop, subscription_doc, walk};
 
 /// More polls than any use case here needs.
-const WAITS_MAX: usize = 2000;
+const POLLS_MAX: usize = 2000;
 /// After this many complete runs, no new crash point is found.
-const WHOLE_LIVES: usize = 3;
+const COMPLETE_RUNS: usize = 3;
 /// PostgreSQL takes several polls per message, so only some of them are tried there.
 const STRIDE_POSTGRES: usize = 9;
 
 /// Runs a future for a number of polls and then drops it where it is, as if the process were killed.
-struct Mortal<F> {
+struct Interruptible<F> {
     life: Pin<Box<F>>,
     waits: usize,
 }
 
-impl<F: Future> Future for Mortal<F> {
+impl<F: Future> Future for Interruptible<F> {
     /// `None` when the future was dropped.
     type Output = Option<F::Output>;
 
@@ -82,7 +82,7 @@ impl Case {
     }
 
     /// Asserts that worker, webhook, events and callbacks agree with the status.
-    async fn is_consistent(&self, t: &TestServices, at: usize) -> Option<Status> {
+    async fn assert_consistent(&self, t: &TestServices, at: usize) -> Option<Status> {
         let status = self.status(t).await;
         let is_active = status == Some(Active);
         let runs = t.workers.running().iter().filter(|worker| worker.assistant_id == self.id).count();
@@ -90,7 +90,7 @@ impl Case {
         let has_webhook = t.telegram.webhook(&self.token).is_some();
         assert_eq!(has_webhook, is_active, "webhook, killed at {at}: {status:?}");
         walk(&t.events(self.id).await);
-        self.all_was_told(t, at).await;
+        self.assert_all_delivered(t, at).await;
         if status.is_none() {
             assert!(t.payments.revoked().contains(&TestServices::subscription_of(self.id)), "killed at {at}");
             assert!(t.workers.forgotten().contains(&self.id), "killed at {at}");
@@ -99,22 +99,29 @@ impl Case {
     }
 
     /// Asserts that the customer's server received every event after the payment, each under one id.
-    async fn all_was_told(&self, t: &TestServices, at: usize) {
-        let mut told: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+    async fn assert_all_delivered(&self, t: &TestServices, at: usize) {
+        let mut ids_by_sequence: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
         for callback in t.callbacks.received() {
             let body: Value = serde_json::from_str(&callback.body).unwrap();
             if body["data"]["id"] == self.id.to_string() {
-                told.entry(body["data"]["sequence"].as_i64().unwrap()).or_default().insert(callback.id);
+                ids_by_sequence
+                    .entry(body["data"]["sequence"].as_i64().unwrap())
+                    .or_default()
+                    .insert(callback.id);
             }
         }
         let happened: Vec<i64> = t.events(self.id).await.iter().map(|event| event.sequence).skip(1).collect();
-        assert_eq!(told.keys().copied().collect::<Vec<_>>(), happened, "callbacks, killed at {at}");
-        assert!(told.values().all(|ids| ids.len() == 1), "killed at {at}: {told:?}");
+        assert_eq!(
+            ids_by_sequence.keys().copied().collect::<Vec<_>>(),
+            happened,
+            "callbacks, killed at {at}"
+        );
+        assert!(ids_by_sequence.values().all(|ids| ids.len() == 1), "killed at {at}: {ids_by_sequence:?}");
     }
 }
 
 /// Another process takes over, and time passes until no job is left.
-async fn goes_on(t: &TestServices) {
+async fn take_over(t: &TestServices) {
     for wait in [11, 16, 61] {
         t.run_after(wait * SECOND).await;
         t.services.fail_missing_workers().await.unwrap();
@@ -126,17 +133,17 @@ async fn goes_on(t: &TestServices) {
 
 /// For every poll: runs `set_up`, then `live` until it is dropped there, then `look`. Ends after several complete runs,
 /// because the number of polls varies a little: a fast database may answer at the first one.
-async fn at_every_wait<C, R>(
+async fn crash_at_every_poll<C, R>(
     t: &TestServices,
     set_up: impl AsyncFn() -> C,
     live: impl AsyncFn(&C) -> R,
     look: impl AsyncFn(&C, usize),
 ) {
-    at_every_nth_wait(t, 1, set_up, live, look).await;
+    crash_at_every_nth_poll(t, 1, set_up, live, look).await;
 }
 
-/// As [`at_every_wait`], for use cases whose parts have tests of their own.
-async fn at_every_nth_wait<C, R>(
+/// As [`crash_at_every_poll`], for use cases whose parts have tests of their own.
+async fn crash_at_every_nth_poll<C, R>(
     t: &TestServices,
     nth: usize,
     set_up: impl AsyncFn() -> C,
@@ -145,16 +152,16 @@ async fn at_every_nth_wait<C, R>(
 ) {
     let stride = if t.db.schema().is_some() { STRIDE_POSTGRES } else { nth };
     let (mut whole, mut cut_short) = (0, 0);
-    for waits in (0..WAITS_MAX).step_by(stride) {
+    for waits in (0..POLLS_MAX).step_by(stride) {
         let case = set_up().await;
-        let lived = Mortal { life: Box::pin(live(&case)), waits }.await;
+        let lived = Interruptible { life: Box::pin(live(&case)), waits }.await;
         look(&case, waits).await;
         if lived.is_some() {
             whole += 1;
         } else {
             cut_short += 1;
         }
-        if whole == WHOLE_LIVES {
+        if whole == COMPLETE_RUNS {
             assert!(cut_short > 0, "no run was interrupted");
             return;
         }
@@ -180,9 +187,9 @@ on_both_databases! {
     async fn of_a_deployment(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;
-        at_every_wait(&t, async || Case::activated(&t, &me).await, async |_| jobs(&t).await, async |case, at| {
-            goes_on(&t).await;
-            assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+        crash_at_every_poll(&t, async || Case::activated(&t, &me).await, async |_| jobs(&t).await, async |case, at| {
+            take_over(&t).await;
+            assert_eq!(case.assert_consistent(&t, at).await, Some(Active));
             assert_eq!(walk(&t.events(case.id).await), [Purchased, Deploying, Active], "killed at {at}");
         })
         .await;
@@ -195,9 +202,9 @@ on_both_databases! {
             t.telegram.script.fail("set_webhook", 9, || TelegramError::Conflict);
             Case::activated(&t, &me).await
         };
-        at_every_wait(&t, set_up, async |_| jobs(&t).await, async |case, at| {
-            goes_on(&t).await;
-            assert_eq!(case.is_consistent(&t, at).await, Some(Failed));
+        crash_at_every_poll(&t, set_up, async |_| jobs(&t).await, async |case, at| {
+            take_over(&t).await;
+            assert_eq!(case.assert_consistent(&t, at).await, Some(Failed));
             assert_eq!(walk(&t.events(case.id).await), [Purchased, Deploying, Failed], "killed at {at}");
             t.telegram.script.clear();
         })
@@ -212,15 +219,15 @@ on_both_databases! {
             let input = reef_service::testing::activation(*number);
             t.services.activate(&me, &id.to_string(), Ok(input)).await.unwrap();
         };
-        at_every_wait(&t, set_up, live, async |(id, number), at| {
-            goes_on(&t).await;
+        crash_at_every_poll(&t, set_up, live, async |(id, number), at| {
+            take_over(&t).await;
             let case = Case { me, id: *id, token: bot_token(*number) };
-            let status = case.is_consistent(&t, at).await;
+            let status = case.assert_consistent(&t, at).await;
             assert!(matches!(status, Some(Purchased | Active)), "killed at {at}: {status:?}");
             if status == Some(Purchased) {
                 live(&(*id, *number)).await;
-                goes_on(&t).await;
-                assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+                take_over(&t).await;
+                assert_eq!(case.assert_consistent(&t, at).await, Some(Active));
             }
         })
         .await;
@@ -233,9 +240,9 @@ on_both_databases! {
             redeploy(&t, &me, case.id).await.unwrap();
             jobs(&t).await;
         };
-        at_every_wait(&t, async || Case::active(&t, &me).await, live, async |case, at| {
-            goes_on(&t).await;
-            assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+        crash_at_every_poll(&t, async || Case::active(&t, &me).await, live, async |case, at| {
+            take_over(&t).await;
+            assert_eq!(case.assert_consistent(&t, at).await, Some(Active));
         })
         .await;
     }
@@ -252,9 +259,9 @@ on_both_databases! {
             change(&t, &me, case.id).await;
             jobs(&t).await;
         };
-        at_every_nth_wait(&t, 3, set_up, live, async |case, at| {
-            goes_on(&t).await;
-            assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+        crash_at_every_nth_poll(&t, 3, set_up, live, async |case, at| {
+            take_over(&t).await;
+            assert_eq!(case.assert_consistent(&t, at).await, Some(Active));
             assert!(t.db.store.read().await.unwrap().replaced(case.id).await.unwrap().is_none(), "killed at {at}");
         })
         .await;
@@ -271,9 +278,9 @@ on_both_databases! {
             t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
             case
         };
-        at_every_nth_wait(&t, 3, set_up, async |_| jobs(&t).await, async |case, at| {
-            goes_on(&t).await;
-            assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+        crash_at_every_nth_poll(&t, 3, set_up, async |_| jobs(&t).await, async |case, at| {
+            take_over(&t).await;
+            assert_eq!(case.assert_consistent(&t, at).await, Some(Active));
             let walked = walk(&t.events(case.id).await);
             // A run that is killed between the rejection and its commit checks again, and the key is accepted then.
             let is_undone = walked == [Purchased, Deploying, Active, Deploying, Failed, Deploying, Active];
@@ -291,13 +298,13 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.user().await;
         let live = async |case: &Case| stop(&t, &me, case.id).await.unwrap();
-        at_every_wait(&t, async || Case::active(&t, &me).await, live, async |case, at| {
-            goes_on(&t).await;
-            let status = case.is_consistent(&t, at).await;
+        crash_at_every_poll(&t, async || Case::active(&t, &me).await, live, async |case, at| {
+            take_over(&t).await;
+            let status = case.assert_consistent(&t, at).await;
             assert!(matches!(status, Some(Active | Stopped | Failed)), "killed at {at}: {status:?}");
             stop(&t, &me, case.id).await.unwrap();
-            goes_on(&t).await;
-            assert_eq!(case.is_consistent(&t, at).await, Some(Stopped));
+            take_over(&t).await;
+            assert_eq!(case.assert_consistent(&t, at).await, Some(Stopped));
         })
         .await;
     }
@@ -309,9 +316,9 @@ on_both_databases! {
             let (stopped, ()) = tokio::join!(stop(&t, &me, case.id), jobs(&t));
             stopped.unwrap();
         };
-        at_every_wait(&t, async || Case::activated(&t, &me).await, live, async |case, at| {
-            goes_on(&t).await;
-            let status = case.is_consistent(&t, at).await;
+        crash_at_every_poll(&t, async || Case::activated(&t, &me).await, live, async |case, at| {
+            take_over(&t).await;
+            let status = case.assert_consistent(&t, at).await;
             assert!(matches!(status, Some(Active | Stopped | Failed)), "killed at {at}: {status:?}");
         })
         .await;
@@ -324,14 +331,14 @@ on_both_databases! {
             delete(&t, &me, case.id).await.unwrap();
             jobs(&t).await;
         };
-        at_every_wait(&t, async || Case::active(&t, &me).await, live, async |case, at| {
-            goes_on(&t).await;
-            let status = case.is_consistent(&t, at).await;
+        crash_at_every_poll(&t, async || Case::active(&t, &me).await, live, async |case, at| {
+            take_over(&t).await;
+            let status = case.assert_consistent(&t, at).await;
             assert!(matches!(status, None | Some(Active | Failed)), "killed at {at}: {status:?}");
             if status.is_some() {
                 delete(&t, &me, case.id).await.unwrap();
-                goes_on(&t).await;
-                assert_eq!(case.is_consistent(&t, at).await, None);
+                take_over(&t).await;
+                assert_eq!(case.assert_consistent(&t, at).await, None);
             }
         })
         .await;
@@ -355,15 +362,15 @@ on_both_databases! {
             assert_eq!(done.unwrap(), AccountDeletion::Done);
             jobs(&t).await;
         };
-        at_every_nth_wait(&t, 5, set_up, live, async |both, at| {
-            goes_on(&t).await;
+        crash_at_every_nth_poll(&t, 5, set_up, live, async |both, at| {
+            take_over(&t).await;
             let (case, paid) = both;
             let is_there = async || t.services.account(case.me.user_id).await.unwrap().is_some();
             if is_there().await {
-                let status = case.is_consistent(&t, at).await;
+                let status = case.assert_consistent(&t, at).await;
                 assert!(matches!(status, None | Some(Active | Failed)), "killed at {at}: {status:?}");
                 live(both).await;
-                goes_on(&t).await;
+                take_over(&t).await;
             }
             assert!(!is_there().await, "killed at {at}");
             assert!(t.workers.running().is_empty(), "killed at {at}");
@@ -384,9 +391,9 @@ on_both_databases! {
             t.subscription(case.id, "subscription.revoked").await;
             case
         };
-        at_every_wait(&t, set_up, async |_| jobs(&t).await, async |case, at| {
-            goes_on(&t).await;
-            assert_eq!(case.is_consistent(&t, at).await, Some(Stopped));
+        crash_at_every_poll(&t, set_up, async |_| jobs(&t).await, async |case, at| {
+            take_over(&t).await;
+            assert_eq!(case.assert_consistent(&t, at).await, Some(Stopped));
         })
         .await;
     }
@@ -399,9 +406,9 @@ on_both_databases! {
             t.polar("subscription.paused", subscription_doc(&t, case.id, &json!({"status": "paused"}))).await;
             case
         };
-        at_every_nth_wait(&t, 3, set_up, async |_| jobs(&t).await, async |case, at| {
-            goes_on(&t).await;
-            assert_eq!(case.is_consistent(&t, at).await, Some(Stopped));
+        crash_at_every_nth_poll(&t, 3, set_up, async |_| jobs(&t).await, async |case, at| {
+            take_over(&t).await;
+            assert_eq!(case.assert_consistent(&t, at).await, Some(Stopped));
             assert_eq!(walk(&t.events(case.id).await), [Purchased, Deploying, Active, Stopped], "killed at {at}");
         })
         .await;
@@ -418,9 +425,9 @@ on_both_databases! {
             t.polar("subscription.resumed", subscription_doc(&t, case.id, &json!({}))).await;
             case
         };
-        at_every_nth_wait(&t, 7, set_up, async |_| jobs(&t).await, async |case, at| {
-            goes_on(&t).await;
-            assert_eq!(case.is_consistent(&t, at).await, Some(Active));
+        crash_at_every_nth_poll(&t, 7, set_up, async |_| jobs(&t).await, async |case, at| {
+            take_over(&t).await;
+            assert_eq!(case.assert_consistent(&t, at).await, Some(Active));
             let walked = walk(&t.events(case.id).await);
             assert_eq!(walked, [Purchased, Deploying, Active, Stopped, Deploying, Active], "killed at {at}");
         })
@@ -437,13 +444,13 @@ on_both_databases! {
             case
         };
         let live = async |case: &Case| stop(&t, &me, case.id).await.unwrap();
-        at_every_wait(&t, set_up, live, async |case, at| {
+        crash_at_every_poll(&t, set_up, live, async |case, at| {
             let is_held = t.state(case.id).await.failure().is_some();
             t.clock.advance(SECOND);
             t.polar("subscription.resumed", subscription_doc(&t, case.id, &json!({}))).await;
-            goes_on(&t).await;
+            take_over(&t).await;
             let expected = if is_held { Active } else { Stopped };
-            assert_eq!(case.is_consistent(&t, at).await, Some(expected));
+            assert_eq!(case.assert_consistent(&t, at).await, Some(expected));
         })
         .await;
     }
@@ -451,8 +458,8 @@ on_both_databases! {
     async fn of_a_purchase(db: TestStore) {
         let t = TestServices::new(db);
         let live = async |me: &Caller| t.services.purchase(me, Ok(ApiMode::Byok)).await.unwrap();
-        at_every_wait(&t, async || t.user().await, async |me| drop(live(me).await), async |me, at| {
-            goes_on(&t).await;
+        crash_at_every_poll(&t, async || t.user().await, async |me| drop(live(me).await), async |me, at| {
+            take_over(&t).await;
             // Every open checkout may still be paid, whether or not the buyer has its URL.
             for checkout in t.payments.checkouts().iter().filter(|checkout| checkout.user_id == me.user_id) {
                 t.pay(checkout.assistant_id).await;
@@ -486,9 +493,9 @@ on_both_databases! {
             let me = t.user().await;
             t.slot(&me).await
         };
-        at_every_wait(&t, set_up, tell, async |id, at| {
+        crash_at_every_poll(&t, set_up, tell, async |id, at| {
             tell(id).await;
-            goes_on(&t).await;
+            take_over(&t).await;
             assert_eq!(walk(&t.events(*id).await), [Purchased], "killed at {at}");
         })
         .await;

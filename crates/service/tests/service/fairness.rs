@@ -14,7 +14,7 @@ use reef_service::{Caller, Error};
 use reef_store::{Pace, on_both_databases};
 use serde_json::json;
 
-use crate::reconcile::{pass, pay_unheard};
+use crate::reconcile::{pass_time, pay_without_webhooks};
 use crate::support::{HOUR, MINUTE, SECOND, delete};
 
 /// A rate that no test reaches.
@@ -35,19 +35,19 @@ async fn buy_and_delete(t: &TestServices, caller: &Caller, times: usize) -> usiz
 }
 
 /// Orders and pays without a webhook. Returns how long it takes until the assistant is `purchased`.
-async fn delay_of_a_payment(t: &TestServices, caller: &Caller) -> Duration {
+async fn payment_delay(t: &TestServices, caller: &Caller) -> Duration {
     let id: AssistantId = t.slot(caller).await;
-    pay_unheard(t, id);
+    pay_without_webhooks(t, id);
     let began = t.services.now();
     while t.status(caller, id).await != Status::Purchased {
-        pass(t, 1, SECOND).await;
+        pass_time(t, 1, SECOND).await;
         assert!(t.services.now().since(began) < Duration::from_secs(3600), "the payment is not noticed");
     }
     t.services.now().since(began)
 }
 
 /// Deleted assistants of an account whose payment checks are due.
-async fn due_in_masses(t: &TestServices, caller: &Caller, count: usize) -> Vec<AssistantId> {
+async fn create_due_checks(t: &TestServices, caller: &Caller, count: usize) -> Vec<AssistantId> {
     let mut ids = vec![];
     let mut tx = t.db.store.begin().await.expect("a transaction");
     for _ in 0..count {
@@ -61,7 +61,7 @@ async fn due_in_masses(t: &TestServices, caller: &Caller, count: usize) -> Vec<A
 }
 
 /// How many payment checks are scheduled, at any time.
-async fn asked_about(t: &TestServices) -> i64 {
+async fn count_scheduled_checks(t: &TestServices) -> i64 {
     let far = t.services.now().plus(1_000 * HOUR);
     t.db.store.read().await.expect("a transaction").asks_overdue(far).await.expect("a count").0
 }
@@ -77,7 +77,7 @@ on_both_databases! {
         let t = TestServices::new(db);
         let (greedy, other) = (t.user().await, t.user().await);
         let accepted = buy_and_delete(&t, &greedy, 280).await;
-        let delay = delay_of_a_payment(&t, &other).await;
+        let delay = payment_delay(&t, &other).await;
         println!("{accepted} orders accepted; the other account's payment was noticed after {delay:?}");
         assert_eq!(accepted, 10);
         assert!(delay <= Duration::from_secs(20), "{delay:?}");
@@ -87,18 +87,18 @@ on_both_databases! {
     async fn masses_of_due_checks_delay_their_own_account_alone(db: TestStore) {
         let t = TestServices::new(db);
         let (greedy, other) = (t.user().await, t.user().await);
-        due_in_masses(&t, &greedy, 280).await;
-        pass(&t, 5, SECOND).await;
+        create_due_checks(&t, &greedy, 280).await;
+        pass_time(&t, 5, SECOND).await;
         for _ in 0..3 {
             // The second and third time, the account has just been checked.
-            let delay = delay_of_a_payment(&t, &other).await;
+            let delay = payment_delay(&t, &other).await;
             println!("noticed after {delay:?}");
             assert!(delay <= Duration::from_secs(20), "{delay:?}");
         }
         // Assistants come before the deleted ones of the same account.
-        let delay = delay_of_a_payment(&t, &greedy).await;
+        let delay = payment_delay(&t, &greedy).await;
         assert!(delay <= Duration::from_secs(20), "{delay:?}");
-        assert!(asked_about(&t).await > 200, "hundreds of checks are still scheduled");
+        assert!(count_scheduled_checks(&t).await > 200, "hundreds of checks are still scheduled");
         t.finish().await;
     }
 
@@ -116,9 +116,9 @@ on_both_databases! {
                     "metadata": {"assistant_id": id.to_string()}});
                 t.polar("subscription.updated", subscription).await;
             }
-            pass(&t, 1, 7 * SECOND).await;
+            pass_time(&t, 1, 7 * SECOND).await;
         }
-        let delay = delay_of_a_payment(&t, &other).await;
+        let delay = payment_delay(&t, &other).await;
         assert!(delay <= Duration::from_secs(20), "{delay:?}");
         t.finish().await;
     }
@@ -201,9 +201,9 @@ on_both_databases! {
             for checkout in t.payments.checkouts().iter().rev().skip(250) {
                 t.payments.set_checkout(checkout.assistant_id, "expired");
             }
-            asked += pass(&t, 4, 15 * MINUTE).await;
+            asked += pass_time(&t, 4, 15 * MINUTE).await;
             t.services.prune().await.unwrap();
-            most = most.max(asked_about(&t).await);
+            most = most.max(count_scheduled_checks(&t).await);
         }
         println!("{asked} checks in 40 h, at most {most} rows");
         // Ten orders an hour are checked for at most 27 h each, plus a few that the prune every 15 minutes finds late.
@@ -220,7 +220,7 @@ on_both_databases! {
             let mut owner = BTreeMap::new();
             for (number, due) in sizes.iter().enumerate() {
                 let caller = t.user().await;
-                owner.extend(due_in_masses(&t, &caller, *due).await.into_iter().map(|id| (id, number)));
+                owner.extend(create_due_checks(&t, &caller, *due).await.into_iter().map(|id| (id, number)));
                 accounts.push(Account { due: *due, last: None });
             }
             for turn in 0..sizes.iter().sum() {

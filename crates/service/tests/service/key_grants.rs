@@ -103,13 +103,13 @@ on_both_databases! {
     async fn what_it_may_be_limited_to(db: TestStore) {
         let t = TestServices::new(db);
         let (me, other) = (t.user().await, t.user().await);
-        let (mine, theirs) = (t.paid(&me).await, t.slot(&other).await);
+        let (mine, others_assistant) = (t.paid(&me).await, t.slot(&other).await);
         let refused = async |new: NewApiKey| {
             let Err(Error::InvalidRequest(issues)) = t.services.create_api_key(&me, &new).await else { panic!() };
             (issues[0].path.clone(), issues[0].code.clone())
         };
         let unknown = ("assistants".into(), "unknown".into());
-        assert_eq!(refused(limited(&[mine, theirs])).await, unknown);
+        assert_eq!(refused(limited(&[mine, others_assistant])).await, unknown);
         assert_eq!(refused(NewApiKey { assistants: vec!["nonsense".into()], ..limited(&[]) }).await, unknown);
         let many: Vec<_> = (0..21).map(|_| AssistantId::new(t.services.new_uuid())).collect();
         assert_eq!(refused(limited(&many)).await, ("assistants".into(), "too_many".into()));

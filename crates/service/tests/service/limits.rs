@@ -25,7 +25,7 @@ fn key() -> ApiKeyId {
 }
 
 /// Another process on the same database.
-fn beside(t: &TestServices) -> Services {
+fn other_process(t: &TestServices) -> Services {
     let key = base64::prelude::BASE64_STANDARD.encode([7; 32]);
     let vault = Arc::new(Vault::new(&SecretString::from(key)).expect("a key"));
     Services::new(t.db.store.clone(), t.services.config().clone(), vault, t.services.ports().clone())
@@ -39,7 +39,7 @@ fn wait_of<T: std::fmt::Debug>(result: Result<T, Error>) -> u64 {
 }
 
 /// A well-formed key with a valid checksum that belongs to nobody.
-fn nobodys(number: u32) -> SecretString {
+fn unknown_key(number: u32) -> SecretString {
     let random = format!("{number:040x}");
     SecretString::from(format!(
         "reef_live_{random}{:08x}",
@@ -55,7 +55,7 @@ async fn api_key(t: &TestServices, caller: &Caller) -> SecretString {
 on_both_databases! {
     async fn processes_count_together(db: TestStore) {
         let t = TestServices::with(db, |config| config.rate_limit_per_minute = 10);
-        let (one, two) = (&t.services, beside(&t));
+        let (one, two) = (&t.services, other_process(&t));
         for left in (6..10).rev() {
             let quota = one.count_request(key()).await.unwrap();
             assert_eq!(quota, Quota { limit: 10, remaining: left, resets_in: 60, is_over: false });
@@ -88,7 +88,7 @@ on_both_databases! {
             t.services.count_request(key()).await.unwrap();
         }
         t.services.exchange_counts_once().await.unwrap();
-        assert!(beside(&t).count_request(key()).await.unwrap().is_over);
+        assert!(other_process(&t).count_request(key()).await.unwrap().is_over);
     }
 
     async fn wrong_keys_are_limited_by_address_and_a_good_one_goes_on(db: TestStore) {
@@ -96,27 +96,27 @@ on_both_databases! {
         let good = api_key(&t, &t.user().await).await;
         let ask = async |key: &SecretString, address: &str| t.services.authenticate_from(key, from(address)).await;
         for number in 0..5 {
-            let refused = ask(&nobodys(number), HOME).await;
+            let refused = ask(&unknown_key(number), HOME).await;
             assert!(matches!(refused, Err(Error::Unauthorized)), "{number}: {refused:?}");
         }
         t.clock.advance(15 * SECOND);
-        assert_eq!(wait_of(ask(&nobodys(9), HOME).await), 45);
+        assert_eq!(wait_of(ask(&unknown_key(9), HOME).await), 45);
         assert_eq!(wait_of(ask(&SecretString::from("nonsense"), HOME).await), 45);
         ask(&good, HOME).await.unwrap();
         // A neighboring address has its own limit, and an IPv4-mapped address has none of its own.
-        assert!(matches!(ask(&nobodys(9), AWAY).await, Err(Error::Unauthorized)));
-        assert_eq!(wait_of(ask(&nobodys(9), "::ffff:203.0.113.7").await), 45);
+        assert!(matches!(ask(&unknown_key(9), AWAY).await, Err(Error::Unauthorized)));
+        assert_eq!(wait_of(ask(&unknown_key(9), "::ffff:203.0.113.7").await), 45);
         t.clock.advance(45 * SECOND);
-        assert!(matches!(ask(&nobodys(9), HOME).await, Err(Error::Unauthorized)));
+        assert!(matches!(ask(&unknown_key(9), HOME).await, Err(Error::Unauthorized)));
         // The limit reaches other processes.
         for number in 0..5 {
-            let _ = ask(&nobodys(number), HOME).await;
+            let _ = ask(&unknown_key(number), HOME).await;
         }
         t.services.exchange_counts_once().await.unwrap();
-        let two = beside(&t);
-        assert!(matches!(two.authenticate_from(&nobodys(1), from(HOME)).await, Err(Error::Unauthorized)));
+        let two = other_process(&t);
+        assert!(matches!(two.authenticate_from(&unknown_key(1), from(HOME)).await, Err(Error::Unauthorized)));
         two.exchange_counts_once().await.unwrap();
-        wait_of(two.authenticate_from(&nobodys(1), from(HOME)).await);
+        wait_of(two.authenticate_from(&unknown_key(1), from(HOME)).await);
         two.authenticate_from(&good, from(HOME)).await.unwrap();
     }
 
@@ -124,7 +124,7 @@ on_both_databases! {
         let t = TestServices::with(db, |config| config.auth_failures_per_minute = 5);
         let good = api_key(&t, &t.user().await).await;
         let ask = async |number: u32, network: String| {
-            t.services.authenticate_from(&nobodys(number), from(&network)).await
+            t.services.authenticate_from(&unknown_key(number), from(&network)).await
         };
         // A /56 may send twice as many as a /64.
         for number in 0..10 {
@@ -147,7 +147,7 @@ on_both_databases! {
         let caller = t.user().await;
         let key = api_key(&t, &caller).await;
         t.services.authenticate_from(&key, from(HOME)).await.unwrap();
-        let _ = t.services.authenticate_from(&nobodys(1), from(HOME)).await;
+        let _ = t.services.authenticate_from(&unknown_key(1), from(HOME)).await;
         t.services.authenticate_from(&key, from(HOME)).await.unwrap();
         t.services.revoke_api_key_itself(&key).await.unwrap();
         wait_of(t.services.authenticate_from(&key, from(HOME)).await);
@@ -172,7 +172,7 @@ on_both_databases! {
             t.clock.advance(TICK);
             assert!(matches!(sign_in(&wrong, HOME).await, Err(Error::WrongCredentials)));
             // The spelling of the email and a restart make no difference.
-            let again = beside(&t).sign_in_first(&format!(" {} ", email.to_uppercase()), &right, from(HOME)).await;
+            let again = other_process(&t).sign_in_first(&format!(" {} ", email.to_uppercase()), &right, from(HOME)).await;
             assert_eq!(wait_of(again), 20);
         }
         // The owner signs in from elsewhere, and from home after the wait.

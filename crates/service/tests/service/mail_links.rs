@@ -127,10 +127,10 @@ on_both_databases! {
         t.run().await;
         let token = link(&t, ADA, "reset");
         assert_eq!(code(t.services.reset_password(&token, &secret("short"), HERE).await), "too_short");
-        let mut news = t.services.hub().listen();
+        let mut changes = t.services.hub().listen();
         let new = secret("another horse battery");
         t.services.reset_password(&token, &new, HERE).await.unwrap();
-        assert!(news.try_recv().is_ok(), "open streams check their access");
+        assert!(changes.try_recv().is_ok(), "open streams check their access");
         assert!(can_sign_in(&t, ADA, &new).await && !can_sign_in(&t, ADA, &password()).await);
         let now = t.services.now();
         let mut tx = t.db.store.read().await.unwrap();

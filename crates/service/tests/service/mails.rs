@@ -137,7 +137,7 @@ on_both_databases! {
         t.mailer.script.fail("send", 1, || MailError::Refused { reason: "550".to_owned() });
         let password = SecretString::from("correct horse battery");
         t.services.sign_up("ada@example.com", &password, ClientAddress::UNKNOWN).await.unwrap();
-        assert_eq!(t.services.sealed_with().await.unwrap().first, 2, "the callback secret and the link's");
+        assert_eq!(t.services.sealed_with().await.unwrap().first, 2, "the signing secret and the secret of the link");
         t.run().await;
         assert_eq!(t.jobs().await, (0, 1));
         assert_eq!(t.services.sealed_with().await.unwrap().first, 1);
@@ -146,7 +146,7 @@ on_both_databases! {
         assert_eq!(t.jobs().await, (0, 1));
         t.clock.advance(2 * 24 * HOUR);
         t.services.prune().await.unwrap();
-        assert_eq!(t.jobs().await, (0, 0), "a mistyped address is not kept for ever");
+        assert_eq!(t.jobs().await, (0, 0), "a mistyped address is not kept");
     }
 
     async fn a_mail_whose_answer_was_lost_goes_out_again_under_the_same_id(db: TestStore) {

@@ -10,7 +10,7 @@ use reef_service::testing::{Act, TestServices, activation};
 use reef_store::on_both_databases;
 use serde_json::json;
 
-use crate::crash::dies_at;
+use crate::crash::crash_at;
 use crate::support::{HOUR, MINUTE, SECOND, delete, redeploy, stop, walk};
 
 pub const FIVE: Usd = Usd::from_micros(5_000_000);
@@ -223,7 +223,7 @@ on_both_databases! {
         let me = t.user().await;
         let id = slot(&t, &me).await;
         activate(&t, &me, id).await;
-        dies_at(&t, "create", true).await;
+        crash_at(&t, "create", true).await;
         // Usage of the key that was lost still counts.
         t.managed_keys.change(|key| key.used = Usd::from_micros(1_500_000));
         t.run_after(11 * SECOND).await;
@@ -241,7 +241,7 @@ on_both_databases! {
         let me = t.user().await;
         let id = slot(&t, &me).await;
         activate(&t, &me, id).await;
-        dies_at(&t, "create", true).await;
+        crash_at(&t, "create", true).await;
         // A deletion waits until the lease of the other process has expired.
         t.clock.advance(11 * SECOND);
         delete(&t, &me, id).await.unwrap();

@@ -110,7 +110,7 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
         assert!(t.workers.running().is_empty());
-        assert_eq!(t.payments.script.count("checkout"), asked, "the unpaid assistant is not checked any more");
+        assert_eq!(t.payments.script.count("checkout"), asked, "the unpaid assistant is no longer checked");
 
         // Deliveries that ended a month ago are pruned, newer ones are not.
         live(&t, START.plus(36 * DAY), 6 * HOUR).await;

@@ -15,18 +15,18 @@ use serde_json::{Value, json};
 use crate::support::{HOUR, MINUTE, TICK, delete, message, redeploy, stop, subscription_doc, walk};
 
 /// Polar reports a change of a subscription, later than its reports before.
-async fn tell(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
+async fn report(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
     t.clock.advance(TICK);
     t.polar(&format!("subscription.{kind}"), subscription_doc(t, id, &json!({"status": status}))).await;
     t.run().await;
 }
 
 pub async fn pause(t: &TestServices, id: AssistantId) {
-    tell(t, id, "paused", "paused").await;
+    report(t, id, "paused", "paused").await;
 }
 
 pub async fn resume(t: &TestServices, id: AssistantId) {
-    tell(t, id, "resumed", "active").await;
+    report(t, id, "resumed", "active").await;
 }
 
 async fn failed(t: &TestServices, me: &Caller) -> AssistantId {
@@ -39,7 +39,7 @@ async fn failed(t: &TestServices, me: &Caller) -> AssistantId {
 }
 
 /// The statuses in the assistant's callbacks, oldest first.
-fn told(t: &TestServices, id: AssistantId) -> Vec<(String, Option<String>)> {
+fn callback_statuses(t: &TestServices, id: AssistantId) -> Vec<(String, Option<String>)> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let bodies = t
         .callbacks
@@ -68,7 +68,7 @@ on_both_databases! {
         assert_eq!((record.name, record.model_id, record.worker_name), (before.name.clone(), before.model_id, before.worker_name));
         assert!(t.workers.running().is_empty() && t.telegram.webhook(&token).is_none() && t.workers.forgotten().is_empty());
         assert_eq!(t.db.store.read().await.unwrap().secrets(id).await.unwrap(), secrets);
-        assert_eq!(told(&t, id).last(), Some(&("stopped".to_owned(), Some(said))));
+        assert_eq!(callback_statuses(&t, id).last(), Some(&("stopped".to_owned(), Some(said))));
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Stopped]);
         let mails = t.mailer.taken();
         let [mail] = mails.as_slice() else { panic!("{mails:?}") };
@@ -93,7 +93,7 @@ on_both_databases! {
             resume_by(&t, id, kind).await;
             assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Stopped, Deploying, Active], "{kind}");
             assert_eq!(t.state(id).await.run().unwrap().generation, generation + 2, "{kind}");
-            let statuses: Vec<_> = told(&t, id).into_iter().map(|(status, _)| status).collect();
+            let statuses: Vec<_> = callback_statuses(&t, id).into_iter().map(|(status, _)| status).collect();
             assert_eq!(statuses, ["deploying", "active", "stopped", "deploying", "active"], "{kind}");
         }
         assert_eq!(t.workers.running().len(), 3);
@@ -219,7 +219,7 @@ on_both_databases! {
     async fn pause_and_resumption_are_found_when_no_webhook_comes(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;
-        let (id, unheard) = (t.active(&me).await, t.slot(&me).await);
+        let (id, unreported) = (t.active(&me).await, t.slot(&me).await);
         let put = |id, status: &str| t.payments.put_subscription(subscription_doc(&t, id, &json!({"status": status})));
         let pass = async |times: u32| {
             for _ in 0..times {
@@ -228,20 +228,20 @@ on_both_databases! {
                 t.run().await;
             }
         };
-        t.payments.set_checkout(unheard, "succeeded");
-        for id in [id, unheard] {
+        t.payments.set_checkout(unreported, "succeeded");
+        for id in [id, unreported] {
             put(id, "paused");
         }
         pass(12).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Paused));
-        let record = t.record(&me, unheard).await;
+        let record = t.record(&me, unreported).await;
         assert_eq!((record.status, record.payment_status), (Purchased, Paused), "a paused subscription was paid for");
-        for id in [id, unheard] {
+        for id in [id, unreported] {
             put(id, "active");
         }
         pass(12).await;
-        assert_eq!((t.status(&me, id).await, t.status(&me, unheard).await), (Active, Purchased));
+        assert_eq!((t.status(&me, id).await, t.status(&me, unreported).await), (Active, Purchased));
         assert_eq!(t.record(&me, id).await.payment_status, Paid);
         t.finish().await;
     }
@@ -289,13 +289,13 @@ on_both_databases! {
         let me = t.user().await;
         let id = t.active(&me).await;
         pause(&t, id).await;
-        tell(&t, id, "revoked", "canceled").await;
+        report(&t, id, "revoked", "canceled").await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
         assert!(message(&t, &me, id).await.starts_with("SUBSCRIPTION_ENDED: "));
         let subjects: Vec<_> = t.mailer.taken().into_iter().map(|mail| mail.subject).collect();
         assert_eq!(subjects, [format!("[Reef] {} is paused", record.name), format!("[Reef] {} was stopped", record.name)]);
-        tell(&t, id, "active", "active").await;
+        report(&t, id, "active", "active").await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status, record.status_message), (Stopped, Paid, None));
         t.finish().await;
@@ -306,7 +306,7 @@ on_both_databases! {
         let me = t.user().await;
         let id = t.active(&me).await;
         pause(&t, id).await;
-        tell(&t, id, "past_due", "past_due").await;
+        report(&t, id, "past_due", "past_due").await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Active, PastDue));
         t.finish().await;
@@ -395,5 +395,5 @@ on_both_databases! {
 }
 
 async fn resume_by(t: &TestServices, id: AssistantId, kind: &str) {
-    tell(t, id, kind, "active").await;
+    report(t, id, kind, "active").await;
 }

@@ -8,7 +8,7 @@ use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
 use serde_json::json;
 
-use crate::crash::dies_at;
+use crate::crash::crash_at;
 use crate::managed::{FIVE, TEN, activate, active, credit, lost, only_key, renewed, slot};
 use crate::pause::{pause, resume};
 use crate::support::{HOUR, MINUTE, SECOND, delete, redeploy, stop, subscription_doc, walk};
@@ -158,7 +158,7 @@ on_both_databases! {
         t.managed_keys.lose(|_| true);
         t.clock.advance(SECOND);
         t.polar("subscription.resumed", subscription_doc(&t, id, &json!({}))).await;
-        dies_at(&t, "create", true).await;
+        crash_at(&t, "create", true).await;
         t.run_after(11 * SECOND).await;
         assert_eq!(t.status(&me, id).await, Active);
         assert_eq!((only_key(&t).limit, only_key(&t).disabled), (Some(FIVE), false));

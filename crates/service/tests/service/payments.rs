@@ -13,14 +13,14 @@ on_both_databases! {
     async fn either_event_pays_in_either_order_any_number_of_times(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;
-        let told = [
+        let reported = [
             vec!["order.paid"],
             vec!["subscription.active"],
             vec!["order.paid", "subscription.active"],
             vec!["subscription.active", "order.paid"],
             vec!["order.paid", "order.paid", "subscription.active", "subscription.active"],
         ];
-        for kinds in told {
+        for kinds in reported {
             let id = t.slot(&me).await;
             for kind in &kinds {
                 if kind.starts_with("order") { t.order(id, kind).await } else { t.subscription(id, kind).await }

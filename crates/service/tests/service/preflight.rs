@@ -13,7 +13,7 @@ fn bot_only(number: u64) -> UpdateInput {
     UpdateInput { telegram_bot_token: Some(bot_token(number)), ..UpdateInput::default() }
 }
 
-fn whole(number: u64) -> UpdateInput {
+fn bot_and_model(number: u64) -> UpdateInput {
     UpdateInput {
         model_provider: Some("anthropic".into()),
         model_id: Some(MODEL.into()),
@@ -29,13 +29,18 @@ fn map(value: Value) -> Map<String, Value> {
     }
 }
 
-async fn found(t: &TestServices, me: &Caller, id: &str, input: UpdateInput) -> (BotFinding, ModelFinding) {
+async fn run_preflight(
+    t: &TestServices,
+    me: &Caller,
+    id: &str,
+    input: UpdateInput,
+) -> (BotFinding, ModelFinding) {
     let found = t.services.preflight(me, id, Ok(input), Try::All).await.expect("check results");
     (found.bot.expect("the bot was checked"), found.model.expect("the model was checked"))
 }
 
 /// Whether a bot token and a model key are stored.
-async fn kept(t: &TestServices, me: &Caller, id: &str) -> (bool, bool) {
+async fn stored_secrets(t: &TestServices, me: &Caller, id: &str) -> (bool, bool) {
     let details = t.services.assistant_details(me, id).await.expect("an assistant");
     (details.bot_token.is_some(), details.model_key.is_some())
 }
@@ -50,39 +55,39 @@ on_both_databases! {
         let bot = BotIdentity { id: 7, username: "bot7_bot".into(), name: "Bot 7".into() };
         let good_bot = BotFinding::Good { bot: bot.clone(), picture: Some("data:image/png;base64,AQID".into()) };
         let hello = ModelFinding::Good { answer: Some(format!("Hello from {MODEL}.")) };
-        assert_eq!(found(&t, &me, &id, whole(7)).await, (good_bot.clone(), hello.clone()));
-        assert_eq!(found(&t, &me, &id, bot_only(7)).await, (good_bot, ModelFinding::Missing));
+        assert_eq!(run_preflight(&t, &me, &id, bot_and_model(7)).await, (good_bot.clone(), hello.clone()));
+        assert_eq!(run_preflight(&t, &me, &id, bot_only(7)).await, (good_bot, ModelFinding::Missing));
         assert_eq!(
-            found(&t, &me, &id, UpdateInput::default()).await,
+            run_preflight(&t, &me, &id, UpdateInput::default()).await,
             (BotFinding::Missing, ModelFinding::Missing)
         );
-        let only_bot = t.services.preflight(&me, &id, Ok(whole(7)), Try::Bot).await.unwrap();
+        let only_bot = t.services.preflight(&me, &id, Ok(bot_and_model(7)), Try::Bot).await.unwrap();
         assert!(only_bot.bot.is_some() && only_bot.model.is_none());
 
         // A missing picture or greeting is not a failure.
         t.telegram.script.fail("picture", 1, || TelegramError::Unavailable("down".into()));
         t.models.greet_script.fail("greet", 1, || GreetError::NoAnswer("slow".into()));
-        let (found_bot, found_model) = found(&t, &me, &id, whole(7)).await;
+        let (found_bot, found_model) = run_preflight(&t, &me, &id, bot_and_model(7)).await;
         assert_eq!(found_bot, BotFinding::Good { bot, picture: None });
         assert_eq!(found_model, ModelFinding::Good { answer: None });
 
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
         t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
         assert_eq!(
-            found(&t, &me, &id, whole(7)).await,
+            run_preflight(&t, &me, &id, bot_and_model(7)).await,
             (BotFinding::Rejected, ModelFinding::KeyRejected)
         );
         t.telegram.script.fail("get_me", 1, || TelegramError::RateLimited { seconds: 9 });
         t.models.script.fail("check", 1, || ModelCheckError::ModelUnavailable);
         assert_eq!(
-            found(&t, &me, &id, whole(7)).await,
+            run_preflight(&t, &me, &id, bot_and_model(7)).await,
             (BotFinding::NoAnswer, ModelFinding::Unavailable)
         );
         t.models.greet_script.fail("greet", 1, || GreetError::OutOfCredit);
-        assert_eq!(found(&t, &me, &id, whole(7)).await.1, ModelFinding::OutOfCredit);
+        assert_eq!(run_preflight(&t, &me, &id, bot_and_model(7)).await.1, ModelFinding::OutOfCredit);
 
         assert_eq!(t.record(&me, slot).await, before);
-        assert_eq!(kept(&t, &me, &id).await, (false, false));
+        assert_eq!(stored_secrets(&t, &me, &id).await, (false, false));
         assert!(t.telegram.webhook(&bot_token(7)).is_none());
         t.finish().await;
     }
@@ -90,12 +95,12 @@ on_both_databases! {
     async fn a_bot_that_answers_elsewhere_is_in_use(db: TestStore) {
         let t = TestServices::new(db);
         let (me, somebody) = (t.user().await, t.user().await);
-        let theirs = t.paid(&somebody).await;
-        t.activate(&somebody, theirs).await.unwrap();
+        let others_assistant = t.paid(&somebody).await;
+        t.activate(&somebody, others_assistant).await.unwrap();
         t.run().await;
         let number = t.number() - 1;
         let mine = t.paid(&me).await.to_string();
-        let (bot, _) = found(&t, &me, &mine, whole(number)).await;
+        let (bot, _) = run_preflight(&t, &me, &mine, bot_and_model(number)).await;
         assert!(matches!(&bot, BotFinding::InUse { bot } if bot.id == i64::try_from(number).unwrap()), "{bot:?}");
         t.finish().await;
     }
@@ -104,12 +109,12 @@ on_both_databases! {
         let t = TestServices::new(db);
         let (me, somebody) = (t.user().await, t.user().await);
         let unpaid = t.slot(&me).await.to_string();
-        let refused = t.services.preflight(&me, &unpaid, Ok(whole(1)), Try::All).await;
+        let refused = t.services.preflight(&me, &unpaid, Ok(bot_and_model(1)), Try::All).await;
         assert!(matches!(refused, Err(Error::InvalidState { .. })), "{refused:?}");
         let paid = t.paid(&me).await.to_string();
-        let refused = t.services.preflight(&somebody, &paid, Ok(whole(1)), Try::All).await;
+        let refused = t.services.preflight(&somebody, &paid, Ok(bot_and_model(1)), Try::All).await;
         assert!(matches!(refused, Err(Error::NotFound)));
-        let unknown = UpdateInput { model_id: Some("clawd".into()), ..whole(1) };
+        let unknown = UpdateInput { model_id: Some("clawd".into()), ..bot_and_model(1) };
         let refused = t.services.preflight(&me, &paid, Ok(unknown), Try::Model).await;
         assert!(matches!(refused, Err(Error::InvalidInput { .. })));
         let refused = loop {
@@ -126,7 +131,7 @@ on_both_databases! {
         let slot = t.slot_of(&me, ApiMode::Managed).await;
         t.pay(slot).await;
         let model = UpdateInput { model_id: Some("openrouter/auto".into()), ..UpdateInput::default() };
-        assert_eq!(found(&t, &me, &slot.to_string(), model).await.1, ModelFinding::Managed);
+        assert_eq!(run_preflight(&t, &me, &slot.to_string(), model).await.1, ModelFinding::Managed);
         t.finish().await;
     }
 
@@ -135,10 +140,10 @@ on_both_databases! {
         let me = t.user().await;
         let slot = t.paid(&me).await;
         let id = slot.to_string();
-        t.services.update(&me, &id, Ok(whole(7))).await.unwrap();
+        t.services.update(&me, &id, Ok(bot_and_model(7))).await.unwrap();
         assert_eq!(t.status(&me, slot).await, Status::Purchased);
-        assert_eq!(kept(&t, &me, &id).await, (true, true));
-        let (bot, model) = found(&t, &me, &id, UpdateInput::default()).await;
+        assert_eq!(stored_secrets(&t, &me, &id).await, (true, true));
+        let (bot, model) = run_preflight(&t, &me, &id, UpdateInput::default()).await;
         assert!(matches!(bot, BotFinding::Good { .. }) && matches!(model, ModelFinding::Good { .. }));
 
         // A stored key is never sent to another provider.
@@ -157,7 +162,7 @@ on_both_databases! {
         assert_eq!((bot.bot_id, bot.bot_username.as_str()), (7, "bot7_bot"));
         // Typed values take precedence over stored ones.
         let other = t.paid(&me).await;
-        t.services.update(&me, &other.to_string(), Ok(whole(8))).await.unwrap();
+        t.services.update(&me, &other.to_string(), Ok(bot_and_model(8))).await.unwrap();
         let body = json!({"name": "Pearl", "modelProvider": "anthropic", "modelId": MODEL,
             "telegramBotToken": bot_token(9), "modelApiKey": model_key(9)});
         t.services.activate_with_kept(&me, &other.to_string(), map(body)).await.unwrap();

@@ -29,10 +29,10 @@ on_both_databases! {
         assert_eq!((now.managed_key, now.besides.len()), (None, 0));
         assert_eq!(now.current_period_end, before.current_period_end);
         assert_eq!(now.subscription, SubscriptionEnd::Revoked(End::UnderWay));
-        let mut news = t.services.hub().listen();
+        let mut changes = t.services.hub().listen();
         t.run_after(HOUR).await;
-        let told = std::iter::from_fn(|| news.try_recv().ok());
-        assert!(told.into_iter().any(|one| matches!(one, News::Changed(change) if change.assistant_id == id)));
+        let published = std::iter::from_fn(|| changes.try_recv().ok());
+        assert!(published.into_iter().any(|one| matches!(one, News::Changed(change) if change.assistant_id == id)));
         let later = receipt(&t, &me, id).await;
         assert_eq!(later.subscription, SubscriptionEnd::Revoked(End::Confirmed(Some(t.services.now()))));
         assert_eq!(t.services.receipts(&me, None).await.unwrap(), (vec![later], None));

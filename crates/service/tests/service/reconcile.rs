@@ -36,14 +36,14 @@ fn order(t: &TestServices, id: AssistantId, name: &str, change: &Value) {
 }
 
 /// The buyer pays, and the webhooks are lost.
-pub fn pay_unheard(t: &TestServices, id: AssistantId) {
+pub fn pay_without_webhooks(t: &TestServices, id: AssistantId) {
     t.payments.set_checkout(id, "succeeded");
     put(t, id, &json!({}));
     order(t, id, &format!("order_{id}"), &json!({}));
 }
 
 /// Lets time pass in steps with payment checks and jobs. Returns the number of checks.
-pub async fn pass(t: &TestServices, steps: u32, step: Duration) -> usize {
+pub async fn pass_time(t: &TestServices, steps: u32, step: Duration) -> usize {
     let mut asked = 0;
     for _ in 0..steps {
         t.run_after(step).await;
@@ -59,15 +59,15 @@ on_both_databases! {
         let me = t.user().await;
         let id = t.slot(&me).await;
         assert_eq!(t.services.reconcile_due().await.unwrap(), 0, "the webhook may still arrive");
-        pay_unheard(&t, id);
-        pass(&t, 1, 20 * SECOND).await;
+        pay_without_webhooks(&t, id);
+        pass_time(&t, 1, 20 * SECOND).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Purchased, Paid));
         assert_eq!(record.polar_subscription_id, Some(TestServices::subscription_of(id)));
         assert_eq!(record.current_period_end, Timestamp::parse(PERIOD_END));
         // The webhooks that arrive late change nothing.
         t.pay(id).await;
-        pass(&t, 2, MINUTE).await;
+        pass_time(&t, 2, MINUTE).await;
         assert_eq!(t.record(&me, id).await, record);
         assert_eq!(walk(&t.events(id).await), [Purchased]);
         t.finish().await;
@@ -77,13 +77,13 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.user().await;
         let id = t.slot(&me).await;
-        let first_hour = pass(&t, 720, 5 * SECOND).await;
+        let first_hour = pass_time(&t, 720, 5 * SECOND).await;
         assert!((6..=8).contains(&first_hour), "{first_hour}");
-        let first_day = pass(&t, 23, HOUR).await;
+        let first_day = pass_time(&t, 23, HOUR).await;
         assert!((3..=8).contains(&first_day), "{first_day}");
         t.payments.set_checkout(id, "expired");
-        pass(&t, 20, HOUR).await;
-        assert_eq!(pass(&t, 48, HOUR).await, 0, "the checks have stopped");
+        pass_time(&t, 20, HOUR).await;
+        assert_eq!(pass_time(&t, 48, HOUR).await, 0, "the checks have stopped");
         assert_eq!(t.status(&me, id).await, PendingPayment);
         assert_eq!(t.payments.script.count("create_checkout"), 1);
         t.finish().await;
@@ -94,24 +94,24 @@ on_both_databases! {
         let me = t.user().await;
         let id = t.active(&me).await;
         put(&t, id, &json!({"status": "past_due"}));
-        pass(&t, 1, MINUTE).await;
+        pass_time(&t, 1, MINUTE).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Active, PastDue));
         let next_end = "2026-04-13T12:03:21.456Z";
         put(&t, id, &json!({"current_period_end": next_end, "canceled_at": "2026-02-15T00:00:00Z"}));
-        pass(&t, 1, HOUR).await;
+        pass_time(&t, 1, HOUR).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.payment_status, record.current_period_end), (Paid, Timestamp::parse(next_end)));
         assert_eq!(record.canceled_at, Timestamp::parse("2026-02-15T00:00:00.000Z"));
         put(&t, id, &json!({}));
-        pass(&t, 1, 9 * HOUR).await;
+        pass_time(&t, 1, 9 * HOUR).await;
         assert_eq!(t.record(&me, id).await.canceled_at, None);
         put(&t, id, &json!({"status": "canceled", "ended_at": t.services.now()}));
-        pass(&t, 1, 9 * HOUR).await;
+        pass_time(&t, 1, 9 * HOUR).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
         assert!(t.workers.running().is_empty());
-        assert_eq!(pass(&t, 24, HOUR).await, 0, "ended subscriptions are not checked");
+        assert_eq!(pass_time(&t, 24, HOUR).await, 0, "ended subscriptions are not checked");
         t.finish().await;
     }
 
@@ -128,7 +128,7 @@ on_both_databases! {
             let mut asked = 0;
             for _ in 0..count {
                 t.services.watch_endpoint().await.expect("a look");
-                asked += pass(&t, 1, MINUTE).await;
+                asked += pass_time(&t, 1, MINUTE).await;
             }
             asked
         };
@@ -137,7 +137,7 @@ on_both_databases! {
         }
         endpoint(true);
         minutes(20).await;
-        assert_eq!(minutes(60).await, 0, "webhooks tell");
+        assert_eq!(minutes(60).await, 0, "webhooks arrive again");
         endpoint(false);
         end(first);
         minutes(12).await;
@@ -159,15 +159,15 @@ on_both_databases! {
         let id = t.active(&me).await;
         put(&t, id, &json!({}));
         order(&t, id, "o1", &json!({"refunded_amount": 1499, "status": "partially_refunded"}));
-        pass(&t, 1, MINUTE).await;
+        pass_time(&t, 1, MINUTE).await;
         assert_eq!(t.record(&me, id).await.payment_status, Paid);
         order(&t, id, "o1", &json!({"refunded_amount": 1500, "status": "refunded"}));
-        pass(&t, 2, 9 * HOUR).await;
+        pass_time(&t, 2, 9 * HOUR).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Refunded));
         assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
-        pass(&t, 10, HOUR).await;
-        assert_eq!(pass(&t, 24, HOUR).await, 0, "ended subscriptions are not checked");
+        pass_time(&t, 10, HOUR).await;
+        assert_eq!(pass_time(&t, 24, HOUR).await, 0, "ended subscriptions are not checked");
         t.finish().await;
     }
 
@@ -176,13 +176,13 @@ on_both_databases! {
         let me = t.user().await;
         let id = t.slot(&me).await;
         delete(&t, &me, id).await.unwrap();
-        pass(&t, 3, MINUTE).await;
+        pass_time(&t, 3, MINUTE).await;
         assert!(t.payments.revoked().is_empty());
-        pay_unheard(&t, id);
-        pass(&t, 3, HOUR).await;
+        pay_without_webhooks(&t, id);
+        pass_time(&t, 3, HOUR).await;
         assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
-        pass(&t, 10, HOUR).await;
-        assert_eq!(pass(&t, 24, HOUR).await, 0, "it is over");
+        pass_time(&t, 10, HOUR).await;
+        assert_eq!(pass_time(&t, 24, HOUR).await, 0, "the revoked subscription is not checked");
         t.services.prune().await.unwrap();
         t.finish().await;
     }
@@ -194,14 +194,14 @@ on_both_databases! {
         t.payments.script.on("create_checkout", 1, reef_service::testing::Act::FailAfter(lost));
         t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.unwrap_err();
         let id = t.payments.checkouts()[0].assistant_id;
-        pay_unheard(&t, id);
-        pass(&t, 1, MINUTE).await;
+        pay_without_webhooks(&t, id);
+        pass_time(&t, 1, MINUTE).await;
         assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
         // A refused checkout does not exist.
         t.payments.script.fail("create_checkout", 1, || PaymentError::Refused { status: 422 });
         t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.unwrap_err();
-        pass(&t, 12, HOUR).await;
-        assert_eq!(pass(&t, 24, HOUR).await, 0);
+        pass_time(&t, 12, HOUR).await;
+        assert_eq!(pass_time(&t, 24, HOUR).await, 0);
         t.finish().await;
     }
 
@@ -215,10 +215,10 @@ on_both_databases! {
         order(&t, id, "o2", &json!({"subscription_id": "sub_second"}));
         t.payments.script.fail("revoke_subscription", 3, || PaymentError::Unavailable("down".into()));
         let before = t.record(&me, id).await;
-        pass(&t, 1, MINUTE).await;
+        pass_time(&t, 1, MINUTE).await;
         let open = async || t.db.store.read().await.unwrap().open_revocations().await.unwrap();
         assert_eq!(open().await, (1, Some(t.services.now())), "the open revocation is visible");
-        pass(&t, 3, 9 * HOUR).await;
+        pass_time(&t, 3, 9 * HOUR).await;
         assert_eq!(t.payments.revoked(), ["sub_second"]);
         assert_eq!(open().await, (0, None));
         let flags: Vec<_> =
@@ -231,7 +231,7 @@ on_both_databases! {
         // The second subscription is reported again, long after it has ended.
         let second = json!({"id": "sub_second", "status": "active", "metadata": {"assistant_id": id.to_string()}});
         t.polar("subscription.active", second).await;
-        pass(&t, 3, 9 * HOUR).await;
+        pass_time(&t, 3, 9 * HOUR).await;
         assert_eq!((t.payments.revoked().len(), t.events(id).await.len()), (1, flags.len() + 3));
         t.finish().await;
     }
@@ -243,12 +243,12 @@ on_both_databases! {
         let credit = async || t.db.store.read().await.unwrap().credit_of(id).await.unwrap();
         // The webhook has the period and the list has the order: they are one payment.
         t.subscription(id, "subscription.active").await;
-        pay_unheard(&t, id);
-        pass(&t, 2, MINUTE).await;
+        pay_without_webhooks(&t, id);
+        pass_time(&t, 2, MINUTE).await;
         let one = credit().await.unwrap();
         put(&t, id, &json!({"current_period_end": "2026-04-13T12:03:21.456Z"}));
         order(&t, id, "renewal", &json!({}));
-        pass(&t, 5, 9 * HOUR).await;
+        pass_time(&t, 5, 9 * HOUR).await;
         let two = credit().await.unwrap();
         assert_eq!(two.micros(), 2 * one.micros());
         t.finish().await;
@@ -269,7 +269,7 @@ on_both_databases! {
         let old = t.services.now();
         t.clock.advance(HOUR);
         put(&t, id, &json!({"canceled_at": "2026-02-15T00:00:00Z"}));
-        pass(&t, 1, MINUTE).await;
+        pass_time(&t, 1, MINUTE).await;
         let now = t.record(&me, id).await;
         assert!(now.canceled_at.is_some());
         t.polar("subscription.past_due", webhook(old, json!({"status": "past_due"}))).await;
@@ -281,12 +281,12 @@ on_both_databases! {
         t.run().await;
         assert_eq!(t.record(&me, id).await.payment_status, PastDue);
         put(&t, id, &json!({"canceled_at": "2026-02-15T00:00:00Z"}));
-        pass(&t, 1, MINUTE).await;
+        pass_time(&t, 1, MINUTE).await;
         assert_eq!(t.record(&me, id).await.payment_status, Paid);
         t.polar("subscription.past_due", webhook(old, json!({"status": "past_due", "modified_at": null}))).await;
         t.run().await;
         assert_eq!(t.record(&me, id).await.payment_status, PastDue);
-        pass(&t, 1, MINUTE).await;
+        pass_time(&t, 1, MINUTE).await;
         assert_eq!(t.record(&me, id).await.payment_status, Paid);
         t.finish().await;
     }
@@ -297,13 +297,13 @@ on_both_databases! {
         let (id, unpaid) = (t.active(&me).await, t.slot(&me).await);
         let before = t.record(&me, id).await;
         // Polar says the subscription is unknown. A wrong token must not stop anybody's assistant.
-        pass(&t, 2, 9 * HOUR).await;
+        pass_time(&t, 2, 9 * HOUR).await;
         t.payments.script.fail("subscription", 3, || PaymentError::Refused { status: 401 });
         t.payments.script.fail("checkout", 3, || PaymentError::Unavailable("down".into()));
-        pass(&t, 6, 9 * HOUR).await;
+        pass_time(&t, 6, 9 * HOUR).await;
         assert_eq!(t.record(&me, id).await, before);
-        pay_unheard(&t, unpaid);
-        pass(&t, 2, 9 * HOUR).await;
+        pay_without_webhooks(&t, unpaid);
+        pass_time(&t, 2, 9 * HOUR).await;
         assert_eq!(t.status(&me, unpaid).await, Purchased);
         t.finish().await;
     }
@@ -320,14 +320,14 @@ on_both_databases! {
         let burst = t.services.reconcile_due().await.unwrap();
         assert!((1..=11).contains(&burst), "{burst}");
         assert_eq!(t.services.reconcile_due().await.unwrap(), 0);
-        let minute = pass(&t, 60, SECOND).await;
+        let minute = pass_time(&t, 60, SECOND).await;
         assert!((15..=21).contains(&minute), "{minute}");
         let patience = || PaymentError::TooMany { retry_after: Some(Duration::from_secs(120)) };
         t.payments.script.fail("checkout", 1, patience);
         t.clock.advance(HOUR);
         assert_eq!(t.services.reconcile_due().await.unwrap(), 1);
-        assert_eq!(pass(&t, 11, 10 * SECOND).await, 0, "no checks for two minutes");
-        assert!(pass(&t, 3, 10 * SECOND).await > 0);
+        assert_eq!(pass_time(&t, 11, 10 * SECOND).await, 0, "no checks for two minutes");
+        assert!(pass_time(&t, 3, 10 * SECOND).await > 0);
         t.finish().await;
     }
 
@@ -350,8 +350,8 @@ on_both_databases! {
         let dying = tokio::spawn(async move { dying.reconcile_due().await });
         _gate.reached().await;
         dying.abort();
-        assert_eq!(pass(&t, 1, 30 * SECOND).await, 0);
-        assert_eq!(pass(&t, 1, 31 * SECOND).await, 1);
+        assert_eq!(pass_time(&t, 1, 30 * SECOND).await, 0);
+        assert_eq!(pass_time(&t, 1, 31 * SECOND).await, 1);
         t.finish().await;
     }
 
@@ -360,24 +360,24 @@ on_both_databases! {
         let me = t.user().await;
         let id = t.slot(&me).await;
         // The last check is minutes ago, and the next one is minutes away.
-        pass(&t, 80, 10 * SECOND).await;
-        pay_unheard(&t, id);
-        assert_eq!(pass(&t, 3, SECOND).await, 0);
+        pass_time(&t, 80, 10 * SECOND).await;
+        pay_without_webhooks(&t, id);
+        assert_eq!(pass_time(&t, 3, SECOND).await, 0);
         t.services.assistant_details(&me, &id.to_string()).await.unwrap();
         assert_eq!(t.status(&me, id).await, PendingPayment, "viewing the page grants nothing");
-        pass(&t, 1, 3 * SECOND).await;
+        pass_time(&t, 1, 3 * SECOND).await;
         assert_eq!(t.status(&me, id).await, Purchased);
         let other = t.slot(&me).await;
-        pass(&t, 80, 10 * SECOND).await;
+        pass_time(&t, 80, 10 * SECOND).await;
         let mut asked = 0;
         for _ in 0..20 {
             t.services.assistant_details(&me, &other.to_string()).await.unwrap();
-            asked += pass(&t, 1, 3 * SECOND).await;
+            asked += pass_time(&t, 1, 3 * SECOND).await;
         }
         assert!((2..=3).contains(&asked), "fewer checks than views of the page: {asked}");
         for _ in 0..20 {
             t.services.assistant_details(&me, &other.to_string()).await.unwrap();
-            asked += pass(&t, 1, 31 * SECOND).await;
+            asked += pass_time(&t, 1, 31 * SECOND).await;
         }
         assert!((5..=8).contains(&asked), "{asked}");
         t.finish().await;

@@ -36,18 +36,18 @@ on_both_databases! {
         t.activate(&me, id).await.unwrap();
         assert_eq!(steps(&t, &me, id).await, [], "no step has started");
         let gate = t.telegram.script.hold("set_webhook");
-        let mut news = t.services.hub().listen();
+        let mut changes = t.services.hub().listen();
         let running = async {
             gate.reached().await;
             let now = steps(&t, &me, id).await;
             let until_now = [(Token, true, false), (Model, true, false), (Worker, true, false), (Webhook, false, false)];
             assert_eq!(walk(&now), until_now);
             assert_eq!(t.status(&me, id).await, Deploying);
-            let mut told = 0;
-            while let Ok(News::Changed(change)) = news.try_recv() {
-                told += usize::from(change.assistant_id == id);
+            let mut published = 0;
+            while let Ok(News::Changed(change)) = changes.try_recv() {
+                published += usize::from(change.assistant_id == id);
             }
-            assert_eq!(told, 4, "each step is published when it starts");
+            assert_eq!(published, 4, "each step is published when it starts");
             t.clock.advance(SECOND);
             gate.open();
         };

@@ -2,8 +2,8 @@
 //! run fails is undone.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod ends;
-mod middle;
+mod interruptions;
+mod outcomes;
 
 use crate::support::{CHECKED, MINUTE, TICK, subscription_doc, walk};
 use reef_domain::ids::AssistantId;
@@ -18,7 +18,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 /// Another bot, another key and another model.
-fn whole(number: u64) -> UpdateInput {
+fn all_secrets(number: u64) -> UpdateInput {
     UpdateInput {
         telegram_bot_token: Some(bot_token(number)),
         model_api_key: Some(model_key(number)),
@@ -50,7 +50,7 @@ async fn active(t: &TestServices, me: &Caller) -> (AssistantId, u64) {
 }
 
 /// Asserts that the worker runs with this bot, key and model, and that the bot's webhook is set.
-fn answers_as(t: &TestServices, id: AssistantId, number: u64, model: &str) {
+fn assert_runs_with(t: &TestServices, id: AssistantId, number: u64, model: &str) {
     let spec = t.workers.spec_of(id).expect("a worker");
     assert_eq!(spec.bot_token.expose_secret(), bot_token(number));
     assert_eq!(spec.model_key.expose_secret(), model_key(number));
@@ -60,32 +60,32 @@ fn answers_as(t: &TestServices, id: AssistantId, number: u64, model: &str) {
 }
 
 /// The statuses and failure codes in the callbacks, oldest first.
-fn told(t: &TestServices, id: AssistantId) -> Vec<(String, String)> {
-    let mut told: Vec<(i64, String, String)> = Vec::new();
+fn callback_statuses(t: &TestServices, id: AssistantId) -> Vec<(String, String)> {
+    let mut statuses: Vec<(i64, String, String)> = Vec::new();
     for callback in t.callbacks.received() {
         let body: Value = serde_json::from_str(&callback.body).expect("JSON");
         let data = &body["data"];
         if data["id"] == id.to_string() {
             let message = data["statusMessage"].as_str().unwrap_or_default();
             let code = message.split(':').next().unwrap_or_default().to_owned();
-            told.push((
+            statuses.push((
                 data["sequence"].as_i64().unwrap(),
                 data["status"].as_str().unwrap().to_owned(),
                 code,
             ));
         }
     }
-    told.sort();
-    told.into_iter().map(|(_, status, code)| (status, code)).collect()
+    statuses.sort();
+    statuses.into_iter().map(|(_, status, code)| (status, code)).collect()
 }
 
 /// Whether a replaced configuration is stored.
-async fn is_kept(t: &TestServices, id: AssistantId) -> bool {
+async fn has_replaced_config(t: &TestServices, id: AssistantId) -> bool {
     t.db.store.read().await.unwrap().replaced(id).await.unwrap().is_some()
 }
 
 /// Polar reports a change of the subscription.
-async fn tell(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
+async fn report(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
     t.clock.advance(TICK);
     t.polar(&format!("subscription.{kind}"), subscription_doc(t, id, &json!({"status": status}))).await;
     t.run().await;
@@ -99,14 +99,14 @@ async fn pause_now(t: &TestServices, id: AssistantId) {
 }
 
 /// Starts a change to other secrets. Runs `meanwhile` before the new bot's webhook is set.
-async fn in_the_middle(
+async fn during_change(
     t: &TestServices,
     me: &Caller,
     id: AssistantId,
     number: u64,
     meanwhile: impl AsyncFnOnce(),
 ) {
-    change(t, me, id, whole(number)).await.unwrap();
+    change(t, me, id, all_secrets(number)).await.unwrap();
     let gate = t.telegram.script.hold("set_webhook");
     tokio::join!(t.run(), async {
         gate.reached().await;
@@ -118,14 +118,14 @@ async fn in_the_middle(
 }
 
 /// Starts a change to other secrets whose run fails. Runs `meanwhile` before the run that undoes it checks the model.
-async fn while_undone(
+async fn during_rollback(
     t: &TestServices,
     me: &Caller,
     id: AssistantId,
     number: u64,
     meanwhile: impl AsyncFnOnce(),
 ) {
-    change(t, me, id, whole(number)).await.unwrap();
+    change(t, me, id, all_secrets(number)).await.unwrap();
     t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
     let gate = t.models.script.hold("check");
     tokio::join!(t.run(), async {
@@ -139,12 +139,12 @@ async fn while_undone(
 }
 
 /// Asserts that nothing runs, no bot has a webhook, and no replaced secret is stored.
-async fn is_quiet(t: &TestServices, id: AssistantId, numbers: [u64; 2]) {
+async fn assert_nothing_left(t: &TestServices, id: AssistantId, numbers: [u64; 2]) {
     assert!(t.workers.spec_of(id).is_none());
     for number in numbers {
         assert!(t.telegram.webhook(&bot_token(number)).is_none(), "bot {number}");
     }
-    assert!(!is_kept(t, id).await);
+    assert!(!has_replaced_config(t, id).await);
 }
 
 const UNCHANGED: [Status; 3] = [Purchased, Deploying, Active];

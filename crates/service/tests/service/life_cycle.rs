@@ -93,12 +93,12 @@ on_both_databases! {
             body(changed, "stopped", "active", 4, None),
             body("assistant.deleted", "stopped", "stopped", 5, None),
         ];
-        let mut told = bodies;
+        let mut received = bodies;
         // Callbacks arrive at least once and in any order.
-        for list in [&mut expected, &mut told] {
+        for list in [&mut expected, &mut received] {
             list.sort_by_key(|body| body["data"]["sequence"].as_i64());
         }
-        assert_eq!(told, expected);
+        assert_eq!(received, expected);
         t.finish().await;
     }
 

@@ -34,7 +34,7 @@ pub async fn open_session(t: &TestServices, user: UserId, id: &str) -> SessionRo
 }
 
 /// Finds a session as it is stored.
-pub async fn kept(t: &TestServices, id: &str) -> Option<SessionRow> {
+pub async fn find_session(t: &TestServices, id: &str) -> Option<SessionRow> {
     let mut tx = t.db.store.read().await.expect("a transaction");
     tx.session(&session_row(id), t.services.now()).await.expect("a look")
 }
@@ -44,7 +44,7 @@ async fn sessions(t: &TestServices, me: &Caller, current: &str) -> Vec<SessionVi
 }
 
 async fn last_use(t: &TestServices, id: &str) -> Option<Timestamp> {
-    kept(t, id).await.expect("a session").last_used_at
+    find_session(t, id).await.expect("a session").last_used_at
 }
 
 on_both_databases! {
@@ -55,7 +55,7 @@ on_both_databases! {
         let row = open_session(&t, me.user_id, "laptop").await;
         t.clock.advance(MINUTE);
         open_session(&t, me.user_id, "phone").await;
-        open_session(&t, other.user_id, "theirs").await;
+        open_session(&t, other.user_id, "tablet").await;
         let listed = sessions(&t, &me, "laptop").await;
         assert_eq!(listed.iter().map(|one| one.is_current).collect::<Vec<_>>(), [false, true]);
         let laptop = &listed[1];
@@ -72,7 +72,7 @@ on_both_databases! {
     async fn a_last_use_is_noted_once_in_five_minutes(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;
-        let note = async || t.services.note_session_use(&kept(&t, "laptop").await.unwrap()).await;
+        let note = async || t.services.note_session_use(&find_session(&t, "laptop").await.unwrap()).await;
         let row = open_session(&t, me.user_id, "laptop").await;
         note().await;
         let first = t.services.now();
@@ -88,7 +88,7 @@ on_both_databases! {
         t.services.note_session_use(&SessionRow { user_id: None, ..row.clone() }).await;
         t.services.revoke_other_sessions(&me, "").await.unwrap();
         t.services.note_session_use(&row).await;
-        assert!(kept(&t, "laptop").await.is_none());
+        assert!(find_session(&t, "laptop").await.is_none());
         t.finish().await;
     }
 
@@ -103,11 +103,11 @@ on_both_databases! {
         for (caller, handle) in [(&other, phone.handle.as_str()), (&me, "nonsense"), (&me, &session_row("phone"))] {
             assert!(matches!(t.services.revoke_session(caller, handle).await, Err(Error::NotFound)), "{handle}");
         }
-        let mut news = t.services.hub().listen();
+        let mut changes = t.services.hub().listen();
         t.services.revoke_session(&me, &phone.handle).await.unwrap();
-        assert_eq!(news.try_recv(), Ok(News::AccessEnded(me.user_id)), "its streams check their access");
+        assert_eq!(changes.try_recv(), Ok(News::AccessEnded(me.user_id)), "its streams check their access");
         assert!(matches!(t.services.revoke_session(&me, &phone.handle).await, Err(Error::NotFound)));
-        assert!(kept(&t, "phone").await.is_none() && kept(&t, "laptop").await.is_some());
+        assert!(find_session(&t, "phone").await.is_none() && find_session(&t, "laptop").await.is_some());
         t.finish().await;
     }
 
@@ -116,24 +116,24 @@ on_both_databases! {
         let (old, new) = (SecretString::from("correct horse battery"), SecretString::from("another horse battery"));
         let account = t.services.create_user("ada@example.com", &old).await.unwrap();
         let (me, other) = (Caller::session(account.id), t.user().await);
-        for (user, id) in [(me.user_id, "laptop"), (me.user_id, "phone"), (other.user_id, "theirs")] {
+        for (user, id) in [(me.user_id, "laptop"), (me.user_id, "phone"), (other.user_id, "tablet")] {
             open_session(&t, user, id).await;
         }
         let current = session_row("laptop");
         let short = t.services.change_password(&me, &current, &"short".into(), HERE).await;
         let Err(Error::InvalidRequest(issues)) = short else { panic!("{short:?}") };
         assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("newPassword", "too_short"));
-        let mut news = t.services.hub().listen();
+        let mut changes = t.services.hub().listen();
         let browsing = Caller::browsing(account.id);
         let unproven = t.services.change_password(&browsing, &current, &new, HERE).await;
         let Err(Error::InvalidRequest(issues)) = unproven else { panic!("{unproven:?}") };
         assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("password", "required"));
-        assert!(kept(&t, "phone").await.is_some() && news.try_recv().is_err());
+        assert!(find_session(&t, "phone").await.is_some() && changes.try_recv().is_err());
 
         t.services.change_password(&me, &current, &new, HERE).await.unwrap();
-        assert_eq!(news.try_recv(), Ok(News::AccessEnded(me.user_id)));
-        assert!(kept(&t, "phone").await.is_none());
-        assert!(kept(&t, "laptop").await.is_some() && kept(&t, "theirs").await.is_some());
+        assert_eq!(changes.try_recv(), Ok(News::AccessEnded(me.user_id)));
+        assert!(find_session(&t, "phone").await.is_none());
+        assert!(find_session(&t, "laptop").await.is_some() && find_session(&t, "tablet").await.is_some());
         let refused = t.services.sign_in_first("ada@example.com", &old, HERE).await;
         assert!(matches!(refused, Err(Error::WrongCredentials)), "{refused:?}");
         let SignIn::Done(now) = t.services.sign_in_first("ada@example.com", &new, HERE).await.unwrap() else { panic!() };

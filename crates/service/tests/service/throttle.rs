@@ -22,7 +22,7 @@ fn home() -> ClientAddress {
 }
 
 /// The `number`-th address of an attacker who has many IPv4 and IPv6 addresses.
-fn bot(number: u32) -> ClientAddress {
+fn attacker(number: u32) -> ClientAddress {
     let v4 = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number));
     let v6 = IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) | (u128::from(number) << 80)));
     ClientAddress(if number.is_multiple_of(2) { v4 } else { v6 })
@@ -33,12 +33,12 @@ fn password() -> SecretString {
 }
 
 /// A wrong password that is rejected without hashing, so that tests are fast.
-fn endless() -> SecretString {
+fn unhashed_password() -> SecretString {
     SecretString::from("x".repeat(5000))
 }
 
 /// Whether signing in with the right password works without a wait.
-async fn gets_in(t: &TestServices, password: &SecretString, from: impl Into<Client>) -> bool {
+async fn can_sign_in(t: &TestServices, password: &SecretString, from: impl Into<Client>) -> bool {
     match t.services.sign_in_first(EMAIL, password, from).await {
         Ok(SignIn::Done(_)) => true,
         Err(Error::RateLimited { .. }) => false,
@@ -47,7 +47,7 @@ async fn gets_in(t: &TestServices, password: &SecretString, from: impl Into<Clie
 }
 
 async fn guess(t: &TestServices, from: impl Into<Client>) -> Result<SignIn, Error> {
-    t.services.sign_in_first(EMAIL, &endless(), from).await
+    t.services.sign_in_first(EMAIL, &unhashed_password(), from).await
 }
 
 /// Guesses from new addresses, some of them in the owner's network, until the account is throttled.
@@ -61,9 +61,9 @@ async fn flood(t: &TestServices, first: u32) {
 /// As [`flood`], from other providers' networks than the owner's.
 async fn flood_elsewhere(t: &TestServices, first: u32) {
     for number in first..first + GUESSES {
-        let _ = guess(t, bot(number)).await;
+        let _ = guess(t, attacker(number)).await;
     }
-    assert!(matches!(guess(t, bot(first + GUESSES)).await, Err(Error::RateLimited { .. })));
+    assert!(matches!(guess(t, attacker(first + GUESSES)).await, Err(Error::RateLimited { .. })));
 }
 
 async fn account(t: &TestServices) -> Account {
@@ -88,10 +88,10 @@ on_both_databases! {
         let (mut is_in, mut stranger_is_in) = (0, 0);
         for round in 0..ROUNDS {
             for number in 0..GUESSES {
-                let _ = guess(&t, bot(round * GUESSES + number)).await;
+                let _ = guess(&t, attacker(round * GUESSES + number)).await;
             }
-            is_in += u32::from(gets_in(&t, &password(), owner.clone()).await);
-            stranger_is_in += u32::from(gets_in(&t, &password(), home()).await);
+            is_in += u32::from(can_sign_in(&t, &password(), owner.clone()).await);
+            stranger_is_in += u32::from(can_sign_in(&t, &password(), home()).await);
             t.clock.advance(SECOND);
         }
         println!("of {ROUNDS} times the owner got in {is_in}, in a browser never used before {stranger_is_in}");
@@ -116,7 +116,7 @@ on_both_databases! {
             }
         }
         assert!(refused > 0, "an account has no more than its share");
-        assert!(gets_in(&t, &password, owner).await);
+        assert!(can_sign_in(&t, &password, owner).await);
         t.finish().await;
     }
 
@@ -130,19 +130,19 @@ on_both_databases! {
         }
         assert!(is_limited(&guess(&t, owner.clone()).await), "a stolen cookie gives no unlimited guesses");
         // Attempts of a device delay nobody else.
-        assert!(gets_in(&t, &password(), home()).await);
+        assert!(can_sign_in(&t, &password(), home()).await);
         t.clock.advance(10 * SECOND);
-        assert!(gets_in(&t, &password(), owner.clone()).await);
+        assert!(can_sign_in(&t, &password(), owner.clone()).await);
         // A device of another account, a forged one, and one with the name of another account's device.
         flood(&t, 0).await;
-        let theirs = browser(&t, home(), &bob);
+        let bobs_browser = browser(&t, home(), &bob);
         let shown = t.services.remember_device(&owner, &ada);
         let mut forged = secrecy::ExposeSecret::expose_secret(&shown).to_owned();
         forged.replace_range(..1, if forged.starts_with('0') { "1" } else { "0" });
-        for other in [theirs, Client::from(home()).with_devices(&forged.into())] {
+        for other in [bobs_browser, Client::from(home()).with_devices(&forged.into())] {
             assert!(is_limited(&t.services.sign_in_first(EMAIL, &password(), other).await));
         }
-        assert!(gets_in(&t, &password(), owner).await);
+        assert!(can_sign_in(&t, &password(), owner).await);
         t.finish().await;
     }
 
@@ -156,7 +156,7 @@ on_both_databases! {
             both = both.with_devices(&devices);
         }
         flood(&t, 0).await;
-        assert!(gets_in(&t, &password(), both).await);
+        assert!(can_sign_in(&t, &password(), both).await);
         t.finish().await;
     }
 
@@ -167,7 +167,7 @@ on_both_databases! {
         for email in ["bob@example.com", "nobody@example.com"] {
             let mut answers = Vec::new();
             for _ in 0..7 {
-                let answer = t.services.sign_in_first(email, &endless(), mine.clone()).await;
+                let answer = t.services.sign_in_first(email, &unhashed_password(), mine.clone()).await;
                 answers.push(answer.unwrap_err().to_string());
             }
             assert_eq!(answers[0], "Incorrect email or password", "{email}");
@@ -187,7 +187,7 @@ on_both_databases! {
         for dead in [&laptop, &phone] {
             assert!(is_limited(&t.services.sign_in_first(EMAIL, &new, dead.clone()).await));
         }
-        assert!(gets_in(&t, &new, laptop.with_devices(&devices)).await);
+        assert!(can_sign_in(&t, &new, laptop.with_devices(&devices)).await);
         t.finish().await;
     }
 
@@ -204,18 +204,18 @@ on_both_databases! {
         }
         let me = Caller::session(t.services.account_by_email(EMAIL).await.unwrap().unwrap().id);
         for _ in 0..5 {
-            let _ = t.services.give_password(&me, &endless(), home()).await;
+            let _ = t.services.give_password(&me, &unhashed_password(), home()).await;
         }
         t.services.request_password_reset(EMAIL, home()).await.unwrap();
         t.run().await;
         assert!(is_limited(&guess(&t, home()).await), "the request itself changes nothing");
         let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
         t.services.reset_password(&token, &new, home()).await.unwrap();
-        assert!(gets_in(&t, &new, home()).await);
+        assert!(can_sign_in(&t, &new, home()).await);
         let third = SecretString::from("third horse battery");
         t.services.change_password(&me, "", &third, home()).await.unwrap();
         t.services.replace_password(EMAIL, &new, false).await.unwrap();
-        assert!(gets_in(&t, &new, home()).await);
+        assert!(can_sign_in(&t, &new, home()).await);
         // The flood continues, and whoever has read the mail has a known device.
         t.services.request_password_reset(EMAIL, home()).await.unwrap();
         t.run().await;
@@ -223,7 +223,7 @@ on_both_databases! {
         let again = t.services.reset_password(&token, &third, Client::from(home())).await.unwrap();
         flood(&t, 1000).await;
         assert!(is_limited(&t.services.sign_in_first(EMAIL, &third, home()).await));
-        assert!(gets_in(&t, &third, Client::from(home()).with_devices(&again.devices)).await);
+        assert!(can_sign_in(&t, &third, Client::from(home()).with_devices(&again.devices)).await);
         t.run().await;
         t.finish().await;
     }
@@ -264,9 +264,9 @@ on_both_databases! {
         let secret = t.services.begin_totp(&me).await.unwrap().secret;
         let recovery = t.services.confirm_totp(&me, &totp_code(&secret, t.services.now()), home()).await.unwrap();
         let owner = browser(&t, home(), &ada);
-        let SignIn::NeedsCode(pending) = t.services.sign_in_first(EMAIL, &password(), bot(0)).await.unwrap() else { panic!() };
+        let SignIn::NeedsCode(pending) = t.services.sign_in_first(EMAIL, &password(), attacker(0)).await.unwrap() else { panic!() };
         for number in 0..60 {
-            let _ = t.services.sign_in_second(&pending, &"abcdef".into(), bot(number)).await;
+            let _ = t.services.sign_in_second(&pending, &"abcdef".into(), attacker(number)).await;
         }
         let SignIn::NeedsCode(mine) = t.services.sign_in_first(EMAIL, &password(), owner.clone()).await.unwrap() else { panic!() };
         assert!(is_limited(&t.services.sign_in_second(&mine, &recovery[0], home()).await));
@@ -280,7 +280,7 @@ on_both_databases! {
         // Each address guesses at another account, so that only networks are throttled.
         let try_from = async |number: u32, address: Ipv6Addr| {
             let from = ClientAddress(IpAddr::V6(address));
-            is_limited(&t.services.sign_in_first(&format!("u{number}@example.com"), &endless(), from).await)
+            is_limited(&t.services.sign_in_first(&format!("u{number}@example.com"), &unhashed_password(), from).await)
         };
         let network = |bits: u128| Ipv6Addr::from_bits((0x2001_0db8_0001 << 80) | bits);
         // A /56 has a limit of its own.
@@ -335,7 +335,7 @@ on_both_databases! {
         for _ in 0..4 {
             assert!(matches!(guess(&t, home()).await, Err(Error::WrongCredentials)));
         }
-        assert!(gets_in(&t, &password(), home()).await);
+        assert!(can_sign_in(&t, &password(), home()).await);
         t.finish().await;
     }
 

@@ -1,6 +1,9 @@
 //! Changes of running assistants, from their validation to their end.
 
-use super::{UNCHANGED, UNDONE, active, answers_as, change, is_kept, is_quiet, paths, told, whole};
+use super::{
+    UNCHANGED, UNDONE, active, all_secrets, assert_nothing_left, assert_runs_with, callback_statuses, change,
+    has_replaced_config, paths,
+};
 use crate::support::{CHECKED, HOUR, message, redeploy, walk};
 use reef_domain::input::{ActivateInput, CallbackChange, UpdateInput};
 use reef_domain::wire::ApiMode;
@@ -21,22 +24,22 @@ on_both_databases! {
         let other = t.number();
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
         t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
-        assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["telegramBotToken", "modelApiKey"]);
+        assert_eq!(paths(change(&t, &me, id, all_secrets(other)).await), ["telegramBotToken", "modelApiKey"]);
         t.models.script.fail("check", 1, || ModelCheckError::ModelUnavailable);
-        assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["modelId"]);
+        assert_eq!(paths(change(&t, &me, id, all_secrets(other)).await), ["modelId"]);
         t.models.greet_script.fail("greet", 1, || GreetError::OutOfCredit);
-        assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["modelApiKey"]);
+        assert_eq!(paths(change(&t, &me, id, all_secrets(other)).await), ["modelApiKey"]);
         // A vendor that does not answer would not answer a deployment either.
         t.telegram.script.fail("get_me", 1, || TelegramError::Unavailable("down".into()));
         t.models.script.fail("check", 1, || ModelCheckError::Unavailable("down".into()));
-        assert_eq!(paths(change(&t, &me, id, whole(other)).await), ["telegramBotToken", "modelApiKey"]);
+        assert_eq!(paths(change(&t, &me, id, all_secrets(other)).await), ["telegramBotToken", "modelApiKey"]);
         // Stored values are checked, too: a key that was revoked meanwhile would not start again.
         t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
         let bot = UpdateInput { telegram_bot_token: Some(bot_token(other)), ..UpdateInput::default() };
         assert_eq!(paths(change(&t, &me, id, bot).await), ["modelApiKey"]);
         assert_eq!(t.record(&me, id).await, before);
         assert_eq!(walk(&t.events(id).await), UNCHANGED);
-        answers_as(&t, id, number, "claude-sonnet-5");
+        assert_runs_with(&t, id, number, "claude-sonnet-5");
         t.finish().await;
     }
 
@@ -45,9 +48,9 @@ on_both_databases! {
         let me = t.user().await;
         let (id, number) = active(&t, &me).await;
         let other = t.number();
-        assert_eq!(change(&t, &me, id, whole(other)).await.unwrap().status, Deploying);
+        assert_eq!(change(&t, &me, id, all_secrets(other)).await.unwrap().status, Deploying);
         t.run().await;
-        answers_as(&t, id, other, "claude-opus-5");
+        assert_runs_with(&t, id, other, "claude-opus-5");
         assert!(t.telegram.webhook(&bot_token(number)).is_none(), "the old bot has no webhook");
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Deploying, Active]);
         assert_eq!(message(&t, &me, id).await, "");
@@ -59,10 +62,10 @@ on_both_databases! {
         let me = t.user().await;
         let (id, number) = active(&t, &me).await;
         let other = t.number();
-        change(&t, &me, id, whole(other)).await.unwrap();
+        change(&t, &me, id, all_secrets(other)).await.unwrap();
         t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
         t.run().await;
-        answers_as(&t, id, number, "claude-sonnet-5");
+        assert_runs_with(&t, id, number, "claude-sonnet-5");
         assert!(t.telegram.webhook(&bot_token(other)).is_none());
         assert_eq!(walk(&t.events(id).await), UNDONE);
         let record = t.record(&me, id).await;
@@ -73,7 +76,7 @@ on_both_databases! {
             ("deploying", ""), ("active", ""), ("deploying", ""),
             ("failed", conflict), ("deploying", conflict), ("active", conflict),
         ];
-        assert_eq!(told(&t, id), expected.map(|(status, code)| (status.to_owned(), code.to_owned())));
+        assert_eq!(callback_statuses(&t, id), expected.map(|(status, code)| (status.to_owned(), code.to_owned())));
         t.finish().await;
     }
 
@@ -90,7 +93,7 @@ on_both_databases! {
         assert_eq!(record.user_callback_url.as_deref(), Some("https://elsewhere.example.com/"));
         assert_eq!(walk(&t.events(id).await), UNCHANGED);
         assert_eq!(t.stored(id).await.state.run().unwrap().generation, generation);
-        answers_as(&t, id, number, "claude-sonnet-5");
+        assert_runs_with(&t, id, number, "claude-sonnet-5");
         t.finish().await;
     }
 
@@ -98,7 +101,7 @@ on_both_databases! {
         let t = TestServices::with_mail(db);
         let me = t.user().await;
         let (id, _) = active(&t, &me).await;
-        change(&t, &me, id, whole(t.number())).await.unwrap();
+        change(&t, &me, id, all_secrets(t.number())).await.unwrap();
         t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
         t.run().await;
         assert_eq!(t.status(&me, id).await, Active);
@@ -150,17 +153,17 @@ on_both_databases! {
         let count = async || t.services.sealed_with().await.unwrap().first;
         let before = count().await;
         let other = t.number();
-        change(&t, &me, id, whole(other)).await.unwrap();
+        change(&t, &me, id, all_secrets(other)).await.unwrap();
         assert_eq!(count().await, before + 2, "the old bot token and model key");
         t.run().await;
         assert_eq!(t.status(&me, id).await, Active);
-        assert_eq!((count().await, is_kept(&t, id).await), (before, false));
+        assert_eq!((count().await, has_replaced_config(&t, id).await), (before, false));
         // The same holds after an undone change.
-        change(&t, &me, id, whole(t.number())).await.unwrap();
+        change(&t, &me, id, all_secrets(t.number())).await.unwrap();
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
         t.run().await;
-        answers_as(&t, id, other, "claude-opus-5");
-        assert_eq!((count().await, is_kept(&t, id).await), (before, false));
+        assert_runs_with(&t, id, other, "claude-opus-5");
+        assert_eq!((count().await, has_replaced_config(&t, id).await), (before, false));
         t.finish().await;
     }
 
@@ -172,7 +175,7 @@ on_both_databases! {
         change(&t, &me, id, key).await.unwrap();
         t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
         t.run().await;
-        answers_as(&t, id, number, "claude-sonnet-5");
+        assert_runs_with(&t, id, number, "claude-sonnet-5");
         assert!(message(&t, &me, id).await.starts_with("MODEL_KEY_REJECTED: Your change was undone"));
         // The next action clears the reason.
         redeploy(&t, &me, id).await.unwrap();
@@ -186,7 +189,7 @@ on_both_databases! {
         let me = t.user().await;
         let (id, number) = active(&t, &me).await;
         let other = t.number();
-        change(&t, &me, id, whole(other)).await.unwrap();
+        change(&t, &me, id, all_secrets(other)).await.unwrap();
         t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
         t.telegram.script.fail("set_webhook", 1, || TelegramError::TokenRejected);
         t.run().await;
@@ -194,14 +197,14 @@ on_both_databases! {
         let said = message(&t, &me, id).await;
         assert!(said.starts_with("TELEGRAM_TOKEN_REJECTED: ") && said.contains("after your last change failed"), "{said}");
         t.run_after(CHECKED).await;
-        is_quiet(&t, id, [number, other]).await;
+        assert_nothing_left(&t, id, [number, other]).await;
         let mails = t.mailer.taken();
         let [mail] = mails.as_slice() else { panic!("{mails:?}") };
         assert!(mail.text.expose_secret().contains("Your previous settings could not be deployed again"));
         // The settings from before are configured, and can be deployed.
         redeploy(&t, &me, id).await.unwrap();
         t.run().await;
-        answers_as(&t, id, number, "claude-sonnet-5");
+        assert_runs_with(&t, id, number, "claude-sonnet-5");
         t.finish().await;
     }
 
@@ -237,7 +240,7 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.model_id.as_deref()), (Active, Some("openrouter/auto")));
         assert_eq!(secrets().await, before);
-        assert!(!is_kept(&t, id).await);
+        assert!(!has_replaced_config(&t, id).await);
         t.run_after(HOUR).await;
     }
 }

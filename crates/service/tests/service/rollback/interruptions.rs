@@ -1,7 +1,8 @@
 //! What happens while a change is deployed or undone.
 
 use super::{
-    active, answers_as, change, in_the_middle, is_kept, is_quiet, paths, pause_now, tell, while_undone, whole,
+    active, all_secrets, assert_nothing_left, assert_runs_with, change, during_change, during_rollback,
+    has_replaced_config, paths, pause_now, report,
 };
 use crate::support::{CHECKED, HOUR, MINUTE, TICK, delete, message, redeploy, stop, subscription_doc};
 use reef_domain::input::UpdateInput;
@@ -18,7 +19,7 @@ on_both_databases! {
         let me = t.user().await;
         let (id, number) = active(&t, &me).await;
         let other = t.number();
-        change(&t, &me, id, whole(other)).await.unwrap();
+        change(&t, &me, id, all_secrets(other)).await.unwrap();
         {
             // A process dies after it has set the new bot's webhook.
             let mut tx = t.db.store.begin().await.unwrap();
@@ -32,10 +33,10 @@ on_both_databases! {
         t.services.fail_overdue_deployments().await.unwrap();
         assert_eq!(t.status(&me, id).await, Deploying);
         t.run_after(MINUTE).await;
-        answers_as(&t, id, number, "claude-sonnet-5");
+        assert_runs_with(&t, id, number, "claude-sonnet-5");
         assert!(message(&t, &me, id).await.starts_with("DEPLOY_TIMEOUT: Your change was undone"));
         assert!(t.telegram.webhook(&bot_token(other)).is_none(), "the new bot has no webhook");
-        assert!(!is_kept(&t, id).await);
+        assert!(!has_replaced_config(&t, id).await);
         t.run_after(HOUR).await;
         t.finish().await;
     }
@@ -48,19 +49,19 @@ on_both_databases! {
             let other = t.number();
             let stopping = async || stop(&t, &me, id).await.unwrap();
             if is_undone {
-                while_undone(&t, &me, id, other, stopping).await;
+                during_rollback(&t, &me, id, other, stopping).await;
             } else {
-                in_the_middle(&t, &me, id, other, stopping).await;
+                during_change(&t, &me, id, other, stopping).await;
             }
             assert_eq!((t.status(&me, id).await, message(&t, &me, id).await.as_str()), (Stopped, ""));
-            is_quiet(&t, id, [number, other]).await;
+            assert_nothing_left(&t, id, [number, other]).await;
             // What starts again is the last change, or the settings from before if it was undone.
             redeploy(&t, &me, id).await.unwrap();
             t.run().await;
             if is_undone {
-                answers_as(&t, id, number, "claude-sonnet-5");
+                assert_runs_with(&t, id, number, "claude-sonnet-5");
             } else {
-                answers_as(&t, id, other, "claude-opus-5");
+                assert_runs_with(&t, id, other, "claude-opus-5");
             }
         }
         t.finish().await;
@@ -72,7 +73,7 @@ on_both_databases! {
         for is_undone in [false, true] {
             let (id, number) = active(&t, &me).await;
             let other = t.number();
-            change(&t, &me, id, whole(other)).await.unwrap();
+            change(&t, &me, id, all_secrets(other)).await.unwrap();
             if is_undone {
                 t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
                 let gate = t.models.script.hold("check");
@@ -86,7 +87,7 @@ on_both_databases! {
             }
             t.run_after(CHECKED).await;
             t.run_after(MINUTE).await;
-            is_quiet(&t, id, [number, other]).await;
+            assert_nothing_left(&t, id, [number, other]).await;
         }
         t.finish().await;
     }
@@ -96,19 +97,19 @@ on_both_databases! {
         let me = t.user().await;
         let (id, number) = active(&t, &me).await;
         let other = t.number();
-        in_the_middle(&t, &me, id, other, async || {
+        during_change(&t, &me, id, other, async || {
             pause_now(&t, id).await;
         }).await;
         assert_eq!(t.status(&me, id).await, Stopped);
-        assert!(is_kept(&t, id).await);
+        assert!(has_replaced_config(&t, id).await);
         for bot in [number, other] {
             assert!(t.telegram.webhook(&bot_token(bot)).is_none(), "bot {bot}");
         }
         t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
-        tell(&t, id, "resumed", "active").await;
-        answers_as(&t, id, number, "claude-sonnet-5");
+        report(&t, id, "resumed", "active").await;
+        assert_runs_with(&t, id, number, "claude-sonnet-5");
         assert!(message(&t, &me, id).await.starts_with("TELEGRAM_CONFLICT: Your change was undone"));
-        assert!(!is_kept(&t, id).await);
+        assert!(!has_replaced_config(&t, id).await);
         t.run_after(HOUR).await;
         t.finish().await;
     }
@@ -119,10 +120,10 @@ on_both_databases! {
         for ending in ["revoked", "stop", "update"] {
             let (id, number) = active(&t, &me).await;
             let other = t.number();
-            in_the_middle(&t, &me, id, other, async || pause_now(&t, id).await).await;
-            assert!(is_kept(&t, id).await, "{ending}");
+            during_change(&t, &me, id, other, async || pause_now(&t, id).await).await;
+            assert!(has_replaced_config(&t, id).await, "{ending}");
             match ending {
-                "revoked" => tell(&t, id, "revoked", "canceled").await,
+                "revoked" => report(&t, id, "revoked", "canceled").await,
                 "stop" => stop(&t, &me, id).await.unwrap(),
                 _ => {
                     let renamed = UpdateInput { name: Some("Pearl".to_owned()), ..UpdateInput::default() };
@@ -131,7 +132,7 @@ on_both_databases! {
             }
             t.run_after(MINUTE).await;
             assert_eq!(t.status(&me, id).await, Stopped, "{ending}");
-            is_quiet(&t, id, [number, other]).await;
+            assert_nothing_left(&t, id, [number, other]).await;
         }
         t.run_after(HOUR).await;
         t.finish().await;
@@ -142,14 +143,14 @@ on_both_databases! {
         let me = t.user().await;
         let (id, number) = active(&t, &me).await;
         let other = t.number();
-        while_undone(&t, &me, id, other, async || {
+        during_rollback(&t, &me, id, other, async || {
             t.clock.advance(TICK);
             t.polar("subscription.revoked", subscription_doc(&t, id, &json!({"status": "canceled"}))).await;
             reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
         }).await;
         assert_eq!(t.status(&me, id).await, Stopped);
         assert!(message(&t, &me, id).await.starts_with("SUBSCRIPTION_ENDED"));
-        is_quiet(&t, id, [number, other]).await;
+        assert_nothing_left(&t, id, [number, other]).await;
         t.run_after(HOUR).await;
         t.finish().await;
     }
@@ -159,16 +160,16 @@ on_both_databases! {
         let me = t.user().await;
         let (id, number) = active(&t, &me).await;
         let (other, third) = (t.number(), t.number());
-        while_undone(&t, &me, id, other, async || {
-            let refused = change(&t, &me, id, whole(third)).await;
+        during_rollback(&t, &me, id, other, async || {
+            let refused = change(&t, &me, id, all_secrets(third)).await;
             assert!(matches!(refused, Err(Error::InvalidState { current: Deploying, .. })), "{refused:?}");
             let refused = redeploy(&t, &me, id).await;
             assert!(matches!(refused, Err(Error::InvalidState { current: Deploying, .. })), "{refused:?}");
         }).await;
-        answers_as(&t, id, number, "claude-sonnet-5");
-        change(&t, &me, id, whole(third)).await.unwrap();
+        assert_runs_with(&t, id, number, "claude-sonnet-5");
+        change(&t, &me, id, all_secrets(third)).await.unwrap();
         t.run().await;
-        answers_as(&t, id, third, "claude-opus-5");
+        assert_runs_with(&t, id, third, "claude-opus-5");
         assert_eq!(message(&t, &me, id).await, "");
         t.run_after(HOUR).await;
         t.finish().await;
@@ -180,7 +181,7 @@ on_both_databases! {
         let (id, number) = active(&t, &me).await;
         let slot = t.paid(&me).await;
         let other = t.number();
-        change(&t, &me, id, whole(other)).await.unwrap();
+        change(&t, &me, id, all_secrets(other)).await.unwrap();
         let taken = t.services.activate(&me, &slot.to_string(), Ok(reef_service::testing::activation(number))).await;
         assert_eq!(paths(taken), ["telegramBotToken"]);
         t.run().await;

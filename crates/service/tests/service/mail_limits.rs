@@ -25,7 +25,7 @@ fn password() -> SecretString {
 }
 
 /// Another process on the same database.
-fn beside(t: &TestServices) -> Services {
+fn other_process(t: &TestServices) -> Services {
     let key = base64::prelude::BASE64_STANDARD.encode([7; 32]);
     let vault = Arc::new(Vault::new(&SecretString::from(key)).unwrap());
     Services::new(t.db.store.clone(), t.services.config().clone(), vault, t.services.ports().clone())
@@ -48,7 +48,7 @@ async fn sign_up_and_leave(t: &TestServices, email: &str, number: u32) {
 on_both_databases! {
     async fn one_mailbox_is_not_flooded_whoever_asks(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let two = beside(&t);
+        let two = other_process(&t);
         // New accounts, with every spelling of the address.
         for number in 0..10 {
             sign_up_and_leave(&t, &format!("Victim+{number}@Example.com"), number).await;

@@ -21,11 +21,11 @@ fn secret(text: &str) -> SecretString {
     SecretString::from(text)
 }
 
-fn theirs() -> SecretString {
+fn stranger_password() -> SecretString {
     secret("strangers horse battery")
 }
 
-fn mine() -> SecretString {
+fn owner_password() -> SecretString {
     secret("owners horse battery")
 }
 
@@ -42,8 +42,8 @@ fn new_key(name: &str) -> NewApiKey {
 }
 
 impl Stranger {
-    async fn moves_in(t: &TestServices) -> Self {
-        let account = t.services.sign_up(EMAIL, &theirs(), HERE).await.expect("an account");
+    async fn create(t: &TestServices) -> Self {
+        let account = t.services.sign_up(EMAIL, &stranger_password(), HERE).await.expect("an account");
         let caller = Caller::session(account.id);
         let row = SessionRow {
             id: "stranger".to_owned(),
@@ -64,7 +64,7 @@ impl Stranger {
         t.services.confirm_totp(&caller, &code, HERE).await.expect("recovery codes");
         let signing = t.services.callback_secret(caller.user_id).await.expect("a secret");
         t.services
-            .request_email_change(&caller, "stranger@example.net", &theirs(), HERE)
+            .request_email_change(&caller, "stranger@example.net", &stranger_password(), HERE)
             .await
             .expect("a link");
         t.run().await;
@@ -73,7 +73,7 @@ impl Stranger {
     }
 
     /// What of it the stranger still has.
-    async fn holds(&self, t: &TestServices) -> Vec<&'static str> {
+    async fn remaining_access(&self, t: &TestServices) -> Vec<&'static str> {
         let now = t.services.now();
         let session = t.db.store.read().await.unwrap().session("stranger", now).await.unwrap();
         let signing = t.services.callback_secret(self.caller.user_id).await.unwrap();
@@ -84,7 +84,7 @@ impl Stranger {
             ("a second factor", t.services.totp_status(&self.caller).await.unwrap().on),
             ("the signing secret", signing.expose_secret() == self.signing.expose_secret()),
             ("a way to another address", change != LinkReader::Nobody),
-            ("the password", t.services.sign_in_first(EMAIL, &theirs(), HERE).await.is_ok()),
+            ("the password", t.services.sign_in_first(EMAIL, &stranger_password(), HERE).await.is_ok()),
         ];
         holds.into_iter().filter_map(|(what, holds)| holds.then_some(what)).collect()
     }
@@ -110,11 +110,12 @@ async fn is_confirmed(t: &TestServices, caller: &Caller) -> bool {
 
 async fn confirmed_by_who_opened_it(db: TestStore, with_password: bool) {
     let t = TestServices::with_mail(db);
-    let me = Stranger::moves_in(&t).await;
+    let me = Stranger::create(&t).await;
     let token = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
-    let (reader, typed) = if with_password { (None, theirs()) } else { (Some(&me.caller), secret("")) };
+    let (reader, typed) =
+        if with_password { (None, stranger_password()) } else { (Some(&me.caller), secret("")) };
     t.services.confirm_email(&token, reader, &typed, HERE).await.unwrap();
-    assert_eq!(me.holds(&t).await.len(), 6);
+    assert_eq!(me.remaining_access(&t).await.len(), 6);
     assert!(is_confirmed(&t, &me.caller).await);
     t.finish().await;
 }
@@ -122,14 +123,14 @@ async fn confirmed_by_who_opened_it(db: TestStore, with_password: bool) {
 on_both_databases! {
     async fn a_link_confirms_nothing_for_who_did_not_open_the_account(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let stranger = Stranger::moves_in(&t).await;
+        let stranger = Stranger::create(&t).await;
         let bob = t.user().await;
         let token = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
         for reader in [None, Some(&bob)] {
             assert_eq!(t.services.link_reader(&token, false, reader).await.unwrap(), LinkReader::Elsewhere);
             let refused = t.services.confirm_email(&token, reader, &secret(""), HERE).await;
             assert_eq!(issue(refused), about("password", "required"));
-            let refused = t.services.confirm_email(&token, reader, &mine(), HERE).await;
+            let refused = t.services.confirm_email(&token, reader, &owner_password(), HERE).await;
             assert_eq!(issue(refused), about("password", "wrong"));
         }
         assert!(!is_confirmed(&t, &stranger.caller).await);
@@ -139,42 +140,42 @@ on_both_databases! {
 
     async fn who_claims_the_account_by_its_mail_leaves_the_stranger_nothing(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let stranger = Stranger::moves_in(&t).await;
-        assert_eq!(stranger.holds(&t).await.len(), 6);
+        let stranger = Stranger::create(&t).await;
+        assert_eq!(stranger.remaining_access(&t).await.len(), 6);
         let token = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
         assert_eq!(issue(t.services.claim_account(&token, &secret("short"), HERE).await), about("password", "too_short"));
-        let claimed = t.services.claim_account(&token, &mine(), HERE).await.unwrap();
+        let claimed = t.services.claim_account(&token, &owner_password(), HERE).await.unwrap();
         assert!(claimed.began_anew);
-        assert_eq!(stranger.holds(&t).await, [""; 0]);
+        assert_eq!(stranger.remaining_access(&t).await, [""; 0]);
         assert!(is_confirmed(&t, &stranger.caller).await);
-        assert!(matches!(t.services.sign_in_first(EMAIL, &mine(), HERE).await, Ok(SignIn::Done(_))));
-        assert_eq!(issue(t.services.claim_account(&token, &theirs(), HERE).await), about("", "link_over"));
+        assert!(matches!(t.services.sign_in_first(EMAIL, &owner_password(), HERE).await, Ok(SignIn::Done(_))));
+        assert_eq!(issue(t.services.claim_account(&token, &stranger_password(), HERE).await), about("", "link_over"));
         t.run().await;
         t.finish().await;
     }
 
     async fn link_alone_confirms_and_leaves_the_stranger_nothing(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let stranger = Stranger::moves_in(&t).await;
+        let stranger = Stranger::create(&t).await;
         let token = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
         let reset = t.services.confirm_with_link_alone(&token).await.unwrap();
-        assert_eq!(stranger.holds(&t).await, [""; 0]);
+        assert_eq!(stranger.remaining_access(&t).await, [""; 0]);
         assert!(is_confirmed(&t, &stranger.caller).await);
         assert_eq!(issue(t.services.confirm_with_link_alone(&token).await), about("", "link_over"));
-        t.services.reset_password(&reset, &mine(), HERE).await.unwrap();
-        assert!(matches!(t.services.sign_in_first(EMAIL, &mine(), HERE).await, Ok(SignIn::Done(_))));
+        t.services.reset_password(&reset, &owner_password(), HERE).await.unwrap();
+        assert!(matches!(t.services.sign_in_first(EMAIL, &owner_password(), HERE).await, Ok(SignIn::Done(_))));
         t.run().await;
         t.finish().await;
     }
 
     async fn of_two_claims_at_once_one_counts_and_a_confirmed_account_is_not_claimed(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let stranger = Stranger::moves_in(&t).await;
+        let stranger = Stranger::create(&t).await;
         let first = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
         t.services.resend_confirmation(&stranger.caller).await.unwrap();
         t.run().await;
         let second = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
-        let (one, two) = (mine(), secret("another horse battery"));
+        let (one, two) = (owner_password(), secret("another horse battery"));
         let (one, two) = tokio::join!(
             t.services.claim_account(&first, &one, HERE),
             t.services.claim_account(&second, &two, HERE)
@@ -186,14 +187,14 @@ on_both_databases! {
 
     async fn a_reset_leaves_the_stranger_nothing(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let stranger = Stranger::moves_in(&t).await;
+        let stranger = Stranger::create(&t).await;
         let confirm = secret(&t.mailer.token(EMAIL, "confirm").unwrap());
         t.services.request_password_reset(EMAIL, HERE).await.unwrap();
         t.run().await;
         let token = secret(&t.mailer.token(EMAIL, "reset").unwrap());
-        t.services.reset_password(&token, &mine(), HERE).await.unwrap();
-        assert_eq!(stranger.holds(&t).await, [""; 0]);
-        assert_eq!(issue(t.services.claim_account(&confirm, &theirs(), HERE).await), about("", "link_over"));
+        t.services.reset_password(&token, &owner_password(), HERE).await.unwrap();
+        assert_eq!(stranger.remaining_access(&t).await, [""; 0]);
+        assert_eq!(issue(t.services.claim_account(&confirm, &stranger_password(), HERE).await), about("", "link_over"));
         t.run().await;
         t.finish().await;
     }
@@ -208,17 +209,17 @@ on_both_databases! {
 
     async fn an_account_is_not_pointed_at_the_address_of_who_opens_every_link(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let stranger = t.services.sign_up("stranger@example.net", &theirs(), HERE).await.unwrap();
+        let stranger = t.services.sign_up("stranger@example.net", &stranger_password(), HERE).await.unwrap();
         let stranger = Caller::session(stranger.id);
-        t.services.request_email_change(&stranger, EMAIL, &theirs(), HERE).await.unwrap();
+        t.services.request_email_change(&stranger, EMAIL, &stranger_password(), HERE).await.unwrap();
         t.run().await;
         let token = secret(&t.mailer.token(EMAIL, "confirm-change").unwrap());
         let refused = t.services.confirm_email_change(&token, None, &secret(""), HERE).await;
         assert_eq!(issue(refused), about("password", "required"));
-        let refused = t.services.confirm_email_change(&token, None, &mine(), HERE).await;
+        let refused = t.services.confirm_email_change(&token, None, &owner_password(), HERE).await;
         assert_eq!(issue(refused), about("password", "wrong"));
         assert_eq!(t.services.account(stranger.user_id).await.unwrap().unwrap().email, "stranger@example.net");
-        t.services.confirm_email_change(&token, None, &theirs(), HERE).await.unwrap();
+        t.services.confirm_email_change(&token, None, &stranger_password(), HERE).await.unwrap();
         assert_eq!(t.services.account(stranger.user_id).await.unwrap().unwrap().email, EMAIL);
         t.run().await;
         t.finish().await;
@@ -238,7 +239,7 @@ on_both_databases! {
         assert_eq!(issue(t.services.rotate_callback_secret(&asks).await), wanted);
         assert_eq!(issue(t.services.begin_totp(&asks).await), wanted);
         assert_eq!(issue(t.services.confirm_totp(&asks, &code, HERE).await), wanted);
-        assert_eq!(issue(t.services.change_password(&asks, "", &mine(), HERE).await), wanted);
+        assert_eq!(issue(t.services.change_password(&asks, "", &owner_password(), HERE).await), wanted);
         // Other issues are reported first, so that the password need not be typed twice.
         assert_eq!(issue(t.services.create_api_key(&asks, &new_key("")).await).0, "name");
         // What takes nothing away does not require the password.
@@ -250,7 +251,7 @@ on_both_databases! {
 
     async fn what_could_take_an_account_away_is_told_by_mail(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let account = t.services.create_user(EMAIL, &mine()).await.unwrap();
+        let account = t.services.create_user(EMAIL, &owner_password()).await.unwrap();
         let me = Caller::session(account.id);
         let (key, _) = t.services.create_api_key(&me, &new_key("deploy\u{2028}script")).await.unwrap();
         t.services.rotate_api_key(&me, &key.id.to_string(), Overlap::None).await.unwrap();
@@ -258,8 +259,8 @@ on_both_databases! {
         let totp = t.services.begin_totp(&me).await.unwrap().secret;
         let codes = t.services.confirm_totp(&me, &totp_code(&totp, t.services.now()), HERE).await.unwrap();
         let codes = t.services.new_recovery_codes(&me, &codes[0], HERE).await.unwrap();
-        t.services.disable_totp(&me, &mine(), &codes[0], HERE).await.unwrap();
-        t.services.change_password(&me, "", &theirs(), HERE).await.unwrap();
+        t.services.disable_totp(&me, &owner_password(), &codes[0], HERE).await.unwrap();
+        t.services.change_password(&me, "", &stranger_password(), HERE).await.unwrap();
         t.clock.advance(MINUTE);
         t.run().await;
         let mut subjects = t.mailer.subjects(EMAIL);
@@ -283,13 +284,13 @@ on_both_databases! {
         t.services.request_password_reset(EMAIL, HERE).await.unwrap();
         t.run().await;
         let token = secret(&t.mailer.token(EMAIL, "reset").unwrap());
-        t.services.reset_password(&token, &mine(), HERE).await.unwrap();
-        t.services.replace_password(EMAIL, &theirs(), false).await.unwrap();
+        t.services.reset_password(&token, &owner_password(), HERE).await.unwrap();
+        t.services.replace_password(EMAIL, &stranger_password(), false).await.unwrap();
         t.run().await;
         let changed = |subject: &String| subject == "Your password was changed";
         assert_eq!(t.mailer.subjects(EMAIL).into_iter().filter(changed).count(), 3);
         for mail in t.mailer.taken() {
-            for secret in [&mine(), &theirs()] {
+            for secret in [&owner_password(), &stranger_password()] {
                 assert!(!mail.text.expose_secret().contains(secret.expose_secret()));
             }
         }
@@ -298,20 +299,20 @@ on_both_databases! {
 
     async fn what_a_stranger_asks_for_while_the_owner_resets_comes_too_late(db: TestStore) {
         let t = TestServices::with_mail(db);
-        t.services.sign_up(EMAIL, &theirs(), HERE).await.unwrap();
+        t.services.sign_up(EMAIL, &stranger_password(), HERE).await.unwrap();
         let account = t.services.account_by_email(EMAIL).await.unwrap().unwrap();
         // The request was authenticated before the reset.
-        let under_way = t.services.give_password(&Caller::browsing(account.id), &theirs(), HERE).await.unwrap();
+        let under_way = t.services.give_password(&Caller::browsing(account.id), &stranger_password(), HERE).await.unwrap();
         t.services.request_password_reset(EMAIL, HERE).await.unwrap();
         t.run().await;
         let token = secret(&t.mailer.token(EMAIL, "reset").unwrap());
-        t.services.reset_password(&token, &mine(), HERE).await.unwrap();
+        t.services.reset_password(&token, &owner_password(), HERE).await.unwrap();
         let wanted = about("password", "required");
         assert_eq!(issue(t.services.create_api_key(&under_way, &new_key("lurker")).await), wanted);
         assert_eq!(issue(t.services.rotate_callback_secret(&under_way).await), wanted);
         assert_eq!(issue(t.services.begin_totp(&under_way).await), wanted);
-        assert_eq!(issue(t.services.change_password(&under_way, "", &theirs(), HERE).await), wanted);
-        let owner = t.services.give_password(&Caller::browsing(account.id), &mine(), HERE).await.unwrap();
+        assert_eq!(issue(t.services.change_password(&under_way, "", &stranger_password(), HERE).await), wanted);
+        let owner = t.services.give_password(&Caller::browsing(account.id), &owner_password(), HERE).await.unwrap();
         t.services.create_api_key(&owner, &new_key("mine")).await.unwrap();
         t.run().await;
         t.finish().await;

@@ -23,7 +23,7 @@ const STEPS: usize = 90;
 
 /// What happens to an assistant's subscription, in Polar's terms.
 #[derive(Clone, Copy, Debug)]
-enum Happening {
+enum Occurrence {
     Pay,
     PaySecond,
     Renew,
@@ -60,8 +60,8 @@ fn fate() -> impl Strategy<Value = Fate> {
         .prop_map(|(dropped, first, second)| Fate { dropped, first, second })
 }
 
-fn step() -> impl Strategy<Value = (usize, Happening, Vec<Fate>, u64, bool)> {
-    use Happening::{
+fn step() -> impl Strategy<Value = (usize, Occurrence, Vec<Fate>, u64, bool)> {
+    use Occurrence::{
         Activate, Cancel, Delete, Fail, Pause, Pay, PaySecond, Recover, Redeploy, Refund, Reinstate, Renew,
         Resume, Revoke, RevokeOverdue, Stop, Uncancel,
     };
@@ -88,7 +88,7 @@ struct Slot {
     periods: u32,
 }
 
-struct OnTheWay {
+struct InFlight {
     arrives: Timestamp,
     id: String,
     body: String,
@@ -96,22 +96,22 @@ struct OnTheWay {
 
 impl Slot {
     /// Carries out `what` if it is an action of the owner.
-    async fn own(&mut self, t: &TestServices, me: &Caller, what: Happening) -> bool {
+    async fn act_as_owner(&mut self, t: &TestServices, me: &Caller, what: Occurrence) -> bool {
         match what {
-            Happening::Delete if !self.is_deleted => {
+            Occurrence::Delete if !self.is_deleted => {
                 delete(t, me, self.id).await.expect("a deletion");
                 self.is_deleted = true;
             }
-            Happening::Activate if self.is_wanted.is_none() && t.activate(me, self.id).await.is_ok() => {
+            Occurrence::Activate if self.is_wanted.is_none() && t.activate(me, self.id).await.is_ok() => {
                 self.is_wanted = Some(true);
                 self.has_ended = false;
             }
-            Happening::Redeploy if redeploy(t, me, self.id).await.is_ok() => {
+            Occurrence::Redeploy if redeploy(t, me, self.id).await.is_ok() => {
                 self.is_wanted = Some(true);
                 self.has_ended = false;
             }
-            Happening::Stop if stop(t, me, self.id).await.is_ok() => self.is_wanted = Some(false),
-            Happening::Delete | Happening::Activate | Happening::Redeploy | Happening::Stop => {}
+            Occurrence::Stop if stop(t, me, self.id).await.is_ok() => self.is_wanted = Some(false),
+            Occurrence::Delete | Occurrence::Activate | Occurrence::Redeploy | Occurrence::Stop => {}
             _ => return false,
         }
         // Run the deployment at once: after minutes of waiting it would exceed its deadline.
@@ -134,22 +134,22 @@ impl Slot {
 #[derive(Default)]
 struct World {
     slots: Vec<Slot>,
-    on_the_way: Vec<OnTheWay>,
+    on_the_way: Vec<InFlight>,
 }
 
 impl World {
     /// Lets something happen if it can. Returns Polar's webhooks about it, in order.
-    async fn happen(&mut self, t: &TestServices, me: &Caller, slot: usize, what: Happening) -> Vec<Value> {
+    async fn occur(&mut self, t: &TestServices, me: &Caller, slot: usize, what: Occurrence) -> Vec<Value> {
         let number = t.number();
         let slot = &mut self.slots[slot];
         let now = t.services.now();
         let metadata = json!({"assistant_id": slot.id.to_string()});
         let event = |kind: &str, data: &Value| json!({"type": kind, "timestamp": now, "data": data});
-        if slot.own(t, me, what).await {
+        if slot.act_as_owner(t, me, what).await {
             return vec![];
         }
-        let pays = matches!(what, Happening::Pay) && slot.subscriptions.is_empty()
-            || matches!(what, Happening::PaySecond) && !slot.subscriptions.is_empty();
+        let pays = matches!(what, Occurrence::Pay) && slot.subscriptions.is_empty()
+            || matches!(what, Occurrence::PaySecond) && !slot.subscriptions.is_empty();
         if pays {
             t.payments.set_checkout(slot.id, "succeeded");
             let end = now.plus(Duration::from_secs(30 * 86400));
@@ -171,7 +171,7 @@ impl World {
         // A subscription that Reef has revoked stays revoked.
         let id = subscription["id"].as_str().expect("text");
         let is_over = subscription["ended_at"] != Value::Null;
-        let is_reinstated = matches!(what, Happening::Reinstate);
+        let is_reinstated = matches!(what, Occurrence::Reinstate);
         if is_over != is_reinstated || t.payments.revoked().iter().any(|r| r == id) {
             return vec![];
         }
@@ -182,34 +182,34 @@ impl World {
         let next_end =
             now.plus(Duration::from_secs(30 * 86400)).plus(Duration::from_secs(u64::from(slot.periods)));
         match (what, status.as_str()) {
-            (Happening::Renew, "active") => {
+            (Occurrence::Renew, "active") => {
                 slot.periods += 1;
                 subscription["current_period_end"] = json!(next_end);
                 renewal["subscription"] = subscription.clone();
                 slot.orders.push(renewal.clone());
                 vec![event("subscription.cycled", subscription), event("order.paid", &renewal)]
             }
-            (Happening::Fail, "active") => {
+            (Occurrence::Fail, "active") => {
                 subscription["status"] = json!("past_due");
                 vec![
                     event("subscription.updated", subscription),
                     event("subscription.past_due", subscription),
                 ]
             }
-            (Happening::Recover, "past_due") => {
+            (Occurrence::Recover, "past_due") => {
                 subscription["status"] = json!("active");
                 slot.orders.push(renewal.clone());
                 vec![event("order.paid", &renewal), event("subscription.active", subscription)]
             }
-            (Happening::RevokeOverdue, "active" | "past_due") => {
+            (Occurrence::RevokeOverdue, "active" | "past_due") => {
                 subscription["status"] = json!("past_due");
                 vec![event("subscription.updated", subscription), event("subscription.revoked", subscription)]
             }
-            (Happening::Pause, "active") => {
+            (Occurrence::Pause, "active") => {
                 subscription["status"] = json!("paused");
                 vec![event("subscription.updated", subscription), event("subscription.paused", subscription)]
             }
-            (Happening::Resume, "paused") => {
+            (Occurrence::Resume, "paused") => {
                 slot.periods += 1;
                 subscription["status"] = json!("active");
                 subscription["current_period_end"] = json!(next_end);
@@ -220,7 +220,7 @@ impl World {
                     event("order.paid", &renewal),
                 ]
             }
-            (Happening::Reinstate, _) => {
+            (Occurrence::Reinstate, _) => {
                 for (key, value) in
                     [("status", json!("active")), ("canceled_at", Value::Null), ("ended_at", Value::Null)]
                 {
@@ -228,15 +228,15 @@ impl World {
                 }
                 vec![event("subscription.updated", subscription), event("subscription.active", subscription)]
             }
-            (Happening::Cancel, "active" | "past_due") => {
+            (Occurrence::Cancel, "active" | "past_due") => {
                 subscription["canceled_at"] = json!(now);
                 vec![event("subscription.canceled", subscription)]
             }
-            (Happening::Uncancel, "active" | "past_due") => {
+            (Occurrence::Uncancel, "active" | "past_due") => {
                 subscription["canceled_at"] = Value::Null;
                 vec![event("subscription.uncanceled", subscription)]
             }
-            (Happening::Revoke, _) => {
+            (Occurrence::Revoke, _) => {
                 slot.has_ended = true;
                 subscription["status"] = json!("canceled");
                 subscription["canceled_at"] = json!(now);
@@ -246,7 +246,7 @@ impl World {
                     event("subscription.revoked", subscription),
                 ]
             }
-            (Happening::Refund, _) => {
+            (Occurrence::Refund, _) => {
                 let order = slot.orders.first_mut().expect("it was paid");
                 order["status"] = json!("refunded");
                 order["refunded_amount"] = json!(1500);
@@ -258,7 +258,7 @@ impl World {
     }
 
     /// Gives Polar the current subscriptions and orders.
-    fn tell_polar(&self, t: &TestServices) {
+    fn update_polar(&self, t: &TestServices) {
         for slot in &self.slots {
             for subscription in &slot.subscriptions {
                 let id = subscription["id"].as_str().expect("text");
@@ -278,7 +278,7 @@ impl World {
             let id = format!("webhook_{}", t.number());
             for minutes in copies.into_iter().flatten() {
                 let arrives = t.services.now().plus(Duration::from_secs(minutes * 60));
-                self.on_the_way.push(OnTheWay { arrives, id: id.clone(), body: body.to_string() });
+                self.on_the_way.push(InFlight { arrives, id: id.clone(), body: body.to_string() });
             }
         }
     }
@@ -296,7 +296,10 @@ impl World {
                 let refused = t.services.receive_polar(&headers, forged.as_bytes()).await;
                 assert!(matches!(refused, Err(Error::Unauthorized)), "{refused:?}");
             }
-            t.services.receive_polar(&headers, webhook.body.as_bytes()).await.expect("the webhook is accepted");
+            t.services
+                .receive_polar(&headers, webhook.body.as_bytes())
+                .await
+                .expect("the webhook is accepted");
             t.run().await;
         }
         t.clock.set(until);
@@ -308,8 +311,12 @@ impl World {
             let mut live = vec![];
             for subscription in &slot.subscriptions {
                 let id = subscription["id"].as_str().expect("text");
-                let facts =
-                    t.payments.subscription(id).await.expect("an answer").expect("Polar keeps ended subscriptions");
+                let facts = t
+                    .payments
+                    .subscription(id)
+                    .await
+                    .expect("an answer")
+                    .expect("Polar keeps ended subscriptions");
                 live.push(facts);
             }
             let charged: Vec<_> = live.iter().filter(|s| s.standing != Standing::Ended).collect();
@@ -373,8 +380,8 @@ on_both_databases! {
                 world.slots.push(Slot { id, is_deleted: false, is_wanted: None, has_ended: false, subscriptions: vec![], orders: vec![], periods: 0 });
             }
             for (slot, what, fates, minutes, is_asked) in &steps {
-                let said = world.happen(&t, &me, *slot, *what).await;
-                world.tell_polar(&t);
+                let said = world.occur(&t, &me, *slot, *what).await;
+                world.update_polar(&t);
                 world.send(&t, said, fates);
                 world.pass(&t, MINUTE * u32::try_from(*minutes).unwrap()).await;
                 if *is_asked {
