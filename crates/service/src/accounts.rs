@@ -60,7 +60,7 @@ pub struct Account {
     pub id: UserId,
     /// The email that it signs in with.
     pub email: String,
-    /// Whether its owner has proven that the email is theirs. An account works fully without that.
+    /// Whether its owner has proven that the email belongs to them. An account works fully without that.
     pub email_confirmed: bool,
     proof: Proof,
     stamp: PasswordStamp,

@@ -1,4 +1,4 @@
-//! Limits on the mail that one address gets, whoever requests it.
+//! Limits on the mail that one address gets, no matter who requests it.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

@@ -216,7 +216,7 @@ on_both_databases! {
         t.services.change_password(&me, "", &third, home()).await.unwrap();
         t.services.replace_password(EMAIL, &new, false).await.unwrap();
         assert!(can_sign_in(&t, &new, home()).await);
-        // The flood continues, and whoever has read the mail has a known device.
+        // The flood continues, and the person who has read the mail has a known device.
         t.services.request_password_reset(EMAIL, home()).await.unwrap();
         t.run().await;
         let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
