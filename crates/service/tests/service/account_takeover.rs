@@ -272,14 +272,14 @@ on_both_databases! {
                 "An API key was rotated",
                 "Two-factor authentication was turned off",
                 "Two-factor authentication was turned on",
+                "Your password was changed",
                 "Your recovery codes were replaced",
                 "Your signing secret was rotated",
-                "Your password was changed",
             ]
         );
         let sent = t.mailer.taken();
         let created = sent.iter().find(|mail| mail.subject == "A new API key was created").unwrap();
-        assert!(created.text.expose_secret().contains("in your account: deploy script."));
+        assert!(created.text.expose_secret().contains("The API key deploy script was created in your account."));
         // Resets by mail and by the operator are announced, too.
         t.services.request_password_reset(EMAIL, HERE).await.unwrap();
         t.run().await;
