@@ -1,4 +1,4 @@
-//! Puts the parts together: which adapter stands behind which port, and where its vendor is.
+//! Builds the service layer from the configuration: which adapter implements which port, and which URL each vendor has.
 
 use std::fs;
 use std::io::Write as _;
@@ -24,24 +24,24 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
 
-/// How long turns may go on when the process stops.
+/// How long turns may continue when the process stops.
 const TURNS_DRAIN: Duration = Duration::from_secs(10);
-/// Host of callback URLs that arrive in the sandbox.
+/// The host of callback URLs that the sandbox receives.
 const SANDBOX_CALLBACKS_HOST: &str = "callbacks.sandbox.test";
 
-/// Where this process is reached.
+/// The URLs at which this process is reached.
 #[derive(Clone, Debug)]
 pub struct Reached {
-    /// By customers, without a trailing slash.
+    /// The URL for customers, without a trailing slash.
     pub public_url: String,
-    /// By itself, over loopback.
+    /// The URL for requests from this process, over loopback.
     pub own_url: String,
-    /// Where the sandbox of this process takes mail, once it runs.
+    /// The SMTP URL of the sandbox in this process, once it runs.
     pub sandbox_smtp: Option<String>,
 }
 
 impl Reached {
-    /// From the configuration and the address that was bound.
+    /// Derives the URLs from the configuration and the bound address.
     #[must_use]
     pub fn at(config: &Config, bound: SocketAddr) -> Self {
         let own = if bound.ip().is_unspecified() {
@@ -58,41 +58,41 @@ impl Reached {
 /// The service layer and the worker host behind it.
 #[derive(Clone)]
 pub struct App {
-    /// All use cases.
+    /// The use cases.
     pub services: Services,
-    /// The worker host.
+    /// The host that runs the workers.
     pub workers: Embedded,
-    /// Where this process is reached.
+    /// The URLs at which this process is reached.
     pub reached: Reached,
-    /// Where Polar's API is: a sandbox has its checkout and portal there, too.
+    /// The URL of Polar's API. In a sandbox, the checkout and the customer portal have the same origin.
     pub polar_url: String,
-    /// Whether the bots live in the sandbox of this process.
+    /// Whether bots are those of the sandbox in this process.
     pub sandbox_bots: bool,
 }
 
-/// Opens the database and brings it up to date.
+/// Opens the database and migrates it.
 ///
 /// # Errors
-/// When it can't be opened or migrated.
+/// Returns an error if the database cannot be opened or migrated.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     let store = connect(config).await?;
-    store.migrate().await.context("the database cannot be brought up to date")?;
+    store.migrate().await.context("the database could not be migrated")?;
     Ok(store)
 }
 
-/// Opens the database as it is.
+/// Opens the database without migrating it.
 ///
 /// # Errors
-/// When it can't be opened.
+/// Returns an error if the database cannot be opened.
 pub async fn connect(config: &Config) -> anyhow::Result<Store> {
     let url = config.database_url.expose_secret();
-    Store::connect(url).await.context("DATABASE_URL: the database cannot be opened")
+    Store::connect(url).await.context("DATABASE_URL: the database could not be opened")
 }
 
-/// Puts the parts together.
+/// Builds the service layer and the worker host on an open database.
 ///
 /// # Errors
-/// When the secret key or a client can't be made.
+/// Returns an error if the secret key cannot be read or created, or a client cannot be built.
 pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<App> {
     let vault = Arc::new(vault(config)?);
     let sandbox = config.sandbox.then(|| reef_sandbox::vendor_urls(&reached.own_url));
@@ -112,7 +112,7 @@ pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<Ap
         google: url(&config.google_api_url, |urls| &urls.google, "https://generativelanguage.googleapis.com"),
         openrouter: openrouter_url.clone(),
     };
-    let http = Http::new().context("the HTTP client cannot be made")?;
+    let http = Http::new().context("the HTTP client could not be built")?;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let sandbox_secret = || config.sandbox.then(|| SecretString::from("sandbox"));
     let workers = Embedded::new(
@@ -130,7 +130,7 @@ pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<Ap
         },
     );
     let mut overrides = config.callback_overrides.clone();
-    // What the operator says of that host goes first.
+    // An override that the operator configured for this host takes precedence.
     if config.sandbox && !overrides.has(SANDBOX_CALLBACKS_HOST) {
         let base = format!("{}/sandbox/callbacks", reached.own_url);
         overrides.add(SANDBOX_CALLBACKS_HOST, &base).map_err(anyhow::Error::msg)?;
@@ -149,14 +149,16 @@ pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<Ap
         telegram: Arc::new(TelegramApi::new(http.clone(), telegram_url)),
         models: Arc::new(Providers::new(http.clone(), providers)),
         managed_keys,
-        callbacks: Arc::new(Callbacks::new(http, overrides).context("the callback client cannot be made")?),
+        callbacks: Arc::new(
+            Callbacks::new(http, overrides).context("the callback client could not be built")?,
+        ),
         mailer: mailer(config, &reached)?,
     };
     let services = Services::new(store, service_config(config, &reached), vault, ports);
     Ok(App { services, workers, reached, polar_url, sandbox_bots })
 }
 
-/// The operator's mail server, or else the sandbox's; `None` where there is neither.
+/// The mailer for the configured mail server, or for the sandbox's; `None` if there is neither.
 fn mailer(config: &Config, reached: &Reached) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
     let in_sandbox = || reached.sandbox_smtp.as_deref().map(SmtpServer::parse).transpose();
     let server = match &config.smtp {
@@ -171,8 +173,8 @@ fn mailer(config: &Config, reached: &Reached) -> anyhow::Result<Option<Arc<dyn M
     Ok(Some(Arc::new(Smtp::new(&server, sender)?)))
 }
 
-/// Telegram delivers to https, and to loopback when it is itself on loopback (the sandbox, or a Bot API
-/// server of one's own). Anywhere else the worker has to fetch.
+/// Telegram sends webhooks to https URLs only. A Bot API server on loopback, such as the sandbox, also sends them to
+/// loopback. In all other cases the worker has to poll.
 fn delivery(public_url: &str, telegram_url: &str) -> Delivery {
     let is_local = url::Url::parse(telegram_url).is_ok_and(|url| match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
@@ -185,7 +187,7 @@ fn delivery(public_url: &str, telegram_url: &str) -> Delivery {
 
 fn service_config(config: &Config, reached: &Reached) -> reef_service::Config {
     let polar = &config.polar;
-    // Play money needs no set-up. Who brings a token of their own brings the products too.
+    // Simulated payments need no setup. An operator with a Polar token configures the products, too.
     let play = config.sandbox
         && polar.access_token.is_none()
         && polar.product_byok.is_none()
@@ -209,7 +211,7 @@ fn service_config(config: &Config, reached: &Reached) -> reef_service::Config {
     }
 }
 
-/// The configured key, or the one in `data/secret.key`, made at the first start.
+/// Opens the vault with the configured key, or with the one in `data/secret.key`, which is created at the first start.
 fn vault(config: &Config) -> anyhow::Result<Vault> {
     let key = match &config.secret_key {
         Some(key) => key.clone(),
@@ -220,19 +222,21 @@ fn vault(config: &Config) -> anyhow::Result<Vault> {
 
 fn key_file(path: &Path) -> anyhow::Result<SecretString> {
     if let Some(folder) = path.parent() {
-        private::folder(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        private::folder(folder).with_context(|| format!("{} could not be created", folder.display()))?;
     }
-    private::file(path).with_context(|| format!("{} cannot be closed to others", path.display()))?;
+    private::file(path)
+        .with_context(|| format!("the permissions of {} could not be restricted", path.display()))?;
     let read = || fs::read_to_string(path).map(|text| SecretString::from(text.trim().to_owned()));
     match read() {
         Ok(key) => return Ok(key),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        Err(error) => return Err(error).with_context(|| format!("{} could not be read", path.display())),
     }
     let mut bytes = [0; KEY_LENGTH];
     SystemEntropy.fill(&mut bytes);
     let key = SecretString::from(BASE64_STANDARD.encode(bytes));
-    // Written whole under another name first, so that two processes starting at once agree on one key.
+    // The key is written to a file of another name first and then linked, so that two processes that start at the same time
+    // agree on one key.
     let mut suffix = [0; 8];
     SystemEntropy.fill(&mut suffix);
     let draft = path.with_extension(format!("key.{:016x}", u64::from_be_bytes(suffix)));
@@ -244,8 +248,8 @@ fn key_file(path: &Path) -> anyhow::Result<SecretString> {
     match linked {
         Ok(()) => Ok(key),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            read().context("secret.key cannot be read")
+            read().context("secret.key could not be read")
         }
-        Err(error) => Err(error).with_context(|| format!("{} cannot be made", path.display())),
+        Err(error) => Err(error).with_context(|| format!("{} could not be created", path.display())),
     }
 }

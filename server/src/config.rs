@@ -1,4 +1,4 @@
-//! Configuration: environment variables, each with a default that makes a bare start work.
+//! The configuration, which is read from environment variables. Each has a default, so that Reef starts without any of them.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use crate::http::address::TrustedProxies;
 
-/// A variable that can't be used. Names it, and never shows a secret's value.
+/// An environment variable with an invalid value. The message names the variable and never shows the value of a secret.
 #[derive(Debug, Error)]
 #[error("{name}: {problem}")]
 pub struct ConfigError {
@@ -25,41 +25,41 @@ fn wrong(name: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError { name, problem: problem.into() }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For machines.
+    /// One JSON object per line.
     Json,
 }
 
-/// Payments at Polar, as configured.
+/// How Reef reaches Polar.
 #[derive(Clone, Debug)]
 pub struct PolarConfig {
-    /// The organization's access token.
+    /// The access token of the operator's organization.
     pub access_token: Option<SecretString>,
-    /// What its webhooks are signed with.
+    /// The secret that signs Polar's webhooks.
     pub webhook_secret: Option<SecretString>,
-    /// The product of slots with the customer's own key.
+    /// The id of the product for the plan `byok`.
     pub product_byok: Option<String>,
-    /// The product of managed slots.
+    /// The id of the product for the plan `managed`.
     pub product_managed: Option<String>,
-    /// Where its API is, when not in the sandbox or at Polar.
+    /// The URL of the API; `None` means the sandbox's or Polar's own.
     pub api_url: Option<String>,
 }
 
-/// Everything that is configured. Vendor URLs are `None` where the default holds: the vendor's own, or the
-/// sandbox's while it is on.
+/// The whole configuration. A vendor's URL is `None` if it is not configured: then the sandbox's URL applies if the sandbox
+/// is on, and the vendor's own otherwise.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `BIND_ADDR`
     pub bind_addr: SocketAddr,
     /// `PUBLIC_URL`; `None` means `http://` and the bound address.
     pub public_url: Option<String>,
-    /// `DATABASE_URL`; it may carry a password.
+    /// `DATABASE_URL`, which may contain a password.
     pub database_url: SecretString,
-    /// `SECRET_KEY`; `None` means the file beside the database.
+    /// `SECRET_KEY`; `None` means the file `secret.key` in the data folder.
     pub secret_key: Option<SecretString>,
     /// `ASSISTANTS_API_V1_ENABLED`
     pub api_v1_enabled: bool,
@@ -67,7 +67,7 @@ pub struct Config {
     pub sandbox: bool,
     /// `SANDBOX_ALLOW_REMOTE`
     pub sandbox_allow_remote: bool,
-    /// `SANDBOX_DATABASE`: the sandbox's own file; `None` means beside Reef's.
+    /// `SANDBOX_DATABASE`, the SQLite file of the sandbox; `None` means `sandbox.db` in the data folder.
     pub sandbox_database: Option<PathBuf>,
     /// `POLAR_*`
     pub polar: PolarConfig,
@@ -85,9 +85,9 @@ pub struct Config {
     pub openai_api_url: Option<String>,
     /// `GOOGLE_API_URL`
     pub google_api_url: Option<String>,
-    /// `SMTP_URL`; `None` means the sandbox's, or that no mail is sent.
+    /// `SMTP_URL`; `None` means that the sandbox receives mail, or that none is sent if the sandbox is off.
     pub smtp: Option<SmtpServer>,
-    /// `MAIL_FROM`; `None` means `reef` at the public host.
+    /// `MAIL_FROM`; `None` means `reef` at the host of the public URL.
     pub mail_from: Option<Sender>,
     /// `CALLBACK_OVERRIDES`
     pub callback_overrides: Overrides,
@@ -103,9 +103,9 @@ pub struct Config {
     pub signups_open: bool,
     /// `METRICS_TOKEN`
     pub metrics_token: Option<SecretString>,
-    /// `SECURITY_CONTACT`: a URI.
+    /// `SECURITY_CONTACT` as a URI.
     pub security_contact: Option<String>,
-    /// Whether `OTEL_EXPORTER_OTLP_ENDPOINT`, or its like for traces alone, is set; the exporter reads it itself.
+    /// Whether `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set. The exporter reads their values.
     pub traces: bool,
     /// `LOG_FORMAT`
     pub log_format: LogFormat,
@@ -113,37 +113,37 @@ pub struct Config {
     pub log_filter: String,
 }
 
-/// What is logged unless `RUST_LOG` says otherwise. PostgreSQL notices at every start that the table of migrations exists
-/// already: its notices are no news.
+/// The log filter if `RUST_LOG` is not set. PostgreSQL sends a notice at every start because the table of migrations already
+/// exists, so its notices are left out.
 const LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
 
-/// The most credit that a period may bring, in US dollars: whoever means more has mistyped.
+/// The most credit per billing period, in US dollars. A larger amount is taken for a typing error.
 const MANAGED_CREDIT_USD_MAX: f64 = 10_000.0;
 
-/// Where a `sqlite:` URL says that the database is.
+/// The path in a `sqlite:` URL.
 fn sqlite_path(url: &str) -> Option<&str> {
     let path = url.strip_prefix("sqlite:")?.trim_start_matches("//");
     Some(path.split('?').next().unwrap_or(path))
 }
 
-/// Whether a `sqlite:` URL is of a file: each connection would have a database of its own otherwise.
+/// Whether a `sqlite:` URL names a file. In memory, each connection would have a separate database.
 fn names_a_file(url: &str) -> bool {
     sqlite_path(url).is_some_and(|path| !matches!(path, "" | ":memory:")) && !url.contains("mode=memory")
 }
 
-/// What shows everybody's mail and takes play money is for this machine alone, unless the operator says otherwise.
+/// The sandbox shows all mail and accepts simulated payments, so by default only this machine may reach it.
 fn only_this_machine(name: &'static str, is_so: bool) -> Result<(), ConfigError> {
     if is_so {
         return Ok(());
     }
     Err(wrong(
         name,
-        "the sandbox is on, where anybody pays with play money and reads everybody's mail, so it is for loopback only; set \
-         POLAR_ACCESS_TOKEN for real payments, SANDBOX=false, or SANDBOX_ALLOW_REMOTE=true if you mean it",
+        "the sandbox is on, where payments are simulated and anyone can read all mail, so only loopback is allowed; set \
+        POLAR_ACCESS_TOKEN for real payments, SANDBOX=false, or SANDBOX_ALLOW_REMOTE=true to allow other addresses",
     ))
 }
 
-/// Whether a URL leads to the machine that it is opened on.
+/// Whether the host of a URL is a loopback address or `localhost`.
 pub(crate) fn is_of_this_machine(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
     match url.host() {
@@ -154,7 +154,7 @@ pub(crate) fn is_of_this_machine(url: &str) -> bool {
     }
 }
 
-/// Variables by name; a blank one counts as absent.
+/// The variables by name. A blank value counts as unset.
 struct Vars(HashMap<String, String>);
 
 impl Vars {
@@ -193,7 +193,8 @@ impl Vars {
         found.ok_or_else(|| wrong(name, format!("{text:?} is not one of {}", names.join(", "))))
     }
 
-    /// Where to write to: a `mailto:`, `tel:` or `https:` URI; an e-mail address becomes the first (RFC 9116, 2.5.3).
+    /// Parses a contact for security reports: a `mailto:`, `tel:` or `https:` URI (RFC 9116, 2.5.3). An email address becomes
+    /// a `mailto:` URI.
     fn contact(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let is_address = text.contains('@') && !text.contains(':');
@@ -210,12 +211,12 @@ impl Vars {
             true => Ok(Some(uri)),
             false => Err(wrong(
                 name,
-                format!("{text:?} is not an e-mail address or a mailto:, tel: or https:// URI"),
+                format!("{text:?} is not an email address or a mailto:, tel: or https:// URI"),
             )),
         }
     }
 
-    /// An http(s) URL without query or fragment, given back without a trailing slash.
+    /// Parses an http(s) URL without query and fragment, and removes a trailing slash.
     fn url(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let url = Url::parse(text).ok().filter(|url| {
@@ -233,10 +234,10 @@ impl Vars {
 }
 
 impl Config {
-    /// Reads the process's environment.
+    /// Reads the configuration from the environment of this process.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the first variable that can't be used.
+    /// Returns a [`ConfigError`] that names the first invalid variable.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_vars(
             std::env::vars_os()
@@ -244,17 +245,17 @@ impl Config {
         )
     }
 
-    /// Reads the given variables.
+    /// Reads the configuration from the given variables.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the first variable that can't be used.
+    /// Returns a [`ConfigError`] that names the first invalid variable.
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let vars = Vars(vars.into_iter().collect());
         let database_url = vars.text("DATABASE_URL").unwrap_or_else(|| "sqlite://data/reef.db".to_owned());
         let is_postgres =
             database_url.starts_with("postgres://") || database_url.starts_with("postgresql://");
         if !is_postgres && !database_url.starts_with("sqlite:") {
-            return Err(wrong("DATABASE_URL", "must begin with sqlite:// or postgres://"));
+            return Err(wrong("DATABASE_URL", "must start with sqlite:// or postgres://"));
         }
         if !is_postgres && !names_a_file(&database_url) {
             return Err(wrong("DATABASE_URL", "must name a file, such as sqlite://data/reef.db"));
@@ -354,13 +355,13 @@ impl Config {
         })
     }
 
-    /// The database's file on SQLite.
+    /// The database file; `None` on PostgreSQL.
     #[must_use]
     pub fn sqlite_file(&self) -> Option<&Path> {
         sqlite_path(self.database_url.expose_secret()).map(Path::new)
     }
 
-    /// The folder for files beside the database: its own folder on SQLite, else `data`.
+    /// The folder for Reef's other files: that of the database on SQLite, else `data`.
     #[must_use]
     pub fn data_folder(&self) -> PathBuf {
         match self.sqlite_file().and_then(Path::parent) {

@@ -1,4 +1,4 @@
-//! Whom to tell of a hole: `/.well-known/security.txt` (RFC 9116).
+//! `/.well-known/security.txt` (RFC 9116), which names the operator's contact for security reports.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use axum::routing::get;
 use reef_service::Services;
 
 const PATH: &str = "/.well-known/security.txt";
-/// For how long what it says is good: it is made anew with each answer.
+/// How long the file is valid. The date is computed for each response.
 const GOOD_FOR: Duration = Duration::from_secs(180 * 24 * 3600);
 
 #[derive(Clone)]
@@ -20,7 +20,7 @@ struct Contact {
     services: Services,
 }
 
-/// The file, for a contact that is a URI.
+/// Serves the file with the given contact, which must be a URI.
 pub fn router(uri: String, public_url: &str, services: Services) -> Router {
     let canonical = format!("{public_url}{PATH}");
     Router::new().route(PATH, get(serve)).with_state(Contact { uri, canonical, services })

@@ -1,5 +1,5 @@
-//! The API reference for programs: each page's Markdown, and the indexes for models. The pages for people are the
-//! site's.
+//! The API reference for programs: the Markdown of each page, and the indexes for language models. The HTML pages are part
+//! of the site.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use reef_docs::Docs;
 use crate::api;
 
 const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=utf-8");
-/// `llms.txt` is Markdown by another name, and its name says text.
+/// `llms.txt` contains Markdown, but its extension stands for plain text.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-/// They change with the binary alone; after an upgrade nobody should read the old ones for long.
+/// The files change only with the binary. The time is short so that clients see a new version soon after an upgrade.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-/// All pages, made of the document that this server serves.
+/// Builds the pages of the API reference from the OpenAPI document.
 pub fn docs(public_url: &str) -> Arc<Docs> {
     Arc::new(Docs::new(&api::document(), public_url.trim_end_matches('/')))
 }
 
-/// `/docs.md`, `/docs/{page}.md`, `/llms.txt` and `/llms-full.txt`.
+/// Serves `/docs.md`, `/docs/{page}.md`, `/llms.txt` and `/llms-full.txt`.
 pub fn router(docs: &Docs) -> Router {
     let index =
         [("/llms.txt".to_owned(), TEXT, docs.llms()), ("/llms-full.txt".to_owned(), TEXT, docs.llms_full())];

@@ -1,6 +1,6 @@
-//! The composition root: configuration, the REST API, the site, webhooks, the command line.
+//! The binary `reef`: configuration, the REST API, inbound webhooks, the HTTP layer around the site, and the command line.
 //!
-//! Nobody depends on this crate. It puts the others together and speaks HTTP for them.
+//! No other crate depends on this one. It builds the other crates' parts from the configuration and serves them over HTTP.
 
 pub mod api;
 pub mod cli;
@@ -10,12 +10,12 @@ mod contact;
 pub mod docs;
 mod http;
 mod live;
-pub mod log;
+mod log;
 mod metrics;
-pub mod router;
+mod router;
 pub mod serve;
 mod sessions;
-pub mod site;
-pub mod site_files;
+mod site;
+mod site_files;
 mod webhooks;
 mod workers;

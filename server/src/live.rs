@@ -1,7 +1,8 @@
-//! Live status for the dashboard: full snapshots over server-sent events. A client that missed ten is right after one.
+//! Live updates of the dashboard over server-sent events. Each event is a full snapshot, so a client that missed any number
+//! of them is up to date after the next one.
 //!
-//! A stream begins with what its page shows (`?seen=`, or `Last-Event-ID` after a lost connection): while that is how
-//! things are, it says nothing.
+//! A page opens its stream with the stamp of what it shows (`?seen=`, or `Last-Event-ID` after a lost connection), and the
+//! stream sends nothing while that is current.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -28,23 +29,23 @@ use tower_sessions::Session;
 use crate::api::ApiError;
 use crate::metrics::OpenStream;
 
-/// How often a silent stream says that it lives, so that proxies keep it open.
+/// How often an idle stream sends a comment, so that proxies keep it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a browser waits before it connects again.
+/// How long a browser waits before it reconnects.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
-/// How often a stream looks without news: an unpaid slot leaves the list, and a session ends, by the clock alone.
+/// How often a stream reads the database although nothing was published: unpaid assistants leave the list and sessions expire
+/// without a change.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// What the streams need.
+/// The state of the routes.
 #[derive(Clone)]
 pub struct Live {
-    /// Where snapshots come from.
     pub services: Services,
-    /// Ends every stream when the process stops.
+    /// Ends all streams when the process stops.
     pub stop: CancellationToken,
 }
 
-/// `/live/assistants`, `/live/assistants/{id}` and `/live/receipts/{id}`, for people who are signed in.
+/// `/live/assistants`, `/live/assistants/{id}` and `/live/receipts/{id}`, for signed-in users.
 pub fn router(live: Live) -> Router {
     Router::new()
         .route("/live/assistants", get(list))
@@ -53,7 +54,7 @@ pub fn router(live: Live) -> Router {
         .with_state(live)
 }
 
-/// What a stream shows.
+/// The subject of a stream.
 #[derive(Clone)]
 enum Subject {
     All,
@@ -61,10 +62,10 @@ enum Subject {
     Receipt(String),
 }
 
-/// What the one who listens has seen already.
+/// The query of a stream.
 #[derive(Deserialize)]
 struct Seen {
-    /// The stamp of the snapshot that the page shows.
+    /// The stamp of what the page shows.
     seen: Option<String>,
 }
 
@@ -75,7 +76,7 @@ impl Seen {
     }
 }
 
-/// The stream about what a path's id names.
+/// A route whose stream is about the id in the path.
 fn of_id(subject: fn(String) -> Subject) -> MethodRouter<Live> {
     let listen = async move |State(live): State<Live>,
                              session: Session,
@@ -97,18 +98,18 @@ async fn list(
 }
 
 async fn stream(live: Live, session: Session, subject: Subject, seen: Option<String>) -> Response {
-    // Listening begins before the first look, so that nothing falls between.
+    // The subscription starts before the first read, so that no change is missed in between.
     let news = live.services.hub().listen();
     let caller = match caller_of(&session).await {
         Ok(Some(caller)) => caller,
         Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(error) => {
-            tracing::error!(error = %Chain(&error), "a live stream cannot begin");
+            tracing::error!(error = %Chain(&error), "session could not be read");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
-    // A page may open its stream just after what it shows was deleted elsewhere: the stream tells it so. What was never
-    // there is a 404.
+    // If the assistant was deleted elsewhere just before the page opened its stream, the stream sends `gone`. An id that
+    // never existed is answered with 404.
     let now = snapshot(&live.services, &caller, &subject).await;
     if matches!(now, Err(Error::NotFound)) && !was_deleted(&live.services, &caller, &subject).await {
         return StatusCode::NOT_FOUND.into_response();
@@ -157,10 +158,10 @@ struct Viewer {
     session: Session,
     caller: Caller,
     subject: Subject,
-    /// `None`: all of them.
+    /// The assistant whose changes matter, or `None` for all of the caller's.
     assistant: Option<AssistantId>,
     news: Receiver<News>,
-    /// The stamp of what was told last.
+    /// The stamp that was sent last, or that the page started with.
     last: Option<String>,
     has_looked: bool,
     is_over: bool,
@@ -169,7 +170,7 @@ struct Viewer {
 }
 
 impl Viewer {
-    /// The snapshot now, unless it was seen already, then each one that differs from the last.
+    /// Sends the current snapshot, unless the page shows it already, and then each one that differs from the one before.
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
         let greeting = Event::default().retry(RECONNECT_AFTER);
         let news = futures::stream::unfold(self, |mut viewer| async move {
@@ -179,7 +180,7 @@ impl Viewer {
         futures::stream::once(async { Ok(greeting) }).chain(news)
     }
 
-    /// Whether the session is still there, with the same person in it.
+    /// Whether the session still exists and belongs to the same user.
     async fn is_still_in(&self) -> bool {
         let loaded = self.session.load().await;
         loaded.is_ok() && matches!(caller_of(&self.session).await, Ok(Some(now)) if now == self.caller)
@@ -198,7 +199,7 @@ impl Viewer {
                     () = tokio::time::sleep(LOOK_EVERY) => {}
                 }
             }
-            // Who has signed out meanwhile sees no more.
+            // A user who has signed out in the meantime gets no more snapshots.
             if self.has_looked && !self.is_still_in().await {
                 return None;
             }
@@ -214,7 +215,7 @@ impl Viewer {
                     return Some(Event::default().event("gone").data("{}"));
                 }
                 Err(error) => {
-                    tracing::error!(error = %Chain(&error), "a live stream ends");
+                    tracing::error!(error = %Chain(&error), "live stream failed");
                     return None;
                 }
             }

@@ -1,4 +1,4 @@
-//! `reef`: sells, launches and runs hosted assistants.
+//! The binary `reef`, which sells and runs hosted Telegram assistants.
 
 use std::process::ExitCode;
 
@@ -10,10 +10,10 @@ async fn main() -> ExitCode {
     match Cli::parse().run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The one line that says what is wrong; the chain is what caused it.
+            // The message is one line with the chain of causes.
             #[expect(
                 clippy::print_stderr,
-                reason = "the command line's own error, before and beside any log"
+                reason = "errors of the command line go to standard error, with or without a log"
             )]
             {
                 eprintln!("reef: {error:#}");

@@ -1,4 +1,4 @@
-//! Every route, each behind the layers it needs.
+//! Assembles all routes, each behind the layers it needs.
 
 use std::sync::Arc;
 
@@ -25,32 +25,32 @@ use crate::sessions::{Sessions, complete_cookies, cookie_name};
 use crate::site::Site;
 use crate::{api, contact, docs, live, metrics, site_files, webhooks, workers};
 
-/// How long a session lives after it was last written.
+/// How many days a session lasts after it was last saved.
 const SESSION_DAYS: i64 = 30;
-/// The longest form a page may send, in bytes.
+/// The largest form that a page may send, in bytes.
 const FORM_MAX: usize = 64 * 1024;
 
-/// What the routes are made of.
+/// What the routes are built from.
 pub struct Parts {
     /// The service layer and the worker host.
     pub app: App,
-    /// The browser's files.
+    /// The files of the frontend.
     pub site: Site,
-    /// The outside world, when it is in this process.
+    /// The routes of the sandbox, if it runs in this process.
     pub sandbox: Option<Router>,
-    /// Whether the sandbox is for others than this machine.
+    /// Whether other machines may reach the sandbox.
     pub sandbox_allow_remote: bool,
-    /// Whether `/api/v1` is on.
+    /// Whether `/api/v1` is enabled.
     pub api_v1_enabled: bool,
-    /// What `/metrics` asks for, if anything.
+    /// The bearer token that `/metrics` requires, if any.
     pub metrics_token: Option<SecretString>,
-    /// Where to write to about security, if that is known.
+    /// The contact for security reports as a URI, if configured.
     pub security_contact: Option<String>,
-    /// Ends open streams when the process stops.
+    /// Ends open event streams when the process stops.
     pub stop: CancellationToken,
 }
 
-/// Every route.
+/// Builds the router of the whole server.
 pub fn router(parts: Parts) -> Router {
     let Parts {
         app,
@@ -91,7 +91,7 @@ pub fn router(parts: Parts) -> Router {
         .layer(middleware::from_fn_with_state(services, request::identify))
 }
 
-/// The site: pages, server functions and live streams, behind sessions and the CSRF check.
+/// Builds the routes of the site: pages, server functions and live streams, behind sessions and CSRF protection.
 fn pages(
     app: &App,
     site: &Site,
@@ -120,7 +120,7 @@ fn pages(
         .with_name(cookie_name(is_https))
         .with_secure(is_https)
         .with_http_only(true)
-        // `Strict` would log the buyer out on the way back from the checkout.
+        // With `Strict`, a customer who returns from the checkout would appear signed out.
         .with_same_site(SameSite::Lax)
         .with_path("/")
         .with_expiry(Expiry::OnInactivity(Duration::days(SESSION_DAYS)));
@@ -139,7 +139,7 @@ fn pages(
         .layer(CatchPanicLayer::custom(panic::on_site))
 }
 
-/// The page's content security policy carries this answer's nonce, so it is set while it is drawn.
+/// Sets the page's content security policy while it renders, because the policy contains the nonce of this response.
 fn set_policy(policies: &Policies) {
     let nonce = leptos::nonce::use_nonce();
     if let (Some(nonce), Some(options)) = (nonce, use_context::<ResponseOptions>())

@@ -1,4 +1,4 @@
-//! Starting, and stopping without losing anything.
+//! `reef serve`: starts the server and its background tasks, and stops them without losing work.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,29 +22,29 @@ use crate::http::connections;
 use crate::router::{Parts, router};
 use crate::site::Site;
 
-/// How long a replica goes on taking requests after it has said that it is about to stop: load balancers look every few
+/// How long a replica accepts requests after `/readyz` has begun to fail, because load balancers check it only every few
 /// seconds.
 const NOTICE: Duration = Duration::from_secs(5);
-/// How long open requests and jobs may take to end after a signal. Orchestrators kill after 30 s.
+/// How long open requests and jobs may take to finish after a signal. Orchestrators kill a process after 30 s.
 const DRAIN: Duration = Duration::from_secs(25);
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// When the database, the address or the sandbox can't be had.
+/// Returns an error if the address cannot be bound, or the database or the sandbox cannot be opened.
 pub async fn serve(config: &Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let listener = TcpListener::bind(config.bind_addr)
         .await
-        .with_context(|| format!("BIND_ADDR: {} cannot be bound", config.bind_addr))?;
+        .with_context(|| format!("BIND_ADDR: could not listen on {}", config.bind_addr))?;
     serve_on(config, listener, stop).await
 }
 
-/// Serves on a listener until `stop`.
+/// Serves on a listener until `stop` is cancelled.
 ///
 /// # Errors
-/// When the database or the sandbox can't be had.
+/// Returns an error if the database or the sandbox cannot be opened.
 pub async fn serve_on(config: &Config, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let mut reached = Reached::at(config, listener.local_addr()?);
     let store = compose::open_store(config).await?;
@@ -54,7 +54,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     free_leases(&app.services).await?;
     let parts = Parts {
         app: app.clone(),
-        site: Site::load().context("the site cannot be loaded")?,
+        site: Site::load().context("the site could not be loaded")?,
         sandbox: sandbox.as_ref().map(Sandbox::router),
         sandbox_allow_remote: config.sandbox_allow_remote,
         api_v1_enabled: config.api_v1_enabled,
@@ -64,7 +64,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     };
     let routes = router(parts);
 
-    // Jobs call workers and the sandbox over HTTP, so they stop first, while this process still answers.
+    // Jobs call workers and the sandbox over HTTP, so they stop first, while this process still serves requests.
     let background = TaskTracker::new();
     let runner = Runner::new(app.services.clone());
     background.spawn({
@@ -102,10 +102,10 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     background.spawn(tidy_metrics(stop.clone()));
     background.close();
 
-    tracing::info!(address = %listener.local_addr()?, public_url = reached.public_url, sandbox = config.sandbox, "reef serves");
+    tracing::info!(address = %listener.local_addr()?, public_url = reached.public_url, sandbox = config.sandbox, "server started");
     if !app.services.mail_is_on() {
         tracing::warn!(
-            "SMTP_URL is not set, so no mail is sent: addresses are not confirmed, and nobody can choose a new password"
+            "SMTP_URL is not set, so no mail is sent: users cannot confirm their email address or reset their password"
         );
     }
     let closing = CancellationToken::new();
@@ -113,15 +113,12 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     let server = tokio::spawn(connections::serve(listener, routes, proxies, closing.clone()));
 
     stop.cancelled().await;
-    // The only process on its database has nobody to hand over to.
+    // A single process has no other replica to which a load balancer could send requests.
     let notice = if store.is_single_process() { Duration::ZERO } else { NOTICE };
-    tracing::info!(
-        notice_s = notice.as_secs(),
-        "stopping: not ready any more, no new jobs, what runs may end"
-    );
+    tracing::info!(notice_s = notice.as_secs(), "shutdown started");
     app.services.hub().close();
     if let Some(sandbox) = &sandbox {
-        // Calls that the sandbox holds open would hold up everything else.
+        // Requests that the sandbox delays on purpose would delay the shutdown.
         sandbox.drain();
     }
     let drained = tokio::time::timeout(DRAIN, async {
@@ -130,22 +127,22 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         server.await
     });
     match drained.await {
-        Ok(ended) => ended.context("the server ended badly")?,
-        Err(_) => tracing::warn!("not everything ended in time; what is left is taken up at the next start"),
+        Ok(ended) => ended.context("the server task failed")?,
+        Err(_) => tracing::warn!("shutdown timed out; unfinished work continues at the next start"),
     }
     if let Some(sandbox) = sandbox {
         sandbox.close().await;
     }
-    // What was answered while the process drained.
+    // Requests that were answered during the shutdown are not in the keys' request logs yet.
     if let Err(error) = app.services.write_key_requests_once().await {
-        tracing::warn!(error = %Chain(&error), "the last requests are missing in the logs of their keys");
+        tracing::warn!(error = %Chain(&error), "last requests of API keys could not be recorded");
     }
     store.close().await;
-    tracing::info!("stopped");
+    tracing::info!("server stopped");
     Ok(())
 }
 
-/// Between scrapes, which may never come.
+/// Releases the memory of recorded samples every few seconds, because there may be no scrapes.
 async fn tidy_metrics(stop: CancellationToken) {
     const EVERY: Duration = Duration::from_secs(5);
     while tokio::time::timeout(EVERY, stop.cancelled()).await.is_err() {
@@ -155,7 +152,7 @@ async fn tidy_metrics(stop: CancellationToken) {
 
 async fn open_sandbox(config: &Config, reached: &Reached) -> anyhow::Result<Sandbox> {
     let database = config.sandbox_database.clone().unwrap_or_else(|| config.data_folder().join("sandbox.db"));
-    private::database(&database).with_context(|| format!("{} cannot be made", database.display()))?;
+    private::database(&database).with_context(|| format!("{} could not be created", database.display()))?;
     let options = reef_sandbox::Options {
         database,
         public_url: reached.public_url.clone(),
@@ -168,10 +165,10 @@ async fn open_sandbox(config: &Config, reached: &Reached) -> anyhow::Result<Sand
         polar_webhook_url: Some(format!("{}/webhooks/polar", reached.own_url)),
         smtp_bind: SocketAddr::from(([127, 0, 0, 1], 0)),
     };
-    reef_sandbox::open(options).await.context("the sandbox cannot be opened")
+    reef_sandbox::open(options).await.context("the sandbox could not be opened")
 }
 
-/// On a database of our own, whoever held a lease is dead: its work goes on at once.
+/// Releases all leases if no other process uses the database: their holders are dead, so their work can continue at once.
 async fn free_leases(services: &Services) -> anyhow::Result<()> {
     if services.store().is_single_process() {
         let mut tx = services.store().begin().await?;
@@ -179,15 +176,15 @@ async fn free_leases(services: &Services) -> anyhow::Result<()> {
         tx.free_idempotency_keys().await?;
         tx.commit().await?;
         if freed > 0 {
-            tracing::info!(freed, "work of a process that died is taken up");
+            tracing::info!(freed, "leases of a previous process released");
         }
     }
     Ok(())
 }
 
 fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
+    let mut terminate = signal(SignalKind::terminate()).context("could not install a signal handler")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("could not install a signal handler")?;
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}

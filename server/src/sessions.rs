@@ -1,4 +1,4 @@
-//! Browser sessions in Reef's own database.
+//! Stores browser sessions in Reef's database, and completes the attributes of their cookies.
 
 use async_trait::async_trait;
 use axum::extract::{Request, State};
@@ -16,14 +16,14 @@ use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 
-/// The name of the session's cookie. A browser takes one that begins with `__Host-` only over https, for this host alone.
+/// The name of the session cookie. Browsers accept a name with the prefix `__Host-` only over https and for this host alone.
 pub const fn cookie_name(is_https: bool) -> &'static str {
     if is_https { "__Host-reef" } else { "reef" }
 }
 
-/// Outside the session layer, which removes a cookie by its name and path alone: a browser ignores that for a name that
-/// begins with `__Host-`, and the cookie stays. The removal gets the attributes that the cookie was set with. The session's
-/// cookie comes before others, for clients that look at the first one only.
+/// Adds the missing attributes when the session layer removes a cookie. That layer sends only name and path, and browsers
+/// ignore such a removal for the prefix `__Host-`. The session cookie also moves before other cookies, for clients that read
+/// only the first one.
 pub async fn complete_cookies(State(is_https): State<bool>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     complete(response.headers_mut(), is_https);
@@ -54,10 +54,10 @@ fn completed(value: HeaderValue, start: &str, is_https: bool) -> HeaderValue {
     HeaderValue::from_str(&format!("{text}; HttpOnly; SameSite=Lax{secure}")).unwrap_or(value)
 }
 
-/// Ids that may be tried before one is free; they have 128 random bits.
+/// How many ids to try. An id has 128 random bits, so a collision is already unlikely.
 const TRIES: usize = 8;
 
-/// The session layer's store.
+/// The session layer's store in Reef's database.
 #[derive(Clone)]
 pub struct Sessions(pub Services);
 
@@ -113,7 +113,7 @@ impl SessionStore for Sessions {
             }
             record.id = Id::default();
         }
-        Err(backend("no free session id"))
+        Err(backend("no unused session id was found"))
     }
 
     async fn save(&self, record: &Record) -> Result<()> {

@@ -1,8 +1,8 @@
-//! The built site: what the browser downloads, each file with its brotli copy.
+//! The built site: the files that browsers download, each with a copy that is compressed with brotli.
 //!
-//! In development it is read from the folder that `REEF_SITE_DIR` names, else from `target/site`; a binary built with
-//! the feature `embed-site` carries it. Either way it is in memory from the start: no request touches the disk, and no
-//! path of a request names a file.
+//! In development the site is read from the folder in `REEF_SITE_DIR`, or from `target/site`; a binary that was built with
+//! the feature `embed-site` contains it. In both cases it is held in memory, so no request reads the disk and no request path
+//! can name a file outside of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use reef_app::Assets;
 
-/// The name under /pkg/ says which bytes are meant, for ever.
+/// Names below `/pkg/` contain a hash of the content, so their content never changes.
 const HASHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// Names that stay while their content may change.
+/// Other names stay the same while their content may change.
 const NAMED: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
-/// The site, cheap to clone.
+/// The files of the site. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Site {
     assets: Option<Assets>,
@@ -34,45 +34,44 @@ struct File {
     brotli: Option<Bytes>,
 }
 
-/// Why the built site cannot be used.
+/// Why the site could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
-    /// A file or folder of it cannot be read.
-    #[error("cannot read the site's {path}")]
+    /// A file or folder could not be read.
+    #[error("{path} could not be read")]
     Read {
-        /// What was read.
+        /// The path of the file or folder.
         path: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// `manifest.json` is not what `cargo xtask` writes.
-    #[error("the site's manifest.json is not valid")]
+    /// The site's `manifest.json` is invalid.
+    #[error("the site's manifest.json is invalid")]
     Manifest(#[source] serde_json::Error),
 }
 
 impl Site {
-    /// Loads the site. Without any (never built, as in tests) the pages come without style and script, and work;
-    /// a warning says so.
+    /// Loads the site. If it was not built, as in tests, pages work without styles and scripts, and a warning is logged.
     ///
     /// # Errors
-    /// When the site is there but cannot be read, or its manifest is not valid.
+    /// Returns an error if the site exists but cannot be read, or its manifest is invalid.
     pub fn load() -> Result<Self, SiteError> {
         let site = Self::of_files(source::read()?)?;
         if site.assets.is_none() {
             tracing::warn!(
-                "no built site found: pages come without style and script (`cargo xtask site` builds it)"
+                "built site not found; pages have no styles and scripts until `cargo xtask site` has built it"
             );
         }
         Ok(site)
     }
 
-    /// The file names that the pages' `<head>` links to; `None` when there is no built site.
+    /// The names of the files that pages link to, or `None` if the site was not built.
     pub fn assets(&self) -> Option<Assets> {
         self.assets.clone()
     }
 
-    /// `/pkg/{file}` and `/favicon.svg`, each 404 when the site has no such file.
+    /// Serves `/pkg/{file}` and `/favicon.svg`, with 404 for files that do not exist.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new()
             .route("/pkg/{*file}", get(hashed))
@@ -121,15 +120,15 @@ async fn hashed(State(site): State<Site>, Path(file): Path<String>, headers: Hea
     site.answer(&format!("pkg/{file}"), &headers, HASHED)
 }
 
-/// A text type without a charset is a browser's guess.
+/// Returns the content type by the file's extension. Text types get a charset, because browsers would guess it.
 fn content_type(name: &str) -> HeaderValue {
     let guess = mime_guess::from_path(name).first_or_octet_stream();
     let text = guess.type_() == "text" || guess.subtype() == "javascript";
     let full = if text { format!("{guess}; charset=utf-8") } else { guess.to_string() };
-    HeaderValue::from_str(&full).expect("a content type is visible ASCII")
+    HeaderValue::from_str(&full).expect("a content type is a valid header value")
 }
 
-/// True when `Accept-Encoding` names `br` (or `*`) and does not refuse it with `q=0` (RFC 9110, 12.5.3).
+/// Whether `Accept-Encoding` names `br` or `*` without excluding it by `q=0` (RFC 9110, 12.5.3).
 fn accepts_brotli(request: &HeaderMap) -> bool {
     let values = request.get_all(header::ACCEPT_ENCODING);
     let codings = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
@@ -147,7 +146,7 @@ fn accepts_brotli(request: &HeaderMap) -> bool {
     any
 }
 
-/// The site inside the binary.
+/// Reads the site that is embedded in the binary.
 #[cfg(feature = "embed-site")]
 mod source {
     use std::borrow::Cow;
@@ -175,7 +174,7 @@ mod source {
     }
 }
 
-/// The site on disk.
+/// Reads the site from disk.
 #[cfg(not(feature = "embed-site"))]
 mod source {
     use std::collections::HashMap;
@@ -195,7 +194,7 @@ mod source {
         Ok(files)
     }
 
-    /// Every file below `folder`, named by its path from the site's root, with `/` between.
+    /// Collects all files below `folder`, named by their path from the site's root with `/` as the separator.
     fn collect(folder: &Path, prefix: &str, files: &mut HashMap<String, Bytes>) -> Result<(), SiteError> {
         for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
             let path = entry.map_err(|source| failed(folder, source))?.path();

@@ -1,5 +1,5 @@
-//! What browsers, search engines and chats ask of every site by a name that never changes. All of it is in the binary: it is
-//! there without a built site, too.
+//! Files with fixed names that browsers, search engines and chat apps request from every site. They are embedded in the
+//! binary, so they exist without a built site.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,10 @@ use reef_docs::Docs;
 
 const ICON: &[u8] = include_bytes!("../assets/favicon.ico");
 const CARD: &[u8] = include_bytes!("../assets/social-card.png");
-/// They change with the binary alone.
+/// The files change only with the binary.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
-/// No pages, or pages that links in mails lead to. A signed-in person's pages need no entry: a robot that asks for one is led
-/// to sign in.
+/// Paths that are no pages, and pages that only links in mails lead to. Pages of signed-in users need no entry, because a
+/// crawler is redirected to the sign-in page.
 const NOT_FOR_ROBOTS: [&str; 10] = [
     "/api/",
     "/_fn/",
@@ -29,7 +29,7 @@ const NOT_FOR_ROBOTS: [&str; 10] = [
     "/styleguide",
 ];
 
-/// `/favicon.ico`, `/social-card.png`, `/robots.txt` and `/sitemap.xml`.
+/// Serves `/favicon.ico`, `/social-card.png`, `/robots.txt` and `/sitemap.xml`.
 pub fn router(public_url: &str, signups_open: bool, docs: &Docs) -> Router {
     let robots = robots(public_url);
     let map = sitemap(public_url, signups_open, docs);
@@ -53,7 +53,7 @@ fn robots(public_url: &str) -> String {
     text + &format!("\nSitemap: {public_url}/sitemap.xml\n")
 }
 
-/// Every page that is for everybody.
+/// Lists all public pages.
 fn sitemap(public_url: &str, signups_open: bool, docs: &Docs) -> String {
     let own = ["/", "/signin"].into_iter().chain(signups_open.then_some("/signup"));
     let pages = docs.pages().iter().map(|page| page.path.as_str());
@@ -61,7 +61,7 @@ fn sitemap(public_url: &str, signups_open: bool, docs: &Docs) -> String {
                    <urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n"
         .to_owned();
     for path in own.chain(pages) {
-        // Paths are ours, and a public URL that was parsed has none of what XML escapes but `&`.
+        // Of the characters that XML escapes, a parsed URL can only contain `&`.
         let place = format!("{public_url}{path}").replace('&', "&amp;");
         let _ = writeln!(map, "  <url><loc>{place}</loc></url>");
     }

@@ -1,4 +1,4 @@
-//! What vendors tell Reef: Polar's webhooks.
+//! Receives the inbound webhooks of Polar. Telegram's are received in `workers`.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -14,18 +14,18 @@ use reef_service::{Error, Services};
 use crate::api::ApiError;
 use crate::http::forms::declared_length;
 
-/// The longest webhook taken in; Polar's are a few KiB.
+/// The largest webhook body that is accepted, in bytes; Polar's have a few KiB.
 const BODY_MAX: usize = 1024 * 1024;
-/// How far a webhook's timestamp may be from now, in seconds (Standard Webhooks).
+/// How far a webhook's timestamp may be from the current time, in seconds (Standard Webhooks).
 const TOLERANCE_SECONDS: u64 = 300;
-/// The longest `webhook-id`.
 const ID_MAX: usize = 255;
-/// How long a signature is: HMAC with SHA-256.
+/// The length of a signature, which is an HMAC with SHA-256.
 const SIGNATURE_BYTES: usize = 32;
-/// What Polar shows beside a delivery that was refused: its operator has no API key to look for.
-const NOT_SIGNED: &str = "The signature is missing, too old, or not made with this endpoint's secret";
+/// Polar shows this message to the operator next to a rejected delivery, so it is about the signature and not about API keys.
+const NOT_SIGNED: &str =
+    "The webhook signature is missing, expired, or does not match this endpoint's secret.";
 
-/// `POST /webhooks/polar`.
+/// Serves `POST /webhooks/polar`.
 pub fn router(services: Services) -> Router {
     Router::new()
         .route("/webhooks/polar", post(polar))
@@ -33,8 +33,8 @@ pub fn router(services: Services) -> Router {
         .with_state(services)
 }
 
-/// Raw bytes in, 202 out; the work is a job's. A bad signature is 401 and leaves nothing behind. What cannot be one by its
-/// headers alone is refused before its body is read.
+/// Stores a webhook and answers 202; a job processes it. An invalid signature is answered with 401 and stores nothing. If the
+/// headers alone show that it is invalid, the body is not read.
 async fn polar(State(services): State<Services>, request: Request) -> Result<StatusCode, Response> {
     let not_signed = || ApiError::plain(ErrorCode::Unauthorized, NOT_SIGNED).into_response();
     let headers = request.headers().clone();
@@ -53,7 +53,7 @@ async fn polar(State(services): State<Services>, request: Request) -> Result<Sta
     }
 }
 
-/// Whether these headers could be those of a signed webhook of around now.
+/// Whether the headers have the form and the time of a valid signed webhook.
 fn may_be_signed(headers: &HeaderMap, now: Timestamp) -> bool {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let (Some(id), Some(timestamp), Some(signatures)) =

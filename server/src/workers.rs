@@ -1,4 +1,4 @@
-//! Where the embedded workers are reached.
+//! The HTTP endpoints of the embedded workers.
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State};
@@ -12,13 +12,13 @@ use serde_json::json;
 
 use crate::http::forms::declared_length;
 
-/// The longest update taken in; Telegram's texts have at most 4,096 characters.
+/// The largest update that is accepted, in bytes. A text in Telegram has at most 4,096 characters.
 const BODY_MAX: usize = 256 * 1024;
-/// When Telegram is asked to come back.
+/// How many seconds Telegram should wait before it sends a rejected update again.
 const RETRY_SOON: [(HeaderName, &str); 1] = [(header::RETRY_AFTER, "5")];
 const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 
-/// `/workers/{workerName}`: the worker's health, and Telegram's webhook.
+/// Serves `/workers/{workerName}`: the health of the worker and the webhook of its bot.
 pub fn router(workers: Embedded) -> Router {
     Router::new()
         .route("/workers/{worker}", get(health))
@@ -33,14 +33,14 @@ async fn health(State(workers): State<Embedded>, Path(worker): Path<String>) -> 
         Ok(true) => (StatusCode::OK, "ok"),
         Ok(false) => (StatusCode::NOT_FOUND, "unknown worker"),
         Err(error) => {
-            tracing::error!(error = %Chain(&error), "a worker could not be looked up");
+            tracing::error!(error = %Chain(&error), "worker could not be read");
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
         }
     };
     (status, Json(json!({ "status": word }))).into_response()
 }
 
-/// The update is kept before it is answered; the turn is run after. The secret is looked at before the body is read.
+/// Stores an update before it answers; the turn runs later. The secret is verified before the body is read.
 async fn telegram(State(workers): State<Embedded>, Path(worker): Path<String>, request: Request) -> Response {
     let secret =
         request.headers().get(SECRET_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -60,7 +60,7 @@ async fn telegram(State(workers): State<Embedded>, Path(worker): Path<String>, r
 fn answer(received: Received) -> Response {
     let status = StatusCode::from_u16(received.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match status {
-        // Telegram takes our word for when to come back; else it doubles its own delay.
+        // Telegram respects `Retry-After`; without it, Telegram doubles its own delay.
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             (status, RETRY_SOON).into_response()
         }

@@ -1,4 +1,4 @@
-//! The key's own rights, and the models that activation accepts.
+//! `GET /api/v1/me` and `GET /api/v1/models`: what the caller's API key may do, and which models activation accepts.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,45 +14,45 @@ use super::auth::KeyHolder;
 use super::query::Params;
 use super::schema::ErrorResponse;
 
-/// What an API key is and may do.
+/// An API key and its permissions.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyRights {
-    /// Whose key it is.
+    /// The id of the user that the key belongs to.
     #[schema(format = Uuid)]
     pub user_id: String,
     /// The key's id.
     #[schema(format = Uuid)]
     pub key_id: String,
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     pub name: String,
-    /// The part of it that may be shown.
+    /// The first characters of the key, which are safe to show.
     pub prefix: String,
-    /// What it may do.
+    /// What the key may do.
     pub scopes: Vec<reef_domain::wire::Scope>,
-    /// When it ends by itself.
+    /// When the key expires; null if it never does.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, to the minute.
+    /// When the key was last used, to the minute; null if it never was.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub last_used_at: Option<Timestamp>,
 }
 
-/// The key's own rights.
+/// The API key that the request was made with.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeyRightsResponse {
-    /// The key.
+    /// The API key.
     pub data: KeyRights,
 }
 
 /// Get the key's own rights
 ///
-/// Who the API key belongs to and what it may do. Any live key may ask.
+/// Returns the owner and the permissions of the API key that the request is made with. Needs no scope.
 #[utoipa::path(
     get, path = "/api/v1/me", operation_id = "getMe", tag = "Account",
     responses(
-        (status = 200, description = "The key's rights.", body = KeyRightsResponse),
-        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 200, description = "The API key and its permissions.", body = KeyRightsResponse),
+        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
@@ -80,26 +80,26 @@ pub async fn me(
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelInfo {
-    /// Who offers it.
+    /// The provider of the model.
     pub provider: Provider,
-    /// What to give as modelId.
+    /// The id to send as `modelId`.
     pub id: String,
-    /// What people call it.
+    /// The name of the model for people.
     pub name: String,
-    /// In which modes it may be used.
+    /// The modes in which the model is available.
     pub modes: Vec<ApiMode>,
 }
 
-/// The catalog.
+/// The model catalog.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelListResponse {
-    /// The models, recommended ones of each provider first.
+    /// The models, each provider's recommended ones first.
     pub data: Vec<ModelInfo>,
 }
 
 /// List models
 ///
-/// The model catalog that activation accepts.
+/// Returns the models that activation accepts.
 #[utoipa::path(
     get, path = "/api/v1/models", operation_id = "listModels", tag = "Account",
     security(("apiKey" = ["read"])),
@@ -109,8 +109,8 @@ pub struct ModelListResponse {
     ),
     responses(
         (status = 200, description = "The models.", body = ModelListResponse),
-        (status = 304, description = "What `If-None-Match` names is still so."),
-        (status = 400, description = "`INVALID_REQUEST`: mode or provider is not known.", body = ErrorResponse),
+        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
+        (status = 400, description = "`INVALID_REQUEST`: mode or provider is unknown.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
         (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
@@ -129,7 +129,7 @@ pub async fn models(
     let (mode, provider) = (value("mode"), value("provider"));
     let mode = mode.map(ApiMode::parse);
     if mode == Some(None) {
-        issues.push(Issue::new("mode", "invalid_value", "This must be byok or managed."));
+        issues.push(Issue::new("mode", "invalid_value", "mode must be byok or managed."));
     }
     let provider = provider.map(catalog::provider).transpose();
     let provider = provider.map_err(|issue| issues.push(Issue { path: "provider".to_owned(), ..issue }));

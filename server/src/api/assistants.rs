@@ -1,4 +1,4 @@
-//! The nine endpoints of the reference.
+//! The endpoints that buy, activate, read, change, stop and delete assistants: the nine of the v1 reference.
 
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -20,7 +20,7 @@ use super::schema::{
     PurchaseResponse, RedeployRequest, StatusResponse, Success, SuccessResponse, UpdateRequest,
 };
 
-/// Seconds after which a deployment under way is worth another look.
+/// How many seconds a client that polls should wait while an assistant is deploying.
 const POLL_AFTER: HeaderValue = HeaderValue::from_static("2");
 
 /// Purchase assistant slot
@@ -36,9 +36,9 @@ const POLL_AFTER: HeaderValue = HeaderValue::from_static("2");
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or ten orders of the last hour that were not paid. Deleting one does not make room; paying for one does.", body = ErrorResponse),
-        (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: product IDs are missing from server environment configuration. `INTERNAL_ERROR`: unhandled internal exception, or no checkout could be made. `details.reason` is `payment_provider_unavailable` then, or `checkout_refused` when the payment provider refused it: `message` says what to do, and no slot was made.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 10 unpaid orders within the last hour. Paying for an order frees its place; deleting it does not.", body = ErrorResponse),
+        (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: product IDs are missing from server environment configuration. `INTERNAL_ERROR`: unhandled internal exception, or the checkout could not be created. In the second case `details.reason` is `payment_provider_unavailable` or `checkout_refused`, `message` says what to do, and no slot was created.", body = ErrorResponse),
     )
 )]
 pub async fn purchase(
@@ -66,7 +66,7 @@ pub async fn purchase(
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: slot is not currently `purchased` with `isPrebuy=true`.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
@@ -89,16 +89,16 @@ pub async fn activate(
     security(("apiKey" = ["read"])),
     params(
         ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
-        ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Holds the answer until the status changes or so many seconds are over."),
+        ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Holds the response until the status changes, for at most this many seconds."),
     ),
     responses(
-        (status = 200, description = "Current deployment status returned.", body = StatusResponse, headers(("Retry-After" = u32, description = "Seconds until another look makes sense, while `deploying`."))),
-        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 200, description = "Current deployment status returned.", body = StatusResponse, headers(("Retry-After" = u32, description = "Seconds to wait before the next request, while `deploying`."))),
+        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
         (status = 400, description = "`INVALID_REQUEST`: wait is not a number from 0 to 30.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or, with `wait`, 256 event streams and waiting calls of the account are open.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or, with `wait`, the account has 256 open event streams and waiting requests.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
@@ -133,12 +133,12 @@ pub async fn status(
     get, path = "/api/v1/assistants", operation_id = "listAssistants", tag = "Assistants",
     security(("apiKey" = ["read"])),
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Most entries of a page; all of the list without limit and cursor."),
-        ("cursor" = Option<String>, Query, description = "Where the page begins, from the Link header of the page before."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Maximum number of entries on a page. Without limit and cursor the whole list is returned."),
+        ("cursor" = Option<String>, Query, description = "Where the page starts, from the Link header of the previous page."),
     ),
     responses(
-        (status = 200, description = "Assistants list returned.", body = AssistantListResponse, headers(("Link" = String, description = "The next page, `rel=\"next\"`, when there is one."))),
-        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 200, description = "Assistants list returned.", body = AssistantListResponse, headers(("Link" = String, description = "URL of the next page, `rel=\"next\"`, if there is one."))),
+        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
         (status = 400, description = "`INVALID_REQUEST`: limit or cursor is not valid.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
@@ -157,7 +157,7 @@ pub async fn list(
     let (data, next) = services.list_page(&caller, page).await?;
     let mut response = Json(AssistantListResponse { data }).into_response();
     if let Some(cursor) = next {
-        // Whole, so that a client can ask for it as it stands.
+        // The link is absolute, so that a client can request it unchanged.
         let list = format!("{}/api/v1/assistants", services.config().public_url);
         let link = format!("<{list}?limit={limit}&cursor={cursor}>; rel=\"next\"");
         let link = HeaderValue::from_str(&link).map_err(reef_service::Error::internal)?;
@@ -175,7 +175,7 @@ pub async fn list(
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "Assistant details returned.", body = AssistantResponse),
-        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
@@ -193,7 +193,7 @@ pub async fn get(
 
 /// Update assistant config
 ///
-/// Updates mutable assistant configuration fields, all of them or none; never starts a deployment. Managed deployments
+/// Updates mutable assistant configuration fields, all of them or none, and never starts a deployment. Managed deployments
 /// enforce modelProvider=openrouter and reject modelApiKey updates.
 #[utoipa::path(
     patch, path = "/api/v1/assistants/{deploymentId}", operation_id = "updateAssistant", tag = "Assistants",
@@ -207,7 +207,7 @@ pub async fn get(
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: patch is attempted while deployment is not editable.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
@@ -236,7 +236,7 @@ pub async fn update(
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: current status is outside allowed redeploy states, or its subscription has ended or is paused.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
@@ -253,23 +253,23 @@ pub async fn redeploy(
 
 /// Stop assistant
 ///
-/// Stops a deployment and deletes the current worker. Billing goes on. What a paused subscription has stopped does not start
-/// again by itself after this.
+/// Stops a deployment and deletes the current worker. Billing continues. If a paused subscription had already stopped the
+/// assistant, it is not restarted automatically when the subscription resumes.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/stop", operation_id = "stopAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "Assistant stopped.", body = AssistantResponse),
-        (status = 400, description = "`INVALID_REQUEST`: there is a body that says something.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the request has a body that is neither empty nor `{}`.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 409, description = "`INVALID_STATE`: the slot was never activated.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 409, description = "`INVALID_STATE`: the slot has not been activated.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
-        (status = 502, description = "`WORKER_DELETE_FAILED`: worker deletion failed with a non-404 upstream response; nothing has changed.", body = ErrorResponse),
+        (status = 502, description = "`WORKER_DELETE_FAILED`: worker deletion failed with a non-404 upstream response; the assistant is unchanged.", body = ErrorResponse),
     )
 )]
 pub async fn stop(
@@ -283,18 +283,19 @@ pub async fn stop(
 
 /// Delete assistant
 ///
-/// Deletes an assistant deployment: its worker and its secrets at once, its subscription as soon as Polar confirms.
+/// Deletes an assistant deployment. Its worker and secrets are deleted immediately; its subscription ends as soon as Polar
+/// confirms.
 #[utoipa::path(
     delete, path = "/api/v1/assistants/{deploymentId}", operation_id = "deleteAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "Assistant deleted.", body = SuccessResponse),
-        (status = 400, description = "`INVALID_REQUEST`: there is a body that says something.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the request has a body that is neither empty nor `{}`.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
         (status = 502, description = "`WORKER_DELETE_FAILED`: worker deletion failed with a non-404 upstream response; nothing is deleted.", body = ErrorResponse),

@@ -1,4 +1,4 @@
-//! Who calls: the header `X-API-Key` alone. A session cookie opens nothing here.
+//! Authentication of API requests by the header `X-API-Key`. A session cookie is never accepted here.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -10,10 +10,9 @@ use super::ApiError;
 use super::limit::QuotaSlot;
 use crate::http::request::Asker;
 
-/// Where the key is.
 pub const KEY_HEADER: &str = "x-api-key";
 
-/// A caller with a live API key. A handler that takes it answers nobody else.
+/// The caller of a request with a valid API key. A handler that extracts it answers 401 to everyone else.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyHolder(pub Caller);
 
@@ -25,7 +24,7 @@ impl FromRequestParts<Services> for KeyHolder {
             return Ok(*known);
         }
         let mut keys = parts.headers.get_all(KEY_HEADER).iter();
-        // Two keys name two callers: neither is believed.
+        // Two keys could name two different callers, so a request with both is rejected.
         let (Some(key), None) = (keys.next(), keys.next()) else { return Err(Error::Unauthorized.into()) };
         let key = key.to_str().unwrap_or("?").trim();
         if key.is_empty() {
@@ -42,17 +41,17 @@ impl FromRequestParts<Services> for KeyHolder {
     }
 }
 
-/// Counts the request against its key, and against the account: who makes many keys has not as many limits. What is told is
-/// the one that is nearer.
+/// Counts the request against its key and against the account, so that more keys do not mean a higher limit. The response
+/// headers describe the limit that is closer to being reached.
 async fn count(parts: &Parts, caller: &Caller, services: &Services) -> Result<(), Error> {
     let Via::Key { id, .. } = caller.via else { return Ok(()) };
     let mut quota = services.count_request(id).await?;
-    let mut message = "Too many requests with this key; wait and try again";
+    let mut message = "Too many requests with this API key. Wait and try again.";
     if !quota.is_over {
         let of_account = services.count_account_request(caller.user_id).await?;
         if of_account.is_over || of_account.remaining < quota.remaining {
             quota = of_account;
-            message = "Too many requests with the keys of this account; wait and try again";
+            message = "Too many requests with the API keys of this account. Wait and try again.";
         }
     }
     if let Some(slot) = parts.extensions.get::<QuotaSlot>() {

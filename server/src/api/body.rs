@@ -1,4 +1,4 @@
-//! Bodies: bounded, JSON, one object, every key once.
+//! Extractors for request bodies. A body is a JSON object of at most 64 KiB without duplicate keys.
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -10,18 +10,19 @@ use serde_json::{Map, Value};
 
 use super::ApiError;
 
-/// The longest body that is read, in bytes.
+/// The longest request body that is read, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
 
-/// A header that is wrong, to be told when the body's turn is.
+/// An invalid header that is reported together with the body, because ownership is checked before the form of a request.
 #[derive(Clone, Debug)]
 pub(super) struct BadHeader(pub Issue);
 
-/// A body as it was read. What is wrong with it is told later, to whom the assistant belongs.
+/// A request body as it was read. Its issues are reported only after the use case has checked that the caller owns the
+/// assistant, so that other callers learn nothing from them.
 pub struct JsonBody(Parsed<Map<String, Value>>);
 
 impl JsonBody {
-    /// The object, passed on to `parse`.
+    /// Passes the object on to `parse`.
     pub fn parse<T>(self, parse: impl FnOnce(Map<String, Value>) -> Parsed<T>) -> Parsed<T> {
         self.0.and_then(parse)
     }
@@ -40,34 +41,33 @@ impl<S: Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// Reads a body to its end, within the limit.
 pub(super) async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
     match Limited::new(body, BODY_MAX).collect().await {
         Ok(whole) => Ok(whole.to_bytes().to_vec()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::body_too_large(BODY_MAX)),
         Err(error) => {
-            tracing::info!(error = %Chain(&*error), "a body was cut off");
+            tracing::info!(error = %Chain(&*error), "request body incomplete");
             Err(reef_service::Error::invalid_field(
                 "",
                 "incomplete",
-                "The body could not be read to its end.",
+                "The request body is incomplete. Send the request again.",
             )
             .into())
         }
     }
 }
 
-/// An absent body is an empty object: whether that is enough, the use case says.
+/// Parses an absent body as an empty object; the use case decides whether that is enough.
 fn object(headers: &HeaderMap, bytes: &[u8]) -> Parsed<Map<String, Value>> {
     if bytes.is_empty() {
         return Ok(Map::new());
     }
     if !is_json(headers) {
-        let message = "A body needs the header Content-Type: application/json, and UTF-8.";
+        let message = "Send the body as UTF-8 with the header Content-Type: application/json.";
         return Err(vec![Issue::new("", "invalid_content_type", message)]);
     }
     if headers.contains_key(header::CONTENT_ENCODING) {
-        let message = "A body is sent as it is, without Content-Encoding.";
+        let message = "Send the body uncompressed, without the header Content-Encoding.";
         return Err(vec![Issue::new("", "invalid_content_encoding", message)]);
     }
     json::object(bytes).map_err(|issue| vec![issue])
@@ -79,7 +79,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Ok(value) = value.to_str() else { return false };
     let mut parts = value.split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-    // JSON has no charset (RFC 8259, 11); one that says what is so does no harm, another one would be a lie.
+    // JSON has no charset parameter (RFC 8259, 11). `utf-8` is harmless; any other value contradicts the body.
     let is_utf8 = |charset: &str| charset.trim_matches('"').eq_ignore_ascii_case("utf-8");
     is_json
         && parts
@@ -87,8 +87,7 @@ fn is_json(headers: &HeaderMap) -> bool {
             .all(|(name, value)| !name.trim().eq_ignore_ascii_case("charset") || is_utf8(value.trim()))
 }
 
-/// For endpoints without a body: one that is there is read to its end within the limit, and ignored only
-/// when it is empty or `{}`.
+/// The body of an endpoint that takes none: read within the limit, and accepted only if it is empty or `{}`.
 pub struct NoBody(pub Parsed<()>);
 
 impl<S: Sync> FromRequest<S> for NoBody {

@@ -1,4 +1,4 @@
-//! The one mapping of errors to HTTP.
+//! The only place that maps errors to HTTP responses.
 
 use std::error::Error as _;
 
@@ -9,7 +9,7 @@ use reef_domain::{Chain, ErrorCode};
 use reef_service::Error;
 use serde_json::{Value, json};
 
-/// An error as the client gets it: `{"error": {"code", "message", "details"?}}`.
+/// An error in the form that clients receive: `{"error": {"code", "message", "details"?}}`.
 #[derive(Debug)]
 pub struct ApiError {
     code: ErrorCode,
@@ -20,28 +20,27 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// An error that needs no details.
     #[must_use]
     pub fn plain(code: ErrorCode, message: &str) -> Self {
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { code, status, message: message.to_owned(), details: None, retry_after_seconds: None }
     }
 
-    /// The body was longer than what is read.
+    /// Creates a 413 error with the limit in bytes.
     #[must_use]
     pub fn body_too_large(limit: usize) -> Self {
-        let message = format!("The body has more than {} KiB", limit / 1024);
+        let message = format!("The request body is larger than {} KiB.", limit / 1024);
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..Self::plain(ErrorCode::InvalidRequest, &message) }
     }
 }
 
 impl From<Error> for ApiError {
-    /// What went wrong inside is logged here, once, in the span of the request; the client gets a sentence.
+    /// Logs an internal cause once, in the span of the request, and gives the client a message without it.
     fn from(error: Error) -> Self {
         if let Error::Internal(source) = &error {
             tracing::error!(error = %Chain(&**source), "request failed");
         } else if error.source().is_some() {
-            tracing::warn!(error = %Chain(&error), "request refused");
+            tracing::warn!(error = %Chain(&error), "request rejected");
         }
         let retry_after_seconds = match &error {
             Error::RateLimited { retry_after_seconds, .. } => Some(*retry_after_seconds),

@@ -1,4 +1,4 @@
-//! `ETag` on what was read, and 304 to who has it already.
+//! `ETag` headers on responses to GET, and 304 for clients that already have the response.
 
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::Request;
@@ -10,14 +10,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::ApiError;
 
-/// The longest answer that gets a tag: a list of a few thousand assistants.
+/// The longest response that gets a tag, in bytes: enough for a list of a few thousand assistants.
 const TAGGED_MAX: usize = 8 * 1024 * 1024;
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// Tags answers to GET by their bytes. An answer that can't be tagged goes out as it is.
+/// Tags successful responses to GET with a hash of their bytes. Streams and very long responses pass unchanged.
 pub async fn tag(mut request: Request, next: Next) -> Response {
-    // HEAD has the headers of GET (RFC 9110, 9.3.2), and the tag is one of them: its body is made for that, and taken
-    // away again by the router.
+    // HEAD has the headers of GET (RFC 9110, 9.3.2) and the tag is computed from the body, so the handler runs as for GET.
+    // The router removes the body afterwards.
     if *request.method() == Method::HEAD {
         *request.method_mut() = Method::GET;
     }
@@ -45,7 +45,7 @@ pub async fn tag(mut request: Request, next: Next) -> Response {
     Response::from_parts(parts, Body::from(bytes))
 }
 
-/// A stream has no end to compute a tag at, and a very long answer is sent as it is made.
+/// A stream has no end at which a tag could be computed, and a very long response must not be held in memory.
 fn is_short(response: &Response) -> bool {
     let length = response.body().size_hint().exact();
     length.and_then(|length| usize::try_from(length).ok()).is_some_and(|length| length <= TAGGED_MAX)
@@ -57,7 +57,7 @@ fn not_modified(mut headers: HeaderMap) -> Response {
     (StatusCode::NOT_MODIFIED, headers).into_response()
 }
 
-/// `If-None-Match` compares weakly (RFC 9110, 13.1.2).
+/// `If-None-Match` uses the weak comparison (RFC 9110, 13.1.2).
 fn is_known(headers: &[HeaderValue], tag: &str) -> bool {
     let texts = headers.iter().filter_map(|value| value.to_str().ok());
     texts

@@ -1,4 +1,5 @@
-//! The `Idempotency-Key` header around every endpoint that changes something.
+//! The `Idempotency-Key` header on every endpoint that changes something: a request runs once, and its response is replayed
+//! for later requests with the same key.
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts as _, Request, State};
@@ -20,12 +21,13 @@ use super::schema::{AssistantResponse, PurchaseResponse, Success, SuccessRespons
 
 const HEADER: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// The longest answer; those of these endpoints are one record.
+/// The longest response that is read, in bytes. The endpoints that change something return a single record.
 const ANSWER_MAX: usize = 256 * 1024;
-/// The longest refusal that is kept: twenty issues fit. It has changed nothing, and asked again it is made again.
+/// The longest rejection that is saved, in bytes; it fits 20 issues. A longer one is computed again, which is safe because
+/// a rejected request has changed nothing.
 const REFUSAL_MAX: usize = 8 * 1024;
 
-/// Carries a request with a key out once, and repeats its answer.
+/// Runs a request with an idempotency key once and replays its response.
 pub async fn once(State(services): State<Services>, request: Request, next: Next) -> Response {
     let changes = matches!(*request.method(), Method::POST | Method::PATCH | Method::DELETE);
     if !changes || !request.headers().contains_key(HEADER) {
@@ -37,12 +39,12 @@ pub async fn once(State(services): State<Services>, request: Request, next: Next
 async fn claim_and_run(services: Services, request: Request, next: Next) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     let holder = KeyHolder::from_request_parts(&mut parts, &services).await?;
-    // Every one of these requests writes: who may not is told nothing of what was answered before.
+    // Every request here writes, so a key without that scope must not see an earlier response.
     holder.0.require(Scope::Write)?;
     let key = key(&parts);
     let body = read(body).await?;
     if let Err(issue) = check_key(&key) {
-        // Told in its turn: whether the caller may do this at all, and to what, is told before.
+        // The use case reports this issue after it has checked that the caller owns the assistant.
         parts.extensions.insert(BadHeader(issue));
         return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
     }
@@ -57,7 +59,7 @@ async fn claim_and_run(services: Services, request: Request, next: Next) -> Resu
         }
         Claimed::First(claim) => {
             let request = Request::from_parts(parts, Body::from(body));
-            // Carried out and settled to the end even if the client hangs up.
+            // The request runs and its response is saved even if the client disconnects.
             let run = tokio::spawn(run(services, claim, request, next).in_current_span());
             run.await.map_err(Error::internal)?
         }
@@ -75,7 +77,7 @@ async fn run(services: Services, claim: Claim, request: Request, next: Next) -> 
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-/// The answers of the endpoints that change something, word by word.
+/// Renders the response of an endpoint that changes something, byte for byte as the handler does.
 fn render(done: Done<'_>) -> Result<(u16, String), Error> {
     fn text(answer: &impl Serialize) -> Result<String, Error> {
         serde_json::to_string(answer).map_err(Error::internal)
@@ -87,7 +89,7 @@ fn render(done: Done<'_>) -> Result<(u16, String), Error> {
     })
 }
 
-/// What may be different next time is not kept: failures of ours, missing rights, too many requests.
+/// Server errors, authentication failures and rate limits may be gone at the next attempt, so they are not saved.
 fn stands(status: StatusCode) -> bool {
     !status.is_server_error()
         && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
@@ -101,7 +103,7 @@ fn key(parts: &Parts) -> String {
     }
 }
 
-/// Of method, path and body alone: a client's next try may come through another host's name.
+/// Hashes method, path and body. The host is left out because a retry may use another host name.
 fn fingerprint(parts: &Parts, body: &[u8]) -> Vec<u8> {
     let hash = Sha256::new().chain_update(parts.method.as_str()).chain_update("\n");
     hash.chain_update(parts.uri.path()).chain_update("\n").chain_update(body).finalize().to_vec()

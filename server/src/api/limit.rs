@@ -1,4 +1,4 @@
-//! How often a key may ask, told in every answer to it.
+//! The `RateLimit` headers, which tell a client how much of its quota is left.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,11 +11,11 @@ use reef_service::limits::{Quota, WINDOW};
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Where the extractor that knows the key leaves its quota for the layer that writes headers.
+/// Carries the quota from the extractor that authenticates the key to the layer that writes the headers.
 #[derive(Clone, Default)]
 pub struct QuotaSlot(pub Arc<OnceLock<Quota>>);
 
-/// Writes the quota that the request's key has left (draft-ietf-httpapi-ratelimit-headers).
+/// Adds the quota that the request's key has left (draft-ietf-httpapi-ratelimit-headers).
 pub async fn tell(mut request: Request, next: Next) -> Response {
     let slot = QuotaSlot::default();
     request.extensions_mut().insert(slot.clone());

@@ -1,4 +1,4 @@
-//! The v1 REST API: thin handlers over the service layer.
+//! The v1 REST API: thin handlers over the service layer, with the layers around them and the OpenAPI document.
 
 mod account;
 mod assistants;
@@ -31,7 +31,7 @@ pub use auth::KEY_HEADER;
 pub use error::ApiError;
 pub use openapi::document;
 
-/// The routes with their documentation: the two can't drift apart.
+/// The routes together with their documentation, so that the two cannot drift apart.
 fn v1() -> OpenApiRouter<Services> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(assistants::purchase))
@@ -49,17 +49,16 @@ fn v1() -> OpenApiRouter<Services> {
         .routes(routes!(account::models))
 }
 
-/// What stands around every endpoint.
 fn layered(endpoints: Router<Services>, services: &Services) -> Router<Services> {
     endpoints
-        // Inside, so that a panic frees its idempotency key and is told the key's quota like any answer.
+        // The innermost layer, so that a panic still releases its idempotency key and gets rate limit headers.
         .layer(CatchPanicLayer::custom(panic::in_api))
         .layer(middleware::from_fn(etag::tag))
         .layer(middleware::from_fn_with_state(services.clone(), idempotency::once))
         .layer(middleware::from_fn(limit::tell))
 }
 
-/// Everything below `/api`: unknown paths and wrong methods are answered in JSON too.
+/// All routes below `/api`. Unknown paths and wrong methods get JSON errors, too.
 pub fn router(services: Services, v1_enabled: bool) -> Router {
     let (v1, _) = v1().split_for_parts();
     Router::new()
@@ -70,13 +69,13 @@ pub fn router(services: Services, v1_enabled: bool) -> Router {
         .route("/api/{*rest}", axum::routing::any(not_found))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(services)
-        // Around everything, so that it comes before a wrong method too.
+        // The outermost check, because `API_DISABLED` also comes before 405.
         .layer(middleware::from_fn_with_state(v1_enabled, only_if_enabled))
         .layer(CatchPanicLayer::custom(panic::in_api))
         .layer(middleware::map_response(no_store))
 }
 
-/// `API_DISABLED` comes before everything else, on all of `/api/v1`.
+/// Rejects everything below `/api/v1` with `API_DISABLED` before any other check.
 async fn only_if_enabled(State(enabled): State<bool>, request: Request, next: Next) -> Response {
     let below = request.uri().path().strip_prefix("/api/v1");
     if enabled || below.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/')) {
@@ -87,14 +86,14 @@ async fn only_if_enabled(State(enabled): State<bool>, request: Request, next: Ne
 }
 
 async fn not_found() -> ApiError {
-    ApiError::plain(ErrorCode::NotFound, "There is nothing at this path")
+    ApiError::plain(ErrorCode::NotFound, "There is no endpoint at this path.")
 }
 
 async fn method_not_allowed() -> ApiError {
-    ApiError::plain(ErrorCode::MethodNotAllowed, "This path does not take this method")
+    ApiError::plain(ErrorCode::MethodNotAllowed, "This endpoint does not support this method.")
 }
 
-/// Answers are for the one who asked and may be different a second later.
+/// Responses depend on the API key and on the moment, so no cache may store them unless a layer inside decided otherwise.
 async fn no_store(mut response: Response) -> Response {
     use axum::http::{HeaderValue, header};
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -121,7 +120,7 @@ mod tests {
     async fn a_panic_frees_its_idempotency_key_and_is_told_the_quota() {
         static HAS_PANICKED: AtomicBool = AtomicBool::new(false);
         async fn panics_once(_: KeyHolder) -> &'static str {
-            assert!(HAS_PANICKED.swap(true, Ordering::SeqCst), "the first time");
+            assert!(HAS_PANICKED.swap(true, Ordering::SeqCst), "the first request panics");
             "{}"
         }
         let folder = tempfile::tempdir().unwrap();

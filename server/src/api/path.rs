@@ -1,4 +1,4 @@
-//! Ids in a path.
+//! An extractor for the ids in a path.
 
 use std::convert::Infallible;
 
@@ -6,8 +6,8 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-/// One id, or several. What is not even UTF-8 is nobody's id: it comes as an empty one, so that the use case answers it
-/// like any other that does not exist, in its turn.
+/// One or several ids from the path. An id that is not UTF-8 becomes an empty string, so that the use case answers
+/// `NOT_FOUND` at its place in the order of checks, as for any other unknown id.
 #[derive(Debug)]
 pub struct Ids<T>(pub T);
 

@@ -1,11 +1,11 @@
-//! Query parameters as they came.
+//! An extractor for query parameters.
 
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-/// Names and values, decoded, in their order. What is wrong with one is told by whoever reads it.
+/// Decoded names and values in the order of the query string. The handler validates those that it reads.
 #[derive(Debug)]
 pub struct Params(pub Vec<(String, String)>);
 

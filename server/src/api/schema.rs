@@ -1,5 +1,5 @@
-//! What bodies look like in the OpenAPI document. The parsing is `reef_domain::input`'s; a test holds the two
-//! together.
+//! The request and response bodies as the OpenAPI document describes them. `reef_domain::input` parses requests; a test
+//! checks that the two agree.
 
 use reef_domain::error::{ErrorCode, Issue};
 use reef_domain::wire::{ApiMode, AssistantRecord, AssistantStatus, Scope, Status};
@@ -7,23 +7,23 @@ use reef_service::assistants::Purchased;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A slot to buy.
+/// The purchase of a slot.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct PurchaseRequest {
-    /// Whether the deployment uses your own model key or managed credits.
+    /// Whether the deployment uses your own model key or managed credit.
     pub api_mode: ApiMode,
 }
 
-/// A slot that was bought.
+/// A slot whose checkout is open.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PurchaseResult {
-    /// The slot's deployment id.
+    /// The deployment ID of the slot.
     #[schema(format = Uuid)]
     pub deployment_id: String,
-    /// The page to pay on.
+    /// The URL of the checkout page.
     pub checkout_url: String,
 }
 
@@ -33,7 +33,7 @@ impl From<&Purchased> for PurchaseResult {
     }
 }
 
-/// What a purchased slot is to become.
+/// The configuration of the assistant.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -41,25 +41,25 @@ pub struct ActivateRequest {
     /// Assistant name: 1–100 characters after trimming, no control characters.
     #[schema(min_length = 1)]
     pub name: String,
-    /// Provider id (`anthropic`, `openai`, `google` or `openrouter`). Required in BYOK mode; ignored in managed mode.
+    /// Provider ID (`anthropic`, `openai`, `google` or `openrouter`). Required in BYOK mode; ignored in managed mode.
     #[schema(nullable = false)]
     pub model_provider: Option<String>,
-    /// Model identifier; GET /api/v1/models lists them.
+    /// Model ID; GET /api/v1/models lists them.
     #[schema(min_length = 1, max_length = 200)]
     pub model_id: String,
-    /// Telegram bot token; no spaces or control characters.
+    /// Telegram bot token, without spaces or control characters.
     #[schema(min_length = 1, max_length = 256)]
     pub telegram_bot_token: String,
-    /// Your key at the provider: 1–512 visible ASCII characters. Required in BYOK mode; ignored in managed mode.
+    /// Your API key at the model provider: 1–512 visible ASCII characters. Required in BYOK mode; ignored in managed mode.
     #[schema(nullable = false)]
     pub model_api_key: Option<String>,
-    /// Where status callbacks go: https, on a public host. An address literal or an international name is taken too if
-    /// it is public.
+    /// The https URL on a public host that receives status callbacks. IP address literals and international domain names are
+    /// accepted if they are public.
     #[schema(nullable = false, max_length = 2048)]
     pub callback_url: Option<String>,
 }
 
-/// What is to change; at least one field.
+/// The fields to change, at least one.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -67,115 +67,115 @@ pub struct UpdateRequest {
     /// Display name: 1–100 characters after trimming, no control characters.
     #[schema(nullable = false, min_length = 1)]
     pub name: Option<String>,
-    /// Provider id; needs modelApiKey when it changes.
+    /// Provider ID. Requires modelApiKey when it changes.
     #[schema(nullable = false)]
     pub model_provider: Option<String>,
-    /// Model identifier; GET /api/v1/models lists them.
+    /// Model ID; GET /api/v1/models lists them.
     #[schema(nullable = false, min_length = 1, max_length = 200)]
     pub model_id: Option<String>,
-    /// Bot token in the place of the current one.
+    /// A Telegram bot token that replaces the current one.
     #[schema(nullable = false, min_length = 1, max_length = 256)]
     pub telegram_bot_token: Option<String>,
-    /// Model key in the place of the current one: 1–512 visible ASCII characters; BYOK only.
+    /// A model API key that replaces the current one: 1–512 visible ASCII characters. BYOK only.
     #[schema(nullable = false, min_length = 1, max_length = 512)]
     pub model_api_key: Option<String>,
 }
 
-/// What a redeploy may change.
+/// The settings that a redeployment can change.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct RedeployRequest {
-    /// Left out keeps the callback URL, a string replaces it (the rules are activation's), null clears it.
+    /// The new callback URL, under the same rules as at activation. Omit it to keep the current one; send null to remove it.
     #[schema(max_length = 2048)]
     pub callback_url: Option<String>,
 }
 
-/// A purchase's answer.
+/// The purchased slot.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PurchaseResponse {
     /// The slot.
     pub data: PurchaseResult,
 }
 
-/// One assistant.
+/// An assistant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AssistantResponse {
-    /// The record.
+    /// The assistant's record.
     pub data: AssistantRecord,
 }
 
-/// Several assistants.
+/// A list of assistants.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AssistantListResponse {
-    /// The records, newest first.
+    /// The assistants' records, newest first.
     pub data: Vec<AssistantRecord>,
 }
 
-/// An assistant's status.
+/// The status of an assistant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StatusResponse {
-    /// The light record.
+    /// The assistant's status.
     pub data: AssistantStatus,
 }
 
-/// That something was done.
+/// Confirmation of a successful operation.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Success {
     /// Always true.
     pub success: bool,
 }
 
-/// A deletion's answer.
+/// Confirmation of a deletion.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SuccessResponse {
-    /// That it was done.
+    /// The confirmation.
     pub data: Success,
 }
 
-/// Every error.
+/// The envelope of every error.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ErrorResponse {
-    /// What went wrong.
+    /// The error.
     pub error: ErrorBody,
 }
 
-/// What went wrong.
+/// An error.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ErrorBody {
-    /// A stable code to match on; the set is closed.
+    /// A stable code for programs. The set of codes is closed.
     pub code: ErrorCode,
-    /// A sentence for people.
+    /// An explanation for people.
     pub message: String,
-    /// More, depending on the code.
+    /// Further details, depending on the code.
     #[schema(nullable = false)]
     pub details: Option<ErrorDetails>,
 }
 
-/// What is added to an error.
+/// Further details of an error.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ErrorDetails {
-    /// With `INVALID_REQUEST` and `INVALID_INPUT`: what is wrong, all at once; the first 20 when there is more.
+    /// With `INVALID_REQUEST` and `INVALID_INPUT`: all validation issues, at most the first 20.
     #[schema(nullable = false, max_items = 20)]
     pub issues: Option<Vec<Issue>>,
-    /// How many issues are left out; absent when none is.
+    /// How many further issues there are; absent if there are none.
     #[schema(nullable = false, minimum = 1)]
     pub omitted: Option<u32>,
-    /// With `INVALID_STATE`: how it is.
+    /// With `INVALID_STATE`: the current status.
     #[schema(nullable = false)]
     pub current_status: Option<Status>,
-    /// With `INVALID_STATE`: how it would have to be.
+    /// With `INVALID_STATE`: the statuses in which the request is allowed.
     #[schema(nullable = false)]
     pub allowed_statuses: Option<Vec<Status>>,
-    /// With `INTERNAL_ERROR`, when no checkout could be made: `payment_provider_unavailable` when the payment provider does
-    /// not answer, `checkout_refused` when it refuses; `message` says what to do then.
+    /// With `INTERNAL_ERROR`, if the checkout could not be created: `payment_provider_unavailable` if the payment provider did
+    /// not answer, `checkout_refused` if it refused. `message` says what to do.
     #[schema(nullable = false)]
     pub reason: Option<String>,
-    /// With `FORBIDDEN`: the scope the key lacks.
+    /// With `FORBIDDEN`: the scope that the API key lacks.
     #[schema(nullable = false)]
     pub required_scope: Option<Scope>,
 }

@@ -1,4 +1,4 @@
-//! The timeline of an assistant, as JSON or as a stream, and its callbacks.
+//! The timeline of an assistant, as JSON or as an event stream, and the delivery log of its callbacks.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -29,39 +29,39 @@ use super::path::Ids;
 use super::schema::ErrorResponse;
 use crate::metrics::OpenStream;
 
-/// The last entry of every timeline.
+/// The kind of the last entry of every timeline.
 const DELETED: &str = EventKind::Deleted.as_str();
-/// How often a silent stream says that it lives.
+/// How often an idle stream sends a comment, so that proxies keep it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often a stream looks without news: a key expires by the clock alone.
+/// How often a stream reads the database although nothing was published: a key expires without a change.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// One entry of the timeline.
+/// An entry of the timeline.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AssistantEvent)]
 pub struct EventInfo {
-    /// Its id.
+    /// The ID of the entry.
     #[schema(format = Uuid)]
     pub id: String,
-    /// `assistant.status_changed`, `assistant.deleted`, or one without a callback: `assistant.payment_flagged` or
+    /// `assistant.status_changed` or `assistant.deleted`; or, without a callback, `assistant.payment_flagged` or
     /// `assistant.credit_used_up` (managed mode).
     #[serde(rename = "type")]
     pub kind: String,
-    /// Grows by one per entry of an assistant.
+    /// Increases by one with each entry of an assistant.
     pub sequence: i64,
-    /// The status after it.
+    /// The status after the event.
     pub status: Status,
-    /// The status before it.
+    /// The status before the event.
     #[schema(required)]
     pub previous_status: Option<Status>,
-    /// What there was to say.
+    /// The status message of the event.
     #[schema(required)]
     pub status_message: Option<String>,
-    /// Where the worker was.
+    /// The URL of the worker at the time of the event.
     #[schema(required)]
     pub worker_url: Option<String>,
-    /// When.
+    /// When the event occurred.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
@@ -81,31 +81,31 @@ impl From<TimelineEntry> for EventInfo {
     }
 }
 
-/// The timeline.
+/// The timeline of an assistant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventListResponse {
-    /// The newest hundred entries, newest first.
+    /// The latest 100 entries, newest first.
     pub data: Vec<EventInfo>,
 }
 
 /// List events
 ///
-/// The timeline of an assistant, newest first. With `Accept: text/event-stream` it is a stream, oldest first, that goes
-/// on as things happen; `Last-Event-ID` (a sequence) resumes it.
+/// Returns the timeline of an assistant, newest first. With `Accept: text/event-stream` it returns a live stream, oldest
+/// first; `Last-Event-ID` (a sequence number) resumes it.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}/events", operation_id = "listAssistantEvents", tag = "Assistants",
     security(("apiKey" = ["read"])),
     params(
         ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
-        ("Last-Event-ID" = Option<String>, Header, description = "With a stream: only entries after this sequence. What is no sequence counts as none."),
+        ("Last-Event-ID" = Option<String>, Header, description = "For streams: only entries after this sequence number. An invalid value is ignored."),
     ),
     responses(
         (status = 200, description = "The timeline.", content((EventListResponse = "application/json"), (String = "text/event-stream"))),
-        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 256 event streams and waiting calls of the account are open.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or the account has 256 open event streams and waiting requests.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
@@ -119,7 +119,7 @@ pub async fn events(
         let data = services.timeline(&caller, &id).await?.into_iter().map(EventInfo::from).collect();
         return Ok(Json(EventListResponse { data }).into_response());
     }
-    // Listening begins before the first look, so that nothing falls between.
+    // The subscription starts before the first read, so that no change is missed in between.
     let news = services.hub().listen();
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
     let entries = services.timeline_after(&caller, &id, last).await?;
@@ -139,7 +139,7 @@ pub async fn events(
     };
     viewer.take(entries);
     let stream = Sse::new(viewer.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-    // A stream has no tag to be asked for again by.
+    // A stream has no `ETag`, so it cannot be revalidated.
     let uncached = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::VARY, HeaderValue::from_static("accept, x-api-key")),
@@ -147,7 +147,7 @@ pub async fn events(
     Ok((uncached, stream).into_response())
 }
 
-/// Whether one of the media types in `Accept` is that of a stream, in any case and not refused by `q=0`.
+/// Whether `Accept` names the media type of an event stream, in any letter case, and does not exclude it by `q=0`.
 fn wants_stream(headers: &HeaderMap) -> bool {
     let refuses = |parameter: &str| {
         let quality = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
@@ -161,7 +161,7 @@ fn wants_stream(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Follows a timeline.
+/// Streams the entries of one timeline to one client.
 struct Viewer {
     services: Services,
     caller: Caller,
@@ -170,7 +170,7 @@ struct Viewer {
     news: Receiver<News>,
     last: i64,
     waiting: VecDeque<TimelineEntry>,
-    /// Whether the last look may not have seen all of it.
+    /// Whether the last read may have stopped before the end of the timeline.
     has_more: bool,
     is_over: bool,
     _seat: Seat,
@@ -178,7 +178,6 @@ struct Viewer {
 }
 
 impl Viewer {
-    /// Queues what a look has found.
     fn take(&mut self, entries: Vec<TimelineEntry>) {
         self.has_more = i64::try_from(entries.len()).is_ok_and(|found| found >= SHOWN_MAX);
         self.waiting.extend(entries);
@@ -191,7 +190,7 @@ impl Viewer {
         })
     }
 
-    /// How the timeline goes on, if the key is still live.
+    /// Reads the entries after the last one sent, if the key is still valid.
     async fn look(&self) -> Result<Vec<TimelineEntry>, Error> {
         if !self.services.is_still_live(&self.caller).await? {
             return Err(Error::Unauthorized);
@@ -199,7 +198,8 @@ impl Viewer {
         self.services.timeline_to_its_end(&self.caller, &self.id, self.last).await
     }
 
-    /// The next entry; the end when the assistant was deleted, the process stops, or something inside is wrong.
+    /// Returns the next entry, or `None` after the assistant was deleted, the key was revoked, the process began to stop or
+    /// a read failed.
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
             if let Some(entry) = self.waiting.pop_front() {
@@ -222,7 +222,7 @@ impl Viewer {
                 Ok(entries) => self.take(entries),
                 Err(Error::NotFound | Error::Unauthorized) => return None,
                 Err(error) => {
-                    tracing::error!(error = %Chain(&error), "an event stream ends");
+                    tracing::error!(error = %Chain(&error), "event stream failed");
                     return None;
                 }
             }
@@ -230,35 +230,35 @@ impl Viewer {
     }
 }
 
-/// One callback, over all its tries.
+/// A callback with all its attempts.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = CallbackDelivery)]
 pub struct DeliveryInfo {
-    /// The `webhook-id` of all its tries.
+    /// The `webhook-id` of all its attempts.
     #[schema(format = Uuid)]
     pub id: String,
-    /// What it tells of.
+    /// The type of the event.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The event's sequence.
+    /// The sequence number of the event.
     pub sequence: i64,
-    /// Where to; as it was when the event was made.
+    /// The callback URL at the time of the event.
     pub url: String,
-    /// How far it has come.
+    /// The state of the delivery.
     pub state: DeliveryState,
-    /// Tries so far.
+    /// How many attempts were made.
     pub attempts: i64,
-    /// HTTP status of the last answer.
+    /// The HTTP status of the last response.
     #[schema(required)]
     pub last_status: Option<i64>,
-    /// What went wrong in the last try.
+    /// The error of the last attempt.
     #[schema(required)]
     pub last_error: Option<String>,
-    /// When the event was made.
+    /// When the event occurred.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it was delivered or given up.
+    /// When the callback was delivered or given up.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
 }
@@ -288,14 +288,14 @@ const fn state(stored: reef_store::DeliveryState) -> DeliveryState {
     }
 }
 
-/// The delivery log.
+/// The delivery log of an assistant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeliveryListResponse {
-    /// The newest hundred callbacks, newest first.
+    /// The latest 100 callbacks, newest first.
     pub data: Vec<DeliveryInfo>,
 }
 
-/// One callback.
+/// A callback.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeliveryResponse {
     /// The callback.
@@ -304,14 +304,14 @@ pub struct DeliveryResponse {
 
 /// List callbacks
 ///
-/// The delivery log of an assistant's callbacks, newest first.
+/// Returns the delivery log of an assistant's callbacks, newest first.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}/callbacks", operation_id = "listCallbacks", tag = "Callbacks",
     security(("apiKey" = ["read"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
         (status = 200, description = "The delivery log.", body = DeliveryListResponse),
-        (status = 304, description = "What `If-None-Match` names is still so."),
+        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
@@ -330,7 +330,7 @@ pub async fn callbacks(
 
 /// Redeliver a callback
 ///
-/// Sends a callback again now: the same `webhook-id` and body, with the whole retry schedule anew.
+/// Resends a callback now, with the same `webhook-id` and body, and restarts its retry schedule.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/callbacks/{deliveryId}/redeliver", operation_id = "redeliverCallback", tag = "Callbacks",
     security(("apiKey" = ["write"])),
@@ -339,13 +339,13 @@ pub async fn callbacks(
         ("deliveryId" = String, Path, format = Uuid, description = "Callback ID from the delivery log."),
     ),
     responses(
-        (status = 200, description = "The callback, to be sent now.", body = DeliveryResponse),
-        (status = 400, description = "`INVALID_REQUEST`: there is a body that says something.", body = ErrorResponse),
+        (status = 200, description = "The callback, which is sent now.", body = DeliveryResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the request has a body that is neither empty nor `{}`.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: there is no such deployment of yours, or no such callback of it. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 30 callbacks of the account were sent by hand within a minute.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment or its callback does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or more than 30 manual callbacks of the account within a minute.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]
@@ -361,20 +361,20 @@ pub async fn redeliver(
 
 /// Send a test callback
 ///
-/// Sends a callback of type `assistant.test` with the present status to the assistant's callback URL.
+/// Sends a callback of type `assistant.test` with the current status to the assistant's callback URL.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/callbacks/test", operation_id = "testCallback", tag = "Callbacks",
     security(("apiKey" = ["write"])),
     params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
     responses(
-        (status = 200, description = "The callback, to be sent now.", body = DeliveryResponse),
-        (status = 400, description = "`INVALID_REQUEST`: there is a body that says something.", body = ErrorResponse),
+        (status = 200, description = "The callback, which is sent now.", body = DeliveryResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the request has a body that is neither empty nor `{}`.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: the assistant has no callback URL.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body has more than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 30 callbacks of the account were sent by hand within a minute.", body = ErrorResponse),
+        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or more than 30 manual callbacks of the account within a minute.", body = ErrorResponse),
         (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
     )
 )]

@@ -1,4 +1,4 @@
-//! Accounts, keys and secrets on the command line.
+//! `reef user`, `reef key` and `reef callback-secret`.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{KeyCommand, RevokeArgs, UserCommand, first_line, print};
 use crate::compose::App;
 
-/// Reads a length of time such as `90s`, `15m`, `12h` or `30d`.
+/// Parses a duration such as `90s`, `15m`, `12h` or `30d`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a length of time such as 12h or 30d");
+    let wrong = || format!("{text:?} is not a duration such as 12h or 30d");
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(split);
     let number: u64 = number.parse().map_err(|_| wrong())?;
@@ -27,7 +27,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
-/// A service error in a sentence, with what is wrong with which field.
+/// Converts a service error into one line for the terminal: the messages of its issues, or its own message and cause.
 fn told(error: &Error) -> anyhow::Error {
     let issues: Vec<_> = error.issues().iter().map(|issue| issue.message.clone()).collect();
     if issues.is_empty() {
@@ -40,10 +40,10 @@ fn told(error: &Error) -> anyhow::Error {
 
 async fn account(services: &Services, email: &str) -> anyhow::Result<UserId> {
     let found = services.account_by_email(email).await.map_err(|error| told(&error))?;
-    Ok(found.with_context(|| format!("there is no account with the address {email}"))?.id)
+    Ok(found.with_context(|| format!("no account has the email address {email}"))?.id)
 }
 
-/// A password for who brings none.
+/// Generates a password for an account that is created or reset without one.
 fn generated_password() -> SecretString {
     use reef_service::ports::{Entropy as _, SystemEntropy};
     let mut bytes = [0; 16];
@@ -89,7 +89,7 @@ async fn revoke(services: &Services, args: RevokeArgs) -> anyhow::Result<()> {
     let Some(email) = args.email else {
         let key = args.key.map_or_else(first_line, |key| Ok(SecretString::from(key)))?;
         return match services.revoke_api_key_itself(&key).await {
-            Err(Error::NotFound) => bail!("this is not a live key"),
+            Err(Error::NotFound) => bail!("this is not a valid API key"),
             other => other.map_err(|error| told(&error)),
         };
     };
@@ -102,7 +102,7 @@ async fn revoke(services: &Services, args: RevokeArgs) -> anyhow::Result<()> {
     };
     let meant: Vec<_> = keys.iter().filter(is_meant).collect();
     if meant.is_empty() {
-        bail!("{email} has no such live key; name it with --name or --id");
+        bail!("{email} has no such API key; pass --name or --id");
     }
     for key in meant {
         services.revoke_api_key(&caller, &key.id.to_string()).await.map_err(|error| told(&error))?;

@@ -1,4 +1,4 @@
-//! `reef doctor`: is everything that is configured there, and does it accept us?
+//! `reef doctor` checks the database and every configured upstream, and prints one line for each.
 
 use anyhow::bail;
 use reef_domain::wire::{ApiMode, Provider};
@@ -11,12 +11,12 @@ use super::print;
 use crate::compose::{self, App, Reached};
 use crate::config::Config;
 
-/// A subscription that nobody has: being told so proves that Polar answers and accepts the token.
+/// A subscription that does not exist. That Polar says so proves that it answers and accepts the token.
 const NO_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000000";
-/// A token of no bot: being refused proves that Telegram answers.
+/// A bot token that does not exist. That Telegram rejects it proves that it answers.
 const NO_BOT: &str = "123456789:reef_doctor_is_no_bot_0000000000000";
 
-/// Checks everything, prints a line each, and fails when a line does.
+/// Runs all checks, prints one line for each, and fails if any of them fails.
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     let mut wrong = 0;
     let mut line = |what: &str, result: Result<String, String>| {
@@ -24,7 +24,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
             Ok(word) => format!("ok    {what}: {word}"),
             Err(problem) => {
                 wrong += 1;
-                format!("wrong {what}: {problem}")
+                format!("error {what}: {problem}")
             }
         };
         print(&text)
@@ -33,17 +33,14 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         Ok(store) => store,
         Err(error) => {
             line("database", Err(format!("{error:#}")))?;
-            bail!("the database comes first");
+            bail!("the other checks need the database");
         }
     };
-    line("database", Ok("opened and up to date".to_owned()))?;
+    line("database", Ok("open and up to date".to_owned()))?;
     let app = compose::app(config, store, Reached::at(config, config.bind_addr))?;
     line("secrets", secrets(&app.services).await)?;
     if config.sandbox {
-        line(
-            "sandbox",
-            Ok(format!("on; it is in the serving process, at {}/sandbox/", app.reached.own_url)),
-        )?;
+        line("sandbox", Ok(format!("on; `reef serve` serves it at {}/sandbox/", app.reached.own_url)))?;
     }
     line("polar", polar(&app.services, config).await)?;
     if app.services.config().payments_configured {
@@ -59,18 +56,18 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     }
     match wrong {
         0 => Ok(()),
-        1 => bail!("one thing is wrong"),
-        _ => bail!("{wrong} things are wrong"),
+        1 => bail!("1 check failed"),
+        _ => bail!("{wrong} checks failed"),
     }
 }
 
-/// Whether the first key alone would open everything.
+/// Checks whether every secret is sealed with the first key of `SECRET_KEY`.
 async fn secrets(services: &Services) -> Result<String, String> {
     let counts = services.sealed_with().await.map_err(|error| error.to_string())?;
     match (counts.unknown, counts.older) {
         (0, 0) => Ok(format!("{} values, all sealed with the first key of SECRET_KEY", counts.first)),
         (0, older) => Ok(format!(
-            "{older} of {} values are sealed with an older key: run `reef reseal` before it is taken out",
+            "{older} of {} values are sealed with an older key; run `reef reseal` before you remove that key",
             older + counts.first
         )),
         (unknown, _) => Err(format!("{unknown} values are sealed with a key that is not in SECRET_KEY")),
@@ -80,7 +77,7 @@ async fn secrets(services: &Services) -> Result<String, String> {
 async fn polar(services: &Services, config: &Config) -> Result<String, String> {
     let own = services.config();
     if !own.payments_configured {
-        return Err("POLAR_ACCESS_TOKEN is not set: nothing can be bought".to_owned());
+        return Err("POLAR_ACCESS_TOKEN is not set, so nothing can be bought".to_owned());
     }
     let answer = services.ports().payments.subscription(NO_SUBSCRIPTION).await;
     answer.map_err(|error| error.to_string())?;
@@ -95,7 +92,7 @@ async fn polar(services: &Services, config: &Config) -> Result<String, String> {
     if missing.is_empty() {
         webhooks(services).await?;
         let play = if config.sandbox && config.polar.access_token.is_none() {
-            "play money"
+            "simulated by the sandbox"
         } else {
             "accepts the token"
         };
@@ -105,7 +102,7 @@ async fn polar(services: &Services, config: &Config) -> Result<String, String> {
     }
 }
 
-/// Whether pages can say what a slot costs.
+/// Checks whether pages can show the prices of the plans.
 async fn prices(services: &Services) -> Result<String, String> {
     let mut told = Vec::new();
     for mode in [ApiMode::Byok, ApiMode::Managed] {
@@ -114,57 +111,57 @@ async fn prices(services: &Services) -> Result<String, String> {
             PaymentError::Refused { status: 403 } => "the token lacks the scope products:read".to_owned(),
             error => error.to_string(),
         })?;
-        let price = price.ok_or_else(|| {
-            format!("Polar has no product {product} with one fixed price that is paid again and again")
-        })?;
+        let price = price
+            .ok_or_else(|| format!("Polar has no product {product} with a single fixed recurring price"))?;
         let (whole, part) = (price.amount / 100, price.amount % 100);
         told.push(format!("{} {whole}.{part:02} {}", mode.as_str(), price.currency));
     }
     Ok(told.join(", "))
 }
 
-/// Whether OpenRouter lets us make keys for managed assistants; `None` where these are neither sold nor provided for.
+/// Checks whether OpenRouter accepts the management key. Returns `None` if there is no key and no managed plan is sold.
 async fn managed_keys(services: &Services) -> Option<Result<String, String>> {
     let Some(keys) = &services.ports().managed_keys else {
         let is_sold = services.config().product(ApiMode::Managed).is_some();
-        let missing = "OPENROUTER_MANAGEMENT_KEY is not set: managed assistants are sold, and fail to deploy";
+        let missing =
+            "OPENROUTER_MANAGEMENT_KEY is not set, so managed assistants can be bought but not deployed";
         return is_sold.then(|| Err(missing.to_owned()));
     };
     let listed = keys.list(0).await.map(|_| "OpenRouter accepts the management key".to_owned());
-    Some(listed.map_err(|error| format!("{error}; OPENROUTER_MANAGEMENT_KEY has to be a management key")))
+    Some(listed.map_err(|error| format!("{error}; OPENROUTER_MANAGEMENT_KEY must be a management key")))
 }
 
-/// Whether the mail server takes us. To send none is a choice, so it is only said.
+/// Checks whether the mail server accepts connections. Sending no mail is the operator's choice and no error.
 async fn mail(app: &App, config: &Config) -> Result<String, String> {
     match (&app.services.ports().mailer, &config.smtp) {
         (Some(mailer), Some(server)) => {
             mailer.check().await.map_err(|error| format!("{error}; SMTP_URL names {}", server.address()))?;
             Ok(format!("{} answers", server.address()))
         }
-        _ if config.sandbox => Ok(format!("kept in the sandbox, at {}/sandbox/mail/", app.reached.own_url)),
+        _ if config.sandbox => Ok(format!("simulated by the sandbox, at {}/sandbox/mail/", app.reached.own_url)),
         _ => Ok(
-            "SMTP_URL is not set, so none is sent: addresses are not confirmed, and nobody can choose a new \
-                 password"
+            "SMTP_URL is not set, so no mail is sent: users cannot confirm their email address or reset their \
+            password"
                 .to_owned(),
         ),
     }
 }
 
-/// Whether Polar sends its webhooks.
+/// Checks whether Polar has a webhook endpoint for this server that is enabled.
 async fn webhooks(services: &Services) -> Result<(), String> {
     let url = services.polar_webhook_url();
     match services.look_at_endpoint().await.map_err(|error| error.to_string())? {
         EndpointHealth::Enabled => Ok(()),
         EndpointHealth::Disabled => Err(format!(
-            "accepts the token, but has disabled the webhook endpoint {url} after ten failures in a row: make sure that \
-             Polar reaches it, then enable it again in Polar under Settings, Webhooks; payments are found by asking \
-             meanwhile"
+            "accepts the token, but has disabled the webhook endpoint {url} after 10 failures in a row; make sure that \
+            Polar can reach it, then enable it in Polar under Settings, Webhooks; until then, Reef finds payments by \
+            polling"
         )),
         EndpointHealth::Missing => Err(format!(
-            "accepts the token, but has no webhook endpoint at {url}: make one in Polar under Settings, Webhooks"
+            "accepts the token, but has no webhook endpoint at {url}; create one in Polar under Settings, Webhooks"
         )),
         EndpointHealth::NoScope => Err(
-            "accepts the token, but it lacks the scope webhooks:read, so nobody notices when Polar stops sending webhooks"
+            "accepts the token, but it lacks the scope webhooks:read, so Reef cannot notice when Polar stops sending webhooks"
                 .to_owned(),
         ),
     }

@@ -1,4 +1,4 @@
-//! The command line: one binary, `reef`.
+//! The command line of the binary `reef`: its commands, options and help texts.
 
 mod accounts;
 mod doctor;
@@ -15,9 +15,9 @@ use crate::compose::{self, Reached};
 use crate::config::Config;
 use crate::{api, log, serve};
 
-/// Sells, launches and runs hosted assistants. Without a command it serves.
+/// Sell and run hosted Telegram assistants. Without a command, `reef` runs `serve`.
 ///
-/// Configured by environment variables; `.env.example` lists them all.
+/// Configuration comes from environment variables; `.env.example` lists them all.
 #[derive(Debug, Parser)]
 #[command(name = "reef", version)]
 pub struct Cli {
@@ -27,61 +27,62 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the site, the API and the workers (the default).
+    /// Serve the site, the API and the workers (default).
     Serve,
-    /// Bring the database up to date and end.
+    /// Migrate the database and exit.
     Migrate,
-    /// Accounts.
+    /// Manage accounts.
     #[command(subcommand)]
     User(UserCommand),
-    /// API keys.
+    /// Manage API keys.
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Print an account's callback signing secret alone.
+    /// Print the secret that signs an account's callbacks.
     CallbackSecret {
-        /// The account's address.
+        /// Email address of the account.
         #[arg(long)]
         email: String,
-        /// Make a new one; the old one signs beside it for 24 h.
+        /// Create a new secret; the previous one also signs for another 24 hours.
         #[arg(long)]
         rotate: bool,
     },
-    /// Run the outside world as a process of its own.
+    /// Run the sandbox as a separate process.
     Sandbox(SandboxArgs),
     /// Print the OpenAPI document.
     Openapi,
-    /// Write a copy of a SQLite database, beside a running server; on PostgreSQL use pg_dump.
+    /// Copy a SQLite database, also while a server is running; on PostgreSQL use pg_dump.
     Backup {
-        /// The new file; the secret key is not in it.
+        /// File to create; it does not contain the secret key.
         file: PathBuf,
     },
-    /// Seal everything with the first key of SECRET_KEY that an older one has sealed; beside running servers.
+    /// Reseal every secret with the first key of SECRET_KEY, also while servers are running.
     Reseal,
-    /// Check the database and every configured upstream, and say what is wrong.
+    /// Check the database and every configured upstream, and report problems.
     Doctor,
 }
 
 #[derive(Debug, Subcommand)]
 enum UserCommand {
-    /// Open an account; prints its id.
+    /// Create an account and print its id.
     Create {
-        /// Its address.
+        /// Email address of the account.
         #[arg(long)]
         email: String,
-        /// Read the password from the first line of standard input; without it one is made and printed after
-        /// the id.
+        /// Read the password from the first line of standard input; without this option, a password is generated and
+        /// printed after the id.
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Give an account another password and sign it out everywhere.
+    /// Set a new password for an account and sign it out everywhere.
     Password {
-        /// Its address.
+        /// Email address of the account.
         #[arg(long)]
         email: String,
-        /// Read the password from the first line of standard input; without it one is made and printed.
+        /// Read the password from the first line of standard input; without this option, a password is generated and
+        /// printed.
         #[arg(long)]
         password_stdin: bool,
-        /// Switch two-step sign-in off too, for somebody who has lost app and recovery codes.
+        /// Also turn off two-factor authentication, for users who lost their authenticator app and recovery codes.
         #[arg(long)]
         end_two_step: bool,
     },
@@ -89,74 +90,73 @@ enum UserCommand {
 
 #[derive(Debug, Subcommand)]
 enum KeyCommand {
-    /// Make an API key; prints the key alone.
+    /// Create an API key and print it.
     Create {
-        /// Whose it is.
+        /// Email address of the account.
         #[arg(long)]
         email: String,
-        /// What to call it.
+        /// Name of the key.
         #[arg(long)]
         name: String,
-        /// What it may do: read, write; both unless given.
+        /// Permission of the key: read or write; both by default.
         #[arg(long = "scope", value_parser = ["read", "write"])]
         scopes: Vec<String>,
-        /// After how long it ends by itself, such as 12h or 30d.
+        /// Time until the key expires, such as 12h or 30d.
         #[arg(long, value_parser = accounts::duration)]
         expires_in: Option<std::time::Duration>,
-        /// The id of an assistant that it is limited to; up to 20 times. Without it the key may touch all of the
-        /// account's, also later ones.
+        /// Id of an assistant that the key may access; may be given up to 20 times. Without this option, the key may
+        /// access all current and future assistants of the account.
         #[arg(long = "assistant", value_name = "ID")]
         assistants: Vec<String>,
     },
-    /// Revoke an API key; it is dead at once.
+    /// Revoke an API key immediately.
     Revoke(RevokeArgs),
 }
 
-/// Which key to revoke: itself, or an account's by name or id.
+/// Selects the key to revoke: the key itself, or a key of an account by its name or id.
 #[derive(Debug, clap::Args)]
 struct RevokeArgs {
-    /// The key itself. Better give it with --key-stdin: shells keep what is typed.
+    /// The API key. Prefer --key-stdin, because shells save commands in their history.
     #[arg(conflicts_with_all = ["key_stdin", "email"])]
     key: Option<String>,
-    /// Read the key itself from the first line of standard input.
+    /// Read the API key from the first line of standard input.
     #[arg(long, conflicts_with = "email")]
     key_stdin: bool,
-    /// The account whose key it is; goes with --name or --id.
+    /// Email address of the account that owns the key; requires --name or --id.
     #[arg(long, required_unless_present_any = ["key", "key_stdin"])]
     email: Option<String>,
-    /// Every key of the account that is called so.
+    /// Revoke every key of the account with this name.
     #[arg(long, requires = "email")]
     name: Option<String>,
-    /// The account's key with this id.
+    /// Revoke the key of the account with this id.
     #[arg(long, requires = "email", conflicts_with = "name")]
     id: Option<String>,
 }
 
-/// Where the sandbox is and whom it tells.
 #[derive(Debug, clap::Args)]
 struct SandboxArgs {
-    /// Where to listen.
+    /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:4000")]
     bind: SocketAddr,
-    /// Where to take mail by SMTP. Port 0: any that is free, another after each start.
+    /// Address to accept mail on by SMTP. Port 0 selects a free port at each start.
     #[arg(long, default_value = "127.0.0.1:0")]
     smtp_bind: SocketAddr,
-    /// Where browsers and Reef reach it; `http://` and the bound address unless given.
+    /// URL at which browsers and Reef reach the sandbox; by default `http://` and the bound address.
     #[arg(long)]
     public_url: Option<String>,
-    /// Its SQLite file.
+    /// SQLite file of the sandbox.
     #[arg(long, default_value = "data/sandbox.db")]
     database: PathBuf,
-    /// Where Polar's webhooks go; the origin of a checkout's success URL and /webhooks/polar unless given.
+    /// URL that receives Polar's webhooks; by default /webhooks/polar at the origin of each checkout's success URL.
     #[arg(long)]
     webhook_url: Option<String>,
 }
 
 impl Cli {
-    /// Does what was asked.
+    /// Runs the command.
     ///
     /// # Errors
-    /// With one line for people.
+    /// Returns an error whose `{:#}` form is one line for the operator.
     pub async fn run(self) -> anyhow::Result<()> {
         if let Some(Command::Openapi) = self.command {
             return print(&serde_json::to_string_pretty(&api::document())?);
@@ -186,13 +186,13 @@ impl Cli {
     }
 }
 
-/// The service layer without a server around it.
+/// Opens the database and the service layer for a command that does not serve.
 async fn app(config: &Config) -> anyhow::Result<compose::App> {
     let store = compose::open_store(config).await?;
     compose::app(config, store, Reached::at(config, config.bind_addr))
 }
 
-/// Prints what was asked for, alone, on standard output.
+/// Prints a line on standard output.
 fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
@@ -200,7 +200,7 @@ fn print(text: &str) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// The first line of standard input, without its end.
+/// Reads the first line of standard input, without its line ending.
 fn first_line() -> anyhow::Result<SecretString> {
     use std::io::{BufRead as _, Read as _};
     const LINE_MAX: u64 = 4096;

@@ -1,4 +1,4 @@
-//! What an operator does to a database: a copy of it, and a new secret key for it.
+//! `reef backup` and `reef reseal`.
 
 use std::path::Path;
 
@@ -8,29 +8,31 @@ use super::print;
 use crate::compose::{self, App};
 use crate::config::Config;
 
-/// `reef backup`: the database as it is, without bringing it up to date first.
+/// `reef backup` copies the database without migrating it first.
 pub(super) async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
     let Some(source) = config.sqlite_file() else {
-        bail!("this copies a SQLite database; on PostgreSQL use pg_dump");
+        bail!("`reef backup` copies SQLite databases only; on PostgreSQL use pg_dump");
     };
     if !source.exists() {
-        bail!("DATABASE_URL: there is no {}", source.display());
+        bail!("DATABASE_URL: {} does not exist", source.display());
     }
     let store = compose::connect(config).await?;
-    store.back_up(file).await.with_context(|| format!("{} cannot be written", file.display()))?;
+    store.back_up(file).await.with_context(|| format!("{} could not be written", file.display()))?;
     store.close().await;
     print(&format!("{}: a copy of {}", file.display(), source.display()))
 }
 
-/// `reef reseal`: a line for each column, and an error when something stays as it was.
+/// `reef reseal` prints a line for each column and fails if a value could not be opened.
 pub(super) async fn reseal(app: &App) -> anyhow::Result<()> {
     let mut unreadable = 0;
-    for done in app.services.reseal().await.context("not everything was sealed anew; run it again")? {
-        print(&format!("{}: {} sealed anew", done.column, done.resealed))?;
+    for done in
+        app.services.reseal().await.context("not every value was resealed; run `reef reseal` again")?
+    {
+        print(&format!("{}: {} resealed", done.column, done.resealed))?;
         unreadable += done.unreadable;
     }
     match unreadable {
         0 => Ok(()),
-        n => bail!("{n} values cannot be opened: the key that sealed them is not in SECRET_KEY"),
+        n => bail!("{n} values could not be opened because the key that sealed them is not in SECRET_KEY"),
     }
 }

@@ -1,4 +1,4 @@
-//! `reef sandbox`: the outside world as a process of its own, so that Reef can be killed while it goes on.
+//! `reef sandbox` runs the sandbox as a separate process, so that Reef can be restarted or killed while the sandbox continues.
 
 use anyhow::{Context as _, bail};
 use secrecy::ExposeSecret as _;
@@ -9,7 +9,7 @@ use super::{SandboxArgs, print};
 use crate::config::{Config, is_of_this_machine};
 use crate::http::forwarded;
 
-/// Keeps the sandbox to this machine, as `serve` does.
+/// Rejects addresses that other machines can reach, as `reef serve` does.
 fn check_reach(config: &Config, args: &SandboxArgs) -> anyhow::Result<()> {
     if config.sandbox_allow_remote {
         return Ok(());
@@ -22,7 +22,7 @@ fn check_reach(config: &Config, args: &SandboxArgs) -> anyhow::Result<()> {
     ] {
         if !is_here {
             bail!(
-                "{name}: the sandbox shows everybody's mail, so it is for loopback only; set SANDBOX_ALLOW_REMOTE=true if you mean it"
+                "{name}: the sandbox shows all mail to anyone, so it may only listen on loopback; set SANDBOX_ALLOW_REMOTE=true to allow other addresses"
             );
         }
     }
@@ -34,12 +34,12 @@ pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()
     check_reach(config, &args)?;
     let listener = TcpListener::bind(args.bind)
         .await
-        .with_context(|| format!("--bind: {} cannot be bound", args.bind))?;
+        .with_context(|| format!("--bind: could not listen on {}", args.bind))?;
     let url =
         args.public_url.unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap_or(args.bind)));
     let url = url.trim_end_matches('/').to_owned();
     reef_store::private::database(&args.database)
-        .with_context(|| format!("--database: {} cannot be made", args.database.display()))?;
+        .with_context(|| format!("--database: {} could not be created", args.database.display()))?;
     let secret = config.polar.webhook_secret.clone();
     let options = reef_sandbox::Options {
         database: args.database,
@@ -52,7 +52,7 @@ pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()
         smtp_bind: args.smtp_bind,
     };
     let polar_webhook_secret = options.polar_webhook_secret.clone();
-    let sandbox = reef_sandbox::open(options).await.context("the sandbox cannot be opened")?;
+    let sandbox = reef_sandbox::open(options).await.context("the sandbox could not be opened")?;
     print(&environment(&url, &polar_webhook_secret, &sandbox.smtp_url()))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -72,11 +72,11 @@ pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()
     Ok(())
 }
 
-/// What a Reef that is to live in this world needs in its environment.
+/// The environment variables with which another Reef process uses this sandbox.
 fn environment(url: &str, secret: &str, smtp_url: &str) -> String {
     let urls = reef_sandbox::vendor_urls(url);
     format!(
-        "# The sandbox is at {url}/sandbox/. A Reef that lives in it needs:\n\
+        "# The sandbox is at {url}/sandbox/. To use it, start Reef with:\n\
          SANDBOX=false\nPOLAR_ACCESS_TOKEN=sandbox\nPOLAR_WEBHOOK_SECRET={secret}\n\
          POLAR_PRODUCT_ID_BYOK=sandbox-byok\nPOLAR_PRODUCT_ID_MANAGED=sandbox-managed\n\
          OPENROUTER_MANAGEMENT_KEY=sandbox\nPOLAR_API_URL={}\nTELEGRAM_API_URL={}\nANTHROPIC_API_URL={}\n\

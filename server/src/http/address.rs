@@ -1,4 +1,4 @@
-//! From where a request comes: the other side of the connection, or what a trusted proxy says of it.
+//! The client address of a request: the peer of the connection, or the address that a trusted proxy reports.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use reef_service::ClientAddress;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The networks of proxies whose `X-Forwarded-For` is believed. Cheap to clone.
+/// The networks of proxies whose `X-Forwarded-For` is trusted. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
     networks: Arc<[IpNet]>,
@@ -18,10 +18,10 @@ pub struct TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// From addresses and networks with commas between, such as `127.0.0.1, 10.0.0.0/8`.
+    /// Parses addresses and networks that are separated by commas, such as `127.0.0.1, 10.0.0.0/8`.
     ///
     /// # Errors
-    /// A sentence that names the entry that is neither.
+    /// Returns a message that names the first invalid entry.
     pub fn parse(text: &str) -> Result<Self, String> {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         let networks = entries.map(|entry| {
@@ -31,15 +31,15 @@ impl TrustedProxies {
         Ok(Self { networks: networks.collect::<Result<_, _>>()?, has_warned: Arc::default() })
     }
 
-    /// Whether this address is a trusted proxy's.
+    /// Whether the address belongs to a trusted proxy.
     #[must_use]
     pub fn has(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// The client behind a connection from `peer`: the last hop of `X-Forwarded-For` that is no trusted proxy itself.
-    /// What stands before it anybody may have written.
+    /// Returns the client behind a connection from `peer`: the last hop of `X-Forwarded-For` that is not a trusted proxy
+    /// itself. The client may have forged all entries before that one.
     #[must_use]
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let mut client = peer.to_canonical();
@@ -49,8 +49,8 @@ impl TrustedProxies {
             }
             if !self.has_warned.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
-                    "a proxy on this machine is not trusted, so everybody behind it counts as one address: set \
-                     TRUSTED_PROXIES"
+                    "request from an untrusted proxy on this machine: all its clients count as one address until \
+                    TRUSTED_PROXIES names it"
                 );
             }
             return ClientAddress(client);
@@ -68,7 +68,7 @@ impl TrustedProxies {
     }
 }
 
-/// An address as proxies write it: bare, in brackets, or with a port.
+/// Parses an address as proxies write it: bare, in brackets, or with a port.
 fn address_of(hop: &str) -> Option<IpAddr> {
     let address = hop
         .parse::<IpAddr>()

@@ -1,4 +1,4 @@
-//! Connections: bounded in number, in what a request's head may hold, and in how long the other side may take.
+//! Accepts connections and limits their number, the size of a request's head and the time that a peer may take.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Write as _};
@@ -22,35 +22,34 @@ use tower::ServiceExt as _;
 
 use super::address::TrustedProxies;
 
-/// Open at once.
+/// How many connections may be open at once.
 const CONNECTIONS_MAX: usize = 16_384;
-/// Of them from one network that is neither this machine nor a trusted proxy.
+/// How many connections one network may have open, unless it is this machine or a trusted proxy.
 const PER_CLIENT_MAX: usize = 512;
-/// Files that are no connections: the database, the log, calls to vendors.
+/// How many open files are reserved for the database, the log and requests to vendors.
 const OTHER_FILES: u64 = 512;
-/// How long the head of a request may take to arrive; an idle connection ends after it too. Longer than the 60 s after
-/// which common proxies end theirs, so that none sends a request into a connection that is being closed.
+/// How long the head of a request may take to arrive, and how long a connection may be idle. Common proxies close idle
+/// connections after 60 s; this is longer, so that no proxy sends a request into a connection that is being closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(65);
-/// The longest head, in bytes; beyond, the answer is 431.
+/// The longest head of a request, in bytes. A longer one is answered with 431.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// How much of a request is read ahead, in bytes.
+/// How many bytes of a request are read ahead.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
-/// How long the other side may take none of what is sent to it.
+/// How long a peer may read nothing of what is sent to it.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
-/// How long to wait before the next connection is taken when none can be.
+/// How long to wait before the next attempt if a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(200);
-/// What a connection too many is told.
+/// The response to a connection over the limit.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// What a connection may take.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     connections: usize,
     head_timeout: Duration,
 }
 
-/// Takes connections until `closing`, then lets those that are open end their request.
+/// Accepts connections until `closing` is cancelled, then lets open connections finish their current request.
 pub async fn serve(
     listener: TcpListener,
     routes: Router,
@@ -93,7 +92,7 @@ async fn serve_within(
             }
             Err(error) if is_of_the_other_side(&error) => {}
             Err(error) => {
-                tracing::error!(error = %Chain(&error), "no connection can be taken");
+                tracing::error!(error = %Chain(&error), "connection could not be accepted");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -103,17 +102,17 @@ async fn serve_within(
     open.wait().await;
 }
 
-/// How many connections may be open: as many as there may be files, so that the database always gets its own.
+/// Computes how many connections may be open from the limit of open files, so that the database can always open its own.
 fn connections_max() -> usize {
     let wanted = CONNECTIONS_MAX as u64 + OTHER_FILES;
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or_else(|error| {
-        tracing::warn!(error = %Chain(&error), "the limit of open files cannot be read");
+        tracing::warn!(error = %Chain(&error), "limit of open files could not be read");
         wanted
     });
     let most = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(CONNECTIONS_MAX);
     let most = most.clamp(64, CONNECTIONS_MAX);
     if most < CONNECTIONS_MAX {
-        tracing::warn!(most, files, "few files may be open, and so few connections");
+        tracing::warn!(most, files, "connections limited by the limit of open files");
     }
     most
 }
@@ -126,9 +125,9 @@ async fn carry(
     proxies: TrustedProxies,
     closing: CancellationToken,
 ) {
-    // Events are small and should not wait for more to come.
+    // Server-sent events are small and must not wait in the send buffer.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(error = %Chain(&error), "a connection sends in pieces");
+        tracing::debug!(error = %Chain(&error), "TCP_NODELAY could not be set");
     }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED_AFTER));
@@ -152,15 +151,15 @@ async fn carry(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(error = %Chain(&error), "a connection ended badly");
+        tracing::debug!(error = %Chain(&error), "connection failed");
     }
 }
 
-/// Says so in one packet and waits for nothing.
+/// Answers with one packet without waiting for a request.
 fn refuse(stream: TcpStream) {
     let told = stream.into_std().and_then(|mut stream| stream.write_all(FULL));
     if let Err(error) = told {
-        tracing::debug!(error = %Chain(&error), "a connection was refused without a word");
+        tracing::debug!(error = %Chain(&error), "rejection of a connection could not be sent");
     }
 }
 
@@ -177,14 +176,14 @@ struct Taken {
     of: HashMap<IpAddr, usize>,
 }
 
-/// Who is connected.
+/// Limits the number of open connections, in total and by network.
 #[derive(Clone, Debug)]
 struct Places {
     most: usize,
     taken: Arc<Mutex<Taken>>,
 }
 
-/// A connection's place, until it is dropped.
+/// The permit of an open connection, which is released when dropped.
 #[derive(Debug)]
 struct Place {
     places: Places,
@@ -196,7 +195,7 @@ impl Places {
         Self { most, taken: Arc::default() }
     }
 
-    /// A place for a connection; `None` when there is none, or the client has its share.
+    /// Reserves a permit; returns `None` if the total limit or that of the network is reached.
     fn take(&self, client: Option<IpAddr>) -> Option<Place> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= self.most {
@@ -238,25 +237,26 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(10);
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: reef\r\n\r\n";
 
-    /// A server within bounds: where it is, what ends it, and its end.
+    /// Starts a server and returns its address, the token that closes it, and its task.
     async fn start(
         connections: usize,
         head_timeout: Duration,
         routes: Router,
     ) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let (address, closing) = (listener.local_addr().expect("bound"), CancellationToken::new());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("no free port");
+        let (address, closing) =
+            (listener.local_addr().expect("the listener has no address"), CancellationToken::new());
         let bounds = Bounds { connections, head_timeout };
         let proxies = TrustedProxies::default();
         (address, closing.clone(), tokio::spawn(serve_within(bounds, listener, routes, proxies, closing)))
     }
 
-    /// All that comes until the other side ends the connection.
+    /// Reads until the server closes the connection.
     async fn rest(stream: &mut TcpStream) -> String {
         let mut answer = Vec::new();
         let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
-        read.expect("the connection ends").expect("in order");
-        String::from_utf8(answer).expect("UTF-8")
+        read.expect("the connection was not closed").expect("the connection failed");
+        String::from_utf8(answer).expect("the response is not UTF-8")
     }
 
     #[tokio::test]

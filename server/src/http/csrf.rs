@@ -1,18 +1,18 @@
-//! Other people's pages can't act in a signed-in person's name.
+//! Protection against cross-site request forgery: pages of other sites cannot act for a signed-in user.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Lets unsafe methods pass only from our own pages: `Sec-Fetch-Site`, which every current browser sends and no
-/// page can set, or else the `Origin`.
+/// Accepts unsafe methods from Reef's own pages only. It checks `Sec-Fetch-Site`, which every current browser sends and no
+/// page can set, or else `Origin`.
 pub async fn protect(State(public_url): State<String>, request: Request, next: Next) -> Response {
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if is_safe || is_ours(request.headers(), &public_url) {
         return next.run(request).await;
     }
-    tracing::warn!("a request from another site was refused");
+    tracing::warn!("cross-site request rejected");
     (StatusCode::FORBIDDEN, "This form was sent from another site. Go back, reload the page and try again.\n")
         .into_response()
 }
@@ -25,7 +25,7 @@ fn is_ours(headers: &HeaderMap, public_url: &str) -> bool {
     }
 }
 
-/// Scheme, host and port of a URL.
+/// Returns the scheme, host and port of a URL.
 pub fn origin_of(public_url: &str) -> String {
     url::Url::parse(public_url)
         .map_or_else(|_| public_url.to_owned(), |url| url.origin().ascii_serialization())

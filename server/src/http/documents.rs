@@ -1,4 +1,4 @@
-//! Pages end where their document ends: Leptos sends the scripts of its hydration behind `</html>`, where no element may be.
+//! Leptos sends its hydration scripts after `</html>`, where HTML allows no elements. This layer moves them into the body.
 
 use axum::body::{self, Body};
 use axum::extract::Request;
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 const BODY_ENDS: &[u8] = b"</body></html>";
 
-/// Puts what follows a page's document at the end of its body. Pages are sent whole, so nothing has to wait for that.
+/// Moves everything after `</html>` to the end of the body. Pages are not streamed, so this delays nothing.
 pub async fn end_at_their_end(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
@@ -16,7 +16,7 @@ pub async fn end_at_their_end(request: Request, next: Next) -> Response {
         return response;
     }
     let (mut parts, content) = response.into_parts();
-    // It was made in this process: there is no bound to what it may take.
+    // The page was rendered by this process, so its size needs no limit.
     let Ok(page) = body::to_bytes(content, usize::MAX).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
@@ -25,7 +25,7 @@ pub async fn end_at_their_end(request: Request, next: Next) -> Response {
     Response::from_parts(parts, page)
 }
 
-/// The page with what follows it inside of it, if anything does.
+/// Returns the changed page, or `None` if nothing follows `</html>`.
 fn moved_in(page: &[u8]) -> Option<Vec<u8>> {
     let end = page.windows(BODY_ENDS.len()).rposition(|part| part == BODY_ENDS)?;
     let (document, rest) = page.split_at(end);

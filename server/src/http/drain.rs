@@ -1,4 +1,4 @@
-//! Leaving politely: while the process stops, every answer asks the other side to open its next connection elsewhere.
+//! While the process stops, every response asks the client to open its next connection elsewhere.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use reef_service::Services;
 
-/// Adds `Connection: close` once the process is to stop.
+/// Adds `Connection: close` once the process has begun to stop.
 pub async fn say_goodbye(State(services): State<Services>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if services.hub().closing().is_cancelled() {

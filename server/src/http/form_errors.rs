@@ -1,6 +1,6 @@
-//! A plain form that is refused comes back to its page with the error in the address. Pages show such an error as Reef's
-//! own words and fill forms with what it says was typed, so only those that Reef has written for the same reader are let
-//! through: each carries a mark.
+//! Without scripts, a rejected form redirects to its page with the error in the URL. The page shows that error as Reef's own
+//! message and fills the form with the values in it, so anyone could forge one in a link. Each error therefore carries a MAC
+//! for the user that it was made for, and errors without a valid MAC are removed.
 
 use axum::extract::{Request, State};
 use axum::http::header::LOCATION;
@@ -15,13 +15,13 @@ use reef_service::Services;
 use tower_sessions::Session;
 use url::{Url, form_urlencoded};
 
-/// Marks the errors that answers lead to, and takes those out of a request's address that are not marked.
+/// Signs the errors in redirects, and removes errors without a valid MAC from the URL of a request.
 pub async fn protect(State(services): State<Services>, mut request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
     if let Some(told) = Told::of(request.uri().query().unwrap_or_default()) {
         let reader = reader(session.as_ref()).await;
         if told.is_ambiguous || !services.is_marked(reader, &told.text(), &told.mark) {
-            tracing::warn!("an error that is not Reef's was taken out of a page's address");
+            tracing::warn!("form error without a valid MAC removed from a URL");
             *request.uri_mut() = clean(request.uri());
         }
     }
@@ -38,17 +38,17 @@ pub async fn protect(State(services): State<Services>, mut request: Request, nex
     response
 }
 
-/// An error in an address.
+/// The error of a form in the query of a URL.
 struct Told {
     path: String,
     error: String,
     mark: String,
-    /// Whether it says one of them more than once: what a page would show is nothing to rely on.
+    /// Whether a parameter occurs more than once, so that the page might show another value than the one that was verified.
     is_ambiguous: bool,
 }
 
 impl Told {
-    /// What a query tells, if anything; of what it says more than once the last, as Leptos adds to what was there.
+    /// Finds the error in a query. Of a repeated parameter the last value counts, because Leptos appends to the existing query.
     fn of(query: &str) -> Option<Self> {
         let all = |wanted: &'static str| {
             let pairs = form_urlencoded::parse(query.as_bytes());
@@ -67,12 +67,12 @@ impl Told {
     }
 }
 
-/// Who is signed in. Whose session cannot be read is told nothing that was meant for somebody.
+/// Returns the signed-in user. If the session cannot be read, this is `None`, so that errors for a user are not shown.
 async fn reader(session: Option<&Session>) -> Option<UserId> {
     match caller_of(session?).await {
         Ok(caller) => caller.map(|caller| caller.user_id),
         Err(error) => {
-            tracing::error!(error = %Chain(&error), "a session cannot be read");
+            tracing::error!(error = %Chain(&error), "session could not be read");
             None
         }
     }

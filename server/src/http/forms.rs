@@ -1,4 +1,4 @@
-//! Forms of a bounded length.
+//! The size limit of forms.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,14 +13,14 @@ use futures::StreamExt as _;
 use reef_app::AppError;
 use reef_domain::ErrorCode;
 
-const WORDS: &str = "This form is too long. Shorten what you typed and try again.";
+const WORDS: &str = "This form is too large. Shorten your text and try again.";
 
-/// The length that a request says its body has.
+/// Returns the body length that `Content-Length` declares.
 pub fn declared_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Refuses forms of more than `most` bytes with 413: before they are read, where their length is said.
+/// Rejects forms of more than `most` bytes with 413, before reading them if their length is declared.
 pub async fn at_most(State(most): State<usize>, request: Request, next: Next) -> Response {
     if declared_length(request.headers()).is_some_and(|length| length > most) {
         return too_long(request.headers());
@@ -36,30 +36,30 @@ pub async fn at_most(State(most): State<usize>, request: Request, next: Next) ->
             let part = part?;
             left = left.checked_sub(part.len()).ok_or_else(|| {
                 seen.store(true, Ordering::Relaxed);
-                axum::Error::new(std::io::Error::other("the form is too long"))
+                axum::Error::new(std::io::Error::other("the form is too large"))
             })?;
             Ok::<_, axum::Error>(part)
         }))
     });
-    // Whatever a handler makes of a body that breaks off, this is why.
+    // The handler answers to an aborted body in its own way; the client needs the real reason.
     let response = next.run(request).await;
     if is_over.load(Ordering::Relaxed) { too_long(&headers) } else { response }
 }
 
-/// A script shows the message above its form, a browser the page.
+/// The frontend gets JSON and shows the message above the form; a browser without scripts gets a page.
 fn too_long(headers: &HeaderMap) -> Response {
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let status = StatusCode::PAYLOAD_TOO_LARGE;
     let mut response = if accepts.contains("text/html") {
         let page = format!(
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Too long · Reef</title></head>\
-             <body><h1>Too long</h1><p>{WORDS}</p><p><a href=\"/\">Back to Reef</a></p></body></html>"
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Form too large · Reef</title></head>\
+             <body><h1>This form is too large</h1><p>Shorten your text and try again.</p><p><a href=\"/\">Back to Reef</a></p></body></html>"
         );
         (status, Html(page)).into_response()
     } else {
         (status, Json(AppError::new(ErrorCode::InvalidRequest, WORDS))).into_response()
     };
-    // The rest of it is not read.
+    // The rest of the body is not read, so the connection cannot be reused.
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -1,4 +1,5 @@
-//! Requests that reach this machine's own routes from elsewhere: passed on by a proxy, or sent by a browser for another site.
+//! Detects requests that did not originate on this machine: those that a proxy forwarded, and those that a browser sent for
+//! another site.
 
 use std::net::IpAddr;
 
@@ -7,20 +8,20 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-/// Headers by which proxies name the client, besides `X-Forwarded-*`.
+/// Headers in which proxies name the client, in addition to `X-Forwarded-*`.
 const OF_PROXIES: [&str; 6] =
     ["forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"];
 
-/// Whether a request comes from elsewhere, as its headers say: a proxy has passed it on, or it was meant for another host.
-/// The latter is how DNS rebinding lets the page of any site read what a browser's own machine answers.
+/// Whether the headers say that a proxy forwarded the request or that it was meant for another host. By the latter, DNS
+/// rebinding would let the page of any site read responses of the browser's own machine.
 pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     let is_of_proxy = |name: &str| OF_PROXIES.contains(&name) || name.starts_with("x-forwarded-");
     let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
     headers.keys().any(|name| is_of_proxy(name.as_str())) || host.is_some_and(|host| !is_this_machine(host))
 }
 
-/// Whether a `Host` names this machine: a loopback address or `localhost`, with or without a port. So do the sandbox's own names,
-/// to which callbacks are sent: `test` is reserved (RFC 2606), nobody can point such a name anywhere.
+/// Whether a `Host` names this machine: a loopback address or `localhost`, with or without a port, or a host name of the
+/// sandbox, to which callbacks are sent. `test` is reserved (RFC 2606), so nobody can register such a name.
 fn is_this_machine(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) => name,
@@ -31,13 +32,14 @@ fn is_this_machine(host: &str) -> bool {
     is_address || name == "localhost" || name.ends_with(".localhost") || name.ends_with(".sandbox.test")
 }
 
-/// Whether a browser sends a change for the page of another site.
+/// Whether a browser sent a request with an unsafe method for the page of another site.
 fn is_cross_site_change(request: &Request) -> bool {
     let is_cross_site = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
     is_cross_site && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// The sandbox shows everybody's mail: requests from elsewhere don't see it, and other sites change nothing in it.
+/// Rejects requests to the sandbox that did not originate on this machine, because the sandbox shows all mail, and
+/// changes that other sites request.
 pub async fn keep_out(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_sandbox = path == "/sandbox" || path.starts_with("/sandbox/");
@@ -45,8 +47,8 @@ pub async fn keep_out(request: Request, next: Next) -> Response {
     if !is_sandbox || !is_refused {
         return next.run(request).await;
     }
-    tracing::warn!("a request to the sandbox from elsewhere was refused");
-    let words = "The sandbox is for the machine that it runs on. With SANDBOX_ALLOW_REMOTE=true it is for everybody.\n";
+    tracing::warn!("remote request to the sandbox rejected");
+    let words = "The sandbox is available only on the machine it runs on. Set SANDBOX_ALLOW_REMOTE=true to allow everyone.\n";
     (StatusCode::FORBIDDEN, words).into_response()
 }
 

@@ -1,4 +1,4 @@
-//! Layers around every request.
+//! The layers around every request: limits, security headers, request ids and logs.
 
 pub mod address;
 pub mod bodies;

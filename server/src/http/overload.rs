@@ -1,4 +1,4 @@
-//! More than can be done in time is refused at once: a queue would make everybody wait, and grow.
+//! Load shedding: requests over the limit are rejected at once, because a queue would grow and delay every request in it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,16 +14,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::ApiError;
 
-/// Requests worked on at once; the last of them waits well under a second.
+/// How many requests may be in flight. At this number, the last one still waits well under a second.
 const IN_FLIGHT_MAX: usize = 2048;
-/// Of them for one network that is not this machine.
+/// How many requests one network may have in flight, unless it is this machine.
 const PER_CLIENT_MAX: usize = 512;
-/// Seconds after which to come back.
+/// The value of `Retry-After`, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
-/// How long a request whose body has come late waits for a place.
+/// How long a request that has released its permit while its body arrived waits for another one.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Lets so many requests in.
+/// The limit of requests in flight, in total and by client. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Gate {
     places: Arc<Semaphore>,
@@ -37,14 +37,14 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// At most `most` at once.
+    /// Creates a limit of `most` requests.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self { places: Arc::new(Semaphore::new(most)), clients: Arc::default() }
     }
 
-    /// A client's share, until it is dropped; `None` when it is used up. Whoever comes from this machine may be a proxy
-    /// with everybody behind it.
+    /// Reserves one of the client's requests; returns `None` if the client has reached its limit. This machine has no limit,
+    /// because a proxy on it may forward the requests of many clients.
     fn share(&self, client: ClientAddress) -> Option<Share> {
         if client.is_this_machine() {
             return Some(Share { gate: self.clone(), client: None });
@@ -60,7 +60,7 @@ impl Gate {
     }
 }
 
-/// One of the requests that a client may have under way.
+/// One of the requests that a client may have in flight, which is released when dropped.
 #[derive(Debug)]
 struct Share {
     gate: Gate,
@@ -78,7 +78,7 @@ impl Drop for Share {
     }
 }
 
-/// A request's place among those that are worked on.
+/// The permit of a request in flight. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct InFlight {
     gate: Gate,
@@ -87,13 +87,13 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// Gives the place to another: this request only waits from now on, where a bound of its own holds.
+    /// Releases the permit early, for a request that only waits and is subject to another limit while it does.
     pub fn leave(&self) {
         drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Takes a place again after [`Self::leave`]; `false` when there is none in time. Without one that was left it is
-    /// there already.
+    /// Reserves a permit after [`Self::leave`], and returns `false` if there is none in time. Does nothing if the permit was
+    /// not released.
     pub async fn enter_again(&self) -> bool {
         if self.place.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return true;
@@ -106,8 +106,8 @@ impl InFlight {
     }
 }
 
-/// Refuses what is too much. Health is told however much there is to do, and the sandbox, whom requests that are
-/// worked on ask, is not kept waiting by them.
+/// Rejects requests over the limit. Health checks and metrics have no limit. Neither has the sandbox, because requests in
+/// flight call it and would wait for a permit that they hold themselves.
 pub async fn shed(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if matches!(path, "/healthz" | "/readyz" | "/metrics") || path.starts_with("/sandbox/") {
@@ -123,20 +123,20 @@ pub async fn shed(State(gate): State<Gate>, mut request: Request, next: Next) ->
     response
 }
 
-/// On an answer to a request that was refused because there was too much to do: it is no failure.
+/// An extension of responses to requests over the limit, so that they are not counted as failures.
 #[derive(Clone, Copy, Debug)]
 pub struct Shed;
 
-/// Whether a path is the API's.
+/// Whether a path belongs to the API.
 pub fn is_api(path: &str) -> bool {
     path == "/api" || path.starts_with("/api/")
 }
 
-/// The answer to a request too many.
+/// The response to a request over the limit.
 pub fn too_much(path: &str) -> Response {
-    tracing::debug!("a request too many was refused");
+    tracing::debug!("request shed");
     let mut response = if is_api(path) {
-        let message = "Reef is busy; wait and try again";
+        let message = "Reef is busy. Wait and try again.";
         let error = Error::RateLimited { message, retry_after_seconds: RETRY_AFTER_SECONDS };
         ([(header::CACHE_CONTROL, "no-store")], ApiError::from(error)).into_response()
     } else {
@@ -193,7 +193,7 @@ mod tests {
             let routes = routes.clone();
             tokio::spawn(async move { ask(&routes, path).await })
         };
-        // Who only waits takes no place.
+        // A request that only waits holds no permit.
         for _ in 0..5 {
             spawn("/waits");
             began.notified().await;
@@ -210,11 +210,11 @@ mod tests {
         let text = refused.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(
             &text[..],
-            br#"{"error":{"code":"RATE_LIMITED","message":"Reef is busy; wait and try again"}}"#
+            br#"{"error":{"code":"RATE_LIMITED","message":"Reef is busy. Wait and try again."}}"#
         );
         assert_eq!(ask(&routes, "/slow").await.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(ask(&routes, "/healthz").await.status(), StatusCode::OK);
-        // It recovers with the first that ends.
+        // Permits are available again as soon as requests end.
         go.notify_waiters();
         for run in running {
             assert_eq!(run.await.unwrap().status(), StatusCode::OK);
@@ -227,7 +227,7 @@ mod tests {
     async fn no_client_takes_all_places() {
         let gate = Gate::new(PER_CLIENT_MAX + 10);
         let from = |text: &str| ClientAddress(text.parse().unwrap());
-        // Of one IPv6 customer, wherever in their /64.
+        // All addresses of an IPv6 /64 count as one client.
         let mut greedy: Vec<_> = (0..PER_CLIENT_MAX)
             .map(|last| gate.share(from(&format!("2001:db8::{last:x}"))).unwrap())
             .collect();

@@ -1,4 +1,4 @@
-//! A panic is an answer too. It is logged where it happens, by the panic hook (`log`).
+//! Responses to requests whose handler panicked. The panic hook in `log` logs the panic itself.
 
 use std::any::Any;
 
@@ -7,15 +7,15 @@ use reef_domain::ErrorCode;
 
 use crate::api::ApiError;
 
-/// In the API: 500 `INTERNAL_ERROR`.
+/// The response of the API: 500 `INTERNAL_ERROR`.
 pub fn in_api(_: Box<dyn Any + Send>) -> Response {
     ApiError::plain(ErrorCode::InternalError, "Unexpected server error").into_response()
 }
 
-/// On the site: a page with a way back.
+/// The response of the site: a page that links to the start page.
 pub fn on_site(_: Box<dyn Any + Send>) -> Response {
     let page = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Something went wrong · Reef</title></head>\
-                <body><h1>Something went wrong</h1><p>It is our fault, and it has been noted. \
+                <body><h1>Something went wrong</h1><p>We have logged the error. Try again in a moment. \
                 <a href=\"/\">Back to Reef</a></p></body></html>";
     (axum::http::StatusCode::INTERNAL_SERVER_ERROR, Html(page)).into_response()
 }

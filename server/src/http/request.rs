@@ -1,4 +1,4 @@
-//! One id and one log line per request.
+//! Gives every request an id, a span, a log line and a metric.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -21,38 +21,37 @@ use tracing::field::display;
 use super::overload::Shed;
 
 const HEADER: &str = "x-request-id";
-/// The longest inbound id that is kept.
+/// The longest inbound id that is accepted.
 const ID_MAX: usize = 128;
-/// Marks an answer that was given before: it is sent again, and nothing is done.
+/// The header of responses that were replayed for an idempotency key.
 const REPLAYED: &str = "idempotency-replayed";
 
-/// Where the layer inside that finds out who asks leaves it for the line outside.
+/// Carries the caller from the inner layer that authenticates it to the outer layer that logs the request.
 #[derive(Clone, Debug, Default)]
 pub struct Asker(Arc<OnceLock<Caller>>);
 
 impl Asker {
-    /// It is them. The first one counts.
+    /// Sets the caller, unless it is set already.
     pub fn is(&self, caller: Caller) {
         self.0.get_or_init(|| caller);
     }
 
-    /// Whose request it is, as far as that is known by now.
+    /// Returns the id of the caller's user, or `None` before authentication.
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
         self.0.get().map(|caller| caller.user_id)
     }
 }
 
-/// Keeps a valid inbound `X-Request-Id` or makes one; everything logged for the request carries it, and so does
-/// the answer. When the head of the answer is there, one line says what was asked and what came of it: of a stream it
-/// says that it was opened, and how long that took.
+/// Uses a valid inbound `X-Request-Id` or creates an id, and adds it to everything that is logged for the request and to the
+/// response. Writes one log line when the head of the response is ready; for a stream, that is when it opens.
 pub async fn identify(State(services): State<Services>, mut request: Request, next: Next) -> Response {
     let inbound = request.headers().get(HEADER).filter(|value| is_valid(value)).cloned();
     let id = inbound.unwrap_or_else(|| {
-        HeaderValue::from_str(&services.new_uuid().to_string()).expect("a UUID is visible ASCII")
+        HeaderValue::from_str(&services.new_uuid().to_string()).expect("a UUID is a valid header value")
     });
     let route = request.extensions().get::<MatchedPath>().cloned();
-    // The path itself may carry a secret (the sandbox's bot tokens): only the route is logged.
+    // The path may contain a secret, such as a bot token in the sandbox, so only the route is logged.
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let method = known(request.method());
     let uri = request.uri().clone();
@@ -89,7 +88,7 @@ pub async fn identify(State(services): State<Services>, mut request: Request, ne
     response
 }
 
-/// The class of an answer's status; of one that was refused because there was too much to do, that: it is no failure.
+/// The class of a response's status. A request over the limit has a class of its own because it is no failure.
 fn class(response: &Response) -> &'static str {
     if response.extensions().get::<Shed>().is_some() {
         return "shed";
@@ -98,7 +97,7 @@ fn class(response: &Response) -> &'static str {
     class.get(usize::from(response.status().as_u16() / 100) - 1).copied().unwrap_or("other")
 }
 
-/// What one line says.
+/// The content of a request's log line.
 struct Line<'a> {
     id: &'a HeaderValue,
     method: &'static str,
@@ -108,7 +107,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// What the log of the caller's key is told.
+    /// The entry in the request log of the caller's API key.
     fn of_key(&self, path: &str, status: StatusCode) -> NewKeyRequest {
         NewKeyRequest {
             method: self.method.to_owned(),
@@ -136,19 +135,19 @@ impl Line<'_> {
                     route = self.route,
                     status = status.as_u16(),
                     ms = self.took.as_secs_f64() * 1000.0,
-                    // Nobody knows yet how long a stream becomes.
+                    // The length of a stream is not known in advance.
                     bytes = response.body().size_hint().exact(),
                     replayed = response.headers().contains_key(REPLAYED).then_some(true),
-                    "answered"
+                    "request completed"
                 )
             };
         }
-        // The cause has a line of its own, with the same request id, from where it was noticed.
+        // The cause of an error was logged with the same request id where it was handled.
         if class(response) == "5xx" { line!(error) } else { line!(info) }
     }
 }
 
-/// Inside the session layer: notes who is signed in.
+/// Records the signed-in user. This layer runs inside the session layer, which loads the session.
 pub async fn note_session(request: Request, next: Next) -> Response {
     let known =
         (request.extensions().get::<Session>().cloned(), request.extensions().get::<Asker>().cloned());
@@ -161,8 +160,8 @@ pub async fn note_session(request: Request, next: Next) -> Response {
     response
 }
 
-/// The path as it was asked for. What stands in a parameter's place and is no id is not told: it may be a secret that
-/// slipped there. That bounds the length, too.
+/// The path of a request, in which a parameter that is not an id is replaced by its name: it may be a secret that was pasted
+/// there by mistake. This also limits the length.
 fn as_asked(route: &str, path: &str) -> String {
     let asked = route.split('/').zip(path.split('/'));
     let told = asked.map(|(of_route, of_path)| {
@@ -172,7 +171,7 @@ fn as_asked(route: &str, path: &str) -> String {
     told.collect::<Vec<_>>().join("/")
 }
 
-/// A method's name; one of those that clients make up is `other`.
+/// The name of a method. Unknown methods are `other`, so that clients cannot create any number of metric labels.
 fn known(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"];
     KNOWN.into_iter().find(|name| method == name).unwrap_or("other")

@@ -1,4 +1,4 @@
-//! Headers that tell browsers what pages may do.
+//! Security headers, such as the content security policy, for all responses.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
@@ -8,13 +8,13 @@ use url::Url;
 
 use super::csrf::origin_of;
 
-/// Two years, as the preload lists ask for. Subdomains are the operator's to decide.
+/// Two years, as preload lists require. Whether to include subdomains is the operator's decision.
 const HSTS: &str = "max-age=63072000";
 
-/// What answers say to browsers, made once for a process.
+/// The content security policies, built once per process.
 #[derive(Clone, Debug)]
 pub struct Policies {
-    /// Where forms may lead beside the page's own origin.
+    /// The origins to which forms may lead in addition to the page's own.
     form_targets: String,
     chat: HeaderValue,
     sandbox: HeaderValue,
@@ -22,7 +22,7 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// For a Reef at `public_url` that is paid through Polar's API at `polar_url`.
+    /// Builds the policies for a Reef at `public_url` that uses Polar's API at `polar_url`.
     #[must_use]
     pub fn new(public_url: &str, polar_url: &str) -> Self {
         let mut targets = vec![origin_of(public_url)];
@@ -41,8 +41,8 @@ impl Policies {
         Self { form_targets, chat, sandbox, is_https: public_url.starts_with("https://") }
     }
 
-    /// The policy of our pages: scripts only with this answer's nonce. Forms lead to ourselves, and to the payment
-    /// provider: a browser applies this to where a form is redirected, too.
+    /// The policy of Reef's pages, which allows scripts only with the nonce of this response. Forms may lead to Reef and to the
+    /// payment provider, because browsers also apply this rule to the redirect that follows a form.
     #[must_use]
     pub fn of_page(&self, nonce: &str) -> String {
         format!(
@@ -54,8 +54,8 @@ impl Policies {
     }
 }
 
-/// Where the checkouts and the portal of a payment API are: Polar has them on its site, and anybody else, such as the
-/// sandbox, beside the API.
+/// The origins of the checkout and the customer portal of a payment API. Polar has them on its site; others, such as the
+/// sandbox, have them at the origin of the API.
 fn payment_origins(polar_url: &str) -> Vec<String> {
     let host = Url::parse(polar_url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let site: &[&str] = match host.as_deref() {
@@ -67,10 +67,10 @@ fn payment_origins(polar_url: &str) -> Vec<String> {
     [origin_of(polar_url)].into_iter().chain(site).collect()
 }
 
-/// For everything: no sniffing, no framing, no referrer to other sites.
+/// Adds the security headers to a response: no MIME sniffing, no framing, no referrer for other sites.
 pub async fn headers(State(policies): State<Policies>, request: Request, next: Next) -> Response {
     let is_sandbox = request.uri().path().starts_with("/sandbox/");
-    // An assistant's page shows the chat with its bot beside it.
+    // An assistant's page embeds the chat with its bot.
     let is_chat = request.uri().path().starts_with("/sandbox/telegram/bots/");
     let mut response = next.run(request).await;
     let is_page = response
@@ -91,10 +91,10 @@ pub async fn headers(State(policies): State<Policies>, request: Request, next: N
         add(header::STRICT_TRANSPORT_SECURITY, fixed(HSTS));
     }
     if is_page {
-        // After signing out, Back shows nothing of the account.
+        // After signing out, the Back button must not show the account.
         add(header::CACHE_CONTROL, fixed("private, no-store"));
     }
-    // The sandbox's pages are plain and carry their style and script inside. What is no page of ours needs nothing.
+    // The sandbox's pages have inline styles and scripts. Responses that are no pages need no permissions.
     let policy = if is_chat {
         policies.chat
     } else if is_sandbox {

@@ -1,8 +1,9 @@
-//! One event is one line, whatever is in it: a control character in a value neither begins a line nor reaches a terminal.
+//! Keeps every log event on one line: control characters in values are escaped, so that they can neither forge a line nor
+//! control a terminal.
 
 use std::io::{self, Write};
 
-/// A writer that gets each event whole, as tracing's formatters write it, and escapes control characters inside it.
+/// A writer that escapes control characters. It relies on tracing's formatters, which write each event in one call.
 pub struct Lines<W>(pub W);
 
 impl<W: Write> Write for Lines<W> {
@@ -22,8 +23,8 @@ impl<W: Write> Write for Lines<W> {
     }
 }
 
-/// Whether there is nothing to escape: no control character of ASCII, and no beginning of one of Unicode's (U+0080 to
-/// U+009F, U+2028 and U+2029, which some viewers take for the end of a line).
+/// Whether there is certainly nothing to escape: no ASCII control character, and no first byte of a character between U+0080
+/// and U+009F, of U+2028 or of U+2029, which some viewers treat as the end of a line.
 fn is_plain(bytes: &[u8]) -> bool {
     !bytes.iter().any(|byte| byte.is_ascii_control() || matches!(byte, 0xC2 | 0xE2))
 }

@@ -1,5 +1,5 @@
-//! Logs: to standard error, filtered by `RUST_LOG`, as text or JSON, one line an event. Traces: to a collector, if the
-//! operator names one.
+//! Logs go to standard error as text or JSON, one line per event, filtered by `RUST_LOG`. Traces go to a collector if the
+//! operator configures one.
 
 mod line;
 
@@ -17,30 +17,30 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 use crate::config::{Config, LogFormat};
 use line::Lines;
 
-/// How long the last spans may take to be sent: the stop has 30 s, of which draining takes up to 25.
+/// How long sending the last spans may take. Orchestrators allow 30 s for a stop, of which draining takes up to 25 s.
 const FLUSH: Duration = Duration::from_secs(3);
 
-/// What has to be ended when the process ends.
+/// The exporter of traces, which has to be shut down before the process exits.
 #[derive(Debug)]
-#[must_use = "the last spans are sent when it is ended"]
+#[must_use = "the last spans are only sent when it is shut down"]
 pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
 }
 
-/// Starts logging, and traces if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; the first call counts.
+/// Starts logging, and tracing if `OTEL_EXPORTER_OTLP_ENDPOINT` is set. Only the first call in a process has an effect.
 ///
 /// # Errors
-/// When `RUST_LOG` or a variable of the exporter can't be used, naming it.
+/// Returns an error that names `RUST_LOG` or the exporter's variable if its value is invalid.
 pub fn init(config: &Config) -> anyhow::Result<Telemetry> {
-    let filter = EnvFilter::try_new(&config.log_filter).context("RUST_LOG: not a log filter")?;
+    let filter = EnvFilter::try_new(&config.log_filter).context("RUST_LOG: is not a valid log filter")?;
     let lines = tracing_subscriber::fmt::layer().with_writer(|| Lines(std::io::stderr()));
     let lines = match config.log_format {
         LogFormat::Text => lines.with_ansi(false).boxed(),
-        // The list of spans holds the innermost one too.
+        // The list of spans already contains the current one.
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
     let traces = if config.traces { Some(traces()?) } else { None };
-    // Reef's own spans and nothing else: what is in them is known to hold no secret.
+    // Only Reef's own spans are exported, because those of other crates might contain secrets.
     let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("reef_"));
     let spans = traces.as_ref().map(|provider| {
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("reef"));
@@ -48,22 +48,22 @@ pub fn init(config: &Config) -> anyhow::Result<Telemetry> {
     });
     let registry = tracing_subscriber::registry().with(spans).with(lines.with_filter(filter));
     if registry.try_init().is_ok() {
-        // Tests start several servers in one process; the first one's logger serves all.
+        // Tests start several servers in one process, which share the logger of the first.
         log_panics();
     }
     Ok(Telemetry { traces })
 }
 
 fn traces() -> anyhow::Result<SdkTracerProvider> {
-    let http = Http::new().context("the HTTP client cannot be made")?;
+    let http = Http::new().context("the HTTP client could not be built")?;
     reef_outbound::traces(&http).context("OTEL_EXPORTER_OTLP_ENDPOINT")
 }
 
 impl Telemetry {
-    /// Sends the last spans, for at most 3 s.
+    /// Sends the last spans, which takes at most 3 s.
     pub async fn end(self) {
         let Some(traces) = self.traces else { return };
-        // It waits for the exporter's thread, which in turn needs this runtime.
+        // The call blocks until the exporter's thread is done, and that thread needs this runtime.
         let ended = tokio::task::spawn_blocking(move || traces.shutdown_with_timeout(FLUSH)).await;
         if !matches!(ended, Ok(Ok(()))) {
             tracing::warn!("the last spans could not be sent");
@@ -71,7 +71,7 @@ impl Telemetry {
     }
 }
 
-/// A panic is one line as everything else, in the span of what panicked, and not the many lines Rust prints.
+/// Logs a panic as one event in its span, instead of the lines that Rust prints by default.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);

@@ -1,4 +1,4 @@
-//! Numbers of the database, read at most every few seconds however many ask.
+//! Metrics that are read from the database, at most once every few seconds, however many scrapes there are.
 
 use std::time::{Duration, Instant};
 
@@ -11,17 +11,16 @@ use reef_service::payments::EndpointHealth;
 use reef_store::{StoreError, Tx, Waiting};
 use tokio::sync::Mutex;
 
-/// How old numbers may be.
+/// How old the values may be before a scrape reads them again.
 const FRESH_FOR: Duration = Duration::from_secs(5);
 
-/// When the database was last asked.
 #[derive(Default)]
 pub(super) struct Tallies {
     asked: Mutex<Option<Instant>>,
 }
 
 impl Tallies {
-    /// Reads what is older than a few seconds. Who comes meanwhile waits for that.
+    /// Reads the values again if they are too old. Concurrent scrapes wait for the one that reads.
     pub async fn look(&self, services: &Services) {
         let mut asked = self.asked.lock().await;
         if asked.is_some_and(|at| at.elapsed() < FRESH_FOR) {
@@ -30,9 +29,9 @@ impl Tallies {
         let read = read(services).await;
         gauge!("reef_database_up").set(if read.is_ok() { 1.0 } else { 0.0 });
         match read {
-            Ok(()) => gauge!("reef_database_asked_timestamp_seconds").set(seconds(services.now())),
+            Ok(()) => gauge!("reef_database_last_read_timestamp_seconds").set(seconds(services.now())),
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), "metrics without the database");
+                tracing::warn!(error = %Chain(&error), "database metrics could not be read");
             }
         }
         *asked = Some(Instant::now());
@@ -47,7 +46,7 @@ async fn read(services: &Services) -> Result<(), StoreError> {
         let (jobs, assistants) = (tx.tally_jobs(now).await?, tx.tally_assistants().await?);
         (jobs, assistants, tx.tally_polar().await?, tx.tally_updates().await?)
     };
-    // What there is none of is told too: a gauge would keep its last value.
+    // Zeros are set explicitly, because a gauge would otherwise keep its last value.
     for kind in Job::kinds() {
         let of = jobs.iter().find(|tally| tally.kind == kind);
         gauge!("reef_jobs_waiting", "kind" => kind).set(number(of.map_or(0, |tally| tally.waiting)));
@@ -65,35 +64,34 @@ async fn read(services: &Services) -> Result<(), StoreError> {
     let tell = |Waiting { count, oldest }| (number(count), age(oldest, now));
     let (count, oldest) = tell(webhooks);
     gauge!("reef_polar_webhooks_waiting").set(count);
-    gauge!("reef_polar_webhooks_oldest_seconds").set(oldest);
+    gauge!("reef_polar_webhooks_oldest_age_seconds").set(oldest);
     let (count, oldest) = tell(updates);
     gauge!("reef_bot_updates_waiting").set(count);
-    gauge!("reef_bot_updates_oldest_seconds").set(oldest);
+    gauge!("reef_bot_updates_oldest_age_seconds").set(oldest);
     Ok(())
 }
 
-/// What Polar owes an answer to, and what is tried again and again.
+/// Records open revocations, overdue payment checks, the state of Polar's webhook endpoint and the oldest jobs.
 async fn tell_money(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
     let (open, oldest) = tx.open_revocations().await?;
     gauge!("reef_revocations_open").set(number(open));
-    gauge!("reef_revocations_oldest_seconds").set(age(oldest, now));
+    gauge!("reef_revocations_oldest_age_seconds").set(age(oldest, now));
     let (_, since) = tx.asks_overdue(now).await?;
-    gauge!("reef_polar_asks_overdue_seconds").set(age(since, now));
+    gauge!("reef_payment_checks_overdue_seconds").set(age(since, now));
     let seen = tx.endpoint_seen().await?;
     for health in EndpointHealth::ALL {
         let is_so = seen.as_deref() == Some(health.as_str());
-        gauge!("reef_polar_endpoint", "state" => health.as_str()).set(if is_so { 1.0 } else { 0.0 });
+        gauge!("reef_polar_webhook_endpoint", "state" => health.as_str()).set(if is_so { 1.0 } else { 0.0 });
     }
     let jobs = tx.open_jobs().await?;
     for kind in Job::kinds() {
         let of = jobs.iter().find(|open| open.kind == kind);
-        gauge!("reef_jobs_oldest_seconds", "kind" => kind).set(age(of.map(|open| open.oldest), now));
-        gauge!("reef_jobs_tries_max", "kind" => kind).set(number(of.map_or(0, |open| open.attempts)));
+        gauge!("reef_jobs_oldest_age_seconds", "kind" => kind).set(age(of.map(|open| open.oldest), now));
+        gauge!("reef_jobs_attempts_max", "kind" => kind).set(number(of.map_or(0, |open| open.attempts)));
     }
     Ok(())
 }
 
-/// Prometheus' numbers are floating.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 const fn number(count: i64) -> f64 {
     count as f64
@@ -103,7 +101,7 @@ fn age(since: Option<Timestamp>, now: Timestamp) -> f64 {
     since.map_or(0.0, |since| now.since(since).as_secs_f64())
 }
 
-/// A moment as Prometheus writes it.
+/// Converts a time to Unix seconds, the unit of Prometheus.
 pub(super) fn seconds(at: Timestamp) -> f64 {
     number(at.unix_ms()) / 1000.0
 }

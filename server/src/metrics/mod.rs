@@ -1,4 +1,4 @@
-//! Health for load balancers and numbers for Prometheus.
+//! Health checks for load balancers and metrics for Prometheus.
 
 mod database;
 mod names;
@@ -26,11 +26,10 @@ pub use process::OpenStream;
 
 use crate::http::forwarded::is_from_elsewhere;
 
-/// How long the database may take: load balancers wait for hardly longer.
+/// How long the database may take to answer a health check; load balancers rarely wait longer.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-const NOT_READY: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n");
+const NOT_READY: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "the database does not respond\n");
 
-/// What the routes here share.
 #[derive(Clone)]
 struct Metrics {
     services: Services,
@@ -38,8 +37,8 @@ struct Metrics {
     token: Option<SecretString>,
 }
 
-/// `/healthz`, `/readyz`, and `/metrics`, which asks for `token` as a bearer token if there is one, and else is for this
-/// machine alone.
+/// Serves `/healthz`, `/readyz` and `/metrics`. If there is a `token`, `/metrics` requires it as a bearer token; otherwise it
+/// is available on this machine only.
 pub fn router(services: Services, token: Option<SecretString>) -> Router {
     start();
     Router::new()
@@ -49,27 +48,27 @@ pub fn router(services: Services, token: Option<SecretString>) -> Router {
         .with_state(Metrics { services, tallies: Arc::default(), token })
 }
 
-/// Starts counting, once for all servers of this process; what happened before is not counted.
+/// Installs the recorder, once for all servers of this process. Events before that are not counted.
 fn start() -> &'static PrometheusHandle {
     static STARTED: OnceLock<PrometheusHandle> = OnceLock::new();
     STARTED.get_or_init(|| {
         let recorder = names::recorder();
         let handle = recorder.handle();
-        // Fails when another recorder is there, which only a test's own could be.
+        // This fails only if a test has installed a recorder of its own.
         if ::metrics::set_global_recorder(recorder).is_err() {
-            tracing::warn!("metrics are recorded elsewhere already");
+            tracing::warn!("metrics recorder was already installed");
         }
         names::describe();
         handle
     })
 }
 
-/// Keeps what is recorded small between scrapes; to be called every few seconds.
+/// Releases the memory of recorded samples. It has to be called every few seconds, because there may be no scrapes.
 pub fn tidy() {
     start().run_upkeep();
 }
 
-/// 200 when the database answers soon and this process is not about to stop, else 503.
+/// Returns 200 if the database responds in time and this process is not stopping, else 503.
 async fn ready(State(metrics): State<Metrics>) -> impl IntoResponse {
     if metrics.services.hub().closing().is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
@@ -78,11 +77,11 @@ async fn ready(State(metrics): State<Metrics>) -> impl IntoResponse {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
         Ok(Err(error)) => {
             let error = tracing::field::display(Chain(&error));
-            tracing::warn!(error, "not ready: the database does not answer");
+            tracing::warn!(error, "readiness check failed");
             NOT_READY
         }
         Err(_) => {
-            tracing::warn!("not ready: the database does not answer in time");
+            tracing::warn!("readiness check timed out");
             NOT_READY
         }
     }
@@ -92,7 +91,7 @@ async fn ping(services: &Services) -> Result<(), StoreError> {
     services.store().read().await?.ping().await
 }
 
-/// Prometheus' text format, version 0.0.4: with a token for who has it, wherever they are; without one for this machine.
+/// Renders the metrics in Prometheus' text format, version 0.0.4.
 async fn metrics(
     State(metrics): State<Metrics>,
     client: Option<Extension<ClientAddress>>,
@@ -101,10 +100,10 @@ async fn metrics(
     match &metrics.token {
         Some(token) if !has_token(&headers, token) => {
             let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"metrics\"")];
-            return (StatusCode::UNAUTHORIZED, challenge, "METRICS_TOKEN is asked for as a bearer token\n")
+            return (StatusCode::UNAUTHORIZED, challenge, "send METRICS_TOKEN as a bearer token\n")
                 .into_response();
         }
-        // A proxy on this machine, or a browser, may pass on what comes from anywhere.
+        // A proxy or a browser on this machine may forward requests from elsewhere.
         None if !client.is_some_and(|client| client.is_this_machine()) || is_from_elsewhere(&headers) => {
             return StatusCode::NOT_FOUND.into_response();
         }

@@ -1,10 +1,9 @@
-//! Every metric: its name, what it means, and how times are sorted into buckets. Every label has few values: routes,
-//! kinds, statuses, vendors; never an id.
+//! All metrics with their names, help texts and histogram buckets. Labels have few values, such as routes, kinds, statuses
+//! and vendors; an id is never a label.
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use reef_domain::FailureCode;
 
-/// A kind of metric.
 #[derive(Clone, Copy)]
 enum Kind {
     Counter,
@@ -13,116 +12,113 @@ enum Kind {
 }
 use Kind::{Counter, Gauge, Histogram};
 
-/// Requests: from the status that is polled to the stop that asks three vendors.
+/// Requests range from polling a status to stopping an assistant, which calls three vendors.
 const REQUESTS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-/// Calls to vendors: a model may think for two minutes.
+/// A model may take two minutes to answer.
 const CALLS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
-/// Deployments: their deadline is five minutes unless the operator says otherwise.
+/// Deployments end after five minutes at the latest, unless the operator configures another deadline.
 const DEPLOYMENTS: &[f64] = &[0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
 
-/// All of them. Those of "this process" have to be added up over replicas; those of "the database" are the same in each.
+/// Values of "this process" have to be summed over all replicas; values of "the database" are the same in each replica.
 const ALL: [(&str, Kind, &str); 35] = [
     (
         "reef_http_request_duration_seconds",
         Histogram(REQUESTS),
-        "This process: time to the head of the answer, by method, route and class of status.",
+        "This process: time until the head of the response, by method, route and status class.",
     ),
+    ("reef_api_errors_total", Counter, "This process: error responses of the API, by code."),
     (
-        "reef_api_errors_total",
+        "reef_sign_in_attempts_total",
         Counter,
-        "This process: errors answered by the API, by code; RATE_LIMITED and UNAUTHORIZED among them.",
+        "This process: attempts to sign in to the dashboard, by outcome.",
     ),
-    ("reef_sign_ins_total", Counter, "This process: tries to sign in to the dashboard, by outcome."),
     ("reef_event_streams_open", Gauge, "This process: open event streams of the API and the dashboard."),
     (
         "reef_vendor_call_duration_seconds",
         Histogram(CALLS),
-        "This process: calls to vendors and customers' receivers, by vendor and class of status or reason for no answer.",
+        "This process: requests to vendors and webhook endpoints, by vendor and status class or reason for no response.",
     ),
     (
         "reef_deployment_duration_seconds",
         Histogram(DEPLOYMENTS),
-        "This process: ended deployments from the request to the end, by outcome: active, or the failure's code.",
+        "This process: duration of completed deployments, by outcome: active or the failure code.",
     ),
-    ("reef_workers_vanished_total", Counter, "This process: active assistants found without their worker."),
-    ("reef_callback_tries_total", Counter, "This process: tries to deliver a callback, by outcome."),
+    ("reef_workers_missing_total", Counter, "This process: active assistants whose worker was missing."),
+    ("reef_webhook_attempts_total", Counter, "This process: attempts to send a webhook, by outcome."),
     ("reef_job_runs_total", Counter, "This process: runs of jobs, by kind and outcome."),
-    ("reef_turns_total", Counter, "This process: what assistants were asked, by outcome."),
-    ("reef_jobs_waiting", Gauge, "The database: jobs that nobody runs now, due or not, by kind."),
-    ("reef_jobs_running", Gauge, "The database: jobs that somebody runs, by kind."),
-    ("reef_jobs_dead", Gauge, "The database: jobs that were given up and need a look, by kind."),
+    ("reef_turns_total", Counter, "This process: turns of assistants, by outcome."),
+    ("reef_jobs_waiting", Gauge, "The database: jobs that are waiting to run, by kind."),
+    ("reef_jobs_running", Gauge, "The database: jobs that are running, by kind."),
+    ("reef_jobs_dead", Gauge, "The database: dead jobs, which an operator has to check, by kind."),
     (
         "reef_jobs_overdue_seconds",
         Gauge,
-        "The database: for how long the job that waits the longest has been due, by kind.",
+        "The database: for how long the most overdue job has been due, by kind.",
     ),
-    ("reef_jobs_oldest_seconds", Gauge, "The database: age of the oldest job that is not done, by kind."),
+    ("reef_jobs_oldest_age_seconds", Gauge, "The database: age of the oldest unfinished job, by kind."),
     (
-        "reef_jobs_tries_max",
+        "reef_jobs_attempts_max",
         Gauge,
-        "The database: the most tries that a job which is not done has had, by kind.",
+        "The database: highest number of attempts of an unfinished job, by kind.",
     ),
     (
         "reef_revocations_open",
         Gauge,
-        "The database: subscriptions that Reef ends and Polar has not confirmed.",
+        "The database: revocations of subscriptions that Polar has not confirmed.",
+    ),
+    ("reef_revocations_oldest_age_seconds", Gauge, "The database: age of the oldest unconfirmed revocation."),
+    (
+        "reef_payment_checks_overdue_seconds",
+        Gauge,
+        "The database: for how long the most overdue payment check has been due.",
     ),
     (
-        "reef_revocations_oldest_seconds",
+        "reef_polar_webhook_endpoint",
         Gauge,
-        "The database: for how long the oldest of them has been asked for.",
+        "The database: 1 for the last known state of Polar's webhook endpoint, by state.",
     ),
-    (
-        "reef_polar_asks_overdue_seconds",
-        Gauge,
-        "The database: for how long Polar should have been asked about a payment.",
-    ),
-    (
-        "reef_polar_endpoint",
-        Gauge,
-        "The database: 1 for how Polar's webhook endpoint was last seen, by state.",
-    ),
-    ("reef_jobs_open", Gauge, "The database: jobs that wait or run, of all kinds."),
+    ("reef_jobs_open", Gauge, "The database: jobs of all kinds that are waiting or running."),
     ("reef_assistants", Gauge, "The database: assistants by status."),
     (
         "reef_polar_webhooks_waiting",
         Gauge,
-        "The database: Polar's webhooks that were taken in and not worked off.",
+        "The database: Polar's webhooks that are received and not processed.",
     ),
-    ("reef_polar_webhooks_oldest_seconds", Gauge, "The database: age of the oldest of them."),
-    (
-        "reef_bot_updates_waiting",
-        Gauge,
-        "The database: messages to bots that were taken in and not answered.",
-    ),
-    ("reef_bot_updates_oldest_seconds", Gauge, "The database: age of the oldest of them."),
-    ("reef_database_up", Gauge, "This process: whether the database answered when it was last asked."),
+    ("reef_polar_webhooks_oldest_age_seconds", Gauge, "The database: age of the oldest unprocessed webhook."),
+    ("reef_bot_updates_waiting", Gauge, "The database: Telegram updates that are received and not answered."),
+    ("reef_bot_updates_oldest_age_seconds", Gauge, "The database: age of the oldest unanswered update."),
+    ("reef_database_up", Gauge, "This process: 1 if the database responded to the last read, else 0."),
     ("reef_database_connections_open", Gauge, "This process: open connections to the database, by pool."),
-    ("reef_database_connections_idle", Gauge, "This process: those of them that nobody uses."),
-    ("reef_database_connections_max", Gauge, "This process: how many there may be."),
+    ("reef_database_connections_idle", Gauge, "This process: idle connections to the database, by pool."),
     (
-        "reef_database_asked_timestamp_seconds",
+        "reef_database_connections_max",
         Gauge,
-        "This process: when the database's numbers were last read.",
+        "This process: maximum number of connections to the database, by pool.",
     ),
-    ("reef_build_info", Gauge, "The running version."),
-    ("process_resident_memory_bytes", Gauge, "Memory of this process."),
-    ("process_open_fds", Gauge, "Open files and sockets of this process."),
-    ("process_max_fds", Gauge, "How many there may be."),
+    (
+        "reef_database_last_read_timestamp_seconds",
+        Gauge,
+        "This process: when the database's values were last read.",
+    ),
+    ("reef_build_info", Gauge, "The version of this process."),
+    ("process_resident_memory_bytes", Gauge, "Resident memory of this process."),
+    ("process_open_fds", Gauge, "Open file descriptors of this process."),
+    ("process_max_fds", Gauge, "Maximum number of open file descriptors of this process."),
 ];
 
-/// The series that alerts look at, with their labels: they begin at 0 with the process. One that began with its first
-/// event would begin at 1, and neither `rate` nor `increase` would see that event.
+/// The series that alerts use, with their labels, start at 0 with the process. A series that started with its first event
+/// would start at 1, so neither `rate` nor `increase` would see that event.
 const COUNTED_FROM_THE_START: [(&str, &[(&str, &str)]); 7] = [
-    ("reef_workers_vanished_total", &[]),
-    ("reef_sign_ins_total", &[("outcome", "right")]),
-    ("reef_sign_ins_total", &[("outcome", "wrong")]),
-    ("reef_callback_tries_total", &[("outcome", "delivered")]),
-    ("reef_callback_tries_total", &[("outcome", "given_up")]),
+    ("reef_workers_missing_total", &[]),
+    ("reef_sign_in_attempts_total", &[("outcome", "password_accepted")]),
+    ("reef_sign_in_attempts_total", &[("outcome", "password_rejected")]),
+    ("reef_webhook_attempts_total", &[("outcome", "delivered")]),
+    ("reef_webhook_attempts_total", &[("outcome", "given_up")]),
     ("reef_api_errors_total", &[("code", "UNAUTHORIZED")]),
     ("reef_api_errors_total", &[("code", "RATE_LIMITED")]),
 ];
-/// The same for times. A route's first 5xx can't be among them: routes are many, and that alert is of a lasting share.
+/// The same for histograms. The 5xx series of each route is not here: there are many routes, and that alert is about a share
+/// of requests over time, so the first event does not matter.
 const TIMED_FROM_THE_START: [(&str, &[(&str, &str)]); 3] = [
     ("reef_vendor_call_duration_seconds", &[("vendor", "polar"), ("status", "4xx")]),
     (
@@ -135,20 +131,20 @@ const TIMED_FROM_THE_START: [(&str, &[(&str, &str)]); 3] = [
     ),
 ];
 
-/// A recorder with the buckets of each histogram.
+/// Builds a recorder with the buckets of each histogram.
 pub(super) fn recorder() -> PrometheusRecorder {
     let mut builder = PrometheusBuilder::new();
     for (name, kind, _) in ALL {
         if let Histogram(buckets) = kind {
             builder = builder
                 .set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)
-                .expect("every histogram has buckets");
+                .expect("a histogram has no buckets");
         }
     }
     builder.build_recorder()
 }
 
-/// Says what each means, and begins those that alerts look at.
+/// Registers the help texts, and starts the series that alerts use.
 pub(super) fn describe() {
     for (name, kind, help) in ALL {
         match kind {

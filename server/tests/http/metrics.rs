@@ -72,7 +72,7 @@ async fn a_life_is_counted() {
         let answer = process.http.get(&url).send().await.unwrap();
         assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
         let samples = parsed(&answer.text().await.unwrap());
-        let is_there = samples.get("reef_callback_tries_total{outcome=\"delivered\"}") == Some(&2.0)
+        let is_there = samples.get("reef_webhook_attempts_total{outcome=\"delivered\"}") == Some(&2.0)
             && samples.get("reef_assistants{status=\"active\"}") == Some(&1.0);
         is_there.then_some(samples)
     })
@@ -93,10 +93,10 @@ async fn a_life_is_counted() {
     assert_eq!(value(&format!("reef_http_request_duration_seconds_count{{{request}}}")), 1.0);
     // The checkout, and the look at the webhook endpoint.
     assert!(value("reef_vendor_call_duration_seconds_count{vendor=\"polar\",status=\"2xx\"}") >= 2.0);
-    assert_eq!(value("reef_polar_endpoint{state=\"enabled\"}"), 1.0);
-    assert_eq!(value("reef_polar_endpoint{state=\"disabled\"}"), 0.0);
+    assert_eq!(value("reef_polar_webhook_endpoint{state=\"enabled\"}"), 1.0);
+    assert_eq!(value("reef_polar_webhook_endpoint{state=\"disabled\"}"), 0.0);
     assert_eq!(value("reef_revocations_open"), 0.0);
-    assert_eq!(value("reef_jobs_tries_max{kind=\"revoke_subscription\"}"), 0.0);
+    assert_eq!(value("reef_jobs_attempts_max{kind=\"revoke_subscription\"}"), 0.0);
     assert!(value("reef_vendor_call_duration_seconds_count{vendor=\"telegram\",status=\"2xx\"}") >= 2.0);
     assert!(value("process_resident_memory_bytes") > 1e6);
     // No label is an id.
@@ -128,9 +128,9 @@ async fn with_a_token_they_are_for_who_has_it() {
     assert!(samples.keys().any(|series| series.starts_with("reef_build_info")));
     // What alerts look at is there before its first event, so that they see that one too.
     for series in [
-        "reef_workers_vanished_total",
-        "reef_sign_ins_total{outcome=\"wrong\"}",
-        "reef_callback_tries_total{outcome=\"given_up\"}",
+        "reef_workers_missing_total",
+        "reef_sign_in_attempts_total{outcome=\"wrong\"}",
+        "reef_webhook_attempts_total{outcome=\"given_up\"}",
         "reef_api_errors_total{code=\"UNAUTHORIZED\"}",
         "reef_api_errors_total{code=\"RATE_LIMITED\"}",
         "reef_vendor_call_duration_seconds_count{vendor=\"polar\",status=\"4xx\"}",

@@ -73,7 +73,7 @@ impl Services {
         self.begin_try(&what, message).await?;
         let hash = found.as_ref().map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
         let matches = self.verify_password(permit, password, hash).await?;
-        count(if matches { "right" } else { "wrong" });
+        count(if matches { "password_accepted" } else { "password_rejected" });
         let user = found.filter(|_| matches).ok_or(Error::WrongCredentials)?;
         self.try_succeeded(&what).await?;
         if self.confirmed_totp(user.id).await?.is_some() {
@@ -106,8 +106,8 @@ impl Services {
         }
         let proven = self.prove_code(&user, code, &from.into()).await;
         match &proven {
-            Ok(()) => count("right_code"),
-            Err(Error::InvalidRequest(_)) => count("wrong_code"),
+            Ok(()) => count("code_accepted"),
+            Err(Error::InvalidRequest(_)) => count("code_rejected"),
             Err(_) => {}
         }
         proven.map(|()| user.into())
@@ -129,5 +129,5 @@ impl Services {
 }
 
 fn count(outcome: &'static str) {
-    metrics::counter!("reef_sign_ins_total", "outcome" => outcome).increment(1);
+    metrics::counter!("reef_sign_in_attempts_total", "outcome" => outcome).increment(1);
 }

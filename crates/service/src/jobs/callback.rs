@@ -50,7 +50,7 @@ impl Services {
             DeliveryState::Pending => "retry",
             DeliveryState::Failed => "given_up",
         };
-        metrics::counter!("reef_callback_tries_total", "outcome" => outcome).increment(1);
+        metrics::counter!("reef_webhook_attempts_total", "outcome" => outcome).increment(1);
         match again {
             None => Ok(()),
             Some(wait) => Err(JobError::RetryAt(self.later(now, wait), attempt.error.unwrap_or_default())),

@@ -231,7 +231,7 @@ impl Ended {
                 metrics::histogram!("reef_deployment_duration_seconds", "outcome" => outcome)
                     .record(took.as_secs_f64());
             }
-            None => metrics::counter!("reef_workers_vanished_total").increment(1),
+            None => metrics::counter!("reef_workers_missing_total").increment(1),
         }
     }
 }

@@ -232,10 +232,10 @@ async fn settle(
 ) {
     let now = services.now();
     let outcome = match &result {
-        Ok(()) => "done",
-        Err(JobError::RetryAt(..)) => "later",
+        Ok(()) => "succeeded",
+        Err(JobError::RetryAt(..)) => "rescheduled",
         Err(JobError::Retry(_)) => "failed",
-        Err(JobError::Fail(_)) => "given_up",
+        Err(JobError::Fail(_)) => "dead",
     };
     let kind = job.map_or("unreadable", Job::kind);
     metrics::counter!("reef_job_runs_total", "kind" => kind, "outcome" => outcome).increment(1);

@@ -1,4 +1,4 @@
-//! An example of every request and answer, as the API reference has them.
+//! Examples of every request and response, taken from the v1 reference.
 
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ fn examples() -> [(&'static str, Option<Value>, Value); 15] {
     ]
 }
 
-/// An error's example follows from the code that its description names first.
+/// Derives the example of an error from the code that its description starts with.
 fn error_example(description: &str) -> Option<Value> {
     let code = description.strip_prefix('`')?.split('`').next()?;
     let message = match code {
@@ -99,7 +99,7 @@ fn error_example(description: &str) -> Option<Value> {
     Some(json!({"error": error}))
 }
 
-/// Puts an example beside every request and answer that has a body.
+/// Adds an example to every request and response that has a body.
 pub(super) fn add(document: &mut Value) {
     let examples = examples();
     for (_, operation) in super::operations(document) {

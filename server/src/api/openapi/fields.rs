@@ -1,34 +1,34 @@
-//! What the derived schemas can't say: patterns that agree with the rules of `reef_domain`, and strict objects.
+//! What the derived schemas cannot express: patterns that agree with the rules of `reef_domain`, and strict objects.
 
 use reef_domain::error::ErrorCode;
 use reef_domain::wire::{ApiMode, ChannelType, DeliveryState, PaymentStatus, Provider, Scope, Status};
 use serde_json::{Value, json};
 
-/// A name after trimming has 1 to 100 characters and no control characters (`text::name`); around it may be white
-/// space, in the sense of Unicode's property, which includes some controls.
+/// A name has 1 to 100 characters after trimming and no control characters (`text::name`). It may be surrounded by
+/// characters with Unicode's property `White_Space`, which includes some control characters.
 const NAME: &str = "^[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*\
     [^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]\
     (?:[^\\u0000-\\u001f\\u007f-\\u009f]{0,98}\
     [^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000])?\
     [\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*$";
 
-/// Neither white space nor control characters (`text::bot_token`).
+/// A bot token has neither white space nor control characters (`text::bot_token`).
 const TOKEN: &str =
     "^[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+$";
 
-/// Not only white space (`text::model_id`).
+/// A model id is not only white space (`text::model_id`).
 const MODEL_ID: &str = "[^\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 
-/// Visible ASCII (`text::model_key`). Not in an activation: managed mode ignores what is given there.
+/// A model key is visible ASCII (`text::model_key`). Activation has no pattern for it because managed mode ignores the field.
 const MODEL_KEY: &str = "^[!-~]+$";
 
-/// https, a name of two or more labels, a port that exists, no fragment (`callback_url::check`).
+/// An https URL with a host name of two or more labels, a valid port and no fragment (`callback_url::check`).
 const CALLBACK_URL: &str = "^[Hh][Tt][Tt][Pp][Ss]://\
     (?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.){1,6}[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\
     (?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?\
     (?:[/?][!\"$-\\[\\]-~]*)?$";
 
-/// The last entry's milliseconds and id (`page::Cursor`).
+/// A cursor holds the milliseconds and the id of the last entry (`page::Cursor`).
 const CURSOR: &str = "^[0-9]{1,14}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
 const PATTERNS: [(&str, &str, &str); 9] = [
@@ -43,7 +43,7 @@ const PATTERNS: [(&str, &str, &str); 9] = [
     ("RedeployRequest", "callbackUrl", CALLBACK_URL),
 ];
 
-/// Completes the components' schemas and the parameters.
+/// Completes the schemas of the components and the parameters.
 pub(super) fn complete(document: &mut Value) {
     let schemas = &mut document["components"]["schemas"];
     for (schema, field, pattern) in PATTERNS {
@@ -51,16 +51,16 @@ pub(super) fn complete(document: &mut Value) {
     }
     describe_values(schemas);
     schemas["PurchaseResult"]["properties"]["checkoutUrl"]["format"] = json!("uri");
-    // "At least one field is required."
+    // The reference says: "At least one field is required."
     schemas["UpdateRequest"]["minProperties"] = json!(1);
-    // Records have exactly the fields that are listed, and so have errors.
+    // Records and errors have exactly the listed fields, and requests with other keys are rejected.
     for schema in schemas.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
         if schema["type"] == "object" {
             schema["additionalProperties"] = json!(false);
         }
     }
     for (_, operation) in super::operations(document) {
-        // A body that may be left out may not be `null`.
+        // An optional body may be omitted but not `null`.
         if let Some(body) = operation.get_mut("requestBody") {
             let schema = &mut body["content"]["application/json"]["schema"];
             let object = schema["oneOf"].as_array().and_then(|options| options.first()).cloned();
@@ -70,7 +70,7 @@ pub(super) fn complete(document: &mut Value) {
             }
         }
         for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
-            // An optional parameter is left out; there is no way to write a null into it.
+            // An optional parameter is omitted; a query string has no way to write null.
             if parameter["schema"]["type"][1] == "null" {
                 parameter["schema"]["type"] = parameter["schema"]["type"][0].clone();
             }
@@ -81,7 +81,7 @@ pub(super) fn complete(document: &mut Value) {
     }
 }
 
-/// OpenAPI has no place for what each value of an enum means; readers of the extension show it beside the value.
+/// OpenAPI has no place for the meaning of each value of an enum. Tools that know this extension show it next to the value.
 fn describe_values(schemas: &mut Value) {
     macro_rules! describe {
         ($($name:ident),+) => {$(

@@ -1,8 +1,8 @@
-//! What the layers around the handlers add to every answer: headers, and the answers to `Idempotency-Key`.
+//! What the layers around the handlers add to every response: headers, and the errors of `Idempotency-Key`.
 
 use serde_json::{Map, Value, json};
 
-/// Completes the answers of every operation.
+/// Completes the responses of every operation.
 pub(super) fn complete(document: &mut Value) {
     document["components"]["headers"] = components();
     for (method, operation) in super::operations(document) {
@@ -21,7 +21,7 @@ pub(super) fn complete(document: &mut Value) {
     }
 }
 
-/// What a key for repeating can be answered with, on everything that changes something.
+/// Adds the errors of `Idempotency-Key` to an operation that changes something.
 fn add_idempotency(responses: &mut Map<String, Value>) {
     let busy = "`REQUEST_IN_PROGRESS`: the first request with this `Idempotency-Key` is still running.";
     let reused =
@@ -41,10 +41,10 @@ fn add_idempotency(responses: &mut Map<String, Value>) {
     responses.sort_keys();
 }
 
-/// Headers of an answer, with the component that describes each.
+/// The headers of a response, each with the component that describes it.
 fn names(is_read: bool, status: &str) -> Vec<(&'static str, &'static str)> {
     let mut names = vec![("X-Request-Id", "RequestId"), ("Cache-Control", "CacheControl")];
-    // Who has no key has no quota either; API_DISABLED comes before the key is looked at.
+    // A request without a valid key has no quota.
     if status != "401" {
         names.extend([("RateLimit-Policy", "RateLimitPolicy"), ("RateLimit", "RateLimit")]);
     }
@@ -62,12 +62,12 @@ fn names(is_read: bool, status: &str) -> Vec<(&'static str, &'static str)> {
 fn components() -> Value {
     let header = |description: &str, required: bool, schema: Value| json!({"description": description, "required": required, "schema": schema});
     json!({
-        "RequestId": header("Names this request in the server's log; a given one is kept.", true, json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"})),
-        "CacheControl": header("Who may keep the answer.", true, json!({"type": "string", "enum": ["no-store", "private, no-cache", "no-cache"]})),
-        "RateLimitPolicy": header("The quota of this key (draft-ietf-httpapi-ratelimit-headers).", false, json!({"type": "string"})),
-        "RateLimit": header("What is left of it, and for how many seconds.", false, json!({"type": "string"})),
-        "RetryAfter": header("Seconds until another try makes sense.", true, json!({"type": "integer", "minimum": 0})),
-        "ETag": header("Names these very bytes; not on a stream.", false, json!({"type": "string", "pattern": "^\"[0-9a-f]{32}\"$"})),
-        "IdempotencyReplayed": header("The answer is that of an earlier request with the same `Idempotency-Key`.", false, json!({"type": "string", "enum": ["true"]})),
+        "RequestId": header("Identifies this request in Reef's log. A valid ID in the request is used.", true, json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"})),
+        "CacheControl": header("Whether caches may store the response.", true, json!({"type": "string", "enum": ["no-store", "private, no-cache", "no-cache"]})),
+        "RateLimitPolicy": header("The quota of this API key (draft-ietf-httpapi-ratelimit-headers).", false, json!({"type": "string"})),
+        "RateLimit": header("How much of the quota is left, and in how many seconds it resets.", false, json!({"type": "string"})),
+        "RetryAfter": header("Seconds to wait before the next attempt.", true, json!({"type": "integer", "minimum": 0})),
+        "ETag": header("Identifies this version of the response. Streams have none.", false, json!({"type": "string", "pattern": "^\"[0-9a-f]{32}\"$"})),
+        "IdempotencyReplayed": header("Present if the response was saved from an earlier request with the same `Idempotency-Key`.", false, json!({"type": "string", "enum": ["true"]})),
     })
 }

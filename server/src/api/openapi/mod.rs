@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document, generated from the handlers' own types, with an example of everything.
+//! The OpenAPI 3.1 document, generated from the handlers' own types and completed with patterns, headers and examples.
 
 mod examples;
 mod fields;
@@ -18,16 +18,16 @@ use super::schema::ErrorResponse;
     info(
         title = "Reef",
         version = "1.0.0",
-        description = "Hosted assistants: buy a slot, activate it with a name, a model and a Telegram bot, and it answers.\n\nAll success responses use `{ data: ... }` and errors use `{ error: { code, message, details? } }`.\n\nWith the header `Idempotency-Key` (1 to 255 visible ASCII characters) a POST, PATCH or DELETE is carried out once: within 24 hours the same key, method, path and body get the first answer again, with `Idempotency-Replayed: true`.\n\nEvery 200 to a GET carries an `ETag`; `If-None-Match` with it gets 304 while nothing has changed. A path or method that is not listed here is answered with 404 `NOT_FOUND` or 405 `METHOD_NOT_ALLOWED` and `Allow`.",
+        description = "Hosted Telegram assistants: buy a slot, activate it with a name, a model and a Telegram bot, and it starts to answer.\n\nAll success responses use `{ data: ... }` and errors use `{ error: { code, message, details? } }`.\n\nWith the header `Idempotency-Key` (1 to 255 visible ASCII characters) a POST, PATCH or DELETE request runs once: for 24 hours, a request with the same key, method, path and body returns the first response with `Idempotency-Replayed: true`.\n\nEvery 200 response to a GET request carries an `ETag`; a request with that value in `If-None-Match` returns 304 while nothing has changed. Paths that are not listed here return 404 `NOT_FOUND`; methods that are not listed return 405 `METHOD_NOT_ALLOWED` with `Allow`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     tags(
-        (name = "Assistants", description = "The life of an assistant, from purchase to deletion."),
-        (name = "Callbacks", description = "What was told to your server, and telling it again."),
-        (name = "Account", description = "The key itself, and what can be activated.")
+        (name = "Assistants", description = "Purchase, activate, inspect, update, stop and delete assistants."),
+        (name = "Callbacks", description = "Inspect and resend the callbacks to your server."),
+        (name = "Account", description = "The API key in use, and the models you can choose.")
     ),
     components(schemas(ErrorResponse)),
-    servers((url = "/", description = "Where this document is served.")),
+    servers((url = "/", description = "The server that returned this document.")),
     security(("apiKey" = [])),
     modifiers(&KeyScheme)
 )]
@@ -44,32 +44,32 @@ impl Modify for KeyScheme {
     }
 }
 
-/// What the routes add their entries to.
+/// The document without operations; the routes add theirs.
 pub(super) fn base() -> Document {
     Base::openapi()
 }
 
-/// The whole document.
+/// Returns the OpenAPI document with all operations, headers and examples.
 ///
 /// # Panics
-/// Never: the document is made of types that serialize.
+/// Never: every type in the document can be serialized.
 #[must_use]
 pub fn document() -> Value {
     let (_, document) = super::v1().split_for_parts();
-    let mut value = serde_json::to_value(document).expect("the document serializes");
+    let mut value = serde_json::to_value(document).expect("the OpenAPI document can be serialized");
     fields::complete(&mut value);
     headers::complete(&mut value);
     examples::add(&mut value);
     value
 }
 
-/// Every operation with its method.
+/// Iterates over all operations, each with its method.
 fn operations(document: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     let paths = document["paths"].as_object_mut().into_iter().flat_map(serde_json::Map::values_mut);
     paths.filter_map(Value::as_object_mut).flatten()
 }
 
-/// `GET /api/openapi`: public, and up when the API is turned off.
+/// `GET /api/openapi`, which is public and available even if the API is disabled.
 pub(super) async fn serve() -> impl IntoResponse {
     Json(document())
 }

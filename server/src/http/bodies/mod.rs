@@ -1,7 +1,7 @@
-//! Bodies while they arrive: bounded in number, in bytes and in time, with a share for each client.
+//! Limits request bodies while they arrive: in number, bytes and time, in total and by client.
 //!
-//! A body that is late in coming holds no place among the requests that are worked on. Where there is no room for another,
-//! the oldest one gives way: honest bodies arrive within milliseconds, and so it is hardly ever one of those.
+//! A request whose body is slow to arrive releases its permit among the requests in flight. If a limit is reached, the oldest
+//! incoming body is cut off: bodies of ordinary clients arrive within milliseconds, so those are rarely affected.
 
 mod shares;
 
@@ -23,11 +23,11 @@ use shares::{Client, Cut, Ticket};
 use super::overload::{self, InFlight};
 use super::request::Asker;
 
-/// Why this request's body was cut, if it was: whatever its handler made of that, this is the answer.
+/// Why the body of this request was cut off, if it was. It decides the response, whatever the handler answered.
 #[derive(Clone, Debug, Default)]
 struct Verdict(Arc<OnceLock<Cut>>);
 
-/// A body on its way to a handler.
+/// A body that is being read.
 struct Incoming {
     stream: BodyDataStream,
     bodies: Bodies,
@@ -40,13 +40,13 @@ struct Incoming {
 }
 
 impl Incoming {
-    /// Who is known by now: a handler asks for the body after it has looked at the key.
+    /// The client whose limit applies: the account, if the handler has authenticated the request before it reads the body.
     fn client(&self) -> Client {
         let known = self.asker.as_ref().and_then(Asker::user);
         known.map_or(Client::Network(self.network), Client::Account)
     }
 
-    /// The next part. While it is waited for, the request's place is another's.
+    /// Returns the next part. If it has to wait, it releases the permit of the request.
     async fn next(&mut self) -> Option<Result<Bytes, axum::Error>> {
         let ticket = self.ticket.get_or_init(|| self.bodies.begin(self.client()));
         let part = match self.stream.next().now_or_never() {
@@ -85,7 +85,7 @@ impl Incoming {
     }
 }
 
-/// Reads a request's body within the bounds, and says what became of one that was cut.
+/// Reads the body of a request within the limits, and answers if it was cut off.
 pub async fn meter(State(bodies): State<Bodies>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() || request.uri().path().starts_with("/sandbox/") {
         return next.run(request).await;
@@ -100,7 +100,7 @@ pub async fn meter(State(bodies): State<Bodies>, request: Request, next: Next) -
         network: parts.extensions.get().copied().unwrap_or(ClientAddress::UNKNOWN).network(),
         asker: parts.extensions.get().cloned(),
         place: parts.extensions.get().cloned(),
-        // Held by this function too: the bytes are there until the answer is.
+        // This function also holds the ticket, because the bytes stay in memory until the response is ready.
         ticket: Arc::clone(&ticket),
         verdict: verdict.clone(),
     };
@@ -118,9 +118,9 @@ pub async fn meter(State(bodies): State<Bodies>, request: Request, next: Next) -
     }
 }
 
-/// What a request whose body was cut is answered; the API has words of its own for what is late.
+/// The response to a request whose body was cut off. The API's own error for incomplete bodies also covers late ones.
 fn refusal(cut: Cut, path: &str, response: Response) -> Response {
-    tracing::info!(%cut, "a body was cut off");
+    tracing::info!(%cut, "request body cut off");
     let mut response = match cut {
         Cut::Crowded => overload::too_much(path),
         Cut::Late if overload::is_api(path) => response,
@@ -128,7 +128,7 @@ fn refusal(cut: Cut, path: &str, response: Response) -> Response {
             (StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive. Try again.\n").into_response()
         }
     };
-    // What is still to come of it is not read.
+    // The rest of the body is not read, so the connection cannot be reused.
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
@@ -157,7 +157,7 @@ mod tests {
         pause: Duration::from_millis(600),
     };
 
-    /// Answers with how long the body was, behind as many places as given.
+    /// Routes that answer with the length of the body, behind a limit of `places` requests in flight.
     fn routes(places: usize) -> (Router, Bodies) {
         let bodies = Bodies::new(BOUNDS);
         let echo = async |body: Bytes| body.len().to_string();
@@ -176,7 +176,7 @@ mod tests {
         request
     }
 
-    /// The first byte, and then nothing for ever.
+    /// A body that sends one byte and then nothing.
     fn drip() -> Body {
         let first = stream::once(async { Ok::<_, std::io::Error>(Bytes::from_static(b"x")) });
         Body::from_stream(first.chain(stream::pending()))
@@ -200,7 +200,7 @@ mod tests {
             .collect();
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(bodies.counts().1, 3);
-        // The one place is free, for others and for the same client.
+        // The slow bodies hold no permit, so other requests of any client are served.
         for client in [1, 2] {
             assert_eq!(
                 said(&routes, from(client, "/webhooks/x", Body::from("abc"))).await,
@@ -209,7 +209,7 @@ mod tests {
         }
         let answers =
             join_all(dripping).await.into_iter().map(|answer| answer.unwrap().0).collect::<Vec<_>>();
-        // The oldest gave way to the client's own next one, the others ran out of time.
+        // The oldest was cut off for the client's own next request; the others timed out.
         assert_eq!(answers, [503, 408, 408]);
         assert_eq!(bodies.counts(), (0, 0, 0, 0));
     }
@@ -226,7 +226,7 @@ mod tests {
         for (body, expected) in [(every(20, 5), 200), (every(900, 1), 408), (every(350, 5), 408)] {
             assert_eq!(said(&routes, from(1, "/webhooks/x", body)).await.0, expected);
         }
-        // The API has no 408.
+        // The API has no 408 in its list of codes.
         assert_eq!(said(&routes, from(1, "/api/x", every(900, 1))).await.0, 400);
     }
 
@@ -246,7 +246,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
             assert!(bodies.counts().2 <= BOUNDS.bytes);
         }
-        // What is too long for a share at all.
+        // A body that exceeds the limit of a client is cut off although there is room in total.
         assert_eq!(said(&routes, from(4, "/webhooks/x", endless(61))).await.0, 503);
         assert_eq!(said(&routes, from(4, "/api/x", endless(61))).await.0, 429);
         let answers = join_all(running).await.into_iter().map(Result::unwrap).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! Who has how much room for bodies, and who gives way.
+//! Accounting for request bodies: how much of the limits each client uses, and which body is cut off when one is reached.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -8,20 +8,20 @@ use std::time::Duration;
 use reef_domain::ids::UserId;
 use tokio_util::sync::CancellationToken;
 
-/// What bodies may take.
+/// The limits of request bodies.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Arriving at once.
+    /// How many bodies may be arriving at once.
     pub bodies: usize,
-    /// Of them from one client.
+    /// How many of those one client may send.
     pub bodies_per_client: usize,
-    /// Bytes of all bodies, from the first byte until the request is answered.
+    /// How many bytes all bodies may occupy, each from its first byte until its request is answered.
     pub bytes: usize,
-    /// Of them from one client.
+    /// How many of those bytes one client may occupy.
     pub bytes_per_client: usize,
-    /// From the first byte to the last.
+    /// How long a body may take from the first byte to the last.
     pub whole: Duration,
-    /// Between one part and the next.
+    /// How long the next part of a body may take.
     pub pause: Duration,
 }
 
@@ -38,21 +38,19 @@ impl Default for Bounds {
     }
 }
 
-/// Whose share a body counts for: an account once it has shown its key, before that its network.
+/// The client whose limit a body counts against: the account of an authenticated request, else the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Client {
     Network(IpAddr),
     Account(UserId),
 }
 
-/// Why a body was not read to its end.
+/// Why a body was cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Cut {
-    /// It took too long.
     #[error("the body took too long to arrive")]
     Late,
-    /// Others needed the room.
-    #[error("there is no room for the body")]
+    #[error("the limit of incoming bodies is reached")]
     Crowded,
 }
 
@@ -60,7 +58,8 @@ pub(super) enum Cut {
 struct Arriving {
     client: Client,
     bytes: usize,
-    /// Still to come; else it waits for its answer, and nobody may take its bytes.
+    /// Whether the body is still arriving. Once it is complete, its bytes are occupied until the response and it cannot be cut
+    /// off.
     is_under_way: bool,
     cut: CancellationToken,
 }
@@ -74,20 +73,20 @@ struct Used {
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
-    /// By age.
+    /// Ordered by age, because ids increase.
     bodies: BTreeMap<u64, Arriving>,
     all: Used,
     of: HashMap<Client, Used>,
 }
 
-/// All bodies of a process. Cheap to clone.
+/// Tracks all request bodies of the process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Bodies {
     pub(super) bounds: Bounds,
     open: Arc<Mutex<Open>>,
 }
 
-/// A body's place, until it is dropped.
+/// The entry of one body, which is removed when dropped.
 #[derive(Debug)]
 pub(super) struct Ticket {
     bodies: Bodies,
@@ -100,7 +99,7 @@ impl Open {
         self.of.get(&client).map_or((0, 0), |used| (used.bodies, used.bytes))
     }
 
-    /// Takes a body's room away from it.
+    /// Removes a body, releases what it occupies and cuts it off.
     fn remove(&mut self, id: u64) {
         let Some(body) = self.bodies.remove(&id) else { return };
         let of_client = self.of.entry(body.client).or_default();
@@ -114,7 +113,7 @@ impl Open {
         body.cut.cancel();
     }
 
-    /// Cuts the oldest body that is still to come, of one client or of all, but for `own`; `false` when there is none.
+    /// Cuts off the oldest body that is still arriving, of one client or of all, except `own`. Returns `false` if there is none.
     fn cut_oldest(&mut self, client: Option<Client>, own: u64) -> bool {
         let may_go = |(id, body): &(&u64, &Arriving)| {
             **id != own && body.is_under_way && client.is_none_or(|client| body.client == client)
@@ -125,7 +124,6 @@ impl Open {
 }
 
 impl Bodies {
-    /// With these bounds.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         Self { bounds, open: Arc::default() }
@@ -150,7 +148,7 @@ impl Bodies {
 }
 
 impl Ticket {
-    /// Room for a part that has come.
+    /// Reserves room for a part of the body.
     pub(super) fn take(&self, bytes: usize) -> Result<(), Cut> {
         let bounds = &self.bodies.bounds;
         let mut open = self.bodies.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,7 +169,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// All of it has come; its bytes are held until it is answered.
+    /// Records that the body is complete. Its bytes stay reserved until the ticket is dropped.
     pub(super) fn has_arrived(&self) {
         let mut open = self.bodies.open.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(body) = open.bodies.get_mut(&self.id).filter(|body| body.is_under_way) else { return };
@@ -190,7 +188,7 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 impl Bodies {
-    /// How many have a place, are under way, and how many bytes and clients they are.
+    /// Returns how many bodies there are, how many of them are arriving, their bytes, and the number of clients.
     pub(super) fn counts(&self) -> (usize, usize, usize, usize) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         (open.bodies.len(), open.all.bodies, open.all.bytes, open.of.len())
@@ -213,7 +211,7 @@ mod tests {
     };
 
     proptest! {
-        /// Whatever comes and goes in whatever order, the sums are those of what is there, and within the bounds.
+        /// After any sequence of operations, the sums agree with the bodies and stay within the limits.
         #[test]
         fn the_books_are_right(steps in prop::collection::vec((0u8..4, 0u8..4, 0usize..70), 1..200)) {
             let bodies = Bodies::new(BOUNDS);
@@ -232,9 +230,9 @@ mod tests {
                 prop_assert_eq!(open.all.bytes, open.bodies.values().map(|body| body.bytes).sum::<usize>());
                 prop_assert!(open.all.bodies <= BOUNDS.bodies && open.all.bytes <= BOUNDS.bytes);
                 for (client, used) in &open.of {
-                    let theirs = || open.bodies.values().filter(|body| body.client == *client);
-                    prop_assert_eq!(used.bodies, theirs().filter(under_way).count());
-                    prop_assert_eq!(used.bytes, theirs().map(|body| body.bytes).sum::<usize>());
+                    let of_client = || open.bodies.values().filter(|body| body.client == *client);
+                    prop_assert_eq!(used.bodies, of_client().filter(under_way).count());
+                    prop_assert_eq!(used.bytes, of_client().map(|body| body.bytes).sum::<usize>());
                     prop_assert!(used.bodies <= BOUNDS.bodies_per_client && used.bytes <= BOUNDS.bytes_per_client);
                 }
             }
