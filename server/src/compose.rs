@@ -58,7 +58,7 @@ impl Reached {
 /// The service layer and the worker host behind it.
 #[derive(Clone)]
 pub struct App {
-    /// The use cases.
+    /// The service layer with all use cases.
     pub services: Services,
     /// The host that runs the workers.
     pub workers: Embedded,

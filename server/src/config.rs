@@ -28,7 +28,7 @@ fn wrong(name: &'static str, problem: impl Into<String>) -> ConfigError {
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Text for people.
+    /// Text that people can read.
     Text,
     /// One JSON object per line.
     Json,

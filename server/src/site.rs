@@ -42,7 +42,7 @@ pub enum SiteError {
     Read {
         /// The path of the file or folder.
         path: String,
-        /// The cause.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },

@@ -25,7 +25,7 @@ const SIGNATURE_BYTES: usize = 32;
 const NOT_SIGNED: &str =
     "The webhook signature is missing, expired, or does not match this endpoint's secret.";
 
-/// Serves `POST /webhooks/polar`.
+/// Serves the endpoint `POST /webhooks/polar`.
 pub fn router(services: Services) -> Router {
     Router::new()
         .route("/webhooks/polar", post(polar))

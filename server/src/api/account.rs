@@ -18,10 +18,10 @@ use super::schema::ErrorResponse;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyRights {
-    /// The id of the user that the key belongs to.
+    /// The ID of the user that the key belongs to.
     #[schema(format = Uuid)]
     pub user_id: String,
-    /// The key's id.
+    /// The ID of the API key.
     #[schema(format = Uuid)]
     pub key_id: String,
     /// The name that its owner gave it.
@@ -41,7 +41,7 @@ pub struct KeyRights {
 /// The API key that the request was made with.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeyRightsResponse {
-    /// The API key.
+    /// The API key and its permissions.
     pub data: KeyRights,
 }
 
@@ -82,7 +82,7 @@ pub async fn me(
 pub struct ModelInfo {
     /// The provider of the model.
     pub provider: Provider,
-    /// The id to send as `modelId`.
+    /// The ID to send as `modelId`.
     pub id: String,
     /// The name of the model for people.
     pub name: String,
@@ -90,7 +90,7 @@ pub struct ModelInfo {
     pub modes: Vec<ApiMode>,
 }
 
-/// The model catalog.
+/// The catalog of available models.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelListResponse {
     /// The models, each provider's recommended ones first.

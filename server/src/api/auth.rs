@@ -10,7 +10,7 @@ use super::ApiError;
 use super::limit::QuotaSlot;
 use crate::http::request::Asker;
 
-pub const KEY_HEADER: &str = "x-api-key";
+pub(crate) const KEY_HEADER: &str = "x-api-key";
 
 /// The caller of a request with a valid API key. A handler that extracts it answers 401 to everyone else.
 #[derive(Clone, Copy, Debug)]

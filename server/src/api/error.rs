@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// An error in the form that clients receive: `{"error": {"code", "message", "details"?}}`.
 #[derive(Debug)]
-pub struct ApiError {
+pub(crate) struct ApiError {
     code: ErrorCode,
     status: StatusCode,
     message: String,
@@ -21,14 +21,14 @@ pub struct ApiError {
 
 impl ApiError {
     #[must_use]
-    pub fn plain(code: ErrorCode, message: &str) -> Self {
+    pub(crate) fn plain(code: ErrorCode, message: &str) -> Self {
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { code, status, message: message.to_owned(), details: None, retry_after_seconds: None }
     }
 
     /// Creates a 413 error with the limit in bytes.
     #[must_use]
-    pub fn body_too_large(limit: usize) -> Self {
+    pub(crate) fn body_too_large(limit: usize) -> Self {
         let message = format!("The request body is larger than {} KiB.", limit / 1024);
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..Self::plain(ErrorCode::InvalidRequest, &message) }
     }

@@ -27,8 +27,8 @@ use utoipa_axum::routes;
 
 use crate::http::panic;
 
-pub use auth::KEY_HEADER;
-pub use error::ApiError;
+pub(crate) use auth::KEY_HEADER;
+pub(crate) use error::ApiError;
 pub use openapi::document;
 
 /// The routes together with their documentation, so that the two cannot drift apart.

@@ -91,17 +91,17 @@ pub struct RedeployRequest {
     pub callback_url: Option<String>,
 }
 
-/// The purchased slot.
+/// A slot that was ordered.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PurchaseResponse {
-    /// The slot.
+    /// The slot and its checkout.
     pub data: PurchaseResult,
 }
 
-/// An assistant.
+/// An assistant in full.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AssistantResponse {
-    /// The assistant's record.
+    /// The record of the assistant.
     pub data: AssistantRecord,
 }
 
@@ -115,21 +115,21 @@ pub struct AssistantListResponse {
 /// The status of an assistant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StatusResponse {
-    /// The assistant's status.
+    /// The status of the assistant.
     pub data: AssistantStatus,
 }
 
 /// Confirmation of a successful operation.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Success {
-    /// Always true.
+    /// The value is always true.
     pub success: bool,
 }
 
 /// Confirmation of a deletion.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SuccessResponse {
-    /// The confirmation.
+    /// The confirmation of the deletion.
     pub data: Success,
 }
 
@@ -137,11 +137,11 @@ pub struct SuccessResponse {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ErrorResponse {
-    /// The error.
+    /// The error that occurred.
     pub error: ErrorBody,
 }
 
-/// An error.
+/// An error with its code.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ErrorBody {

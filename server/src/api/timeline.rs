@@ -295,10 +295,10 @@ pub struct DeliveryListResponse {
     pub data: Vec<DeliveryInfo>,
 }
 
-/// A callback.
+/// A callback of an assistant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeliveryResponse {
-    /// The callback.
+    /// The callback with its attempts.
     pub data: DeliveryInfo,
 }
 

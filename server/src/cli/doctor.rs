@@ -104,7 +104,7 @@ async fn polar(services: &Services, config: &Config) -> Result<String, String> {
 
 /// Checks whether pages can show the prices of the plans.
 async fn prices(services: &Services) -> Result<String, String> {
-    let mut told = Vec::new();
+    let mut prices = Vec::new();
     for mode in [ApiMode::Byok, ApiMode::Managed] {
         let Some(product) = services.config().product(mode) else { continue };
         let price = services.ports().payments.price(product).await.map_err(|error| match error {
@@ -114,9 +114,9 @@ async fn prices(services: &Services) -> Result<String, String> {
         let price = price
             .ok_or_else(|| format!("Polar has no product {product} with a single fixed recurring price"))?;
         let (whole, part) = (price.amount / 100, price.amount % 100);
-        told.push(format!("{} {whole}.{part:02} {}", mode.as_str(), price.currency));
+        prices.push(format!("{} {whole}.{part:02} {}", mode.as_str(), price.currency));
     }
-    Ok(told.join(", "))
+    Ok(prices.join(", "))
 }
 
 /// Checks whether OpenRouter accepts the management key. Returns `None` if there is no key and no managed plan is sold.

@@ -31,10 +31,10 @@ enum Command {
     Serve,
     /// Migrate the database and exit.
     Migrate,
-    /// Manage accounts.
+    /// Create accounts and reset passwords.
     #[command(subcommand)]
     User(UserCommand),
-    /// Manage API keys.
+    /// Create and revoke API keys.
     #[command(subcommand)]
     Key(KeyCommand),
     /// Print the secret that signs an account's callbacks.
@@ -153,7 +153,7 @@ struct SandboxArgs {
 }
 
 impl Cli {
-    /// Runs the command.
+    /// Runs the command to its end.
     ///
     /// # Errors
     /// Returns an error whose `{:#}` form is one line for the operator.

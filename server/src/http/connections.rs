@@ -157,8 +157,8 @@ async fn carry(
 
 /// Answers with one packet without waiting for a request.
 fn refuse(stream: TcpStream) {
-    let told = stream.into_std().and_then(|mut stream| stream.write_all(FULL));
-    if let Err(error) = told {
+    let sent = stream.into_std().and_then(|mut stream| stream.write_all(FULL));
+    if let Err(error) = sent {
         tracing::debug!(error = %Chain(&error), "rejection of a connection could not be sent");
     }
 }

@@ -18,19 +18,19 @@ use url::{Url, form_urlencoded};
 /// Signs the errors in redirects, and removes errors without a valid MAC from the URL of a request.
 pub async fn protect(State(services): State<Services>, mut request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
-    if let Some(told) = Told::of(request.uri().query().unwrap_or_default()) {
+    if let Some(error) = Told::of(request.uri().query().unwrap_or_default()) {
         let reader = reader(session.as_ref()).await;
-        if told.is_ambiguous || !services.is_marked(reader, &told.text(), &told.mark) {
+        if error.is_ambiguous || !services.is_marked(reader, &error.text(), &error.mark) {
             tracing::warn!("form error without a valid MAC removed from a URL");
             *request.uri_mut() = clean(request.uri());
         }
     }
     let mut response = next.run(request).await;
-    if let Some((mut location, told)) = leads_to_error(response.headers()) {
-        let mark = services.mark(reader(session.as_ref()).await, &told.text());
+    if let Some((mut location, error)) = leads_to_error(response.headers()) {
+        let mark = services.mark(reader(session.as_ref()).await, &error.text());
         let query = without_error(location.query().unwrap_or_default());
         location.set_query(query.as_deref());
-        location.query_pairs_mut().extend_pairs([(PATH, &told.path), (ERROR, &told.error), (MARK, &mark)]);
+        location.query_pairs_mut().extend_pairs([(PATH, &error.path), (ERROR, &error.error), (MARK, &mark)]);
         if let Ok(location) = HeaderValue::from_str(location.as_str()) {
             response.headers_mut().insert(LOCATION, location);
         }
@@ -80,8 +80,8 @@ async fn reader(session: Option<&Session>) -> Option<UserId> {
 
 fn leads_to_error(headers: &HeaderMap) -> Option<(Url, Told)> {
     let location = Url::parse(headers.get(LOCATION)?.to_str().ok()?).ok()?;
-    let told = Told::of(location.query()?)?;
-    Some((location, told))
+    let error = Told::of(location.query()?)?;
+    Some((location, error))
 }
 
 fn clean(uri: &Uri) -> Uri {
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn a_second_error_does_not_hide_behind_the_first() {
-        let told = Told::of("__path=a&__err=1&__mark=m").unwrap();
-        assert_eq!((told.text().as_str(), told.mark.as_str(), told.is_ambiguous), ("a 1", "m", false));
-        let told = Told::of("__path=a&__err=1&%5F_err=2&__mark=m").unwrap();
-        assert_eq!((told.text().as_str(), told.is_ambiguous), ("a 2", true));
+        let error = Told::of("__path=a&__err=1&__mark=m").unwrap();
+        assert_eq!((error.text().as_str(), error.mark.as_str(), error.is_ambiguous), ("a 1", "m", false));
+        let error = Told::of("__path=a&__err=1&%5F_err=2&__mark=m").unwrap();
+        assert_eq!((error.text().as_str(), error.is_ambiguous), ("a 2", true));
         assert!(Told::of("next=/").is_none());
     }
 }

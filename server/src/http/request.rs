@@ -164,11 +164,11 @@ pub async fn note_session(request: Request, next: Next) -> Response {
 /// there by mistake. This also limits the length.
 fn as_asked(route: &str, path: &str) -> String {
     let asked = route.split('/').zip(path.split('/'));
-    let told = asked.map(|(of_route, of_path)| {
-        let is_told = !of_route.starts_with('{') || AssistantId::parse(of_path).is_some();
-        if is_told { of_path } else { of_route }
+    let segments = asked.map(|(of_route, of_path)| {
+        let is_safe = !of_route.starts_with('{') || AssistantId::parse(of_path).is_some();
+        if is_safe { of_path } else { of_route }
     });
-    told.collect::<Vec<_>>().join("/")
+    segments.collect::<Vec<_>>().join("/")
 }
 
 /// The name of a method. Unknown methods are `other`, so that clients cannot create any number of metric labels.

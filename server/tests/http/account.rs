@@ -1,4 +1,4 @@
-//! The key's own rights, and the models that activation accepts.
+//! `GET /api/v1/me` and `GET /api/v1/models`.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn the_catalog_refreshes_and_its_etag_follows() {
         answer.status().as_u16()
     };
     assert_eq!(again().await, 304);
-    // The regular look is due now.
+    // The next refresh of the catalog is due now.
     let Store::Sqlite { write, .. } = app.services.store() else { panic!("on SQLite") };
     let due = "insert into timers (name, next_at) values ('refresh_catalog', 0)
                on conflict (name) do update set next_at = 0";

@@ -1,4 +1,4 @@
-//! What a page offers to do with an assistant, and what it says once that is done.
+//! The actions on the pages of an assistant and the notices after them.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ async fn redeploying_a_live_bot_asks_first_and_says_what_was_done() {
     let id = me.active().await;
     let path = format!("/assistants/{id}");
     let shown = page(&app, &cookie, &path).await;
-    let dialog = shown.split("id=\"redeploy\"").nth(1).expect("a dialog");
+    let dialog = shown.split("id=\"redeploy\"").nth(1).expect("the dialog is missing");
     let dialog = dialog.split("popovertargetaction=\"hide\"").next().unwrap();
     assert!(
         dialog.contains("Redeploy My Assistant?") && dialog.contains("action=\"/_fn/redeploy\""),
@@ -55,7 +55,13 @@ async fn toasts_can_be_dismissed_without_scripts() {
     let id = me.in_status("stopped").await;
     for path in [format!("/assistants/{id}?done=stopped"), "/settings?done=link_sent".to_owned()] {
         let shown = page(&app, &cookie, &path).await;
-        let toast = shown.split("class=\"toast\"").nth(1).expect("a toast").split("</form>").next().unwrap();
+        let toast = shown
+            .split("class=\"toast\"")
+            .nth(1)
+            .expect("the toast is missing")
+            .split("</form>")
+            .next()
+            .unwrap();
         let bare = path.split('?').next().unwrap();
         assert!(
             toast.contains(&format!("action=\"{bare}\"")) && toast.contains("aria-label=\"Dismiss\""),
@@ -65,7 +71,7 @@ async fn toasts_can_be_dismissed_without_scripts() {
     }
 }
 
-/// What the list shows in its column is a name, found by the search, and the way in is the row.
+/// The list shows model names instead of ids, and the search finds both.
 #[tokio::test(flavor = "multi_thread")]
 async fn models_are_named_and_found_by_their_names() {
     let app = App::start().await;
@@ -84,12 +90,12 @@ async fn models_are_named_and_found_by_their_names() {
     assert!(detail.contains("Claude Sonnet 4.5 (Anthropic)"), "{detail}");
     let found = page(&app, &cookie, "/assistants?q=sonnet+4.5").await;
     assert!(found.contains("2 assistants found"), "{found}");
-    // As it is called in the API, too.
+    // The search also finds the id that the API uses.
     assert!(page(&app, &cookie, "/assistants?q=20250929").await.contains("1 assistant found"));
     assert!(page(&app, &cookie, "/assistants?q=opus").await.contains("Nothing matches"));
 }
 
-/// The sandbox's OpenRouter lists models as the real one does: `Vendor: Model`.
+/// OpenRouter lists models as `Vendor: Model`, and so does the sandbox.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_model_of_a_form_has_a_name_after_the_catalog_was_refreshed() {
     let app = App::start().await;
@@ -105,10 +111,12 @@ async fn every_model_of_a_form_has_a_name_after_the_catalog_was_refreshed() {
         .json()
         .await
         .unwrap();
-    let listed: Vec<_> = list["data"].as_array().expect("models").iter().collect();
-    let rows: Vec<reef_domain::catalog::Listed> =
-        listed.iter().map(|model| serde_json::from_value((*model).clone()).expect("a model")).collect();
-    // Some list an id in the place of a name.
+    let listed: Vec<_> = list["data"].as_array().expect("the value is not a list").iter().collect();
+    let rows: Vec<reef_domain::catalog::Listed> = listed
+        .iter()
+        .map(|model| serde_json::from_value((*model).clone()).expect("the model is invalid"))
+        .collect();
+    // Some entries have an id instead of a name.
     let mut rows = rows;
     rows.push(reef_domain::catalog::Listed {
         id: "x-ai/grok-9-fast".to_owned(),
@@ -128,7 +136,7 @@ async fn every_model_of_a_form_has_a_name_after_the_catalog_was_refreshed() {
         }
         assert!(shown.contains("Grok 9 Fast"), "{id}");
     }
-    // One that the catalog has lost is named as well.
+    // A model that was removed from the catalog still has a name.
     let body = changed(
         activation(&bot("ok")),
         json!({"modelProvider": "openrouter", "modelId": "x-ai/grok-9-fast", "modelApiKey": "sk-or-v1-good"}),
@@ -162,7 +170,7 @@ async fn pages_of_an_assistant_name_no_worker_and_lead_to_no_json() {
     assert!(!page(&app, &cookie, &format!("/assistants/{id}")).await.contains("openclaw-"));
     me.ok("DELETE", &format!("/{id}"), Value::Null).await;
     assert!(!page(&app, &cookie, &format!("/receipts/{id}")).await.contains("openclaw-"));
-    // No link of a page opens data in its place.
+    // No link replaces the page with JSON.
     for path in ["/", "/docs", "/docs/quick-start", "/docs/errors", "/keys", "/billing", "/settings"] {
         let shown = page(&app, &cookie, path).await;
         for link in shown.split("<a ").skip(1).filter_map(|rest| rest.split('>').next()) {
@@ -204,7 +212,7 @@ async fn what_a_form_led_to_has_the_focus() {
     let shown = page(&app, &cookie, &to).await;
     let heading = shown.split("id=\"handed-over\"").nth(1).unwrap().split('>').next().unwrap();
     assert!(heading.contains("autofocus") && heading.contains("tabindex=\"-1\""), "{heading}");
-    // What is said of how long it is shown is true.
+    // The page does not claim that the key is shown for a minute only.
     for untrue in ["for a minute", "within the minute"] {
         assert!(!shown.contains(untrue), "{untrue}");
     }

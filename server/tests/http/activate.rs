@@ -1,4 +1,4 @@
-//! Activating a slot: each field's rules, and what goes with which mode.
+//! `POST …/activate`: the rules of each field and of each mode.
 
 use futures::future::join;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::client::Body;
 use crate::support::{App, activation, bot, changed, issues, on_both_databases, pairs};
 
-/// Bodies for one purchased slot, each of which must be refused with one issue.
+/// Asserts that each change of a valid body is rejected with exactly one issue.
 async fn refuses(app: &App, code: &str, cases: Vec<(Value, &str, &str)>) {
     let me = app.customer().await;
     let id = me.in_status("purchased").await;
@@ -114,7 +114,7 @@ async fn byok_brings_a_provider_a_model_of_its_and_a_key() {
     let error = me.fails(400, "INVALID_INPUT", "POST", &activate, both).await;
     assert_eq!(issues(&error), pairs(&[("modelProvider", "required"), ("modelApiKey", "required")]));
     assert_eq!(error["message"], "Activation payload is inconsistent with deployment mode");
-    // The nearest names, the likeliest first.
+    // The message suggests the nearest names, the most likely first.
     let typo = changed(activation(&bot("ok")), json!({"modelId": "claude-sonet-5"}));
     let error = me.fails(400, "INVALID_INPUT", "POST", &activate, typo).await;
     let message = error["details"]["issues"][0]["message"].as_str().unwrap();
@@ -157,7 +157,7 @@ async fn managed_ignores_provider_and_key() {
     let unknown = changed(activation(&bot("ok")), json!({"modelId": "gpt-55"}));
     let error = me.fails(400, "INVALID_INPUT", "POST", &format!("/{id}/activate"), unknown).await;
     assert_eq!(issues(&error), pairs(&[("modelId", "unknown_model")]));
-    // The types of what is ignored are still checked.
+    // The types of ignored fields are still checked.
     let wrong = changed(activation(&bot("ok")), json!({"modelApiKey": 1}));
     me.fails(400, "INVALID_REQUEST", "POST", &format!("/{id}/activate"), wrong).await;
 }
@@ -176,7 +176,7 @@ async fn a_bot_serves_one_assistant_of_an_owner_at_a_time() {
     assert!(!error.to_string().contains(&token), "{error}");
     me.ok("POST", &format!("/{first}/stop"), Value::Null).await;
     me.ok("POST", &activate, activation(&token)).await;
-    // A failed one is not stopped: its bot is still spoken for.
+    // A failed assistant is not stopped, so its bot is still in use.
     let revoked = bot("revoked");
     let failed = me.slot("byok").await;
     me.ok("POST", &format!("/{failed}/activate"), activation(&revoked)).await;
@@ -192,7 +192,7 @@ on_both_databases! {
         let me = app.customer().await;
         for _ in 0..3 {
             let path = format!("/{}/activate", me.slot("byok").await);
-            // Bots that keep the deployment waiting: it must not be over before the other comes.
+            // With these bots, the first deployment is still running when the second request arrives.
             let one = me.send("POST", &path, activation(&bot("stuck")));
             let two = me.send("POST", &path, activation(&bot("stuck")));
             let (one, two) = join(one, two).await;

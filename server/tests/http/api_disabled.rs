@@ -1,4 +1,4 @@
-//! `ASSISTANTS_API_V1_ENABLED=false` turns off `/api/v1/*`, and nothing else.
+//! `ASSISTANTS_API_V1_ENABLED=false` disables `/api/v1/*` and nothing else.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ async fn everything_below_v1_is_off_for_everybody() {
         ("GET", "/api/v1"),
         ("GET", "/api/v1/"),
         ("GET", "/api/v1/nothing/here"),
-        // Before METHOD_NOT_ALLOWED too.
+        // API_DISABLED also comes before METHOD_NOT_ALLOWED.
         ("PUT", "/api/v1/assistants"),
         ("DELETE", "/api/v1/assistants/purchase"),
         ("GET", "/api/v1/assistants/x/stop"),

@@ -1,4 +1,4 @@
-//! Who gets in: nobody without a live key in `X-API-Key`, and nobody beyond the key's scopes.
+//! Authentication by `X-API-Key` and authorization by the key's scopes.
 
 use reef_service::ports::{Entropy as _, SystemEntropy};
 use reef_service::vault::{fingerprint, hex};
@@ -12,10 +12,10 @@ use crate::client::{Answer, Body, Client};
 use crate::endpoints::{ANY, ENDPOINTS};
 use crate::support::App;
 
-/// The same on every endpoint: the answer tells nothing but that the key is missing or wrong.
+/// Asserts that every endpoint answers that the key is missing or invalid, and reveals nothing else.
 async fn nobody_gets_in(anonymous: &Client, id: &str, credential: impl Fn(RequestBuilder) -> RequestBuilder) {
     for endpoint in ENDPOINTS {
-        // Neither a bad id nor a bad body is told to a stranger.
+        // The response is the same for invalid ids and bodies.
         for (id, body) in [(id, "{}"), ("nonsense", "{"), (id, "[1,2")] {
             let request = anonymous.request(endpoint.method, &endpoint.at(id));
             let request = credential(request).header("content-type", "application/json");
@@ -53,7 +53,7 @@ async fn what_is_no_live_key_opens_nothing() {
     let mut typo = key.to_owned();
     let last = typo.pop().unwrap();
     typo.push(if last == '0' { '1' } else { '0' });
-    // Well-formed, checksum and all, but nobody's.
+    // A well-formed key with a valid checksum that was never issued.
     let never_made = {
         let random = "0123456789abcdef0123456789abcdef01234567";
         format!("reef_live_{random}{:08x}", crc32fast::hash(format!("reef_live_{random}").as_bytes()))
@@ -92,7 +92,7 @@ async fn the_key_belongs_in_its_own_header_once() {
     nobody_gets_in(&nobody, &id, |request| request.query(&[("api_key", key), ("X-API-Key", key)])).await;
     nobody_gets_in(&nobody, &id, |request| request.header("cookie", format!("X-API-Key={key}; reef={key}")))
         .await;
-    // Any case of the header's name, and blanks around the value, are the same header to HTTP.
+    // HTTP ignores the case of header names and white space around values.
     let request = nobody.request("GET", "/api/v1/assistants").header("x-api-key", format!(" {key} "));
     Answer::of(request).await.data(200);
 }
@@ -106,7 +106,7 @@ async fn a_session_cookie_never_opens_the_api() {
     SystemEntropy.fill(&mut random);
     let session = Id(i128::from_be_bytes(random));
     let row = SessionRow {
-        // Kept under a hash: what is in the database opens nothing.
+        // Rows are stored under a hash, so the database contains no usable session id.
         id: hex(&fingerprint("reef session", &session.to_string())),
         user_id: Some(me.user),
         data: json!({"user_id": me.user}).to_string(),
@@ -120,13 +120,13 @@ async fn a_session_cookie_never_opens_the_api() {
     assert!(tx.insert_session(&row).await.unwrap());
     tx.commit().await.unwrap();
     let cookie = format!("reef={session}");
-    // It is a live session: the dashboard's own stream opens with it, and only with it.
+    // The session is valid: it opens the dashboard's stream.
     let live = app.url("/live/assistants");
     assert_eq!(app.http.get(&live).header("cookie", &cookie).send().await.unwrap().status(), 200);
     assert_eq!(app.http.get(&live).send().await.unwrap().status(), 401);
     let kept = format!("reef={}", row.id);
     assert_eq!(app.http.get(&live).header("cookie", &kept).send().await.unwrap().status(), 401);
-    // Nor does an API key open the dashboard.
+    // An API key does not open the dashboard.
     assert_eq!(app.http.get(&live).header("X-API-Key", me.key()).send().await.unwrap().status(), 401);
     let nobody = app.anonymous();
     nobody_gets_in(&nobody, &id, |request| {
@@ -147,13 +147,13 @@ async fn a_key_does_what_its_scopes_say() {
             "read" => (&writer, &reader),
             _ => (&reader, &writer),
         };
-        // FORBIDDEN comes before NOT_FOUND and before INVALID_REQUEST.
+        // FORBIDDEN is checked before NOT_FOUND and INVALID_REQUEST.
         for (id, body) in [(id.as_str(), "{}"), ("nonsense", "{}"), (&id, "{")] {
             let body = if endpoint.takes_body() { Body::Raw(body) } else { Body::None };
             let error = lacks.call(endpoint.method, &endpoint.at(id), body).await.error(403, "FORBIDDEN");
             assert_eq!(error["details"], json!({"requiredScope": endpoint.scope}), "{endpoint:?}");
         }
-        // With the scope the next checks have their turn.
+        // With the scope, the next checks decide.
         if endpoint.path.contains("{deploymentId}") {
             let path = endpoint.at("nonsense");
             has.call(endpoint.method, &path, Body::None).await.error(404, "NOT_FOUND");
@@ -182,7 +182,7 @@ async fn a_revoked_key_is_dead_at_once() {
     assert_eq!(client.get("").await, json!([]));
     app.services.revoke_api_key(&reef_service::Caller::session(user), &id).await.unwrap();
     client.fails(401, "UNAUTHORIZED", "GET", "", json!(null)).await;
-    // Another key of the same account lives on.
+    // Other keys of the account keep working.
     let (other, _) = app.key(user, "read", None).await;
     assert_eq!(other.get("").await, json!([]));
 }

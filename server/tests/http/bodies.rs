@@ -1,4 +1,4 @@
-//! What is wrong with a body is told at once, all of it, by name.
+//! Validation of request bodies: all issues are reported at once, each with its field.
 
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::client::Answer;
 use crate::support::{App, activation, bot, changed, issues, pairs};
 
-/// The endpoints with a body, each with a status in which the assistant may be and a body that is fine.
+/// The endpoints with a body, each for an assistant in an allowed status and with a valid body.
 async fn with_bodies(me: &crate::customer::Customer<'_>) -> [(&'static str, String, String); 4] {
     let (purchased, stopped) = (me.in_status("purchased").await, me.in_status("stopped").await);
     [
@@ -76,7 +76,7 @@ async fn unknown_and_repeated_keys_are_named() {
         let error = twice.error(400, "INVALID_REQUEST");
         assert_eq!(issues(&error), pairs(&[(first, "duplicate_key")]), "{method} {path}");
     }
-    // A key of another case is another key.
+    // Keys are case-sensitive.
     let error = me.fails(400, "INVALID_REQUEST", "POST", "/purchase", json!({"apimode": "byok"})).await;
     assert_eq!(issues(&error), pairs(&[("apiMode", "required"), ("apimode", "unknown_key")]));
     assert_eq!(me.get("").await.as_array().unwrap().len(), 2);
@@ -157,7 +157,7 @@ async fn types_are_not_guessed() {
         for key in good.as_object().unwrap().keys() {
             for value in &wrong {
                 if key == "callbackUrl" && value.is_null() {
-                    continue; // the one null that means something
+                    continue; // null is allowed here: it removes the URL
                 }
                 let body = changed(good.clone(), json!({key.as_str(): value}));
                 let error = me.fails(400, "INVALID_REQUEST", method, &path, body).await;
@@ -165,7 +165,7 @@ async fn types_are_not_guessed() {
             }
         }
     }
-    // On activation null does not clear a callback URL.
+    // Activation does not accept null for the callback URL.
     let purchased = me.in_status("purchased").await;
     let body = changed(activation(&bot("ok")), json!({"callbackUrl": null}));
     let error = me.fails(400, "INVALID_REQUEST", "POST", &format!("/{purchased}/activate"), body).await;

@@ -1,4 +1,4 @@
-//! Buying, trying and activating by the site's own forms, as a browser without scripts sends them.
+//! Buying, checking and activating with the site's forms, mostly as a browser without scripts sends them.
 
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::purchase::refusals;
 use crate::sessions::{form, signed_in};
 use crate::support::{App, bot};
 
-/// A browser without scripts, signed in.
+/// A signed-in browser without scripts.
 struct Browser<'a> {
     app: &'a App,
     cookie: String,
@@ -21,7 +21,7 @@ impl Browser<'_> {
         page.text().await.unwrap()
     }
 
-    /// Sends a form from a page. Gives where it leads.
+    /// Submits a form from a page and returns the redirect's location.
     async fn submit(&self, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
         let request = form(self.app, endpoint, fields)
             .header(COOKIE, &self.cookie)
@@ -32,7 +32,7 @@ impl Browser<'_> {
         answer.headers()[LOCATION].to_str().unwrap().to_owned()
     }
 
-    /// Sends a form as a script does. Gives the answer.
+    /// Submits a form as the frontend does and returns the response.
     async fn ask(&self, endpoint: &str, fields: &[(&str, &str)]) -> Value {
         let request = form(self.app, endpoint, fields).header(COOKIE, &self.cookie);
         let answer = request.header(ACCEPT, "application/json").send().await.unwrap();
@@ -41,7 +41,7 @@ impl Browser<'_> {
     }
 }
 
-/// Sends a form as a script does, which is refused. Gives the error.
+/// Submits a form as the frontend does and returns the expected error.
 async fn form_of(browser: &Browser<'_>, endpoint: &str, fields: &[(&str, &str)]) -> Value {
     let request = form(browser.app, endpoint, fields).header(COOKIE, &browser.cookie);
     let answer = request.header(ACCEPT, "application/json").send().await.unwrap();
@@ -65,7 +65,7 @@ async fn a_form_buys_once_and_the_next_one_again() {
     assert_eq!(first, second);
     assert_eq!(me.get("").await.as_array().map(Vec::len), Some(1));
 
-    // What is not paid can be gone on with, at the same checkout.
+    // An unpaid order can be continued at the same checkout.
     let page = browser.page("/assistants/new").await;
     assert!(page.contains("Unfinished orders"));
     let id = me.get("").await[0]["id"].as_str().unwrap().to_owned();
@@ -86,9 +86,9 @@ async fn a_refused_checkout_is_explained_beside_the_form_and_loses_nothing() {
         let fields = [("api_mode", "managed"), ("token", token.as_str())];
         app.faults(json!([fault])).await;
         let back = browser.submit("/assistants/new", "purchase", &fields).await;
-        let back = back.strip_prefix(&app.url("")).expect("the same page").to_owned();
+        let back = back.strip_prefix(&app.url("")).expect("the redirect leads to another site").to_owned();
         let shown = browser.page(&back).await;
-        let form = shown.split("action=\"/_fn/purchase\"").nth(1).expect("the form");
+        let form = shown.split("action=\"/_fn/purchase\"").nth(1).expect("the form is missing");
         let form = form.split("</form>").next().unwrap().replace("&#x27;", "'").replace("&#39;", "'");
         for words in expected {
             assert!(form.contains(words), "{fault}: {form}");
@@ -96,7 +96,7 @@ async fn a_refused_checkout_is_explained_beside_the_form_and_loses_nothing() {
         assert!(!shown.contains("The vendor"), "{shown}");
         let chosen = form.split("<input").find(|input| input.contains("value=\"managed\"")).unwrap();
         assert!(chosen.contains("checked"), "{chosen}");
-        // The same by a script.
+        // The frontend gets the same message.
         app.faults(json!([fault])).await;
         let request = form_of(&browser, "purchase", &fields).await;
         assert_eq!(request["code"], "INTERNAL_ERROR");
@@ -114,12 +114,13 @@ async fn a_refused_new_checkout_is_explained_beside_its_own_slot() {
     let (id, checkout) = me.purchase("byok").await;
     let (other, _) = me.purchase("byok").await;
     assert_eq!(me.press(&checkout, "expire").await, 200);
-    // Not all of them twice: going on with a checkout is limited to 40 times a minute.
+    // The second page gets fewer cases, because `resume_checkout` is limited to 40 requests per minute.
     for (from, count) in [(format!("/assistants/{id}"), 8), ("/assistants/new".to_owned(), 3)] {
         for (fault, expected) in refusals().into_iter().take(count) {
             app.faults(json!([fault])).await;
             let back = browser.submit(&from, "resume_checkout", &[("id", &id)]).await;
-            let back = back.strip_prefix(&app.url("")).expect("the same page").to_owned();
+            let back =
+                back.strip_prefix(&app.url("")).expect("the redirect leads to another site").to_owned();
             let shown = browser.page(&back).await.replace("&#x27;", "'").replace("&#39;", "'");
             let forms: Vec<_> = shown.split("action=\"/_fn/resume_checkout\"").skip(1).collect();
             for form in &forms {
@@ -129,11 +130,14 @@ async fn a_refused_new_checkout_is_explained_beside_its_own_slot() {
             }
             assert!(!forms.is_empty());
             app.faults(json!([fault])).await;
-            let told = form_of(&browser, "resume_checkout", &[("id", &id)]).await;
-            assert!(expected.iter().all(|words| told["message"].as_str().unwrap().contains(words)), "{told}");
+            let error = form_of(&browser, "resume_checkout", &[("id", &id)]).await;
+            assert!(
+                expected.iter().all(|words| error["message"].as_str().unwrap().contains(words)),
+                "{error}"
+            );
         }
     }
-    // Both slots are still there, and the way on is as well.
+    // Both orders still exist and can be continued.
     for slot in [&id, &other] {
         assert_eq!(me.get(&format!("/{slot}")).await["status"], "pending_payment");
     }
@@ -154,7 +158,7 @@ async fn the_limit_on_unpaid_orders_holds_for_the_form() {
     let token = hidden(&browser.page("/assistants/new").await, "token");
     let fields = [("api_mode", "byok"), ("token", token.as_str())];
     let back = browser.submit("/assistants/new", "purchase", &fields).await;
-    let back = back.strip_prefix(&app.url("")).expect("the same page").to_owned();
+    let back = back.strip_prefix(&app.url("")).expect("the redirect leads to another site").to_owned();
     let shown = browser.page(&back).await;
     assert!(
         shown.contains("Too many unpaid slots in the last hour; pay for one, or wait. Try again in"),
@@ -212,7 +216,7 @@ async fn a_check_without_scripts_keeps_what_was_typed_and_shows_what_was_found()
     for secret in [token.as_str(), "sk-ant-refused"] {
         assert!(!shown.contains(secret));
     }
-    // Nothing was deployed, and what was typed need not be typed again.
+    // Nothing was deployed, and the form still has the typed values.
     assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
     let other = me.slot("byok").await;
     assert!(
@@ -237,10 +241,10 @@ async fn a_check_that_is_refused_says_so_and_keeps_what_was_typed() {
     let page = format!("/assistants/{id}");
     let typed = [("id", id.as_str()), ("name", "Coral"), ("telegram_bot_token", "no token")];
     let back = browser.submit(&page, "preflight", &typed).await;
-    let back = back.strip_prefix(&app.url("")).expect("the same page").to_owned();
+    let back = back.strip_prefix(&app.url("")).expect("the redirect leads to another site").to_owned();
     let shown = browser.page(&back).await;
     assert!(shown.contains("This does not fit yet") && shown.contains("Coral"));
-    // Its first button does what it did before.
+    // The form and both its buttons have the same actions as before.
     assert!(shown.contains("action=\"/_fn/activate\"") && shown.contains("formaction=\"/_fn/preflight\""));
 }
 

@@ -1,4 +1,4 @@
-//! Callbacks: signed as Standard Webhooks say, numbered, and sent again when they were not taken.
+//! Callbacks: their signature by Standard Webhooks, sequence numbers and retries.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::support::{App, Database, activation, bot, changed, eventually};
 
-/// A customer's server: keeps what it gets, and answers what it was told, then 200.
+/// A customer's server, which records requests and answers with the given statuses, then with 200.
 #[derive(Clone, Default)]
 pub struct Receiver {
     got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
@@ -22,7 +22,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Starts one: it, and the `CALLBACK_OVERRIDES` entry that leads `hooks.test` to it.
+    /// Starts a receiver, and returns it with the `CALLBACK_OVERRIDES` entry that maps `hooks.test` to it.
     pub async fn start(answers: &[u16]) -> (Self, String) {
         let this = Self::default();
         this.answers.lock().unwrap().extend(answers);
@@ -42,12 +42,12 @@ impl Receiver {
         StatusCode::from_u16(answer).unwrap()
     }
 
-    /// What has arrived, in order of arrival.
+    /// All requests in the order of arrival.
     pub fn got(&self) -> Vec<(HeaderMap, Bytes)> {
         self.got.lock().unwrap().clone()
     }
 
-    /// The bodies, by sequence, each once; waits for so many.
+    /// Waits for `count` different bodies and returns them ordered by sequence.
     pub async fn bodies(&self, count: usize) -> Vec<Value> {
         eventually(&format!("{count} callbacks"), async || {
             let mut all: Vec<Value> =
@@ -73,8 +73,8 @@ async fn a_life_is_told_signed_and_in_numbers() {
         let active = me.until(&id, "active").await;
         me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
         me.ok("DELETE", &format!("/{id}"), Value::Null).await;
-        let told = receiver.bodies(4).await;
-        let facts: Vec<Value> = told
+        let bodies = receiver.bodies(4).await;
+        let facts: Vec<Value> = bodies
             .iter()
             .map(|body| json!([body["type"], body["data"]["previousStatus"], body["data"]["status"]]))
             .collect();
@@ -88,9 +88,9 @@ async fn a_life_is_told_signed_and_in_numbers() {
                 json!(["assistant.deleted", "stopped", "stopped"]),
             ]
         );
-        let first = told[0]["data"]["sequence"].as_i64().unwrap();
-        for (sequence, body) in (first..).zip(&told) {
-            assert_eq!(body["data"]["sequence"], sequence, "without a gap");
+        let first = bodies[0]["data"]["sequence"].as_i64().unwrap();
+        for (sequence, body) in (first..).zip(&bodies) {
+            assert_eq!(body["data"]["sequence"], sequence, "a sequence number is missing");
             assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["type", "timestamp", "data"]);
             let keys: Vec<_> = body["data"].as_object().unwrap().keys().collect();
             let expected = ["id", "status", "statusMessage", "workerUrl", "previousStatus", "sequence"];
@@ -100,11 +100,11 @@ async fn a_life_is_told_signed_and_in_numbers() {
                 (Some(&*id), 24)
             );
         }
-        assert_eq!(told[1]["data"]["workerUrl"], active["workerUrl"]);
+        assert_eq!(bodies[1]["data"]["workerUrl"], active["workerUrl"]);
         let secret = app.services.callback_secret(me.user).await.unwrap();
         let webhook = Webhook::new(secret.expose_secret()).unwrap();
         for (headers, body) in receiver.got() {
-            webhook.verify(&body, &headers).expect("a valid signature");
+            webhook.verify(&body, &headers).expect("invalid signature");
             assert_eq!(headers["content-type"], "application/json");
             assert!(!String::from_utf8_lossy(&body).contains(&token));
         }
@@ -119,10 +119,10 @@ async fn what_was_not_taken_comes_again_after_5_s() {
     let id = me.slot("byok").await;
     let body = changed(activation(&bot("ok")), json!({"callbackUrl": "https://hooks.test/again"}));
     me.ok("POST", &format!("/{id}/activate"), body).await;
-    // A receiver that fails holds nothing up.
+    // A failing receiver does not delay the deployment.
     me.until(&id, "active").await;
     let started = std::time::Instant::now();
-    let tries = eventually("the second try", async || {
+    let tries = eventually("the second attempt", async || {
         let got = receiver.got();
         let first = got.first()?.0["webhook-id"].clone();
         let tries: Vec<_> = got.into_iter().filter(|(headers, _)| headers["webhook-id"] == first).collect();

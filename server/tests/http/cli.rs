@@ -1,4 +1,4 @@
-//! The command line, as an operator uses it.
+//! The commands of `reef`, run as an operator runs them.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ async fn accounts_and_keys() {
     let (code, _, error) =
         here.run(&["user", "create", "--email", "bob@example.com", "--password-stdin"], "short\n");
     assert!(code != Some(0) && error.contains("at least"), "{error}");
-    // Without a password one is made, and printed after the id.
+    // Without a password, one is generated and printed after the id.
     let made = here.ok(&["user", "create", "--email", "bob@example.com"], "");
     assert_eq!(made.lines().count(), 2);
 
@@ -71,7 +71,7 @@ async fn accounts_and_keys() {
     process.client(&writer).send("POST", "/purchase", buy).await.data(201);
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     process.client(&brief).fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
-    // Revoked beside the running server, dead at once.
+    // A key that the command line revokes stops working on the running server at once.
     let me = process.client(&long).call("GET", "/api/v1/me", Body::None).await.data(200);
     here.ok(&["key", "revoke", "--email", ANN, "--id", me["keyId"].as_str().unwrap()], "");
     process.client(&long).fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
@@ -89,13 +89,13 @@ fn a_key_is_revoked_by_itself_or_by_its_name() {
     let make = |name: &str| here.ok(&["key", "create", "--email", ANN, "--name", name], "");
     let (itself, named) = (make("itself"), [make("twice"), make("twice")]);
     here.ok(&["key", "revoke", &itself], "");
-    assert!(here.fails(&["key", "revoke", &itself]).contains("not a live key"));
+    assert!(here.fails(&["key", "revoke", &itself]).contains("not a valid API key"));
     here.ok(&["key", "revoke", "--email", ANN, "--name", "twice"], "");
     for key in &named {
-        assert!(here.fails(&["key", "revoke", key]).contains("not a live key"), "every key of the name");
+        assert!(here.fails(&["key", "revoke", key]).contains("not a valid API key"), "every key of the name");
     }
     let by_name = ["key", "revoke", "--email", ANN, "--name", "twice"];
-    assert!(here.fails(&by_name).contains("no such live key"));
+    assert!(here.fails(&by_name).contains("no such API key"));
     for wrong in [&["--name", "twice"][..], &["--id", "x"], &["--email", ANN], &["--email", ANN, "--id", "x"]]
     {
         here.fails(&[&["key", "revoke"], wrong].concat());
@@ -211,7 +211,7 @@ async fn without_a_command_it_serves_and_a_stop_leaves_nobody_without_an_answer(
     let bought = client.send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
     let path = format!("/{}/status?wait=30", bought["deploymentId"].as_str().unwrap());
     let waiting = tokio::spawn(async move { client.get(&path).await });
-    // It is under way once the server has taken its connection; a moment later it waits.
+    // After a moment, the server has accepted the request and it waits.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let (code, took) = tokio::task::block_in_place(|| process.terminate());
     assert_eq!(code, Some(0));
@@ -233,7 +233,7 @@ async fn a_second_start_finds_everything() {
     drop(process);
     let process = here.serve().await;
     assert_eq!(process.client(&key).get(&path).await, before);
-    // The world went on too: the checkout can still be paid.
+    // The sandbox kept its state, too: the checkout can still be paid.
     let pay = format!("{}/pay", bought["checkoutUrl"].as_str().unwrap());
     assert_eq!(process.http.post(pay).send().await.unwrap().status(), 303);
     crate::support::eventually("the payment", async || {

@@ -1,13 +1,13 @@
-//! A client that knows which status it expects, and checks on every answer what holds for all of them.
+//! An API client for tests, which checks the properties that every response must have.
 
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-/// Where the assistants are.
+/// The path of the assistants' endpoints.
 pub const ASSISTANTS: &str = "/api/v1/assistants";
 
-/// Every code there is, with its status (a 413 is an `INVALID_REQUEST` too).
+/// All error codes with their statuses. `INVALID_REQUEST` has two.
 const CODES: [(&str, u16); 15] = [
     ("API_DISABLED", 404),
     ("UNAUTHORIZED", 401),
@@ -26,19 +26,19 @@ const CODES: [(&str, u16); 15] = [
     ("INTERNAL_ERROR", 500),
 ];
 
-/// Plain HTTP to loopback; redirects are answers.
+/// An HTTP client for loopback that does not follow redirects.
 pub fn http_client() -> reqwest::Client {
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        // No certificate is needed, and none is looked for.
+        // Loading the system's certificates takes long, and plain HTTP needs none.
         .tls_certs_only([])
         .build()
-        .expect("a client")
+        .expect("could not build the client")
 }
 
-/// Someone with or without a key.
+/// A client with or without an API key.
 #[derive(Clone)]
 pub struct Client {
     pub http: reqwest::Client,
@@ -46,7 +46,7 @@ pub struct Client {
     key: Option<String>,
 }
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -54,7 +54,7 @@ pub struct Answer {
     pub text: String,
 }
 
-/// What is sent along.
+/// The body of a request.
 pub enum Body {
     None,
     Json(Value),
@@ -71,12 +71,12 @@ impl Client {
     }
 
     pub fn key(&self) -> &str {
-        self.key.as_deref().expect("a key")
+        self.key.as_deref().expect("the API key is missing")
     }
 
-    /// A request to a full path, with the key.
+    /// Builds a request with the key to an absolute path.
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
-        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let method = Method::from_bytes(method.as_bytes()).expect("the method is invalid");
         let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.key {
             Some(key) => request.header("X-API-Key", key),
@@ -84,7 +84,7 @@ impl Client {
         }
     }
 
-    /// Sends to a full path below `/api` and checks what holds for every answer there.
+    /// Sends a request to an absolute path below `/api` and checks the response.
     pub async fn call(&self, method: &str, path: &str, body: Body) -> Answer {
         let request = self.request(method, path);
         let request = match body {
@@ -95,28 +95,28 @@ impl Client {
         Answer::of(request).await
     }
 
-    /// `GET` below the assistants' path: the data.
+    /// Sends `GET` to a path below the assistants' and returns the data of the 200 response.
     pub async fn get(&self, path: &str) -> Value {
         self.call("GET", &format!("{ASSISTANTS}{path}"), Body::None).await.data(200)
     }
 
-    /// Any method below the assistants' path, with a body unless it is null: the data of a 200.
+    /// Sends a request below the assistants' path, with a body unless it is null, and returns the data of the 200 response.
     pub async fn ok(&self, method: &str, path: &str, body: Value) -> Value {
         self.send(method, path, body).await.data(200)
     }
 
-    /// Any method below the assistants' path, with a body unless it is null: the error.
+    /// Sends a request below the assistants' path, with a body unless it is null, and returns the expected error.
     pub async fn fails(&self, status: u16, code: &str, method: &str, path: &str, body: Value) -> Value {
         self.send(method, path, body).await.error(status, code)
     }
 
-    /// Any method below the assistants' path, with a body unless it is null.
+    /// Sends a request below the assistants' path, with a body unless it is null.
     pub async fn send(&self, method: &str, path: &str, body: Value) -> Answer {
         let body = if body.is_null() { Body::None } else { Body::Json(body) };
         self.call(method, &format!("{ASSISTANTS}{path}"), body).await
     }
 
-    /// Any method below the assistants' path, with these very bytes as JSON.
+    /// Sends a request below the assistants' path, with these bytes as its JSON body.
     pub async fn send_raw(&self, method: &str, path: &str, bytes: impl Into<Vec<u8>>) -> Answer {
         let request = self.request(method, &format!("{ASSISTANTS}{path}"));
         Answer::of(request.header(CONTENT_TYPE, "application/json").body(bytes.into())).await
@@ -124,52 +124,53 @@ impl Client {
 }
 
 impl Answer {
-    /// Sends and reads, and checks what holds for every answer below `/api`.
+    /// Sends a request, and checks the properties that every response below `/api` must have.
     pub async fn of(request: RequestBuilder) -> Self {
-        let answer = request.send().await.expect("an answer");
+        let answer = request.send().await.expect("the request failed");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let answer = Self { status, headers, text: answer.text().await.expect("a whole answer in UTF-8") };
+        let answer = Self { status, headers, text: answer.text().await.expect("the response is incomplete") };
         answer.check();
         answer
     }
 
     fn check(&self) {
         assert_eq!(self.header(CONTENT_TYPE.as_str()), Some("application/json"), "{self:?}");
-        // What was read may be kept by who asked, and is asked for again by its tag.
+        // A tagged response may be stored by its client and has to be revalidated.
         let cached = if self.header(ETAG.as_str()).is_some() { "private, no-cache" } else { "no-store" };
         assert_eq!(self.header(CACHE_CONTROL.as_str()), Some(cached), "{self:?}");
         assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "{self:?}");
         let body = self.json();
-        let keys: Vec<_> = body.as_object().expect("an object").keys().map(String::as_str).collect();
+        let keys: Vec<_> =
+            body.as_object().expect("the value is not an object").keys().map(String::as_str).collect();
         if self.status < 300 {
             assert!(keys == ["data"] || keys.first() == Some(&"openapi"), "{self:?}");
             return;
         }
         assert_eq!(keys, ["error"], "{self:?}");
-        let error = body["error"].as_object().expect("an object");
+        let error = body["error"].as_object().expect("the value is not an object");
         let keys: Vec<_> = error.keys().map(String::as_str).collect();
         assert!(keys == ["code", "message"] || keys == ["code", "message", "details"], "{self:?}");
-        let code = error["code"].as_str().expect("a code");
+        let code = error["code"].as_str().expect("the code is not text");
         assert!(CODES.contains(&(code, self.status)), "{self:?}");
         assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()), "{self:?}");
         assert!(error.get("details").is_none_or(Value::is_object), "{self:?}");
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().expect("ASCII"))
+        self.headers.get(name).map(|value| value.to_str().expect("the header is not ASCII"))
     }
 
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
     }
 
-    /// The data, when the status is this one.
+    /// Asserts the status and returns the data.
     pub fn data(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self:?}");
         self.json()["data"].clone()
     }
 
-    /// The error, when status and code are these.
+    /// Asserts status and code and returns the error.
     pub fn error(&self, status: u16, code: &str) -> Value {
         let error = self.json()["error"].clone();
         assert_eq!((json!(self.status), &error["code"]), (json!(status), &json!(code)), "{self:?}");

@@ -1,4 +1,4 @@
-//! What variables do: defaults that make a bare start work, and each one listed for operators.
+//! Configuration variables: their defaults, their effects, and that `.env.example` lists them all.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::support::{App, activation, bot};
 
-/// The contract's table.
 const VARIABLES: [&str; 31] = [
     "BIND_ADDR",
     "PUBLIC_URL",
@@ -76,7 +75,7 @@ async fn the_public_url_is_what_others_are_told() {
     let app = App::with(&[("PUBLIC_URL", "https://reef.example/"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
     let me = app.customer().await;
     let (id, checkout) = me.purchase("byok").await;
-    let page = checkout.strip_prefix("https://reef.example").expect("the checkout's page is there too");
+    let page = checkout.strip_prefix("https://reef.example").expect("the checkout has another origin");
     let pay = app.http.post(format!("{}/pay", app.url(page))).send().await.unwrap();
     let back = pay.headers()["location"].to_str().unwrap();
     assert!(back.starts_with(&format!("https://reef.example/assistants/{id}")), "{back}");

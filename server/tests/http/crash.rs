@@ -1,4 +1,4 @@
-//! `kill -9` at the worst moment loses nothing and does nothing twice.
+//! `kill -9` in the middle of a deployment loses nothing and repeats nothing.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::callbacks::Receiver;
 use crate::process::{Installation, Process, free_port};
 use crate::support::{activation, bot, changed, eventually};
 
-/// Whether a call to this method of Telegram's has arrived and is not answered.
+/// Whether a call of this Telegram method has arrived and is not answered yet.
 async fn is_under_way(process: &Process, world: &str, method: &str) -> bool {
     let url = format!("{world}/sandbox/requests?vendor=telegram");
     let calls: Value = process.http.get(url).send().await.unwrap().json().await.unwrap();
@@ -14,7 +14,7 @@ async fn is_under_way(process: &Process, world: &str, method: &str) -> bool {
     calls.iter().any(|call| call["path"].as_str().unwrap().ends_with(method) && call["status"].is_null())
 }
 
-/// Buys, pays and activates, kills Reef while `method` is under way, starts it again, and looks at how it ends.
+/// Buys, pays for and activates an assistant, kills Reef during a call of `method`, restarts it, and checks the result.
 async fn killed_during(here: &Installation, world: Option<&str>, method: &str) {
     let (receiver, target) = Receiver::start(&[]).await;
     let mut vars = here.vars.clone();
@@ -50,11 +50,11 @@ async fn killed_during(here: &Installation, world: Option<&str>, method: &str) {
     let process = here.serve().await;
     let client = process.client(&key);
     let active = until(&client, "active").await;
-    // Past the moment at which the first run's late result would have come.
+    // By this time, a late result of the first run would have arrived.
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
     assert_eq!(client.get(&path).await, active);
-    let told = receiver.bodies(2).await;
-    let statuses: Vec<_> = told.iter().map(|body| body["data"]["status"].clone()).collect();
+    let bodies = receiver.bodies(2).await;
+    let statuses: Vec<_> = bodies.iter().map(|body| body["data"]["status"].clone()).collect();
     assert_eq!(statuses, ["deploying", "active"], "each once");
     let chat = format!("{world}/sandbox/telegram/bots/{}/messages", token.split(':').next().unwrap());
     process.http.post(&chat).json(&json!({"chatId": 1, "text": "hello"})).send().await.unwrap();
@@ -81,7 +81,7 @@ async fn while_the_world_goes_on() {
     let bind = format!("127.0.0.1:{port}");
     let args = ["sandbox", "--bind", &bind, "--database", "world.db"];
     let sandbox = Process::start(folder.path(), &args, &[], &world, "/sandbox/").await;
-    // What it prints is what a Reef needs to live in it.
+    // It prints the variables with which Reef uses this sandbox.
     let printed = std::fs::read_to_string(folder.path().join("out")).unwrap();
     let vars: Vec<(&str, &str)> = printed
         .lines()

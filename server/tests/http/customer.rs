@@ -1,4 +1,4 @@
-//! An account with a key, and the ways to get an assistant into each status.
+//! An account with an API key, and helpers that bring an assistant into each status.
 
 use std::ops::Deref;
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::support::{App, activation, bot, eventually};
 
-/// Every status, as the table has them.
+/// All statuses of an assistant.
 pub const STATUSES: [&str; 6] = ["pending_payment", "purchased", "deploying", "active", "failed", "stopped"];
 
-/// An account with a key that may do everything.
+/// An account with an API key that has all scopes.
 pub struct Customer<'a> {
     pub app: &'a App,
     pub user: UserId,
@@ -27,20 +27,20 @@ impl Deref for Customer<'_> {
 }
 
 impl Customer<'_> {
-    /// Orders a slot: its id, and where to pay.
+    /// Orders a slot and returns its id and the checkout URL.
     pub async fn purchase(&self, mode: &str) -> (String, String) {
         let bought = self.send("POST", "/purchase", json!({"apiMode": mode})).await.data(201);
-        let text = |key: &str| bought[key].as_str().expect("text").to_owned();
+        let text = |key: &str| bought[key].as_str().expect("the value is not text").to_owned();
         (text("deploymentId"), text("checkoutUrl"))
     }
 
-    /// Presses a button on the checkout page: the answer's status.
+    /// Presses a button on the checkout page and returns the response's status.
     pub async fn press(&self, checkout: &str, button: &str) -> u16 {
-        let answer = self.http.post(format!("{checkout}/{button}")).send().await.expect("an answer");
+        let answer = self.http.post(format!("{checkout}/{button}")).send().await.expect("the request failed");
         answer.status().as_u16()
     }
 
-    /// A slot that is paid: its id.
+    /// Buys and pays for a slot, and returns its id.
     pub async fn slot(&self, mode: &str) -> String {
         let (id, checkout) = self.purchase(mode).await;
         assert_eq!(self.press(&checkout, "pay").await, 303);
@@ -48,7 +48,7 @@ impl Customer<'_> {
         id
     }
 
-    /// The record, once it has this status.
+    /// Waits until the record has this status and returns it.
     pub async fn until(&self, id: &str, status: &str) -> Value {
         let path = format!("/{id}");
         eventually(&format!("status {status}"), async || {
@@ -57,7 +57,7 @@ impl Customer<'_> {
         .await
     }
 
-    /// The record, once this field has this value.
+    /// Waits until a field of the record has this value and returns the record.
     pub async fn until_field(&self, id: &str, field: &str, value: Value) -> Value {
         let path = format!("/{id}");
         eventually(&format!("{field} {value}"), async || {
@@ -66,21 +66,21 @@ impl Customer<'_> {
         .await
     }
 
-    /// Activates with a bot of this kind: the id.
+    /// Activates an assistant with a bot of this kind and returns its id.
     pub async fn activated(&self, kind: &str) -> String {
         let id = self.slot("byok").await;
         self.ok("POST", &format!("/{id}/activate"), activation(&bot(kind))).await;
         id
     }
 
-    /// An assistant whose worker answers: its id.
+    /// Creates an active assistant and returns its id.
     pub async fn active(&self) -> String {
         let id = self.activated("ok").await;
         self.until(&id, "active").await;
         id
     }
 
-    /// An assistant in this status that stays there: its id.
+    /// Creates an assistant that stays in this status, and returns its id.
     pub async fn in_status(&self, status: &str) -> String {
         let id = match status {
             "pending_payment" => self.purchase("byok").await.0,
@@ -93,7 +93,7 @@ impl Customer<'_> {
                 self.ok("POST", &format!("/{id}/stop"), Value::Null).await;
                 id
             }
-            _ => panic!("no such status"),
+            _ => panic!("unknown status"),
         };
         self.until(&id, status).await;
         id

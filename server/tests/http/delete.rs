@@ -1,4 +1,4 @@
-//! Deleting: in every status, once, and the subscription with it.
+//! `DELETE …/{id}` in every status, and the end of the subscription.
 
 use reqwest::header::{COOKIE, LOCATION};
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ async fn a_subscription_never_blocks_it() {
         .await;
     me.ok("DELETE", &format!("/{id}"), Value::Null).await;
     me.fails(404, "NOT_FOUND", "GET", &format!("/{id}"), Value::Null).await;
-    eventually("the subscription's end, at the second try", async || {
+    eventually("the subscription's end, at the second attempt", async || {
         (app.subscription(subscription).await["status"] == "canceled").then_some(())
     })
     .await;
@@ -88,31 +88,35 @@ async fn a_payment_for_what_was_deleted_is_revoked() {
 async fn its_page_leads_to_the_receipt_which_says_when_the_subscription_has_ended() {
     let app = App::start().await;
     let (me, other) = (app.customer().await, app.customer().await);
-    let (mine, theirs) = (signed_in(&app, me.user).await, signed_in(&app, other.user).await);
+    let (mine, foreign) = (signed_in(&app, me.user).await, signed_in(&app, other.user).await);
     let id = me.active().await;
-    // Polar does not answer yet.
+    // Polar's answer is delayed.
     app.faults(json!([{"method": "DELETE", "path": "*/v1/subscriptions/*", "delayMs": 500, "times": 1}]))
         .await;
     me.ok("DELETE", &format!("/{id}"), Value::Null).await;
 
     let open = async |path: String, cookie: &str| {
-        app.http.get(app.url(&path)).header(COOKIE, cookie).send().await.expect("an answer")
+        app.http.get(app.url(&path)).header(COOKIE, cookie).send().await.expect("the request failed")
     };
     let (page, receipt) = (format!("/assistants/{id}"), format!("/receipts/{id}"));
     let moved = open(page.clone(), &mine).await;
     assert_eq!((moved.status().as_u16(), moved.headers()[LOCATION].to_str().unwrap()), (302, &*receipt));
-    assert_eq!(open(page.clone(), &theirs).await.status(), 404);
+    assert_eq!(open(page.clone(), &foreign).await.status(), 404);
     for stream in [format!("/live{receipt}"), format!("/live{page}")] {
-        assert_eq!(open(stream, &theirs).await.status(), 404);
+        assert_eq!(open(stream, &foreign).await.status(), 404);
     }
-    // A page that asks for its stream a moment too late is led on, too.
-    let told = open(format!("/live{page}"), &mine).await.text().await.unwrap();
-    assert!(told.contains("event: gone"), "{told}");
+    // A page that opens its stream after the deletion is redirected, too.
+    let stream = open(format!("/live{page}"), &mine).await.text().await.unwrap();
+    assert!(stream.contains("event: gone"), "{stream}");
 
     let before = open(receipt.clone(), &mine).await.text().await.unwrap();
     assert!(before.contains("not confirmed yet"), "{before}");
-    let seen =
-        before.split("?seen=").nth(1).expect("a stream").split(|c: char| !c.is_ascii_hexdigit()).next();
+    let seen = before
+        .split("?seen=")
+        .nth(1)
+        .expect("the stream's URL is missing")
+        .split(|c: char| !c.is_ascii_hexdigit())
+        .next();
     let mut stream = open(format!("/live{receipt}?seen={}", seen.unwrap()), &mine).await;
     for start in ["retry: ", "id: "] {
         assert!(stream.chunk().await.unwrap().is_some_and(|chunk| chunk.starts_with(start.as_bytes())));

@@ -1,4 +1,4 @@
-//! The API reference as programs read it.
+//! The API reference as Markdown, in `llms.txt` and as pages.
 
 use crate::support::App;
 
@@ -30,7 +30,7 @@ async fn every_page_that_llms_txt_names_is_there_as_markdown() {
         assert!(text.starts_with("# ") && full.contains(&text), "{link}");
         pages += 1;
     }
-    // Fifteen operations and the guides.
+    // The index lists all pages: the operations and the guides.
     assert_eq!(pages, reef_server::docs::docs(&base).pages().len());
     assert!(pages > 20, "{index}");
 }

@@ -1,4 +1,4 @@
-//! `reef doctor` asks whatever is configured, and says which of it is wrong.
+//! `reef doctor` checks every configured upstream and names those that fail.
 
 use serde_json::json;
 
@@ -10,20 +10,20 @@ async fn every_upstream_is_asked_and_named_when_it_is_wrong() {
     let process = here.serve().await;
     let upstreams =
         ["polar", "prices", "managed keys", "telegram", "anthropic", "openai", "google", "openrouter"];
-    let (code, told, _) = here.run(&["doctor"], "");
-    assert_eq!(code, Some(0), "{told}");
+    let (code, report, _) = here.run(&["doctor"], "");
+    assert_eq!(code, Some(0), "{report}");
     for name in ["database", "secrets", "sandbox", "mail"].iter().chain(&upstreams) {
-        assert!(told.contains(&format!("ok    {name}: ")), "{name}: {told}");
+        assert!(report.contains(&format!("ok    {name}: ")), "{name}: {report}");
     }
     let faults = json!([{"path": "*", "status": 500, "times": 1000}]);
     let ordered = process.http.put(format!("{}/sandbox/faults", process.base)).json(&faults).send().await;
     assert_eq!(ordered.unwrap().status(), 200);
-    let (code, told, error) = here.run(&["doctor"], "");
-    assert_eq!(code, Some(1), "{told}");
+    let (code, report, error) = here.run(&["doctor"], "");
+    assert_eq!(code, Some(1), "{report}");
     for name in upstreams {
-        assert!(told.contains(&format!("wrong {name}: ")), "{name}: {told}");
+        assert!(report.contains(&format!("error {name}: ")), "{name}: {report}");
     }
-    assert!(error.contains("8 things are wrong"), "{error}");
+    assert!(error.contains("8 checks failed"), "{error}");
 }
 
 #[tokio::test]
@@ -33,10 +33,13 @@ async fn a_key_that_makes_no_keys_is_told_before_somebody_buys() {
     let faults = json!([{"method": "GET", "path": "*/v1/keys", "status": 403, "times": 9}]);
     let ordered = process.http.put(format!("{}/sandbox/faults", process.base)).json(&faults).send().await;
     assert_eq!(ordered.unwrap().status(), 200);
-    let (code, told, _) = here.run(&["doctor"], "");
-    let line = told.lines().find(|line| line.starts_with("wrong managed keys: ")).expect("a line");
+    let (code, report, _) = here.run(&["doctor"], "");
+    let line = report
+        .lines()
+        .find(|line| line.starts_with("error managed keys: "))
+        .expect("no error about managed keys");
     assert!(code == Some(1) && line.contains("403") && line.contains("OPENROUTER_MANAGEMENT_KEY"), "{line}");
-    // Sold without any key: nobody could be served.
+    // The managed plan is sold without a management key.
     let vars = [
         ("SANDBOX", "false"),
         ("POLAR_ACCESS_TOKEN", "polar_oat_test"),
@@ -48,6 +51,6 @@ async fn a_key_that_makes_no_keys_is_told_before_somebody_buys() {
         ("GOOGLE_API_URL", "http://127.0.0.1:1"),
         ("OPENROUTER_API_URL", "http://127.0.0.1:1"),
     ];
-    let (_, told, _) = Installation::new(&vars).run(&["doctor"], "");
-    assert!(told.contains("wrong managed keys: OPENROUTER_MANAGEMENT_KEY is not set"), "{told}");
+    let (_, report, _) = Installation::new(&vars).run(&["doctor"], "");
+    assert!(report.contains("error managed keys: OPENROUTER_MANAGEMENT_KEY is not set"), "{report}");
 }

@@ -1,5 +1,5 @@
-//! The forms that activate and edit, sent by a browser without scripts: what is found wrong is not deployed, and a running
-//! assistant keeps running.
+//! The forms that activate and edit an assistant, sent by a browser without scripts. Values that fail the checks are not
+//! deployed, and a running assistant keeps running.
 
 use serde_json::json;
 
@@ -8,10 +8,10 @@ use crate::pages::{hidden, page, send};
 use crate::sessions::signed_in;
 use crate::support::{App, bot, eventually};
 
-/// Fields with another value than the page shows.
+/// The fields whose values differ from those on the page.
 type Typed<'a> = &'a [(&'a str, &'a str)];
 
-/// Sends the edit form of an assistant's page with `typed` in it, and gives where it leads.
+/// Submits the edit form of an assistant's page with `typed` in it, and returns the redirect's location.
 async fn edit(me: &Customer<'_>, cookie: &str, id: &str, endpoint: &str, typed: Typed<'_>) -> String {
     let path = format!("/assistants/{id}");
     let record = me.get(&format!("/{id}")).await;
@@ -26,7 +26,7 @@ async fn edit(me: &Customer<'_>, cookie: &str, id: &str, endpoint: &str, typed: 
     send(me.app, cookie, &path, endpoint, &fields).await
 }
 
-/// The statuses and messages of the timeline, oldest first.
+/// The statuses and failure codes of the timeline, oldest first.
 async fn walk(app: &App, id: &str) -> Vec<(String, String)> {
     let events = app.events(id).await;
     let code = |message: Option<String>| {
@@ -107,7 +107,7 @@ async fn edit_of_name_and_callback_url_restarts_nothing() {
     assert_eq!((&record["name"], &record["status"]), (&json!("Pearl"), &json!("active")));
     assert_eq!(record["userCallbackUrl"], "https://callbacks.sandbox.test/pearl");
     assert_eq!(walk(&app, &id).await, pairs(&STARTED));
-    // So it is with one that is stopped, and stays so.
+    // Editing a stopped assistant does not start it.
     me.ok("POST", &format!("/{id}/stop"), json!({})).await;
     let to = edit(&me, &cookie, &id, "update", &[("callback_url", "")]).await;
     assert_eq!(to, format!("/assistants/{id}?done=saved"));
@@ -137,7 +137,7 @@ async fn activation_on_the_page_deploys_nothing_that_was_found_wrong() {
     assert!(!shown.contains("known-secret") && !shown.contains(&token) && !back.contains(&token));
     assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
     assert_eq!(walk(&app, &id).await, pairs(&STARTED[..1]));
-    // By the API the same is taken, and fails.
+    // The API accepts the same values, and the deployment fails.
     let body = json!({"name": "Pearl", "modelProvider": "anthropic", "modelId": "claude-sonnet-5",
         "modelApiKey": "sk-ant-good", "telegramBotToken": token});
     me.ok("POST", &format!("/{id}/activate"), body).await;

@@ -1,16 +1,15 @@
-//! Every endpoint there is: what the walks of `auth` and `ids` go through.
+//! The list of all endpoints, which several tests iterate over.
 
 use serde_json::{Value, json};
 
 use crate::support::{activation, bot};
 
-/// An endpoint of the API.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
     pub method: &'static str,
-    /// As the OpenAPI document has it.
+    /// The path as in the OpenAPI document.
     pub path: &'static str,
-    /// What a key needs.
+    /// The scope that the endpoint requires.
     pub scope: &'static str,
 }
 
@@ -18,7 +17,7 @@ const fn endpoint(method: &'static str, path: &'static str, scope: &'static str)
     Endpoint { method, path, scope }
 }
 
-/// All of them; `openapi` compares the list with the document.
+/// All endpoints. A test in `openapi` compares the list with the document.
 pub const ENDPOINTS: [Endpoint; 15] = [
     endpoint("POST", "/api/v1/assistants/purchase", "write"),
     endpoint("GET", "/api/v1/assistants", "read"),
@@ -37,26 +36,25 @@ pub const ENDPOINTS: [Endpoint; 15] = [
     endpoint("GET", "/api/v1/me", ANY),
 ];
 
-/// The scope of what every live key may do.
+/// Stands for endpoints that require no scope.
 pub const ANY: &str = "any";
 
 impl Endpoint {
-    /// Those of one assistant.
+    /// The endpoints with an assistant's id in their path.
     pub fn of_one() -> impl Iterator<Item = Self> {
         ENDPOINTS.into_iter().filter(|endpoint| endpoint.path.contains("{deploymentId}"))
     }
 
-    /// The path with this id in it.
+    /// The path with the placeholders replaced by an id.
     pub fn at(self, id: &str) -> String {
         self.path.replace("{deploymentId}", id).replace("{deliveryId}", id)
     }
 
-    /// Whether it takes a body at all.
     pub fn takes_body(self) -> bool {
         self.method != "GET"
     }
 
-    /// A body that is fine, null where none is taken.
+    /// A valid body, or null for endpoints without one.
     pub fn good_body(self) -> Value {
         match self.path.rsplit('/').next() {
             Some("purchase") => json!({"apiMode": "byok"}),

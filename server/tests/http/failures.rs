@@ -1,11 +1,11 @@
-//! Why a deployment failed, in one sentence with the way out.
+//! Failure codes of deployments and their status messages.
 
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
 use crate::support::{App, activation, bot, changed};
 
-/// Activates with this change of the usual body and gives the failure's code.
+/// Activates with this change of a valid body and returns the failure code.
 async fn failure(me: &Customer<'_>, change: Value) -> String {
     let id = me.slot("byok").await;
     let body = changed(activation(&bot("ok")), change);
@@ -18,7 +18,7 @@ async fn failure(me: &Customer<'_>, change: Value) -> String {
         assert!(!message.contains(body[secret].as_str().unwrap()), "{message}");
     }
     let (code, sentence) = message.split_once(": ").unwrap();
-    assert!(sentence.contains("redeploy"), "the way out: {message}");
+    assert!(sentence.contains("redeploy"), "no way out: {message}");
     code.to_owned()
 }
 

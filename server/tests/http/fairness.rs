@@ -1,4 +1,4 @@
-//! What one account does, however much of it, is not what another one waits for.
+//! Limits per account, so that one account cannot delay others.
 
 use std::time::{Duration, Instant};
 
@@ -13,16 +13,16 @@ use crate::client::{ASSISTANTS, Answer};
 use crate::sessions::signed_in;
 use crate::support::{App, Database, activation, bot, changed};
 
-/// Streams and waiting calls of one account.
+/// The limit of open streams and waiting requests per account.
 const STREAMS: usize = 256;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_has_so_many_streams_and_waiting_calls() {
     let app = App::start().await;
     let (me, other) = (app.customer().await, app.customer().await);
-    let (mine, theirs) = (me.purchase("byok").await.0, other.purchase("byok").await.0);
+    let (mine, foreign) = (me.purchase("byok").await.0, other.purchase("byok").await.0);
     let cookie = signed_in(&app, me.user).await;
-    // Of either kind, with either key.
+    // The limit holds for all keys of the account together.
     let (second, _) = app.key(me.user, "read", None).await;
     let opened = join_all((0..STREAMS).map(|number| {
         let client = if number % 2 == 0 { &me.client } else { &second };
@@ -47,12 +47,12 @@ async fn an_account_has_so_many_streams_and_waiting_calls() {
         let error: Value = live.json().await.unwrap();
         assert_eq!(error["error"]["code"], "RATE_LIMITED");
     }
-    // What does not wait is answered, and others wait as they like.
+    // Requests that do not wait are answered, and other accounts are not affected.
     assert_eq!(me.get(&format!("/{mine}/status")).await["id"], mine);
-    let path = format!("{ASSISTANTS}/{theirs}/events");
-    let theirs = other.request("GET", &path).header(ACCEPT, "text/event-stream").send().await.unwrap();
-    assert_eq!(theirs.status(), 200);
-    // A place comes back with its stream.
+    let path = format!("{ASSISTANTS}/{foreign}/events");
+    let foreign = other.request("GET", &path).header(ACCEPT, "text/event-stream").send().await.unwrap();
+    assert_eq!(foreign.status(), 200);
+    // Closing a stream releases its permit.
     drop(opened);
     crate::support::eventually("a place", async || {
         let again = stream(format!("{ASSISTANTS}/{mine}/events")).send().await.unwrap();
@@ -61,7 +61,7 @@ async fn an_account_has_so_many_streams_and_waiting_calls() {
     .await;
 }
 
-/// A server that takes everything and never answers: how to reach it.
+/// Starts a server that reads requests and never answers, and returns its URL.
 async fn silent() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -96,7 +96,7 @@ async fn callbacks_of_others_are_not_kept_waiting(database: Database) {
     }
     assert_eq!(answers.iter().filter(|status| **status == 200).count(), 30, "{answers:?}");
     assert!(answers[30..].iter().all(|status| *status == 429));
-    // Sending again counts with it.
+    // Resending counts toward the same limit.
     let log = greedy.get(&format!("/{flooded}/callbacks")).await;
     let first = log[0]["id"].as_str().unwrap();
     greedy
@@ -107,7 +107,7 @@ async fn callbacks_of_others_are_not_kept_waiting(database: Database) {
     other.ok("POST", &format!("/{id}/callbacks/test"), Value::Null).await;
     receiver.bodies(3).await;
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
-    // The greedy one's own wait for one another.
+    // The callbacks of the flooding account wait for one another.
     let log = greedy.get(&format!("/{flooded}/callbacks")).await;
     assert!(log.as_array().unwrap().iter().all(|callback| callback["state"] == "pending"));
 }

@@ -1,4 +1,4 @@
-//! A flood wait of Telegram's outlasts the process, killed or stopped.
+//! A flood wait survives the end of the process, whether it was killed or stopped.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::process::{Installation, Process};
 use crate::support::{activation, bot, eventually};
 
 const WAIT: Duration = Duration::from_secs(4);
-/// Longer than a graceful stop waits for turns to end: one that sat the wait out would pass for one that keeps it.
+/// Longer than a graceful stop waits for turns, because a process that waits in memory would otherwise pass the test.
 const WAIT_BEYOND_THE_STOP: Duration = Duration::from_secs(14);
 
-/// When each message was sent, and how it was answered.
+/// The times at which messages were sent, each with the status of the response.
 async fn sends(process: &Process) -> Vec<(Timestamp, u64)> {
     let url = format!("{}/sandbox/requests?vendor=telegram", process.base);
     let calls: Value = process.http.get(url).send().await.unwrap().json().await.unwrap();
@@ -27,7 +27,7 @@ async fn sends(process: &Process) -> Vec<(Timestamp, u64)> {
     sends
 }
 
-/// Has a chat refused with a flood wait, ends the process, starts it again, and looks when it writes next.
+/// Makes Telegram answer with a flood wait, ends and restarts the process, and checks when it sends the next message.
 async fn next_send_keeps_to_the_wait_after(wait: Duration, end: impl Fn(&mut Process)) {
     let here = Installation::new(&[]);
     let key = here.customer();
@@ -52,7 +52,7 @@ async fn next_send_keeps_to_the_wait_after(wait: Duration, end: impl Fn(&mut Pro
         format!("{}/sandbox/telegram/bots/{}/messages", process.base, token.split(':').next().unwrap());
     process.http.post(&chat).json(&json!({"chatId": 1, "text": "hello"})).send().await.unwrap();
     eventually("the refusal", async || sends(&process).await.last().map(|_| ())).await;
-    // As long as it takes to write it down.
+    // The process needs a moment to store the flood wait.
     tokio::time::sleep(Duration::from_millis(300)).await;
     end(&mut process);
     drop(process);

@@ -1,4 +1,4 @@
-//! What nobody sends by accident.
+//! Malformed paths, texts, parameters and headers, as an attacker sends them.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -7,16 +7,17 @@ use crate::client::{ASSISTANTS, Answer, Body};
 use crate::endpoints::ENDPOINTS;
 use crate::support::{App, activation, bot, changed, issues};
 
-/// Sends a request with this very target, which no client would leave as it is: status and body.
+/// Sends a request with this exact target, which HTTP clients would normalize, and returns status and body.
 async fn raw(app: &App, method: &str, target: &str, key: &str) -> (u16, String) {
-    let mut stream = tokio::net::TcpStream::connect(app.address).await.expect("a connection");
+    let mut stream = tokio::net::TcpStream::connect(app.address).await.expect("could not connect");
     let head =
         format!("{method} {target} HTTP/1.1\r\nHost: reef\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(head.as_bytes()).await.expect("could not send the request");
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("an answer");
+    stream.read_to_end(&mut answer).await.expect("the request failed");
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let status =
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("the status line is invalid");
     (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
 }
 
@@ -52,10 +53,10 @@ async fn no_spelling_of_a_path_leads_elsewhere() {
         let body: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{path:.60}: {body:.200}"));
         assert_eq!((status, &body["error"]["code"]), (404, &json!("NOT_FOUND")), "{path:.60}");
     }
-    // An encoded letter is the letter.
+    // A percent-encoded letter is equivalent to the letter.
     let (status, _) = raw(&app, "GET", "/api/v1/%6de", key).await;
     assert!(matches!(status, 200 | 404), "{status}");
-    // Neither a page nor a file is found by going up.
+    // `..` leads to no page and no file.
     for path in
         ["/pkg/../Cargo.toml", "/pkg/..%2f..%2fCargo.toml", "/pkg/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd"]
     {
@@ -82,7 +83,7 @@ async fn head_is_get_without_the_body() {
         for name in ["content-length", "cache-control", "vary"] {
             assert_eq!(head.headers().get(name), get.headers().get(name), "{path} {name}");
         }
-        // What a key was last used is part of the one answer that changes by being asked for.
+        // The response of `/me` has the time of the key's last use, so each request changes it.
         if path != "/api/v1/me" {
             let tag = get.headers()["etag"].clone();
             assert_eq!(head.headers()["etag"], tag, "{path}");
@@ -120,7 +121,7 @@ async fn odd_texts_are_kept_or_refused_and_break_nothing() {
     ] {
         assert_eq!(me.ok("PATCH", &one, json!({"name": name})).await["name"], name);
     }
-    // On the page too a name is text.
+    // The same characters in other fields are rejected.
     let slot = me.slot("byok").await;
     let body = changed(
         activation(&bot("ok")),
@@ -153,7 +154,7 @@ async fn odd_parameters_are_refused_and_odd_headers_break_nothing() {
             "{path}"
         );
     }
-    // A parameter that means nothing here changes nothing.
+    // Unknown query parameters are ignored.
     assert_eq!(me.get(&format!("/{id}?x=1&x=2&__proto__=1")).await["id"], id);
     let odd: [(&str, &[u8]); 7] = [
         ("Accept", b"\xff"),

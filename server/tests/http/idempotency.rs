@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what is repeated happens once.
+//! `Idempotency-Key`: a repeated request runs once and gets the saved response.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::postgres::TestDatabase;
 use crate::process::Installation;
 use crate::support::{App, issues, on_both_databases, pairs};
 
-/// A call with a key, below the assistants' path.
+/// Sends a request with an idempotency key below the assistants' path.
 async fn once(client: &Client, key: &str, method: &str, path: &str, body: &Value) -> Answer {
     let request = client.request(method, &format!("{ASSISTANTS}{path}")).header("Idempotency-Key", key);
     Answer::of(if body.is_null() { request } else { request.json(body) }).await
@@ -26,19 +26,19 @@ on_both_databases! {
             assert_eq!(again.header("idempotency-replayed"), Some("true"));
         }
         assert_eq!(me.get("").await.as_array().unwrap().len(), 1);
-        // Another key, and another account's same key, are other requests.
+        // Another key is another request, and so is the same key of another account.
         assert_ne!(once(&me, "b", "POST", "/purchase", &buy).await.text, first.text);
         let other = app.customer().await;
         assert_eq!(once(&other, "a", "POST", "/purchase", &buy).await.header("idempotency-replayed"), None);
-        // Another body, path or method with the same key is a mistake.
+        // The same key with another body, path or method is rejected.
         let managed = json!({"apiMode": "managed"});
         once(&me, "a", "POST", "/purchase", &managed).await.error(422, "IDEMPOTENCY_KEY_REUSED");
         let id = first.data(201)["deploymentId"].as_str().unwrap().to_owned();
         once(&me, "a", "DELETE", &format!("/{id}"), &Value::Null).await.error(422, "IDEMPOTENCY_KEY_REUSED");
-        // What is no part of the path is no part of the request.
+        // The query string is not part of the fingerprint.
         let again = once(&me, "a", "POST", "/purchase?try=2", &buy).await;
         assert_eq!((again.text.as_str(), again.header("idempotency-replayed")), (first.text.as_str(), Some("true")));
-        // A refusal is an answer too; a deletion that is repeated was done.
+        // Rejections are replayed, too, and so is the success of a deletion.
         for _ in 0..2 {
             once(&me, "c", "POST", &format!("/{id}/stop"), &Value::Null).await.error(409, "INVALID_STATE");
             let gone = once(&me, "d", "DELETE", &format!("/{id}"), &Value::Null).await;
@@ -58,11 +58,11 @@ on_both_databases! {
         assert!(first.text.len() < 4096, "{}", first.text.len());
         let again = once(&me, "long", "POST", "/purchase", &body).await;
         assert_eq!((&again.text, again.header("idempotency-replayed")), (&first.text, Some("true")));
-        // A key as long as the body is not given back either.
+        // A very long unknown key is not repeated in the response.
         let long = once(&me, "longer", "POST", "/purchase", &json!({"x".repeat(60_000): 1})).await;
         assert!(long.text.len() < 1024, "{}", long.text.len());
         long.error(400, "INVALID_REQUEST");
-        // What is little is told whole, as ever.
+        // A short list of issues is complete.
         let few = once(&me, "few", "POST", "/purchase", &json!({"a": 1})).await.error(400, "INVALID_REQUEST");
         assert_eq!(issues(&few).len(), 2);
         assert!(few["details"].get("omitted").is_none());
@@ -133,7 +133,7 @@ async fn a_key_is_visible_ascii() {
         assert_eq!(issues(&error), pairs(&[("Idempotency-Key", "invalid_value")]), "{bad}");
     }
     once(&me, &"x".repeat(255), "POST", "/purchase", &buy).await.data(201);
-    // It is a flaw of the request's form, told after what the caller may do, and to what.
+    // An invalid key is reported after scope and ownership were checked.
     let (reader, _) = app.key(me.user, "read", None).await;
     once(&reader, "a b", "POST", "/purchase", &buy).await.error(403, "FORBIDDEN");
     once(&me, "a b", "DELETE", "/nonsense", &Value::Null).await.error(404, "NOT_FOUND");
@@ -159,7 +159,7 @@ async fn what_may_be_otherwise_next_time_is_not_kept() {
     once(&reader, "k", "POST", "/purchase", &buy).await.error(403, "FORBIDDEN");
     let made = once(&me, "k", "POST", "/purchase", &buy).await;
     assert_eq!((made.status, made.header("idempotency-replayed")), (201, None));
-    // Nor does a kept answer open anything to who may not come in.
+    // A saved response is not returned to callers that may not send the request.
     once(&reader, "k", "POST", "/purchase", &buy).await.error(403, "FORBIDDEN");
     once(&nobody, "k", "POST", "/purchase", &buy).await.error(401, "UNAUTHORIZED");
     let revoked = app.revoked(me.user).await;

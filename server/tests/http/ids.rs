@@ -1,4 +1,4 @@
-//! What is not there, and what is not yours, is the same to you.
+//! Ids that do not exist and ids of other accounts get the same response.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ async fn malformed_unknown_foreign_and_deleted_ids_answer_alike() {
     let expected = json!({"error": {"code": "NOT_FOUND", "message": "Deployment not found"}}).to_string();
     for endpoint in Endpoint::of_one() {
         for id in ids {
-            // Before INVALID_REQUEST: what is wrong with the body is told only to the owner.
+            // NOT_FOUND comes before INVALID_REQUEST, because only the owner may learn about the body.
             let bad = ["{", r#"{"surprise":1}"#, "[]", "null"].map(Body::Raw);
             let bodies = [Body::None, Body::Json(endpoint.good_body())];
             for body in bodies.into_iter().chain(if endpoint.takes_body() { bad.into() } else { vec![] }) {
@@ -57,8 +57,8 @@ async fn a_list_has_only_ones_own() {
     let app = App::start().await;
     let (me, someone_else) = (app.customer().await, app.customer().await);
     let mine = me.purchase("byok").await.0;
-    let theirs = someone_else.purchase("byok").await.0;
+    let foreign = someone_else.purchase("byok").await.0;
     let ids = |list: Value| list.as_array().unwrap().iter().map(|a| a["id"].clone()).collect::<Vec<_>>();
     assert_eq!(ids(me.get("").await), [json!(mine)]);
-    assert_eq!(ids(someone_else.get("").await), [json!(theirs)]);
+    assert_eq!(ids(someone_else.get("").await), [json!(foreign)]);
 }

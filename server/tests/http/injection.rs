@@ -1,4 +1,4 @@
-//! Values that try to become markup, in every field that anyone can set and on every page that shows it.
+//! Markup injection through every field that users can set, on every page that shows it.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::sessions::{form, session_from};
 use crate::support::{App, activation, bot, changed};
 
-/// What must be on no page as it is, and what is left of it where it has become markup.
+/// Texts that would become markup on a page that does not escape them.
 pub const HOSTILE: [&str; 5] = [
     "</title><meta http-equiv=refresh content=\"1;url=https://evil.example\">",
     "\"><img src=x onerror=alert(1)>",
@@ -18,6 +18,7 @@ pub const HOSTILE: [&str; 5] = [
     "'onmouseover='alert(1)'{{7*7}}",
     "\u{202e}</textarea><svg onload=alert(1)>",
 ];
+/// Markup that a page contains if it did not escape such a text.
 const MARKUP: [&str; 9] = [
     "<meta http-equiv=refresh",
     "<img src=x",
@@ -26,17 +27,17 @@ const MARKUP: [&str; 9] = [
     "=''onmouseover=",
     "=\"\"><img",
     "<script>alert",
-    // As far as an e-mail address can go.
+    // These contain no spaces, because email addresses cannot.
     "<img/src=x",
     "<svg/onload",
 ];
 
-/// Everything a reader has looked at.
+/// A client that reads pages and asserts that none contains injected markup.
 pub struct Reader<'a> {
     app: &'a App,
     cookie: String,
     seen: BTreeSet<String>,
-    /// What of it was a page.
+    /// The paths whose responses were HTML.
     pages: BTreeSet<String>,
 }
 
@@ -45,7 +46,7 @@ impl<'a> Reader<'a> {
         Self { app, cookie: cookie.to_owned(), seen: BTreeSet::new(), pages: BTreeSet::new() }
     }
 
-    /// Asserts that it has read a page of each of these kinds; `:id` stands for any one segment.
+    /// Asserts that a page of each of these patterns was read; `:id` stands for any segment.
     pub fn has_read<'b>(&self, kinds: impl IntoIterator<Item = &'b str>) {
         for kind in kinds {
             let is_of_kind = |page: &String| {
@@ -57,13 +58,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a page, asserts that it is safe, and gives it.
+    /// Reads a page, asserts that it is safe, and returns it.
     pub async fn read(&mut self, path: &str) -> String {
         let request = self.app.http.get(self.app.url(path)).header(COOKIE, &self.cookie);
-        let answer = request.header(ACCEPT, "text/html").send().await.expect("an answer");
-        let policy = answer.headers()[CONTENT_SECURITY_POLICY].to_str().expect("ASCII").to_owned();
-        let kind = answer.headers().get("content-type").map(|kind| kind.to_str().expect("ASCII").to_owned());
-        let page = answer.text().await.expect("text");
+        let answer = request.header(ACCEPT, "text/html").send().await.expect("the request failed");
+        let policy =
+            answer.headers()[CONTENT_SECURITY_POLICY].to_str().expect("the header is not ASCII").to_owned();
+        let kind = answer
+            .headers()
+            .get("content-type")
+            .map(|kind| kind.to_str().expect("the header is not ASCII").to_owned());
+        let page = answer.text().await.expect("the value is not text");
         self.seen.insert(path.to_owned());
         if !kind.is_some_and(|kind| kind.starts_with("text/html")) {
             return String::new();
@@ -83,7 +88,7 @@ impl<'a> Reader<'a> {
         page
     }
 
-    /// Reads every page that links lead to, one of each of many that differ by their query alone.
+    /// Reads all pages that links lead to, without the endless list of sandbox chats.
     pub async fn crawl(&mut self, first: &[&str]) {
         let mut next: Vec<String> = first.iter().map(|path| (*path).to_owned()).collect();
         while let Some(path) = next.pop() {
@@ -94,7 +99,7 @@ impl<'a> Reader<'a> {
             for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
                 let link = link.replace("&amp;", "&");
                 let link = link.strip_prefix(&self.app.url("")).unwrap_or(&link);
-                // Every chat links to the next one.
+                // Each chat links to the next one.
                 let is_endless = link.contains("?chatId=") && !link.ends_with("chatId=1");
                 if link.starts_with('/')
                     && !link.starts_with("/docs/")
@@ -108,7 +113,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How often a page shows a text.
+/// Counts how often a page shows a text, after resolving escapes.
 pub fn times_as_text(page: &str, text: &str) -> usize {
     let signs =
         [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#39;", "'"), ("&amp;", "&")];
@@ -124,7 +129,7 @@ pub fn encoded(text: &str) -> String {
 async fn no_value_becomes_markup_on_any_page() {
     let app = App::start().await;
     let me = app.customer().await;
-    // Devices are named by what browsers say of themselves.
+    // The list of devices shows user agents.
     let mut cookie = String::new();
     for agent in HOSTILE.iter().filter(|text| text.is_ascii()) {
         cookie = session_from(&app, me.user, agent).await;
@@ -133,14 +138,14 @@ async fn no_value_becomes_markup_on_any_page() {
     for hostile in HOSTILE {
         let name: String = hostile.chars().take(100).collect();
         let new = NewApiKey { name: name.clone(), read: true, ..NewApiKey::default() };
-        app.services.create_api_key(&Caller::session(me.user), &new).await.expect("a key");
+        app.services.create_api_key(&Caller::session(me.user), &new).await.expect("the API key is missing");
         let id = me.slot("byok").await;
         let hook = format!("https://callbacks.sandbox.test/{}", encoded(hostile));
         let body = changed(activation(&bot("ok")), json!({"name": name, "callbackUrl": hook}));
         me.ok("POST", &format!("/{id}/activate"), body).await;
         me.until(&id, "active").await;
         let bots = app.http.get(app.url("/sandbox/telegram/")).send().await.unwrap().text().await.unwrap();
-        // The newest comes first or last: everybody is spoken to.
+        // Every bot gets the message, so their order does not matter.
         for bot in bots.split("/sandbox/telegram/bots/").skip(1) {
             let bot = bot.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
             let said = json!({"chatId": 1, "text": hostile});
@@ -149,7 +154,7 @@ async fn no_value_becomes_markup_on_any_page() {
         }
         names.push((id, name));
     }
-    // A URL may hold what is not encoded, too.
+    // A URL may also contain these characters without encoding.
     let (id, _) = &names[0];
     for hook in HOSTILE.map(|hostile| format!("https://callbacks.sandbox.test/x?{hostile}")) {
         me.send("POST", &format!("/{id}/redeploy"), json!({"callbackUrl": hook})).await;
@@ -172,12 +177,12 @@ async fn no_value_becomes_markup_on_any_page() {
         .await;
     for (id, name) in &names {
         let path = format!("/assistants/{id}");
-        // The name is there, as text.
+        // The page shows the name as text.
         let page = reader.read(&path).await;
         assert!(times_as_text(&page, name) >= 2, "{path}: {name}");
         reader.read(&format!("{path}/history")).await;
     }
-    // What an address says, to who is signed in and to who is not.
+    // Values in URLs, for a signed-in user and for a visitor.
     let mut nobody = Reader::new(&app, "");
     for hostile in HOSTILE.map(encoded) {
         for path in [
@@ -215,7 +220,7 @@ async fn no_value_becomes_markup_on_any_page() {
             }
         }
     }
-    // The names in the list of what was deleted.
+    // The receipts of deleted assistants show their names.
     for (id, _) in &names {
         me.ok("DELETE", &format!("/{id}"), serde_json::Value::Null).await;
         reader.read(&format!("/receipts/{id}")).await;
@@ -223,7 +228,7 @@ async fn no_value_becomes_markup_on_any_page() {
     reader.read("/receipts").await;
     nobody.crawl(&["/"]).await;
     reader.pages.append(&mut nobody.pages);
-    // Every page there is: the application says which.
+    // All routes of the application were covered.
     let routes = include_str!("../../../app/src/app.rs").split("path!(\"").skip(1);
     reader.has_read(routes.filter_map(|rest| rest.split('"').next()));
     reader.has_read([
@@ -280,9 +285,9 @@ async fn what_a_refused_form_gives_back_is_text() {
         ] {
             let request =
                 form(&app, endpoint, &fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
-            let answer = request.header(COOKIE, &reader.cookie).send().await.expect("an answer");
+            let answer = request.header(COOKIE, &reader.cookie).send().await.expect("the request failed");
             let Some(to) = answer.headers().get(LOCATION) else { continue };
-            let to = to.to_str().expect("ASCII").replace(&app.url(""), "");
+            let to = to.to_str().expect("the header is not ASCII").replace(&app.url(""), "");
             reader.read(&to).await;
         }
     }

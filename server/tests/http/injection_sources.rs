@@ -1,4 +1,4 @@
-//! Values that try to become markup and come from elsewhere than a form: addresses, Telegram, models, the catalog, keys.
+//! Markup injection through other sources than forms: email addresses, Telegram, models, the catalog and API keys.
 
 use reef_domain::catalog::Listed;
 use reef_service::Caller;
@@ -13,12 +13,17 @@ use crate::password_again::{link, send};
 use crate::sessions::{form, signed_in};
 use crate::support::{App, activation, bot, changed};
 
-/// Addresses that can belong to an account, with all that HTML could mistake.
+/// Valid email addresses that contain characters with a meaning in HTML.
 const ADDRESSES: [&str; 2] = ["'onmouseover='alert`1`'@example.com", "a&lt&#60&amp{{7*7}}`${1}`@example.com"];
 const PASSWORD: &str = "correct horse battery staple 9";
 
 async fn customer_with<'a>(app: &'a App, email: &str) -> Customer<'a> {
-    let user = app.services.create_user(email, &SecretString::from(PASSWORD)).await.expect("an account").id;
+    let user = app
+        .services
+        .create_user(email, &SecretString::from(PASSWORD))
+        .await
+        .expect("the account was not found")
+        .id;
     let (client, _) = app.key(user, "read write", None).await;
     Customer { app, user, client }
 }
@@ -33,10 +38,10 @@ async fn address_of_an_account_becomes_markup_on_no_page() {
         let mut reader = Reader::new(&app, &cookie);
         reader.crawl(&["/settings", "/billing", "/assistants", "/sandbox/mail/", "/sandbox/polar/"]).await;
         assert!(times_as_text(&reader.read("/settings").await, email) > 0, "the address is shown");
-        // While the second step is being set up: the address is in what the app scans.
+        // During the setup of two-factor authentication, the QR code contains the address.
         send(&app, &cookie, "/settings", "begin_totp", &[]).await;
         assert!(reader.read("/settings").await.contains("otpauth://"));
-        // Another address, and what the links of mails say.
+        // A change of address, and the pages that links in mails lead to.
         let next = format!("next{email}");
         send(&app, &cookie, "/settings", "change_email", &[("new_email", &next), ("password", PASSWORD)])
             .await;
@@ -54,11 +59,11 @@ async fn address_of_an_account_becomes_markup_on_no_page() {
         }
         for endpoint in ["forgot_password", "sign_in", "sign_up"] {
             let sent = form(&app, endpoint, &[("email", email), ("password", "wrong")]).send().await;
-            sent.expect("an answer");
+            sent.expect("the request failed");
         }
         let to = send(&app, "", "/forgot", "forgot_password", &[("email", email)]).await;
         nobody.read(&to.replace(&app.url(""), "")).await;
-        // Polar knows it too: its portal, and the page of a checkout.
+        // Polar's portal and checkout show the address, too.
         let portal = send(&app, &cookie, "/billing", "open_portal", &[]).await;
         let (_, checkout) = me.purchase("byok").await;
         for page in [portal, checkout] {
@@ -113,7 +118,7 @@ async fn what_telegram_and_models_say_becomes_markup_on_no_page() {
         ];
         send(&app, &cookie, &page, "preflight", &fields).await;
         let shown = reader.read(&page).await;
-        // A bot's name, its username, and what the model says.
+        // The page shows the bot's name, its username and the model's answer.
         assert!(times_as_text(&shown, hostile) >= 3, "{hostile}: {shown}");
         me.ok("POST", &format!("/{id}/activate"), activation(&token)).await;
         me.until(&id, "active").await;
@@ -165,7 +170,7 @@ async fn what_keys_are_for_and_were_used_for_becomes_markup_on_no_page() {
     for hostile in HOSTILE {
         let id = me.slot("byok").await;
         me.ok("PATCH", &format!("/{id}"), json!({"name": hostile})).await;
-        // A key for single assistants names them; its log says what it was used for.
+        // The page of a limited key names its assistants and lists its requests.
         let new = NewApiKey {
             name: hostile.to_owned(),
             read: true,
@@ -186,7 +191,7 @@ async fn what_keys_are_for_and_were_used_for_becomes_markup_on_no_page() {
         })
         .await;
         let shown = reader.read(&page).await;
-        // As the key's name and as that of the assistant.
+        // The text is the name of the key and of the assistant.
         assert!(times_as_text(&shown, hostile) >= 2, "{page}: {shown}");
     }
     reader.crawl(&["/keys"]).await;

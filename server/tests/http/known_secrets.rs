@@ -1,5 +1,4 @@
-//! Known secrets put in everywhere, through good days and bad ones, then searched for wherever something is kept, shown
-//! or written down: none is found in the clear.
+//! Sends known secrets through successes and failures, then searches for them in everything that is stored, shown or logged.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -30,7 +29,7 @@ const REFUSED_MODEL_KEY: &str = "sk-ant-KnownKey-refused-0123456789";
 const METRICS_TOKEN: &str = "known-metrics-token-0123456789";
 const EMAIL: &str = "ann@example.com";
 
-/// Bots of every kind; the part after the colon is the secret.
+/// One bot token for each case. The part after the colon is the secret.
 const BOTS: [&str; 4] = [
     "700000001:okKnownBotTokenAAAAAAAAAAAAAAAAAAAA",
     "700000002:revokedKnownBotTokenAAAAAAAAAAAAAAA",
@@ -38,7 +37,7 @@ const BOTS: [&str; 4] = [
     "700000004:okKnownManagedBotTokenAAAAAAAAAAAAA",
 ];
 
-/// What must be found nowhere, each with a name that may be shown when it is.
+/// The secrets to search for, each with a name for the message of a failed test.
 struct Secrets(Vec<(String, String)>);
 
 impl Secrets {
@@ -47,9 +46,9 @@ impl Secrets {
         self.0.push((name.to_owned(), secret.to_owned()));
     }
 
-    /// Asserts that none of them, but those named in `allowed`, is in `text`, in no common disguise.
+    /// Asserts that `text` contains none of the secrets in any common encoding, except those named in `allowed`.
     fn assert_not_in(&self, place: &str, text: &[u8], allowed: &[&str]) {
-        // Searched as text, which is many times faster in a debug build; every needle is ASCII.
+        // Searching text is many times faster than searching bytes in a debug build, and every needle is ASCII.
         let text = String::from_utf8_lossy(text);
         for (name, secret) in &self.0 {
             if allowed.contains(&name.as_str()) {
@@ -57,7 +56,7 @@ impl Secrets {
             }
             for (form, needle) in disguises(secret) {
                 let Some((before, _)) = text.split_once(&needle) else { continue };
-                // The line up to the secret tells where it comes from.
+                // The line up to the secret shows where it comes from.
                 let line = before.rsplit('\n').next().unwrap_or_default();
                 let before: String =
                     line.chars().rev().take(400).collect::<Vec<_>>().into_iter().rev().collect();
@@ -67,7 +66,7 @@ impl Secrets {
     }
 }
 
-/// A secret as it is, and as tools print bytes, URLs and forms.
+/// Returns a secret in plain text and in the encodings of bytes, URLs and forms.
 fn disguises(secret: &str) -> Vec<(&'static str, String)> {
     let hex = secret.bytes().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
@@ -84,7 +83,7 @@ fn disguises(secret: &str) -> Vec<(&'static str, String)> {
     all.into()
 }
 
-/// Opens what the database has sealed, to know the secrets that Reef made itself.
+/// Opens sealed values of the database to learn the secrets that Reef generated.
 mod reef_embedded_secrets {
     use reef_service::vault::{Place, Vault, WORKER_SETTINGS};
     use reef_store::Store;
@@ -95,14 +94,14 @@ mod reef_embedded_secrets {
         vault.open(sealed, Place { column, row }).unwrap().expose_secret().to_owned()
     }
 
-    /// The model key that was made for a managed assistant.
+    /// Returns the managed key of an assistant.
     pub async fn managed_key(store: &Store, id: &str) -> String {
         let id = reef_domain::ids::AssistantId::parse(id).unwrap();
         let secrets = store.read().await.unwrap().secrets(id).await.unwrap();
         open("assistants.model_key", &id, &secrets.model_key.unwrap())
     }
 
-    /// What Telegram proves itself with at an assistant's worker.
+    /// Returns the secret that Telegram sends to the assistant's worker.
     pub async fn webhook_secret(store: &Store, id: &str) -> String {
         let id = reef_domain::ids::AssistantId::parse(id).unwrap();
         let worker = store.read().await.unwrap().worker_of(id).await.unwrap().unwrap();
@@ -112,7 +111,7 @@ mod reef_embedded_secrets {
     }
 }
 
-/// Someone who looks at everything and keeps what was answered.
+/// A client that records every response.
 struct Reader<'a> {
     process: &'a Process,
     cookie: String,
@@ -121,22 +120,22 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     async fn keep(&mut self, place: String, request: RequestBuilder) -> Response {
-        let answer = request.send().await.expect("an answer");
+        let answer = request.send().await.expect("the request failed");
         let head = Response::from(http_head(&answer));
         let mut text = String::new();
         for (name, value) in answer.headers() {
-            // The one place where the session's id belongs.
+            // This header is the only place where the session id may appear.
             if name != SET_COOKIE {
                 let _ = writeln!(text, "{name}: {}", String::from_utf8_lossy(value.as_bytes()));
             }
         }
         let mut all = text.into_bytes();
-        all.extend_from_slice(&answer.bytes().await.expect("a whole answer"));
+        all.extend_from_slice(&answer.bytes().await.expect("the response is incomplete"));
         self.seen.push((place, all));
         head
     }
 
-    /// Sends a page's form, as a browser without JavaScript.
+    /// Submits a page's form as a browser without scripts does.
     async fn post(&mut self, function: &str, page: &str, fields: &[(&str, &str)]) -> Response {
         let base = &self.process.base;
         let request = self.process.http.post(format!("{base}/_fn/{function}")).form(fields);
@@ -148,7 +147,7 @@ impl Reader<'_> {
         self.keep(format!("the answer to the form {function}"), request).await
     }
 
-    /// Every page that links lead to.
+    /// Reads all pages that links lead to.
     async fn crawl(&mut self, first: &[String]) {
         let mut known: BTreeSet<String> = BTreeSet::new();
         let mut next: Vec<String> = first.to_vec();
@@ -159,7 +158,7 @@ impl Reader<'_> {
             let request = self.process.http.get(format!("{}{path}", self.process.base));
             let request = request.header(COOKIE, &self.cookie).header("accept", "text/html");
             self.keep(format!("the page {path}"), request).await;
-            let (_, page) = self.seen.last().expect("it was just kept");
+            let (_, page) = self.seen.last().expect("no response was recorded");
             let page = String::from_utf8_lossy(page).into_owned();
             for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
                 if link.starts_with('/') && !link.starts_with("/sandbox") && !link.starts_with("/pkg") {
@@ -173,7 +172,7 @@ impl Reader<'_> {
     }
 }
 
-/// The head of an answer whose body is read by somebody else.
+/// Copies the head of a response whose body is recorded.
 fn http_head(answer: &Response) -> axum::http::Response<&'static str> {
     let mut head = axum::http::Response::new("");
     *head.status_mut() = answer.status();
@@ -181,10 +180,10 @@ fn http_head(answer: &Response) -> axum::http::Response<&'static str> {
     head
 }
 
-/// The whole database: on SQLite the bytes of its files, on PostgreSQL a dump.
+/// Returns the whole database: the bytes of SQLite's files, or a dump of PostgreSQL.
 fn database(here: &Installation, postgres: Option<&TestDatabase>) -> Vec<u8> {
     if let Some(database) = postgres {
-        let output = Command::new("pg_dump").arg(&database.url).output().expect("pg_dump");
+        let output = Command::new("pg_dump").arg(&database.url).output().expect("could not run pg_dump");
         assert!(output.status.success() && output.stdout.len() > 10_000);
         return output.stdout;
     }
@@ -251,7 +250,7 @@ async fn searched(on_postgres: bool) {
     let client = process.client(&key);
     let mut reader = Reader { process: &process, cookie: String::new(), seen: Vec::new() };
 
-    // In: mistyped, then right.
+    // Signing in with a wrong password and then with the correct one.
     let wrong = [("email", EMAIL), ("password", NEW_PASSWORD), ("next", "")];
     assert!(!reader.post("sign_in", "/signin", &wrong).await.headers().contains_key(SET_COOKIE));
     let right = [("email", EMAIL), ("password", PASSWORD), ("next", "")];
@@ -260,7 +259,7 @@ async fn searched(on_postgres: bool) {
     secrets.add("session id", cookie.split_once('=').unwrap().1);
     reader.cookie = cookie;
 
-    // A life of each kind: good, refused by Telegram, in conflict, refused by the model, managed, through faults.
+    // One assistant for each case: success, rejected bot token, conflict, rejected model key, and managed mode.
     let mut ids = Vec::new();
     let with_callback = |token: &str| {
         changed(
@@ -292,7 +291,7 @@ async fn searched(on_postgres: bool) {
             .await;
         };
         until("purchased").await;
-        // Bodies that are refused, each in its own way, with the secrets inside.
+        // Bodies with secrets that are rejected for different reasons.
         let text = body.to_string();
         let half = &text[..text.len() - 1];
         for bad in [
@@ -309,7 +308,7 @@ async fn searched(on_postgres: bool) {
             let answer = reader.keep("the answer to a bad activation".to_owned(), request).await;
             assert_eq!(answer.status(), 400);
         }
-        // The same through the page's form, which comes back with what was typed.
+        // The page's form is rejected, too, and shows the typed values again.
         let fields = [
             ("id", id.as_str()),
             ("name", ""),
@@ -345,7 +344,7 @@ async fn searched(on_postgres: bool) {
         .await;
     }
 
-    // What Reef has made itself.
+    // The secrets that Reef generated.
     let own = {
         let mut config = here.vars.clone();
         if !on_postgres {
@@ -359,7 +358,7 @@ async fn searched(on_postgres: bool) {
     secrets.add("worker's webhook secret", &webhook_secret(&own, &ids[0]).await);
     own.close().await;
 
-    // Everything that can be read.
+    // All responses that can be read.
     client
         .ok("PATCH", &format!("/{}", ids[1]), json!({"telegramBotToken": BOTS[1], "modelApiKey": MODEL_KEY}))
         .await;
@@ -393,9 +392,9 @@ async fn searched(on_postgres: bool) {
     let answer = reader.post("create_key", "/keys", &made).await;
     let to = answer.headers()[LOCATION].to_str().unwrap().to_owned();
     let shown = process.http.get(if to.starts_with('/') { format!("{base}{to}") } else { to });
-    // The one page that shows a new key, once; it is not searched for the key itself.
+    // This page shows a new key once, so it is not searched for that key.
     let shown = shown.header(COOKIE, &reader.cookie).send().await.unwrap().text().await.unwrap();
-    let at = shown.find("reef_live_").expect("the new key");
+    let at = shown.find("reef_live_").expect("the new key is missing");
     let made: String = shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
     secrets.add("API key made by a form", &made);
     client.ok("POST", &format!("/{}/stop", ids[0]), Value::Null).await;
@@ -407,16 +406,16 @@ async fn searched(on_postgres: bool) {
     let seen = std::mem::take(&mut reader.seen);
     drop(reader);
     let live = database(&here, postgres.as_ref());
-    // What is no secret is found, so the search works.
+    // The email address is no secret, so finding it shows that the search works.
     assert!(String::from_utf8_lossy(&live).contains(EMAIL));
     secrets.assert_not_in("the live database", &live, &[]);
     process.terminate();
     assert!(seen.len() > 60, "{}", seen.len());
     for (place, text) in &seen {
         let allowed: &[&str] = match place.as_str() {
-            // Its owner may look at the signing secret on this page, whenever they like.
+            // This page shows the signing secret to its owner.
             page if page.starts_with("the page /keys") => &["callback secret"],
-            // The one answer that has a new key.
+            // This response contains a new key.
             "the answer to the form create_key" => &["API key made by a form"],
             _ => &[],
         };
@@ -439,7 +438,7 @@ async fn searched(on_postgres: bool) {
 }
 
 fn log(folder: &Path) -> Vec<u8> {
-    ["log", "out"].map(|name| std::fs::read(folder.join(name)).expect("the log")).concat()
+    ["log", "out"].map(|name| std::fs::read(folder.join(name)).expect("the log could not be read")).concat()
 }
 
 #[tokio::test(flavor = "multi_thread")]

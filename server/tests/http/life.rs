@@ -1,11 +1,11 @@
-//! The whole life of an assistant, on both databases.
+//! The whole life of an assistant, from purchase to deletion, on both databases.
 
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
 use crate::support::{App, activation, bot, changed, eventually, on_both_databases};
 
-/// Says something to a bot and waits for its answer.
+/// Sends a message to a bot and waits for its answer.
 async fn talk(app: &App, token: &str, text: &str) -> String {
     let url = app.url(&format!("/sandbox/telegram/bots/{}/messages", token.split(':').next().unwrap()));
     let said = app.http.post(&url).json(&json!({"chatId": 1, "text": text})).send().await.unwrap();
@@ -19,7 +19,7 @@ async fn talk(app: &App, token: &str, text: &str) -> String {
     .await
 }
 
-/// The statuses of the timeline, which must be numbered without a gap.
+/// Returns the statuses of the timeline, and asserts that its sequence numbers have no gap.
 async fn timeline(me: &Customer<'_>, id: &str) -> Vec<String> {
     let events = me.app.events(id).await;
     let numbers: Vec<i64> = events.iter().map(|event| event.sequence).collect();

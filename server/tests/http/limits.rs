@@ -1,4 +1,4 @@
-//! Too much is refused: of a key, of an address, of everybody together.
+//! Limits by API key, by account, by address and for the whole process.
 
 use futures::future::join_all;
 use reqwest::header::CONTENT_TYPE;
@@ -9,7 +9,11 @@ use crate::client::{ASSISTANTS, Answer, Body};
 use crate::support::{App, eventually};
 
 fn seconds(answer: &Answer, name: &str) -> u64 {
-    answer.header(name).unwrap_or_else(|| panic!("no {name}: {answer:?}")).parse().expect("a number")
+    answer
+        .header(name)
+        .unwrap_or_else(|| panic!("no {name}: {answer:?}"))
+        .parse()
+        .expect("the header is not a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,12 +30,12 @@ async fn wrong_keys_are_limited_by_address_and_a_good_one_is_not() {
         answer.error(429, "RATE_LIMITED");
         assert!((1..=60).contains(&seconds(&answer, "retry-after")));
     }
-    // A revoked key is a wrong one; one that was never seen here before is good.
+    // A revoked key counts as invalid; a valid key from the same address still works.
     app.revoked(user).await.fails(429, "RATE_LIMITED", "GET", "", Value::Null).await;
     assert_eq!(good.get("").await, json!([]));
-    // No key is no guess, and costs nothing.
+    // A request without a key is not counted.
     app.anonymous().fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
-    // Who says they come from elsewhere is not believed.
+    // `X-Forwarded-For` of an untrusted client is ignored.
     let elsewhere = wrong.request("GET", ASSISTANTS).header("X-Forwarded-For", "203.0.113.7");
     Answer::of(elsewhere).await.error(429, "RATE_LIMITED");
 }
@@ -91,10 +95,10 @@ async fn every_answer_to_a_key_tells_its_quota() {
         let rest = state.strip_prefix(r#""default";r="#).unwrap().split(';').next().unwrap();
         left.push(rest.parse::<u64>().unwrap());
     }
-    // Each counts once; the reader has a count of its own.
+    // Each request counts once; the other key has a separate count.
     assert_eq!(left.remove(6), 999);
     assert!(left.windows(2).all(|pair| pair[0] == pair[1] + 1), "{left:?}");
-    // A stranger is told nothing of anybody's quota.
+    // A request without a key gets no quota.
     let stranger = app.anonymous().call("GET", ASSISTANTS, Body::None).await;
     assert_eq!((stranger.status, stranger.header("ratelimit")), (401, None));
 }
@@ -111,7 +115,7 @@ async fn an_account_has_the_limit_of_ten_keys_however_many_it_has() {
             let answer = client.call("GET", "/api/v1/me", Body::None).await;
             let (status, limit, rest) = if left == 0 { (429, 40, 0) } else { (200, 4, 4 - asked) };
             left -= usize::from(left > 0);
-            // What is told is what is nearer.
+            // The headers describe the limit that is closer to being reached.
             let (limit, rest) = if left < rest { (40, left) } else { (limit, rest) };
             assert_eq!(answer.status, status, "{answer:?}");
             assert_eq!(answer.header("ratelimit-policy").unwrap(), format!("\"default\";q={limit};w=60"));
@@ -125,9 +129,9 @@ async fn an_account_has_the_limit_of_ten_keys_however_many_it_has() {
     let last = last.unwrap();
     last.error(429, "RATE_LIMITED");
     assert!((1..=60).contains(&seconds(&last, "retry-after")));
-    // Nobody else is kept out.
+    // Other accounts are not affected.
     app.key(other, "read", None).await.0.get("").await;
-    // Other processes hear of it, as of a key's.
+    // The count of the account is shared with other processes, like that of a key.
     eventually("the count in the database", async || {
         let mut tx = app.services.store().read().await.unwrap();
         let count = tx.request_count(&format!("account {user}"), app.services.now()).await.unwrap();
@@ -144,7 +148,7 @@ async fn a_window_outlives_the_process() {
     for _ in 0..3 {
         client.get("").await;
     }
-    // What the next process finds.
+    // The next process continues with the stored counts.
     eventually("the counts in the database", async || {
         let id = reef_domain::ids::ApiKeyId::parse(&id).unwrap();
         let mut tx = app.services.store().read().await.unwrap();
@@ -179,7 +183,7 @@ async fn a_flood_is_refused_early_and_leaves_nothing_behind() {
         served >= 1000 && answers.iter().all(|status| matches!(status, 200 | 429)),
         "{served} of {answers:?}"
     );
-    // The next one is served as if nothing had been.
+    // Later requests are served as usual.
     assert_eq!(me.get(&format!("/{id}")).await["id"], id);
 }
 
@@ -188,7 +192,7 @@ async fn a_head_that_is_too_long_is_refused_before_it_is_kept() {
     let app = App::start().await;
     let send = async |head: String| {
         let mut stream = tokio::net::TcpStream::connect(app.address).await.unwrap();
-        // Refused half-way, the rest may not be taken.
+        // The server may close the connection before it has read everything.
         let _ = stream.write_all(head.as_bytes()).await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
@@ -205,7 +209,7 @@ async fn a_head_that_is_too_long_is_refused_before_it_is_kept() {
         send("GET / HTTP/1.1\r\nHost: x\r\nX-Bad: a\0b\r\n\r\n".to_owned()).await,
         "HTTP/1.1 400 Bad Request"
     );
-    // Two lengths are two requests to whoever believes the other one.
+    // Request smuggling: two servers could disagree about where such a request ends.
     for smuggled in [
         "POST /api/v1/assistants/purchase HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
         "POST /api/v1/assistants/purchase HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n{}",
@@ -219,7 +223,7 @@ async fn a_waiting_call_ends_with_its_client() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.purchase("byok").await.0;
-    // Far more than are worked on at once may wait, and the others are served meanwhile.
+    // Waiting requests do not count toward the limit of requests in flight.
     let waits: Vec<_> = (0..50)
         .map(|_| {
             let request = me.request("GET", &format!("{ASSISTANTS}/{id}/status?wait=30"));

@@ -1,4 +1,4 @@
-//! Links in mails, and what an account with an unconfirmed address reads where something can be done about it.
+//! The pages that links in mails lead to, and the notices for accounts with an unconfirmed email address.
 
 use reef_domain::ids::UserId;
 use reef_service::Caller;
@@ -18,7 +18,7 @@ async fn email(app: &App, user: UserId) -> String {
     app.services.account(user).await.unwrap().unwrap().email
 }
 
-/// The text of the newest mail with a subject to an address.
+/// Waits for a mail and returns the text of the newest one with this subject.
 async fn mail(app: &App, to: &str, subject: &str) -> String {
     let path = format!("/sandbox/mail/messages?to={}", to.replace('@', "%40"));
     eventually(subject, async || {
@@ -36,8 +36,13 @@ async fn unconfirmed_address_every_page_says_what_a_reset_does_and_sends_the_lin
     let cookie = signed_in(&app, user).await;
     for path in ["/assistants", "/keys", "/settings", "/billing", "/docs"] {
         let shown = page(&app, &cookie, path).await;
-        let bar =
-            shown.split("class=\"to-confirm\"").nth(1).expect("the bar").split("</aside>").next().unwrap();
+        let bar = shown
+            .split("class=\"to-confirm\"")
+            .nth(1)
+            .expect("the notice is missing")
+            .split("</aside>")
+            .next()
+            .unwrap();
         assert!(bar.contains("a password reset revokes your API keys"), "{path}: {bar}");
         assert!(bar.contains("turns off two-step sign-in"), "{path}: {bar}");
         assert!(
@@ -45,7 +50,7 @@ async fn unconfirmed_address_every_page_says_what_a_reset_does_and_sends_the_lin
             "{bar}"
         );
     }
-    // Also next to what a reset would end, where it is set up.
+    // The notice is also where keys and two-factor authentication are set up.
     let settings = page(&app, &cookie, "/settings").await;
     let main = settings.split("<main").nth(1).unwrap();
     assert!(main.contains("a password reset keeps your API keys"), "{main}");
@@ -96,7 +101,7 @@ async fn reset_says_what_it_ends_only_where_it_ends_it() {
         send(&app, "", "/forgot", "forgot_password", &[("email", &address)]).await;
         let text = mail(&app, &address, "Reset your password").await;
         assert_eq!(text.contains("revokes all API keys"), user == strange, "{text}");
-        let (_, token) = text.split_once("/reset?token=").expect("a link");
+        let (_, token) = text.split_once("/reset?token=").expect("the link is missing");
         let token = token.split_whitespace().next().unwrap();
         let shown = page(&app, "", &format!("/reset?token={token}")).await;
         assert_eq!(shown.contains("revokes all API keys"), user == strange, "{shown}");
@@ -117,7 +122,7 @@ async fn used_links_say_so_and_show_no_form() {
     let shown = page(&app, "", &at).await;
     assert!(shown.contains("used or has expired") && !shown.contains("name=\"password\""), "{shown}");
     assert!(shown.contains("href=\"/forgot\""));
-    // Sent all the same, from a tab that was open before, it says the same.
+    // A form from a tab that was opened before gets the same answer.
     let back = send(&app, "", &at, "reset_password", &fields).await;
     let shown = page(&app, "", &back).await;
     assert!(shown.contains("used or has expired") && !shown.contains("name=\"password\""), "{shown}");
@@ -161,12 +166,12 @@ async fn after_a_reset_sign_in_is_not_refused_for_what_was_tried_before() {
         let request = form(&app, "sign_in", &[("email", &address), ("password", password)]);
         request.header(ACCEPT, "application/json").send().await.unwrap().status().as_u16()
     };
-    let mut tries = 0;
+    let mut attempts = 0;
     while sign_in("not this password").await != 429 {
-        tries += 1;
-        assert!(tries < 20, "nobody waits");
+        attempts += 1;
+        assert!(attempts < 20, "sign-in is not throttled");
     }
-    assert_eq!(sign_in(PASSWORD).await, 429, "whoever has the old password waits, too");
+    assert_eq!(sign_in(PASSWORD).await, 429, "the old password has to wait, too");
     let token = link(&app, user, TokenPurpose::Reset, &address).await;
     send(&app, "", "/reset", "reset_password", &[("token", &token), ("password", NEW_PASSWORD)]).await;
     assert_eq!(sign_in(NEW_PASSWORD).await, 200, "from any browser");

@@ -1,11 +1,11 @@
-//! What an operator reads: one line a request, whole and flat, whatever clients send.
+//! The log: one line per request, whatever the client sends.
 
 use serde_json::{Value, json};
 
 use crate::process::Installation;
 use crate::support::eventually;
 
-/// The lines of a request, once the last of them is there.
+/// Waits for the last line of a request and returns all its lines.
 async fn lines_of(here: &Installation, request_id: &str) -> Vec<Value> {
     eventually("the request's line", async || {
         let text = std::fs::read_to_string(here.folder.path().join("log")).ok()?;
@@ -20,7 +20,7 @@ async fn lines_of(here: &Installation, request_id: &str) -> Vec<Value> {
                     .is_some_and(|spans| spans.iter().any(|s| s["request_id"] == request_id))
         };
         let its: Vec<Value> = all.iter().filter(is_its).cloned().collect();
-        (its.last()?["message"] == "answered").then_some(its)
+        (its.last()?["message"] == "request completed").then_some(its)
     })
     .await
 }
@@ -54,14 +54,14 @@ async fn every_request_has_one_line_with_who_what_and_how_long() {
         assert_eq!((&line["user_id"], &line["key_id"]), (&me["userId"], &me["keyId"]));
         assert!(line["ms"].as_f64().is_some_and(|ms| ms > 0.0), "{line}");
     }
-    // Nobody known, at a path of nobody's.
+    // A request without a valid key to an unknown path.
     let lost = process.http.get(format!("{}/api/v1/nothing%0aINFO%20forged", process.base));
     let lost = lost.header("x-request-id", "lost").header("x-api-key", "forged").send().await.unwrap();
     assert_eq!(lost.status(), 404);
     let lines = lines_of(&here, "lost").await;
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert_eq!((&lines[0]["user_id"], &lines[0]["route"]), (&Value::Null, &json!("/api/{*rest}")));
-    // An inbound id that could break something is not kept.
+    // An invalid inbound id is replaced.
     let odd = process.http.get(format!("{}/healthz", process.base)).header("x-request-id", "a b\tc");
     let given = odd.send().await.unwrap().headers()["x-request-id"].to_str().unwrap().to_owned();
     assert_eq!(lines_of(&here, &given).await.len(), 1);
@@ -102,7 +102,7 @@ async fn a_failure_of_ours_is_an_error_with_its_cause_once() {
     let of = |level: &str| lines.iter().filter(|line| line["level"] == level).count();
     let last = lines.last().unwrap();
     assert_eq!((&last["level"], &last["status"]), (&json!("ERROR"), &json!(500)));
-    // The vendor's failure is told once, beside the request's line.
+    // The vendor's failure is logged once, in addition to the request's line.
     assert_eq!(of("ERROR") + of("WARN"), 2, "{lines:#?}");
     assert!(
         lines.iter().any(|line| line["error"].as_str().is_some_and(|error| error.contains("500"))),

@@ -1,4 +1,4 @@
-//! The API as its users meet it: a real server, real HTTP, both databases. One file a subject.
+//! Tests of the whole server over HTTP, with a real server and both databases. Each file covers one subject.
 #![expect(
     clippy::needless_pass_by_value,
     clippy::unwrap_used,

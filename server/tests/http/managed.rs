@@ -1,20 +1,26 @@
-//! Managed mode over HTTP, with the sandbox's OpenRouter: keys, credit, and what the bot says without any.
+//! Managed mode with the sandbox's OpenRouter: managed keys, credit, and the bot's reply when the credit is used.
 
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
 use crate::support::{App, activation, bot, changed, eventually, on_both_databases};
 
-/// The assistant's keys as OpenRouter has them.
+/// The assistant's managed keys at OpenRouter.
 async fn keys(app: &App, id: &str) -> Vec<Value> {
     let url = app.url("/sandbox/openrouter/api/v1/keys?include_disabled=true");
-    let answer = app.http.get(url).bearer_auth("sk-or-management").send().await.expect("an answer");
-    let all: Value = answer.json().await.expect("JSON");
+    let answer = app.http.get(url).bearer_auth("sk-or-management").send().await.expect("the request failed");
+    let all: Value = answer.json().await.expect("the response is not JSON");
     let name = format!("reef-{id}");
-    all["data"].as_array().expect("a list").iter().filter(|key| key["name"] == *name).cloned().collect()
+    all["data"]
+        .as_array()
+        .expect("the value is not a list")
+        .iter()
+        .filter(|key| key["name"] == *name)
+        .cloned()
+        .collect()
 }
 
-/// Waits until the assistant has one key and it is so.
+/// Waits until the assistant has exactly one key and it satisfies a condition.
 async fn until_key(app: &App, id: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     eventually(what, async || {
         let keys = keys(app, id).await;
@@ -23,7 +29,7 @@ async fn until_key(app: &App, id: &str, what: &str, is_so: impl Fn(&Value) -> bo
     .await
 }
 
-/// Activates a managed slot and gives its id and bot token; it is not awaited.
+/// Activates a managed slot without waiting for the deployment, and returns its id and bot token.
 async fn activated(me: &Customer<'_>) -> (String, String) {
     let id = me.slot("managed").await;
     let token = bot("ok");
@@ -40,24 +46,30 @@ async fn active(me: &Customer<'_>) -> (String, String) {
 
 async fn happens(app: &App, subscription: &str, what: &str) {
     let url = app.url(&format!("/sandbox/polar/subscriptions/{subscription}/{what}"));
-    let answer = app.http.post(url).send().await.expect("an answer");
+    let answer = app.http.post(url).send().await.expect("the request failed");
     assert!(answer.status().is_success() || answer.status().is_redirection(), "{what}: {}", answer.status());
 }
 
-/// Says something and gives the bot's next words.
+/// Sends a message to the bot and returns its answer.
 async fn say(app: &App, token: &str, text: &str) -> String {
-    let bot = token.split(':').next().expect("an id");
+    let bot = token.split(':').next().expect("the id is invalid");
     let url = app.url(&format!("/sandbox/telegram/bots/{bot}/messages"));
     let said = async || {
         let all: Value = app.http.get(format!("{url}?chatId=1")).send().await.ok()?.json().await.ok()?;
         let all = all["data"].as_array()?.clone();
         Some(all.into_iter().filter(|message| message["from"] == "bot").collect::<Vec<_>>())
     };
-    let before = said().await.expect("a conversation").len();
-    let sent = app.http.post(&url).json(&json!({"chatId": 1, "text": text})).send().await.expect("an answer");
+    let before = said().await.expect("could not read the conversation").len();
+    let sent = app
+        .http
+        .post(&url)
+        .json(&json!({"chatId": 1, "text": text}))
+        .send()
+        .await
+        .expect("the request failed");
     assert!(sent.status().is_success(), "{}", sent.status());
     let words = async || said().await.filter(|all| all.len() > before);
-    eventually("an answer", words).await[before]["text"].as_str().expect("text").to_owned()
+    eventually("an answer", words).await[before]["text"].as_str().expect("the value is not text").to_owned()
 }
 
 on_both_databases! {
@@ -92,7 +104,7 @@ async fn whatever_happens_to_the_answer_one_key_is_made() {
     let cases = [
         json!([{"method": "POST", "path": path, "drop": true, "times": 2}]),
         json!([{"method": "POST", "path": path, "status": 500}, {"method": "GET", "path": path, "status": 429}]),
-        // Longer than Reef waits.
+        // The delay exceeds Reef's timeout.
         json!([{"method": "POST", "path": path, "delayMs": 12_000}]),
     ];
     for faults in cases {
@@ -105,7 +117,7 @@ async fn whatever_happens_to_the_answer_one_key_is_made() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_credit_the_bot_says_so_and_the_next_period_mends_it() {
-    // Enough for a few words.
+    // The credit lasts for a few replies.
     let app = App::with(&[("MANAGED_CREDIT_USD", "0.001")]).await;
     let me = app.customer().await;
     let (id, token) = active(&me).await;

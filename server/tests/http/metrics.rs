@@ -1,4 +1,4 @@
-//! What Prometheus reads: valid by its format, with few labels, and true.
+//! `/metrics`: the text format, the labels and the values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 use crate::process::Installation;
 use crate::support::{activation, bot, eventually};
 
-/// The samples by name and labels, as they are written; asserts that the text is what the format asks for.
+/// Parses samples by name and labels, and asserts that the text is valid.
 fn parsed(text: &str) -> BTreeMap<String, f64> {
     let (mut types, mut helped) = (BTreeMap::new(), BTreeSet::new());
     let mut samples = BTreeMap::new();
     assert!(text.ends_with('\n'));
     for line in text.lines().filter(|line| !line.is_empty()) {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = rest.split_once(' ').expect("a type");
+            let (name, kind) = rest.split_once(' ').expect("the TYPE line is invalid");
             assert!(types.insert(name.to_owned(), kind.to_owned()).is_none(), "{name} has one type");
             continue;
         }
         if let Some(rest) = line.strip_prefix("# HELP ") {
-            let (name, help) = rest.split_once(' ').expect("a help");
+            let (name, help) = rest.split_once(' ').expect("the HELP line is invalid");
             assert!(!help.is_empty() && helped.insert(name.to_owned()), "{name}");
             continue;
         }
-        let (series, value) = line.rsplit_once(' ').expect("a value");
+        let (series, value) = line.rsplit_once(' ').expect("the sample has no value");
         let value: f64 = value.parse().unwrap_or_else(|_| panic!("{line}"));
         assert!(samples.insert(series.to_owned(), value).is_none(), "{series} is there once");
         let name = series.split('{').next().unwrap();
@@ -67,7 +67,7 @@ async fn a_life_is_counted() {
     let stream = stream.header("accept", "text/event-stream").send().await.unwrap();
 
     let url = format!("{}/metrics", process.base);
-    // The database's numbers may be some seconds old.
+    // The values of the database may be a few seconds old.
     let samples = eventually("the callbacks to be counted", async || {
         let answer = process.http.get(&url).send().await.unwrap();
         assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
@@ -81,7 +81,7 @@ async fn a_life_is_counted() {
     assert_eq!(value("reef_deployment_duration_seconds_count{outcome=\"active\"}"), 1.0);
     assert!(value("reef_deployment_duration_seconds_sum{outcome=\"active\"}") < 20.0);
     assert_eq!(value("reef_api_errors_total{code=\"UNAUTHORIZED\"}"), 1.0);
-    assert_eq!(value("reef_job_runs_total{kind=\"deploy\",outcome=\"done\"}"), 1.0);
+    assert_eq!(value("reef_job_runs_total{kind=\"deploy\",outcome=\"succeeded\"}"), 1.0);
     assert_eq!(value("reef_event_streams_open"), 1.0);
     assert_eq!(value("reef_assistants{status=\"purchased\"}"), 0.0);
     assert_eq!(value("reef_database_up"), 1.0);
@@ -91,7 +91,7 @@ async fn a_life_is_counted() {
     }
     let request = "method=\"POST\",route=\"/api/v1/assistants/{deploymentId}/activate\",status=\"2xx\"";
     assert_eq!(value(&format!("reef_http_request_duration_seconds_count{{{request}}}")), 1.0);
-    // The checkout, and the look at the webhook endpoint.
+    // The requests are the checkout and the check of the webhook endpoint.
     assert!(value("reef_vendor_call_duration_seconds_count{vendor=\"polar\",status=\"2xx\"}") >= 2.0);
     assert_eq!(value("reef_polar_webhook_endpoint{state=\"enabled\"}"), 1.0);
     assert_eq!(value("reef_polar_webhook_endpoint{state=\"disabled\"}"), 0.0);
@@ -99,7 +99,7 @@ async fn a_life_is_counted() {
     assert_eq!(value("reef_jobs_attempts_max{kind=\"revoke_subscription\"}"), 0.0);
     assert!(value("reef_vendor_call_duration_seconds_count{vendor=\"telegram\",status=\"2xx\"}") >= 2.0);
     assert!(value("process_resident_memory_bytes") > 1e6);
-    // No label is an id.
+    // No label contains an id.
     assert!(samples.keys().all(|series| !series.contains(&path[1..9])), "{samples:#?}");
     drop(stream);
     eventually("the stream to be closed", async || {
@@ -126,7 +126,7 @@ async fn with_a_token_they_are_for_who_has_it() {
     assert_eq!(answer.status(), 200);
     let samples = parsed(&answer.text().await.unwrap());
     assert!(samples.keys().any(|series| series.starts_with("reef_build_info")));
-    // What alerts look at is there before its first event, so that they see that one too.
+    // The series of alerts exist before their first event, so that alerts see that event, too.
     for series in [
         "reef_workers_missing_total",
         "reef_sign_in_attempts_total{outcome=\"wrong\"}",
@@ -139,6 +139,6 @@ async fn with_a_token_they_are_for_who_has_it() {
     ] {
         assert_eq!(samples.get(series), Some(&0.0), "{series} in {samples:#?}");
     }
-    // A load balancer needs none.
+    // Load balancers need no token.
     assert_eq!(get("/readyz").send().await.unwrap().status(), 200);
 }

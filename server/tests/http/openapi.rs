@@ -1,4 +1,4 @@
-//! The OpenAPI document says what the server does.
+//! The OpenAPI document agrees with the server's behavior.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ async fn document() -> Value {
     Answer::of(request).await.json()
 }
 
-/// The `(method, path, operation)` of everything in it.
+/// Returns method, path and content of every operation in the document.
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let paths = document["paths"].as_object().unwrap();
     let of_path = |(path, item): (&String, &Value)| {
@@ -38,7 +38,7 @@ async fn it_lists_the_endpoints_that_the_tests_walk() {
 async fn the_whole_document() {
     let document = document().await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-    insta::assert_json_snapshot!(document);
+    insta::assert_json_snapshot!("openapi_document", document);
 }
 
 #[test]
@@ -57,7 +57,7 @@ async fn it_is_what_the_server_serves() {
 #[test]
 fn every_error_of_the_reference_is_there() {
     let document = reef_server::api::document();
-    // The reference's error lists, and what the contract adds to them.
+    // The errors of the v1 reference, and the codes that Reef adds.
     let of = |path: &str, method: &str| -> Vec<(&str, &str)> {
         let all = [
             ("401", "UNAUTHORIZED"),
@@ -76,7 +76,7 @@ fn every_error_of_the_reference_is_there() {
             _ => &[],
         };
         let one = path.contains("{deploymentId}").then_some(("404", "NOT_FOUND"));
-        // Any live key may ask for its own rights.
+        // `/me` requires no scope.
         let scope = (path != "/api/v1/me").then_some(("403", "FORBIDDEN"));
         let change =
             [("413", "INVALID_REQUEST"), ("409", "REQUEST_IN_PROGRESS"), ("422", "IDEMPOTENCY_KEY_REUSED")];
@@ -126,7 +126,7 @@ fn every_operation_has_examples() {
     let example = |content: &Value| content["content"]["application/json"]["example"].clone();
     for (method, path, operation) in operations(&document) {
         let responses = operation["responses"].as_object().unwrap();
-        // A 304 has no body to show.
+        // A 304 response has no body and therefore no example.
         for (status, response) in responses.iter().filter(|(status, _)| *status != "304") {
             let shown = example(response);
             let key = if status.starts_with('2') { "data" } else { "error" };
@@ -148,11 +148,11 @@ fn every_operation_has_examples() {
     }
 }
 
-/// The properties of the request that the document describes for an operation, and which of them are required.
+/// Returns the properties of an operation's request body in the document, and which of them are required.
 fn described(document: &Value, operation_id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let found = operations(document).into_iter().find(|(_, _, op)| op["operationId"] == operation_id);
     let schema = found.unwrap().2["requestBody"]["content"]["application/json"]["schema"].clone();
-    // A body that may be left out is one of null and the object.
+    // An optional body is described as one of null and the object.
     let reference = schema["$ref"]
         .as_str()
         .or_else(|| schema["oneOf"].as_array()?.iter().find_map(|option| option["$ref"].as_str()));
@@ -181,7 +181,7 @@ async fn its_request_schemas_are_what_is_accepted() {
             .into();
     for (operation, method, path) in cases {
         let (properties, required) = described(&document, operation);
-        // Every name is tried with a value that is wrong for all: a known one is told so, an unknown one too.
+        // Every key gets a value of the wrong type, so known and unknown keys lead to different issues.
         let body: Value = known.iter().map(|key| ((*key).to_owned(), json!(1))).collect();
         let found = issues(&me.fails(400, "INVALID_REQUEST", method, &path, body).await);
         let taken: BTreeSet<String> =
@@ -212,10 +212,10 @@ async fn its_examples_of_requests_work() {
         let answer = me.call(&method, &path, Body::Json(example)).await;
         assert!(answer.status < 300, "{method} {path}: {answer:?}");
     }
-    // The limits it names are the ones that hold.
+    // The documented limits are the enforced ones.
     let (purchased, schema) =
         (me.in_status("purchased").await, &document["components"]["schemas"]["ActivateRequest"]);
-    // A name's limit holds after trimming, so it is in its pattern.
+    // The limit of a name applies after trimming, so the pattern expresses it.
     assert!(schema["properties"]["name"]["pattern"].as_str().unwrap().contains("{0,98}"));
     for key in ["name", "modelId", "telegramBotToken"] {
         let named = schema["properties"][key]["maxLength"].as_u64().unwrap_or(100);

@@ -1,4 +1,4 @@
-//! The commands of docs/operations.md, by the book, on both databases: backup, restore, and a new secret key.
+//! The procedures of docs/operations.md on both databases: backup, restore and rotation of the secret key.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::support::{activation, bot, eventually};
 const KEY_A: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
 const KEY_B: &str = "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=";
 
-/// An installation with this key, and its PostgreSQL database if it has one.
+/// Creates an installation with this key, and a PostgreSQL database if it uses one.
 async fn installed(on_postgres: bool, key: &str) -> (Installation, Option<TestDatabase>) {
     let database = if on_postgres { Some(TestDatabase::create().await) } else { None };
     let mut vars = vec![("SECRET_KEY", key), ("SANDBOX", "true")];
@@ -29,7 +29,7 @@ fn set(here: &mut Installation, name: &str, value: &str) {
     here.vars.push((name.to_owned(), value.to_owned()));
 }
 
-/// Buys, pays and activates: the assistant's path.
+/// Buys, pays for and activates an assistant, and returns its path.
 async fn activate(process: &Process, client: &Client, mode: &str, token: &str) -> String {
     let bought = client.send("POST", "/purchase", json!({"apiMode": mode})).await.data(201);
     let path = format!("/{}", bought["deploymentId"].as_str().unwrap());
@@ -48,12 +48,12 @@ async fn until(client: &Client, path: &str, status: &str) {
     .await;
 }
 
-/// Says something to the bot and waits for its answer.
+/// Sends a message to the bot and waits for its answer.
 async fn talk(process: &Process, token: &str, text: &str) {
     let chat = format!(
         "{}/sandbox/telegram/bots/{}/messages",
         process.base,
-        token.split(':').next().expect("the bot's id")
+        token.split(':').next().expect("the token has no bot id")
     );
     process.http.post(&chat).json(&json!({"chatId": 1, "text": text})).send().await.unwrap();
     eventually("an answer", async || {
@@ -66,12 +66,12 @@ async fn talk(process: &Process, token: &str, text: &str) {
     .await;
 }
 
-/// Key A is replaced by key B while Reef serves; at the end A is not needed.
+/// Replaces key A with key B while Reef serves, until A is not needed.
 async fn rotation(on_postgres: bool) {
     let (mut here, _database) = installed(on_postgres, KEY_A).await;
     let key = here.customer();
     let secret = ["callback-secret", "--email", "ann@example.com"];
-    // A rotated callback secret: the one before it is sealed too.
+    // After a rotation, the previous callback secret is sealed, too.
     here.ok(&[&secret[..], &["--rotate"]].concat(), "");
     let signing = here.ok(&secret, "");
     let mut process = here.serve().await;
@@ -81,7 +81,7 @@ async fn rotation(on_postgres: bool) {
         activate(&process, &process.client(&key), "managed", &managed).await,
     ];
 
-    // 1. Every process opens with both keys, and goes on sealing with the old one.
+    // 1. Every process opens with both keys, and still seals with the old one.
     set(&mut here, "SECRET_KEY", &format!("{KEY_A},{KEY_B}"));
     process.terminate();
     process = here.serve().await;
@@ -91,10 +91,14 @@ async fn rotation(on_postgres: bool) {
     process = here.serve().await;
     let secrets = |here: &Installation| {
         let report = here.ok(&["doctor"], "");
-        report.lines().find(|line| line.contains("secrets: ")).expect("a line on secrets").to_owned()
+        report
+            .lines()
+            .find(|line| line.contains("secrets: "))
+            .expect("the line about secrets is missing")
+            .to_owned()
     };
     assert!(secrets(&here).contains("8 of 8 values are sealed with an older key"), "{}", secrets(&here));
-    // Taken out too early, the old key is missed, and nothing is destroyed.
+    // If the old key is removed too early, `reef reseal` fails and destroys nothing.
     let mut hasty =
         Installation { folder: tempfile::tempdir().unwrap(), port: here.port, vars: here.vars.clone() };
     if !on_postgres {
@@ -108,29 +112,29 @@ async fn rotation(on_postgres: bool) {
     let (code, out, error) = hasty.run(&["reseal"], "");
     assert!(code != Some(0) && error.contains("not in SECRET_KEY"), "{out}{error}");
     let (code, out, _) = hasty.run(&["doctor"], "");
-    assert!(code != Some(0) && out.contains("wrong secrets: 8 values"), "{out}");
-    // 3. What the old one has sealed is sealed anew, beside the server.
+    assert!(code != Some(0) && out.contains("error secrets: 8 values"), "{out}");
+    // 3. The values that the old key has sealed are resealed while the server runs.
     let report = here.ok(&["reseal"], "");
     assert_eq!(
         report.lines().collect::<Vec<_>>(),
         [
-            "users.callback_secret: 1 sealed anew",
-            "users.callback_secret_previous: 1 sealed anew",
-            "assistants.bot_token: 2 sealed anew",
-            "assistants.model_key: 2 sealed anew",
-            "replaced_configurations.bot_token: 0 sealed anew",
-            "replaced_configurations.model_key: 0 sealed anew",
-            "workers.settings: 2 sealed anew",
-            "sessions.flash: 0 sealed anew",
-            "totp.secret: 0 sealed anew",
-            "mails.token: 0 sealed anew",
+            "users.callback_secret: 1 resealed",
+            "users.callback_secret_previous: 1 resealed",
+            "assistants.bot_token: 2 resealed",
+            "assistants.model_key: 2 resealed",
+            "replaced_configurations.bot_token: 0 resealed",
+            "replaced_configurations.model_key: 0 resealed",
+            "workers.settings: 2 resealed",
+            "sessions.flash: 0 resealed",
+            "totp.secret: 0 resealed",
+            "mails.token: 0 resealed",
         ]
     );
-    assert!(here.ok(&["reseal"], "").lines().all(|line| line.ends_with(": 0 sealed anew")));
+    assert!(here.ok(&["reseal"], "").lines().all(|line| line.ends_with(": 0 resealed")));
     assert!(secrets(&here).contains("all sealed with the first key"), "{}", secrets(&here));
     talk(&process, &own, "while it is both").await;
 
-    // 4. The old key is gone.
+    // 4. The old key is removed.
     set(&mut here, "SECRET_KEY", KEY_B);
     process.terminate();
     process = here.serve().await;
@@ -156,13 +160,13 @@ async fn a_new_secret_key_on_postgres() {
     rotation(true).await;
 }
 
-/// Runs one of PostgreSQL's tools, which must work.
+/// Runs one of PostgreSQL's tools, which must succeed.
 fn tool(name: &str, args: &[&str]) {
     let output = Command::new(name).args(args).output().unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A backup beside the running server, more changes, and back to what it was.
+/// Makes a backup while the server runs, changes something, and restores the backup.
 async fn backup_and_restore(on_postgres: bool) {
     let (mut here, database) = installed(on_postgres, KEY_A).await;
     let key = here.customer();
@@ -181,11 +185,14 @@ async fn backup_and_restore(on_postgres: bool) {
     } else {
         here.ok(&["backup", copy], "");
         assert_eq!(std::fs::metadata(copy).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(here.fails(&["backup", copy]).contains("cannot be written"), "a backup is not written over");
+        assert!(
+            here.fails(&["backup", copy]).contains("could not be written"),
+            "an existing file is overwritten"
+        );
     }
-    assert!(!holds(Path::new(copy), KEY_A), "the key is kept apart");
+    assert!(!holds(Path::new(copy), KEY_A), "the backup contains the secret key");
 
-    // What comes after the backup is not in it.
+    // Changes after the backup are not part of it.
     process.client(&key).send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
     process.client(&key).ok("POST", &format!("{path}/stop"), Value::Null).await;
     process.terminate();
@@ -204,7 +211,7 @@ async fn backup_and_restore(on_postgres: bool) {
     let process = here.serve().await;
     assert!(here.ok(&["doctor"], "").contains("ok    secrets"));
     assert_eq!(process.client(&key).get("").await, before);
-    // The stop came after the backup: its webhook has to be set again.
+    // The assistant was stopped after the backup, so its bot's webhook has to be set again.
     let client = process.client(&key);
     client.ok("POST", &format!("{path}/redeploy"), Value::Null).await;
     until(&client, &path, "active").await;
@@ -213,7 +220,7 @@ async fn backup_and_restore(on_postgres: bool) {
 }
 
 fn holds(file: &Path, needle: &str) -> bool {
-    let bytes = std::fs::read(file).expect("the file");
+    let bytes = std::fs::read(file).expect("the file could not be read");
     bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 

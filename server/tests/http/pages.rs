@@ -1,4 +1,4 @@
-//! The dashboard's pages as a browser without scripts meets them.
+//! The dashboard's pages and forms in a browser without scripts.
 
 use reef_service::assistants::CALLBACKS_SHOWN;
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
@@ -8,52 +8,52 @@ use serde_json::json;
 use crate::sessions::{form, signed_in};
 use crate::support::App;
 
-/// Sends a plain form from a page, as a browser does, and gives the page that it leads to.
+/// Submits a form as a browser without scripts does, and returns the redirect's location.
 pub async fn send(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
     let request = form(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
-    let answer = request.header(COOKIE, cookie).send().await.expect("an answer");
+    let answer = request.header(COOKIE, cookie).send().await.expect("the request failed");
     assert_eq!(answer.status(), 302, "{endpoint}");
-    answer.headers()[LOCATION].to_str().expect("an address").to_owned()
+    answer.headers()[LOCATION].to_str().expect("the header is not ASCII").to_owned()
 }
 
 pub async fn page(app: &App, cookie: &str, address: &str) -> String {
     let address = if address.starts_with('/') { app.url(address) } else { address.to_owned() };
-    let answer = app.http.get(address).header(COOKIE, cookie).send().await.expect("an answer");
+    let answer = app.http.get(address).header(COOKIE, cookie).send().await.expect("the request failed");
     assert_eq!(answer.status(), 200);
-    answer.text().await.expect("a page")
+    answer.text().await.expect("the response is incomplete")
 }
 
-/// The value of the first hidden field with a name.
+/// Returns the value of the first hidden field with a name.
 pub fn hidden(page: &str, name: &str) -> String {
-    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the field");
-    rest.split('"').next().expect("its end").to_owned()
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the field is missing");
+    rest.split('"').next().expect("the field has no end").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_form_is_told_to_who_sent_it_and_to_nobody_else() {
     const SAID: &str = "Incorrect password";
     let app = App::start().await;
-    let (mine, theirs) = (signed_in(&app, app.user().await).await, signed_in(&app, app.user().await).await);
+    let (mine, foreign) = (signed_in(&app, app.user().await).await, signed_in(&app, app.user().await).await);
     let fields = [("password", "not my password"), ("new_password", "four other plain words")];
     let back = send(&app, &mine, "/settings", "change_password", &fields).await;
     assert!(page(&app, &mine, &back).await.contains(SAID));
-    for reader in [&*theirs, ""] {
+    for reader in [&*foreign, ""] {
         let there = if reader.is_empty() { back.replace("/settings", "/signin") } else { back.clone() };
         assert!(!page(&app, reader, &there).await.contains(SAID));
     }
-    // Whoever changes it has written it.
-    let (start, mark) = back.split_once("__mark=").expect("a mark");
+    // A changed error has no valid MAC and is not shown.
+    let (start, mark) = back.split_once("__mark=").expect("no MAC in the URL");
     for forged in [start.to_owned(), format!("{start}__mark={}", &mark[1..]), format!("{back}&__err=eyJ9")] {
         let shown = page(&app, &mine, &forged).await;
         assert!(!shown.contains(SAID) && shown.contains("Change password"), "{forged}");
     }
-    // An answer of Leptos' own, to a form without a field that it must have, adds to what the address says; what it
-    // marks is that error alone, and no key to others.
-    let query = back.split_once("/settings").expect("the page").1;
+    // If a required field is missing, Leptos itself appends an error to the query. The MAC is for that error alone and does
+    // not validate another one.
+    let query = back.split_once("/settings").expect("the redirect leads to another page").1;
     let cut = send(&app, &mine, &format!("/settings{query}"), "revoke_session", &[]).await;
     assert_eq!((cut.matches("__err=").count(), cut.matches("__mark=").count()), (1, 1), "{cut}");
     assert!(!page(&app, &mine, &format!("{cut}&__err=eyJ9")).await.contains(SAID));
-    // A second failure takes the place of the first.
+    // A second error replaces the first one.
     let again = app.http.get(&back).header(COOKIE, &mine).send().await.unwrap().url().clone();
     let from = format!("{}?{}", again.path(), again.query().unwrap());
     let back = send(&app, &mine, &from, "change_password", &fields).await;
@@ -84,7 +84,7 @@ async fn a_form_that_is_sent_twice_makes_one_key_and_shows_it() {
     );
     let shown = page(&app, &me, "/keys?done=created").await;
     assert_eq!(shown.matches(">twice</a>").count(), 1);
-    let (_, key) = shown.split_once("<code>reef_live_").expect("the key");
+    let (_, key) = shown.split_once("<code>reef_live_").expect("the key is missing");
     let key = format!("reef_live_{}", key.split('<').next().unwrap_or_default());
     let asked = app.http.get(app.url("/api/v1/me")).header("X-API-Key", key).send().await.unwrap();
     assert_eq!(asked.status(), 200);
@@ -118,7 +118,7 @@ async fn what_is_not_changed_in_a_form_stays_as_it_was_changed_elsewhere() {
     let drawn = hidden(&page(&app, &cookie, &path).await, "drawn").replace("&quot;", "\"");
     let named = me.request("PATCH", &format!("/api/v1/assistants/{id}")).json(&json!({"name": "Bob"}));
     assert_eq!(named.send().await.unwrap().status(), 200);
-    let name = before["name"].as_str().expect("a name");
+    let name = before["name"].as_str().expect("the assistant has no name");
     let fields = [
         ("id", &*id),
         ("name", name),
@@ -156,9 +156,9 @@ async fn what_a_page_has_no_room_for_is_on_the_page_of_history() {
     assert!(shown.contains(&older) && count(&shown) == CALLBACKS_SHOWN);
     assert_eq!(count(&page(&app, &cookie, &format!("{path}/history")).await), sent);
     let stranger = signed_in(&app, app.user().await).await;
-    let theirs =
+    let foreign =
         app.http.get(app.url(&format!("{path}/history"))).header(COOKIE, stranger).send().await.unwrap();
-    assert_eq!(theirs.status(), 404);
+    assert_eq!(foreign.status(), 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +172,7 @@ async fn what_has_lost_its_subscription_is_offered_nothing_that_would_be_refused
         let before = page(&app, &cookie, &path).await;
         assert!(!before.contains("Buy a new slot"), "{status}");
         let record = me.get(&format!("/{id}")).await;
-        let subscription = record["polarSubscriptionId"].as_str().expect("a subscription");
+        let subscription = record["polarSubscriptionId"].as_str().expect("the assistant has no subscription");
         let ended = app.http.post(app.url(&format!("/sandbox/polar/subscriptions/{subscription}/refund")));
         assert!(ended.send().await.unwrap().status().is_success());
         me.until_field(&id, "paymentStatus", json!("refunded")).await;
@@ -202,7 +202,7 @@ async fn a_paused_subscription_is_said_plainly_with_the_way_to_resume_it() {
         let id = me.in_status(status).await;
         let path = format!("/assistants/{id}");
         let record = me.get(&format!("/{id}")).await;
-        let subscription = record["polarSubscriptionId"].as_str().expect("a subscription");
+        let subscription = record["polarSubscriptionId"].as_str().expect("the assistant has no subscription");
         let paused = app.http.post(app.url(&format!("/sandbox/polar/subscriptions/{subscription}/pause")));
         let paused = paused.send().await.unwrap();
         assert!(paused.status().is_success(), "{status}: {paused:?}");

@@ -1,4 +1,4 @@
-//! What could take an account away asks for the password again, and a link in a mail lets no stranger in.
+//! Actions that could take over an account require a recent password, and links in mails let no stranger in.
 
 use reef_domain::ids::UserId;
 use reef_service::Caller;
@@ -15,37 +15,38 @@ use crate::support::App;
 
 const PASSWORD: &str = "correct horse battery staple 9";
 
-/// Makes it so long ago that the password was given in a session.
+/// Changes a session as if its password had been entered `minutes_ago`.
 async fn was_given(app: &App, cookie: &str, minutes_ago: u64) {
-    let row = session_row(cookie.strip_prefix("reef=").expect("a session"));
+    let row = session_row(cookie.strip_prefix("reef=").expect("the session is missing"));
     let now = app.services.now();
-    let mut tx = app.services.store().begin().await.expect("a transaction");
-    let mut session = tx.session(&row, now).await.expect("a database").expect("a session");
-    let mut data: Value = serde_json::from_str(&session.data).expect("JSON");
+    let mut tx = app.services.store().begin().await.expect("could not begin a transaction");
+    let mut session =
+        tx.session(&row, now).await.expect("the database failed").expect("the session is missing");
+    let mut data: Value = serde_json::from_str(&session.data).expect("the response is not JSON");
     assert!(data["password_at"].is_string() || data["password_at"].is_number(), "{data}");
     data["password_at"] = json!(now.minus(std::time::Duration::from_secs(minutes_ago * 60)));
     session.data = data.to_string();
-    tx.save_session(&session).await.expect("saved");
-    tx.commit().await.expect("a commit");
+    tx.save_session(&session).await.expect("could not save the session");
+    tx.commit().await.expect("could not commit");
 }
 
-/// Sends a plain form from a page and gives where it leads.
+/// Submits a form as a browser without scripts does, and returns the redirect's location.
 pub async fn send(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
     let request = form(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
-    let answer = request.header(COOKIE, cookie).send().await.expect("an answer");
+    let answer = request.header(COOKIE, cookie).send().await.expect("the request failed");
     assert_eq!(answer.status(), 302, "{endpoint}");
-    answer.headers()[LOCATION].to_str().expect("an address").to_owned()
+    answer.headers()[LOCATION].to_str().expect("the header is not ASCII").to_owned()
 }
 
 async fn page(app: &App, cookie: &str, address: &str) -> String {
     let address = if address.starts_with('/') { app.url(address) } else { address.to_owned() };
-    let answer = app.http.get(address).header(COOKIE, cookie).send().await.expect("an answer");
+    let answer = app.http.get(address).header(COOKIE, cookie).send().await.expect("the request failed");
     assert_eq!(answer.status(), 200);
-    answer.text().await.expect("a page")
+    answer.text().await.expect("the response is incomplete")
 }
 
 async fn keys(app: &App, user: UserId) -> Vec<String> {
-    let keys = app.services.api_keys(&Caller::session(user)).await.expect("keys");
+    let keys = app.services.api_keys(&Caller::session(user)).await.expect("could not list the keys");
     keys.into_iter().map(|key| key.name).collect()
 }
 
@@ -89,7 +90,7 @@ async fn afterwards_the_password_is_asked_for_once_and_what_was_typed_is_kept() 
         assert!(shown.contains("value=\"30\" selected") && shown.contains("id=\"key-password\""));
         assert!(!shown.contains("not my password"));
     }
-    // A script learns which field.
+    // The response to the frontend names the field.
     let scripted = form(&app, "create_key", &without).header(COOKIE, &me).send().await.unwrap();
     assert_eq!(scripted.status(), 400);
     let error: Value = scripted.json().await.unwrap();
@@ -98,13 +99,13 @@ async fn afterwards_the_password_is_asked_for_once_and_what_was_typed_is_kept() 
         (&json!("password"), &json!("required"))
     );
     assert!(keys(&app, user).await.is_empty());
-    // Given once, it holds: also when something else was wrong with the form.
+    // A correct password counts even if another field of the form is invalid.
     let nameless = [("name", ""), ("read", "true"), ("token", &*token), ("password", PASSWORD)];
     let back = send(&app, &me, "/keys", "create_key", &nameless).await;
     assert!(!page(&app, &me, &back).await.contains("id=\"key-password\""));
     assert_eq!(send(&app, &me, "/keys", "create_key", &without).await, "/keys?done=created");
     assert_eq!(keys(&app, user).await, ["typed name"]);
-    // In this session alone.
+    // It counts in this session only.
     let other = signed_in(&app, user).await;
     was_given(&app, &other, 60).await;
     let token = app.services.form_token();
@@ -142,7 +143,7 @@ async fn nothing_that_could_take_the_account_away_is_done_without_it() {
     assert_eq!(keys(&app, user).await, ["test"]);
     let now = app.services.callback_secret(user).await.unwrap();
     assert_eq!(secrecy::ExposeSecret::expose_secret(&now), secrecy::ExposeSecret::expose_secret(&secret));
-    // Ids of fields are one of a kind, also with several keys on the page.
+    // The ids of elements are unique, also with several keys on the page.
     app.key(user, "read", None).await;
     let shown = page(&app, &me, "/keys").await;
     let mut ids: Vec<&str> =
@@ -153,7 +154,7 @@ async fn nothing_that_could_take_the_account_away_is_done_without_it() {
     assert_eq!(ids.len(), all);
 }
 
-/// A link in a mail to the account's address that is good for this: the secret in it.
+/// Inserts a mail with a link for this purpose and returns the secret in the link.
 pub async fn link(app: &App, user: UserId, purpose: TokenPurpose, email: &str) -> String {
     let secret = app.services.form_token();
     let now = app.services.now();
@@ -177,10 +178,10 @@ pub async fn link(app: &App, user: UserId, purpose: TokenPurpose, email: &str) -
         email,
         expires_at: now.plus(std::time::Duration::from_secs(3600)),
     };
-    let mut tx = app.services.store().begin().await.expect("a transaction");
-    tx.insert_mail(&mail).await.expect("a mail");
-    tx.insert_mail_token(&token).await.expect("a link");
-    tx.commit().await.expect("a commit");
+    let mut tx = app.services.store().begin().await.expect("could not begin a transaction");
+    tx.insert_mail(&mail).await.expect("could not insert the mail");
+    tx.insert_mail_token(&token).await.expect("the link is missing");
+    tx.commit().await.expect("could not commit");
     secret
 }
 
@@ -222,7 +223,7 @@ async fn who_opens_the_link_elsewhere_is_asked_before_anything_is_confirmed() {
     let caller = Caller::session(user);
     let password = SecretString::from("four other plain words");
     app.services.give_password(&caller, &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
-    // Used up, for everybody.
+    // The link has been used and works for nobody.
     let back = send(&app, "", &at, "claim_account", &good).await;
     assert!(page(&app, "", &back).await.contains("already used or has expired"));
 }
@@ -242,7 +243,7 @@ async fn who_opened_the_account_confirms_with_its_session_or_its_password() {
         assert_eq!(to, "/confirm?done=email_confirmed");
         assert_eq!(key.request("GET", "/api/v1/me").send().await.unwrap().status(), 200);
         assert!(page(&app, &mine, "/settings").await.contains("confirmed"));
-        // A new address: the same rule.
+        // The same rule applies to a new email address.
         let next = format!("next-{email}");
         let token = link(&app, user, TokenPurpose::Change, &next).await;
         let at = format!("/confirm-change?token={token}");
@@ -277,7 +278,7 @@ async fn link_posted_alone_by_a_stranger_to_the_account_takes_it_over() {
     let reset = to.strip_prefix("/reset?token=").unwrap();
     let new = [("token", reset), ("password", "four other plain words")];
     assert_eq!(send(&app, "", &to, "reset_password", &new).await, "/signin?done=password_reset");
-    // From Reef's own page, whose session ended before it was sent, nothing is taken from anybody.
+    // If Reef's own page sends the form and its session has ended since, the account is not taken over.
     let user = app.user().await;
     let email = app.services.account(user).await.unwrap().unwrap().email;
     let mine = signed_in(&app, user).await;

@@ -1,4 +1,4 @@
-//! What payments do to a slot, seen through the API.
+//! The effects of payments, pauses, refunds and cancellations as the API shows them.
 
 use serde_json::{Value, json};
 

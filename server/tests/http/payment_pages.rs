@@ -1,4 +1,4 @@
-//! What the pages say of money: one truth each, with a button that is there.
+//! What pages say about payments, and the actions that they offer.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::pages::{hidden, page, send};
 use crate::sessions::signed_in;
 use crate::support::App;
 
-/// What must not be said of a payment that may have been made.
+/// Phrases that must not appear while a payment may have been made.
 const UNPAID: [&str; 6] = [
     "not paid",
     "Not paid",
@@ -17,7 +17,7 @@ const UNPAID: [&str; 6] = [
     "haven’t been charged",
 ];
 
-/// A slot that was paid at Polar, which neither sends word of it nor answers what Reef asks of its orders.
+/// Buys and pays for a slot at Polar, while its webhooks are lost and its API fails.
 async fn paid_without_word(app: &App, me: &Customer<'_>) -> String {
     let silent = json!([
         {"path": "/webhooks/polar", "drop": true, "times": 1000},
@@ -33,7 +33,7 @@ async fn paid_without_word(app: &App, me: &Customer<'_>) -> String {
 
 async fn happens(app: &App, me: &Customer<'_>, id: &str, what: &str, status: &str) {
     let record = me.get(&format!("/{id}")).await;
-    let subscription = record["polarSubscriptionId"].as_str().expect("a subscription");
+    let subscription = record["polarSubscriptionId"].as_str().expect("the assistant has no subscription");
     let path = format!("/sandbox/polar/subscriptions/{subscription}/{what}");
     assert!(app.http.post(app.url(&path)).send().await.unwrap().status().is_success(), "{what}");
     me.until_field(id, "paymentStatus", json!(status)).await;
@@ -57,12 +57,12 @@ async fn payment_being_confirmed_no_page_says_unpaid() {
             assert!(!shown.contains(words), "{path}: {words}");
         }
     }
-    // It can be deleted, and nothing is offered that is not possible.
+    // The assistant can be deleted, and the page offers no action that would be rejected.
     assert!(shown.contains("Delete permanently") || shown.contains("Delete it for good"));
     for offered in [">Redeploy<", ">Stop<", ">Activate<", ">Edit<"] {
         assert!(!shown.contains(offered), "{offered}");
     }
-    // Nor does the receipt of a deletion say what is not known.
+    // The receipt of the deletion does not claim that nothing was charged.
     me.ok("DELETE", &format!("/{id}"), Value::Null).await;
     let receipt = page(&app, &cookie, &format!("/receipts/{id}")).await;
     assert!(!receipt.contains("nothing was charged"), "{receipt}");
@@ -98,22 +98,22 @@ async fn past_due_is_seen_in_the_list_and_on_top_of_the_page_with_its_button() {
         let id = me.in_status(status).await;
         happens(&app, &me, &id, "past_due", "past_due").await;
         let shown = page(&app, &cookie, &format!("/assistants/{id}")).await;
-        let top = shown.split("class=\"split\"").next().expect("the top of the page");
+        let top = shown.split("class=\"split\"").next().expect("the page has no top");
         assert!(top.contains("Payment failed") && top.contains(">Update card</button>"), "{status}: {top}");
-        let (_, form) = top.split_once("action=\"/_fn/open_portal\"").expect("the form");
+        let (_, form) = top.split_once("action=\"/_fn/open_portal\"").expect("the form is missing");
         assert!(form.contains(">Update card</button>"));
         for list in ["/assistants", "/billing"] {
             let shown = page(&app, &cookie, list).await;
             assert!(shown.contains("badge bad\">past due<"), "{list}: {shown}");
         }
-        // Nothing of it is left once it is paid.
+        // The notice disappears after the payment.
         happens(&app, &me, &id, "renew", "paid").await;
         assert!(!page(&app, &cookie, &format!("/assistants/{id}")).await.contains("Update card"));
         me.ok("DELETE", &format!("/{id}"), Value::Null).await;
     }
 }
 
-/// The page offers “Only save” where nothing can be deployed any more, and that saves the callback URL too.
+/// The page of an unpaid assistant offers to save without deploying, which also saves the callback URL.
 #[tokio::test(flavor = "multi_thread")]
 async fn callback_url_of_an_unpaid_assistant_is_saved() {
     let app = App::start().await;

@@ -1,4 +1,4 @@
-//! Buying a slot.
+//! `POST /api/v1/assistants/purchase`.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn without_payments_nothing_is_ordered() {
         let expected = json!({"code": "PAYMENT_NOT_CONFIGURED", "message": "Payment system not configured"});
         assert_eq!(error, expected);
     }
-    // The body comes first.
+    // The body is validated first.
     me.fails(400, "INVALID_REQUEST", "POST", "/purchase", json!({"apiMode": "free"})).await;
     assert_eq!(me.get("").await, json!([]));
 }
@@ -80,14 +80,14 @@ async fn when_no_checkout_can_be_made_the_slot_is_void() {
         assert_eq!(error["details"], json!({"reason": reason}), "{fault}");
         assert_eq!(me.get("").await, json!([]));
     }
-    // What was void does not count against the limit.
+    // Voided slots do not count toward the limit.
     app.faults(json!([])).await;
     for _ in 0..10 {
         me.purchase("byok").await;
     }
 }
 
-/// What Polar says when it refuses a checkout, and what has to be in the message then.
+/// Polar's refusals of a checkout, each with the phrases that the message must contain.
 pub fn refusals() -> Vec<(Value, &'static [&'static str])> {
     let ordered = |status: u16, body: Value| json!({"method": "POST", "path": "/v1/checkouts/", "status": status, "body": body});
     let named =
@@ -150,7 +150,7 @@ on_both_databases! {
             let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
             assert!((1..=3600).contains(&seconds));
         }
-        // Nobody else is held back, and a paid or an old slot makes room.
+        // Other accounts are not affected, and paid and old slots do not count.
         app.customer().await.purchase("byok").await;
         let list = me.get("").await;
         let ids: Vec<&str> = list.as_array().unwrap().iter().map(|a| a["id"].as_str().unwrap()).collect();
@@ -164,7 +164,7 @@ on_both_databases! {
             (answer.status == 201).then_some(())
         })
         .await;
-        // A deleted one does not: its checkout stays open at Polar.
+        // Deleted slots count, because their checkout stays open at Polar.
         me.send("POST", "/purchase", json!({"apiMode": "byok"})).await.error(429, "RATE_LIMITED");
         me.ok("DELETE", &format!("/{}", ids[1]), Value::Null).await;
         let refused = me.send("POST", "/purchase", json!({"apiMode": "byok"})).await;

@@ -1,4 +1,4 @@
-//! What is for this machine alone, and what the world is told.
+//! Routes that only this machine may reach, HSTS, `security.txt` and file permissions.
 
 use reef_domain::Timestamp;
 use reqwest::header::STRICT_TRANSPORT_SECURITY;
@@ -36,12 +36,12 @@ async fn the_sandbox_is_not_shown_through_a_proxy() {
         }
         assert_ne!(app.http.get(app.url(path)).send().await.unwrap().status(), 403, "{path}");
     }
-    // Where there is none, nothing says that there is.
+    // Without a sandbox, its paths do not exist.
     let off = App::with(&[("SANDBOX", "false")]).await;
     let nothing =
         off.http.get(off.url("/sandbox/")).header("X-Forwarded-For", "203.0.113.7").send().await.unwrap();
     assert_eq!(nothing.status(), 404);
-    // What is Reef itself may be behind a proxy.
+    // The rest of Reef may be behind a proxy.
     let page =
         app.http.get(app.url("/signin")).header("X-Forwarded-For", "203.0.113.7").send().await.unwrap();
     assert_eq!(page.status(), 200);
@@ -100,7 +100,7 @@ async fn who_finds_a_hole_is_told_where_to_go() {
     };
     assert_eq!(field("Contact"), "mailto:security@reef.example");
     assert_eq!(field("Canonical"), "https://reef.example/.well-known/security.txt");
-    let expires = Timestamp::parse(&field("Expires")).expect("a moment");
+    let expires = Timestamp::parse(&field("Expires")).expect("the time is invalid");
     let days = expires.since(app.services.now()).as_secs() / 86_400;
     assert!((30..366).contains(&days), "{days}");
     let without = App::start().await;
@@ -140,7 +140,7 @@ async fn what_is_kept_is_for_its_owner_alone_whatever_the_umask() {
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn()
-            .expect("it starts")
+            .expect("could not start the process")
     };
     let modes = || {
         let mut modes: Vec<_> = std::fs::read_dir(&data)
@@ -182,7 +182,7 @@ async fn what_is_kept_is_for_its_owner_alone_whatever_the_umask() {
         let copy = data.join("copy.db");
         assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
         std::fs::remove_file(copy).unwrap();
-        // Killed, so that the files beside the databases stay.
+        // The process is killed, so that SQLite's `-shm` and `-wal` files remain.
         process.kill().unwrap();
         process.wait().unwrap();
         for (name, _) in modes() {

@@ -1,4 +1,4 @@
-//! Reading cheaply: tags, pages, waiting, and how often.
+//! Efficient reads: `ETag`, pagination, `?wait=` and rate limits.
 
 use std::time::{Duration, Instant};
 
@@ -25,12 +25,12 @@ async fn what_has_not_changed_is_304() {
             assert_eq!(answer.text().await.unwrap(), "");
         }
         me.ok("PATCH", &format!("/{id}"), json!({"name": format!("Changed for {path}")})).await;
-        // The light status has no name in it.
+        // The status response has no name, so its tag stays the same.
         let expected = if path.ends_with("/status") { 304 } else { 200 };
         let again = me.request("GET", &path).header("If-None-Match", &tag).send().await.unwrap();
         assert_eq!(again.status(), expected, "{path}");
     }
-    // A tag opens nothing to who may not come in.
+    // A tag does not replace the API key.
     let nobody = app.anonymous().request("GET", ASSISTANTS).header("If-None-Match", "*");
     Answer::of(nobody).await.error(401, "UNAUTHORIZED");
 }
@@ -54,7 +54,7 @@ async fn a_list_comes_in_pages_when_asked() {
         let (url, rel) = link.split_once(';').unwrap();
         assert_eq!(rel.trim(), r#"rel="next""#);
         let url = url.trim().trim_start_matches('<').trim_end_matches('>');
-        path = url.strip_prefix(&app.url("")).expect("a whole URL").to_owned();
+        path = url.strip_prefix(&app.url("")).expect("the link is not absolute").to_owned();
     }
     assert_eq!((sizes, Value::from(seen)), (vec![2, 2, 1], all));
     for bad in ["limit=0", "limit=101", "limit=x", "limit=", "limit=2&cursor=nonsense"] {
@@ -73,7 +73,7 @@ async fn a_status_can_be_waited_for() {
     let status = me.get(&format!("/{id}/status?wait=20")).await;
     assert_eq!(status["status"], "active");
     assert!((Duration::from_millis(300)..Duration::from_secs(10)).contains(&started.elapsed()));
-    // When the time is over the answer is what is.
+    // When the time is over, the response has the current status.
     let started = Instant::now();
     assert_eq!(me.get(&format!("/{id}/status?wait=1")).await["status"], "active");
     assert!((Duration::from_millis(900)..Duration::from_secs(5)).contains(&started.elapsed()));
@@ -95,14 +95,14 @@ async fn a_key_may_ask_so_often_a_minute() {
         let state = answer.header("ratelimit").unwrap();
         assert!(state.starts_with(&format!(r#""default";r={left};t="#)), "{state}");
     }
-    // Before FORBIDDEN, NOT_FOUND and the body.
+    // The rate limit is checked before FORBIDDEN, NOT_FOUND and the body.
     for (method, path) in [("GET", ASSISTANTS), ("POST", "/api/v1/assistants/x/stop")] {
         let answer = client.call(method, path, Body::None).await;
         answer.error(429, "RATE_LIMITED");
         let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=60).contains(&seconds));
     }
-    // Another key has a count of its own, and a wrong one is just wrong.
+    // Another key has a separate count, and an invalid key is not counted.
     let (other, _) = app.key(user, "read", None).await;
     assert_eq!(other.get("").await, json!([]));
     let nobody = app.anonymous().with_key("nonsense");

@@ -1,4 +1,4 @@
-//! The record: its fields in their order, its ids and times, its nulls.
+//! The record: its fields and their order, ids, times and nulls.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ const FIELDS: [&str; 20] = [
     "updatedAt",
 ];
 
-/// `YYYY-MM-DDTHH:MM:SS.mmmZ`
+/// Whether a value has the form `YYYY-MM-DDTHH:MM:SS.mmmZ`.
 fn is_time(value: &Value) -> bool {
     value.as_str().is_some_and(|text| {
         text.len() == 24
@@ -40,7 +40,7 @@ fn is_time(value: &Value) -> bool {
     })
 }
 
-/// Lower-case, hyphenated, version 7.
+/// Whether a value is a lower-case, hyphenated UUID of version 7.
 fn is_id(value: &Value) -> bool {
     value.as_str().is_some_and(|text| {
         text.len() == 36
@@ -53,7 +53,7 @@ fn is_id(value: &Value) -> bool {
     })
 }
 
-/// The keys of the raw text, in their order.
+/// Returns the record's keys in the order of the raw text.
 fn keys_in_order(text: &str) -> Vec<&'static str> {
     let mut found: Vec<(usize, &str)> =
         FIELDS.iter().filter_map(|key| Some((text.find(&format!("\"{key}\":"))?, *key))).collect();

@@ -1,4 +1,4 @@
-//! A fresh deployment.
+//! `POST …/redeploy`: what it keeps, what it changes, and concurrent requests.
 
 use futures::future::join;
 use reqwest::header::CONTENT_TYPE;
@@ -73,7 +73,7 @@ async fn what_was_patched_is_what_is_deployed() {
     me.ok("POST", &format!("{path}/redeploy"), Value::Null).await;
     let active = me.until(&id, "active").await;
     assert_eq!((&active["name"], &active["statusMessage"]), (&json!("Fixed"), &Value::Null));
-    // The new bot answers.
+    // The bot of the new token answers.
     let bot_id = token.split(':').next().unwrap();
     let chat = app.url(&format!("/sandbox/telegram/bots/{bot_id}/messages"));
     let said = app.http.post(&chat).json(&json!({"chatId": 1, "text": "hello"})).send().await.unwrap();
@@ -92,7 +92,7 @@ on_both_databases! {
         let id = me.active().await;
         let path = format!("/{id}/redeploy");
         for _ in 0..3 {
-            // The one must not be over before the other comes.
+            // The first request must still be running when the second one arrives.
             app.faults(json!([{"path": "*/getMe", "delayMs": 700}])).await;
             let (one, two) = join(me.send("POST", &path, Value::Null), me.send("POST", &path, json!({}))).await;
             let (won, lost) = if one.status == 200 { (one, two) } else { (two, one) };

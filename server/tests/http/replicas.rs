@@ -1,4 +1,4 @@
-//! Two replicas on one PostgreSQL: what one does the other knows, and what one leaves the other takes up.
+//! Two replicas on one PostgreSQL database: changes reach the other replica, and it continues work that the first one leaves.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::postgres::TestDatabase;
 use crate::process::{Installation, Process, free_port};
 use crate::support::{activation, bot, changed, eventually};
 
-/// How soon the other replica knows.
+/// How long a change may take to reach the other replica.
 const SOON: Duration = Duration::from_secs(1);
 
-/// A sandbox of its own process, a database, and two installations of Reef that share both.
+/// A sandbox in a separate process, a database, and two installations of Reef that share both.
 struct Pair {
     a: Installation,
     b: Installation,
@@ -34,7 +34,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// `through` is where A finds PostgreSQL, given where it is; B finds it directly.
+    /// `through` maps PostgreSQL's address to the one that A connects to; B connects directly.
     async fn new(through: impl AsyncFnOnce(SocketAddr) -> SocketAddr) -> Self {
         let database = TestDatabase::create().await;
         let folder = tempfile::tempdir().unwrap();
@@ -60,7 +60,7 @@ impl Pair {
         for (name, value) in [
             ("SECRET_KEY", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="),
             ("RATE_LIMIT_PER_MINUTE", "1000000"),
-            // Where what is sent to them arrives: A is the one that goes away.
+            // Webhooks go to B, because the tests stop A.
             ("PUBLIC_URL", &format!("http://127.0.0.1:{b}")),
         ] {
             vars.push((name.to_owned(), value.to_owned()));
@@ -88,7 +88,7 @@ impl Pair {
         assert_eq!(put.unwrap().status(), 200);
     }
 
-    /// A slot that is paid: its path.
+    /// Buys and pays for a slot, and returns its path.
     async fn slot(&self, client: &Client) -> String {
         let bought = client.send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
         let pay = format!("{}/pay", bought["checkoutUrl"].as_str().unwrap());
@@ -98,7 +98,7 @@ impl Pair {
         path
     }
 
-    /// Activates with callbacks to the receiver.
+    /// Activates an assistant whose callbacks go to the receiver.
     async fn activate(&self, client: &Client, path: &str) {
         let body = changed(activation(&bot("ok")), json!({"callbackUrl": "https://hooks.test/pair"}));
         client.ok("POST", &format!("{path}/activate"), body).await;
@@ -121,7 +121,7 @@ async fn what_one_does_the_other_knows_within_a_second() {
     pair.activate(&a, &path).await;
     until(&b, &path, "active").await;
 
-    // A stream and a long-poll on B hear of a change made through A.
+    // A stream and a long poll on B receive a change that was made through A.
     let request =
         b.request("GET", &format!("{ASSISTANTS}{path}/events")).header("Accept", "text/event-stream");
     let mut stream = request.send().await.unwrap();
@@ -138,12 +138,12 @@ async fn what_one_does_the_other_knows_within_a_second() {
             text.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
         }
     });
-    heard.await.expect("the stream on B hears of it within a second");
+    heard.await.expect("the stream on B did not receive the change in time");
     let (seen, at) = waiting.await.unwrap();
     assert_eq!(seen["status"], "stopped");
     assert!(at.saturating_duration_since(stopped) < SOON, "the long-poll on B");
 
-    // Once is once on both.
+    // An idempotency key holds on both replicas.
     let send = async |client: &Client| {
         let request =
             client.request("POST", &format!("{ASSISTANTS}/purchase")).header("Idempotency-Key", "pair-1");
@@ -155,7 +155,7 @@ async fn what_one_does_the_other_knows_within_a_second() {
     assert_eq!((first.0, first.1, again.0, again.1), (201, false, 201, true));
     assert_eq!(first.2, again.2);
 
-    // Of two at once, one.
+    // Of two concurrent requests one succeeds.
     let redeploy = format!("{path}/redeploy");
     let (one, other) =
         tokio::join!(a.send("POST", &redeploy, Value::Null), b.send("POST", &redeploy, Value::Null));
@@ -163,7 +163,8 @@ async fn what_one_does_the_other_knows_within_a_second() {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
 
-    // A key revoked on A is dead on B, and what it has open there ends, although nothing happens to the assistant.
+    // A key that was revoked on A stops working on B, and its open requests there end although the assistant does not
+    // change.
     until(&b, &path, "active").await;
     let request =
         b.request("GET", &format!("{ASSISTANTS}{path}/events")).header("Accept", "text/event-stream");
@@ -176,8 +177,9 @@ async fn what_one_does_the_other_knows_within_a_second() {
         assert!(revoked.elapsed() < SOON);
     }
     let left = || SOON.saturating_sub(revoked.elapsed());
-    tokio::time::timeout(left(), stream.text()).await.expect("the stream on B ends").unwrap();
-    let waited = tokio::time::timeout(left(), waiting).await.expect("the long-poll on B ends").unwrap();
+    tokio::time::timeout(left(), stream.text()).await.expect("the stream on B did not end").unwrap();
+    let waited =
+        tokio::time::timeout(left(), waiting).await.expect("the long poll on B did not end").unwrap();
     assert_eq!(waited.unwrap().status(), 401);
 }
 
@@ -204,13 +206,13 @@ async fn what_one_was_killed_in_the_other_finishes_once() {
     on_a.kill();
     let on_b = pair.b.serve().await;
     until(&on_b.client(&pair.key), &path, "active").await;
-    let told = pair.receiver.bodies(2).await;
-    let statuses: Vec<_> = told.iter().map(|body| body["data"]["status"].clone()).collect();
+    let bodies = pair.receiver.bodies(2).await;
+    let statuses: Vec<_> = bodies.iter().map(|body| body["data"]["status"].clone()).collect();
     assert_eq!(statuses, ["deploying", "active"], "each once");
 }
 
-/// Carries connections to PostgreSQL, until it is told to let nothing through any more: neither bytes nor the news
-/// that the other side is gone, as when a cable is cut.
+/// Forwards connections to PostgreSQL until it is cut. Then it forwards nothing, not even the end of a connection, like a
+/// network cable that was cut.
 struct Cable {
     is_cut: Arc<AtomicBool>,
 }
@@ -255,7 +257,7 @@ async fn carry(
     }
 }
 
-/// `REEF_CUT_SECS=60` cuts for a minute, as it was done by hand.
+/// `REEF_CUT_SECS` sets the length of the interruption.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_loses_sight_of_the_database_says_so_and_comes_back() {
     let seconds = std::env::var("REEF_CUT_SECS").ok().and_then(|text| text.parse().ok()).unwrap_or(14);
@@ -271,7 +273,7 @@ async fn one_that_loses_sight_of_the_database_says_so_and_comes_back() {
     let b = on_b.client(&pair.key);
     let path = pair.slot(&b).await;
     drop(on_b);
-    // A alone takes the deployment up, and is cut off in the middle of it.
+    // A alone runs the deployment and loses its connection in the middle of it.
     let on_a = pair.a.serve().await;
     let a = on_a.client(&pair.key);
     pair.faults(&on_a, json!([{"path": "*/setWebhook", "delayMs": 3000}])).await;
@@ -284,24 +286,24 @@ async fn one_that_loses_sight_of_the_database_says_so_and_comes_back() {
     while cut.elapsed() < Duration::from_secs(seconds) {
         let asked = Instant::now();
         let request = a.request("GET", ASSISTANTS).timeout(Duration::from_secs(20));
-        let answer = request.send().await.expect("A answers although it sees no database");
+        let answer = request.send().await.expect("A did not respond without the database");
         assert!(matches!(answer.status().as_u16(), 500 | 503), "{}", answer.status());
         assert!(asked.elapsed() < Duration::from_secs(13), "A is quick to say so: {:?}", asked.elapsed());
         let ready = on_a.http.get(format!("{}/readyz", on_a.base)).send().await.unwrap();
         assert_eq!(ready.status(), 503);
     }
-    // B has finished what A had begun.
+    // B has completed the deployment that A started.
     until(&on_b.client(&pair.key), &path, "active").await;
     cable.cut(false);
     let healed = Instant::now();
-    eventually("A to come back by itself", async || {
+    eventually("A to recover", async || {
         let answer = on_a.http.get(format!("{}/readyz", on_a.base)).send().await.ok()?;
         (answer.status() == 200).then_some(())
     })
     .await;
     eventually("A to answer", async || (a.send("GET", &path, Value::Null).await.status == 200).then_some(()))
         .await;
-    // What A says late does not count, and it hears B again.
+    // The late result of A is dropped, and A receives changes of B again.
     let waiting = tokio::spawn({
         let (a, path) = (a.clone(), format!("{path}/status?wait=20"));
         async move { a.get(&path).await }
@@ -309,12 +311,12 @@ async fn one_that_loses_sight_of_the_database_says_so_and_comes_back() {
     tokio::time::sleep(Duration::from_secs(8).saturating_sub(healed.elapsed())).await;
     on_b.client(&pair.key).ok("POST", &format!("{path}/stop"), Value::Null).await;
     assert_eq!(waiting.await.unwrap()["status"], "stopped");
-    let told = pair.receiver.bodies(3).await;
-    let statuses: Vec<_> = told.iter().map(|body| body["data"]["status"].clone()).collect();
+    let bodies = pair.receiver.bodies(3).await;
+    let statuses: Vec<_> = bodies.iter().map(|body| body["data"]["status"].clone()).collect();
     assert_eq!(statuses, ["deploying", "active", "stopped"], "each once");
 }
 
-/// Sends each request to the next replica that was ready when it last looked, as load balancers do: no second tries.
+/// Sends each request to the next replica that was ready at the last check, without retries, as load balancers do.
 struct Balancer {
     bases: [String; 2],
     ready: [AtomicBool; 2],
@@ -338,11 +340,11 @@ impl Balancer {
             let first = self.next.fetch_add(1, Ordering::SeqCst);
             let chosen =
                 (0..2).map(|step| (first + step) % 2).find(|at| self.ready[*at].load(Ordering::SeqCst));
-            let base = &self.bases[chosen.expect("one is always ready")];
+            let base = &self.bases[chosen.expect("no replica was ready")];
             let request = http.get(format!("{base}{ASSISTANTS}")).header("X-API-Key", key);
-            let answer = request.send().await.unwrap_or_else(|error| panic!("a request failed: {error:?}"));
+            let answer = request.send().await.unwrap_or_else(|error| panic!("request failed: {error:?}"));
             assert_eq!(answer.status(), 200, "{base}");
-            answer.bytes().await.expect("a whole answer");
+            answer.bytes().await.expect("the response is incomplete");
             self.answered.fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -368,7 +370,7 @@ async fn a_rolling_restart_fails_no_request() {
     }
     let all_is_well = |clients: &mut JoinSet<()>| {
         if let Some(ended) = clients.try_join_next() {
-            ended.expect("no request fails");
+            ended.expect("a client failed");
         }
     };
     for (process, installation, at) in [(&mut on_a, &pair.a, 0), (&mut on_b, &pair.b, 1)] {

@@ -1,4 +1,4 @@
-//! Signing in and out, and what other sites can't do in a signed-in person's name.
+//! Signing in and out, session cookies, and protection against requests from other sites.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::support::App;
 
 const PASSWORD: &str = "correct horse battery staple 9";
 
-/// A form of the site, as its own page sends it.
+/// A request that submits a form as a page of the site does.
 pub fn form(app: &App, endpoint: &str, fields: &[(&str, &str)]) -> RequestBuilder {
     let request = app.http.post(app.url(&format!("/_fn/{endpoint}"))).header("Sec-Fetch-Site", "same-origin");
     request.form(fields)
@@ -24,20 +24,22 @@ pub fn form(app: &App, endpoint: &str, fields: &[(&str, &str)]) -> RequestBuilde
 
 async fn account(app: &App) -> String {
     let user = app.user().await;
-    app.services.account(user).await.expect("a database").expect("an account").email
+    app.services.account(user).await.expect("the database failed").expect("the account was not found").email
 }
 
 async fn sign_in(app: &App, email: &str, password: &str) -> Response {
-    form(app, "sign_in", &[("email", email), ("password", password)]).send().await.expect("an answer")
+    form(app, "sign_in", &[("email", email), ("password", password)])
+        .send()
+        .await
+        .expect("the request failed")
 }
 
-/// All cookies that are set.
 fn cookies(headers: &HeaderMap) -> Vec<String> {
     let all = headers.get_all(SET_COOKIE).iter();
-    all.map(|value| value.to_str().expect("ASCII").to_owned()).collect()
+    all.map(|value| value.to_str().expect("the header is not ASCII").to_owned()).collect()
 }
 
-/// The one of these that is set: whole, and its name and value.
+/// Returns the only cookie with one of these names: the whole header, and its name and value.
 fn one_of(headers: &HeaderMap, names: [&str; 2]) -> (String, String) {
     let is_meant = |cookie: &String| names.iter().any(|name| cookie.starts_with(&format!("{name}=")));
     let all: Vec<_> = cookies(headers).into_iter().filter(is_meant).collect();
@@ -45,32 +47,45 @@ fn one_of(headers: &HeaderMap, names: [&str; 2]) -> (String, String) {
     (all[0].clone(), all[0].split(';').next().unwrap_or_default().to_owned())
 }
 
-/// The session's cookie that is set: whole, and its name and value.
+/// Returns the session cookie: the whole header, and its name and value.
 fn cookie(headers: &HeaderMap) -> (String, String) {
     one_of(headers, ["reef", "__Host-reef"])
 }
 
-/// The cookie by which a browser is known as one that has signed in before.
+/// Returns the cookie of a known device: the whole header, and its name and value.
 fn device(headers: &HeaderMap) -> (String, String) {
     one_of(headers, ["reef-device", "__Host-reef-device"])
 }
 
-/// A session of this user: its cookie.
+/// Signs in and returns the session cookie.
 pub async fn signed_in(app: &App, user: UserId) -> String {
-    let email = app.services.account(user).await.expect("a database").expect("an account").email;
+    let email = app
+        .services
+        .account(user)
+        .await
+        .expect("the database failed")
+        .expect("the account was not found")
+        .email;
     cookie(sign_in(app, &email, PASSWORD).await.headers()).1
 }
 
-/// A session of this user in a browser of this name: its cookie.
+/// Signs in with this user agent and returns the session cookie.
 pub async fn session_from(app: &App, user: UserId, agent: &str) -> String {
-    let email = app.services.account(user).await.expect("a database").expect("an account").email;
+    let email = app
+        .services
+        .account(user)
+        .await
+        .expect("the database failed")
+        .expect("the account was not found")
+        .email;
     let request = form(app, "sign_in", &[("email", &email), ("password", PASSWORD)]);
-    let answer = request.header(USER_AGENT, agent).send().await.expect("an answer");
+    let answer = request.header(USER_AGENT, agent).send().await.expect("the request failed");
     cookie(answer.headers()).1
 }
 
 async fn is_in(app: &App, cookie: &str) -> bool {
-    let page = app.http.get(app.url("/assistants")).header(COOKIE, cookie).send().await.expect("an answer");
+    let page =
+        app.http.get(app.url("/assistants")).header(COOKIE, cookie).send().await.expect("the request failed");
     match page.status().as_u16() {
         200 => true,
         302 => {
@@ -110,8 +125,8 @@ async fn on_https_the_cookie_is_bound_to_the_host() {
     assert!(is_in(&app, &pair).await);
 }
 
-/// A browser takes no cookie whose name begins with `__Host-` without `Secure`, `Path=/` and no `Domain`: a removal
-/// that lacks them removes nothing.
+/// Browsers accept the prefix `__Host-` only with `Secure`, with `Path=/` and without `Domain`, so a removal without these
+/// attributes has no effect.
 #[tokio::test(flavor = "multi_thread")]
 async fn on_https_the_cookie_is_removed_in_a_way_that_browsers_take() {
     let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
@@ -146,7 +161,7 @@ async fn each_sign_in_has_an_id_of_its_own_and_signing_out_ends_it() {
     let app = App::start().await;
     let email = account(&app).await;
     let (_, first) = cookie(sign_in(&app, &email, PASSWORD).await.headers());
-    // Signed in again with the cookie of before, which somebody may have planted.
+    // Signing in replaces an existing session id, which an attacker may have planted.
     let again = form(&app, "sign_in", &[("email", &email), ("password", PASSWORD)]);
     let (_, second) = cookie(again.header(COOKIE, &first).send().await.unwrap().headers());
     assert_ne!(first, second);
@@ -155,7 +170,7 @@ async fn each_sign_in_has_an_id_of_its_own_and_signing_out_ends_it() {
     let out = form(&app, "sign_out", &[]).header(COOKIE, &second).send().await.unwrap();
     let (gone, _) = cookie(out.headers());
     assert!(gone.contains("Max-Age=0"), "{gone}");
-    // The row is gone: whoever kept the cookie has nothing.
+    // The row is deleted, so a copy of the cookie is useless.
     assert!(!is_in(&app, &second).await);
 }
 
@@ -177,7 +192,7 @@ async fn a_password_alone_signs_nobody_in_whose_sign_in_takes_a_code() {
     assert!(!is_in(&app, &waiting).await);
     let stream = app.http.get(app.url("/live/assistants")).header(COOKIE, &waiting).send().await.unwrap();
     assert_eq!(stream.status(), 401);
-    // What the session keeps is enough for the second step, and nothing that the browser has.
+    // The session stores what the second step needs, and the browser stores nothing of it.
     let id = waiting.strip_prefix("reef=").unwrap();
     let mut tx = app.services.store().read().await.unwrap();
     let row = tx.session(&session_row(id), app.services.now()).await.unwrap().unwrap();
@@ -187,7 +202,7 @@ async fn a_password_alone_signs_nobody_in_whose_sign_in_takes_a_code() {
     let code = SecretString::from("ABCD-efgh ijkl-mnop");
     let account = app.services.sign_in_second(&pending, &code, ClientAddress::UNKNOWN).await.unwrap();
     assert_eq!((account.id, account.email.clone()), (user, email.clone()));
-    // Who was signed in in this browser is not any more: what ends their sessions has nothing to miss.
+    // A user who was signed in before in this browser is signed out, so revoking that user's sessions misses none.
     let other = signed_in(&app, app.user().await).await;
     let fields = [("email", &*email), ("password", PASSWORD)];
     let answer = form(&app, "sign_in", &fields).header(COOKIE, &other).send().await.unwrap();
@@ -224,13 +239,13 @@ async fn only_the_sites_own_pages_change_anything() {
     ] {
         assert_eq!(send(refused).await, (403, false), "{refused:?}");
     }
-    for taken in
+    for accepted in
         [&[("sec-fetch-site", "same-origin")][..], &[("sec-fetch-site", "none")], &[("origin", &own)]]
     {
-        let (status, has_cookie) = send(taken).await;
-        assert!(status < 400 && has_cookie, "{taken:?} {status}");
+        let (status, has_cookie) = send(accepted).await;
+        assert!(status < 400 && has_cookie, "{accepted:?} {status}");
     }
-    // What has no session needs no such check: the API and webhooks.
+    // The API and webhooks use no session, so they need no such check.
     let me = app.customer().await;
     let bought = me.request("POST", "/api/v1/assistants/purchase").header("sec-fetch-site", "cross-site");
     let bought = bought.json(&serde_json::json!({"apiMode": "byok"})).send().await.unwrap();
@@ -271,7 +286,7 @@ async fn pages_run_no_script_but_their_own_and_are_framed_by_nobody() {
             "{path}"
         );
     }
-    // In the sandbox the chat with a bot is shown inside its assistant's page.
+    // An assistant's page embeds the sandbox's chat with its bot.
     for (path, frames) in [("/sandbox/telegram/bots/1", "SAMEORIGIN"), ("/sandbox/telegram/", "DENY")] {
         let answer = app.http.get(app.url(path)).send().await.unwrap();
         assert_eq!(answer.headers()["x-frame-options"], frames, "{path}");
@@ -289,7 +304,7 @@ async fn a_live_stream_ends_with_its_session() {
     for start in ["retry: ", "id: "] {
         assert!(stream.chunk().await.unwrap().is_some_and(|chunk| chunk.starts_with(start.as_bytes())));
     }
-    // Nothing happens to the assistant.
+    // The stream ends although the assistant does not change.
     form(&app, "sign_out", &[]).header(COOKIE, &pair).send().await.unwrap();
     let end = tokio::time::timeout(Duration::from_secs(3), stream.chunk()).await;
     assert!(matches!(end, Ok(Ok(None))), "{end:?}");
@@ -314,13 +329,13 @@ async fn failed_sign_ins_are_slowed_down_in_plain_words() {
         let refused = sign_in(&app, &email, "wrong horse battery").await;
         assert_eq!((refused.status().as_u16(), refused.headers().contains_key(SET_COOKIE)), (401, false));
     }
-    // The right password has to wait too, and is told how long.
+    // The correct password has to wait, too, and the response says how long.
     let slowed = sign_in(&app, &email, PASSWORD).await;
     assert_eq!(slowed.status(), 429);
     let error: Value = slowed.json().await.unwrap();
     let message = error["message"].as_str().unwrap();
     assert!(message.starts_with("Too many failed attempts. "), "{error}");
-    // Nobody else is kept out.
+    // Other accounts are not affected.
     assert!(sign_in(&app, &account(&app).await, PASSWORD).await.status().as_u16() < 400);
 }
 
@@ -348,9 +363,9 @@ async fn a_browser_that_has_signed_in_before_does_not_wait_for_what_others_try()
         let owner = form(&app, "sign_in", &fields).header(COOKIE, &known).send().await.unwrap();
         assert_eq!(owner.headers()[LOCATION], "/assistants");
         assert_eq!(device(owner.headers()).1, known, "it is the same device");
-        // It opens nothing.
+        // The device cookie alone is not a session.
         assert!(!is_in(&app, &known).await);
-        // Signed out, the browser is still known.
+        // Signing out keeps the device cookie.
         let (_, session) = cookie(owner.headers());
         let out =
             form(&app, "sign_out", &[]).header(COOKIE, format!("{session}; {known}")).send().await.unwrap();

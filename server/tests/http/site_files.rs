@@ -1,4 +1,4 @@
-//! What browsers, search engines and chats ask of every site, with or without a built one.
+//! Files with fixed names, such as `robots.txt`, and the metadata of pages.
 
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 
@@ -7,13 +7,14 @@ use crate::sessions::signed_in;
 use crate::support::App;
 
 async fn get(app: &App, path: &str) -> (u16, String, Vec<u8>) {
-    let answer = app.http.get(app.url(path)).send().await.expect("an answer");
+    let answer = app.http.get(app.url(path)).send().await.expect("the request failed");
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-    let kind = headers.get(CONTENT_TYPE).map(|kind| kind.to_str().expect("ASCII").to_owned());
+    let kind =
+        headers.get(CONTENT_TYPE).map(|kind| kind.to_str().expect("the header is not ASCII").to_owned());
     if status == 200 {
         assert!(headers.contains_key(CACHE_CONTROL), "{path}");
     }
-    (status, kind.unwrap_or_default(), answer.bytes().await.expect("a body").to_vec())
+    (status, kind.unwrap_or_default(), answer.bytes().await.expect("the response is incomplete").to_vec())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,9 +44,9 @@ async fn icon_robots_and_sitemap_are_there() {
     for path in ["/", "/signup", "/docs", "/docs/quick-start"] {
         assert!(places.contains(&&*format!("https://reef.example{path}")), "{path}: {places:?}");
     }
-    // Each is a page for everybody, which robots may read.
+    // Every entry is a public page that robots may read.
     for place in places {
-        let path = place.strip_prefix("https://reef.example").expect("this site");
+        let path = place.strip_prefix("https://reef.example").expect("the URL leads to another site");
         assert_eq!(get_page(&app, path).await, 200, "{path}");
         let hidden = robots.lines().filter_map(|line| line.strip_prefix("Disallow: "));
         assert!(hidden.into_iter().all(|hidden| !path.starts_with(hidden)), "{path}");
@@ -53,7 +54,7 @@ async fn icon_robots_and_sitemap_are_there() {
 }
 
 async fn get_page(app: &App, path: &str) -> u16 {
-    app.http.get(app.url(path)).send().await.expect("an answer").status().as_u16()
+    app.http.get(app.url(path)).send().await.expect("the request failed").status().as_u16()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +64,7 @@ async fn closed_signups_are_on_no_map() {
     assert!(!String::from_utf8(map).unwrap().contains("/signup"));
 }
 
-/// The value of a `<meta>` of the page.
+/// Returns the content of the page's `<meta>` element with this name or property.
 fn meta<'a>(page: &'a str, name: &str) -> Option<&'a str> {
     let tags = page.split("<meta ").skip(1).filter_map(|rest| rest.split('>').next());
     let tag = tags.into_iter().find(|tag| {
@@ -83,14 +84,15 @@ async fn pages_for_everybody_have_a_card_whose_picture_exists() {
         assert_eq!(found("og:url"), format!("https://reef.example{path}"));
         assert_eq!(found("twitter:card"), "summary_large_image");
         assert!(!found("og:image:alt").is_empty());
-        let image = found("og:image").strip_prefix("https://reef.example").expect("an absolute address");
+        let image =
+            found("og:image").strip_prefix("https://reef.example").expect("the URL leads to another site");
         let (status, kind, bytes) = get(&app, image).await;
         assert_eq!((status, &*kind, &bytes[1..4]), (200, "image/png", &b"PNG"[..]), "{path}");
         let side = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()).to_string();
         assert_eq!((found("og:image:width"), found("og:image:height")), (&*side(16), &*side(20)), "{path}");
         assert!(bytes.len() < 300 * 1024, "{}", bytes.len());
     }
-    // What is somebody's own has no card of its own.
+    // Pages of signed-in users have no card.
     let own = page(&app, &signed_in(&app, app.user().await).await, "/keys").await;
     assert_eq!(meta(&own, "og:title"), None);
 }
@@ -103,7 +105,7 @@ async fn nothing_follows_the_end_of_a_document() {
     let id = me.active().await;
     for path in ["/", "/signin", "/docs", "/assistants", "/keys", "/settings", &format!("/assistants/{id}")] {
         let shown = page(&app, &cookie, path).await;
-        let (_, after) = shown.split_once("</html>").expect("an end");
+        let (_, after) = shown.split_once("</html>").expect("the end is missing");
         assert_eq!(after.trim(), "", "{path}");
     }
     let gone = app.http.get(app.url("/nothing")).send().await.unwrap().text().await.unwrap();

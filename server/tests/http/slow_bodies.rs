@@ -1,4 +1,4 @@
-//! Requests whose bodies hardly come: they cost those who send them, and nobody else.
+//! Slow request bodies affect only the clients that send them.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,18 @@ use crate::client::ASSISTANTS;
 use crate::sessions::{form, signed_in};
 use crate::support::App;
 
-/// Begins a POST that says it has so many bytes and sends one.
+/// Starts a POST with this `Content-Length` and sends only one byte of the body.
 async fn begin(app: &App, path: &str, headers: &str, length: usize) -> TcpStream {
-    let mut stream = TcpStream::connect(app.address).await.expect("a connection");
+    let mut stream = TcpStream::connect(app.address).await.expect("could not connect");
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: reef\r\nSec-Fetch-Site: same-origin\r\nContent-Length: {length}\r\n\
          Content-Type: application/x-www-form-urlencoded\r\n{headers}\r\nx"
     );
-    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(head.as_bytes()).await.expect("could not send the request");
     stream
 }
 
-/// The status line, when it comes within so long.
+/// Returns the status code if the response arrives in time.
 async fn status(stream: &mut TcpStream, within: Duration) -> Option<u16> {
     let mut answer = [0; 64];
     let read = tokio::time::timeout(within, stream.read(&mut answer)).await.ok()?.ok()?;
@@ -43,12 +43,12 @@ async fn forms_that_drip_take_no_place_from_others() {
     assert_eq!(me.get("").await, json!([]));
     let page = app.http.get(app.url("/assistants")).header(COOKIE, &cookie).send().await.unwrap();
     assert_eq!(page.status(), 200);
-    // The same address sends a form of its own, too.
+    // Forms from the same address are served, too.
     let sent = form(&app, "sign_out", &[]).header(COOKIE, &cookie).send().await.unwrap();
     assert!(sent.status().is_redirection() || sent.status().is_success(), "{}", sent.status());
     assert_eq!(app.http.post(app.url(&format!("{ASSISTANTS}/purchase"))).send().await.unwrap().status(), 401);
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
-    // Those that came first have given way.
+    // The oldest requests were cut off.
     assert_eq!(status(&mut held[0], Duration::from_secs(2)).await, Some(503));
     let samples = app.http.get(app.url("/metrics")).send().await.unwrap().text().await.unwrap();
     let of_forms = |class: &str| {
@@ -76,7 +76,7 @@ async fn what_cannot_be_a_vendors_is_refused_before_its_body_is_read() {
         ("/webhooks/polar", signed(now, ""), Some(401)),
         ("/webhooks/polar", signed(now, "v1,AAAA"), Some(401)),
         ("/webhooks/polar", signed(now - 400, &plausible), Some(401)),
-        // What may be signed is read.
+        // The body of a request that may be valid is read.
         ("/webhooks/polar", signed(now, &plausible), None),
         (&format!("/workers/{worker}/telegram"), String::new(), Some(401)),
         (
@@ -93,7 +93,7 @@ async fn what_cannot_be_a_vendors_is_refused_before_its_body_is_read() {
             "{path} {headers}"
         );
     }
-    // A length that is too much is not waited for.
+    // A declared length over the limit is rejected before the body arrives.
     let mut stream = begin(&app, "/webhooks/polar", &signed(now, &plausible), 2 * 1024 * 1024).await;
     assert_eq!(status(&mut stream, soon).await, Some(413));
 }
@@ -113,17 +113,18 @@ async fn a_form_over_its_limit_is_413() {
         let to_script = request().send().await.unwrap();
         assert_eq!(to_script.status(), 413, "{endpoint}");
         let error: serde_json::Value = to_script.json().await.unwrap();
-        assert!(error["message"].as_str().is_some_and(|words| words.contains("too long")), "{error}");
+        assert_eq!(error["code"], "INVALID_REQUEST", "{error}");
+        assert!(error["message"].as_str().is_some_and(|message| message.contains("too large")), "{error}");
         let to_browser = request().header(ACCEPT, "text/html").send().await.unwrap();
         assert_eq!(to_browser.status(), 413, "{endpoint}");
-        assert!(to_browser.text().await.unwrap().contains("<h1>Too long</h1>"));
+        assert!(to_browser.text().await.unwrap().contains("<h1>This form is too large</h1>"));
     }
-    // Without a length in its head it is read as far as it may be long.
+    // A body without a declared length is read up to the limit.
     let parts = futures::stream::iter((0..70).map(|_| Ok::<_, std::io::Error>("x".repeat(1000))));
     let request = app.http.post(app.url("/_fn/sign_in")).header("Sec-Fetch-Site", "same-origin");
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(request.body(reqwest::Body::wrap_stream(parts)).send().await.unwrap().status(), 413);
-    // The process is as it was.
+    // Later forms are served as usual.
     assert_eq!(
         form(&app, "sign_in", &[("email", "a@b.example"), ("password", "x")]).send().await.unwrap().status(),
         401

@@ -1,4 +1,4 @@
-//! The contract's table, from outside: what is refused in which status, and in which words.
+//! Which requests are allowed in which status, and the errors of those that are not.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Looking: the light status for polling, and the list.
+//! `GET …/status` and `GET /api/v1/assistants`.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ on_both_databases! {
         for _ in 0..4 {
             ids.push(me.purchase("byok").await.0);
         }
-        // Of the same moment: then the id decides.
+        // Assistants that were created at the same time are ordered by id.
         app.order_was(&ids[0], Duration::from_secs(60)).await;
         app.order_was(&ids[3], Duration::from_secs(600)).await;
         let list = me.get("").await;
@@ -63,7 +63,7 @@ on_both_databases! {
         assert_eq!(ids(me.get("").await), [json!(young), json!(paid)]);
         assert_eq!(me.get(&format!("/{}", old.0)).await["status"], "pending_payment");
         me.get(&format!("/{}/status", old.0)).await;
-        // A payment is never too late.
+        // A late payment still counts.
         assert_eq!(me.press(&old.1, "pay").await, 303);
         me.until(&old.0, "purchased").await;
         assert_eq!(ids(me.get("").await), [json!(young), json!(old.0), json!(paid)]);

@@ -1,4 +1,4 @@
-//! A real server in this process with a database of its own, and what tests ask of it.
+//! Starts a server in the test process with a separate database, and offers helpers for tests.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,17 +21,16 @@ use crate::client::{Client, http_client};
 use crate::customer::Customer;
 use crate::postgres::TestDatabase;
 
-/// How long anything that happens by itself may take.
+/// How long asynchronous changes may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Which database a server runs on.
 #[derive(Clone, Copy)]
 pub enum Database {
     Sqlite,
     Postgres,
 }
 
-/// Expands one body into `sqlite::…` and `postgres::…`. The body gets an [`App`].
+/// Expands each test into `sqlite::…` and `postgres::…`. Its body gets an [`App`].
 macro_rules! on_both_databases {
     ($(async fn $name:ident($app:ident) $body:block)+) => {
         mod sqlite {
@@ -54,7 +53,7 @@ macro_rules! on_both_databases {
 }
 pub(crate) use on_both_databases;
 
-/// A server that answers, and the service layer beside it on the same database.
+/// A running server, and a service layer on the same database.
 pub struct App {
     pub address: SocketAddr,
     pub services: Services,
@@ -65,19 +64,19 @@ pub struct App {
 }
 
 impl App {
-    /// On SQLite, as it starts on a bare machine.
+    /// Starts a server on SQLite with the defaults.
     pub async fn start() -> Self {
         Self::on(Database::Sqlite, &[]).await
     }
 
-    /// On SQLite with these variables.
+    /// Starts a server on SQLite with these variables.
     pub async fn with(vars: &[(&str, &str)]) -> Self {
         Self::on(Database::Sqlite, vars).await
     }
 
-    /// On a fresh database, with these variables.
+    /// Starts a server on a new database with these variables.
     pub async fn on(database: Database, vars: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("could not create a folder");
         let file = format!("sqlite://{}", folder.path().join("reef.db").display());
         let database = match database {
             Database::Sqlite => None,
@@ -93,19 +92,19 @@ impl App {
             ("AUTH_FAILURES_PER_MINUTE".to_owned(), "1000000".to_owned()),
         ];
         all.extend(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let config = Config::from_vars(all).expect("a configuration");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        let store = compose::open_store(&config).await.expect("a database");
-        let beside = compose::app(&config, store, Reached::at(&config, address)).expect("a service layer");
+        let config = Config::from_vars(all).expect("the configuration is invalid");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("no free port");
+        let address = listener.local_addr().expect("the listener has no address");
+        let store = compose::open_store(&config).await.expect("the database failed");
+        let own = compose::app(&config, store, Reached::at(&config, address))
+            .expect("the service layer could not be built");
         let stop = CancellationToken::new();
         tokio::spawn({
             let stop = stop.clone();
-            async move { serve_on(&config, listener, stop).await.expect("the server runs") }
+            async move { serve_on(&config, listener, stop).await.expect("the server failed") }
         });
         let http = http_client();
-        let app =
-            Self { address, services: beside.services, http, stop, _database: database, _folder: folder };
+        let app = Self { address, services: own.services, http, stop, _database: database, _folder: folder };
         eventually("the server to be ready", async || {
             app.http.get(app.url("/readyz")).send().await.ok().filter(|answer| answer.status() == 200)
         })
@@ -117,26 +116,26 @@ impl App {
         format!("http://{}{path}", self.address)
     }
 
-    /// A client without any key.
+    /// A client without an API key.
     pub fn anonymous(&self) -> Client {
         Client::new(self.http.clone(), format!("http://{}", self.address), None)
     }
 
-    /// A new account, and a client with a key that may do everything.
+    /// Creates an account and a client with a key that has all scopes.
     pub async fn customer(&self) -> Customer<'_> {
         let user = self.user().await;
         let (client, _) = self.key(user, "read write", None).await;
         Customer { app: self, user, client }
     }
 
-    /// A new account.
+    /// Creates an account and returns its id.
     pub async fn user(&self) -> UserId {
         let email = format!("u{}@example.com", self.services.new_uuid());
         let password = SecretString::from("correct horse battery staple 9");
-        self.services.create_user(&email, &password).await.expect("an account").id
+        self.services.create_user(&email, &password).await.expect("the account was not found").id
     }
 
-    /// A client with a new key of the account, and the key's id.
+    /// Creates an API key, and returns a client with it and the key's id.
     pub async fn key(&self, user: UserId, scopes: &str, expires_in: Option<Duration>) -> (Client, String) {
         let new = NewApiKey {
             name: "test".to_owned(),
@@ -146,67 +145,80 @@ impl App {
             ..NewApiKey::default()
         };
         let made = self.services.create_api_key(&Caller::session(user), &new).await;
-        let (key, secret) = made.expect("a key");
+        let (key, secret) = made.expect("the API key is missing");
         (self.anonymous().with_key(secret.expose_secret()), key.id.to_string())
     }
 
-    /// A client whose key was revoked.
+    /// Returns a client with a revoked key.
     pub async fn revoked(&self, user: UserId) -> Client {
         let (client, id) = self.key(user, "read write", None).await;
-        self.services.revoke_api_key(&Caller::session(user), &id).await.expect("revoked");
+        self.services.revoke_api_key(&Caller::session(user), &id).await.expect("could not revoke the key");
         client
     }
 
-    /// A client whose key has expired.
+    /// Returns a client with an expired key.
     pub async fn expired(&self, user: UserId) -> Client {
         let (client, _) = self.key(user, "read write", Some(Duration::from_millis(1))).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         client
     }
 
-    /// Orders failures of the next vendor calls.
+    /// Sets the faults of the next requests to vendors.
     pub async fn faults(&self, faults: Value) {
-        let answer =
-            self.http.put(self.url("/sandbox/faults")).json(&faults).send().await.expect("an answer");
+        let answer = self
+            .http
+            .put(self.url("/sandbox/faults"))
+            .json(&faults)
+            .send()
+            .await
+            .expect("the request failed");
         assert_eq!(answer.status(), 200, "{faults}");
     }
 
-    /// What Reef asked of a vendor, as `(method, path, status)`, oldest first.
+    /// Returns Reef's requests to a vendor, oldest first.
     pub async fn asked(&self, vendor: &str) -> Vec<Value> {
         let url = self.url(&format!("/sandbox/requests?vendor={vendor}"));
-        let answer: Value = self.http.get(url).send().await.expect("calls").json().await.expect("JSON");
-        answer["data"].as_array().cloned().expect("a list")
+        let answer: Value = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .expect("the request failed")
+            .json()
+            .await
+            .expect("the response is not JSON");
+        answer["data"].as_array().cloned().expect("the value is not a list")
     }
 
-    /// The subscription as Polar has it.
+    /// Returns a subscription from Polar.
     pub async fn subscription(&self, id: &str) -> Value {
         let url = self.url(&format!("/sandbox/polar/v1/subscriptions/{id}"));
-        let answer = self.http.get(url).bearer_auth("test").send().await.expect("an answer");
-        answer.json().await.expect("JSON")
+        let answer = self.http.get(url).bearer_auth("test").send().await.expect("the request failed");
+        answer.json().await.expect("the response is not JSON")
     }
 
-    /// The assistant's timeline, oldest first.
+    /// Returns the assistant's timeline, oldest first.
     pub async fn events(&self, id: &str) -> Vec<EventRow> {
-        let id = AssistantId::parse(id).expect("an id");
-        let mut tx = self.services.store().read().await.expect("a transaction");
-        let mut events = tx.events_of(id, 100).await.expect("events");
+        let id = AssistantId::parse(id).expect("the id is invalid");
+        let mut tx = self.services.store().read().await.expect("could not begin a transaction");
+        let mut events = tx.events_of(id, 100).await.expect("could not list the events");
         events.reverse();
         events
     }
 
-    /// Makes a slot as old as if it had been ordered this long ago.
+    /// Changes a slot as if it had been ordered this long ago.
     pub async fn order_was(&self, id: &str, ago: Duration) {
-        let id = AssistantId::parse(id).expect("an id");
+        let id = AssistantId::parse(id).expect("the id is invalid");
         let moment: Timestamp = self.services.now().minus(ago);
         let sql = "update assistants set created_at = $1 where id = $2";
         let changed = match self.services.store() {
             Store::Sqlite { write, .. } => {
                 let done = sqlx::query(sql).bind(moment).bind(id).execute(write).await;
-                done.expect("an update").rows_affected()
+                done.expect("the update failed").rows_affected()
             }
             Store::Postgres(pool) => {
                 let done = sqlx::query(sql).bind(moment).bind(id).execute(pool).await;
-                done.expect("an update").rows_affected()
+                done.expect("the update failed").rows_affected()
             }
         };
         assert_eq!(changed, 1);
@@ -219,7 +231,7 @@ impl Drop for App {
     }
 }
 
-/// Asks until there is something.
+/// Repeats a check until it returns a value, and panics after a timeout.
 pub async fn eventually<T>(what: &str, check: impl AsyncFn() -> Option<T>) -> T {
     let asked = async {
         loop {
@@ -229,17 +241,17 @@ pub async fn eventually<T>(what: &str, check: impl AsyncFn() -> Option<T>) -> T 
             tokio::time::sleep(Duration::from_millis(15)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("{what} did not come"))
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("timed out: {what}"))
 }
 
-/// A bot token that nobody has used, which the sandbox takes as `kind` says (`ok` is no magic).
+/// Returns an unused bot token. The sandbox handles it by `kind`; `ok` has no special meaning.
 pub fn bot(kind: &str) -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(100_000_001);
     format!("{}:{kind}AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A body that activates a slot of either mode.
+/// Returns a body that activates a slot in either mode.
 pub fn activation(token: &str) -> Value {
     json!({
         "name": "My Assistant", "modelProvider": "anthropic", "modelId": "claude-sonnet-4-5-20250929",
@@ -247,10 +259,10 @@ pub fn activation(token: &str) -> Value {
     })
 }
 
-/// `body` with the fields of `change` over its own; a field that is `"…"` is taken out.
+/// Replaces the fields of `body` that `change` has, and removes those whose new value is `"…"`.
 pub fn changed(mut body: Value, change: Value) -> Value {
-    let fields = body.as_object_mut().expect("an object");
-    for (key, value) in change.as_object().cloned().expect("an object") {
+    let fields = body.as_object_mut().expect("the value is not an object");
+    for (key, value) in change.as_object().cloned().expect("the value is not an object") {
         if value == "…" {
             fields.shift_remove(&key);
         } else {
@@ -260,14 +272,14 @@ pub fn changed(mut body: Value, change: Value) -> Value {
     body
 }
 
-/// The pairs of path and code in an error's `details.issues`.
+/// Returns path and code of each issue in an error's details.
 pub fn issues(error: &Value) -> Vec<(String, String)> {
     let issues = error["details"]["issues"].as_array().unwrap_or_else(|| panic!("no issues in {error}"));
-    let text = |issue: &Value, key: &str| issue[key].as_str().expect("text").to_owned();
+    let text = |issue: &Value, key: &str| issue[key].as_str().expect("the value is not text").to_owned();
     issues
         .iter()
         .inspect(|issue| {
-            let keys: Vec<_> = issue.as_object().expect("an object").keys().collect();
+            let keys: Vec<_> = issue.as_object().expect("the value is not an object").keys().collect();
             assert_eq!(keys, ["path", "code", "message"], "{issue}");
             assert!(!text(issue, "message").is_empty());
         })
@@ -275,7 +287,7 @@ pub fn issues(error: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-/// As [`issues`] gives it, for comparison.
+/// Converts pairs to the type that [`issues`] returns.
 pub fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(|(path, code)| ((*path).to_owned(), (*code).to_owned())).collect()
 }

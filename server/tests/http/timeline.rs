@@ -1,4 +1,4 @@
-//! The timeline as a list and as a stream; callbacks looked at, sent again and tried.
+//! The timeline as a list and as a stream, and the delivery log of callbacks.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ on_both_databases! {
         let me = app.customer().await;
         let id = me.active().await;
         let events = me.get(&format!("/{id}/events")).await;
-        let told: Vec<_> = events.as_array().unwrap().iter().map(|event| {
+        let steps: Vec<_> = events.as_array().unwrap().iter().map(|event| {
             (event["sequence"].as_i64().unwrap(), event["previousStatus"].clone(), event["status"].clone())
         }).collect();
         let step = |sequence: i64, from: &str, to: &str| (sequence, json!(from), json!(to));
-        assert_eq!(told, [
+        assert_eq!(steps, [
             step(3, "deploying", "active"),
             step(2, "purchased", "deploying"),
             step(1, "pending_payment", "purchased"),
@@ -40,7 +40,7 @@ on_both_databases! {
         let mut until = async |what: &str| {
             while !text.contains(what) {
                 let chunk = tokio::time::timeout(Duration::from_secs(10), stream.chunk()).await;
-                let chunk = chunk.expect("news in time").unwrap().expect("the stream goes on");
+                let chunk = chunk.expect("no event arrived in time").unwrap().expect("the stream ended");
                 text.push_str(std::str::from_utf8(&chunk).unwrap());
             }
             text.clone()
@@ -50,7 +50,7 @@ on_both_databases! {
         me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
         let live = until("\"stopped\"").await;
         assert!(live.contains("id: 4") && live.contains("event: assistant.status_changed"), "{live}");
-        // The last thing that happens is told too; then there is nothing more to come.
+        // The deletion is the last event; then the stream ends.
         me.ok("DELETE", &format!("/{id}"), Value::Null).await;
         let last = until("event: assistant.deleted").await;
         assert!(last.contains("id: 5"), "{last}");
@@ -73,22 +73,22 @@ on_both_databases! {
         let wait = reader.request("GET", &format!("{ASSISTANTS}/{id}/status?wait=20")).send();
         let wait = tokio::spawn(wait);
         tokio::time::sleep(Duration::from_millis(200)).await;
-        // They end with the key: nothing happens to the assistant.
+        // Open requests end with the key although the assistant does not change.
         let cookie = signed_in(&app, me.user).await;
         let revoked = form(&app, "revoke_key", &[("id", &key)]).header(COOKIE, cookie).send().await.unwrap();
         revoked.error_for_status().unwrap();
         let soon = Duration::from_secs(3);
-        let told = tokio::time::timeout(soon, stream.text()).await.expect("an end").unwrap();
-        assert!(told.contains("active"), "{told}");
-        let waited = tokio::time::timeout(soon, wait).await.expect("an answer").unwrap().unwrap();
+        let text = tokio::time::timeout(soon, stream.text()).await.expect("the stream did not end").unwrap();
+        assert!(text.contains("active"), "{text}");
+        let waited = tokio::time::timeout(soon, wait).await.expect("the request failed").unwrap().unwrap();
         assert_eq!(waited.status(), 401);
-        // Another key's stream goes on.
+        // The stream of another key continues.
         me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
-        let mut told = String::new();
-        while !told.contains("\"stopped\"") {
+        let mut text = String::new();
+        while !text.contains("\"stopped\"") {
             let chunk = tokio::time::timeout(Duration::from_secs(10), other.chunk()).await;
-            let chunk = chunk.expect("news in time").unwrap().expect("the stream goes on");
-            told.push_str(std::str::from_utf8(&chunk).unwrap());
+            let chunk = chunk.expect("no event arrived in time").unwrap().expect("the stream ended");
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
 }
@@ -139,7 +139,7 @@ async fn a_stream_resumes_however_much_has_happened_since() {
         let mut text = String::new();
         while !text.contains(&format!("id: {NEWEST}\n")) {
             let chunk = tokio::time::timeout(Duration::from_secs(10), stream.chunk()).await;
-            let chunk = chunk.expect("all of it in time").unwrap().expect("the stream goes on");
+            let chunk = chunk.expect("no event arrived in time").unwrap().expect("the stream ended");
             text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
         let ids = text.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok());
@@ -174,7 +174,7 @@ async fn callbacks_are_listed_sent_again_and_tried() {
     let test: Value = serde_json::from_slice(&test.1).unwrap();
     assert_eq!((&test["type"], &test["data"]["status"]), (&json!("assistant.test"), &json!("active")));
 
-    // Another assistant's callback is not this one's, and one without a URL has nowhere to send to.
+    // A callback of another assistant is not found, and an assistant without a callback URL cannot send a test.
     let bare = me.active().await;
     let foreign = format!("/{bare}/callbacks/{}/redeliver", newest["id"].as_str().unwrap());
     me.fails(404, "NOT_FOUND", "POST", &foreign, Value::Null).await;

@@ -1,4 +1,4 @@
-//! One trace from a request over its job to the vendors, at a collector.
+//! Traces at a collector: one trace covers a request, its job and the requests to vendors.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -12,9 +12,9 @@ use crate::support::{activation, bot, eventually};
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
 
-/// Every span that has arrived, with its attributes as text.
+/// All spans that the collector has received.
 fn spans(collector: &Receiver) -> Vec<Span> {
-    let decode = |body: &[u8]| ExportTraceServiceRequest::decode(body).expect("what a collector reads");
+    let decode = |body: &[u8]| ExportTraceServiceRequest::decode(body).expect("the request is not OTLP");
     let requests = collector.got().into_iter().map(|(_, body)| decode(&body));
     requests
         .flat_map(|request| request.resource_spans)
@@ -27,7 +27,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-// The collector answers while the process is waited for.
+// The collector needs another thread, because waiting for the process blocks this one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_leads_over_its_job_to_the_vendors() {
     let (collector, at) = Receiver::start(&[]).await;
@@ -36,7 +36,7 @@ async fn a_request_leads_over_its_job_to_the_vendors() {
         ("SANDBOX", "true"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", at),
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
-        // What is logged and what is traced have nothing to do with each other.
+        // The log filter does not affect traces.
         ("RUST_LOG", "error"),
     ]);
     let key = here.customer();
@@ -54,7 +54,7 @@ async fn a_request_leads_over_its_job_to_the_vendors() {
     let activate = activate.header("traceparent", format!("00-{TRACE}-{CALLER}-01"));
     assert_eq!(activate.json(&activation(&token)).send().await.unwrap().status(), 200);
     until("active").await;
-    // The last spans are sent before the process ends.
+    // The process sends the last spans before it exits.
     let (code, took) = process.terminate();
     assert!(code == Some(0) && took.as_secs() < 15, "{code:?} after {took:?}");
 
@@ -74,10 +74,11 @@ async fn a_request_leads_over_its_job_to_the_vendors() {
     }
     assert_eq!(way[1..], ["job", "activate", "POST /api/v1/assistants/{deploymentId}/activate"], "{names:?}");
     assert_eq!(hex(&span.parent_span_id), CALLER, "the caller's trace goes on");
-    let model = ours.iter().find(|span| span.name.starts_with("anthropic GET")).expect("a call to the model");
+    let model =
+        ours.iter().find(|span| span.name.starts_with("anthropic GET")).expect("no request to the model");
     let status = model.attributes.iter().find(|attribute| attribute.key == "http.response.status_code");
     assert!(format!("{status:?}").contains("200"), "{model:?}");
-    // Another request's trace is another.
+    // Other requests have other traces.
     assert!(all.iter().any(|span| span.name.starts_with("polar POST") && hex(&span.trace_id) != TRACE));
     let text = format!("{all:?}");
     for secret in [token.split(':').next_back().unwrap(), "sk-ant-0123456789abcdef", key.as_str()] {

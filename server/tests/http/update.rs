@@ -1,4 +1,4 @@
-//! Changing the configuration.
+//! `PATCH …/{id}`: what can be changed in which mode.
 
 use serde_json::{Value, json};
 
@@ -88,14 +88,14 @@ async fn byok_keeps_provider_model_and_key_together() {
     let cases = [
         (json!({"modelId": "gpt-5"}), vec![("modelId", "unknown_model")]),
         (json!({"modelId": "claude-sonnet-55"}), vec![("modelId", "unknown_model")]),
-        // The current model does not exist there, and the key is another's.
+        // The current model does not exist at the new provider, and the current key belongs to the old one.
         (json!({"modelProvider": "openai"}), vec![("modelId", "unknown_model"), ("modelApiKey", "required")]),
         (json!({"modelProvider": "openai", "modelApiKey": "sk-1"}), vec![("modelId", "unknown_model")]),
         (json!({"modelProvider": "openai", "modelId": "gpt-5"}), vec![("modelApiKey", "required")]),
         (json!({"modelProvider": "nobody"}), vec![("modelProvider", "unknown_provider")]),
         (json!({"modelApiKey": ""}), vec![("modelApiKey", "required")]),
         (json!({"modelApiKey": "a b"}), vec![("modelApiKey", "invalid_characters")]),
-        // All or none: a good name is not kept beside a bad model.
+        // A valid name is not saved together with an invalid model.
         (json!({"name": "Half", "modelId": "gpt-5"}), vec![("modelId", "unknown_model")]),
     ];
     for (body, expected) in cases {

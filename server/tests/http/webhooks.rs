@@ -1,4 +1,4 @@
-//! `POST /webhooks/polar` as Polar and everybody else meets it.
+//! `POST /webhooks/polar`: valid and invalid signatures, duplicates and unknown types.
 
 use reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET;
 use reqwest::StatusCode;
@@ -7,7 +7,7 @@ use standardwebhooks::Webhook;
 
 use crate::support::{App, eventually, on_both_databases};
 
-/// What is sent along to vouch for a body.
+/// The signature headers of a webhook.
 #[derive(Clone)]
 struct Signed {
     id: String,
@@ -15,7 +15,7 @@ struct Signed {
     signature: String,
 }
 
-/// Signed with the endpoint's secret as Polar's older scheme has it: the secret's own text is the key.
+/// Signs a body in Polar's older scheme, in which the text of the secret is the key.
 fn signed(id: &str, at: i64, body: &str) -> Signed {
     let webhook = Webhook::from_bytes(DEFAULT_POLAR_WEBHOOK_SECRET.as_bytes().to_vec()).unwrap();
     let signature = webhook.sign(id, at, body.as_bytes()).unwrap();
@@ -46,7 +46,7 @@ on_both_databases! {
         }
         let slot = me.until(&id, "purchased").await;
         assert_eq!(slot["polarSubscriptionId"], "sub_by_hand");
-        // Types that nobody knows, and objects that are nobody's, are taken too.
+        // Unknown types and objects of unknown assistants are accepted, too.
         for (n, body) in [json!({"type": "benefit.created", "data": {}}), json!({"type": "order.paid", "data": {}})]
             .iter()
             .enumerate()
@@ -54,7 +54,7 @@ on_both_databases! {
             let body = body.to_string();
             assert_eq!(post(&app, &signed(&format!("wh_odd_{n}"), now, &body), &body).await.0, 202, "{body}");
         }
-        // They do not hold up what comes after them.
+        // They do not block later webhooks.
         let (next, _) = me.purchase("byok").await;
         let body = paid(&next, "sub_after");
         assert_eq!(post(&app, &signed("wh_2", now, &body), &body).await.0, 202);
@@ -74,7 +74,7 @@ on_both_databases! {
             Signed { signature: good.signature.replace("v1,", "v2,"), ..good.clone() },
             Signed { id: "wh_other".to_owned(), ..good.clone() },
             Signed { at: now - 1, ..good.clone() },
-            // Signed by the right one, but 5 minutes and a bit ago, or ahead.
+            // Valid signatures whose timestamp is more than 5 minutes in the past or in the future.
             signed("wh_1", now - 310, &body),
             signed("wh_1", now + 310, &body),
         ];
@@ -86,7 +86,7 @@ on_both_databases! {
         }
         assert_eq!(post(&app, &good, &paid(&id, "sub_changed")).await.0, 401);
         assert_eq!(app.http.post(app.url("/webhooks/polar")).body(body.clone()).send().await.unwrap().status(), 401);
-        // Nothing is left behind: the very id is still free, and what comes first is what counts.
+        // Nothing was stored, so a valid webhook with the same id is still accepted.
         assert_eq!(me.get(&format!("/{id}")).await["paymentStatus"], "pending");
         assert_eq!(post(&app, &good, &body).await.0, 202);
         let slot = eventually("the payment", async || {

@@ -16,7 +16,7 @@ const URL: &str = "https://reef.test";
 /// What `reef openapi` prints: a test of the server's compares the two.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let snapshot =
-        include_str!("../../../../server/tests/http/snapshots/http__openapi__the_whole_document.snap");
+        include_str!("../../../../server/tests/http/snapshots/http__openapi__openapi_document.snap");
     let json = snapshot.splitn(3, "---\n").nth(2).unwrap();
     serde_json::from_str(json).unwrap()
 });

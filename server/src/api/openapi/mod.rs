@@ -44,7 +44,7 @@ impl Modify for KeyScheme {
     }
 }
 
-/// The document without operations; the routes add theirs.
+/// The document without operations, which the routes add.
 pub(super) fn base() -> Document {
     Base::openapi()
 }
