@@ -10,11 +10,11 @@ use super::ApiError;
 use super::limit::QuotaSlot;
 use crate::http::request::Asker;
 
-pub(crate) const KEY_HEADER: &str = "x-api-key";
+pub(super) const KEY_HEADER: &str = "x-api-key";
 
 /// The caller of a request with a valid API key. A handler that extracts it answers 401 to everyone else.
 #[derive(Clone, Copy, Debug)]
-pub struct KeyHolder(pub Caller);
+pub(crate) struct KeyHolder(pub Caller);
 
 impl FromRequestParts<Services> for KeyHolder {
     type Rejection = ApiError;

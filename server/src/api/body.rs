@@ -19,7 +19,7 @@ pub(super) struct BadHeader(pub Issue);
 
 /// A request body as it was read. Its issues are reported only after the use case has checked that the caller owns the
 /// assistant, so that other callers learn nothing from them.
-pub struct JsonBody(Parsed<Map<String, Value>>);
+pub(crate) struct JsonBody(Parsed<Map<String, Value>>);
 
 impl JsonBody {
     /// Passes the object on to `parse`.
@@ -88,7 +88,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The body of an endpoint that takes none: read within the limit, and accepted only if it is empty or `{}`.
-pub struct NoBody(pub Parsed<()>);
+pub(crate) struct NoBody(pub Parsed<()>);
 
 impl<S: Sync> FromRequest<S> for NoBody {
     type Rejection = ApiError;

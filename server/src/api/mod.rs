@@ -27,7 +27,6 @@ use utoipa_axum::routes;
 
 use crate::http::panic;
 
-pub(crate) use auth::KEY_HEADER;
 pub(crate) use error::ApiError;
 pub use openapi::document;
 
@@ -112,7 +111,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::api::auth::KeyHolder;
+    use crate::api::auth::{KEY_HEADER, KeyHolder};
     use crate::compose::{self, Reached};
     use crate::config::Config;
 

@@ -51,10 +51,8 @@ fn too_long(headers: &HeaderMap) -> Response {
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let status = StatusCode::PAYLOAD_TOO_LARGE;
     let mut response = if accepts.contains("text/html") {
-        let page = format!(
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Form too large · Reef</title></head>\
-             <body><h1>This form is too large</h1><p>Shorten your text and try again.</p><p><a href=\"/\">Back to Reef</a></p></body></html>"
-        );
+        let page = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Form too large · Reef</title></head>\
+             <body><h1>This form is too large</h1><p>Shorten your text and try again.</p><p><a href=\"/\">Back to Reef</a></p></body></html>";
         (status, Html(page)).into_response()
     } else {
         (status, Json(AppError::new(ErrorCode::InvalidRequest, WORDS))).into_response()

@@ -129,7 +129,7 @@ async fn with_a_token_they_are_for_who_has_it() {
     // The series of alerts exist before their first event, so that alerts see that event, too.
     for series in [
         "reef_workers_missing_total",
-        "reef_sign_in_attempts_total{outcome=\"wrong\"}",
+        "reef_sign_in_attempts_total{outcome=\"password_rejected\"}",
         "reef_webhook_attempts_total{outcome=\"given_up\"}",
         "reef_api_errors_total{code=\"UNAUTHORIZED\"}",
         "reef_api_errors_total{code=\"RATE_LIMITED\"}",
