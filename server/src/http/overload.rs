@@ -92,7 +92,7 @@ impl InFlight {
         drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Reserves a permit after [`Self::leave`], and returns `false` if there is none in time. Does nothing if the permit was
+    /// Reserves a permit after [`Self::release`], and returns `false` if there is none in time. Does nothing if the permit was
     /// not released.
     pub async fn enter_again(&self) -> bool {
         if self.place.lock().unwrap_or_else(PoisonError::into_inner).is_some() {

@@ -1,4 +1,4 @@
-//! The form of responses: errors, limits and request ids. `client::Answer` checks what holds for every response.
+//! The form of responses: errors, limits and request ids. `client::ApiResponse` checks what holds for every response.
 
 use std::collections::BTreeSet;
 

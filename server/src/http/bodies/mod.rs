@@ -100,7 +100,7 @@ pub async fn meter(State(bodies): State<Bodies>, request: Request, next: Next) -
         network: parts.extensions.get().copied().unwrap_or(ClientAddress::UNKNOWN).network(),
         asker: parts.extensions.get().cloned(),
         place: parts.extensions.get().cloned(),
-        // This function also holds the ticket, because the bytes stay in memory until the response is ready.
+        // This function also holds the permit, because the bytes stay in memory until the response is ready.
         ticket: Arc::clone(&ticket),
         verdict: verdict.clone(),
     };

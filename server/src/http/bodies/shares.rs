@@ -169,7 +169,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// Records that the body is complete. Its bytes stay reserved until the ticket is dropped.
+    /// Records that the body is complete. Its bytes stay reserved until the permit is dropped.
     pub(super) fn has_arrived(&self) {
         let mut open = self.bodies.open.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(body) = open.bodies.get_mut(&self.id).filter(|body| body.is_under_way) else { return };
