@@ -1,4 +1,4 @@
-//! What a page shows: the stream of a page sends it whole, and its stamp tells whether a page is up to date.
+//! The state that a page shows. The stream of a page sends it whole, and its stamp says whether a page is up to date.
 
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -9,12 +9,12 @@ use reef_service::{Caller, Error, Services};
 use serde::Serialize;
 use serde_json::json;
 
-/// Everything that a page shows.
+/// The state that a page shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The records on it, as JSON.
+    /// The records on the page, as JSON.
     pub json: String,
-    /// Tells it from others, by all that the page shows; the same in every process of this version.
+    /// A hash of everything that the page shows: the same in every process of this version.
     pub stamp: String,
 }
 
@@ -26,56 +26,56 @@ impl Snapshot {
         Ok(Self { json, stamp: format!("{:016x}", hasher.finish()) })
     }
 
-    /// What the list shows.
+    /// The snapshot of the list of assistants.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when the records cannot be serialized.
     pub fn of_list(records: &[AssistantRecord]) -> Result<Self, Error> {
         Self::of(&records, &records)
     }
 
-    /// What an assistant's page shows.
+    /// The snapshot of an assistant's page.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when the records cannot be serialized.
     pub fn of_assistant(details: &Details) -> Result<Self, Error> {
         Self::of(&details.record, details)
     }
 
-    /// What a receipt shows. Its JSON says which: all else is words.
+    /// The snapshot of a receipt. Its JSON has only the id: a browser needs nothing else of it.
     ///
     /// # Errors
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] when the records cannot be serialized.
     pub fn of_receipt(receipt: &Receipt) -> Result<Self, Error> {
         Self::of(&json!({ "id": receipt.id }), receipt)
     }
 
-    /// The stream at `path` that follows what a page shows, from here on.
+    /// The URL of the stream at `path` that sends the changes after this snapshot.
     pub fn stream(&self, path: &str) -> String {
         format!("{path}?seen={}", self.stamp)
     }
 }
 
-/// What the list of assistants shows now.
+/// The current snapshot of the caller's list of assistants.
 ///
 /// # Errors
-/// [`Error::Internal`].
+/// [`Error::Forbidden`] without the read scope, [`Error::Internal`].
 pub async fn list(services: &Services, caller: &Caller) -> Result<Snapshot, Error> {
     Snapshot::of_list(&services.list_assistants(caller).await?)
 }
 
-/// What an assistant's page shows now.
+/// The current snapshot of the page of the caller's assistant `id`.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Internal`].
+/// [`Error::NotFound`] when the caller has no such assistant, [`Error::Internal`].
 pub async fn assistant(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
     Snapshot::of_assistant(&services.assistant_details(caller, id).await?)
 }
 
-/// What a receipt shows now.
+/// The current snapshot of the receipt of the caller's deleted assistant `id`.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Internal`].
+/// [`Error::NotFound`] when there is none or it has expired, [`Error::Internal`].
 pub async fn receipt(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
     Snapshot::of_receipt(&services.receipt(caller, id).await?)
 }

@@ -61,7 +61,7 @@ test("the way to an assistant", async ({ customer, page, shoot, shootWindow }) =
   const token = `400000001:${TOKEN}`;
   const model = "anthropic:claude-sonnet-5-5";
   await cleo.dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-refused", token });
-  await page.getByRole("button", { name: "Check first" }).click();
+  await page.getByRole("button", { name: "Test connection" }).click();
   await expect(page.getByText("The provider refuses the key.")).toBeVisible();
   await shoot("activation-checked");
   await cleo.dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-good", token, callback: "https://callbacks.sandbox.test/coral" });
@@ -85,8 +85,8 @@ test("the way to an assistant", async ({ customer, page, shoot, shootWindow }) =
   await page.goto(path);
   const dialog = await cleo.dashboard.ask("Delete");
   await shootWindow("delete-asked");
-  await dialog.getByRole("button", { name: "Delete it for good" }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Coral is deleted");
+  await dialog.getByRole("button", { name: "Delete permanently" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Coral was deleted");
   await shoot("receipt");
   await shoot("receipts", "/receipts");
 });

@@ -71,7 +71,7 @@ export class Dashboard {
     await page.getByLabel("Model", { exact: true }).selectOption(fields.model ?? "");
     if (fields.key !== undefined) await page.getByLabel("Model API key").fill(fields.key);
     await page.getByLabel("Telegram bot token").fill(fields.token ?? "");
-    await page.getByLabel("Callback URL").fill(fields.callback ?? "");
+    await page.getByLabel("Webhook URL").fill(fields.callback ?? "");
   }
 
   /** Buys, pays and activates; the assistant is active then, or what its token leads to. Returns its path. */

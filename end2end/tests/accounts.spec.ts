@@ -10,7 +10,7 @@ test("a stranger signs up, signs out and signs in again", async ({ dashboard, pa
   await page.getByRole("button", { name: "Sign up" }).click();
   await expect(page).toHaveURL("/assistants");
   await expect(page.getByRole("banner").getByText(user.email)).toBeVisible();
-  await expect(page.getByRole("link", { name: "Buy your first slot" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Create your first assistant" })).toBeVisible();
 
   await dashboard.open("/");
   await expect(page.getByRole("link", { name: "Go to your assistants" })).toBeVisible();

@@ -8,17 +8,17 @@ test.describe("bad input", () => {
 
   test("is marked, keeps what was typed and shows no secret", async ({ home, page, javaScriptEnabled }) => {
     const token = botToken();
-    await home.order("Your own model key");
+    await home.order("Bring your own key");
     await home.pay();
     const callback = "http://localhost/hook";
     await home.fillActivation({ name: "Ann", model: "openai:gpt-5.5", key: "sk-my-secret", token, callback });
     await page.getByRole("button", { name: "Activate" }).click();
-    await expect(page.getByLabel("Callback URL")).toHaveAttribute("aria-invalid", "true");
-    await expect(page.getByLabel("Callback URL")).toHaveAccessibleDescription(/begins with https/);
+    await expect(page.getByLabel("Webhook URL")).toHaveAttribute("aria-invalid", "true");
+    await expect(page.getByLabel("Webhook URL")).toHaveAccessibleDescription(/begins with https/);
     await expect(page.getByLabel("Name")).not.toHaveAttribute("aria-invalid", "true");
     await expect(page.getByLabel("Name")).toHaveValue("Ann");
     await expect(page.getByLabel("Model", { exact: true })).toHaveValue("openai:gpt-5.5");
-    await expect(page.getByLabel("Callback URL")).toHaveValue(callback);
+    await expect(page.getByLabel("Webhook URL")).toHaveValue(callback);
     // A script loses nothing; a plain page is never given a secret back.
     await expect(page.getByLabel("Model API key")).toHaveValue(javaScriptEnabled ? "sk-my-secret" : "");
     for (const secret of ["sk-my-secret", token]) {
@@ -31,9 +31,9 @@ test.describe("bad input", () => {
 
 test("what is left behind wrong is marked at once, by the server's own rules", async ({ home, page, javaScriptEnabled }) => {
   test.skip(!javaScriptEnabled, "a plain page is told when it is sent");
-  await home.order("Your own model key");
+  await home.order("Bring your own key");
   await home.pay();
-  const callback = page.getByLabel("Callback URL");
+  const callback = page.getByLabel("Webhook URL");
   await callback.fill("http://localhost/hook");
   await page.getByLabel("Telegram bot token").fill("a token with spaces");
   await page.getByLabel("Name").focus();
@@ -45,18 +45,18 @@ test("what is left behind wrong is marked at once, by the server's own rules", a
 
 test("bot and model are tried first, and nothing typed is lost", async ({ home, page, javaScriptEnabled }) => {
   const [revoked, good] = [botToken("revoked"), botToken()];
-  await home.order("Your own model key");
+  await home.order("Bring your own key");
   await home.pay();
   const callback = `https://callbacks.sandbox.test/${good.split(":")[0]}`;
   await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-refused", token: revoked, callback });
-  await page.getByRole("button", { name: "Check first" }).click();
+  await page.getByRole("button", { name: "Test connection" }).click();
   await expect(page.getByText("Telegram refuses it.")).toBeVisible();
   await expect(page.getByText("The provider refuses the key.")).toBeVisible();
-  await expect(page.getByLabel("Callback URL")).toHaveValue(callback);
+  await expect(page.getByLabel("Webhook URL")).toHaveValue(callback);
 
   await page.getByLabel("Model API key").fill("sk-ant-good");
   await page.getByLabel("Telegram bot token").fill(good);
-  await page.getByRole("button", { name: "Check first" }).click();
+  await page.getByRole("button", { name: "Test connection" }).click();
   await expect(page.getByText(`(@reef_${good.split(":")[0]}_bot)`)).toBeVisible();
   await expect(page.getByText("The model says:")).toBeVisible();
   await expect(page.getByText("refuses")).toHaveCount(0);
@@ -81,17 +81,17 @@ test("from the start page to a chat it takes at most twelve clicks", async ({ da
   await page.getByLabel("E-mail").fill(`${randomUUID()}@example.com`);
   await page.getByLabel("Password").fill("four plain words here");
   await click(page.getByRole("button", { name: "Sign up" }));
-  await click(page.getByRole("link", { name: "Buy your first slot" }));
+  await click(page.getByRole("link", { name: "Create your first assistant" }));
   await click(page.getByRole("button", { name: "Continue to checkout" }));
   await click(page.getByRole("button", { name: "Pay", exact: true }));
   await dashboard.appears(page.getByRole("heading", { name: "Activate" }));
-  const example = await page.getByRole("group", { name: "Bot token for the sandbox" }).locator("code").innerText();
+  const example = await page.getByRole("group", { name: "Example bot token" }).locator("code").innerText();
   const model = "anthropic:claude-sonnet-5";
   // Opening the list of models, and choosing one.
   clicks += 2;
   await dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-any", token: example });
   await click(page.getByRole("button", { name: "Activate" }));
-  await dashboard.appears(page.getByRole("heading", { name: /^Say hello to @/ }));
+  await dashboard.appears(page.getByRole("heading", { name: /^Chat with @/ }));
   await expect(page.getByRole("img", { name: /^QR code that opens https:\/\/t\.me\// })).toBeVisible();
   const chat = page.frameLocator('iframe[title^="Chat with @"]');
   await chat.getByLabel("Message").fill("hello");
@@ -104,7 +104,7 @@ test("from the start page to a chat it takes at most twelve clicks", async ({ da
 });
 
 test("a failed activation is told in plain words, and mended", async ({ home, page }) => {
-  await home.order("Your own model key");
+  await home.order("Bring your own key");
   await home.pay();
   const model = "anthropic:claude-sonnet-5";
   await home.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("conflict") });
@@ -112,8 +112,8 @@ test("a failed activation is told in plain words, and mended", async ({ home, pa
   await home.becomes("failed");
   await expect(page.getByRole("region", { name: "Status" })).toContainText("Another app is using this bot");
 
-  await expect(page.getByRole("list").getByText("The bot token is tried")).toBeVisible();
-  await page.getByRole("link", { name: "Give it another bot token" }).click();
+  await expect(page.getByRole("list").getByText("Verify bot token")).toBeVisible();
+  await page.getByRole("link", { name: "Update bot token" }).click();
   await page.getByLabel("New Telegram bot token").fill(botToken());
   await page.getByRole("button", { name: "Save and redeploy" }).click();
   await home.becomes("active");

@@ -10,19 +10,19 @@ test("managed mode asks for no model key", async ({ home, page }) => {
 
 test("the start page's offers lead to the shop with that mode chosen, prices said", async ({ home, page }) => {
   await home.open("/");
-  await page.getByRole("link", { name: "Choose: Managed" }).click();
+  await page.getByRole("link", { name: "Get started with Managed" }).click();
   await expect(page).toHaveURL("/assistants/new?mode=managed");
   const managed = page.getByLabel("Managed", { exact: true });
   await expect(managed).toBeChecked();
   await expect(managed).toHaveAccessibleDescription(/\$29 a month/);
-  await expect(page.getByLabel("Your own model key", { exact: true })).toHaveAccessibleDescription(/\$19 a month/);
+  await expect(page.getByLabel("Bring your own key", { exact: true })).toHaveAccessibleDescription(/\$19 a month/);
 });
 
 test.describe("a declined card", () => {
   test.use({ expectedComplaints: ["402 (Payment Required)"] });
 
   test("leaves the slot unpaid, whatever the address says, and can be paid later", async ({ home, page }) => {
-    await home.order("Your own model key");
+    await home.order("Bring your own key");
     await page.getByRole("button", { name: "Have the card declined" }).click();
     await expect(page.getByText("The card was declined")).toBeVisible();
 
@@ -30,8 +30,8 @@ test.describe("a declined card", () => {
     await page.getByRole("link", { name: "Untitled assistant" }).click();
     const path = new URL(page.url()).pathname;
     await home.open(`${path}?checkout_id=made-up`);
-    await expect(page.getByText("It is not paid: the checkout is open")).toBeVisible();
-    await home.becomes("waiting for payment");
+    await expect(page.getByText("Your checkout is still open")).toBeVisible();
+    await home.becomes("Awaiting payment");
     await expect(page.getByRole("heading", { name: "Activate" })).toHaveCount(0);
 
     await page.getByRole("button", { name: "Go to checkout" }).click();
@@ -41,15 +41,15 @@ test.describe("a declined card", () => {
 });
 
 test("an abandoned checkout is gone on with, also once it has expired", async ({ home, page }) => {
-  await home.order("Your own model key");
+  await home.order("Bring your own key");
   await home.open("/assistants/new");
-  await page.getByRole("button", { name: "Resume the checkout of Untitled assistant" }).click();
+  await page.getByRole("button", { name: "Resume checkout of Untitled assistant" }).click();
   await page.getByRole("button", { name: "Let the checkout expire" }).click();
 
   await home.open("/assistants/new");
   await page.getByRole("link", { name: "Untitled assistant" }).click();
   const path = new URL(page.url()).pathname;
-  await expect(page.getByText("The checkout is over, and you weren’t charged")).toBeVisible();
+  await expect(page.getByText("This checkout expired. You weren’t charged")).toBeVisible();
   await page.getByRole("button", { name: "Start a new checkout" }).click();
   expect(await home.pay()).toBe(path);
   await home.open("/assistants/new");
@@ -62,14 +62,14 @@ test("a double click orders one slot", async ({ home, page }) => {
   await page.getByRole("button", { name: "Continue to checkout" }).dblclick();
   await expect(page.getByRole("button", { name: "Pay", exact: true })).toBeVisible();
   await home.open("/assistants/new");
-  await expect(page.getByRole("button", { name: /^Resume the checkout/ })).toHaveCount(1);
+  await expect(page.getByRole("button", { name: /^Resume checkout/ })).toHaveCount(1);
 });
 
 test("invoices and the card are at Polar, once there was a payment", async ({ home, page }) => {
   await home.open("/billing");
   await page.getByRole("button", { name: "Invoices and payment method" }).click();
   await expect(page.getByText("no invoices for this account yet")).toBeVisible();
-  await home.order("Your own model key");
+  await home.order("Bring your own key");
   await home.pay();
   await home.open("/billing");
   await expect(page.getByText(/Renews \w{3} \d+, \d{4}/)).toBeVisible();
@@ -87,14 +87,14 @@ test("a page that could not learn how the payment stands finds it out by itself"
   await page.reload();
   await expect(page.getByText("We can’t confirm your payment yet")).toBeVisible();
   await request.put("/sandbox/faults", { data: [] });
-  await home.appears(page.getByText("It is not paid: the checkout is open"));
+  await home.appears(page.getByText("Your checkout is still open"));
 });
 
 test("an unpaid slot can be deleted", async ({ home, page }) => {
-  await home.order("Your own model key");
+  await home.order("Bring your own key");
   await home.open("/assistants");
   await page.getByRole("link", { name: "Untitled assistant" }).click();
-  await (await home.ask("Delete")).getByRole("button", { name: "Delete it for good" }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Untitled assistant is deleted");
-  await expect(page.getByText("none was known when it was deleted")).toBeVisible();
+  await (await home.ask("Delete")).getByRole("button", { name: "Delete permanently" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Untitled assistant was deleted");
+  await expect(page.getByText("None. If a payment arrives later")).toBeVisible();
 });

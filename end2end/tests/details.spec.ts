@@ -50,7 +50,7 @@ test.describe("a field", () => {
   test.use({ expectedComplaints: ["400 (Bad Request)"] });
 
   test("is marked while a bot token is typed that can become none, and loses its mark with what was wrong", async ({ home, page }) => {
-    await home.order("Your own model key");
+    await home.order("Bring your own key");
     await home.pay();
     const token = page.getByLabel("Telegram bot token");
     await token.pressSequentially("hello");
@@ -64,7 +64,7 @@ test.describe("a field", () => {
     await expect(token).toHaveAttribute("aria-invalid", "true");
 
     // An optional field that is emptied has nothing wrong in it, also when the server had been asked just before.
-    const callback = page.getByLabel("Callback URL");
+    const callback = page.getByLabel("Webhook URL");
     await callback.fill("http://localhost/hook");
     await page.getByLabel("Name").focus();
     await expect(callback).toHaveAttribute("aria-invalid", "true");
@@ -82,7 +82,7 @@ test.describe("a field", () => {
   test("that the server refused loses its mark once it is another", async ({ home, page }) => {
     await home.activeAssistant("Ann", botToken());
     await home.unfold("Edit");
-    const callback = page.getByLabel("Callback URL");
+    const callback = page.getByLabel("Webhook URL");
     await callback.fill("http://localhost/hook");
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await expect(callback).toHaveAttribute("aria-invalid", "true");
@@ -104,7 +104,7 @@ test("the focus is where a form has led", async ({ home, page }) => {
   await home.activeAssistant("Ann", botToken());
   const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "");
   await expect.poll(focused).toMatch(/^(deploying|active)/);
-  await (await home.ask("Stop")).getByRole("button", { name: "Stop it now" }).click();
+  await (await home.ask("Stop")).getByRole("button", { name: "Stop Ann" }).click();
   await home.becomes("stopped");
   await expect.poll(focused).toMatch(/^stopped/);
 
@@ -121,10 +121,10 @@ test("what was done is said, and can be dismissed", async ({ home, page }) => {
   const path = await home.activeAssistant("Ann", botToken());
   // What a redeployment says goes as soon as it is active again, which may be before it can be looked at.
   const redeploying = page.waitForURL(/done=redeployed/, { waitUntil: "commit" });
-  await (await home.ask("Redeploy")).getByRole("button", { name: "Redeploy now" }).click();
+  await (await home.ask("Redeploy")).getByRole("button", { name: "Redeploy Ann" }).click();
   await redeploying;
   await home.becomes("active");
-  await (await home.ask("Stop")).getByRole("button", { name: "Stop it now" }).click();
+  await (await home.ask("Stop")).getByRole("button", { name: "Stop Ann" }).click();
   const toast = page.getByText("Stopped. It won’t reply until you start it again.");
   await expect(toast).toBeVisible();
   await page.getByRole("button", { name: "Dismiss" }).click();

@@ -15,9 +15,9 @@ test("by keyboard alone: from signing in to a stopped assistant", async ({ dashb
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL("/assistants");
 
-  await follow(page, page.getByRole("link", { name: "Buy your first slot" }));
+  await follow(page, page.getByRole("link", { name: "Create your first assistant" }));
   await expect(page).toHaveURL("/assistants/new");
-  await tabTo(page, page.getByLabel("Your own model key", { exact: true }));
+  await tabTo(page, page.getByLabel("Bring your own key", { exact: true }));
   await page.keyboard.press("ArrowDown");
   await expect(page.getByLabel("Managed", { exact: true })).toBeChecked();
   await follow(page, page.getByRole("button", { name: "Continue to checkout" }));
@@ -39,7 +39,7 @@ test("by keyboard alone: from signing in to a stopped assistant", async ({ dashb
   await expect(page.getByRole("dialog")).toBeHidden();
   await expect(stop).toBeFocused();
   await page.keyboard.press("Enter");
-  await tabTo(page, page.getByRole("dialog").getByRole("button", { name: "Stop it now" }));
+  await tabTo(page, page.getByRole("dialog").getByRole("button", { name: "Stop Ann" }));
   await send(page);
   await dashboard.becomes("stopped");
 });

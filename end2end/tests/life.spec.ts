@@ -7,8 +7,8 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   const inbox = token.split(":")[0];
   const path = await home.activeAssistant("Ann", token, `https://callbacks.sandbox.test/${inbox}`);
   await expect(page).toHaveTitle("Ann · Reef");
-  await expect(page.getByText("Write to your bot in Telegram")).toBeVisible();
-  await expect(page.getByText(/kept encrypted, fingerprint [0-9a-f]+, set on/).first()).toBeVisible();
+  await expect(page.getByText("Live on Telegram")).toBeVisible();
+  await expect(page.getByText(/Encrypted · fingerprint [0-9a-f]+ · updated/).first()).toBeVisible();
   expect(await home.chat(token, "hello")).not.toBe("");
 
   await page.goto(`/sandbox/callbacks/${inbox}`);
@@ -16,7 +16,7 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
 
   await home.open(path);
   await home.appears(page.getByText("delivered").first());
-  await page.getByRole("button", { name: "Send a test" }).click();
+  await page.getByRole("button", { name: "Send test event" }).click();
   await expect(page.getByText("A test callback is on its way.")).toBeVisible();
   await home.appears(page.getByText("assistant.test").first());
 
@@ -31,7 +31,7 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
 
   const stopping = await home.ask("Stop");
   await expect(stopping).toContainText("You’ll still be billed");
-  await stopping.getByRole("button", { name: "Stop it now" }).click();
+  await stopping.getByRole("button", { name: "Stop Bea" }).click();
   await home.becomes("stopped");
   await expect(page.getByText("Stopped. It won’t reply until you start it again.")).toBeVisible();
   await expect(page.getByRole("button", { name: "Stop", exact: true })).toHaveCount(0);
@@ -40,13 +40,13 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   // A stopped one can only be saved, too.
   await home.unfold("Edit");
   await page.getByLabel("Name").fill("Cleo");
-  await page.getByRole("button", { name: "Only save" }).click();
+  await page.getByRole("button", { name: "Save without deploying" }).click();
   await expect(page.getByText("Saved. It applies the next time the assistant starts.")).toBeVisible();
   await home.unfold("Edit");
-  await page.getByLabel("Callback URL").fill("");
-  await page.getByRole("button", { name: "Save and redeploy" }).click();
+  await page.getByLabel("Webhook URL").fill("");
+  await page.getByRole("button", { name: "Save and start" }).click();
   await home.becomes("active");
-  await expect(page.getByText("nowhere", { exact: true })).toBeVisible();
+  await expect(page.getByText("Not set", { exact: true })).toBeVisible();
   expect(await home.chat(token, "are you there?")).not.toBe("");
 
   await home.open("/assistants");
@@ -54,11 +54,11 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   await page.getByRole("link", { name: "Cleo" }).click();
   const deleting = await home.ask("Delete");
   await expect(deleting).toContainText("Your subscription ends now");
-  await deleting.getByRole("button", { name: "Delete it for good" }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Cleo is deleted");
-  await home.appears(page.getByText(/^revoked on/));
-  await page.getByRole("link", { name: "To your assistants" }).click();
-  await expect(page.getByRole("link", { name: "Buy your first slot" })).toBeVisible();
+  await deleting.getByRole("button", { name: "Delete permanently" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Cleo was deleted");
+  await home.appears(page.getByText(/^Canceled on/));
+  await page.getByRole("link", { name: "Go to your assistants" }).click();
+  await expect(page.getByRole("link", { name: "Create your first assistant" })).toBeVisible();
 
   const log = await reef.log();
   for (const secret of [token, "sk-ant-good"]) expect(log).not.toContain(secret);
@@ -91,17 +91,17 @@ test("a paused subscription stops it, and resuming starts it again", async ({ ho
 test("a callback URL is changed by saving alone, running or not", async ({ home, page }) => {
   await home.activeAssistant("Dan", botToken());
   await home.unfold("Edit");
-  await page.getByLabel("Callback URL").fill("https://example.com/hook");
+  await page.getByLabel("Webhook URL").fill("https://example.com/hook");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await expect(page.getByText("Saved. Nothing had to restart.")).toBeVisible();
-  await (await home.ask("Stop")).getByRole("button", { name: "Stop it now" }).click();
+  await (await home.ask("Stop")).getByRole("button", { name: "Stop Dan" }).click();
   await home.becomes("stopped");
   await home.unfold("Edit");
-  await expect(page.getByLabel("Callback URL")).toHaveValue("https://example.com/hook");
-  await page.getByLabel("Callback URL").fill("");
-  await page.getByRole("button", { name: "Only save" }).click();
+  await expect(page.getByLabel("Webhook URL")).toHaveValue("https://example.com/hook");
+  await page.getByLabel("Webhook URL").fill("");
+  await page.getByRole("button", { name: "Save without deploying" }).click();
   await expect(page.getByText("Saved. It applies the next time the assistant starts.")).toBeVisible();
-  await expect(page.getByText("nowhere", { exact: true })).toBeVisible();
+  await expect(page.getByText("Not set", { exact: true })).toBeVisible();
 });
 
 test("a change that does not work is undone, and the bot answers as before", async ({ home, page }) => {
@@ -116,7 +116,7 @@ test("a change that does not work is undone, and the bot answers as before", asy
   );
   await home.becomes("active");
   await expect(page.getByText("Saved")).toHaveCount(0);
-  await expect(page.getByRole("link", { name: "Change it again" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Edit again" })).toBeVisible();
   expect(await home.chat(token, "are you there?")).not.toBe("");
   await home.open(path);
 });
@@ -131,7 +131,7 @@ test.describe("values found wrong", () => {
     await page.getByLabel("Name").fill("Gil");
     await page.getByLabel("New model API key").fill("sk-ant-refused");
     await page.getByRole("button", { name: "Save", exact: true }).click();
-    await expect(page.getByText("Nothing was changed, and your assistant keeps running.")).toBeVisible();
+    await expect(page.getByText("Nothing was changed, and Fay keeps running.")).toBeVisible();
     await expect(page.getByLabel("New model API key")).toHaveAccessibleDescription(/The provider refuses the key/);
     await expect(page.getByLabel("Name")).toHaveValue("Gil");
     await expect(page.getByLabel("New model API key")).toHaveValue(javaScriptEnabled ? "sk-ant-refused" : "");
@@ -140,7 +140,7 @@ test.describe("values found wrong", () => {
   });
 
   test("a slot is not activated with them", async ({ home, page }) => {
-    await home.order("Your own model key");
+    await home.order("Bring your own key");
     await home.pay();
     const model = "anthropic:claude-sonnet-5";
     await home.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("revoked") });
@@ -157,13 +157,13 @@ test("a long list is searched, filtered and paged", async ({ home, page, javaScr
   await home.open("/assistants");
   await expect(page.getByRole("row")).toHaveCount(3);
   await page.getByLabel("Search").fill("EBB");
-  if (!javaScriptEnabled) await page.getByRole("button", { name: "Show" }).click();
+  if (!javaScriptEnabled) await page.getByRole("button", { name: "Search" }).click();
   await expect(page.getByRole("row")).toHaveCount(2);
   await expect(page.getByRole("link", { name: "Ebb and flow" })).toBeVisible();
   await page.getByLabel("Status").selectOption({ label: "waiting for payment" });
-  if (!javaScriptEnabled) await page.getByRole("button", { name: "Show" }).click();
-  await expect(page.getByRole("heading", { name: "Nothing matches" })).toBeVisible();
-  await page.getByRole("link", { name: "Show all" }).click();
+  if (!javaScriptEnabled) await page.getByRole("button", { name: "Search" }).click();
+  await expect(page.getByRole("heading", { name: "No results for “EBB”" })).toBeVisible();
+  await page.getByRole("link", { name: "Clear search" }).click();
   await expect(page.getByRole("row")).toHaveCount(3);
 });
 

@@ -24,10 +24,10 @@ test("two tabs show the same within a second, whoever changes it", async ({ home
 
   // What is deleted elsewhere leaves the list, and its page leads to the receipt.
   await request.delete(`/api/v1${path}`, { headers: { "X-API-Key": key } });
-  await expect(other.getByRole("link", { name: "Buy your first slot" })).toBeVisible({ timeout: 1000 });
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Cal is deleted");
+  await expect(other.getByRole("link", { name: "Create your first assistant" })).toBeVisible({ timeout: 1000 });
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Cal was deleted");
   await expect(page).toHaveURL(/\/receipts\/[0-9a-f-]{36}$/);
-  await expect(page.getByText(/^revoked on/)).toBeVisible();
+  await expect(page.getByText(/^Canceled on/)).toBeVisible();
 });
 
 test("what is being typed stays when news arrive, and a changed status is shown all the same", async ({
@@ -43,18 +43,18 @@ test("what is being typed stays when news arrive, and a changed status is shown 
   const key = await reef.createKey(user.email);
   const test = await request.post(`/api/v1${path}/callbacks/test`, { headers: { "X-API-Key": key } });
   expect(test.ok()).toBe(true);
-  const told = page.getByRole("region", { name: "Callbacks" }).getByRole("listitem").filter({ hasText: "assistant.test" });
-  await expect(told.first()).toContainText("delivered");
+  const told = page.getByRole("region", { name: "Webhooks" }).getByRole("listitem").filter({ hasText: "assistant.test" });
+  await expect(told.first()).toContainText("Delivered");
   await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
   // The form is another one now, and has what was typed all the same.
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   await home.becomes("stopped");
-  await expect(page.getByRole("button", { name: "Only save" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Save without deploying" })).toBeVisible();
   await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
   // What was changed elsewhere meanwhile, and not here, stays.
   const model = { modelId: "claude-opus-5" };
   expect((await request.patch(`/api/v1${path}`, { headers: { "X-API-Key": key }, data: model })).ok()).toBe(true);
-  await page.getByRole("button", { name: "Only save" }).click();
+  await page.getByRole("button", { name: "Save without deploying" }).click();
   await expect(page.getByText("Saved. It applies the next time the assistant starts.")).toBeVisible();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Dora the second");
   await expect(page.getByText("Claude Opus 5 (")).toBeVisible();
@@ -69,7 +69,7 @@ test("the keyboard stays where it is when news arrive", async ({ home, page, use
   const key = await reef.createKey(user.email);
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   await expect(page.getByRole("row", { name: /Finn/ })).toContainText("stopped");
-  await expect(page.getByText("2 assistants: 1 active, 1 stopped.")).toBeVisible();
+  await expect(page.getByText("2 assistants · 1 active · 1 stopped")).toBeVisible();
   await expect(link).toBeFocused();
 
   // What is gone leaves the next key where it was.
@@ -85,9 +85,9 @@ test("the keyboard stays where it is when news arrive", async ({ home, page, use
 
 test("what was just done is said for a moment, and not again", async ({ home, page }) => {
   const path = await home.activeAssistant("Hal", botToken(), "https://callbacks.sandbox.test/hal");
-  await page.getByRole("button", { name: "Send a test" }).click();
+  await page.getByRole("button", { name: "Send test event" }).click();
   await expect(page.getByText("A test callback is on its way.")).toBeVisible();
-  await expect(page).toHaveURL(new RegExp(`${path}#callbacks$`));
+  await expect(page).toHaveURL(new RegExp(`${path}#webhooks$`));
   await page.reload();
   await expect(page.getByText("A test callback is on its way.")).toHaveCount(0);
 });

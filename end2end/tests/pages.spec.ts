@@ -122,11 +122,11 @@ test("an assistant's page is in order in every state", async ({ home, page, java
   await home.open(active);
   const stopping = await home.ask("Stop");
   await inspect(page, "the question before stopping", script);
-  await stopping.getByRole("button", { name: "Stop it now" }).click();
+  await stopping.getByRole("button", { name: "Stop Coral" }).click();
   await home.becomes("stopped");
   await judge(page, active, script);
-  await (await home.ask("Delete")).getByRole("button", { name: "Delete it for good" }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Coral is deleted");
+  await (await home.ask("Delete")).getByRole("button", { name: "Delete permanently" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Coral was deleted");
   for (const gone of [active, "/receipts"]) await judge(page, gone, script);
 });
 

@@ -1,4 +1,4 @@
-//! Choosing a model: one list, grouped by provider, so that no pair that does not go together can be sent.
+//! The model field: one list, grouped by provider, so that a provider is never sent with another provider’s model.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,19 +10,12 @@ use reef_domain::wire::{ApiMode, AssistantRecord, Provider};
 use crate::components::form::{FieldIssue, Form};
 use crate::text;
 
-/// What the API calls what is chosen here.
+/// The API has two fields for the one of the form.
 const PATHS: &[&str] = &["modelId", "modelProvider"];
 
 /// The model field. Its value is `provider:model`, or the model alone in managed mode, where Reef has the key.
 #[component]
-pub fn ModelField(
-    /// The form it belongs to.
-    form: Form,
-    /// What is chosen now.
-    record: AssistantRecord,
-    /// What there is to choose from.
-    catalog: Arc<Catalog>,
-) -> impl IntoView {
+pub(crate) fn ModelField(form: Form, record: AssistantRecord, catalog: Arc<Catalog>) -> impl IntoView {
     let id = form.id("model");
     let issue_id = format!("{id}-issue");
     let is_wrong = form.issue(PATHS).is_some();
@@ -30,11 +23,11 @@ pub fn ModelField(
     let kept = form.kept("model").filter(|kept| !kept.is_empty());
     let chosen = kept.unwrap_or_else(|| current(&record));
     let groups = groups(&catalog, mode, &chosen);
-    // What the catalog does not have any more can still be kept, by its name.
+    // The current model stays an option after it has left the catalog.
     let known = groups.iter().any(|(_, models)| models.iter().any(|(value, _)| *value == chosen));
     let unknown = (!known && !chosen.is_empty()).then(|| {
         let (provider, model) = choice(&chosen);
-        let name = catalog.name_of(provider.or(record.model_provider), model);
+        let name = name(&catalog, provider.or(record.model_provider), model);
         view! { <option value=chosen.clone() selected>{name}</option> }
     });
     let option = |(value, name): (String, String)| {
@@ -65,8 +58,8 @@ pub fn ModelField(
     }
 }
 
-/// What the field says of a record; empty when no model is chosen.
-pub fn current(record: &AssistantRecord) -> String {
+/// The value of the field for a record; empty when no model is chosen.
+pub(crate) fn current(record: &AssistantRecord) -> String {
     match (record.model_provider, &record.model_id) {
         (Some(provider), Some(model)) => value_of(record.api_mode, provider, model),
         (None, Some(model)) => model.clone(),
@@ -74,12 +67,22 @@ pub fn current(record: &AssistantRecord) -> String {
     }
 }
 
-/// What a value of the field says: `provider:model`, or a model alone in managed mode.
-pub fn choice(value: &str) -> (Option<Provider>, &str) {
+/// The provider and the model in a value of the field; the model alone in managed mode.
+pub(crate) fn choice(value: &str) -> (Option<Provider>, &str) {
     match value.split_once(':').map(|(provider, model)| (Provider::parse(provider), model)) {
         Some((Some(provider), model)) => (Some(provider), model),
         _ => (None, value),
     }
+}
+
+/// The name of a model, as all pages show it.
+pub(crate) fn name(catalog: &Catalog, provider: Option<Provider>, model_id: &str) -> String {
+    short_name(&catalog.name_of(provider, model_id)).to_owned()
+}
+
+/// OpenRouter lists models as `Vendor: Model`, the other providers without the vendor.
+fn short_name(name: &str) -> &str {
+    name.split_once(": ").map_or(name, |(_, model)| model.trim())
 }
 
 fn value_of(mode: ApiMode, provider: Provider, model: &str) -> String {
@@ -89,21 +92,22 @@ fn value_of(mode: ApiMode, provider: Provider, model: &str) -> String {
     }
 }
 
-/// The catalog by provider: field value and name. In managed mode a model that goes by two ids is listed once.
+/// The catalog by provider: field value and name. In managed mode a model that has two ids is listed once.
 fn groups(catalog: &Catalog, mode: ApiMode, chosen: &str) -> Vec<(Provider, Vec<(String, String)>)> {
     let mut seen = HashSet::new();
     let mut is_shown = |model: &Model| match mode {
         ApiMode::Byok => true,
         ApiMode::Managed => seen.insert(model.openrouter_id.clone()) || model.id == chosen,
     };
-    // Managed assistants run on OpenRouter: its own names first, so that they are the ones listed.
+    // Managed assistants run on OpenRouter. Its group comes first, so that its ids are the ones that are listed.
     let (mut first, rest): (Vec<Provider>, Vec<Provider>) = Provider::ALL
         .iter()
         .partition(|provider| mode == ApiMode::Managed && **provider == Provider::Openrouter);
     first.extend(rest);
     let models = |provider| {
         let shown = catalog.of(provider).filter(|model| is_shown(model));
-        let shown = shown.map(|model| (value_of(mode, provider, &model.id), model.name.clone()));
+        let shown =
+            shown.map(|model| (value_of(mode, provider, &model.id), short_name(&model.name).to_owned()));
         (provider, shown.collect::<Vec<_>>())
     };
     first.into_iter().map(models).filter(|(_, models)| !models.is_empty()).collect()
@@ -111,6 +115,8 @@ fn groups(catalog: &Catalog, mode: ApiMode, chosen: &str) -> Vec<(Provider, Vec<
 
 #[cfg(test)]
 mod tests {
+    use reef_domain::catalog::Listed;
+
     use super::*;
 
     #[test]
@@ -132,8 +138,23 @@ mod tests {
         let served: HashSet<_> = managed.iter().map(|id| catalog.openrouter_id(id)).collect();
         assert_eq!(served.len(), managed.len(), "{managed:?}");
         assert!(managed.contains(&"openrouter/auto".to_owned()));
-        // The id that an assistant was given by the API stays choosable.
+        // An id that was set by the API stays an option.
         let kept = groups(&catalog, ApiMode::Managed, "claude-sonnet-5");
         assert!(kept.iter().any(|(_, models)| models.iter().any(|(value, _)| value == "claude-sonnet-5")));
+    }
+
+    #[test]
+    fn listed_models_are_named_without_their_vendor() {
+        let listed = |id: &str, name: &str| Listed { id: id.to_owned(), name: name.to_owned() };
+        let catalog = Catalog::with(&[
+            listed("anthropic/claude-opus-7", "Anthropic: Claude Opus 7"),
+            listed("x-ai/grok-9", "xAI: Grok 9"),
+        ]);
+        let groups = groups(&catalog, ApiMode::Managed, "");
+        let names: Vec<&str> =
+            groups.iter().flat_map(|(_, models)| models).map(|(_, name)| &**name).collect();
+        assert!(names.contains(&"Claude Opus 7") && names.contains(&"Grok 9"), "{names:?}");
+        assert!(!names.iter().any(|name| name.contains(": ")), "{names:?}");
+        assert_eq!(name(&catalog, Some(Provider::Openrouter), "x-ai/grok-9"), "Grok 9");
     }
 }

@@ -40,6 +40,7 @@ pub fn Done(
         Some(match query.get_str("done")? {
             "saved" => "Saved. It applies the next time the assistant starts.",
             "applied" => "Saved. Nothing had to restart.",
+            "unchanged" => "No changes to save.",
             "activated" => "Activated. It is being deployed.",
             "started" => "Starting. It replies again in a few seconds.",
             "redeployed" => "Redeploying. It replies again in a few seconds.",

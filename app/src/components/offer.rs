@@ -1,4 +1,4 @@
-//! The two kinds of slot, with what they mean and cost.
+//! The two plans, with their meaning and price.
 
 use leptos::prelude::*;
 use reef_domain::Usd;
@@ -9,28 +9,22 @@ use reef_service::ports::Price;
 use crate::components::form::{FieldIssue, Form};
 use crate::text;
 
-/// What is said where no price is known.
 const UNKNOWN_PRICE: &str = "The checkout shows the price";
-/// What is said of a kind that the operator has no product for.
-const NOT_SOLD: &str = "Not sold here";
+const NOT_SOLD: &str = "Not available";
 
-/// A kind of slot, as it is sold here.
+/// A plan as this server sells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offer {
-    /// Whose model key is used.
+pub(crate) struct Offer {
     pub mode: ApiMode,
-    /// What it is called.
     pub name: &'static str,
-    /// What it means, in a sentence or two.
     pub meaning: String,
-    /// What it costs, in words.
+    /// The price with its interval, or why there is none.
     pub price: String,
-    /// Whether it can be bought.
+    /// The operator has a product for this plan.
     pub is_sold: bool,
 }
 
-/// Both kinds.
-pub fn offers(services: &Services) -> [Offer; 2] {
+pub(crate) fn offers(services: &Services) -> [Offer; 2] {
     let (prices, config) = (services.prices(), services.config());
     let offer = |mode, name, meaning: String, price: Option<Price>| {
         let is_sold = config.product(mode).is_some();
@@ -41,30 +35,19 @@ pub fn offers(services: &Services) -> [Offer; 2] {
         };
         Offer { mode, name, meaning, price, is_sold }
     };
-    let byok = "You bring an API key of Anthropic, OpenAI, Google or OpenRouter, and pay the provider for what it is used \
-                for.";
+    let byok = "Use your own Anthropic, OpenAI, Google or OpenRouter API key. The provider bills you directly for usage.";
     let credit = Usd::from_dollars(config.managed_credit_usd);
-    let managed = format!(
-        "Reef brings the key, with ${credit} of model credit in every paid period. You only choose a model."
-    );
+    let managed = format!("No API key needed. Includes ${credit} of model credit every billing period.");
     [
-        offer(ApiMode::Byok, "Your own model key", byok.to_owned(), prices.byok),
+        offer(ApiMode::Byok, "Bring your own key", byok.to_owned(), prices.byok),
         offer(ApiMode::Managed, "Managed", managed, prices.managed),
     ]
 }
 
-/// The field that asks for one of them.
 #[component]
-pub fn OfferField(
-    /// The form it belongs to.
-    form: Form,
-    /// What can be chosen.
-    offers: Vec<Offer>,
-    /// Which one is chosen at first.
-    chosen: ApiMode,
-) -> impl IntoView {
+pub(crate) fn OfferField(form: Form, offers: Vec<Offer>, chosen: ApiMode) -> impl IntoView {
     let kept = form.kept("api_mode").and_then(|kept| ApiMode::parse(&kept)).unwrap_or(chosen);
-    // What is not sold cannot be chosen; the other one is then.
+    // A plan that is not sold cannot be chosen: the other one is preselected then.
     let is_sold = |mode| offers.iter().any(|offer| offer.mode == mode && offer.is_sold);
     let first = offers.iter().find(|offer| offer.is_sold).map(|offer| offer.mode);
     let chosen = if is_sold(kept) { Some(kept) } else { first };
@@ -72,7 +55,7 @@ pub fn OfferField(
     let described_by = issue_id.clone();
     view! {
         <fieldset class="field choices offers" aria-describedby=described_by>
-            <legend>"Whose model key will it use?"</legend>
+            <legend>"Model access"</legend>
             {offers
                 .into_iter()
                 .map(|offer| {
@@ -109,20 +92,19 @@ fn OfferChoice(id: String, offer: Offer, checked: bool) -> impl IntoView {
     }
 }
 
-/// A kind of slot to read about, with the way to buy it.
+/// A plan on the home page, with a button that leads to `href`.
 #[component]
-pub fn OfferCard(
-    offer: Offer,
-    /// Where its button leads.
-    href: String,
-) -> impl IntoView {
-    let spoken = format!("Choose: {}", offer.name);
+pub(crate) fn OfferCard(offer: Offer, href: String) -> impl IntoView {
+    let label = match offer.mode {
+        ApiMode::Byok => "Get started with your own key",
+        ApiMode::Managed => "Get started with Managed",
+    };
     view! {
         <div class="card offer">
             <h3>{offer.name}</h3>
             <p class="price">{offer.price}</p>
             <p>{offer.meaning}</p>
-            {offer.is_sold.then(|| view! { <p><a class="button quiet" href=href aria-label=spoken>"Choose"</a></p> })}
+            {offer.is_sold.then(|| view! { <p><a class="button quiet" href=href>{label}</a></p> })}
         </div>
     }
 }

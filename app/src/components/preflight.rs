@@ -1,4 +1,4 @@
-//! Trying a form's bot and model before anything is deployed.
+//! The check of a form’s bot and model before anything is deployed.
 
 use leptos::prelude::*;
 use server_fn::ServerFn as _;
@@ -6,10 +6,10 @@ use server_fn::ServerFn as _;
 use crate::findings::Finding;
 use crate::functions::activation;
 
-/// The button that has the form's bot and model tried. The form has the fields of an activation, of which any may be
-/// empty, and a [`Found`] for each thing that is tried.
+/// The button that checks the form's bot and model. The form has the fields of an activation, any of which may be empty, and a
+/// [`Found`] for each result.
 #[component]
-pub fn CheckFirst() -> impl IntoView {
+pub(crate) fn CheckFirst() -> impl IntoView {
     view! {
         <button
             type="submit"
@@ -17,19 +17,19 @@ pub fn CheckFirst() -> impl IntoView {
             formaction=activation::Preflight::PATH
             formnovalidate
             data-finds=""
-            data-busy="Checking, some seconds…"
+            data-busy="Testing…"
         >
-            "Check first"
+            "Test connection"
         </button>
     }
 }
 
-/// The place where it is said what was found of one thing. Always there, so that it is read out when it fills.
+/// The place for the result about one field. It is always in the page, so that screen readers read it out when it is filled.
 #[component]
-pub fn Found(
-    /// What the API calls it.
+pub(crate) fn Found(
+    /// The field, as the API names it.
     about: &'static str,
-    /// What was found, without scripts.
+    /// The results of a check without scripts.
     #[prop(optional)]
     findings: Vec<Finding>,
 ) -> impl IntoView {

@@ -1,24 +1,21 @@
-//! QR codes, drawn by the server.
+//! QR codes as SVG.
 
 use leptos::prelude::*;
 use qrcode::{Color, EcLevel, QrCode};
 use reef_service::Error;
 
-/// The margin that a QR code needs, in squares.
+/// The quiet zone around a QR code, in modules (ISO/IEC 18004).
 const QUIET: usize = 4;
 
 /// A QR code as one SVG path.
-pub struct Qr {
+pub(crate) struct Qr {
     side: usize,
     path: String,
 }
 
 impl Qr {
-    /// The code of a text.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when the text is too long for one.
-    pub fn of(text: &str) -> Result<Self, Error> {
+    /// Fails when `text` is too long for a QR code.
+    pub(crate) fn of(text: &str) -> Result<Self, Error> {
         let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(Error::internal)?;
         let width = code.width();
         let mut path = String::new();
@@ -31,14 +28,9 @@ impl Qr {
     }
 }
 
-/// The picture: dark on light in every theme, for that is what cameras read.
+/// The picture is dark on light in every theme, because cameras read nothing else reliably.
 #[component]
-pub fn QrPicture(
-    qr: Qr,
-    /// What it is, for those who cannot see it.
-    #[prop(into)]
-    spoken: String,
-) -> impl IntoView {
+pub(crate) fn QrPicture(qr: Qr, #[prop(into)] spoken: String) -> impl IntoView {
     let view_box = format!("0 0 {0} {0}", qr.side);
     view! {
         <svg class="qr" viewBox=view_box role="img" aria-label=spoken shape-rendering="crispEdges">
@@ -55,11 +47,14 @@ mod tests {
     #[test]
     fn a_qr_code_has_its_margin_and_its_corners() {
         let Qr { side, path } = Qr::of("https://t.me/coral_bot").unwrap();
-        // Version 2 has 25 squares a side; each of three corners begins with a frame of seven.
+        // Version 2 has 25 modules a side, and a finder pattern of seven in three corners.
         assert_eq!(side, 25 + 8);
         for corner in ["M4 4h", "M28 4h", "M4 28h"] {
             assert!(path.contains(corner), "{corner}");
         }
-        assert!(!path.contains("M3 ") && !path.contains("M5 5h"), "margin and the frame's inside are light");
+        assert!(
+            !path.contains("M3 ") && !path.contains("M5 5h"),
+            "the quiet zone and the inside of the finder patterns are light"
+        );
     }
 }

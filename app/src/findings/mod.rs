@@ -1,5 +1,5 @@
-//! What was found when a bot and a model were tried, in words: the server says it, and a page or a script shows it at
-//! its field.
+//! The results of a check of bot, model and webhook URL, as sentences. The server writes them, and a page or a script shows each
+//! at its field.
 
 #[cfg(feature = "ssr")]
 mod words;
@@ -7,17 +7,17 @@ mod words;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
-pub use words::{Tried, callback_url_finding, of_preflight};
+pub(crate) use words::{Tried, callback_url_finding, of_preflight};
 
-/// One thing that was found.
+/// The result about one field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What it is about, as the API calls it.
+    /// The field, as the API names it.
     pub about: String,
-    /// Whether it can be deployed like that.
+    /// Whether the value can be deployed.
     pub good: bool,
-    /// What was found and, if it is not good, how to mend it.
+    /// The result, and if the value cannot be deployed how to fix it.
     pub words: String,
-    /// A picture to show beside it, as a `data:` URL.
+    /// The bot's picture, as a `data:` URL.
     pub picture: Option<String>,
 }

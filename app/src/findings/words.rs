@@ -1,4 +1,4 @@
-//! The words for what a preflight finds.
+//! The sentences for the results of a preflight.
 
 use reef_domain::callback_url;
 use reef_service::Error;
@@ -8,52 +8,43 @@ use serde::{Deserialize, Serialize};
 use super::Finding;
 use crate::error::AppError;
 
-/// The longest answer of a model that is shown, in characters.
+/// The greeting of a model is cut after this many characters.
 const ANSWER_MAX: usize = 200;
 
-/// What a page without scripts is handed by the form that tried.
+/// The results that a form leaves for the page it leads to, where no script shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tried {
-    /// What was found.
+pub(crate) struct Tried {
     pub findings: Vec<Finding>,
-    /// What was typed as callback URL: it is kept nowhere else before the activation.
+    /// The webhook URL that was entered: before the activation it is stored nowhere else.
     pub callback_url: String,
 }
 
 impl Tried {
-    /// Under which name it is handed over: each assistant has its own.
-    pub fn flash_name(id: &str) -> String {
+    /// The name of the flash: each assistant has its own.
+    pub(crate) fn flash_name(id: &str) -> String {
         format!("tried_{id}")
     }
 
-    /// As it is handed over.
-    ///
-    /// # Errors
-    /// [`AppError`] when it cannot be written.
-    pub fn to_json(&self) -> Result<String, AppError> {
+    pub(crate) fn to_json(&self) -> Result<String, AppError> {
         Ok(serde_json::to_string(self).map_err(Error::internal)?)
     }
 
-    /// As it was handed over.
-    ///
-    /// # Errors
-    /// [`AppError`] when it cannot be read.
-    pub fn from_json(text: &str) -> Result<Self, AppError> {
+    pub(crate) fn from_json(text: &str) -> Result<Self, AppError> {
         Ok(serde_json::from_str(text).map_err(Error::internal)?)
     }
 }
 
-/// What was found of the bot and of the model.
-pub fn of_preflight(found: &Preflight) -> Vec<Finding> {
+/// The results about the bot and the model.
+pub(crate) fn of_preflight(found: &Preflight) -> Vec<Finding> {
     found.bot.as_ref().map(bot).into_iter().chain(found.model.as_ref().map(model)).collect()
 }
 
-/// What is to be said of a callback URL; nothing of one that is left out.
-pub fn callback_url_finding(text: &str) -> Option<Finding> {
+/// The result about a webhook URL; `None` for an empty one.
+pub(crate) fn callback_url_finding(text: &str) -> Option<Finding> {
     let text = text.trim();
     let about = "callbackUrl";
     (!text.is_empty()).then(|| match callback_url::check(about, text) {
-        Ok(_) => finding(about, true, "It can be sent to. Send a test once the assistant is there."),
+        Ok(_) => finding(about, true, "URL looks good. You can send a test event after going live."),
         Err(issue) => finding(about, false, issue.message),
     })
 }
@@ -66,7 +57,7 @@ fn bot(found: &BotFinding) -> Finding {
     let about = "telegramBotToken";
     match (found, found.problem()) {
         (BotFinding::Good { bot, picture }, _) => {
-            let words = format!("It opens {} (@{}).", bot.name, bot.username);
+            let words = format!("Connected to {} (@{})", bot.name, bot.username);
             Finding { picture: picture.clone(), ..finding(about, true, words) }
         }
         (_, problem) => finding(about, false, problem.unwrap_or_default()),
@@ -76,18 +67,17 @@ fn bot(found: &BotFinding) -> Finding {
 fn model(found: &ModelFinding) -> Finding {
     let say = |good, words: String| finding("modelApiKey", good, words);
     match found {
-        ModelFinding::Managed => say(true, "This model can be used; Reef brings the key.".into()),
+        ModelFinding::Managed => say(true, "Model available. Usage comes from your credit.".into()),
         ModelFinding::Good { answer: Some(answer) } => {
-            say(true, format!("The model says: “{}”", shortened(answer)))
+            say(true, format!("The key works. The model says: “{}”", shortened(answer)))
         }
         ModelFinding::Good { answer: None } => {
-            say(true, "The key opens the model, which is too busy to say hello just now.".into())
+            say(true, "The key works. The model is busy right now.".into())
         }
         other => say(false, other.problem().unwrap_or_default().into()),
     }
 }
 
-/// A model may have said much.
 fn shortened(answer: &str) -> String {
     let mut words: String = answer.trim().chars().take(ANSWER_MAX).collect();
     if words.len() < answer.trim().len() {
@@ -112,12 +102,12 @@ mod tests {
         let [of_bot, of_model] = &*of_preflight(&found) else { panic!("two findings") };
         assert_eq!(
             (of_bot.about.as_str(), of_bot.words.as_str()),
-            ("telegramBotToken", "It opens Coral (@coral_bot).")
+            ("telegramBotToken", "Connected to Coral (@coral_bot)")
         );
         assert!(of_bot.good && of_bot.picture.is_some());
         assert_eq!(
             (of_model.about.as_str(), of_model.words.as_str()),
-            ("modelApiKey", "The model says: “Hello!”")
+            ("modelApiKey", "The key works. The model says: “Hello!”")
         );
 
         let bad_bots = [

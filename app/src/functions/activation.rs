@@ -1,4 +1,4 @@
-//! Giving a paid slot its bot and its model, and trying both before.
+//! The activation of a paid assistant, and the check of its bot and model before.
 
 use leptos::prelude::*;
 use reef_domain::callback_url::check;
@@ -14,7 +14,7 @@ use crate::findings::{Finding, Tried, callback_url_finding, of_preflight};
 use crate::secret::Secret;
 use crate::server::{accepts_html, answer, go, keep_flash, signed_in};
 
-/// Configures a purchased slot and deploys it. What is left empty of the secrets is taken from what is kept.
+/// Saves the settings of a purchased assistant and deploys it. For an empty secret the saved one is used.
 #[server(prefix = "/_fn", endpoint = "activate")]
 pub async fn activate(
     id: String,
@@ -33,10 +33,10 @@ pub async fn activate(
     .await
 }
 
-/// Tries the bot and the model of a form and says what was found.
+/// Checks the bot and the model of a form.
 ///
-/// A script is given the findings and changes nothing. A plain page would lose what was typed: it is saved first, and
-/// the findings are handed to the page that follows.
+/// A script gets the results, and nothing is stored. A page without scripts would lose the entries, so they are saved first, and
+/// the results are left in a flash for the page that follows.
 #[server(prefix = "/_fn", endpoint = "preflight")]
 pub async fn preflight(
     id: String,
@@ -78,7 +78,8 @@ async fn findings(
     Ok(findings)
 }
 
-/// What is wrong with a callback URL, if anything: the same rule as in the API, which is too heavy for the browser.
+/// What is wrong with a webhook URL, if anything. The browser asks the server, because the API’s rule needs a URL parser that is
+/// too large for it.
 #[server(prefix = "/_fn", endpoint = "check_callback_url")]
 pub async fn check_callback_url(#[server(default)] callback_url: String) -> Result<Option<String>, AppError> {
     answer(&[], async {

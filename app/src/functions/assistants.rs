@@ -1,9 +1,10 @@
-//! What can be done with assistants: one server function per form.
+//! The forms of an assistant’s page: one server function per form.
 
 use leptos::prelude::*;
 use reef_domain::input::CallbackChange;
 use reef_domain::wire::{AssistantRecord, Status};
 use reef_service::Error;
+use serde_json::{Map, Value};
 
 use super::body::{callback_change, change_of, changes};
 use super::drawn::{self, Drawn};
@@ -11,7 +12,7 @@ use crate::error::AppError;
 use crate::secret::Secret;
 use crate::server::{answer, go, signed_in};
 
-/// Saves the configuration of an assistant without deploying it.
+/// Saves the settings of an assistant without a deployment.
 #[server(prefix = "/_fn", endpoint = "update")]
 pub async fn update(
     id: String,
@@ -20,23 +21,24 @@ pub async fn update(
     #[server(default)] telegram_bot_token: Secret,
     #[server(default)] model_api_key: Secret,
     #[server(default)] callback_url: String,
-    drawn: String,
+    baseline: String,
 ) -> Result<(), AppError> {
-    let kept = [("name", &*name), ("model", &model), ("callback_url", &callback_url), (drawn::FIELD, &drawn)];
+    let kept =
+        [("name", &*name), ("model", &model), ("callback_url", &callback_url), (drawn::FIELD, &baseline)];
     answer(&kept, async {
         let (services, caller) = signed_in().await?;
-        let (now, drawn) = (services.assistant(&caller, &id).await?, Drawn::from_json(&drawn)?);
-        let body = changes(&now, &drawn, &name, &model, (&telegram_bot_token, &model_api_key));
-        let saved = services
-            .save_change(&caller, &id, change_of(body, callback_change(&drawn, &callback_url)))
-            .await?;
-        go_to_saved(&saved)
+        let (now, baseline) = (services.assistant(&caller, &id).await?, Drawn::from_json(&baseline)?);
+        let body = changes(&now, &baseline, &name, &model, (&telegram_bot_token, &model_api_key));
+        let brings_secrets = has_secrets(&body);
+        let change = change_of(body, callback_change(&baseline, &callback_url));
+        let saved = services.save_change(&caller, &id, change).await?;
+        go_to_saved(&now, &saved, brings_secrets)
     })
     .await
 }
 
-/// Saves the configuration of an assistant and puts it to work: a running one is deployed only if that takes it. What the
-/// vendors refuse is not saved.
+/// Saves the settings of an assistant and deploys them. A running assistant is deployed only for a change that needs it. A
+/// change that a vendor refuses is not saved.
 #[server(prefix = "/_fn", endpoint = "change")]
 pub async fn change(
     id: String,
@@ -45,42 +47,56 @@ pub async fn change(
     #[server(default)] telegram_bot_token: Secret,
     #[server(default)] model_api_key: Secret,
     #[server(default)] callback_url: String,
-    drawn: String,
+    baseline: String,
 ) -> Result<(), AppError> {
-    let kept = [("name", &*name), ("model", &model), ("callback_url", &callback_url), (drawn::FIELD, &drawn)];
+    let kept =
+        [("name", &*name), ("model", &model), ("callback_url", &callback_url), (drawn::FIELD, &baseline)];
     answer(&kept, async {
         let (services, caller) = signed_in().await?;
-        let (now, drawn) = (services.assistant(&caller, &id).await?, Drawn::from_json(&drawn)?);
-        let body = changes(&now, &drawn, &name, &model, (&telegram_bot_token, &model_api_key));
-        let change = change_of(body, callback_change(&drawn, &callback_url));
+        let (now, baseline) = (services.assistant(&caller, &id).await?, Drawn::from_json(&baseline)?);
+        let body = changes(&now, &baseline, &name, &model, (&telegram_bot_token, &model_api_key));
+        let brings_secrets = has_secrets(&body);
+        let change = change_of(body, callback_change(&baseline, &callback_url));
         let saved = services.change(&caller, &id, change).await.map_err(|error| refused(error, &now))?;
-        go_to_saved(&saved)
+        go_to_saved(&now, &saved, brings_secrets)
     })
     .await
 }
 
-/// Leads to the assistant's page. What is being deployed is not called saved: the page says how that goes.
-fn go_to_saved(saved: &AssistantRecord) -> Result<(), AppError> {
+fn has_secrets(body: &Map<String, Value>) -> bool {
+    ["telegramBotToken", "modelApiKey"].iter().any(|field| body.contains_key(*field))
+}
+
+/// Leads to the assistant's page. During a deployment the page itself says how the change stands, so that no toast calls it
+/// saved. A record has no secrets, but an active assistant gets new ones only with a deployment.
+fn go_to_saved(
+    before: &AssistantRecord,
+    saved: &AssistantRecord,
+    brings_secrets: bool,
+) -> Result<(), AppError> {
     let said = match saved.status {
         Status::Deploying => "",
+        Status::Active if before == saved => "?done=unchanged",
+        _ if before == saved && !brings_secrets => "?done=unchanged",
         Status::Active => "?done=applied",
         _ => "?done=saved",
     };
     go(&format!("/assistants/{}{said}", saved.id))
 }
 
-/// Says of a refused change of a running assistant what its owner worries about first.
+/// A refused change of a running assistant says first that the assistant keeps running.
 fn refused(error: Error, now: &AssistantRecord) -> AppError {
     let is_about_fields = matches!(error, Error::InvalidInput { .. } | Error::InvalidRequest(_));
     let error = AppError::from(error);
     if !is_about_fields || now.status != Status::Active {
         return error;
     }
-    let message = "Nothing was changed, and your assistant keeps running. See what is marked.".to_owned();
+    let message =
+        format!("Nothing was changed, and {} keeps running. Check the highlighted fields.", now.name);
     AppError { message, ..error }
 }
 
-/// Deploys what is configured now.
+/// Deploys the saved settings.
 #[server(prefix = "/_fn", endpoint = "redeploy")]
 pub async fn redeploy(id: String) -> Result<(), AppError> {
     answer(&[], async {
@@ -93,7 +109,6 @@ pub async fn redeploy(id: String) -> Result<(), AppError> {
     .await
 }
 
-/// Stops an assistant.
 #[server(prefix = "/_fn", endpoint = "stop")]
 pub async fn stop(id: String) -> Result<(), AppError> {
     answer(&[], async {
@@ -104,7 +119,6 @@ pub async fn stop(id: String) -> Result<(), AppError> {
     .await
 }
 
-/// Deletes an assistant.
 #[server(prefix = "/_fn", endpoint = "delete")]
 pub async fn delete(id: String) -> Result<(), AppError> {
     answer(&[], async {
@@ -115,24 +129,24 @@ pub async fn delete(id: String) -> Result<(), AppError> {
     .await
 }
 
-/// Sends a callback again.
+/// Sends a webhook delivery again.
 #[server(prefix = "/_fn", endpoint = "redeliver")]
 pub async fn redeliver(id: String, delivery: String) -> Result<(), AppError> {
     answer(&[("delivery", &delivery)], async {
         let (services, caller) = signed_in().await?;
         services.redeliver(&caller, &id, &delivery, Ok(())).await?;
-        go(&format!("/assistants/{id}?done=resent#callbacks"))
+        go(&format!("/assistants/{id}?done=resent#webhooks"))
     })
     .await
 }
 
-/// Sends a callback of type `assistant.test`.
+/// Sends a webhook delivery of type `assistant.test`.
 #[server(prefix = "/_fn", endpoint = "test_callback")]
 pub async fn test_callback(id: String) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in().await?;
         services.test_callback(&caller, &id, Ok(())).await?;
-        go(&format!("/assistants/{id}?done=tested#callbacks"))
+        go(&format!("/assistants/{id}?done=tested#webhooks"))
     })
     .await
 }

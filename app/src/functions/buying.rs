@@ -1,4 +1,4 @@
-//! Buying slots: each form leads to a checkout, or to the slot when there is nothing to be paid.
+//! Orders: each form leads to a checkout, or to the assistant’s page when nothing is left to pay.
 
 use leptos::prelude::*;
 use reef_domain::input;
@@ -8,7 +8,7 @@ use super::body::filled;
 use crate::error::AppError;
 use crate::server::{answer, go, signed_in};
 
-/// Orders a slot and goes to its checkout; once for every form, however often it is sent.
+/// Orders an assistant and leads to the checkout. A form that is sent again leads to the same order.
 #[server(prefix = "/_fn", endpoint = "purchase")]
 pub async fn purchase(
     #[server(default)] api_mode: String,
@@ -22,7 +22,7 @@ pub async fn purchase(
     .await
 }
 
-/// Goes on with the checkout of an unpaid slot; with a new one if that is over.
+/// Leads to the checkout of an unpaid order, to a new one if it has expired.
 #[server(prefix = "/_fn", endpoint = "resume_checkout")]
 pub async fn resume_checkout(id: String) -> Result<(), AppError> {
     answer(&[("id", &id)], async {

@@ -1,5 +1,5 @@
-//! What an edit form was drawn from. What differs from that is what its sender has changed: all else may have been changed
-//! elsewhere meanwhile, and stays so.
+//! The values that an edit form was rendered with. A field that differs from them was changed in the form; every other field may
+//! have been changed elsewhere meanwhile, and is left alone.
 
 use reef_domain::ErrorCode;
 use reef_domain::wire::AssistantRecord;
@@ -8,42 +8,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::AppError;
 
-/// The form's hidden field.
-pub const FIELD: &str = "drawn";
+/// The name of the form's hidden field.
+pub(crate) const FIELD: &str = "baseline";
 
-/// The values that the form's fields had at first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drawn {
-    /// The name.
+pub(crate) struct Drawn {
     pub name: String,
-    /// What the model field said.
+    /// The value of the model field.
     pub model: String,
-    /// The callback URL; empty when there was none.
+    /// The webhook URL; empty when none is set.
     pub callback_url: String,
 }
 
 impl Drawn {
-    /// Of a record; `model` is what the model field says of it.
-    pub fn of(record: &AssistantRecord, model: String) -> Self {
+    /// The baseline of a record; `model` is the value of its model field.
+    pub(crate) fn of(record: &AssistantRecord, model: String) -> Self {
         let callback_url = record.user_callback_url.clone().unwrap_or_default();
         Self { name: record.name.clone(), model, callback_url }
     }
 
-    /// As the field's value.
-    ///
-    /// # Errors
-    /// [`AppError`] when it cannot be written.
-    pub fn to_json(&self) -> Result<String, AppError> {
+    pub(crate) fn to_json(&self) -> Result<String, AppError> {
         Ok(serde_json::to_string(self).map_err(Error::internal)?)
     }
 
-    /// Read from the field's value.
-    ///
-    /// # Errors
-    /// [`AppError`] when it is something else.
-    pub fn from_json(text: &str) -> Result<Self, AppError> {
-        let broken =
-            |_| AppError::new(ErrorCode::InvalidRequest, "The form is not complete. Load the page again.");
+    pub(crate) fn from_json(text: &str) -> Result<Self, AppError> {
+        let broken = |_| AppError::new(ErrorCode::InvalidRequest, "Something’s missing. Reload the page.");
         serde_json::from_str(text).map_err(broken)
     }
 }

@@ -1,4 +1,4 @@
-//! `/assistants`: all of them, searched and filtered.
+//! `/assistants`: the list of assistants, with search and filter.
 
 use std::sync::Arc;
 
@@ -8,19 +8,21 @@ use leptos_router::location::Url;
 use reef_domain::catalog::Catalog;
 use reef_domain::page::Cursor;
 use reef_domain::search::Search;
-use reef_domain::wire::{AssistantRecord, Status};
+use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
 use reef_service::assistants::Found;
 
+use crate::components::model;
 use crate::components::notice::Done;
 use crate::components::page::{Head, Region, drawn_or_failure};
-use crate::components::small::{Payment, Refresh, StatusBadge, When};
+use crate::components::resume::{UpdateCard, payment_status};
+use crate::components::small::{Refresh, StatusBadge, When};
 use crate::error::AppError;
 use crate::islands::Live;
 use crate::server::signed_in;
 use crate::snapshot::Snapshot;
 use crate::text;
 
-/// What is looked for, as the address says it.
+/// The search, as the query of the address has it.
 #[derive(Clone, Default)]
 struct Asked {
     words: String,
@@ -37,7 +39,7 @@ impl Asked {
         })
     }
 
-    /// The address of the first page.
+    /// The address of the first page of results.
     fn address(&self) -> String {
         let status = self.status.map_or("", Status::as_str);
         format!("/assistants?q={}&status={status}", Url::escape(&self.words))
@@ -56,12 +58,11 @@ struct List {
     stream: String,
 }
 
-/// The list, kept up to date.
 #[component]
 pub(crate) fn AssistantsPage() -> impl IntoView {
     let asked = Asked::of_address();
     view! {
-        <Head title="Assistants" description="Your assistants in Telegram and how each of them is."/>
+        <Head title="Assistants" description="Your Telegram assistants and their status."/>
         {drawn_or_failure(async move { Ok(list(&load(asked).await?)) })}
     }
 }
@@ -83,23 +84,22 @@ fn list(List { asked, found, catalog, stream }: &List) -> AnyView {
     } else if found.records.is_empty() {
         view! {
             <div class="empty">
-                <h2>"Nothing matches"</h2>
-                <p>"No assistant has this in its name, model or id, in this status."</p>
-                <p><a class="button quiet" href="/assistants">"Show all"</a></p>
+                <h2>{no_results(asked)}</h2>
+                <p><a class="button quiet" href="/assistants">"Clear search"</a></p>
             </div>
         }
         .into_any()
     } else {
-        let older = found
-            .next
-            .map(|cursor| view! { <p><a class="button quiet" href=asked.next(cursor)>"Older ones"</a></p> });
+        let older = found.next.map(
+            |cursor| view! { <p><a class="button quiet" href=asked.next(cursor)>"Older assistants"</a></p> },
+        );
         view! { <Table assistants=found.records.clone() catalog=catalog.clone()/> {older} }.into_any()
     };
     let found = in_words(asked, found).map(|words| view! { <p class="hint">{words}</p> });
     view! {
         <div class="page-head">
             <h1>"Assistants"</h1>
-            <a class="button" href="/assistants/new">"Buy a slot"</a>
+            <a class="button" href="/assistants/new">"New assistant"</a>
         </div>
         <Done fleeting=true/>
         <Live path=stream.clone()/>
@@ -107,40 +107,51 @@ fn list(List { asked, found, catalog, stream }: &List) -> AnyView {
         <Region name="found" spoken=true>{found}</Region>
         <Region name="list">{content}</Region>
         <Refresh to=asked.address()/>
-        <p class="hint"><a href="/billing">"Billing"</a> " · " <a href="/receipts">"Receipts of deleted assistants"</a></p>
+        <p class="hint"><a href="/billing">"Billing"</a> " · " <a href="/receipts">"Deleted assistants"</a></p>
     }
     .into_any()
 }
 
-/// How many there are: of what was asked for, or of each status.
+fn no_results(asked: &Asked) -> String {
+    if asked.words.is_empty() {
+        "No results".to_owned()
+    } else {
+        format!("No results for “{}”", asked.words)
+    }
+}
+
+/// How many assistants were found, or without a search how many there are in each status.
 fn in_words(asked: &Asked, found: &Found) -> Option<String> {
     let counted =
         |count: i64| if count == 1 { "1 assistant".to_owned() } else { format!("{count} assistants") };
     if !asked.words.is_empty() || asked.status.is_some() {
-        let more = if found.next.is_some() { " and more" } else { "" };
-        let shown = i64::try_from(found.records.len()).unwrap_or(i64::MAX);
-        return Some(format!("{} found{more}.", counted(shown)));
+        let shown = counted(i64::try_from(found.records.len()).unwrap_or(i64::MAX));
+        let is_cut = found.next.is_some();
+        return Some(if is_cut { format!("{shown} shown") } else { format!("{shown} found") });
     }
-    let each: Vec<String> =
-        found.counts.iter().map(|(status, count)| format!("{count} {}", text::status(*status))).collect();
+    let each = found
+        .counts
+        .iter()
+        .map(|(status, count)| format!(" · {count} {}", text::status(*status).to_lowercase()))
+        .collect::<String>();
     let all = found.counts.iter().map(|(_, count)| count).sum();
-    (all > 0).then(|| format!("{}: {}.", counted(all), each.join(", ")))
+    (all > 0).then(|| format!("{}{each}", counted(all)))
 }
 
 #[component]
 fn Empty() -> impl IntoView {
     view! {
         <div class="empty">
-            <h2>"No assistant yet"</h2>
-            <p>"It begins with a slot: buy one, then give it a bot and a model. It answers within seconds."</p>
-            <p><a class="button" href="/assistants/new">"Buy your first slot"</a></p>
+            <h2>"No assistants yet"</h2>
+            <p>"Create one, connect your Telegram bot and go live in minutes."</p>
+            <p><a class="button" href="/assistants/new">"Create your first assistant"</a></p>
         </div>
     }
 }
 
-/// A search form. With a script it shows what it finds while one types.
+/// The search form. With scripts it searches while the reader types.
 fn filter(asked: &Asked) -> AnyView {
-    // All of them: the list goes on while this stays, and what there is none of now may come.
+    // All statuses, also those without an assistant: live updates change the list, but not this form.
     let option = |&status: &Status| {
         view! {
             <option value=status.as_str() selected=asked.status == Some(status)>{text::status(status)}</option>
@@ -155,11 +166,11 @@ fn filter(asked: &Asked) -> AnyView {
             <div class="field">
                 <label for="filter-status">"Status"</label>
                 <select id="filter-status" name="status">
-                    <option value="">"all"</option>
+                    <option value="">"All statuses"</option>
                     {Status::ALL.iter().map(option).collect_view()}
                 </select>
             </div>
-            <button type="submit" class="quiet without-script">"Show"</button>
+            <button type="submit" class="quiet without-script">"Search"</button>
         </form>
     }
     .into_any()
@@ -168,16 +179,22 @@ fn filter(asked: &Asked) -> AnyView {
 #[component]
 fn Table(assistants: Vec<AssistantRecord>, catalog: Arc<Catalog>) -> impl IntoView {
     let row = |assistant: AssistantRecord| {
-        let name = |id: &String| catalog.name_of(assistant.model_provider, id);
+        let name = |id: &String| model::name(&catalog, assistant.model_provider, id);
+        let is_past_due = assistant.payment_status == PaymentStatus::PastDue;
+        let update_card = is_past_due.then(|| {
+            let (id, name) = (assistant.id.clone(), assistant.name.clone());
+            view! { <div class="actions"><UpdateCard id name class="quiet small"/></div> }
+        });
+        let payment = payment_status(&assistant);
         let model = assistant.model_id.as_ref().map_or_else(|| "–".to_owned(), name);
         view! {
             <tr>
                 <th scope="row"><a href=format!("/assistants/{}", assistant.id)>{assistant.name}</a></th>
                 <td data-label="Status"><StatusBadge status=assistant.status/></td>
                 <td data-label="Model">{model}</td>
-                <td data-label="Mode">{text::mode(assistant.api_mode)}</td>
-                <td data-label="Payment"><Payment status=assistant.payment_status/></td>
-                <td data-label="Ordered"><When at=assistant.created_at/></td>
+                <td data-label="Plan">{text::mode(assistant.api_mode)}</td>
+                <td data-label="Payment">{payment} {update_card}</td>
+                <td data-label="Created"><When at=assistant.created_at/></td>
             </tr>
         }
     };
@@ -188,9 +205,9 @@ fn Table(assistants: Vec<AssistantRecord>, catalog: Arc<Catalog>) -> impl IntoVi
                     <th scope="col">"Name"</th>
                     <th scope="col">"Status"</th>
                     <th scope="col">"Model"</th>
-                    <th scope="col">"Mode"</th>
+                    <th scope="col">"Plan"</th>
                     <th scope="col">"Payment"</th>
-                    <th scope="col">"Ordered"</th>
+                    <th scope="col">"Created"</th>
                 </tr>
             </thead>
             <tbody>{assistants.into_iter().map(row).collect_view()}</tbody>

@@ -1,14 +1,16 @@
-//! `/billing`: what is paid for, and the way to invoices and the card.
+//! `/billing`: the subscription of each assistant, and the way to the customer portal.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use reef_domain::billing;
 use reef_domain::wire::{AssistantRecord, PaymentStatus};
+use reef_service::assistants::PaymentStanding;
 
+use super::assistant::payment;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::page::{Head, Region, drawn_or_failure};
-use crate::components::resume::Resume;
-use crate::components::small::{Payment, Said};
+use crate::components::resume::{Resume, UpdateCard, payment_status};
+use crate::components::small::{LookAgain, Said};
 use crate::error::AppError;
 use crate::functions::billing::OpenPortal;
 use crate::islands::Live;
@@ -16,60 +18,89 @@ use crate::server::signed_in;
 use crate::snapshot::Snapshot;
 use crate::text;
 
-/// How every slot is paid.
+/// An assistant, and while it is unpaid how its payment stands.
+struct Entry {
+    record: AssistantRecord,
+    standing: Option<PaymentStanding>,
+}
+
+struct Billing {
+    entries: Vec<Entry>,
+    stream: String,
+}
+
 #[component]
 pub(crate) fn BillingPage() -> impl IntoView {
     view! {
-        <Head title="Billing" description="What is paid for, until when, and how to change it."/>
-        {drawn_or_failure(async { page(load().await?) })}
+        <Head title="Billing" description="Your subscriptions, renewal dates and invoices."/>
+        {drawn_or_failure(async { Ok(page(load().await?)) })}
     }
 }
 
-async fn load() -> Result<Vec<AssistantRecord>, AppError> {
+async fn load() -> Result<Billing, AppError> {
     let (services, caller) = signed_in().await?;
-    Ok(services.list_assistants(&caller).await?)
+    let records = services.list_assistants(&caller).await?;
+    let stream = Snapshot::of_list(&records)?.stream("/live/assistants");
+    let mut entries = Vec::with_capacity(records.len());
+    let mut polar_answers = true;
+    for record in records {
+        let standing = match record.payment_status {
+            // One question that Polar does not answer is enough: each may take seconds.
+            PaymentStatus::Pending if !polar_answers => Some(PaymentStanding::Unknown),
+            PaymentStatus::Pending => payment::standing(&services, &caller, &record).await?,
+            _ => None,
+        };
+        polar_answers &= standing != Some(PaymentStanding::Unknown);
+        entries.push(Entry { record, standing });
+    }
+    Ok(Billing { entries, stream })
 }
 
-fn page(slots: Vec<AssistantRecord>) -> Result<AnyView, AppError> {
-    let stream = Snapshot::of_list(&slots)?.stream("/live/assistants");
-    // Polar knows somebody from their first payment on.
+fn page(Billing { entries, stream }: Billing) -> AnyView {
+    // Polar has a portal for an account from its first payment on.
     let has_nothing = use_query_map().with_untracked(|query| query.get_str("portal") == Some("none"));
     let notice = has_nothing.then(|| {
         view! {
             <p class="notice" role="status">
-                "Polar has no invoices for this account yet: they begin with the first payment. If you paid with an e-mail "
-                "address that Polar knew already, the link in Polar's e-mail leads to them."
+                "Polar has no invoices for this account yet. They appear after your first payment. If you paid with an email "
+                "address that Polar already knew, use the link in Polar’s email."
             </p>
         }
     });
-    let view = view! {
+    let may_change = entries.iter().filter_map(|entry| entry.standing).any(payment::may_change);
+    let list = if entries.is_empty() {
+        view! { <Empty/> }.into_any()
+    } else {
+        view! { <ul class="cards-grid">{entries.into_iter().map(card).collect_view()}</ul> }.into_any()
+    };
+    view! {
         <h1>"Billing"</h1>
         {notice}
         <Live path=stream/>
         <Portal/>
-        <section aria-labelledby="slots">
-            <h2 id="slots">"Slots"</h2>
-            <Region name="slots">
-                {if slots.is_empty() { view! { <Empty/> }.into_any() } else { view! { <Slots slots/> }.into_any() }}
+        <section aria-labelledby="subscriptions">
+            <h2 id="subscriptions">"Subscriptions"</h2>
+            <Region name="subscriptions">
+                {list} {may_change.then(|| view! { <LookAgain to="/billing".to_owned()/> })}
             </Region>
         </section>
-    };
-    Ok(view.into_any())
+    }
+    .into_any()
 }
 
 #[component]
 fn Portal() -> impl IntoView {
-    let form = Form::of::<OpenPortal>("portal", &[]);
+    let form = Form::of::<OpenPortal>("portal", &[]).about("id", "");
     view! {
-        <section aria-label="Polar's pages">
-        <p>
-            "Payments go through Polar. On its pages you find your invoices, change the card, or cancel, pause or resume a "
-            "subscription."
-        </p>
-        <PostForm form>
-            <Problem form/>
-            <Submit label="Invoices and payment method" busy="Opening Polar's pages…"/>
-        </PostForm>
+        <section aria-label="Billing portal">
+            <p>
+                "Payments are handled by Polar. Find your invoices there, change your card, or cancel, pause or resume a "
+                "subscription."
+            </p>
+            <PostForm form>
+                <Problem form/>
+                <Submit label="Invoices and payment method" busy="Opening billing portal…"/>
+            </PostForm>
         </section>
     }
 }
@@ -78,28 +109,39 @@ fn Portal() -> impl IntoView {
 fn Empty() -> impl IntoView {
     view! {
         <div class="empty">
-            <h3>"Nothing is charged"</h3>
-            <p>"You have no slot. Each one you buy is listed here with what is paid for it, and until when."</p>
-            <p><a class="button" href="/assistants/new">"Buy a slot"</a></p>
+            <h3>"No subscriptions yet"</h3>
+            <p>"Your subscriptions and renewal dates will appear here."</p>
+            <p><a class="button" href="/assistants/new">"New assistant"</a></p>
         </div>
     }
 }
 
-#[component]
-fn Slots(slots: Vec<AssistantRecord>) -> impl IntoView {
-    let row = |slot: AssistantRecord| {
-        let (standing, payment) = (billing::standing(&slot), slot.payment_status);
-        let spoken = format!("Go to checkout: {}", slot.name);
-        let unpaid = payment == PaymentStatus::Pending;
-        view! {
-            <li class="card slot">
-                <h3><a href=format!("/assistants/{}", slot.id)>{slot.name.clone()}</a></h3>
-                <p class="hint">{text::mode(slot.api_mode)} " · " <Payment status=payment/></p>
-                <p><Said sentence=standing/></p>
-                {unpaid
-                    .then(|| view! { <Resume id=slot.id label="Go to checkout" spoken=spoken class="quiet small"/> })}
-            </li>
-        }
+fn card(Entry { record, standing }: Entry) -> AnyView {
+    let (status, sentence) = match standing.map(payment::in_words) {
+        Some((badge, words)) => (badge.into_any(), words.into()),
+        None => (payment_status(&record), billing::standing(&record)),
     };
-    view! { <ul class="cards-grid">{slots.into_iter().map(row).collect_view()}</ul> }
+    let name = record.name.clone();
+    let button = match (record.payment_status, standing) {
+        (PaymentStatus::PastDue, _) => {
+            let (id, name) = (record.id.clone(), name.clone());
+            Some(view! { <UpdateCard id name class="small"/> }.into_any())
+        }
+        // Nothing is left to pay while a payment is being confirmed.
+        (PaymentStatus::Pending, Some(standing)) if standing != PaymentStanding::Confirming => {
+            let spoken = format!("Go to checkout: {name}");
+            let id = record.id.clone();
+            Some(view! { <Resume id label="Go to checkout" spoken=spoken class="quiet small"/> }.into_any())
+        }
+        _ => None,
+    };
+    view! {
+        <li class="card slot">
+            <h3><a href=format!("/assistants/{}", record.id)>{name}</a></h3>
+            <p class="hint">{text::mode(record.api_mode)} " · " {status}</p>
+            <p><Said sentence/></p>
+            {button}
+        </li>
+    }
+    .into_any()
 }

@@ -1,4 +1,4 @@
-//! `/assistants/new`: buying a slot.
+//! `/assistants/new`: choosing a plan, and unfinished orders.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -15,29 +15,28 @@ use crate::islands::Live;
 use crate::server::signed_in;
 use crate::{snapshot, text};
 
-/// Whose model key it will use, then on to the checkout.
 #[component]
 pub(crate) fn NewAssistantPage() -> impl IntoView {
     let asked = use_query_map().with_untracked(|query| query.get("mode"));
     let chosen = asked.and_then(|mode| ApiMode::parse(&mode)).unwrap_or(ApiMode::Byok);
     view! {
-        <Head title="Buy a slot" description="Choose whose model key the assistant uses, and what it costs."/>
+        <Head title="New assistant" description="Choose a plan for a new assistant."/>
         {drawn_or_failure(async move { Ok(page(load().await?, chosen)) })}
     }
 }
 
 struct Shop {
     offers: [Offer; 2],
-    /// What makes the form buy once.
+    /// Makes the form order once, however often it is sent.
     token: String,
     unpaid: Vec<AssistantRecord>,
-    /// What follows whether they are paid elsewhere.
+    /// The stream that updates the unfinished orders once they are paid.
     stream: String,
 }
 
 async fn load() -> Result<Shop, AppError> {
     let (services, caller) = signed_in().await?;
-    // First where the stream goes on from: what changes between the two is told.
+    // The stream continues from this read, so that a payment between the two reads is not missed.
     let stream = snapshot::list(&services, &caller).await?.stream("/live/assistants");
     let unpaid = services.unpaid(&caller).await?;
     Ok(Shop { offers: offers(&services), token: services.form_token(), unpaid, stream })
@@ -48,11 +47,8 @@ fn page(Shop { offers, token, unpaid, stream }: Shop, chosen: ApiMode) -> AnyVie
     let has_unpaid = !unpaid.is_empty();
     view! {
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
-        <h1>"Buy a slot"</h1>
-        <p>
-            "A slot is the place for one assistant. You pay on the next page; then you give the assistant its name, its bot "
-            "and its model."
-        </p>
+        <h1>"New assistant"</h1>
+        <p>"Choose a plan. After payment you’ll name your assistant and connect its bot."</p>
         <Live path=stream/>
         <Region name="unpaid">{has_unpaid.then(|| view! { <Unpaid unpaid/> })}</Region>
         {if is_sold {
@@ -69,13 +65,13 @@ fn Order(offers: Vec<Offer>, token: String, chosen: ApiMode, is_another: bool) -
     let form = Form::of::<Purchase>("purchase", &["apiMode"]);
     view! {
         <section aria-labelledby="order">
-            <h2 id="order">{if is_another { "Start a new order" } else { "What it is to be" }}</h2>
+            <h2 id="order">{if is_another { "Start a new order" } else { "Plan" }}</h2>
             <PostForm form class="wide">
                 <Problem form/>
                 <input type="hidden" name="token" value=token/>
                 <OfferField form offers chosen/>
-                <Submit label="Continue to checkout" busy="Preparing the checkout…"/>
-                <p class="hint">"Nothing is charged before you confirm it there. Taxes may be added."</p>
+                <Submit label="Continue to checkout" busy="Opening checkout…"/>
+                <p class="hint">"You won’t be charged until you confirm. Tax may apply."</p>
             </PostForm>
         </section>
     }
@@ -84,22 +80,20 @@ fn Order(offers: Vec<Offer>, token: String, chosen: ApiMode, is_another: bool) -
 #[component]
 fn NotSold() -> impl IntoView {
     view! {
-        <p class="notice warn">
-            "Payments are not set up here, so no slot can be bought yet. Whoever runs this site can set them up."
-        </p>
+        <p class="notice warn">"Payments aren’t available yet. Contact the administrator."</p>
     }
 }
 
-/// What was ordered and not paid: to go on with, instead of ordering it again.
+/// Unpaid orders, which can be continued.
 #[component]
 fn Unpaid(unpaid: Vec<AssistantRecord>) -> impl IntoView {
-    let row = |slot: AssistantRecord| {
-        let spoken = format!("Resume the checkout of {}", slot.name);
+    let row = |order: AssistantRecord| {
+        let spoken = format!("Resume checkout of {}", order.name);
         view! {
             <li class="card slot">
-                <h3><a href=format!("/assistants/{}", slot.id)>{slot.name.clone()}</a></h3>
-                <p class="hint">{text::mode(slot.api_mode)} ", ordered " <When at=slot.created_at/></p>
-                <Resume id=slot.id label="Resume" spoken=spoken/>
+                <h3><a href=format!("/assistants/{}", order.id)>{order.name.clone()}</a></h3>
+                <p class="hint">{text::mode(order.api_mode)} ", ordered " <When at=order.created_at/></p>
+                <Resume id=order.id label="Resume" spoken=spoken/>
             </li>
         }
     };

@@ -1,4 +1,4 @@
-//! `/receipts` and `/receipts/{id}`: what was done when an assistant was deleted.
+//! `/receipts` and `/receipts/{id}`: what the deletion of an assistant has removed, and how the end of its subscription stands.
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -12,12 +12,11 @@ use crate::islands::Live;
 use crate::server::signed_in;
 use crate::snapshot::Snapshot;
 
-/// All that are kept, newest first, a page at a time.
 #[component]
 pub(crate) fn ReceiptsPage() -> impl IntoView {
     let from = use_query_map().with_untracked(|query| Cursor::parse(query.get_str("from")?));
     view! {
-        <Head title="Receipts" description="What became of the assistants that you have deleted."/>
+        <Head title="Deleted assistants" description="The assistants that you have deleted in the last 90 days."/>
         {drawn_or_failure(async move {
             let (services, caller) = signed_in().await?;
             let (receipts, next) = services.receipts(&caller, from).await?;
@@ -26,12 +25,11 @@ pub(crate) fn ReceiptsPage() -> impl IntoView {
     }
 }
 
-/// One of them.
 #[component]
 pub(crate) fn ReceiptPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
     view! {
-        <Head title="Receipt" description="What became of an assistant that was deleted."/>
+        <Head title="Deleted assistant" description="What was deleted with an assistant."/>
         {drawn_or_failure(async move {
             let (services, caller) = signed_in().await?;
             let receipt = services.receipt(&caller, &id).await?;
@@ -45,10 +43,10 @@ fn list(receipts: Vec<Receipt>, next: Option<Cursor>) -> AnyView {
     if receipts.is_empty() {
         return view! {
             <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
-            <h1>"Receipts"</h1>
+            <h1>"Deleted assistants"</h1>
             <div class="empty">
-                <h2>"No receipts"</h2>
-                <p>"Whoever deletes an assistant finds here for 90 days what became of its worker, secrets and subscription."</p>
+                <h2>"No deleted assistants"</h2>
+                <p>"Deletion records appear here for 90 days."</p>
             </div>
         }
         .into_any();
@@ -64,14 +62,14 @@ fn list(receipts: Vec<Receipt>, next: Option<Cursor>) -> AnyView {
     };
     view! {
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
-        <h1>"Receipts"</h1>
+        <h1>"Deleted assistants"</h1>
         <table class="cards rows-lead">
             <thead>
                 <tr><th scope="col">"Name"</th><th scope="col">"Deleted"</th><th scope="col">"Subscription"</th></tr>
             </thead>
             <tbody>{receipts.into_iter().map(row).collect_view()}</tbody>
         </table>
-        {next.map(|from| view! { <p><a class="button quiet" href=format!("/receipts?from={from}")>"Older ones"</a></p> })}
+        {next.map(|from| view! { <p><a class="button quiet" href=format!("/receipts?from={from}")>"Older deletions"</a></p> })}
     }
     .into_any()
 }
@@ -79,12 +77,12 @@ fn list(receipts: Vec<Receipt>, next: Option<Cursor>) -> AnyView {
 fn one(receipt: Receipt, stream: String) -> AnyView {
     let kept_until = receipt.kept_until;
     view! {
-        <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href="/receipts">"Receipts"</a></p>
-        <h1>{receipt.name.clone()} " is deleted"</h1>
+        <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href="/receipts">"Deleted assistants"</a></p>
+        <h1>{receipt.name.clone()} " was deleted"</h1>
         <Live path=stream/>
         <Region name="receipt" spoken=true>{facts(receipt)}</Region>
-        <p class="hint">"This receipt is kept until " <Day at=kept_until/> "."</p>
-        <p><a class="button quiet" href="/assistants">"To your assistants"</a></p>
+        <p class="hint">"This record is kept until " <Day at=kept_until/> "."</p>
+        <p><a class="button quiet" href="/assistants">"Go to your assistants"</a></p>
     }
     .into_any()
 }
@@ -94,11 +92,11 @@ fn facts(receipt: Receipt) -> AnyView {
     let (again, subscription) = (format!("/receipts/{}", receipt.id), subscription(&receipt));
     let managed_key = receipt
         .managed_key
-        .map(|end| view! { <dt>"Managed model key"</dt> <dd><Said sentence=ended(end, "deleted at OpenRouter")/></dd> });
+        .map(|end| view! { <dt>"Managed model key"</dt> <dd><Said sentence=ended(end, "Deleted")/></dd> });
     let besides = (!receipt.besides.is_empty()).then(|| {
-        let end = |end: &End| view! { <Said sentence=ended(*end, "ended")/> ". " };
+        let end = |end: &End| view! { <Said sentence=ended(*end, "Ended")/> ". " };
         let ends = receipt.besides.iter().map(end).collect_view();
-        view! { <dt>"Paid besides"</dt> <dd>{ends} "The money isn’t refunded automatically."</dd> }
+        view! { <dt>"Additional payment"</dt> <dd>{ends} "It isn’t refunded automatically."</dd> }
     });
     view! {
         <div class="card">
@@ -107,22 +105,21 @@ fn facts(receipt: Receipt) -> AnyView {
                 <dd><When at=receipt.deleted_at/></dd>
                 <dt>"Bot token"</dt>
                 <dd>{destroyed(receipt.had_bot_token)}</dd>
-                <dt>"Model key"</dt>
+                <dt>"Model API key"</dt>
                 <dd>{destroyed(receipt.had_model_key)}</dd>
                 {managed_key}
                 <dt>"Conversations"</dt>
-                <dd>"destroyed"</dd>
+                <dd>"Deleted"</dd>
                 <dt>"Subscription"</dt>
                 <dd><Said sentence=subscription/></dd>
                 {besides}
-                <dt>"Id"</dt>
+                <dt>"Assistant ID"</dt>
                 <dd><code>{receipt.id}</code></dd>
             </dl>
         </div>
         {under_way.then(|| view! {
             <p class="notice">
-                "Reef goes on asking until the end is confirmed; nothing is left for you to do. "
-                <a class="without-script" href=again>"Look again"</a>
+                "We’ll keep retrying until it’s confirmed. No action needed. " <a class="without-script" href=again>"Refresh"</a>
             </p>
         })}
     }
@@ -136,12 +133,12 @@ fn is_under_way(receipt: &Receipt) -> bool {
 }
 
 const fn destroyed(was_there: bool) -> &'static str {
-    if was_there { "destroyed" } else { "there was none" }
+    if was_there { "Deleted" } else { "None" }
 }
 
 fn ended(end: End, word: &str) -> Sentence {
     match end {
-        End::UnderWay => "its end is asked for and not confirmed yet".into(),
+        End::UnderWay => "Cancellation pending".into(),
         End::Confirmed(None) => word.into(),
         End::Confirmed(Some(at)) => Sentence::from(format!("{word} on ")).day(at),
     }
@@ -149,12 +146,12 @@ fn ended(end: End, word: &str) -> Sentence {
 
 fn subscription(receipt: &Receipt) -> Sentence {
     match receipt.subscription {
-        // A payment may still be on its way.
+        // Polar may still confirm a payment that was made before the deletion.
         SubscriptionEnd::NeverWas if receipt.besides.is_empty() => {
-            "none was known when it was deleted; if a payment arrives after all, its subscription ends at once".into()
+            "None. If a payment arrives later, its subscription is canceled immediately".into()
         }
-        SubscriptionEnd::NeverWas => "there was none when it was deleted; it was paid afterwards".into(),
-        SubscriptionEnd::HadEnded => "had ended before".into(),
-        SubscriptionEnd::Revoked(end) => ended(end, "revoked"),
+        SubscriptionEnd::NeverWas => "None at the time of deletion; paid afterwards".into(),
+        SubscriptionEnd::HadEnded => "Ended before the deletion".into(),
+        SubscriptionEnd::Revoked(end) => ended(end, "Canceled"),
     }
 }

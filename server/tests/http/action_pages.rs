@@ -92,7 +92,7 @@ async fn models_are_named_and_found_by_their_names() {
     assert!(found.contains("2 assistants found"), "{found}");
     // The search also finds the id that the API uses.
     assert!(page(&app, &cookie, "/assistants?q=20250929").await.contains("1 assistant found"));
-    assert!(page(&app, &cookie, "/assistants?q=opus").await.contains("Nothing matches"));
+    assert!(page(&app, &cookie, "/assistants?q=opus").await.contains("No results for “opus”"));
 }
 
 /// OpenRouter lists models as `Vendor: Model`, and so does the sandbox.

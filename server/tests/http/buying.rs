@@ -174,12 +174,11 @@ async fn an_unpaid_slot_tells_the_truth_whatever_its_address_says() {
     let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
     let (id, checkout) = me.purchase("byok").await;
     let page = browser.page(&format!("/assistants/{id}?checkout_id=made-up&status=succeeded")).await;
-    assert!(page.contains("It is not paid") && page.contains("$19 a month"));
+    assert!(page.contains("Your checkout is still open") && page.contains("$19 a month"));
     assert_eq!(me.press(&checkout, "expire").await, 200);
     let page = browser.page(&format!("/assistants/{id}")).await;
     assert!(
-        page.contains("The checkout is over, and you weren’t charged")
-            && page.contains("Start a new checkout")
+        page.contains("This checkout expired. You weren’t charged") && page.contains("Start a new checkout")
     );
     let from = format!("/assistants/{id}");
     let renewed = browser.submit(&from, "resume_checkout", &[("id", &id)]).await;
@@ -208,9 +207,12 @@ async fn a_check_without_scripts_keeps_what_was_typed_and_shows_what_was_found()
     let to = browser.submit(&page, "preflight", &typed("sk-ant-refused")).await;
     assert_eq!(to, format!("{page}#activation"));
     let shown = browser.page(&page).await;
-    for words in
-        ["It opens ", "data:image/png;base64,", "The provider refuses the key", "https://example.com/hook"]
-    {
+    for words in [
+        "Connected to ",
+        "data:image/png;base64,",
+        "The provider refuses the key",
+        "https://example.com/hook",
+    ] {
         assert!(shown.contains(words), "{words}");
     }
     for secret in [token.as_str(), "sk-ant-refused"] {
@@ -220,7 +222,7 @@ async fn a_check_without_scripts_keeps_what_was_typed_and_shows_what_was_found()
     assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
     let other = me.slot("byok").await;
     assert!(
-        !browser.page(&format!("/assistants/{other}")).await.contains("It opens "),
+        !browser.page(&format!("/assistants/{other}")).await.contains("Connected to "),
         "another slot's findings"
     );
     let mut again = typed("sk-ant-good");
@@ -228,7 +230,7 @@ async fn a_check_without_scripts_keeps_what_was_typed_and_shows_what_was_found()
     assert_eq!(browser.submit(&page, "activate", &again).await, format!("{page}?done=activated"));
     me.until(&id, "active").await;
     let shown = browser.page(&page).await;
-    assert!(shown.contains("Say hello to @") && shown.contains("QR code that opens https://t.me/"));
+    assert!(shown.contains("Chat with @") && shown.contains("QR code that opens https://t.me/"));
     assert!(shown.contains("<iframe") && shown.contains("?inner=true"));
 }
 
@@ -263,7 +265,7 @@ async fn a_script_is_told_what_was_found_and_nothing_is_kept() {
     let expected = [about("telegramBotToken"), about("modelApiKey"), about("callbackUrl")];
     let no = Value::from(false);
     assert_eq!(said, expected.iter().map(|about| (about, &no)).collect::<Vec<_>>());
-    assert!(!browser.page(&format!("/assistants/{id}")).await.contains("One is kept"));
+    assert!(!browser.page(&format!("/assistants/{id}")).await.contains(" is saved."));
 
     let wrong = browser.ask("check_callback_url", &[("callback_url", "http://localhost/x")]).await;
     assert!(wrong.as_str().unwrap().contains("begins with https"), "{wrong}");
@@ -292,9 +294,9 @@ async fn without_payments_the_pages_say_so_and_know_no_price() {
     let app = App::with(&[("SANDBOX", "false")]).await;
     let me = app.user().await;
     let browser = Browser { app: &app, cookie: signed_in(&app, me).await };
-    assert!(browser.page("/assistants/new").await.contains("Payments are not set up here"));
+    assert!(browser.page("/assistants/new").await.contains("Payments aren’t available yet"));
     let start = browser.page("/").await;
-    assert!(start.contains("Not sold here") && start.contains(r#"<meta name="description""#));
+    assert!(start.contains("Not available") && start.contains(r#"<meta name="description""#));
 
     let app = App::with(&[("POLAR_PRODUCT_ID_BYOK", "unknown-product")]).await;
     let browser = Browser { app: &app, cookie: signed_in(&app, app.user().await).await };

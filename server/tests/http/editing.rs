@@ -18,9 +18,14 @@ async fn edit(me: &Customer<'_>, cookie: &str, id: &str, endpoint: &str, typed: 
     let text = |field: &str| record[field].as_str().unwrap_or_default().to_owned();
     let model = format!("{}:{}", text("modelProvider"), text("modelId"));
     let (name, callback) = (text("name"), text("userCallbackUrl"));
-    let drawn = hidden(&page(me.app, cookie, &path).await, "drawn").replace("&quot;", "\"");
-    let mut fields =
-        vec![("id", id), ("name", &name), ("model", &model), ("callback_url", &callback), ("drawn", &drawn)];
+    let drawn = hidden(&page(me.app, cookie, &path).await, "baseline").replace("&quot;", "\"");
+    let mut fields = vec![
+        ("id", id),
+        ("name", &name),
+        ("model", &model),
+        ("callback_url", &callback),
+        ("baseline", &drawn),
+    ];
     fields.retain(|(name, _)| typed.iter().all(|(other, _)| other != name));
     fields.extend(typed);
     send(me.app, cookie, &path, endpoint, &fields).await
@@ -53,7 +58,7 @@ async fn edit_with_values_found_wrong_leaves_the_running_bot_untouched() {
     let back = edit(&me, &cookie, &id, "change", &typed).await;
     let shown = page(&app, &cookie, &back).await;
     for said in [
-        "Nothing was changed, and your assistant keeps running.",
+        "Nothing was changed, and My Assistant keeps running.",
         "Telegram refuses it.",
         "The provider refuses the key.",
         "value=\"Pearl of the sea\"",
@@ -91,7 +96,8 @@ async fn edit_whose_run_fails_is_undone_and_the_page_says_why() {
     assert_eq!((&record["status"], &record["modelId"]), (&json!("active"), &before["modelId"]));
     let shown = page(&app, &cookie, &to).await;
     assert!(shown.contains("Your change was undone because another app is using the bot"));
-    assert!(shown.contains(">Change it again</a>") && !shown.contains("Saved."));
+    assert!(shown.contains("The name and the webhook URL stay as you saved them."), "{shown}");
+    assert!(shown.contains(">Edit again</a>") && !shown.contains("Saved."));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,6 +119,24 @@ async fn edit_of_name_and_callback_url_restarts_nothing() {
     assert_eq!(to, format!("/assistants/{id}?done=saved"));
     let record = me.get(&format!("/{id}")).await;
     assert_eq!((&record["userCallbackUrl"], &record["status"]), (&json!(null), &json!("stopped")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edit_without_changes_is_not_called_saved() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = signed_in(&app, me.user).await;
+    let id = me.active().await;
+    let unchanged = format!("/assistants/{id}?done=unchanged");
+    let to = edit(&me, &cookie, &id, "change", &[]).await;
+    assert_eq!(to, unchanged);
+    let shown = page(&app, &cookie, &to).await;
+    assert!(shown.contains("class=\"toast\"") && !shown.contains("Saved."), "{shown}");
+    me.ok("POST", &format!("/{id}/stop"), json!({})).await;
+    assert_eq!(edit(&me, &cookie, &id, "update", &[]).await, unchanged);
+    // A new secret is a change that the record does not show.
+    let to = edit(&me, &cookie, &id, "update", &[("model_api_key", "sk-ant-other")]).await;
+    assert_eq!(to, format!("/assistants/{id}?done=saved"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -264,7 +264,7 @@ async fn what_a_refused_form_gives_back_is_text() {
             ("expires_in", hostile),
             ("token", hostile),
             ("api_mode", hostile),
-            ("drawn", "{}"),
+            ("baseline", "{}"),
             ("row", hostile),
             ("next", hostile),
             ("confirm", hostile),

@@ -123,7 +123,7 @@ async fn what_telegram_and_models_say_becomes_markup_on_no_page() {
         me.ok("POST", &format!("/{id}/activate"), activation(&token)).await;
         me.until(&id, "active").await;
         let shown = reader.read(&page).await;
-        assert!(shown.contains("Say hello to @") && times_as_text(&shown, hostile) > 0, "{hostile}: {shown}");
+        assert!(shown.contains("Chat with @") && times_as_text(&shown, hostile) > 0, "{hostile}: {shown}");
         reader.read(&format!("{page}/history")).await;
         app.faults(json!([])).await;
     }

@@ -59,6 +59,7 @@ mod slow_bodies;
 mod states;
 mod status_and_list;
 mod stop;
+mod subscription_states;
 mod support;
 mod timeline;
 mod traces;

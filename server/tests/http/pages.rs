@@ -115,7 +115,7 @@ async fn what_is_not_changed_in_a_form_stays_as_it_was_changed_elsewhere() {
     let id = me.in_status("stopped").await;
     let path = format!("/assistants/{id}");
     let before = me.get(&format!("/{id}")).await;
-    let drawn = hidden(&page(&app, &cookie, &path).await, "drawn").replace("&quot;", "\"");
+    let drawn = hidden(&page(&app, &cookie, &path).await, "baseline").replace("&quot;", "\"");
     let named = me.request("PATCH", &format!("/api/v1/assistants/{id}")).json(&json!({"name": "Bob"}));
     assert_eq!(named.send().await.unwrap().status(), 200);
     let name = before["name"].as_str().expect("the assistant has no name");
@@ -124,13 +124,13 @@ async fn what_is_not_changed_in_a_form_stays_as_it_was_changed_elsewhere() {
         ("name", name),
         ("model", "anthropic:claude-opus-5"),
         ("callback_url", before["userCallbackUrl"].as_str().unwrap_or_default()),
-        ("drawn", &drawn),
+        ("baseline", &drawn),
     ];
     assert_eq!(send(&app, &cookie, &path, "update", &fields).await, format!("{path}?done=saved"));
     let after = me.get(&format!("/{id}")).await;
     assert_eq!((&after["name"], &after["modelId"]), (&json!("Bob"), &json!("claude-opus-5")));
-    let broken = send(&app, &cookie, &path, "update", &[("id", &id), ("drawn", "{")]).await;
-    assert!(page(&app, &cookie, &broken).await.contains("The form is not complete."));
+    let broken = send(&app, &cookie, &path, "update", &[("id", &id), ("baseline", "{")]).await;
+    assert!(page(&app, &cookie, &broken).await.contains("Something’s missing."));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +153,7 @@ async fn what_a_page_has_no_room_for_is_on_the_page_of_history() {
     }
     let count = |page: &str| i64::try_from(page.matches("assistant.test</code>").count()).unwrap();
     let shown = page(&app, &cookie, &path).await;
-    assert!(shown.contains(&older) && count(&shown) == CALLBACKS_SHOWN);
+    assert!(shown.contains(&older) && count(&shown) == 5);
     assert_eq!(count(&page(&app, &cookie, &format!("{path}/history")).await), sent);
     let stranger = signed_in(&app, app.user().await).await;
     let foreign =
@@ -178,14 +178,14 @@ async fn what_has_lost_its_subscription_is_offered_nothing_that_would_be_refused
         me.until_field(&id, "paymentStatus", json!("refunded")).await;
         let after = page(&app, &cookie, &path).await;
         assert!(
-            after.contains("Your subscription has ended.") && after.contains(">Buy a new slot</a>"),
+            after.contains("Your subscription has ended.") && after.contains(">New assistant</a>"),
             "{status}"
         );
         for offered in [
             ">Activate</h2>",
-            "Paid. Now give it",
+            "Set up your assistant",
             ">Try again<",
-            "Give it another bot token",
+            "Update bot token",
             "Activate it first",
         ] {
             assert!(!after.contains(offered), "{status}: {offered}");
@@ -219,7 +219,7 @@ async fn a_paused_subscription_is_said_plainly_with_the_way_to_resume_it() {
             "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume."
         );
         assert_eq!(shown.contains(&promise), status == "active", "{status}");
-        assert_eq!(shown.contains("Keep it stopped?"), status == "active", "{status}");
+        assert_eq!(shown.contains("Keep My Assistant stopped?"), status == "active", "{status}");
         for list in ["/assistants", "/billing"] {
             assert!(page(&app, &cookie, list).await.contains("subscription paused"), "{list}");
         }

@@ -48,7 +48,7 @@ async fn payment_being_confirmed_no_page_says_unpaid() {
     let one = format!("/assistants/{id}");
     let shown = page(&app, &cookie, &one).await;
     assert!(shown.contains("Your payment is being confirmed"), "{shown}");
-    assert!(shown.contains(">confirming payment<"), "the badge says it, too");
+    assert!(shown.contains(">Confirming payment<"), "the badge says it, too");
     for path in
         [&*one, &format!("{one}?checkout_id=x"), "/assistants", "/billing", "/assistants/new", "/keys"]
     {
@@ -58,7 +58,7 @@ async fn payment_being_confirmed_no_page_says_unpaid() {
         }
     }
     // The assistant can be deleted, and the page offers no action that would be rejected.
-    assert!(shown.contains("Delete permanently") || shown.contains("Delete it for good"));
+    assert!(shown.contains("Delete permanently"));
     for offered in [">Redeploy<", ">Stop<", ">Activate<", ">Edit<"] {
         assert!(!shown.contains(offered), "{offered}");
     }
@@ -76,10 +76,10 @@ async fn open_checkout_page_does_not_speak_of_a_payment_being_confirmed() {
     let (id, checkout) = me.purchase("byok").await;
     let path = format!("/assistants/{id}");
     let shown = page(&app, &cookie, &path).await;
-    assert!(shown.contains("the checkout is open") && !shown.contains("being confirmed"), "{shown}");
+    assert!(shown.contains("Your checkout is still open") && !shown.contains("being confirmed"), "{shown}");
     assert_eq!(me.press(&checkout, "expire").await, 200);
     let shown = page(&app, &cookie, &path).await;
-    assert!(shown.contains("The checkout is over") && !shown.contains("the checkout is open"), "{shown}");
+    assert!(shown.contains("This checkout expired") && !shown.contains("checkout is still open"), "{shown}");
     let broken = json!([{"path": "/sandbox/polar/v1/checkouts/*", "status": 500, "times": 100}]);
     app.faults(broken).await;
     let shown = page(&app, &cookie, &path).await;
@@ -113,7 +113,7 @@ async fn past_due_is_seen_in_the_list_and_on_top_of_the_page_with_its_button() {
     }
 }
 
-/// The page of an unpaid assistant offers to save without deploying, which also saves the callback URL.
+/// The page offers “Save without deploying” where nothing can be deployed any more, and that saves the callback URL too.
 #[tokio::test(flavor = "multi_thread")]
 async fn callback_url_of_an_unpaid_assistant_is_saved() {
     let app = App::start().await;
@@ -126,15 +126,18 @@ async fn callback_url_of_an_unpaid_assistant_is_saved() {
         happens(&app, &me, &id, what, payment).await;
         let path = format!("/assistants/{id}");
         let shown = page(&app, &cookie, &path).await;
-        assert!(shown.contains(">Only save</button>") && !shown.contains(">Save and redeploy<"), "{shown}");
-        let drawn = hidden(&shown, "drawn").replace("&quot;", "\"");
+        assert!(
+            shown.contains(">Save without deploying</button>") && !shown.contains(">Save and "),
+            "{shown}"
+        );
+        let drawn = hidden(&shown, "baseline").replace("&quot;", "\"");
         let before = me.get(&format!("/{id}")).await;
         let fields = [
             ("id", &*id),
             ("name", before["name"].as_str().unwrap()),
             ("model", "anthropic:claude-sonnet-4-5-20250929"),
             ("callback_url", "https://example.com/other"),
-            ("drawn", &drawn),
+            ("baseline", &drawn),
         ];
         let back = send(&app, &cookie, &path, "update", &fields).await;
         assert!(back.ends_with(&format!("{path}?done=saved")), "{status} {what}: {back}");

@@ -1,25 +1,26 @@
-//! What can be done with an assistant now; what cannot is shown too, with why, and what would allow it.
+//! The actions that the page of an assistant offers. A refused action is shown disabled, with the reason and the way out.
 
 use leptos::prelude::*;
 use reef_domain::actions::{Action, refusal_of, starts_on_resume};
+use reef_domain::assistant::UNTITLED;
 use reef_domain::billing;
-use reef_domain::wire::{AssistantRecord, Status};
+use reef_domain::wire::{ApiMode, AssistantRecord, PaymentStatus, Status};
 
 use crate::components::dialog::Dialog;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::small::Said;
 use crate::functions::assistants::{Delete, Redeploy, Stop};
 
-/// Redeploy or start, stop, delete. What changes the configuration is in its own section.
+/// Redeploy or start, stop, and delete. The form that changes the settings has its own section.
 pub(super) fn section(record: &AssistantRecord) -> AnyView {
-    // An order can be paid, above, or deleted; what else will be possible is no matter yet.
+    // An unpaid order can only be paid, in the section above, or deleted.
     let is_order = record.status == Status::PendingPayment;
-    // What it is for before it was activated; what can be done has its own section.
+    // Activation has its own section, unless it is refused.
     let is_new = record.status == Status::Purchased;
     let activate = is_new.then(|| refused(record, Action::Activate, "Activate"));
     let edit = is_new.then(|| refused(record, Action::Edit, "Edit"));
     let redeploy = (!is_order).then(|| redeploy(record));
-    // Start takes its place; what a pause has stopped can be kept from starting again.
+    // A stopped assistant offers “Start” instead, but one that a pause has stopped can be kept from starting again.
     let has_stop = !is_order && (record.status != Status::Stopped || starts_on_resume(record));
     let stop = has_stop.then(|| stop(record));
     view! {
@@ -35,7 +36,7 @@ pub(super) fn section(record: &AssistantRecord) -> AnyView {
     .into_any()
 }
 
-/// An action that is not possible now.
+/// The disabled button of an action that is not possible, with why; `None` when the action is possible.
 pub(super) fn refused(record: &AssistantRecord, action: Action, label: &'static str) -> Option<AnyView> {
     let refusal = refusal_of(record, action)?;
     let id = format!("why-not-{}", label.to_lowercase());
@@ -48,7 +49,7 @@ pub(super) fn refused(record: &AssistantRecord, action: Action, label: &'static 
     Some(view.into_any())
 }
 
-/// Deploys what is set: a start for what is stopped, and for what runs a restart, which is asked about before.
+/// Deploys the saved settings: “Start” for a stopped assistant, and for an active one a restart, which is confirmed first.
 fn redeploy(record: &AssistantRecord) -> AnyView {
     let label = if record.status == Status::Stopped { "Start" } else { "Redeploy" };
     if let Some(refused) = refused(record, Action::Redeploy, label) {
@@ -79,6 +80,7 @@ fn redeploy(record: &AssistantRecord) -> AnyView {
 
 fn restart(form: Form, record: &AssistantRecord) -> AnyView {
     let (id, name) = (record.id.clone(), record.name.clone());
+    let label = format!("Redeploy {name}");
     view! {
         <div class="action">
             <Dialog
@@ -89,13 +91,13 @@ fn restart(form: Form, record: &AssistantRecord) -> AnyView {
                 open=form.has_failed()
             >
                 <p>
-                    "It restarts with the current settings and doesn’t reply for a few seconds. Settings and conversations are "
-                    "kept, and this costs nothing extra."
+                    {name} " restarts with the current settings and won’t reply for a few seconds. Settings and conversations "
+                    "are kept. This costs nothing extra."
                 </p>
                 <PostForm form>
                     <Problem form/>
                     <input type="hidden" name="id" value=id/>
-                    <Submit label="Redeploy now" busy="Redeploying…"/>
+                    <Submit label busy="Redeploying…"/>
                 </PostForm>
             </Dialog>
             <p class="hint">"Restarts with the current settings. A few seconds of downtime."</p>
@@ -109,29 +111,33 @@ fn stop(record: &AssistantRecord) -> AnyView {
         return refused;
     }
     let form = Form::of::<Stop>("stop", &[]);
-    let (id, costs) = (record.id.clone(), billing::consequence(record, Action::Stop));
-    let (title, effect, hint) = if starts_on_resume(record) {
+    let (id, name, costs) = (record.id.clone(), &record.name, billing::consequence(record, Action::Stop));
+    let (title, label, effect, hint) = if starts_on_resume(record) {
         (
-            "Keep it stopped?",
-            "It does not start again automatically when you resume your subscription. Settings and conversations are kept.",
-            "It stays stopped, also when you resume your subscription.",
+            format!("Keep {name} stopped?"),
+            format!("Keep {name} stopped"),
+            format!(
+                "{name} won’t start automatically when you resume your subscription. Settings and conversations are kept."
+            ),
+            "Stays stopped, even when you resume your subscription.",
         )
     } else {
         (
-            "Stop it?",
-            "It won’t reply until you start it again. Settings and conversations are kept.",
+            format!("Stop {name}?"),
+            format!("Stop {name}"),
+            format!("{name} won’t reply until you start it again. Settings and conversations are kept."),
             "The bot stops replying. Settings and conversations are kept.",
         )
     };
     view! {
         <div class="action">
-            <Dialog id="stop" button="Stop" class="quiet" title=title open=form.has_failed()>
+            <Dialog id="stop" button="Stop" class="quiet" title open=form.has_failed()>
                 <p>{effect}</p>
                 <p><strong><Said sentence=costs/></strong></p>
                 <PostForm form>
                     <Problem form/>
                     <input type="hidden" name="id" value=id/>
-                    <Submit label="Stop it now" busy="Stopping…"/>
+                    <Submit label busy="Stopping…"/>
                 </PostForm>
             </Dialog>
             <p class="hint">{hint}</p>
@@ -143,30 +149,50 @@ fn stop(record: &AssistantRecord) -> AnyView {
 fn delete(record: &AssistantRecord) -> AnyView {
     let form = Form::of::<Delete>("delete", &[]);
     let (id, costs) = (record.id.clone(), billing::consequence(record, Action::Delete));
-    let is_order = record.status == Status::PendingPayment;
-    let effect = if is_order {
-        "This deletes the order. It can’t be undone."
-    } else {
-        "This deletes the bot token, the model key and all conversations. It can’t be undone."
-    };
-    let hint = if is_order {
-        "Deletes this order."
-    } else {
-        "Permanently deletes the assistant and cancels its subscription. You get a receipt."
-    };
+    let (title, effect, hint) = (delete_title(record), delete_effect(record), delete_hint(record));
     view! {
         <div class="action">
-            <Dialog id="delete" button="Delete" class="danger quiet" title="Delete it for good?" open=form.has_failed()>
+            <Dialog id="delete" button="Delete" class="danger quiet" title open=form.has_failed()>
                 <p>{effect}</p>
                 <p><strong><Said sentence=costs/></strong></p>
                 <PostForm form>
                     <Problem form/>
                     <input type="hidden" name="id" value=id/>
-                    <Submit label="Delete it for good" busy="Deleting…" class="danger"/>
+                    <Submit label="Delete permanently" busy="Deleting…" class="danger"/>
                 </PostForm>
             </Dialog>
             <p class="hint">{hint}</p>
         </div>
     }
     .into_any()
+}
+
+fn delete_title(record: &AssistantRecord) -> String {
+    match record.status {
+        Status::PendingPayment => "Delete this order?".to_owned(),
+        _ if record.name == UNTITLED => "Delete this assistant?".to_owned(),
+        _ => format!("Delete {}?", record.name),
+    }
+}
+
+const fn delete_effect(record: &AssistantRecord) -> &'static str {
+    match (record.status, record.api_mode) {
+        (Status::PendingPayment, _) => "This deletes the order. It can’t be undone.",
+        (_, ApiMode::Byok) => {
+            "This deletes the bot token, the model API key and all conversations. It can’t be undone."
+        }
+        (_, ApiMode::Managed) => "This deletes the bot token and all conversations. It can’t be undone.",
+    }
+}
+
+const fn delete_hint(record: &AssistantRecord) -> &'static str {
+    match record.payment_status {
+        PaymentStatus::Pending => "Deletes this order.",
+        PaymentStatus::Paid | PaymentStatus::PastDue | PaymentStatus::Paused => {
+            "Permanently deletes the assistant and cancels its subscription."
+        }
+        PaymentStatus::Canceled | PaymentStatus::Refunded => {
+            "Permanently deletes the assistant. Its subscription has already ended."
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! After the payment: name, model, bot.
+//! The form that gives a paid assistant its name, its model and its bot.
 
 use std::sync::Arc;
 
@@ -21,26 +21,27 @@ use crate::server::{SiteInfo, flash, provided};
 
 const FIELDS: &[&str] =
     &["name", "modelId", "modelProvider", "modelApiKey", "telegramBotToken", "callbackUrl"];
-const KEPT: &str = "One is kept, encrypted. Leave this empty to use it.";
-const KEY_HINT: &str = "From the provider of the model. It is kept encrypted and never shown again.";
-const TOKEN_HINT: &str =
-    "From @BotFather in Telegram, such as 123456789:AA…. It is kept encrypted and never shown again.";
+const SAVED_KEY_HINT: &str = "A key is saved. Leave blank to keep it.";
+const SAVED_TOKEN_HINT: &str = "A token is saved. Leave blank to keep it.";
+const BYOK_CHECK_HINT: &str = "“Test connection” checks the token and the key without going live.";
+const MANAGED_CHECK_HINT: &str = "“Test connection” checks the token without going live.";
+const KEY_HINT: &str =
+    "Create one at your model provider. Stored encrypted: you can replace it but not view it.";
+const TOKEN_HINT: &str = "Open @BotFather in Telegram, send /newbot and paste the token. Stored encrypted: you can replace it \
+                          but not view it.";
 
-/// What the form begins with.
+/// The values that the form is rendered with.
 struct Start {
     record: AssistantRecord,
     catalog: Arc<Catalog>,
     has_bot_token: bool,
     has_model_key: bool,
     tried: Tried,
-    /// Whether any bot token will do, because the bots live in the sandbox.
+    /// The sandbox accepts any bot token, so the form shows an example.
     sandbox_bots: bool,
 }
 
-/// The form that turns a paid slot into an assistant.
-///
-/// # Errors
-/// [`AppError`] when the catalog or what was tried before cannot be read.
+/// The activation form, with the results of the check that led to this page.
 pub(super) async fn section(services: &Services, details: &Details) -> Result<AnyView, AppError> {
     let record = details.record.clone();
     let tried = flash(services, &Tried::flash_name(&record.id)).await?;
@@ -56,7 +57,6 @@ pub(super) async fn section(services: &Services, details: &Details) -> Result<An
     let view = view! {
         <section aria-labelledby="activation">
             <h2 id="activation">"Activate"</h2>
-            <p>"Give it a name, a model and a bot. Nothing extra is charged."</p>
             <ActivationForm start/>
         </section>
     };
@@ -66,7 +66,7 @@ pub(super) async fn section(services: &Services, details: &Details) -> Result<An
 #[component]
 fn ActivationForm(start: Start) -> impl IntoView {
     let (form, check) = (Form::of::<Activate>("activate", FIELDS), Form::of::<Preflight>("activate", FIELDS));
-    // Either of its buttons may have been refused; what the form itself does is to activate.
+    // Both buttons submit this form. The form's own action stays activation, also after a refused check.
     let form = if check.has_failed() { check.leading_to(form) } else { form };
     let Start { record, catalog, has_bot_token, has_model_key, tried, sandbox_bots } = start;
     let name = if record.name == UNTITLED { String::new() } else { record.name.clone() };
@@ -74,7 +74,7 @@ fn ActivationForm(start: Start) -> impl IntoView {
     let byok = record.api_mode == ApiMode::Byok;
     let Tried { findings, callback_url } = tried;
     let (of_key, of_token) = (findings.clone(), findings.clone());
-    // What was kept and is refused is no choice.
+    // A saved secret that a vendor refuses has to be replaced.
     let is_refused = |about: &str| findings.iter().any(|found| found.about == about && !found.good);
     let has_bot_token = has_bot_token && !is_refused("telegramBotToken");
     let has_model_key = has_model_key && !is_refused("modelApiKey");
@@ -95,7 +95,7 @@ fn ActivationForm(start: Start) -> impl IntoView {
                 label="Name"
                 value=name
                 check="name"
-                hint="What the assistant calls itself."
+                hint="The name your assistant introduces itself with."
             />
             <ModelField form record catalog/>
             {if byok {
@@ -110,7 +110,7 @@ fn ActivationForm(start: Start) -> impl IntoView {
                 label="Telegram bot token"
                 kind="password"
                 autocomplete="new-password"
-                hint=if has_bot_token { KEPT } else { TOKEN_HINT }
+                hint=if has_bot_token { SAVED_TOKEN_HINT } else { TOKEN_HINT }
                 optional=has_bot_token
                 check="bot-token"
             >
@@ -121,9 +121,9 @@ fn ActivationForm(start: Start) -> impl IntoView {
                 form
                 name="callback_url"
                 path=&["callbackUrl"]
-                label="Callback URL"
+                label="Webhook URL"
                 value=callback_url
-                hint="Your own server is told there when the status changes: https only."
+                hint="We POST status changes to this HTTPS URL."
                 optional=true
                 check="callback-url"
                 inputmode="url"
@@ -135,8 +135,8 @@ fn ActivationForm(start: Start) -> impl IntoView {
                 <CheckFirst/>
             </div>
             <p class="hint">
-                "Checking asks Telegram for the bot and the model for a word. Nothing is deployed."
-                <span class="without-script">" What you typed is saved."</span>
+                {if byok { BYOK_CHECK_HINT } else { MANAGED_CHECK_HINT }}
+                <span class="without-script">" Your entries are saved."</span>
             </p>
         </PostForm>
     }
@@ -152,7 +152,7 @@ fn ModelKey(form: Form, is_kept: bool, findings: Vec<Finding>) -> impl IntoView 
             label="Model API key"
             kind="password"
             autocomplete="new-password"
-            hint=if is_kept { KEPT } else { KEY_HINT }
+            hint=if is_kept { SAVED_KEY_HINT } else { KEY_HINT }
             optional=is_kept
             check="model-key"
         >
@@ -161,19 +161,18 @@ fn ModelKey(form: Form, is_kept: bool, findings: Vec<Finding>) -> impl IntoView 
     }
 }
 
-/// A token that works in the sandbox: one of its own for every slot.
 #[component]
 fn SandboxExample(id: String) -> impl IntoView {
     view! {
         <p class="hint">
-            "The sandbox takes any model key, and any token of six or more digits, a colon and twenty or more letters and digits. "
-            "This one, for example:"
+            "The sandbox accepts any model key, and any token of 6 or more digits, a colon and 20 or more letters and digits. "
+            "For example:"
         </p>
-        <Copyable label="Bot token for the sandbox" secret=sandbox_token(&id).into()/>
+        <Copyable label="Example bot token" secret=sandbox_token(&id).into()/>
     }
 }
 
-/// Nine digits and twenty or more letters, made of the slot's id.
+/// A token that the sandbox accepts. It is made of the assistant's id, so that no two assistants share a bot.
 fn sandbox_token(id: &str) -> String {
     let hex: String = id.chars().filter(char::is_ascii_hexdigit).collect();
     let tail = &hex[hex.len().saturating_sub(12)..];

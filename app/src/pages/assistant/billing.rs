@@ -1,4 +1,4 @@
-//! The money side, in plain words.
+//! The billing section of an assistant's page.
 
 use leptos::prelude::*;
 use reef_domain::billing;
@@ -6,39 +6,37 @@ use reef_domain::wire::PaymentStatus;
 use reef_service::assistants::Details;
 
 use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::small::{Payment, Said, When};
+use crate::components::resume::payment_status;
+use crate::components::small::{Said, When};
 use crate::functions::billing::OpenPortal;
 use crate::text;
 
-/// How it is paid, what the model has cost, and the way to invoices and cards.
+/// The subscription, the used model credit, and the way to the customer portal.
 pub(super) fn section(details: &Details) -> AnyView {
     let record = &details.record;
     let credit = details.credit.map(|credit| {
         view! {
             <dt>"Model credit"</dt>
             <dd>
-                {format!("{} of {} USD used.", credit.used, credit.credited)}
-                {credit.is_used_up.then_some(
-                    " It is used up: the assistant says so in its chats until the next paid period adds to it.",
-                )}
+                {format!("${} of ${} used.", credit.used, credit.credited)}
+                {credit.is_used_up.then_some(" Replies are paused until the next payment adds credit.")}
             </dd>
         }
     });
-    // How an order is paid is said where it is paid, once.
+    // Before the payment, the payment section says how it stands.
     let was_paid = record.payment_status != PaymentStatus::Pending;
     let standing = was_paid.then(|| view! { <p><Said sentence=billing::standing(record)/></p> });
-    let payment =
-        was_paid.then(|| view! { <dt>"Payment"</dt> <dd><Payment status=record.payment_status/></dd> });
+    let status = was_paid.then(|| view! { <dt>"Status"</dt> <dd>{payment_status(record)}</dd> });
     view! {
         <section class="card" aria-labelledby="billing">
             <h2 id="billing">"Billing"</h2>
             {standing}
             <dl class="facts">
-                {payment}
-                <dt>"Mode"</dt>
+                {status}
+                <dt>"Plan"</dt>
                 <dd>{text::mode(record.api_mode)}</dd>
                 {credit}
-                <dt>"Ordered"</dt>
+                <dt>"Created"</dt>
                 <dd><When at=record.created_at/></dd>
             </dl>
             {was_paid.then(|| view! { <Portal/> })}
@@ -47,14 +45,13 @@ pub(super) fn section(details: &Details) -> AnyView {
     .into_any()
 }
 
-/// Opens Polar's customer portal: invoices, cards, cancelling at the period's end.
 #[component]
 fn Portal() -> impl IntoView {
-    let form = Form::of::<OpenPortal>("portal", &[]);
+    let form = Form::of::<OpenPortal>("portal", &[]).about("id", "");
     view! {
         <PostForm form class="inline">
             <Problem form/>
-            <Submit label="Invoices and payment method" busy="Opening…" class="quiet small"/>
+            <Submit label="Invoices and payment method" busy="Opening billing portal…" class="quiet small"/>
         </PostForm>
     }
 }

@@ -1,39 +1,45 @@
-//! What the owner's server was told, and what it answered.
+//! The webhooks of an assistant: its endpoint, and the deliveries with all their attempts.
 
 use leptos::prelude::*;
 use reef_domain::Timestamp;
 use reef_domain::actions::{Action, refusal_of};
 use reef_domain::wire::AssistantRecord;
-use reef_service::assistants::{AttemptRow, CALLBACKS_SHOWN, Callback, DeliveryState};
+use reef_service::assistants::{AttemptRow, Callback, DeliveryState};
 
 use super::Shown;
 use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::small::{Newest, Refresh, When};
+use crate::components::small::{Refresh, When};
 use crate::functions::assistants::{Redeliver, TestCallback};
 
-/// The newest callbacks with all their tries, and a way to try it out.
+/// Deliveries on the assistant's own page; the history has more.
+const DELIVERIES_SHOWN: usize = 5;
+
+/// The newest deliveries, and a button that sends a test event.
 pub(super) fn section(shown: &Shown) -> AnyView {
     let (details, record) = (&shown.details, &shown.details.record);
-    // An order has none, and nowhere to enter where they should go.
+    // An unpaid order has no endpoint and no field to enter one.
     if shown.standing.is_some() {
         return ().into_any();
     }
-    let more = format!("/assistants/{}/history", record.id);
-    let refusal = refusal_of(record, Action::TestCallback);
+    let newest = &details.callbacks[..details.callbacks.len().min(DELIVERIES_SHOWN)];
+    let all = (details.callbacks.len() > DELIVERIES_SHOWN).then(|| {
+        let history = format!("/assistants/{}/history", record.id);
+        view! { <p><a class="button quiet small" href=history>"All deliveries"</a></p> }
+    });
     view! {
-        <section class="card" aria-labelledby="callbacks">
-            <h2 id="callbacks">"Callbacks"</h2>
+        <section class="card" aria-labelledby="webhooks">
+            <h2 id="webhooks">"Webhooks"</h2>
             <dl class="facts">
-                <dt>"New ones go to"</dt>
-                <dd>{record.user_callback_url.clone().unwrap_or_else(|| "nowhere".to_owned())}</dd>
+                <dt>"Endpoint"</dt>
+                <dd>{record.user_callback_url.clone().unwrap_or_else(|| "Not set".to_owned())}</dd>
             </dl>
-            {list(record, &details.callbacks, shown.now, format!("/assistants/{}", record.id))}
-            <Newest shown=details.callbacks.len() most=CALLBACKS_SHOWN more/>
-            {match refusal {
+            {list(record, newest, shown.now, format!("/assistants/{}", record.id))}
+            {all}
+            {match refusal_of(record, Action::TestCallback) {
                 None => view! { <Test id=record.id.clone()/> }.into_any(),
                 Some(refusal) => view! {
                     <div class="action">
-                        <button type="button" class="quiet" disabled aria-describedby="no-test">"Send a test"</button>
+                        <button type="button" class="quiet" disabled aria-describedby="no-test">"Send test event"</button>
                         <p class="hint" id="no-test">{refusal.why} " " {refusal.instead}</p>
                     </div>
                 }
@@ -44,7 +50,7 @@ pub(super) fn section(shown: &Shown) -> AnyView {
     .into_any()
 }
 
-/// Callbacks with all their tries, on the page at `here`; what is still being tried is to be looked at again.
+/// Deliveries with all their attempts. While one of them is retried, the page at `here` offers a refresh.
 pub(super) fn list(
     record: &AssistantRecord,
     callbacks: &[Callback],
@@ -53,10 +59,10 @@ pub(super) fn list(
 ) -> AnyView {
     if callbacks.is_empty() {
         let words = match &record.user_callback_url {
-            Some(_) => "None was sent yet. One goes out with the next change of status.",
-            None => "No callback URL is set. With one, your own server is told of every change of status.",
+            Some(_) => "No deliveries yet. The next change of status sends one.",
+            None => "Get status changes as signed webhooks.",
         };
-        return view! { <p>{words} " " <a href="/docs/callbacks">"About callbacks"</a></p> }.into_any();
+        return view! { <p>{words} " " <a href="/docs/callbacks">"About webhooks"</a></p> }.into_any();
     }
     let is_any_tried = callbacks.iter().any(|callback| callback.delivery.state == DeliveryState::Pending);
     let one = |callback: &Callback| entry(callback, record, now);
@@ -74,29 +80,30 @@ fn Test(id: String) -> impl IntoView {
         <PostForm form class="inline">
             <Problem form/>
             <input type="hidden" name="id" value=id/>
-            <Submit label="Send a test" busy="Sending…" class="quiet"/>
+            <Submit label="Send test event" busy="Sending…" class="quiet"/>
         </PostForm>
     }
 }
 
-/// One of them. It goes, and is sent again, where new ones went when it was made.
+/// A delivery keeps the endpoint that was set when its event happened, also when it is sent again.
 fn entry(callback: &Callback, record: &AssistantRecord, now: Timestamp) -> AnyView {
     let delivery = &callback.delivery;
     let url = record.user_callback_url.as_deref();
     let elsewhere = (url != Some(&*delivery.url)).then(
-        || view! { <p class="hint">"To " <code>{delivery.url.clone()}</code> ", which was set then."</p> },
+        || view! { <p class="hint">"Sent to " <code>{delivery.url.clone()}</code> " (previous endpoint)"</p> },
     );
     let (class, state) = match delivery.state {
-        DeliveryState::Delivered => ("badge good", "delivered"),
-        DeliveryState::Pending => ("badge warn", "being tried"),
-        DeliveryState::Failed => ("badge bad", "given up"),
+        DeliveryState::Delivered => ("badge good", "Delivered"),
+        DeliveryState::Pending if callback.tries.is_empty() => ("badge warn", "Sending"),
+        DeliveryState::Pending => ("badge warn", "Retrying"),
+        DeliveryState::Failed => ("badge bad", "Failed"),
     };
-    // A moment stays true on a page that stands still.
+    // The exact time stays true on a page that is not refreshed.
     let next = callback.next_try.map(|at| {
         if at > now {
-            view! { <p class="hint">"It is tried again at " <When at seconds=true/> "."</p> }.into_any()
+            view! { <p class="hint">"Next attempt: " <When at seconds=true/></p> }.into_any()
         } else {
-            view! { <p class="hint">"It is being tried now."</p> }.into_any()
+            view! { <p class="hint">"Sending now."</p> }.into_any()
         }
     });
     let (assistant, id) = (record.id.clone(), delivery.id.to_string());
@@ -116,7 +123,7 @@ fn entry(callback: &Callback, record: &AssistantRecord, now: Timestamp) -> AnyVi
                     <Problem form/>
                     <input type="hidden" name="id" value=assistant/>
                     <input type="hidden" name="delivery" value=id/>
-                    <Submit label="Send it again" busy="Sending…" class="quiet small"/>
+                    <Submit label="Resend" busy="Sending…" class="quiet small"/>
                 </PostForm>
             </details>
         </li>
@@ -124,21 +131,21 @@ fn entry(callback: &Callback, record: &AssistantRecord, now: Timestamp) -> AnyVi
     .into_any()
 }
 
-fn tries_in_words(tries: usize) -> String {
-    match tries {
-        0 => "Not tried yet".to_owned(),
-        1 => "1 try".to_owned(),
-        _ => format!("{tries} tries"),
+fn tries_in_words(attempts: usize) -> String {
+    match attempts {
+        0 => "No attempts yet".to_owned(),
+        1 => "1 attempt".to_owned(),
+        _ => format!("{attempts} attempts"),
     }
 }
 
 fn tried(attempt: &AttemptRow) -> AnyView {
-    let answer = match (attempt.status, &attempt.error) {
-        (Some(status), None) => format!("answered {status}"),
-        (Some(status), Some(error)) => format!("answered {status}: {error}"),
+    let outcome = match (attempt.status, &attempt.error) {
+        (Some(status), None) => format!("Status {status}"),
+        (Some(status), Some(error)) => format!("Status {status}: {error}"),
         (None, Some(error)) => error.clone(),
-        (None, None) => "no answer".to_owned(),
+        (None, None) => "No response".to_owned(),
     };
-    view! { <li><When at=attempt.tried_at/> " · " {answer} {format!(" · {} ms", attempt.took_ms)}</li> }
+    view! { <li><When at=attempt.tried_at/> " · " {outcome} {format!(" · {} ms", attempt.took_ms)}</li> }
         .into_any()
 }

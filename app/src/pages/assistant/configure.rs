@@ -1,4 +1,4 @@
-//! What is set, and changing it: one form, whether the assistant runs or not.
+//! The settings of an assistant, and the form that changes them while it runs or is stopped.
 
 use std::sync::Arc;
 
@@ -23,22 +23,19 @@ use crate::text;
 const FIELDS: &[&str] =
     &["name", "modelId", "modelProvider", "modelApiKey", "telegramBotToken", "callbackUrl"];
 
-const RUNNING: &str = "Name and callback URL change at once. Another model, key or bot is checked first, then your assistant \
-                       restarts with it: its bot is silent for a few seconds. If that does not work, your previous settings \
-                       come back automatically. ";
+const RUNNING: &str = "A new name or webhook URL applies immediately. A new model, key or bot is checked first, then your \
+                       assistant restarts (a few seconds of downtime). If that fails, your previous model, key and bot come \
+                       back automatically; a new name or webhook URL is kept. ";
 
-/// What is set now, secrets by mark and age alone; and the form that changes it.
-///
-/// # Errors
-/// [`AppError`] when the form cannot be made.
+/// The current settings, without the secrets themselves, and the form that changes them.
 pub(super) fn section(shown: &Shown) -> Result<AnyView, AppError> {
     let record = &shown.details.record;
     if matches!(record.status, Status::PendingPayment | Status::Purchased) {
         return Ok(().into_any());
     }
     let view = view! {
-        <section class="card" aria-labelledby="configuration">
-            <h2 id="configuration">"Configuration"</h2>
+        <section class="card" aria-labelledby="settings">
+            <h2 id="settings">"Settings"</h2>
             {facts(shown)}
             {editing(record, &shown.catalog)?}
         </section>
@@ -50,9 +47,9 @@ fn facts(shown: &Shown) -> AnyView {
     let record = &shown.details.record;
     let model = match (record.model_provider, &record.model_id) {
         (Some(provider), Some(model)) => {
-            format!("{} ({})", shown.catalog.name_of(Some(provider), model), text::provider(provider))
+            format!("{} ({})", model::name(&shown.catalog, Some(provider), model), text::provider(provider))
         }
-        _ => "not chosen yet".to_owned(),
+        _ => "Not chosen yet".to_owned(),
     };
     let byok = record.api_mode == ApiMode::Byok;
     view! {
@@ -60,29 +57,24 @@ fn facts(shown: &Shown) -> AnyView {
             <dt>"Model"</dt>
             <dd>{model}</dd>
             {byok.then(|| view! {
-                <dt>"Model key"</dt>
+                <dt>"Model API key"</dt>
                 <dd>{kept(shown.details.model_key.as_ref())}</dd>
             })}
             <dt>"Bot token"</dt>
             <dd>{kept(shown.details.bot_token.as_ref())}</dd>
-            <dt>"Id"</dt>
+            <dt>"Assistant ID"</dt>
             <dd><code>{record.id.clone()}</code></dd>
         </dl>
     }
     .into_any()
 }
 
-/// What may be shown of a secret: a mark that is the same for the same secret, and since when it is kept.
+/// A secret is shown by its fingerprint, which lets its owner see whether two secrets are equal, and by its age.
 fn kept(secret: Option<&KeptSecret>) -> AnyView {
-    let Some(secret) = secret else { return "none kept".into_any() };
-    let mark = secret.mark.as_ref().map(|mark| format!("fingerprint {mark}, ")).unwrap_or_default();
-    match secret.since {
-        Some(since) => {
-            let words = format!("kept encrypted, {mark}set on ");
-            view! { {words} <Day at=since/> }.into_any()
-        }
-        None => format!("kept encrypted, {mark}set before this was noted").into_any(),
-    }
+    let Some(secret) = secret else { return "Not set".into_any() };
+    let mark = secret.mark.as_ref().map(|mark| format!(" · fingerprint {mark}")).unwrap_or_default();
+    let since = secret.since.map(|since| view! { " · updated " <Day at=since/> });
+    view! { {format!("Encrypted{mark}")} {since} }.into_any()
 }
 
 fn editing(record: &AssistantRecord, catalog: &Arc<Catalog>) -> Result<AnyView, AppError> {
@@ -92,11 +84,11 @@ fn editing(record: &AssistantRecord, catalog: &Arc<Catalog>) -> Result<AnyView, 
         return Ok(refused(record, Action::Edit, "Edit").into_any());
     }
     let (form, save) = (Form::of::<Change>("edit", FIELDS), Form::of::<Update>("edit", FIELDS));
-    // The form's own action is what its first button does.
+    // The form's own action is that of its first button, which the Enter key presses.
     let form = if may_deploy && !save.has_failed() { form } else { save };
-    // What was typed is told from what the form was drawn from at first, a refused try later too.
+    // After a refused attempt the baseline stays that of the first rendering: what differs from it was changed by the owner.
     let kept = form.kept(drawn::FIELD).filter(|kept| Drawn::from_json(kept).is_ok());
-    let drawn = match kept {
+    let baseline = match kept {
         Some(kept) => kept,
         None => Drawn::of(record, model::current(record)).to_json()?,
     };
@@ -109,7 +101,7 @@ fn editing(record: &AssistantRecord, catalog: &Arc<Catalog>) -> Result<AnyView, 
             <summary>"Edit"</summary>
             <PostForm form>
                 <Problem form/>
-                <input type="hidden" name=drawn::FIELD value=drawn/>
+                <input type="hidden" name=drawn::FIELD value=baseline/>
                 {fields}
                 {buttons}
             </PostForm>
@@ -132,7 +124,7 @@ fn fields(form: Form, record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyVi
                 label="New model API key"
                 kind="password"
                 autocomplete="new-password"
-                hint="Left empty, the present one stays. Another provider needs its own."
+                hint="Leave blank to keep the current key. Changing provider needs a new key."
                 check="model-key"
                 optional=true
             />
@@ -144,7 +136,7 @@ fn fields(form: Form, record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyVi
             label="New Telegram bot token"
             kind="password"
             autocomplete="new-password"
-            hint="Left empty, the present one stays."
+            hint="Leave blank to keep the current token."
             check="bot-token"
             optional=true
         />
@@ -152,9 +144,9 @@ fn fields(form: Form, record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyVi
             form
             name="callback_url"
             path=&["callbackUrl"]
-            label="Callback URL"
+            label="Webhook URL"
             value=record.user_callback_url.clone().unwrap_or_default()
-            hint="Your own server is told there when the status changes: https only. Emptied, nobody is told any more."
+            hint="We POST status changes to this HTTPS URL. Leave blank to turn webhooks off."
             optional=true
         />
     }
@@ -165,8 +157,11 @@ fn buttons(record: &AssistantRecord, may_save: bool, may_deploy: bool) -> AnyVie
     let runs = record.status == Status::Active;
     let (change, save) = (action_of::<Change>(), action_of::<Update>());
     let costs = billing::consequence(record, Action::Change);
-    let (label, busy) =
-        if runs { ("Save", "Checking…") } else { ("Save and redeploy", "Checking and saving…") };
+    let (label, busy) = match record.status {
+        Status::Active => ("Save", "Checking…"),
+        Status::Stopped => ("Save and start", "Checking and saving…"),
+        _ => ("Save and redeploy", "Checking and saving…"),
+    };
     view! {
         {may_deploy.then(|| view! {
             <p class="hint">
@@ -178,7 +173,7 @@ fn buttons(record: &AssistantRecord, may_save: bool, may_deploy: bool) -> AnyVie
                 <button type="submit" formaction=change data-busy=busy>{label}</button>
             })}
             {may_save.then(|| view! {
-                <button type="submit" class="quiet" formaction=save data-busy="Saving…">"Only save"</button>
+                <button type="submit" class="quiet" formaction=save data-busy="Saving…">"Save without deploying"</button>
             })}
         </div>
     }

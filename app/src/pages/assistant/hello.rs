@@ -1,4 +1,4 @@
-//! While it is active: the way to the bot.
+//! The way to the bot of an active assistant: its address, a QR code, and in the sandbox a chat.
 
 use leptos::prelude::*;
 use reef_service::assistants::Details;
@@ -8,21 +8,16 @@ use crate::components::qr::{Qr, QrPicture};
 use crate::error::AppError;
 use crate::server::{SiteInfo, provided};
 
-/// The bot's address and, where the bots live in the sandbox, a chat with it.
-///
-/// # Errors
-/// [`AppError`] when the bot cannot be looked up.
 pub(super) async fn section(
     services: &Services,
     caller: &Caller,
     details: &Details,
 ) -> Result<AnyView, AppError> {
     let Some(bot) = services.active_bot(caller, &details.record.id).await? else {
-        let words = "It is active. Send your bot a message in Telegram, and it answers.";
         let view = view! {
             <section aria-labelledby="hello">
-                <h2 id="hello">"Say hello"</h2>
-                <p>{words}</p>
+                <h2 id="hello">"Chat with your bot"</h2>
+                <p>"Send your bot a message on Telegram."</p>
             </section>
         };
         return Ok(view.into_any());
@@ -34,7 +29,7 @@ pub(super) async fn section(
         .then(|| format!("/sandbox/telegram/bots/{}?inner=true", bot.bot_id));
     let view = view! {
         <section class="hello" aria-labelledby="hello">
-            <h2 id="hello">"Say hello to @" {bot.bot_username.clone()}</h2>
+            <h2 id="hello">"Chat with @" {bot.bot_username.clone()}</h2>
             <div class="hello-ways">
                 {chat.map(|src| view! { <Chat src username=bot.bot_username.clone()/> })}
                 <Address address username=bot.bot_username qr/>
@@ -49,7 +44,7 @@ fn Chat(src: String, username: String) -> impl IntoView {
     view! {
         <div class="chat-frame">
             <iframe src=src title=format!("Chat with @{username} in the sandbox")></iframe>
-            <p class="hint">"This bot lives in the sandbox: talk to it here. Telegram itself does not know it."</p>
+            <p class="hint">"Sandbox bot: chat here. It doesn’t exist on Telegram."</p>
         </div>
     }
 }
@@ -62,7 +57,7 @@ fn Address(address: String, username: String, qr: Qr) -> impl IntoView {
         <div class="bot-address">
             <QrPicture qr spoken/>
             <p><a class="button" href=address aria-label=label>"Open in Telegram"</a></p>
-            <p class="hint">"Or scan the code with your phone. Whoever knows the name can talk to it."</p>
+            <p class="hint">"Or scan to open it on your phone. Anyone with the link can chat with this bot."</p>
         </div>
     }
 }

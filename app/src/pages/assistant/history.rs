@@ -1,4 +1,4 @@
-//! `/assistants/{id}/history`: what happened and what was told, further back than the assistant's own page goes.
+//! `/assistants/{id}/history`: more deliveries and activity than the assistant's own page shows. It is not updated live.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -9,7 +9,6 @@ use super::{callbacks, timeline};
 use crate::components::page::{Head, drawn_or_failure};
 use crate::server::signed_in;
 
-/// The page: as it was when it was loaded.
 #[component]
 pub(crate) fn HistoryPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
@@ -24,21 +23,21 @@ fn page(History { record, timeline, callbacks }: &History, now: Timestamp) -> An
     view! {
         <Head
             title=format!("History of {name}")
-            description="What happened to one assistant, and what its owner's server was told of it."
+            description="The activity of an assistant and its webhook deliveries."
         />
         <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href=back.clone()>{name}</a></p>
         <h1>"History"</h1>
-        <p>{format!("The newest {SHOWN_MAX} of each are shown.")}</p>
+        <p>{format!("Showing the latest {SHOWN_MAX} of each.")}</p>
         <div class="split">
             <div>
-                <section class="card" aria-labelledby="callbacks">
-                    <h2 id="callbacks">"Callbacks"</h2>
+                <section class="card" aria-labelledby="webhooks">
+                    <h2 id="webhooks">"Webhook deliveries"</h2>
                     {callbacks::list(record, callbacks, now, format!("{back}/history"))}
                 </section>
             </div>
             <div>
                 <section class="card" aria-labelledby="timeline">
-                    <h2 id="timeline">"Timeline"</h2>
+                    <h2 id="timeline">"Activity"</h2>
                     {timeline::list(timeline)}
                 </section>
             </div>

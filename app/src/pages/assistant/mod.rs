@@ -1,4 +1,4 @@
-//! `/assistants/{id}`: one assistant. What changes by itself sits in regions, which the page's stream keeps up to date.
+//! `/assistants/{id}`: the page of an assistant. Its regions are updated live by the page's stream.
 
 mod actions;
 mod activate;
@@ -7,7 +7,7 @@ mod callbacks;
 mod configure;
 mod hello;
 mod history;
-mod payment;
+pub(in crate::pages) mod payment;
 mod state;
 mod steps;
 mod timeline;
@@ -32,27 +32,26 @@ use crate::snapshot::Snapshot;
 
 pub(crate) use history::HistoryPage;
 
-/// What the page is drawn from.
+/// The data that the page is rendered from.
 struct Shown {
     details: Details,
     catalog: Arc<Catalog>,
     now: Timestamp,
-    /// How the payment of an order stands; `None` once it is paid.
+    /// How the payment of an order stands; `None` for a paid assistant.
     standing: Option<PaymentStanding>,
 }
 
-/// The page.
 #[component]
 pub(crate) fn AssistantPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
     drawn_or_failure(async move {
         let (services, caller) = signed_in().await?;
         match draw(&services, &caller, &id).await {
-            // It may be deleted between two looks at it, too.
+            // It may be deleted between the reads of this request, too.
             Err(error) if error.code == ErrorCode::NotFound => {
                 what_became_of_it(&services, &caller, &id).await
             }
-            drawn => drawn,
+            result => result,
         }
     })
 }
@@ -65,21 +64,21 @@ async fn draw(services: &Services, caller: &Caller, id: &str) -> Result<AnyView,
     page(&shown, at_stage)
 }
 
-/// Who still has the page of an assistant that was deleted elsewhere is led to its receipt.
+/// The page of a deleted assistant leads to its receipt.
 async fn what_became_of_it(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
     let to = format!("/receipts/{}", services.receipt(caller, id).await?.id);
     redirect_page(&to);
-    Ok(view! { <p><a href=to>"It was deleted: see the receipt"</a></p> }.into_any())
+    Ok(view! { <p><a href=to>"This assistant was deleted"</a></p> }.into_any())
 }
 
-/// What the page is for now: paying, activating, following a deployment, saying hello.
+/// The section that fits the status: payment, activation, steps of the deployment, or the bot.
 async fn stage(services: &Services, caller: &Caller, shown: &Shown) -> Result<AnyView, AppError> {
     let details = &shown.details;
     if let Some(standing) = shown.standing {
         return Ok(payment::section(services, details, standing));
     }
     match details.record.status {
-        // What its money does not allow any more is said above.
+        // The status above says why it cannot be activated.
         Status::Purchased if refusal_of(&details.record, Action::Activate).is_some() => Ok(().into_any()),
         Status::Purchased => activate::section(services, details).await,
         Status::Active => hello::section(services, caller, details).await,
@@ -92,15 +91,15 @@ fn page(shown: &Shown, at_stage: AnyView) -> Result<AnyView, AppError> {
     let details = &shown.details;
     let record = &details.record;
     let stream = Snapshot::of_assistant(details)?.stream(&format!("/live/assistants/{}", record.id));
-    // Forms are kept while somebody fills them in, unless what they are for has changed.
+    // A live update keeps a form that is being filled in, unless this key changes.
     let stage = format!("{} {}", record.status, record.payment_status);
     let name = record.name.clone();
     let state = state::section(details, shown.standing);
-    let (configuration, told) = (configure::section(shown)?, callbacks::section(shown));
+    let (configuration, callbacks) = (configure::section(shown)?, callbacks::section(shown));
     let (actions, money, past) =
         (actions::section(record), billing::section(details), timeline::section(details));
     let view = view! {
-        <Head title=name.clone() description="One assistant: how it is, what it is set to, and what it costs."/>
+        <Head title=name.clone() description="The status, settings and billing of one assistant."/>
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
         <Done fleeting=true/>
         <Live path=stream/>
@@ -110,11 +109,11 @@ fn page(shown: &Shown, at_stage: AnyView) -> Result<AnyView, AppError> {
             <div>
                 <Region name="stage" key=stage.clone()>{at_stage}</Region>
                 <Region name="configuration" key=stage.clone()>{configuration}</Region>
-                <Region name="callbacks">{told}</Region>
             </div>
             <div>
                 <Region name="actions" key=stage>{actions}</Region>
                 <Region name="billing">{money}</Region>
+                <Region name="callbacks">{callbacks}</Region>
                 <Region name="timeline">{past}</Region>
             </div>
         </div>

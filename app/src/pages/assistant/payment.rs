@@ -1,4 +1,4 @@
-//! Before the payment: what has arrived is what the payment provider has confirmed, whatever the address says.
+//! An order before its payment. It counts as paid once Polar confirms it, whatever the address that the checkout returns to says.
 
 use leptos::prelude::*;
 use reef_domain::wire::{ApiMode, AssistantRecord, Status};
@@ -10,7 +10,7 @@ use crate::components::small::LookAgain;
 use crate::error::AppError;
 use crate::text;
 
-/// The way to pay for an unpaid slot. How the payment stands is the page's state, and said there.
+/// The way to pay. The status of the page says how the payment stands.
 pub(super) fn section(services: &Services, details: &Details, standing: PaymentStanding) -> AnyView {
     let record = &details.record;
     let prices = services.prices();
@@ -19,8 +19,8 @@ pub(super) fn section(services: &Services, details: &Details, standing: PaymentS
         ApiMode::Managed => prices.managed,
     };
     let what = match price {
-        Some(price) => format!("One slot, {}: {}.", text::mode(record.api_mode), text::price(&price)),
-        None => format!("One slot, {}. The checkout shows the price.", text::mode(record.api_mode)),
+        Some(price) => format!("Plan: {} ({}).", text::mode(record.api_mode), text::price(&price)),
+        None => format!("Plan: {}. The checkout shows the price.", text::mode(record.api_mode)),
     };
     let (id, here) = (record.id.clone(), format!("/assistants/{}", record.id));
     view! {
@@ -34,12 +34,9 @@ pub(super) fn section(services: &Services, details: &Details, standing: PaymentS
     .into_any()
 }
 
-/// How the payment of an order stands, as Polar has just said. What was paid meanwhile counts as being confirmed: the page is
-/// drawn anew at once.
-///
-/// # Errors
-/// [`AppError`] when it cannot be looked up.
-pub(super) async fn standing(
+/// How the payment of an order stands, as Polar says; `None` for an assistant that is paid. An order that is paid while Polar
+/// is asked counts as being confirmed: the page is about to be refreshed with the new status.
+pub(crate) async fn standing(
     services: &Services,
     caller: &Caller,
     record: &AssistantRecord,
@@ -51,26 +48,26 @@ pub(super) async fn standing(
     Ok(Some(standing.unwrap_or(PaymentStanding::Confirming)))
 }
 
-/// The badge and the sentence of an order that is not confirmed: the only ones on its page about the payment.
-pub(super) const fn in_words(standing: PaymentStanding) -> (&'static str, &'static str) {
+/// The badge and the sentence of an unpaid order.
+pub(crate) const fn in_words(standing: PaymentStanding) -> (&'static str, &'static str) {
     match standing {
         PaymentStanding::Open => {
-            ("waiting for payment", "It is not paid: the checkout is open, and you haven’t been charged.")
+            ("Awaiting payment", "Your checkout is still open. You haven’t been charged.")
         }
         PaymentStanding::Confirming => (
-            "confirming payment",
+            "Confirming payment",
             "Your payment is being confirmed, usually within a few seconds. You can stay on this page.",
         ),
-        PaymentStanding::Closed => ("waiting for payment", "The checkout is over, and you weren’t charged."),
+        PaymentStanding::Closed => ("Awaiting payment", "This checkout expired. You weren’t charged."),
         PaymentStanding::Unknown => (
-            "waiting for payment",
-            "We can’t confirm your payment yet: Polar doesn’t answer just now. If you paid, wait here; don’t pay again.",
+            "Awaiting payment",
+            "We can’t confirm your payment yet. If you paid, wait here; don’t pay again.",
         ),
     }
 }
 
-/// What Polar has not decided, or did not say. Nobody tells of a payment that failed: the page asks again by itself.
-const fn may_change(standing: PaymentStanding) -> bool {
+/// Whether the page asks Polar again after some seconds: a payment that fails sends no event.
+pub(crate) const fn may_change(standing: PaymentStanding) -> bool {
     matches!(standing, PaymentStanding::Confirming | PaymentStanding::Unknown)
 }
 
@@ -79,16 +76,16 @@ fn Standing(standing: PaymentStanding, id: String) -> impl IntoView {
     match standing {
         PaymentStanding::Open => view! { <Resume id label="Go to checkout"/> }.into_any(),
         PaymentStanding::Confirming => view! {
-            <p>"As soon as it has arrived, you set up your assistant here. There is no need to pay again."</p>
+            <p>"Once it’s confirmed, you can set up your assistant here. There is no need to pay again."</p>
         }
         .into_any(),
         PaymentStanding::Closed => view! {
-            <p>"A new checkout leads to the same slot."</p>
+            <p>"A new checkout continues the same order."</p>
             <Resume id label="Start a new checkout"/>
         }
         .into_any(),
         PaymentStanding::Unknown => view! {
-            <p>"Once it is confirmed, you set up your assistant here. The checkout cannot be paid twice."</p>
+            <p>"Once it’s confirmed, you can set up your assistant here. A checkout can’t be paid twice."</p>
             <Resume id label="Go to checkout" class="quiet"/>
         }
         .into_any(),

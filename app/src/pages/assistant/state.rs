@@ -1,32 +1,33 @@
-//! Where the assistant stands, what that means, and the next sensible thing to do.
+//! The status of an assistant, what it means, and the button for the next step.
 
 use leptos::prelude::*;
 use reef_domain::actions::{Action, Refusal, refusal_of, starts_on_resume};
 use reef_domain::sentence::Sentence;
-use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
+use reef_domain::wire::{ApiMode, AssistantRecord, PaymentStatus, Status};
 use reef_domain::{FailureCode, billing};
 use reef_service::assistants::{Details, PaymentStanding};
 
 use super::payment;
 use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::resume::{UpdateCard, cancellation};
 use crate::components::small::{Refresh, Said, StatusBadge};
 use crate::functions::assistants::Redeploy;
 use crate::functions::billing::OpenPortal;
 
-/// The status in a few words, read out when it changes.
+/// The status. Screen readers read it out when it changes.
 pub(super) fn section(details: &Details, standing: Option<PaymentStanding>) -> AnyView {
     let record = &details.record;
     if let Some(standing) = standing {
         return order(record, standing);
     }
-    let past_due = (record.payment_status == PaymentStatus::PastDue).then(|| past_due(record));
     let refresh = (record.status == Status::Deploying)
         .then(|| view! { <Refresh to=format!("/assistants/{}", record.id)/> });
     view! {
         <section class="state" aria-label="Status">
-            {past_due}
-            <p><StatusBadge status=record.status/></p>
+            {payment_notice(record)}
+            <p><StatusBadge status=record.status/> " " {cancellation(record)}</p>
             <p>{meaning(details)}</p>
+            {restored(details).map(|sentence| view! { <p>{sentence}</p> })}
             {mend(record)}
             {refresh}
         </section>
@@ -34,7 +35,6 @@ pub(super) fn section(details: &Details, standing: Option<PaymentStanding>) -> A
     .into_any()
 }
 
-/// An order: all that is known of it is how its payment stands.
 fn order(record: &AssistantRecord, standing: PaymentStanding) -> AnyView {
     let (badge, words) = payment::in_words(standing);
     view! {
@@ -46,9 +46,19 @@ fn order(record: &AssistantRecord, standing: PaymentStanding) -> AnyView {
     .into_any()
 }
 
-/// A renewal that could not be charged, with the button that leads to the card.
+fn payment_notice(record: &AssistantRecord) -> Option<AnyView> {
+    match record.payment_status {
+        PaymentStatus::PastDue => Some(past_due(record)),
+        PaymentStatus::Refunded => {
+            let sentence = "Your payment was refunded, so the subscription has ended.";
+            Some(view! { <p class="notice warn">{sentence}</p> }.into_any())
+        }
+        _ => None,
+    }
+}
+
+/// A renewal that could not be charged.
 fn past_due(record: &AssistantRecord) -> AnyView {
-    let form = Form::of::<OpenPortal>("update-card", &[]);
     let words = match record.status {
         Status::Deploying | Status::Active => {
             format!("Payment failed. Update your card to keep {} running.", record.name)
@@ -58,25 +68,21 @@ fn past_due(record: &AssistantRecord) -> AnyView {
     view! {
         <div class="notice bad">
             <p>{words}</p>
-            <PostForm form class="inline">
-                <Problem form/>
-                <Submit label="Update card" busy="Opening Polar’s pages…"/>
-            </PostForm>
+            <UpdateCard id=record.id.clone() name=record.name.clone()/>
         </div>
     }
     .into_any()
 }
 
-/// Why it is as it is, by code.
 fn failure(record: &AssistantRecord) -> Option<FailureCode> {
     FailureCode::of_message(record.status_message.as_deref()?)
 }
 
-/// A message is `CODE: a sentence with the way out`; people need the sentence.
+/// A status message begins with a failure code, which people are not shown.
 fn meaning(details: &Details) -> String {
     let record = &details.record;
     if details.is_changing {
-        return "Your change is being deployed. If it does not work, your previous settings come back automatically."
+        return "Your change is being deployed. If it fails, your previous model, key and bot come back automatically."
             .to_owned();
     }
     if starts_on_resume(record) {
@@ -85,7 +91,7 @@ fn meaning(details: &Details) -> String {
             "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume."
         );
     }
-    let told = record.status_message.as_deref().map(FailureCode::in_words);
+    let message = record.status_message.as_deref().map(FailureCode::in_words);
     if record.status == Status::Purchased
         && let Some(Refusal { why, instead }) = refusal_of(record, Action::Activate)
     {
@@ -93,16 +99,33 @@ fn meaning(details: &Details) -> String {
     }
     let plain = match record.status {
         Status::PendingPayment => "Awaiting payment.",
-        Status::Purchased => "Paid. Now give it a name, a model and a bot.",
-        Status::Deploying => "Being deployed: bot and model are tried, then the worker starts.",
-        Status::Active => "Running. Write to your bot in Telegram.",
-        Status::Failed => "It could not be started.",
-        Status::Stopped => "Not running. Its memory is kept.",
+        Status::Purchased => "Payment complete. Set up your assistant.",
+        Status::Deploying => "Deploying: checking bot and model, then starting.",
+        Status::Active => "Live on Telegram.",
+        Status::Failed => "Couldn’t start.",
+        Status::Stopped => "Stopped. Conversations are kept.",
     };
-    told.unwrap_or(plain).to_owned()
+    message.unwrap_or(plain).to_owned()
 }
 
-/// The button that mends a failure. Nothing mends what has lost its subscription.
+/// What an undone change has left. The status message says why it was undone, and only this says that the name and the webhook
+/// URL, which apply without a deployment, are not restored.
+fn restored(details: &Details) -> Option<&'static str> {
+    let record = &details.record;
+    let is_undone = matches!(record.status, Status::Active | Status::Deploying)
+        && record.status_message.is_some()
+        && !details.is_changing;
+    is_undone.then_some(match record.api_mode {
+        ApiMode::Byok => {
+            "The model, the API key and the bot are what they were before. The name and the webhook URL stay as you saved them."
+        }
+        ApiMode::Managed => {
+            "The model and the bot are what they were before. The name and the webhook URL stay as you saved them."
+        }
+    })
+}
+
+/// The button for the next step. An assistant whose subscription has ended can only be replaced.
 fn mend(record: &AssistantRecord) -> Option<AnyView> {
     let link =
         |to: &'static str, words: &'static str| view! { <a class="button" href=to>{words}</a> }.into_any();
@@ -111,10 +134,10 @@ fn mend(record: &AssistantRecord) -> Option<AnyView> {
         Status::Purchased | Status::Failed | Status::Stopped
             if record.payment_status == PaymentStatus::Paused =>
         {
-            view! { <ResumeSubscription/> }.into_any()
+            view! { <ResumeSubscription id=record.id.clone()/> }.into_any()
         }
         Status::Purchased | Status::Failed | Status::Stopped if has_ended => {
-            link("/assistants/new", "Buy a new slot")
+            link("/assistants/new", "New assistant")
         }
         Status::Failed | Status::Stopped => mend_failure(record, link)?,
         Status::Active => change_again(record, link)?,
@@ -123,7 +146,7 @@ fn mend(record: &AssistantRecord) -> Option<AnyView> {
     Some(view! { <div class="actions">{button}</div> }.into_any())
 }
 
-/// After a change that was undone: where to try it again.
+/// Leads to the field that an undone change has failed at.
 fn change_again(
     record: &AssistantRecord,
     link: impl Fn(&'static str, &'static str) -> AnyView,
@@ -133,7 +156,7 @@ fn change_again(
         FailureCode::ModelKeyRejected => "#edit-model_api_key",
         _ => "#edit-model",
     };
-    Some(link(to, "Change it again"))
+    Some(link(to, "Edit again"))
 }
 
 fn mend_failure(
@@ -142,11 +165,11 @@ fn mend_failure(
 ) -> Option<AnyView> {
     let button = match failure(record)? {
         FailureCode::TelegramTokenRejected | FailureCode::TelegramConflict => {
-            link("#edit-telegram_bot_token", "Give it another bot token")
+            link("#edit-telegram_bot_token", "Update bot token")
         }
-        FailureCode::ModelKeyRejected => link("#edit-model_api_key", "Give it another model key"),
+        FailureCode::ModelKeyRejected => link("#edit-model_api_key", "Update API key"),
         FailureCode::ModelUnavailable => link("#edit-model", "Choose another model"),
-        // A subscription that is over or paused is mended above.
+        // `mend` has a button for these.
         FailureCode::SubscriptionEnded | FailureCode::SubscriptionPaused => return None,
         FailureCode::DeployTimeout
         | FailureCode::WorkerStartFailed
@@ -159,14 +182,15 @@ fn mend_failure(
     Some(button)
 }
 
-/// Leads to Polar's pages, where a paused subscription is resumed.
+/// Opens the customer portal, where a paused subscription is resumed.
 #[component]
-fn ResumeSubscription() -> impl IntoView {
-    let form = Form::of::<OpenPortal>("resume", &[]);
+fn ResumeSubscription(id: String) -> impl IntoView {
+    let form = Form::of::<OpenPortal>("resume", &[]).about("id", &id);
     view! {
         <PostForm form class="inline">
             <Problem form/>
-            <Submit label="Resume your subscription" busy="Opening Polar's pages…"/>
+            <input type="hidden" name="id" value=id/>
+            <Submit label="Resume your subscription" busy="Opening billing portal…"/>
         </PostForm>
     }
 }

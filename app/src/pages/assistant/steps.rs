@@ -1,9 +1,8 @@
-//! What a deployment has done so far.
+//! The steps of a deployment, with how long each has taken.
 
 use leptos::prelude::*;
 use reef_domain::steps::{Step, StepRecord};
 
-/// The steps of the run that the status tells of, if there was one.
 pub(super) fn section(steps: &[StepRecord]) -> AnyView {
     if steps.is_empty() {
         return ().into_any();
@@ -17,15 +16,15 @@ pub(super) fn section(steps: &[StepRecord]) -> AnyView {
     .into_any()
 }
 
-/// Every step: done, under way, failed, or to come.
+/// All steps, also those that have not begun.
 fn list(steps: &[StepRecord]) -> AnyView {
     let item = |step: Step| {
         let record = steps.iter().find(|record| record.step == step);
         let (class, state) = match record {
-            None => ("todo", "to come"),
+            None => ("todo", "not started"),
             Some(record) if record.failed => ("failed", "failed"),
             Some(StepRecord { ended_at: Some(_), .. }) => ("done", "done"),
-            Some(_) => ("now", "under way"),
+            Some(_) => ("now", "in progress"),
         };
         let took = record.and_then(took).unwrap_or_default();
         view! {
@@ -40,15 +39,15 @@ fn list(steps: &[StepRecord]) -> AnyView {
 
 const fn words(step: Step) -> &'static str {
     match step {
-        Step::Token => "The bot token is tried",
-        Step::Model => "The model is tried",
-        Step::Worker => "The worker is started",
-        Step::Webhook => "The bot is connected",
-        Step::Ready => "The worker is asked whether it is well",
+        Step::Token => "Verify bot token",
+        Step::Model => "Verify model access",
+        Step::Worker => "Start assistant",
+        Step::Webhook => "Connect to Telegram",
+        Step::Ready => "Health check",
     }
 }
 
-/// How long it took. While it is under way nothing is said: the page would stand still at it.
+/// How long a step took; `None` while it runs, because the page is not updated every second.
 fn took(record: &StepRecord) -> Option<String> {
     let ms = (record.ended_at?.unix_ms() - record.began_at.unix_ms()).max(0);
     Some(match ms {

@@ -1,4 +1,4 @@
-//! What happened to the assistant.
+//! The activity of an assistant: its changes of status, newest first.
 
 use leptos::prelude::*;
 use reef_domain::FailureCode;
@@ -6,12 +6,11 @@ use reef_service::assistants::{Details, Happened, TIMELINE_SHOWN};
 
 use crate::components::small::{Newest, StatusBadge, When};
 
-/// Newest first.
 pub(super) fn section(details: &Details) -> AnyView {
     let more = format!("/assistants/{}/history", details.record.id);
     view! {
         <section class="card" aria-labelledby="timeline">
-            <h2 id="timeline">"Timeline"</h2>
+            <h2 id="timeline">"Activity"</h2>
             {list(&details.timeline)}
             <Newest shown=details.timeline.len() most=TIMELINE_SHOWN more/>
         </section>
@@ -19,10 +18,9 @@ pub(super) fn section(details: &Details) -> AnyView {
     .into_any()
 }
 
-/// The entries.
 pub(super) fn list(timeline: &[Happened]) -> AnyView {
     if timeline.is_empty() {
-        return view! { <p>"Nothing has happened yet."</p> }.into_any();
+        return view! { <p>"No activity yet"</p> }.into_any();
     }
     let entry = |(at, status, message): &Happened| {
         let message = message.as_deref().map(|message| FailureCode::in_words(message).to_owned());
