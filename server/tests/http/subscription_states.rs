@@ -118,6 +118,7 @@ async fn refunded_subscription_is_named_at_the_top_and_not_canceled_by_deletion(
             "{status}: {}",
             top(&after)
         );
+        assert!(!top(&after).contains("badge purchased"), "{status}: it is not ready to activate");
         let delete = dialog(&after, "delete");
         assert!(!delete.contains("cancels its subscription"), "{status}: {delete}");
         assert!(delete.contains("already ended"), "{status}: {delete}");

@@ -13,6 +13,7 @@ use crate::components::resume::{UpdateCard, cancellation};
 use crate::components::small::{Refresh, Said, StatusBadge};
 use crate::functions::assistants::Redeploy;
 use crate::functions::billing::OpenPortal;
+use crate::text;
 
 /// The status. Screen readers read it out when it changes.
 pub(super) fn section(details: &Details, standing: Option<PaymentStanding>) -> AnyView {
@@ -25,7 +26,7 @@ pub(super) fn section(details: &Details, standing: Option<PaymentStanding>) -> A
     view! {
         <section class="state" aria-label="Status">
             {payment_notice(record)}
-            <p><StatusBadge status=record.status/> " " {cancellation(record)}</p>
+            <p>{badge(record)} " " {cancellation(record)}</p>
             <p>{meaning(details)}</p>
             {restored(details).map(|sentence| view! { <p>{sentence}</p> })}
             {mend(record)}
@@ -44,6 +45,16 @@ fn order(record: &AssistantRecord, standing: PaymentStanding) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+/// An assistant that cannot be activated is not called ready for it.
+fn badge(record: &AssistantRecord) -> AnyView {
+    let status = record.status;
+    if status == Status::Purchased && refusal_of(record, Action::Activate).is_some() {
+        let payment = text::payment(record.payment_status);
+        return view! { <span class="badge warn">{payment}</span> }.into_any();
+    }
+    view! { <StatusBadge status/> }.into_any()
 }
 
 fn payment_notice(record: &AssistantRecord) -> Option<AnyView> {
