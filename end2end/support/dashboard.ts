@@ -48,7 +48,7 @@ export class Dashboard {
   }
 
   /** Orders a slot and arrives at its checkout. */
-  async order(mode: "Your own model key" | "Managed"): Promise<void> {
+  async order(mode: "Bring your own key" | "Managed"): Promise<void> {
     await this.open("/assistants/new");
     await this.page.getByLabel(mode, { exact: true }).check();
     await this.page.getByRole("button", { name: "Continue to checkout" }).click();
@@ -76,7 +76,7 @@ export class Dashboard {
 
   /** Buys, pays and activates; the assistant is active then, or what its token leads to. Returns its path. */
   async activeAssistant(name: string, token: string, callback = "", status = "active"): Promise<string> {
-    await this.order("Your own model key");
+    await this.order("Bring your own key");
     const path = await this.pay();
     await this.fillActivation({ name, model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token, callback });
     await this.page.getByRole("button", { name: "Activate" }).click();

@@ -168,7 +168,7 @@ test("another address is confirmed where it is, and the old one is told", async 
 });
 
 test("a first deployment that fails is told by mail, with the way out", async ({ home, page, user, mailbox }) => {
-  await home.order("Your own model key");
+  await home.order("Bring your own key");
   const path = await home.pay();
   const token = botToken("conflict");
   await home.fillActivation({ name: "Coral", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token });

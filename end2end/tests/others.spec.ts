@@ -48,7 +48,7 @@ test.describe("a session that has ended", () => {
 
   test("is told from a wrong password, and what was typed stays", async ({ home, page, javaScriptEnabled }) => {
     test.skip(!javaScriptEnabled, "a plain form leads to the page for signing in");
-    await home.order("Your own model key");
+    await home.order("Bring your own key");
     const path = await home.pay();
     await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token: botToken() });
     await page.context().clearCookies();

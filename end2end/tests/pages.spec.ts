@@ -99,7 +99,7 @@ test("keys and settings are in order with something in them", async ({ home, els
 test("an assistant's page is in order in every state", async ({ home, page, javaScriptEnabled }) => {
   test.setTimeout(240_000);
   const script = javaScriptEnabled ?? true;
-  await home.order("Your own model key");
+  await home.order("Bring your own key");
   await inspect(page, "the checkout", script);
   await home.open("/assistants");
   await page.getByRole("link", { name: "Untitled assistant" }).click();
