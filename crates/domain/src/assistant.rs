@@ -8,6 +8,9 @@ use crate::state::{Event, InvalidTransition, State};
 use crate::timestamp::Timestamp;
 use crate::wire::{ApiMode, AssistantRecord, ChannelType, PaymentStatus, Provider, Status};
 
+/// Why a refunded assistant is stopped. The code is the same as for every other end of a subscription.
+const REFUNDED: &str = "Your payment was refunded and your subscription has ended; create a new assistant to continue.";
+
 /// The name of an assistant that its owner has not named yet.
 pub const UNTITLED: &str = "Untitled assistant";
 
@@ -186,7 +189,12 @@ impl Assistant {
             (State::Failed { failure, .. }, Some(_)) => Some(format!(
                 "{failure} Your previous settings could not be deployed again after your last change failed."
             )),
-            (state, _) => state.failure().map(|failure| failure.to_string()),
+            (state, _) => state.failure().map(|failure| match (failure, self.payment.status) {
+                (FailureCode::SubscriptionEnded, PaymentStatus::Refunded) => {
+                    format!("{}: {REFUNDED}", failure.as_str())
+                }
+                _ => failure.to_string(),
+            }),
         }
     }
 

@@ -19,6 +19,10 @@ pub enum EventKind {
     Deleted,
     /// A managed assistant's model credit is used up. It has no callback.
     CreditUsedUp,
+    /// The configuration was edited after activation. It has no callback.
+    ConfigurationChanged,
+    /// A change of a running assistant was undone because its deployment failed. It has no callback.
+    ChangeUndone,
 }
 
 impl EventKind {
@@ -30,13 +34,22 @@ impl EventKind {
             Self::PaymentFlagged => "assistant.payment_flagged",
             Self::Deleted => "assistant.deleted",
             Self::CreditUsedUp => "assistant.credit_used_up",
+            Self::ConfigurationChanged => "assistant.configuration_changed",
+            Self::ChangeUndone => "assistant.change_undone",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::StatusChanged, Self::PaymentFlagged, Self::Deleted, Self::CreditUsedUp]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
+        [
+            Self::StatusChanged,
+            Self::PaymentFlagged,
+            Self::Deleted,
+            Self::CreditUsedUp,
+            Self::ConfigurationChanged,
+            Self::ChangeUndone,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == text)
     }
 }
 

@@ -5,13 +5,13 @@ use reef_domain::choice;
 use reef_domain::input::{self, ActivateInput, Parsed, UpdateInput};
 use reef_domain::state::Event;
 use reef_domain::wire::{ApiMode, AssistantRecord, Provider, Scope};
-use reef_domain::{Assistant, callback_url};
+use reef_domain::{Assistant, Issue, callback_url, text};
 use reef_store::Secrets;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
 use super::change::bot_in_use;
-use super::preflight::Silence;
+use super::preflight::{FOUND_WRONG, Silence, Try};
 use super::secrets::bot_fingerprint;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -22,6 +22,11 @@ use crate::work::Work;
 
 const INCONSISTENT: &str = "Activation payload is inconsistent with deployment mode";
 const NOT_PURCHASED: &str = "Deployment must be in purchased prebuy state to activate";
+
+const BOT_TOKEN: &str = "telegramBotToken";
+const MODEL_PROVIDER: &str = "modelProvider";
+const MODEL_ID: &str = "modelId";
+const MODEL_KEY: &str = "modelApiKey";
 
 /// Worker names tried before it is given up.
 const NAME_TRIES: usize = 16;
@@ -72,11 +77,12 @@ impl Services {
         Ok(after.record())
     }
 
-    /// As [`Self::activate`], for people. Their secrets may be kept since they were checked: a secret that the body leaves
-    /// out is the kept one; a model key only when it is for the same provider. What the vendors refuse is not deployed.
+    /// As [`Self::activate`], for the dashboard's form. Secrets may be stored since they were tested: one that the body leaves
+    /// out is the stored one, a model key only for the same provider. Everything that can be known to be wrong is reported at
+    /// once: the fields, the shape of a typed bot token, and what the vendors refuse.
     ///
     /// # Errors
-    /// As [`Self::activate`]; [`Error::InvalidInput`] also with what was found wrong, [`Error::RateLimited`].
+    /// As [`Self::activate`]; [`Error::InvalidInput`] also with what the vendors refuse, [`Error::RateLimited`].
     pub async fn activate_with_kept(
         &self,
         caller: &Caller,
@@ -84,49 +90,87 @@ impl Services {
         mut body: Map<String, Value>,
     ) -> Result<AssistantRecord, Error> {
         let found = self.find(caller, Scope::Write, id).await?;
+        let typed_token = body.get(BOT_TOKEN).and_then(Value::as_str);
+        let misshapen = typed_token.and_then(|token| text::bot_token_shape(BOT_TOKEN, token).err());
         let secrets = self.store().read().await?.secrets(found.id).await?;
         let provider = found.config.provider.map(Provider::as_str);
-        let is_same = body.get("modelProvider").and_then(Value::as_str) == provider;
+        let is_same = body.get(MODEL_PROVIDER).and_then(Value::as_str) == provider;
         let key = match found.mode {
             ApiMode::Byok if is_same => self.open_model_key(found.id, &secrets)?,
             _ => None,
         };
-        let kept = [("telegramBotToken", self.open_bot_token(found.id, &secrets)?), ("modelApiKey", key)];
-        for (field, secret) in kept {
+        let stored = [(BOT_TOKEN, self.open_bot_token(found.id, &secrets)?), (MODEL_KEY, key)];
+        for (field, secret) in stored {
             if let Some(secret) = secret
                 && !body.contains_key(field)
             {
                 body.insert(field.to_owned(), secret.expose_secret().into());
             }
         }
-        let input = input::activate(body, callback_url::check);
-        if let Ok(input) = &input {
-            self.check_activation(&found, &secrets, input).await?;
+        let input = input::activate(body.clone(), callback_url::check);
+        if refusal_of(&found.record(), Action::Activate).is_none() {
+            let malformed = input.as_ref().err().cloned().unwrap_or_default();
+            self.check_activation(&found, &secrets, &body, malformed, misshapen).await?;
         }
         self.activate(caller, id, input).await
     }
 
-    /// Refuses what the vendors refuse, where the activation would not be refused anyway.
+    /// Refuses a form with everything that is wrong with it. A field that is wrong by itself is not sent to a vendor; the
+    /// others are checked all the same.
     async fn check_activation(
         &self,
         a: &Assistant,
         secrets: &Secrets,
-        input: &ActivateInput,
+        body: &Map<String, Value>,
+        malformed: Vec<Issue>,
+        misshapen: Option<Issue>,
     ) -> Result<(), Error> {
+        let is_malformed = !malformed.is_empty();
+        let mut issues = malformed;
         let catalog = self.catalog().await?;
-        let is_refused = refusal_of(&a.record(), Action::Activate).is_some();
-        if is_refused || choice::of_activation(&catalog, a.mode, input).is_err() {
-            return Ok(());
-        }
-        let is_byok = a.mode == ApiMode::Byok;
-        let tried = UpdateInput {
-            model_provider: input.model_provider.clone().filter(|_| is_byok),
-            model_id: Some(input.model_id.clone()),
-            telegram_bot_token: Some(input.telegram_bot_token.clone()),
-            model_api_key: input.model_api_key.clone().filter(|_| is_byok),
-            ..UpdateInput::default()
+        let string = |field: &str| body.get(field).and_then(Value::as_str).map(str::to_owned);
+        let model = ActivateInput {
+            name: String::new(),
+            model_provider: string(MODEL_PROVIDER),
+            model_id: string(MODEL_ID).unwrap_or_default(),
+            telegram_bot_token: String::new(),
+            model_api_key: string(MODEL_KEY),
+            callback_url: None,
         };
-        self.require_good(a, secrets, &tried, Silence::Accepted).await
+        let unfit = choice::of_activation(&catalog, a.mode, &model).err().unwrap_or_default();
+        for issue in misshapen.into_iter().chain(unfit) {
+            if !issues.iter().any(|known| known.path == issue.path) {
+                issues.push(issue);
+            }
+        }
+        let is_sound = |fields: &[&str]| !issues.iter().any(|issue| fields.contains(&&*issue.path));
+        let what = match (is_sound(&[BOT_TOKEN]), is_sound(&[MODEL_PROVIDER, MODEL_ID, MODEL_KEY])) {
+            (true, true) => Some(Try::All),
+            (true, false) => Some(Try::Bot),
+            (false, true) => Some(Try::Model),
+            (false, false) => None,
+        };
+        if let Some(what) = what {
+            let is_byok = a.mode == ApiMode::Byok;
+            let given = UpdateInput {
+                model_provider: model.model_provider.filter(|_| is_byok),
+                model_id: Some(model.model_id),
+                telegram_bot_token: string(BOT_TOKEN),
+                model_api_key: model.model_api_key.filter(|_| is_byok),
+                ..UpdateInput::default()
+            };
+            match self.refused_by_vendors(a, secrets, &given, what, Silence::Accepted).await {
+                Ok(refused) => issues.extend(refused),
+                // Too many checks in a minute hide no mistake that needs none.
+                Err(Error::RateLimited { .. }) if !issues.is_empty() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match (issues.is_empty(), is_malformed) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Error::InvalidRequest(issues)),
+            (false, false) => Err(Error::InvalidInput { message: FOUND_WRONG, issues }),
+        }
     }
 
     /// A worker name that no assistant has: of its 32 bits two may be the same by chance.

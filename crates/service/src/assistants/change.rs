@@ -138,7 +138,7 @@ impl Services {
         deploy: Deploy,
     ) -> Result<AssistantRecord, Error> {
         let mut work = self.work().await?;
-        let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        let mut before = self.owned_locked(&mut work.tx, caller, found.id).await?;
         // It was checked for what it was: somebody has stopped or started it meanwhile.
         if before.state.status() != found.state.status() {
             let current = before.state.status();
@@ -168,7 +168,8 @@ impl Services {
                 allowed: &[],
             });
         }
-        after.config = config;
+        work.record_edit(&mut before, &config, &new).await?;
+        after = Assistant { config, sequence: before.sequence, version: before.version, ..after };
         if after != before {
             after = work.save(&before, after).await?;
         }

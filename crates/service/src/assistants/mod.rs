@@ -5,6 +5,7 @@ mod callbacks;
 mod change;
 mod checkout;
 mod delete;
+mod edits;
 mod preflight;
 mod purchase;
 mod receipt;

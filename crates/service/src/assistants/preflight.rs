@@ -18,7 +18,7 @@ use crate::ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
 use crate::services::Services;
 
 const INVALID: &str = "Model provider/model combination is invalid";
-const FOUND_WRONG: &str = "The bot or the model was found not to work";
+pub(super) const FOUND_WRONG: &str = "The bot or the model was found not to work";
 const UNPAID: &str = "Bots and models can be tried once the slot is paid";
 
 /// How long Telegram may take to say whose a token is.
@@ -191,13 +191,35 @@ impl Services {
         input: &UpdateInput,
         silence: Silence,
     ) -> Result<(), Error> {
-        self.may_check(a.user_id).await?;
-        let bot = self.try_bot(a, secrets, input.telegram_bot_token.clone(), false);
-        let is_new = input.model_api_key.is_some() || input.model_id.is_some();
-        let (bot, model) = tokio::join!(bot, self.try_model(a, secrets, input, is_new));
-        let found = Preflight { bot: Some(bot?), model: Some(model?) };
-        let issues = found.issues(silence);
+        let issues = self.refused_by_vendors(a, secrets, input, Try::All, silence).await?;
         if issues.is_empty() { Ok(()) } else { Err(Error::InvalidInput { message: FOUND_WRONG, issues }) }
+    }
+
+    /// What the vendors refuse of `what`, as [`Self::require_good`] judges it.
+    pub(super) async fn refused_by_vendors(
+        &self,
+        a: &Assistant,
+        secrets: &Secrets,
+        input: &UpdateInput,
+        what: Try,
+        silence: Silence,
+    ) -> Result<Vec<Issue>, Error> {
+        self.may_check(a.user_id).await?;
+        let bot = async {
+            if what == Try::Model {
+                return Ok(None);
+            }
+            self.try_bot(a, secrets, input.telegram_bot_token.clone(), false).await.map(Some)
+        };
+        let model = async {
+            if what == Try::Bot {
+                return Ok(None);
+            }
+            let is_new = input.model_api_key.is_some() || input.model_id.is_some();
+            self.try_model(a, secrets, input, is_new).await.map(Some)
+        };
+        let (bot, model) = tokio::join!(bot, model);
+        Ok(Preflight { bot: bot?, model: model? }.issues(silence))
     }
 
     /// Tries what is given, else what is kept, with the vendors, at the same time and for seconds at most.

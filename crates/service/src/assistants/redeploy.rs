@@ -1,8 +1,10 @@
 //! A fresh deployment of what is configured now.
 
+use reef_domain::Assistant;
 use reef_domain::input::{CallbackChange, Parsed};
 use reef_domain::state::Event;
 use reef_domain::wire::{AssistantRecord, Scope};
+use reef_store::Secrets;
 
 use crate::caller::Caller;
 use crate::error::Error;
@@ -28,15 +30,18 @@ impl Services {
         let callback = callback.map_err(Error::InvalidRequest)?;
 
         let mut work = self.work().await?;
-        let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        let mut before = self.owned_locked(&mut work.tx, caller, found.id).await?;
         let mut after = before.clone();
         let event = Event::Redeploy { deadline: work.now.plus(self.config().deploy_timeout) };
         after.apply(event).map_err(|refusal| Error::not_now(refusal, NOT_REDEPLOYABLE))?;
+        let mut config = after.config.clone();
         match callback {
             CallbackChange::Keep => {}
-            CallbackChange::Replace(url) => after.config.callback_url = Some(url),
-            CallbackChange::Clear => after.config.callback_url = None,
+            CallbackChange::Replace(url) => config.callback_url = Some(url),
+            CallbackChange::Clear => config.callback_url = None,
         }
+        work.record_edit(&mut before, &config, &Secrets::default()).await?;
+        after = Assistant { config, sequence: before.sequence, version: before.version, ..after };
         let after = work.save(&before, after).await?;
         work.drop_fallback(&after).await?;
         self.start_run(&mut work, &after).await?;

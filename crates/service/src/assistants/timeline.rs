@@ -206,7 +206,7 @@ fn test_payload(a: &Assistant, now: Timestamp) -> String {
         "data": {
             "id": a.id.to_string(),
             "status": a.state.status(),
-            "statusMessage": a.state.failure().map(|failure| failure.to_string()),
+            "statusMessage": a.status_message(),
             "workerUrl": a.state.worker_url(),
             "previousStatus": a.state.status(),
             "sequence": a.sequence,

@@ -58,7 +58,8 @@ impl Work<'_> {
         if undo(&mut failed.clone()).is_err() {
             return Ok(false);
         }
-        let failed = self.save_without_mail(before, failed.clone()).await?;
+        let mut failed = self.save_without_mail(before, failed.clone()).await?;
+        self.record_undo(&mut failed, &replaced).await?;
         let mut after = failed.clone();
         undo(&mut after).map_err(Error::internal)?;
         let after = self.save(&failed, after).await?;

@@ -47,11 +47,12 @@ impl Services {
             self.release_old_bot(&found, token).await?;
         }
         let mut work = self.work().await?;
-        let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        let mut before = self.owned_locked(&mut work.tx, caller, found.id).await?;
         let (config, secrets) = self.updated(&mut work, &before, input).await?;
         let mut after = before.clone();
         after.apply(Event::Patch).map_err(|refusal| Error::not_now(refusal, NOT_EDITABLE))?;
-        after.config = config;
+        work.record_edit(&mut before, &config, &secrets).await?;
+        after = Assistant { config, sequence: before.sequence, version: before.version, ..after };
         let after = work.save(&before, after).await?;
         work.drop_fallback(&after).await?;
         work.tx.set_secrets(after.id, &secrets).await?;

@@ -18,6 +18,9 @@ use crate::work::Work;
 const PAID_TWICE: &str = "A second subscription was paid for this slot. It pays for nothing and is being ended; the money does not go back by \
      itself.";
 
+/// The timeline's entry about a refund that stops nothing, because nothing was running.
+const REFUNDED: &str = "Your payment was refunded and your subscription has ended.";
+
 /// Where an event comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -117,6 +120,9 @@ impl Services {
             return Ok(());
         }
         let ended = before.payment.entitles() && !after.payment.entitles();
+        let is_refund = after.payment.status == PaymentStatus::Refunded
+            && before.payment.status != PaymentStatus::Refunded
+            && after.state != state::State::PendingPayment;
         let late = before.state != after.state && work.now.since(before.created_at) > UNPAID_SHOWN_FOR;
         if late && after.payment.status == PaymentStatus::Paid {
             tracing::info!(assistant_id = %before.id, "a payment arrived late");
@@ -142,6 +148,10 @@ impl Services {
         // Money given back by the operator must not be asked for again next month.
         if let (PaymentStatus::Refunded, Some(id)) = (after.payment.status, subscription) {
             work.revoke(after.id, id, "refunded").await?;
+        }
+        // Where the status changes, its message says so.
+        if is_refund && before.state.status() == after.state.status() {
+            work.flag(after, REFUNDED).await?;
         }
         Ok(())
     }

@@ -2,11 +2,11 @@ use reef_domain::ids::AssistantId;
 use reef_domain::input::{CallbackChange, UpdateInput};
 use reef_domain::wire::Status::{self, Active, Deploying, Failed, Purchased, Stopped};
 use reef_service::assistants::Change;
-use reef_service::testing::{TestServices, activation, bot_token};
+use reef_service::testing::{TestServices, activation, bot_token, model_key};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
 
-use crate::support::{CHECKED, redeploy, stop, walk};
+use crate::support::{CHECKED, edits, redeploy, stop, walk};
 
 fn renamed(name: &str) -> Change {
     let update = UpdateInput { name: Some(name.to_owned()), ..UpdateInput::default() };
@@ -47,6 +47,45 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.name.as_str(), record.status_message), (Active, "Opal", None));
         assert_eq!(record.user_callback_url.as_deref(), Some("https://elsewhere.example.com/"));
+        t.finish().await;
+    }
+
+    async fn edit_is_recorded_with_its_fields_and_no_values(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let slot = t.paid(&me).await;
+        let draft = UpdateInput { name: Some("Draft".to_owned()), ..UpdateInput::default() };
+        t.services.update(&me, &slot.to_string(), Ok(draft)).await.unwrap();
+        assert!(edits(&t.events(slot).await).is_empty(), "a draft is no history");
+
+        let id = t.active(&me).await;
+        let number = t.number() - 1;
+        save(&t, &me, id, renamed("Pearl")).await.unwrap();
+        save(&t, &me, id, renamed("Pearl")).await.unwrap();
+        let cleared = Change { callback: CallbackChange::Clear, ..with_model("claude-opus-5") };
+        change(&t, &me, id, cleared).await.unwrap();
+        t.run().await;
+        stop(&t, &me, id).await.unwrap();
+        let same = UpdateInput { model_api_key: Some(model_key(number)), ..UpdateInput::default() };
+        t.services.update(&me, &id.to_string(), Ok(same)).await.unwrap();
+        let other = t.number();
+        let secrets = UpdateInput {
+            telegram_bot_token: Some(bot_token(other)),
+            model_api_key: Some(model_key(other)),
+            ..UpdateInput::default()
+        };
+        t.services.update(&me, &id.to_string(), Ok(secrets)).await.unwrap();
+        let url = CallbackChange::Replace("https://elsewhere.example.com/".to_owned());
+        t.services.redeploy(&me, &id.to_string(), Ok(url)).await.unwrap();
+        t.run().await;
+        let events = t.events(id).await;
+        assert_eq!(edits(&events), [
+            "Settings changed: name.",
+            "Settings changed: model and webhook URL.",
+            "Settings changed: API key and bot token.",
+            "Settings changed: webhook URL.",
+        ]);
+        assert_eq!(walk(&events), [Purchased, Deploying, Active, Deploying, Active, Stopped, Deploying, Active]);
         t.finish().await;
     }
 

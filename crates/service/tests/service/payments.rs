@@ -191,6 +191,9 @@ on_both_databases! {
         t.run().await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Refunded));
+        let message = record.status_message.unwrap();
+        assert!(message.starts_with("SUBSCRIPTION_ENDED: ") && message.contains("was refunded"), "{message}");
+        assert_eq!(t.events(id).await.last().unwrap().status_message.as_ref(), Some(&message));
         assert!(t.workers.running().is_empty());
         assert_eq!(t.payments.revoked(), [subscription], "the next month must not be charged");
         // The revocation that follows says less than the refund.
@@ -198,6 +201,26 @@ on_both_databases! {
         t.run().await;
         assert_eq!(t.record(&me, id).await.payment_status, Refunded);
         assert!(redeploy(&t, &me, id).await.is_err());
+        t.finish().await;
+    }
+
+    async fn refund_of_what_does_not_run_is_in_the_timeline_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let (unused, ended) = (t.paid(&me).await, t.active(&me).await);
+        t.subscription(ended, "subscription.revoked").await;
+        t.run().await;
+        for id in [unused, ended] {
+            for _ in 0..2 {
+                t.order(id, "order.refunded").await;
+                t.run().await;
+            }
+            let events = t.events(id).await;
+            let refunds = events.iter().filter(|event| event.kind.as_str() == "assistant.payment_flagged");
+            let said: Vec<_> = refunds.filter_map(|event| event.status_message.as_deref()).collect();
+            assert_eq!(said, ["Your payment was refunded and your subscription has ended."]);
+        }
+        assert!(t.record(&me, ended).await.status_message.unwrap().contains("was refunded"));
         t.finish().await;
     }
 

@@ -135,6 +135,47 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn activation_form_reports_every_problem_at_once(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.user().await;
+        let id = t.paid(&me).await.to_string();
+        let refused = async |body: Value| {
+            let error = t.services.activate_with_kept(&me, &id, map(body)).await.expect_err("a refusal");
+            let issues = error.issues().iter().map(|issue| (issue.path.clone(), issue.code.clone()));
+            let mut issues: Vec<_> = issues.collect();
+            issues.sort();
+            issues
+        };
+        let pair = |path: &str, code: &str| (path.to_owned(), code.to_owned());
+        let body = json!({"name": " ", "modelProvider": "anthropic", "modelId": MODEL, "modelApiKey": "sk-bad",
+            "telegramBotToken": bot_token(100_001), "callbackUrl": "http://plain.example.com/"});
+        t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+        t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+        assert_eq!(refused(body.clone()).await, [
+            pair("callbackUrl", "invalid_url"), pair("modelApiKey", "rejected"), pair("name", "required"),
+            pair("telegramBotToken", "rejected"),
+        ]);
+        // A token that cannot be one is sent to nobody, and hides nothing else.
+        let mut misshapen = body.clone();
+        misshapen["telegramBotToken"] = json!("not-a-token");
+        misshapen["name"] = json!("Pearl");
+        misshapen["callbackUrl"] = json!("https://callbacks.example.com/");
+        t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
+        assert_eq!(refused(misshapen.clone()).await, [
+            pair("modelApiKey", "rejected"), pair("telegramBotToken", "invalid_bot_token"),
+        ]);
+        // The fields of the model are judged without a name, and the bot is asked about without a model.
+        misshapen.as_object_mut().unwrap().retain(|key, _| key == "telegramBotToken" || key == "name");
+        misshapen["telegramBotToken"] = body["telegramBotToken"].clone();
+        t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
+        assert_eq!(refused(misshapen).await, [
+            pair("modelApiKey", "required"), pair("modelId", "required"), pair("modelProvider", "required"),
+            pair("telegramBotToken", "rejected"),
+        ]);
+        assert_eq!(t.status(&me, reef_domain::ids::AssistantId::parse(&id).unwrap()).await, Status::Purchased);
+        t.finish().await;
+    }
+
     async fn secrets_that_were_kept_need_not_be_typed_again(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.user().await;
@@ -164,10 +205,10 @@ on_both_databases! {
         let other = t.paid(&me).await;
         t.services.update(&me, &other.to_string(), Ok(bot_and_model(8))).await.unwrap();
         let body = json!({"name": "Pearl", "modelProvider": "anthropic", "modelId": MODEL,
-            "telegramBotToken": bot_token(9), "modelApiKey": model_key(9)});
+            "telegramBotToken": bot_token(900_009), "modelApiKey": model_key(900_009)});
         t.services.activate_with_kept(&me, &other.to_string(), map(body)).await.unwrap();
         t.run().await;
-        assert_eq!(t.services.active_bot(&me, &other.to_string()).await.unwrap().unwrap().bot_id, 9);
+        assert_eq!(t.services.active_bot(&me, &other.to_string()).await.unwrap().unwrap().bot_id, 900_009);
         t.finish().await;
     }
 }

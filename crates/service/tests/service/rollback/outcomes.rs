@@ -4,7 +4,7 @@ use super::{
     UNCHANGED, UNDONE, active, all_secrets, assert_nothing_left, assert_runs_with, callback_statuses, change,
     has_replaced_config, paths,
 };
-use crate::support::{CHECKED, HOUR, message, redeploy, walk};
+use crate::support::{CHECKED, HOUR, edits, message, redeploy, walk};
 use reef_domain::input::{ActivateInput, CallbackChange, UpdateInput};
 use reef_domain::wire::ApiMode;
 use reef_domain::wire::Status::{Active, Deploying, Failed, Purchased};
@@ -68,6 +68,10 @@ on_both_databases! {
         assert_runs_with(&t, id, number, "claude-sonnet-5");
         assert!(t.telegram.webhook(&bot_token(other)).is_none());
         assert_eq!(walk(&t.events(id).await), UNDONE);
+        assert_eq!(edits(&t.events(id).await), [
+            "Settings changed: model, API key and bot token.",
+            "Change undone. Restored: model, API key and bot token. The name and the webhook URL stay as you saved them.",
+        ]);
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.model_id.as_deref()), (Active, Some("claude-sonnet-5")));
         assert!(message(&t, &me, id).await.starts_with("TELEGRAM_CONFLICT: "), "the reason is stored");
@@ -127,7 +131,7 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.user().await;
         let id = t.paid(&me).await;
-        let number = t.number();
+        let number = 100_000 + t.number();
         let body = || match serde_json::json!({"name": "Coral", "modelProvider": "anthropic", "modelId": "claude-sonnet-5",
             "telegramBotToken": bot_token(number), "modelApiKey": model_key(number)}) {
             Value::Object(map) => map,

@@ -1,0 +1,136 @@
+//! Entries of the timeline about the configuration: what was edited, and what an undone change has restored. They name
+//! fields and never values.
+
+use reef_domain::Assistant;
+use reef_domain::assistant::Config;
+use reef_domain::ids::EventId;
+use reef_store::{EventKind, EventRow, Replaced, Secrets};
+
+use crate::error::Error;
+use crate::work::Work;
+
+impl Work<'_> {
+    /// Records which fields `config` and `new` change of a locked assistant, which is brought up to date. A slot that was
+    /// never activated has only a draft, whose edits are nobody's history.
+    pub(super) async fn record_edit(
+        &mut self,
+        before: &mut Assistant,
+        config: &Config,
+        new: &Secrets,
+    ) -> Result<(), Error> {
+        if before.state.run().is_none() {
+            return Ok(());
+        }
+        let current = self.tx.secrets(before.id).await?;
+        let fields = edited_fields(&before.config, config, &current, new);
+        if fields.is_empty() {
+            return Ok(());
+        }
+        let message = format!("Settings changed: {}.", list(&fields));
+        self.record_entry(before, EventKind::ConfigurationChanged, message).await
+    }
+
+    /// Records what going back to `replaced` restores of a failed assistant, which is brought up to date.
+    pub(super) async fn record_undo(
+        &mut self,
+        failed: &mut Assistant,
+        replaced: &Replaced,
+    ) -> Result<(), Error> {
+        let is_another_model = failed.config.provider != replaced.provider
+            || failed.config.model_id != replaced.model_id;
+        let restored: Vec<_> = [
+            ("model", is_another_model),
+            ("API key", replaced.secrets.model_key.is_some()),
+            ("bot token", replaced.secrets.bot_token.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(field, is_restored)| is_restored.then_some(field))
+        .collect();
+        let message = format!(
+            "Change undone. Restored: {}. The name and the webhook URL stay as you saved them.",
+            list(&restored)
+        );
+        self.record_entry(failed, EventKind::ChangeUndone, message).await
+    }
+
+    async fn record_entry(
+        &mut self,
+        a: &mut Assistant,
+        kind: EventKind,
+        message: String,
+    ) -> Result<(), Error> {
+        a.sequence += 1;
+        if !self.tx.update_assistant(a).await? {
+            return Err(Error::internal("a locked assistant was changed by another transaction"));
+        }
+        let event = EventRow {
+            id: EventId::new(self.new_uuid()),
+            assistant_id: a.id,
+            user_id: a.user_id,
+            sequence: a.sequence,
+            kind,
+            status: a.state.status(),
+            previous_status: Some(a.state.status()),
+            status_message: Some(message),
+            worker_url: a.state.worker_url().map(str::to_owned),
+            created_at: self.now,
+        };
+        self.tx.insert_event(&event).await?;
+        self.changed(a);
+        Ok(())
+    }
+}
+
+/// The fields that differ, as people read them. A secret that is entered again unchanged does not.
+fn edited_fields(before: &Config, after: &Config, current: &Secrets, new: &Secrets) -> Vec<&'static str> {
+    let is_another_model = before.provider != after.provider || before.model_id != after.model_id;
+    let is_another_key = new.model_key.is_some() && new.model_key_mark != current.model_key_mark;
+    let is_another_bot = new.bot_token.is_some() && new.bot_fingerprint != current.bot_fingerprint;
+    [
+        ("name", before.name != after.name),
+        ("model", is_another_model),
+        ("API key", is_another_key),
+        ("bot token", is_another_bot),
+        ("webhook URL", before.callback_url != after.callback_url),
+    ]
+    .into_iter()
+    .filter_map(|(field, differs)| differs.then_some(field))
+    .collect()
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn list(fields: &[&str]) -> String {
+    match fields {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edited_fields_name_what_differs() {
+        let before = Config { name: Some("Pearl".to_owned()), ..Config::default() };
+        let kept = Secrets { model_key_mark: Some("1".to_owned()), ..Secrets::default() };
+        let same_key = Secrets { model_key: Some(vec![1]), ..kept.clone() };
+        assert!(edited_fields(&before, &before, &kept, &same_key).is_empty());
+        let after = Config {
+            name: Some("Coral".to_owned()),
+            model_id: Some("m".to_owned()),
+            callback_url: Some("https://x.test".to_owned()),
+            ..before.clone()
+        };
+        let new = Secrets {
+            model_key: Some(vec![1]),
+            bot_token: Some(vec![2]),
+            bot_fingerprint: Some(vec![3]),
+            ..Secrets::default()
+        };
+        let all = edited_fields(&before, &after, &kept, &new);
+        assert_eq!(list(&all), "name, model, API key, bot token and webhook URL");
+        assert_eq!((list(&all[..1]), list(&[])), ("name".to_owned(), String::new()));
+    }
+}
