@@ -62,7 +62,7 @@ test("the way to an assistant", async ({ customer, page, shoot, shootWindow }) =
   const model = "anthropic:claude-sonnet-5-5";
   await cleo.dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-refused", token });
   await page.getByRole("button", { name: "Test connection" }).click();
-  await expect(page.getByText("The provider refuses the key.")).toBeVisible();
+  await expect(page.getByText("The provider rejected this key.")).toBeVisible();
   await shoot("activation-checked");
   await cleo.dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-good", token, callback: "https://callbacks.sandbox.test/coral" });
   await page.getByRole("button", { name: "Activate" }).click();

@@ -50,8 +50,8 @@ test("bot and model are tried first, and nothing typed is lost", async ({ home, 
   const callback = `https://callbacks.sandbox.test/${good.split(":")[0]}`;
   await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-refused", token: revoked, callback });
   await page.getByRole("button", { name: "Test connection" }).click();
-  await expect(page.getByText("Telegram refuses it.")).toBeVisible();
-  await expect(page.getByText("The provider refuses the key.")).toBeVisible();
+  await expect(page.getByText("Telegram rejected this token.")).toBeVisible();
+  await expect(page.getByText("The provider rejected this key.")).toBeVisible();
   await expect(page.getByLabel("Webhook URL")).toHaveValue(callback);
 
   await page.getByLabel("Model API key").fill("sk-ant-good");

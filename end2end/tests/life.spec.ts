@@ -132,7 +132,7 @@ test.describe("values found wrong", () => {
     await page.getByLabel("New model API key").fill("sk-ant-refused");
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await expect(page.getByText("Nothing was changed, and Fay keeps running.")).toBeVisible();
-    await expect(page.getByLabel("New model API key")).toHaveAccessibleDescription(/The provider refuses the key/);
+    await expect(page.getByLabel("New model API key")).toHaveAccessibleDescription(/The provider rejected this key/);
     await expect(page.getByLabel("Name")).toHaveValue("Gil");
     await expect(page.getByLabel("New model API key")).toHaveValue(javaScriptEnabled ? "sk-ant-refused" : "");
     await home.becomes("active");
@@ -145,7 +145,7 @@ test.describe("values found wrong", () => {
     const model = "anthropic:claude-sonnet-5";
     await home.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("revoked") });
     await page.getByRole("button", { name: "Activate" }).click();
-    await expect(page.getByLabel("Telegram bot token")).toHaveAccessibleDescription(/Telegram refuses it/);
+    await expect(page.getByLabel("Telegram bot token")).toHaveAccessibleDescription(/Telegram rejected this token/);
     await expect(page.getByLabel("Name")).toHaveValue("Ann");
     await home.becomes("ready to activate");
   });

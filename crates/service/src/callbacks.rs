@@ -1,4 +1,4 @@
-//! Telling customers' servers: the body, the signature and the schedule of Standard Webhooks.
+//! Callbacks as Standard Webhooks: their body, signature, retry schedule and signing secrets.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::vault::Place;
 
-/// How long after a failed try the next one comes (Standard Webhooks' recommendation).
+/// The waits after the failed attempts of a delivery, as Standard Webhooks recommends.
 pub const RETRY_AFTER: [Duration; 9] = [
     Duration::from_secs(5),
     Duration::from_secs(5 * 60),
@@ -29,14 +29,14 @@ pub const RETRY_AFTER: [Duration; 9] = [
     Duration::from_secs(24 * 3600),
 ];
 
-/// How long the secret before a rotation still signs beside the new one.
+/// How long the previous secret also signs after a rotation.
 pub const PREVIOUS_SECRET_SIGNS: Duration = Duration::from_secs(24 * 3600);
 
 const PREFIX: &str = "whsec_";
 const SECRET_BYTES: usize = 32;
 pub(crate) const COLUMN: &str = "users.callback_secret";
 
-/// The exact body of an event's callback.
+/// The exact body of an event's callback, which is stored and signed as it is.
 #[must_use]
 pub fn payload(event: &EventRow) -> String {
     json!({
@@ -54,10 +54,10 @@ pub fn payload(event: &EventRow) -> String {
     .to_string()
 }
 
-/// Signs a body with one secret or, during a rotation, two: `v1,… v1,…`.
+/// The `webhook-signature` header: one signature per secret, so two during a rotation (`v1,… v1,…`).
 ///
 /// # Errors
-/// [`Error::Internal`] when a stored secret is not one.
+/// [`Error::Internal`] when a stored secret is malformed.
 pub fn sign(secrets: &[SecretString], id: &str, timestamp: i64, body: &str) -> Result<String, Error> {
     let signatures = secrets.iter().map(|secret| {
         let webhook = Webhook::new(secret.expose_secret()).map_err(Error::internal)?;
@@ -67,17 +67,17 @@ pub fn sign(secrets: &[SecretString], id: &str, timestamp: i64, body: &str) -> R
 }
 
 impl Services {
-    /// A new signing secret, sealed for its account.
+    /// Creates a signing secret, sealed for its account.
     pub(crate) fn new_callback_secret(&self, user: UserId) -> Result<Vec<u8>, Error> {
         let mut bytes = [0; SECRET_BYTES];
         self.ports().entropy.fill(&mut bytes);
-        // Standard, padded base64: every verifier accepts it.
+        // Every verifier accepts standard, padded base64.
         let secret = format!("{PREFIX}{}", BASE64_STANDARD.encode(bytes));
         let place = Place { column: COLUMN, row: &user };
         self.vault().seal(&secret, place, &*self.ports().entropy).map_err(Error::internal)
     }
 
-    /// The secrets that sign an account's callbacks now, the current one first.
+    /// The secrets that sign an account's callbacks at `now`, the current one first.
     pub(crate) fn callback_secrets(
         &self,
         user: &UserRow,
@@ -96,7 +96,7 @@ impl Services {
         Ok(secrets)
     }
 
-    /// The account's current signing secret, in the form verifiers take.
+    /// The account's current signing secret, as verifiers expect it.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such account.
@@ -107,10 +107,10 @@ impl Services {
         Ok(secrets.swap_remove(0))
     }
 
-    /// Gives the caller's account a new signing secret; the one before it also signs for 24 h.
+    /// Rotates the signing secret of the caller's account and returns the new one. The previous one also signs for 24 h.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when a key asks; [`Error::InvalidRequest`] without the password a short while ago;
+    /// [`Error::Forbidden`] for an API key; [`Error::InvalidRequest`] unless the password was entered recently;
     /// [`Error::Unauthorized`] when there is no such account.
     pub async fn rotate_callback_secret(&self, caller: &Caller) -> Result<SecretString, Error> {
         caller.require_password()?;

@@ -1,4 +1,4 @@
-//! The model catalog: what ships with Reef, and what OpenRouter's public list adds to it.
+//! The model catalog: the models that ship with Reef, extended by OpenRouter's public list.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,34 +12,33 @@ use crate::error::Error;
 use crate::jobs::JobError;
 use crate::services::Services;
 
-/// Whose list it is.
 const SOURCE: &str = "openrouter";
-/// Fewer models than this are no list (there were hundreds in 2026).
+/// A shorter list is implausible: OpenRouter had hundreds of models in 2026.
 const LISTED_MIN: usize = 10;
-/// More than this are none either.
+/// A longer list is implausible.
 const LISTED_MAX: usize = 5_000;
-/// A list that has shrunk to less than half is believed once the last good one is this old.
+/// A list that has shrunk to less than half is accepted once the stored one is this old.
 const TRUSTED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The catalog as made from the list that was read at that moment.
+/// The catalog and the time at which its list was read.
 pub(crate) type Cached = Option<(Option<Timestamp>, Arc<Catalog>)>;
 
-/// A list that replaces nothing.
+/// Why a list is implausible and is not stored.
 #[derive(Debug, ThisError, PartialEq, Eq)]
 enum NotBelieved {
-    #[error("{0} models are too few for a list")]
+    #[error("the list has only {0} models")]
     TooFew(usize),
-    #[error("{0} models are too many for a list")]
+    #[error("the list has {0} models")]
     TooMany(usize),
-    #[error("{bad} of {all} entries are no models")]
+    #[error("{bad} of {all} entries are invalid")]
     Unsound { bad: usize, all: usize },
     #[error("the list has shrunk from {from} models to {to}")]
     Shrunk { from: usize, to: usize },
 }
 
 impl Services {
-    /// The models that activation accepts now, the same in every process: a list that one has read is the others' at
-    /// their next look.
+    /// The models that activation accepts. All processes use the same list, because each compares its cached one with the
+    /// database.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -57,7 +56,7 @@ impl Services {
         Ok(catalog)
     }
 
-    /// The job: reads the list anew. A list that cannot be one replaces nothing.
+    /// The job: refreshes the list. An implausible one is not stored.
     pub(crate) async fn refresh_catalog(&self) -> Result<(), JobError> {
         let listed = self.ports().models.list().await.map_err(|error| JobError::Retry(error.into()))?;
         let last = self.store().read().await?.catalog(SOURCE).await?;
@@ -67,12 +66,12 @@ impl Services {
         let mut tx = self.store().begin().await?;
         tx.set_catalog(SOURCE, &models, now).await?;
         tx.commit().await?;
-        tracing::info!(models = models.len(), "the model catalog was read anew");
+        tracing::info!(models = models.len(), "model catalog refreshed");
         Ok(())
     }
 }
 
-/// The sound models of a list, each once, when it can be a list at all; `trusted` is how many the last good one has.
+/// The valid models of a plausible list, without duplicates; `trusted` is the length of the stored list.
 fn believed(listed: Vec<Listed>, trusted: Option<usize>) -> Result<Vec<Listed>, NotBelieved> {
     let all = listed.len();
     if all > LISTED_MAX {

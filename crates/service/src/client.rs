@@ -1,19 +1,19 @@
-//! From where somebody asks.
+//! The client of a request: its address with the networks that limits count for, and the devices it is known by.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::accounts::DeviceCookie;
 
-/// The address a request comes from, as far as the operator trusts who says so.
+/// The address of a client, taken from a forwarding header only if the operator trusts the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
-    /// When it is not known: everybody unknown counts as one.
+    /// An unknown address. All unknown clients share one limit.
     pub const UNKNOWN: Self = Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
 
-    /// Whether it is the machine that Reef runs on.
+    /// Whether the address is a loopback address, in any notation.
     #[must_use]
     pub fn is_this_machine(self) -> bool {
         self.0.to_canonical().is_loopback()
@@ -38,7 +38,7 @@ impl ClientAddress {
         }
     }
 
-    /// The network that is taken for one provider's: a /16 in IPv4, a /32 in IPv6. Addresses and even /48s are cheap, another
+    /// The network that stands for one provider: a /16 in IPv4, a /32 in IPv6. Addresses and even /48s are cheap to get, another
     /// provider is not.
     #[must_use]
     pub fn provider(self) -> IpAddr {
@@ -57,24 +57,24 @@ fn prefix(address: Ipv6Addr, length: u8) -> Ipv6Addr {
     )
 }
 
-/// Who tries to sign in: the address, and what the browser shows of having signed in before.
+/// A client that signs in: its address, and the proof that this browser has signed in before.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// From where.
+    /// The address, for limits.
     pub address: ClientAddress,
-    /// With which accounts this browser has signed in.
+    /// The accounts that this browser has signed in to, from its cookie.
     pub devices: DeviceCookie,
 }
 
 impl From<ClientAddress> for Client {
-    /// A browser that was never here, or a program.
+    /// A program, or a browser without the cookie.
     fn from(address: ClientAddress) -> Self {
         Self { address, devices: DeviceCookie::default() }
     }
 }
 
 impl fmt::Display for ClientAddress {
-    /// The network, for it is all that counts.
+    /// Writes the network, which limits count for, and not the address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.network().fmt(f)
     }

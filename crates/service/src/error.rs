@@ -92,7 +92,7 @@ pub enum Error {
         message: &'static str,
     },
     /// An internal failure; its source is for the log.
-    #[error("Unexpected server error")]
+    #[error("Something went wrong on our side. Try again in a moment.")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
 }
 

@@ -1,5 +1,5 @@
-//! What plain browser forms need: to be carried out once however often they are sent, and to find their errors in an
-//! address that nobody else has written.
+//! Support for plain browser forms: each is carried out once however often it is sent, and texts that travel in a URL are
+//! authenticated.
 
 use std::time::Duration;
 
@@ -14,23 +14,21 @@ use crate::idempotency::{Claimed, Done};
 use crate::services::Services;
 use crate::vault::{fingerprint, hex};
 
-/// How long the same form's second sending waits for the first: as long as Polar may take to make a checkout, and a bit.
+/// How long a repeated form waits for the first one: a little longer than Polar may take to create a checkout.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
-/// The longest form token.
 const TOKEN_MAX: usize = 64;
 
 impl Services {
-    /// What a form carries, so that it is carried out once: a new one for every page.
+    /// A new token for a form, which makes sure that it is carried out once.
     #[must_use]
     pub fn form_token(&self) -> String {
         self.random_hex::<16>()
     }
 
-    /// Carries out what a form asks for, once for its token and content, whichever process is asked, at the same time or
-    /// within a day, and to its end: a browser's second click drops the connection of the first. `None` when it was done
-    /// before. `content` may be anything that tells two wishes apart.
+    /// Carries out a form once for its token and content, within a day and over all processes. It runs to its end even if the
+    /// caller drops the future, as when a second click closes the first connection. `None` when it was carried out before.
+    /// `content` is any text that distinguishes two requests with the same token.
     ///
     /// # Errors
     /// Those of `work`, after which the form may be sent again; [`Error::InvalidRequest`] without a token.
@@ -69,25 +67,25 @@ impl Services {
         claimed.await.unwrap_or(Err(Error::RequestInProgress))
     }
 
-    /// The mark of a text that goes through somebody's address bar: nobody else can make one, and for nobody else is it
-    /// worth anything. Without a user it is one for whoever is not signed in.
+    /// The MAC of a text that travels in a URL. It is valid for this reader only; `None` stands for visitors who are not signed
+    /// in.
     #[must_use]
     pub fn mark(&self, reader: Option<UserId>, text: &str) -> String {
         let reader = reader.map(|reader| reader.to_string()).unwrap_or_default();
         self.vault().derive("text in an address", &format!("{reader} {text}"))
     }
 
-    /// Whether a text has come back as [`Self::mark`] has marked it.
+    /// Whether `mark` is the MAC of `text` for this reader.
     #[must_use]
     pub fn is_marked(&self, reader: Option<UserId>, text: &str, mark: &str) -> bool {
         self.mark(reader, text).as_bytes().ct_eq(mark.as_bytes()).into()
     }
 }
 
-/// What a form is claimed under. No client's idempotency key has a space in it.
+/// The idempotency key of a form. It contains spaces, which those of API clients cannot.
 pub(crate) fn form_key(content: &str, token: &str) -> Result<String, Error> {
     if token.is_empty() || token.len() > TOKEN_MAX || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::invalid_field("", "required", "This form is out of date: load the page anew."));
+        return Err(Error::invalid_field("", "required", "This page changed. Reload it to continue."));
     }
     Ok(format!("form {content} {token}"))
 }

@@ -1,4 +1,4 @@
-//! Polar's pages for customers: invoices, the card, the end of a subscription.
+//! Polar's customer portal, where customers find invoices, change their card and cancel.
 
 use reef_domain::wire::Scope;
 
@@ -7,10 +7,9 @@ use crate::error::Error;
 use crate::services::Services;
 
 impl Services {
-    /// Opens Polar's pages for the caller: a URL that is good for an hour, made anew for every click. `None` when Polar
-    /// does not know them as a customer: nothing was paid yet, or it was paid with an e-mail address that Polar knows as
-    /// another customer's. That customer's pages are not opened: the address was typed in, nobody has shown that it is
-    /// theirs.
+    /// Creates a portal session for the caller and returns its URL, which expires after an hour. `None` when the caller is not
+    /// a customer at Polar: nothing was paid yet, or the payment used the email address of another customer. The portal of that
+    /// customer is not opened, because nothing proves that the address belongs to the caller.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::PaymentNotConfigured`], [`Error::RateLimited`],
@@ -23,7 +22,7 @@ impl Services {
         self.may_check(caller.user_id).await?;
         let back = format!("{}/billing", self.config().public_url);
         self.ports().payments.open_portal(caller.user_id, &back).await.map_err(|error| {
-            tracing::warn!(%error, "the customer portal could not be opened");
+            tracing::warn!(%error, "customer portal session failed");
             Error::PaymentProviderUnavailable
         })
     }

@@ -1,4 +1,4 @@
-//! What slots cost: read from Polar now and then, known without asking.
+//! The prices of the plans, read from Polar periodically and cached.
 
 use std::time::Duration;
 
@@ -9,24 +9,23 @@ use tokio_util::sync::CancellationToken;
 use crate::ports::{PaymentError, Price};
 use crate::services::Services;
 
-/// Between two readings.
 const EVERY: Duration = Duration::from_secs(15 * 60);
-/// The wait after a reading that failed; it doubles with each.
+/// The first wait after a failed refresh, which doubles with each further failure.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(5 * 60);
-/// A price that could not be read anew for so long is not known any more.
+/// The age from which a price that could not be refreshed is not shown any more.
 const BELIEVED_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// What slots cost; what is not known is said at the checkout.
+/// The known prices. An unknown one is only shown at the checkout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prices {
-    /// With the customer's own model key.
+    /// The plan with the customer's own model key.
     pub byok: Option<Price>,
-    /// Managed.
+    /// The managed plan.
     pub managed: Option<Price>,
 }
 
-/// What was last read, and when.
+/// The prices with the times at which they were read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     byok: Option<(Price, Timestamp)>,
@@ -43,7 +42,7 @@ impl Known {
 }
 
 impl Services {
-    /// What slots cost, as last read. Asks nobody.
+    /// The cached prices, without a call to Polar.
     #[must_use]
     pub fn prices(&self) -> Prices {
         let now = self.now();
@@ -55,26 +54,23 @@ impl Services {
         Prices { byok: believed(&known.byok), managed: believed(&known.managed) }
     }
 
-    /// Reads the prices anew. What could not be read stays as it was.
+    /// Reads the prices from Polar. A price that cannot be read stays as it was.
     ///
     /// # Errors
-    /// The first [`PaymentError`] there was.
+    /// The first [`PaymentError`].
     pub async fn refresh_prices(&self) -> Result<(), PaymentError> {
         for mode in [ApiMode::Byok, ApiMode::Managed] {
             let Some(product) = self.config().product(mode) else { continue };
             let price = self.ports().payments.price(product).await?;
             if price.is_none() {
-                tracing::warn!(
-                    product,
-                    "polar has no fixed price for this product: pages do not say what it costs"
-                );
+                tracing::warn!(product, "product has no fixed price at polar, pages show none");
             }
             *self.known_prices().of(mode) = price.map(|price| (price, self.now()));
         }
         Ok(())
     }
 
-    /// Keeps the prices known until `stop`.
+    /// Refreshes the prices periodically until `stop`.
     pub async fn keep_prices(&self, stop: CancellationToken) {
         if !self.config().payments_configured {
             return;
@@ -92,7 +88,7 @@ impl Services {
                 }
                 Err(error) => {
                     let wait = retry;
-                    tracing::debug!(%error, "prices could not be read");
+                    tracing::debug!(%error, "price refresh failed");
                     retry = (retry * 2).min(RETRY_MAX);
                     wait
                 }

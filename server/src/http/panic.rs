@@ -9,7 +9,8 @@ use crate::api::ApiError;
 
 /// The response of the API: 500 `INTERNAL_ERROR`.
 pub fn in_api(_: Box<dyn Any + Send>) -> Response {
-    ApiError::plain(ErrorCode::InternalError, "Unexpected server error").into_response()
+    ApiError::plain(ErrorCode::InternalError, "Something went wrong on our side. Try again in a moment.")
+        .into_response()
 }
 
 /// The response of the site: a page that links to the start page.
@@ -57,7 +58,7 @@ mod tests {
         let response = get_from(routes.clone(), "/panics").await;
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
-        let expected = json!({"error": {"code": "INTERNAL_ERROR", "message": "Unexpected server error"}});
+        let expected = json!({"error": {"code": "INTERNAL_ERROR", "message": "Something went wrong on our side. Try again in a moment."}});
         assert_eq!(text(response).await, expected.to_string());
         assert_eq!(get_from(routes, "/fine").await.status(), 200);
     }

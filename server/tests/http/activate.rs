@@ -113,7 +113,7 @@ async fn byok_brings_a_provider_a_model_of_its_and_a_key() {
     let both = changed(activation(&bot("ok")), json!({"modelProvider": "…", "modelApiKey": "…"}));
     let error = me.fails(400, "INVALID_INPUT", "POST", &activate, both).await;
     assert_eq!(issues(&error), pairs(&[("modelProvider", "required"), ("modelApiKey", "required")]));
-    assert_eq!(error["message"], "Activation payload is inconsistent with deployment mode");
+    assert_eq!(error["message"], "Some settings don't fit this assistant. See the issues in details.");
     // The message suggests the nearest names, the most likely first.
     let typo = changed(activation(&bot("ok")), json!({"modelId": "claude-sonet-5"}));
     let error = me.fails(400, "INVALID_INPUT", "POST", &activate, typo).await;

@@ -161,7 +161,7 @@ async fn the_limit_on_unpaid_orders_holds_for_the_form() {
     let back = back.strip_prefix(&app.url("")).expect("the redirect leads to another site").to_owned();
     let shown = browser.page(&back).await;
     assert!(
-        shown.contains("Too many unpaid slots in the last hour; pay for one, or wait. Try again in"),
+        shown.contains("Too many unpaid orders in the last hour: pay for one, or wait. Try again in"),
         "{shown}"
     );
     assert_eq!(me.get("").await, json!([]));
@@ -210,7 +210,7 @@ async fn a_check_without_scripts_keeps_what_was_typed_and_shows_what_was_found()
     for words in [
         "Connected to ",
         "data:image/png;base64,",
-        "The provider refuses the key",
+        "The provider rejected this key",
         "https://example.com/hook",
     ] {
         assert!(shown.contains(words), "{words}");

@@ -7,7 +7,7 @@ use crate::customer::STATUSES;
 use crate::sessions::signed_in;
 use crate::support::{App, eventually, on_both_databases};
 
-const NOT_DELETED: &str = "Failed to delete deployed worker before deleting assistant";
+const NOT_DELETED: &str = "The assistant couldn't be stopped, so nothing was deleted. Try again in a moment.";
 
 on_both_databases! {
     async fn it_works_in_every_status(app) {

@@ -59,8 +59,8 @@ async fn edit_with_values_found_wrong_leaves_the_running_bot_untouched() {
     let shown = page(&app, &cookie, &back).await;
     for said in [
         "Nothing was changed, and My Assistant keeps running.",
-        "Telegram refuses it.",
-        "The provider refuses the key.",
+        "Telegram rejected this token.",
+        "The provider rejected this key.",
         "value=\"Pearl of the sea\"",
     ] {
         assert!(shown.contains(said), "{said}");
@@ -155,7 +155,7 @@ async fn activation_on_the_page_deploys_nothing_that_was_found_wrong() {
     ];
     let back = send(&app, &cookie, &path, "activate", &fields).await;
     let shown = page(&app, &cookie, &back).await;
-    for said in ["Telegram refuses it.", "nothing is left to spend", "value=\"Pearl of the sea\""] {
+    for said in ["Telegram rejected this token.", "the account has no credit", "value=\"Pearl of the sea\""] {
         assert!(shown.contains(said), "{said}");
     }
     assert!(!shown.contains("known-secret") && !shown.contains(&token) && !back.contains(&token));

@@ -169,6 +169,6 @@ on_both_databases! {
         me.ok("DELETE", &format!("/{}", ids[1]), Value::Null).await;
         let refused = me.send("POST", "/purchase", json!({"apiMode": "byok"})).await;
         let error = refused.error(429, "RATE_LIMITED");
-        assert_eq!(error["message"], "Too many unpaid slots in the last hour; pay for one, or wait");
+        assert_eq!(error["message"], "Too many unpaid orders in the last hour: pay for one, or wait");
     }
 }

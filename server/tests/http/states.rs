@@ -15,28 +15,28 @@ async fn what_a_status_does_not_allow_is_409_and_changes_nothing() {
             "/activate",
             activation(&bot("ok")),
             &["purchased"],
-            "Deployment must be in purchased prebuy state to activate",
+            "Only a paid assistant that hasn't been activated yet can be activated.",
         ),
         (
             "PATCH",
             "",
             json!({"name": "Other"}),
             &["purchased", "stopped", "failed"],
-            "Deployment can only be updated when status is purchased, stopped, or failed",
+            "An assistant can be updated only while it is purchased, stopped or failed.",
         ),
         (
             "POST",
             "/redeploy",
             Value::Null,
             &["active", "failed", "stopped"],
-            "Deployment can only be redeployed when status is active, failed, or stopped",
+            "An assistant can be redeployed only while it is active, failed or stopped.",
         ),
         (
             "POST",
             "/stop",
             Value::Null,
             &["deploying", "active", "failed", "stopped"],
-            "Deployment can only be stopped after it was activated",
+            "An assistant can be stopped only after it was activated.",
         ),
     ];
     for status in STATUSES {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::App;
 
-const NOT_STOPPED: &str = "Failed to delete deployed worker before stopping";
+const NOT_STOPPED: &str = "The assistant couldn't be stopped, so it is still running. Try again in a moment.";
 
 #[tokio::test]
 async fn stopping_twice_changes_nothing_more() {

@@ -101,7 +101,7 @@ async fn byok_keeps_provider_model_and_key_together() {
     for (body, expected) in cases {
         let error = me.fails(400, "INVALID_INPUT", "PATCH", &path, body.clone()).await;
         assert_eq!(issues(&error), pairs(&expected), "{body}");
-        assert_eq!(error["message"], "Model provider/model combination is invalid");
+        assert_eq!(error["message"], "Some settings don't fit this assistant. See the issues in details.");
         assert_eq!(me.get(&path).await, before);
     }
 }

@@ -1,4 +1,4 @@
-//! Activating a purchased slot.
+//! Activating a paid assistant: by the API with a whole body, by the dashboard with secrets that may be stored already.
 
 use reef_domain::actions::{Action, refusal_of};
 use reef_domain::choice;
@@ -20,20 +20,20 @@ use crate::jobs::Job;
 use crate::services::Services;
 use crate::work::Work;
 
-const INCONSISTENT: &str = "Activation payload is inconsistent with deployment mode";
-const NOT_PURCHASED: &str = "Deployment must be in purchased prebuy state to activate";
+const INCONSISTENT: &str = "Some settings don't fit this assistant. See the issues in details.";
+const NOT_PURCHASED: &str = "Only a paid assistant that hasn't been activated yet can be activated.";
 
 const BOT_TOKEN: &str = "telegramBotToken";
 const MODEL_PROVIDER: &str = "modelProvider";
 const MODEL_ID: &str = "modelId";
 const MODEL_KEY: &str = "modelApiKey";
 
-/// Worker names tried before it is given up.
+/// Random worker names tried before the activation fails.
 const NAME_TRIES: usize = 16;
 
 impl Services {
-    /// Configures a purchased slot and starts its first deployment. The body's own issues are told only to
-    /// whom the slot belongs.
+    /// Configures a paid assistant and starts its first deployment. Ownership is checked before the body, so that a stranger
+    /// learns nothing about either.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`] and
@@ -173,7 +173,7 @@ impl Services {
         }
     }
 
-    /// A worker name that no assistant has: of its 32 bits two may be the same by chance.
+    /// A name has 32 random bits, so two assistants could get the same one by chance.
     async fn free_worker_name(&self, work: &mut Work<'_>) -> Result<String, Error> {
         for _ in 0..NAME_TRIES {
             let name = format!("openclaw-{}", self.random_hex::<4>());
@@ -181,17 +181,17 @@ impl Services {
                 return Ok(name);
             }
         }
-        Err(Error::internal("no free worker name was found"))
+        Err(Error::internal("no unused worker name was found"))
     }
 
-    /// Passes when no other assistant of the owner that is not stopped uses this bot.
+    /// Fails when another assistant of the same owner that is not stopped uses this bot.
     pub(super) async fn free_bot(
         &self,
         work: &mut Work<'_>,
         a: &Assistant,
         token: &str,
     ) -> Result<(), Error> {
-        // Of two assistants of one owner that take the same bot at once, the second has to see the first.
+        // The lock serializes two assistants of one owner that are given the same bot at once: the second sees the first.
         work.tx.lock_user(a.user_id).await?;
         if work.tx.bot_is_taken(&bot_fingerprint(token), a.id, Some(a.user_id)).await? {
             return Err(bot_in_use());
@@ -199,7 +199,7 @@ impl Services {
         Ok(())
     }
 
-    /// Enqueues the deployment run that the state now waits for.
+    /// Enqueues the job of the deployment run that the state waits for, if it waits for one.
     pub(crate) async fn start_run(&self, work: &mut Work<'_>, a: &Assistant) -> Result<(), Error> {
         let Some(run) = a.state.run() else { return Ok(()) };
         let worker_name = run.worker_name.clone();

@@ -1,4 +1,4 @@
-//! The delivery log as an owner sees it: each callback with all its tries and when the next one comes.
+//! The delivery log of an assistant: each callback with its attempts and the time of the next one.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
@@ -8,23 +8,21 @@ use super::timeline::callback_type;
 use crate::error::Error;
 use crate::jobs::Job;
 
-/// How many of the newest callbacks are shown on an assistant's page.
+/// How many of the newest deliveries an assistant's page shows.
 pub const CALLBACKS_SHOWN: i64 = 20;
 
-/// A callback over all its tries.
+/// A delivery with its attempts, as the dashboard shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
-    /// The delivery.
     pub delivery: DeliveryRow,
-    /// The type that its body names.
+    /// The event type in the body, such as `assistant.status_changed`.
     pub kind: String,
-    /// When it is tried next; not after the present moment when that is now. `None` when it is not tried any more.
+    /// When the next attempt is due, which may be in the past while it runs; `None` when there is none.
     pub next_try: Option<Timestamp>,
-    /// Its tries, newest first; those before a redelivery too.
+    /// Newest first, including the attempts before a redelivery.
     pub tries: Vec<AttemptRow>,
 }
 
-/// An assistant's newest callbacks, newest first, at most `shown`.
 pub(super) async fn callbacks_in(tx: &mut Tx, id: AssistantId, shown: i64) -> Result<Vec<Callback>, Error> {
     let deliveries = tx.deliveries_of(id, shown).await?;
     if deliveries.is_empty() {

@@ -1,8 +1,8 @@
 //! Changing an assistant from the dashboard, running or not.
 //!
-//! On a running one, name and callback URL change at once. Another model, key or bot is tried with the vendors first, while
-//! all goes on as it was; then configuration and run change in one transaction. If the run fails all the same, the change is
-//! undone: see `undo.rs`.
+//! On a running assistant, the name and the callback URL change at once. Another model, key or bot is checked with the vendors
+//! first, while the old worker keeps answering; then the configuration and the run change in one transaction. If the run fails
+//! all the same, the change is undone: see `undo.rs`.
 
 use reef_domain::actions::{Action, refusal_of};
 use reef_domain::assistant::{Config, NotNow};
@@ -22,34 +22,33 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::work::Work;
 
-const NOT_CHANGEABLE: &str = "Deployment can only be changed when status is active, failed, or stopped";
+const NOT_CHANGEABLE: &str = "An assistant can be changed only while it is active, failed or stopped.";
 
-/// What is to be different.
+/// An edit from the dashboard: the fields of a PATCH and the callback URL together.
 #[derive(Clone)]
 pub struct Change {
-    /// The configuration; `None` leaves it as it is.
+    /// `None` leaves name, model and secrets as they are.
     pub update: Option<UpdateInput>,
-    /// Where callbacks go.
     pub callback: CallbackChange,
 }
 
-/// Whether a change is put to work.
+/// Whether a change may start a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deploy {
-    /// Where that takes a run.
+    /// A running assistant is deployed only if the change needs it, one that does not run always.
     AsNeeded,
-    /// Never: what would take one is refused on a running assistant.
+    /// On a running assistant, a change that needs a deployment is refused.
     Never,
 }
 
 impl Services {
-    /// Saves a change and puts it to work. A running assistant is deployed only if the change takes it; one that has failed or
-    /// is stopped always. Whatever can be found wrong is refused before anything stops. It goes on when who asked does not
-    /// wait for its end.
+    /// Saves a change and applies it. A running assistant is deployed only if the change needs it, a failed or stopped one
+    /// always. Everything that can be checked is checked before anything stops. The change completes even if the caller drops
+    /// the future.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`] with what was found wrong,
-    /// [`Error::InvalidState`] while it is being deployed, before activation, and when it is not paid any more,
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`] with what the vendors
+    /// refuse, [`Error::InvalidState`] while it is being deployed, before activation, and without an active subscription,
     /// [`Error::RateLimited`].
     #[tracing::instrument(name = "change", skip_all)]
     pub async fn change(
@@ -61,11 +60,11 @@ impl Services {
         self.carry_out(caller, id, change, Deploy::AsNeeded).await
     }
 
-    /// Saves a change without a deployment: everything of an assistant that does not run, name and callback URL of one that
+    /// Saves a change without a deployment: any field of an assistant that does not run, name and callback URL of one that
     /// does.
     ///
     /// # Errors
-    /// As [`Self::change`], with [`Error::InvalidRequest`] for what a running assistant takes up only with a deployment.
+    /// As [`Self::change`], with [`Error::InvalidRequest`] for fields of a running assistant that need a deployment.
     #[tracing::instrument(name = "save_change", skip_all)]
     pub async fn save_change(
         &self,
@@ -90,11 +89,12 @@ impl Services {
             let change = services.check_change(&found, change, deploy).await?;
             services.commit_change(&caller, &found, change, deploy).await
         };
-        // Closing the page does not take the request back.
+        // In a task of its own, because a closed page drops this future.
         tokio::spawn(whole.in_current_span()).await.map_err(Error::internal)?
     }
 
-    /// Refuses what would be refused later, and what the vendors refuse. Gives the change without what is so already.
+    /// Refuses early what the transaction or a vendor would refuse. Returns the change without a bot token that is in use
+    /// already.
     async fn check_change(&self, a: &Assistant, change: Change, deploy: Deploy) -> Result<Change, Error> {
         let mut update = change.update.unwrap_or_default();
         let catalog = self.catalog().await?;
@@ -107,7 +107,6 @@ impl Services {
             if tx.bot_is_taken(&fingerprint, a.id, Some(a.user_id)).await? {
                 return Err(bot_in_use());
             }
-            // The bot that it has.
             update.telegram_bot_token.take_if(|_| kept.bot_fingerprint.as_ref() == Some(&fingerprint));
         }
         let config = Config { provider: choice.provider, model_id: choice.model_id, ..a.config.clone() };
@@ -139,7 +138,7 @@ impl Services {
     ) -> Result<AssistantRecord, Error> {
         let mut work = self.work().await?;
         let mut before = self.owned_locked(&mut work.tx, caller, found.id).await?;
-        // It was checked for what it was: somebody has stopped or started it meanwhile.
+        // The checks were made for the status they saw, and another request has changed it since.
         if before.state.status() != found.state.status() {
             let current = before.state.status();
             return Err(Error::InvalidState { message: NOT_CHANGEABLE, current, allowed: &[] });
@@ -161,7 +160,7 @@ impl Services {
         } else if !runs {
             after.apply(Event::Patch).map_err(|no| Error::not_now(no, NOT_EDITABLE))?;
         } else if takes_run {
-            // What was the same when it was looked at has been changed elsewhere.
+            // Another request has changed the model since the checks, so that this change needs a run after all.
             return Err(Error::InvalidState {
                 message: NOT_EDITABLE,
                 current: before.state.status(),
@@ -178,8 +177,8 @@ impl Services {
         Ok(after.record())
     }
 
-    /// Writes the new secrets; of a running assistant that is deployed with them, what was before is kept until that has
-    /// worked.
+    /// Writes the new secrets. If a running assistant is deployed with them, the replaced values are stored until that
+    /// deployment has succeeded.
     async fn replace_secrets(
         &self,
         work: &mut Work<'_>,
@@ -210,7 +209,7 @@ const fn brings_secrets(update: &UpdateInput) -> bool {
     update.telegram_bot_token.is_some() || update.model_api_key.is_some()
 }
 
-/// Refuses what a deployment would be refused.
+/// Fails as a redeployment would.
 fn refuse_unless_changeable(a: &Assistant) -> Result<(), Error> {
     if refusal_of(&a.record(), Action::Change).is_none() {
         return Ok(());
@@ -226,22 +225,24 @@ fn refuse_unless_changeable(a: &Assistant) -> Result<(), Error> {
     Err(Error::not_now(refusal, NOT_CHANGEABLE))
 }
 
-/// A running assistant takes this up with a deployment alone.
+/// The error for fields of a running assistant that need a deployment.
 fn needs_deployment(a: &Assistant, config: &Config, update: &UpdateInput) -> Error {
     let fields = [
         ("modelId", !is_same_model(&a.config, config)),
         ("modelApiKey", update.model_api_key.is_some()),
         ("telegramBotToken", update.telegram_bot_token.is_some()),
     ];
-    let issue = |path| Issue::new(path, "needs_deployment", "This takes a restart: save and restart.");
+    let issue = |path| Issue::new(path, "needs_deployment", "This change needs a restart: save and restart.");
     Error::InvalidRequest(
         fields.into_iter().filter(|(_, is_new)| *is_new).map(|(path, _)| issue(path)).collect(),
     )
 }
 
-/// Another assistant of the owner holds the bot.
 pub(super) fn bot_in_use() -> Error {
-    let issue =
-        Issue::new("telegramBotToken", "in_use", "Another of your assistants uses this bot; stop it first.");
-    Error::InvalidInput { message: "The bot is in use", issues: vec![issue] }
+    let issue = Issue::new(
+        "telegramBotToken",
+        "in_use",
+        "Another of your assistants uses this bot. Stop that assistant first.",
+    );
+    Error::InvalidInput { message: "Another of your assistants uses this bot.", issues: vec![issue] }
 }

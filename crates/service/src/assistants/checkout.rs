@@ -1,4 +1,4 @@
-//! Buying by a form, going on with a checkout, and how a payment stands.
+//! Buying with a form: one checkout per form, resuming an unpaid order, and the state of a payment for the page that waits.
 
 use std::time::Duration;
 
@@ -16,41 +16,40 @@ use crate::idempotency::{Claimed, Done};
 use crate::payments::{CheckoutStanding, FIRST_ASK_AFTER};
 use crate::services::Services;
 
-/// How long an unpaid slot can be found on the page where slots are bought.
+/// How long an unpaid order is offered on the page for new assistants.
 const UNPAID_KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Unpaid slots shown there.
 const UNPAID_MAX: i64 = 10;
-/// How long a page waits to learn how a checkout stands.
+/// How long a page waits for Polar to report the status of a checkout.
 const STANDING_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Where a buyer goes on.
+/// Where to send a buyer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GoOn {
-    /// At the checkout with this URL.
+    /// The checkout with this URL.
     Checkout(String),
-    /// On the slot's page: there is nothing to be paid.
+    /// The assistant's page, because nothing has to be paid.
     Slot(AssistantId),
 }
 
-/// How the payment of an unpaid slot stands, as Polar has just said.
+/// The state of the payment of an unpaid assistant, as Polar reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentStanding {
-    /// Nothing has been paid; the checkout is open.
+    /// The checkout is open and nothing was paid.
     Open,
-    /// Somebody has paid or is paying: the confirmation is on its way.
+    /// The checkout is paid or being paid, and its webhook is on the way.
     Confirming,
-    /// The checkout has expired or failed; nothing was charged.
+    /// The checkout has expired or failed, and nothing was charged.
     Closed,
-    /// Polar did not say.
+    /// Polar did not answer.
     Unknown,
 }
 
 impl Services {
-    /// Orders a slot as [`Self::purchase`] does, once for every form: the same token and mode lead to the same slot and
-    /// its checkout, whichever process is asked, at the same time or within a day.
+    /// Orders as [`Self::purchase`] does, once per form: for a day, the same token and mode lead to the same order and its
+    /// checkout, in any process and also at the same time.
     ///
     /// # Errors
-    /// As [`Self::purchase`], and [`Error::InvalidRequest`] without a token.
+    /// As [`Self::purchase`], and [`Error::InvalidRequest`] without a valid token.
     pub async fn purchase_by_form(
         &self,
         caller: &Caller,
@@ -75,13 +74,13 @@ impl Services {
         }
     }
 
-    /// Goes on with an unpaid slot: at its checkout while that is open, at a new one for the same slot otherwise. A slot
-    /// that is paid, or is being paid, has nothing to go on with.
+    /// Resumes an unpaid order: at its checkout while that is open, else at a new checkout for the same order. If it is paid
+    /// or being paid, the buyer is sent to the assistant's page.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::RateLimited`] when that was asked too often within a minute,
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::RateLimited`] after too many requests within a minute,
     /// [`Error::PaymentNotConfigured`], and [`Error::CheckoutRefused`] or [`Error::PaymentProviderUnavailable`] when a new
-    /// checkout is needed and could not be made.
+    /// checkout is needed and cannot be created.
     pub async fn resume_checkout(&self, caller: &Caller, id: &str) -> Result<GoOn, Error> {
         let slot = self.find(caller, Scope::Write, id).await?;
         if slot.state != State::PendingPayment {
@@ -101,14 +100,14 @@ impl Services {
             },
             Ok(None) => self.renew_checkout(caller, &slot, &checkout).await,
             Err(error) => {
-                // Its own page says how it stands, and cannot be paid twice.
-                tracing::warn!(assistant_id = %slot.id, %error, "polar does not say how a checkout stands");
+                // The checkout's own page shows its status and cannot be paid twice.
+                tracing::warn!(assistant_id = %slot.id, %error, "checkout status unavailable");
                 Ok(GoOn::Checkout(url))
             }
         }
     }
 
-    /// Makes a checkout in the place of one that cannot be paid any more: one, however often and wherever it is asked.
+    /// Replaces a checkout that can no longer be paid. The idempotency key makes sure that concurrent requests create one.
     async fn renew_checkout(&self, caller: &Caller, slot: &Assistant, old: &str) -> Result<GoOn, Error> {
         let product = self.config().product(slot.mode).ok_or(Error::PaymentNotConfigured)?.to_owned();
         let key = format!("checkout {} after {old}", slot.id);
@@ -132,12 +131,12 @@ impl Services {
         product: String,
     ) -> Result<GoOn, Error> {
         let made = self.make_checkout(caller, id, product).await.map_err(|error| {
-            tracing::warn!(assistant_id = %id, %error, "no checkout could be made");
+            tracing::warn!(assistant_id = %id, %error, "checkout creation failed");
             no_checkout(&error)
         })?;
         let mut work = self.work().await?;
         let slot = self.owned_locked(&mut work.tx, caller, id).await?;
-        // Paid meanwhile, after all: nobody is sent to the new checkout.
+        // The order was paid meanwhile, so the new checkout is not used.
         if slot.state != State::PendingPayment {
             return Ok(GoOn::Slot(id));
         }
@@ -148,7 +147,7 @@ impl Services {
         Ok(GoOn::Checkout(made.url))
     }
 
-    /// The caller's newest unpaid slots of the last seven days, at most ten.
+    /// The caller's unpaid orders of the last seven days, newest first, at most ten.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope.
@@ -160,8 +159,8 @@ impl Services {
         Ok(found.iter().map(Assistant::record).collect())
     }
 
-    /// How the payment of a slot stands: for people who come back from the checkout. It grants nothing. `None` when the
-    /// slot is paid.
+    /// The state of a payment, for the page that a buyer returns to from the checkout. It grants nothing. `None` when the
+    /// assistant is paid.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
@@ -191,14 +190,16 @@ impl Services {
     }
 }
 
-/// What is kept of a checkout that was made: the slot and the URL.
+/// The saved response of a checkout: the assistant's id and the URL.
 fn kept(done: Done<'_>) -> Result<(u16, String), Error> {
     match done {
         Done::Purchased(bought) => Ok((201, format!("{} {}", bought.id, bought.checkout_url))),
-        Done::Record(_) | Done::Deleted => Err(Error::internal("a checkout is neither a record nor deleted")),
+        Done::Record(_) | Done::Deleted => {
+            Err(Error::internal("the saved response of a checkout has another type"))
+        }
     }
 }
 
 fn read_kept(body: &str) -> Result<(&str, &str), Error> {
-    body.split_once(' ').ok_or_else(|| Error::internal("a kept checkout cannot be read"))
+    body.split_once(' ').ok_or_else(|| Error::internal("the saved response of a checkout is malformed"))
 }

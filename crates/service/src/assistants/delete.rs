@@ -1,4 +1,4 @@
-//! Deleting: the worker is gone first, then everything else; the subscription never blocks it.
+//! Deleting an assistant: the worker first, then everything else. The subscription never blocks it.
 
 use reef_domain::input::Parsed;
 use reef_domain::wire::{ApiMode, PaymentStatus, Scope};
@@ -13,13 +13,13 @@ use crate::services::Services;
 
 use super::receipt::receipt_of;
 
-const NOT_REMOVED: &str = "Failed to delete deployed worker before deleting assistant";
-/// How often a deletion starts over because another change came between.
+const NOT_REMOVED: &str = "The assistant couldn't be stopped, so nothing was deleted. Try again in a moment.";
+/// How often a deletion starts over because of concurrent changes.
 const TRIES: usize = 20;
 
 impl Services {
-    /// Deletes an assistant in any status: its secrets and memory are destroyed at once, its subscription
-    /// is revoked by a job that does not give up, and a payment that comes later is given back.
+    /// Deletes an assistant in any status. Its secrets are destroyed at once, its subscription is revoked by a job that retries
+    /// until that is confirmed, and a later payment is revoked too.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], and [`Error::WorkerDeleteFailed`] with nothing deleted when
@@ -31,19 +31,19 @@ impl Services {
         let mut checks = Vec::new();
         for _ in 0..TRIES {
             checks.extend(self.begin_removal(&found).await?);
-            // Afterwards nobody has the bot's token any more, so whoever uses it now has to be done first.
+            // The bot's token is destroyed below, so jobs that use it have to end first.
             checks.extend(self.overtake_run(&mut found).await?);
             if !self.wait_for_bot_jobs(found.id).await? {
-                tracing::warn!(assistant_id = %found.id, "a deployment did not end before deleting");
+                tracing::warn!(assistant_id = %found.id, "deletion refused: a job of the bot did not end in time");
                 return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
             }
             if let Err(error) = self.remove_worker_of(&found).await? {
-                tracing::warn!(assistant_id = %found.id, error = %error, "the worker could not be removed before deleting");
+                tracing::warn!(assistant_id = %found.id, error = %error, "deletion refused: worker removal failed");
                 return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
             }
             let mut work = self.work().await?;
             let mut last = self.owned_locked(&mut work.tx, caller, found.id).await?;
-            // What came between may have started a worker: a redeployment, or this very run.
+            // A concurrent redeployment, or this very run, may have started a worker since.
             if last.state != found.state {
                 found = last;
                 continue;
@@ -59,7 +59,7 @@ impl Services {
                     work.tx.stop_asking(last.id).await?;
                 }
                 Some(subscription) => drop(work.revoke(last.id, subscription, "deleted").await?),
-                // A checkout may be open: it is asked about, seldom, until it can't be paid any more.
+                // A checkout may still be open, so Polar is checked now and then until it can no longer be paid.
                 None => {
                     work.tx.put_asking_off(last.id, work.now.plus(DELETED_ASK_AFTER)).await?;
                 }
@@ -68,7 +68,7 @@ impl Services {
                 work.enqueue(Job::DeleteManagedKey { hash }).await?;
             }
             if last.mode == ApiMode::Managed {
-                // A run that died may have made a key and not written it down.
+                // A run that crashed may have created a key that was never stored.
                 work.enqueue(Job::ManagedKey { assistant_id: last.id }).await?;
             }
             work.enqueue(Job::Forget { assistant_id: last.id }).await?;
@@ -79,7 +79,7 @@ impl Services {
             tracing::info!(assistant_id = %last.id, "assistant deleted");
             return Ok(());
         }
-        tracing::warn!(assistant_id = %found.id, "other changes came between every time");
+        tracing::warn!(assistant_id = %found.id, "deletion refused: concurrent changes in every attempt");
         Err(Error::WorkerDeleteFailed { message: NOT_REMOVED })
     }
 }

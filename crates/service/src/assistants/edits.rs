@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::work::Work;
 
 impl Work<'_> {
-    /// Records which fields `config` and `new` change of a locked assistant, which is brought up to date. A slot that was
-    /// never activated has only a draft, whose edits are nobody's history.
+    /// Records which fields `config` and `new` change, and updates `before` to the new sequence and version. Before activation
+    /// there is only a draft of the form, which is not recorded.
     pub(super) async fn record_edit(
         &mut self,
         before: &mut Assistant,
@@ -30,14 +30,14 @@ impl Work<'_> {
         self.record_entry(before, EventKind::ConfigurationChanged, message).await
     }
 
-    /// Records what going back to `replaced` restores of a failed assistant, which is brought up to date.
+    /// Records which fields are restored from `replaced`, and updates `failed` to the new sequence and version.
     pub(super) async fn record_undo(
         &mut self,
         failed: &mut Assistant,
         replaced: &Replaced,
     ) -> Result<(), Error> {
-        let is_another_model = failed.config.provider != replaced.provider
-            || failed.config.model_id != replaced.model_id;
+        let is_another_model =
+            failed.config.provider != replaced.provider || failed.config.model_id != replaced.model_id;
         let restored: Vec<_> = [
             ("model", is_another_model),
             ("API key", replaced.secrets.model_key.is_some()),
@@ -81,7 +81,7 @@ impl Work<'_> {
     }
 }
 
-/// The fields that differ, as people read them. A secret that is entered again unchanged does not.
+/// The names of the fields that differ, as pages call them. A secret that was entered again unchanged is no difference.
 fn edited_fields(before: &Config, after: &Config, current: &Secrets, new: &Secrets) -> Vec<&'static str> {
     let is_another_model = before.provider != after.provider || before.model_id != after.model_id;
     let is_another_key = new.model_key.is_some() && new.model_key_mark != current.model_key_mark;

@@ -1,4 +1,4 @@
-//! Assistants: one file a use case.
+//! The use cases around assistants, one file for each.
 
 mod activate;
 mod callbacks;
@@ -32,5 +32,5 @@ pub use receipt::{End, KEPT_FOR as RECEIPT_KEPT_FOR, RECEIPTS_LISTED, Receipt, S
 pub use search::{Found, PAGE};
 pub use timeline::{SHOWN_MAX, TimelineEntry, callback_type};
 pub use view::{Details, Happened, History, KeptSecret, TIMELINE_SHOWN, UNPAID_SHOWN_FOR};
-// What an assistant's page shows as it is stored.
+// The pages show these rows as they are stored.
 pub use reef_store::{AttemptRow, DeliveryState};

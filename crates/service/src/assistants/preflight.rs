@@ -1,4 +1,4 @@
-//! Trying a bot token and a model key before anything is deployed. Nothing is changed or kept.
+//! Checking a bot token and a model key with their vendors before anything is deployed. Nothing is changed or stored.
 
 use std::time::Duration;
 
@@ -17,111 +17,103 @@ use crate::error::Error;
 use crate::ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
 use crate::services::Services;
 
-const INVALID: &str = "Model provider/model combination is invalid";
-pub(super) const FOUND_WRONG: &str = "The bot or the model was found not to work";
-const UNPAID: &str = "Bots and models can be tried once the slot is paid";
+const INVALID: &str = "Some settings don't fit this assistant. See the issues in details.";
+pub(super) const FOUND_WRONG: &str = "The bot or the model can't be used. See the issues in details.";
+const UNPAID: &str = "Bots and models can be tested once the assistant is paid.";
 
-/// How long Telegram may take to say whose a token is.
+/// How long Telegram may take to identify a token.
 const BOT_TIMEOUT: Duration = Duration::from_secs(8);
-/// How long it may take to give the picture, without which all is well.
+/// How long Telegram may take to return the picture, which is optional.
 const PICTURE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a provider may take to look at a key.
+/// How long a provider may take to check a key.
 const MODEL_TIMEOUT: Duration = Duration::from_secs(8);
-/// How long its model may take to say hello.
+/// How long the model may take to answer a greeting.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// What is to be tried; what is not given is taken from what is kept.
+/// What is checked. A value that the request leaves out is taken from the stored ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Try {
-    /// The bot token.
     Bot,
-    /// The model and its key.
+    /// The model together with its key.
     Model,
-    /// Both.
     All,
 }
 
-/// What was found, each of what was tried.
+/// The results of the checks that were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preflight {
-    /// Of the bot token.
+    /// `None` when the bot was not checked.
     pub bot: Option<BotFinding>,
-    /// Of the model and its key.
+    /// `None` when the model was not checked.
     pub model: Option<ModelFinding>,
 }
 
-/// What was found of a bot token.
+/// The result of checking a bot token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BotFinding {
-    /// There is none.
+    /// No token was given and none is stored.
     Missing,
-    /// It opens this bot.
+    /// Telegram accepts the token.
     Good {
-        /// Whose it is.
         bot: BotIdentity,
-        /// The bot's picture as a `data:` URL.
+        /// The bot's picture as a `data:` URL, if it was asked for and the bot has one.
         picture: Option<String>,
     },
-    /// It opens this bot, but another assistant holds it.
-    InUse {
-        /// Whose it is.
-        bot: BotIdentity,
-    },
-    /// Telegram refuses it.
+    /// Telegram accepts the token, but another assistant uses the bot.
+    InUse { bot: BotIdentity },
+    /// Telegram does not know the token.
     Rejected,
     /// Telegram did not answer in time.
     NoAnswer,
 }
 
-/// What was found of a model and its key.
+/// The result of checking a model with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelFinding {
-    /// A model or a key is missing.
+    /// No model or no key was given, and none is stored.
     Missing,
-    /// A managed assistant may use the model; Reef brings the key.
+    /// The model is available to managed assistants, whose key Reef creates.
     Managed,
-    /// The key opens the model.
+    /// The provider accepts the key for the model.
     Good {
-        /// What the model said, if it answered in time.
+        /// What the model said, if it was asked and answered in time.
         answer: Option<String>,
     },
     /// The provider refuses the key.
     KeyRejected,
     /// The provider does not offer the model to this key.
     Unavailable,
-    /// The key opens the model, but nothing is left to spend.
+    /// The key is accepted, but its account has no credit.
     OutOfCredit,
     /// The provider did not answer in time.
     NoAnswer,
 }
 
-/// What silence means, when a vendor does not answer in time.
+/// What it means when a vendor does not answer in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Silence {
-    /// Nothing: the deployment asks again.
+    /// It is no problem, because the deployment checks again.
     Accepted,
-    /// A deployment would hear nothing either, and something runs that would be stopped for it.
+    /// It is a problem, because a running assistant would be stopped for a deployment that gets no answer either.
     Refused,
 }
 
 impl BotFinding {
-    /// What is in the way of a deployment, and the way out; `None` when nothing is.
+    /// Why this bot cannot be deployed and what to do, for the page; `None` when it can be.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         Some(match self {
             Self::Good { .. } => return None,
-            Self::Missing => {
-                "There is no bot token yet: @BotFather in Telegram gives you one.".to_owned()
-            }
+            Self::Missing => "Add a bot token. @BotFather on Telegram gives you one.".to_owned(),
             Self::InUse { bot } => format!(
-                "It opens @{}, but another assistant answers there. Stop that one, or make a new bot with @BotFather.",
+                "Another assistant is using @{}. Stop that assistant, or create a new bot with @BotFather.",
                 bot.username
             ),
             Self::Rejected => {
-                "Telegram refuses it. Copy the token from @BotFather again, or have it make a new one with /token."
+                "Telegram rejected this token. Copy it again from @BotFather, or send /token for a new one."
                     .to_owned()
             }
-            Self::NoAnswer => "Telegram did not answer in time. Check again in a moment.".to_owned(),
+            Self::NoAnswer => "Telegram didn't answer in time. Try again in a moment.".to_owned(),
         })
     }
 
@@ -137,22 +129,22 @@ impl BotFinding {
 }
 
 impl ModelFinding {
-    /// What is in the way of a deployment, and the way out; `None` when nothing is.
+    /// Why this model cannot be deployed and what to do, for the page; `None` when it can be.
     #[must_use]
     pub const fn problem(&self) -> Option<&'static str> {
         Some(match self {
             Self::Good { .. } | Self::Managed => return None,
-            Self::Missing => "Choose a model and give a key of its provider.",
+            Self::Missing => "Choose a model and add an API key from its provider.",
             Self::KeyRejected => {
-                "The provider refuses the key. Copy it again, or make a new one on the provider's site."
+                "The provider rejected this key. Copy it again, or create a new one on the provider's site."
             }
-            Self::Unavailable => "The provider does not offer this model to this key. Choose another model.",
-            Self::OutOfCredit => "The key is good, but nothing is left to spend. Top up at the provider.",
-            Self::NoAnswer => "The provider did not answer in time. Check again in a moment.",
+            Self::Unavailable => "This key can't use this model. Choose another model or another key.",
+            Self::OutOfCredit => "The key works, but the account has no credit. Add credit at the provider.",
+            Self::NoAnswer => "The provider didn't answer in time. Try again in a moment.",
         })
     }
 
-    /// The field to mend, and the issue's code.
+    /// The path and the code of the issue.
     const fn about(&self) -> (&'static str, &'static str) {
         match self {
             Self::Good { .. } | Self::Managed => ("modelApiKey", "good"),
@@ -166,7 +158,6 @@ impl ModelFinding {
 }
 
 impl Preflight {
-    /// What is wrong with which field.
     fn issues(&self, silence: Silence) -> Vec<Issue> {
         let is_passed_over = |code: &str| silence == Silence::Accepted && code == "no_answer";
         let of_bot = self
@@ -182,8 +173,8 @@ impl Preflight {
 }
 
 impl Services {
-    /// Passes when the vendors accept what is given, or else kept: what a deployment would check. A new model or key must also
-    /// answer.
+    /// Fails when a vendor refuses what a deployment would check: the given values, else the stored ones. A new model or key
+    /// also has to answer a greeting.
     pub(super) async fn require_good(
         &self,
         a: &Assistant,
@@ -195,7 +186,7 @@ impl Services {
         if issues.is_empty() { Ok(()) } else { Err(Error::InvalidInput { message: FOUND_WRONG, issues }) }
     }
 
-    /// What the vendors refuse of `what`, as [`Self::require_good`] judges it.
+    /// The issues that [`Self::require_accepted_by_vendors`] would fail with, for the part that is asked for.
     pub(super) async fn refused_by_vendors(
         &self,
         a: &Assistant,
@@ -222,11 +213,11 @@ impl Services {
         Ok(Preflight { bot: bot?, model: model? }.issues(silence))
     }
 
-    /// Tries what is given, else what is kept, with the vendors, at the same time and for seconds at most.
+    /// Checks the given values, else the stored ones, with both vendors at the same time, for at most 20 s.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`],
-    /// [`Error::InvalidState`] for an unpaid slot, [`Error::RateLimited`].
+    /// [`Error::InvalidState`] before it is paid, [`Error::RateLimited`].
     #[tracing::instrument(name = "preflight", skip_all)]
     pub async fn preflight(
         &self,
@@ -320,7 +311,7 @@ impl Services {
         Ok(self.ask_model(provider, &model, &key, must_answer).await)
     }
 
-    /// The check that a deployment makes, then a word from the model.
+    /// Makes the check of a deployment, then greets the model if it has to answer.
     async fn ask_model(
         &self,
         provider: Provider,
@@ -343,7 +334,7 @@ impl Services {
             Ok(Err(GreetError::KeyRejected)) => ModelFinding::KeyRejected,
             Ok(Err(GreetError::ModelUnavailable)) => ModelFinding::Unavailable,
             Ok(Err(GreetError::OutOfCredit)) => ModelFinding::OutOfCredit,
-            // The key is good: a slow or busy model is no obstacle.
+            // The key was accepted, and a deployment does not need an answer of the model.
             Ok(Err(GreetError::NoAnswer(_))) | Err(_) => ModelFinding::Good { answer: None },
         }
     }

@@ -1,4 +1,4 @@
-//! Buying a slot.
+//! Ordering an assistant, with the limits on unpaid orders.
 
 use std::time::Duration;
 
@@ -16,35 +16,34 @@ use crate::ports::{Checkout, CheckoutRefusal, NewCheckout, PaymentError};
 use crate::services::Services;
 use crate::work::Work;
 
-/// Orders that a user may leave unpaid within [`UNPAID_WINDOW`]. Deleting one does not make room: its checkout stays open.
+/// Orders that a user may leave unpaid within [`UNPAID_WINDOW`]. Deleted ones count, because their checkouts stay open.
 const UNPAID_MAX: i64 = 10;
-/// How long an unpaid order counts.
 const UNPAID_WINDOW: Duration = Duration::from_secs(3600);
-/// Unpaid orders that a user may make within [`ATTEMPTS_WINDOW`], those included for which no checkout could be made: each
-/// costs a call to Polar.
+/// Unpaid orders that a user may make within [`ATTEMPTS_WINDOW`], including those without a checkout: each costs a call to
+/// Polar.
 const ATTEMPTS_MAX: i64 = 30;
-/// Short, so that whoever tried again and again while Polar was away need not wait long after.
+/// Short, so that a user who retried while Polar was down can order soon after it is back.
 const ATTEMPTS_WINDOW: Duration = Duration::from_secs(600);
 
-const TOO_MANY_UNPAID: &str = "Too many unpaid slots in the last hour; pay for one, or wait";
-const TOO_MANY_ATTEMPTS: &str = "Too many orders in the last minutes that could not be paid; wait";
+const TOO_MANY_UNPAID: &str = "Too many unpaid orders in the last hour: pay for one, or wait";
+const TOO_MANY_ATTEMPTS: &str = "Too many orders in the last few minutes couldn't be opened for payment";
 
-/// A slot, and where it can be paid.
+/// An order and where it can be paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purchased {
-    /// The slot's id.
+    /// The assistant's id.
     pub id: AssistantId,
-    /// The page to pay on.
+    /// Polar's page for this order.
     pub checkout_url: String,
 }
 
 impl Services {
-    /// Orders a slot: the row first, then the checkout with the row's id in it.
+    /// Orders an assistant: stores the row first, then creates the checkout with the row's id in its metadata.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::KeyIsLimited`], [`Error::InvalidRequest`], [`Error::PaymentNotConfigured`],
     /// [`Error::RateLimited`] with 10 unpaid orders of the last hour, and [`Error::CheckoutRefused`] or
-    /// [`Error::PaymentProviderUnavailable`] when no checkout could be made; the slot is gone again then.
+    /// [`Error::PaymentProviderUnavailable`] when no checkout could be created; the order is voided then.
     #[tracing::instrument(name = "purchase", skip_all)]
     pub async fn purchase(&self, caller: &Caller, mode: Parsed<ApiMode>) -> Result<Purchased, Error> {
         caller.require(Scope::Write)?;
@@ -70,7 +69,6 @@ impl Services {
         }
     }
 
-    /// Has a checkout made that leads back to the slot's page.
     pub(super) async fn make_checkout(
         &self,
         caller: &Caller,
@@ -91,7 +89,7 @@ impl Services {
     async fn order_slot(&self, caller: &Caller, mode: ApiMode) -> Result<AssistantId, Error> {
         let id = AssistantId::new(self.new_uuid());
         let Work { mut tx, now, .. } = self.work().await?;
-        // Orders of one user wait for each other, or two at once would both be the tenth.
+        // The lock serializes the orders of one user, or two at once could both be the tenth.
         tx.lock_user(caller.user_id).await?;
         self.check_unpaid(&mut tx, caller, now).await?;
         tx.insert_assistant(&Assistant::ordered(id, caller.user_id, mode, now)).await?;
@@ -100,13 +98,12 @@ impl Services {
         Ok(id)
     }
 
-    /// Refuses another order while too many are unpaid.
     async fn check_unpaid(&self, tx: &mut Tx, caller: &Caller, now: Timestamp) -> Result<(), Error> {
         for (void_too, max, window, message) in [
             (false, UNPAID_MAX, UNPAID_WINDOW, TOO_MANY_UNPAID),
             (true, ATTEMPTS_MAX, ATTEMPTS_WINDOW, TOO_MANY_ATTEMPTS),
         ] {
-            // All of the newest are within the window: until the oldest of them is not.
+            // The limit is reached until the oldest of these leaves the window.
             let oldest = tx.nth_newest_unpaid(caller.user_id, now.minus(window), max, void_too).await?;
             if let Some(oldest) = oldest {
                 let wait = oldest.plus(window).since(now);
@@ -117,14 +114,14 @@ impl Services {
         Ok(())
     }
 
-    /// Takes an order back whose checkout could not be made. Its id is kept: should the checkout exist
-    /// after all and be paid, the payment is given back.
+    /// Deletes an order whose checkout could not be created. Its id stays known: if the checkout exists all the same and is
+    /// paid, its subscription is revoked.
     async fn void_slot(&self, caller: &Caller, id: AssistantId, error: &PaymentError) -> Result<(), Error> {
-        tracing::warn!(assistant_id = %id, error = %error, "no checkout could be made, the slot is voided");
+        tracing::warn!(assistant_id = %id, error = %error, "checkout creation failed, order voided");
         let mut tx = self.store().begin().await?;
         tx.delete_assistant(id, caller.user_id, self.now()).await?;
         tx.set_void(id).await?;
-        // A refusal is an answer: there is no checkout.
+        // After a refusal there is certainly no checkout.
         if !matches!(error, PaymentError::Unavailable(_)) {
             tx.stop_asking(id).await?;
         }
@@ -133,7 +130,6 @@ impl Services {
     }
 }
 
-/// What a buyer is told when no checkout could be made.
 pub(super) fn no_checkout(error: &PaymentError) -> Error {
     match error {
         PaymentError::CheckoutRefused { why, .. } => Error::CheckoutRefused(*why),

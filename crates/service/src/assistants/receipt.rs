@@ -1,4 +1,4 @@
-//! The receipt of a deletion: what is gone, and how the end of the subscription stands.
+//! The receipt of a deleted assistant: what was deleted, and whether its subscription has ended.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use crate::error::Error;
 use crate::jobs::Job;
 use crate::services::Services;
 
-/// How long a receipt is kept.
+/// How long a receipt can be read.
 pub const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
-/// Receipts on a page.
+/// The size of a page of receipts.
 pub const RECEIPTS_LISTED: usize = 50;
-/// Revocations looked at: a slot has one, seldom two.
+/// Revocations read for one receipt; an assistant has one, rarely two.
 const REVOCATIONS: i64 = 20;
 
-/// How something ends that is not in Reef's hand.
+/// The end of something at a vendor, which only the vendor can confirm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Asked for, not confirmed: Reef goes on asking until it is.
+    /// Requested, and retried until the vendor confirms it.
     UnderWay,
-    /// Confirmed, at this moment where it is known.
+    /// Confirmed, at this time if it is known.
     Confirmed(Option<Timestamp>),
 }
 
-/// What became of the subscription.
+/// What happened to the subscription of a deleted assistant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscriptionEnd {
-    /// It was never paid.
+    /// The assistant was never paid.
     NeverWas,
     /// It had ended before the deletion.
     HadEnded,
@@ -41,36 +41,28 @@ pub enum SubscriptionEnd {
     Revoked(End),
 }
 
-/// What was done when an assistant was deleted.
+/// What is left of a deleted assistant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// Which assistant.
+    /// The assistant's id.
     pub id: String,
-    /// What it was called.
     pub name: String,
-    /// Whose model key it used.
     pub mode: ApiMode,
-    /// The worker that is gone; `None` when there never was one.
+    /// The worker that was removed; `None` when there never was one.
     pub worker_name: Option<String>,
-    /// Whether a bot token was destroyed.
     pub had_bot_token: bool,
-    /// Whether a model key was destroyed.
     pub had_model_key: bool,
-    /// The end at OpenRouter of the key that Reef made for it, if it had one.
+    /// The deletion of its managed key at OpenRouter, if it had one.
     pub managed_key: Option<End>,
-    /// The subscription.
     pub subscription: SubscriptionEnd,
-    /// Until when it was paid.
     pub current_period_end: Option<Timestamp>,
-    /// The ends of subscriptions that were paid for the slot besides: a second one, or after the deletion.
+    /// The ends of further subscriptions that were paid for it: a duplicate, or one paid after the deletion.
     pub besides: Vec<End>,
-    /// When it was deleted.
     pub deleted_at: Timestamp,
-    /// Until when this is kept.
     pub kept_until: Timestamp,
 }
 
-/// What is to be remembered of an assistant that is deleted now.
+/// The row to store when an assistant is deleted.
 pub(super) fn receipt_of(a: &Assistant, secrets: &Secrets, now: Timestamp) -> ReceiptRow {
     ReceiptRow {
         assistant_id: a.id,
@@ -93,18 +85,17 @@ fn end_of(row: &RevocationRow) -> End {
     row.confirmed_at.map_or(End::UnderWay, |at| End::Confirmed(Some(at)))
 }
 
-/// How the subscription of a deleted assistant stands, given the revocations of its slot.
 fn subscription_end(row: &ReceiptRow, revocations: &[RevocationRow]) -> SubscriptionEnd {
     let Some(id) = &row.subscription_id else { return SubscriptionEnd::NeverWas };
     let revocation = revocations.iter().find(|revocation| revocation.subscription_id == *id);
     match revocation {
         _ if row.payment_status == PaymentStatus::Canceled => SubscriptionEnd::HadEnded,
-        // Given back, and ended, before.
+        // It was refunded and ended before the deletion.
         Some(RevocationRow { confirmed_at: Some(at), .. }) if *at < row.deleted_at => {
             SubscriptionEnd::HadEnded
         }
         Some(revocation) => SubscriptionEnd::Revoked(end_of(revocation)),
-        // Confirmed so long ago that it is forgotten.
+        // The row of a confirmed revocation is pruned after a while.
         None => SubscriptionEnd::HadEnded,
     }
 }

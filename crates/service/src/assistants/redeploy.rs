@@ -1,4 +1,4 @@
-//! A fresh deployment of what is configured now.
+//! Redeploying an assistant with its current configuration.
 
 use reef_domain::Assistant;
 use reef_domain::input::{CallbackChange, Parsed};
@@ -11,14 +11,14 @@ use crate::error::Error;
 use crate::idempotency::Done;
 use crate::services::Services;
 
-const NOT_REDEPLOYABLE: &str = "Deployment can only be redeployed when status is active, failed, or stopped";
+const NOT_REDEPLOYABLE: &str = "An assistant can be redeployed only while it is active, failed or stopped.";
 
 impl Services {
-    /// Starts a fresh deployment. The body's own issues are told only to whom the assistant belongs.
+    /// Starts a new run with the current configuration and secrets.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`] and [`Error::InvalidState`] (also
-    /// when the slot is not paid any more), in this order.
+    /// without an active subscription), in this order.
     #[tracing::instrument(name = "redeploy", skip_all)]
     pub async fn redeploy(
         &self,

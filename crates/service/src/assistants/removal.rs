@@ -1,4 +1,4 @@
-//! Making sure that an assistant's worker is gone.
+//! Removing an assistant's worker and the webhooks of its bots, and confirming that both are gone.
 
 use std::time::Duration;
 
@@ -18,21 +18,20 @@ use crate::services::Services;
 /// How long the worker host and Telegram may take to confirm.
 pub(crate) const REMOVAL_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// The worker may still be there.
+/// Why a worker may still be running.
 #[derive(Debug, ThisError)]
 pub(crate) enum RemovalError {
-    /// Telegram did not confirm that it sends the worker nothing more.
+    /// Telegram did not confirm that the webhook is deleted.
     #[error(transparent)]
     Telegram(#[from] TelegramError),
-    /// The host did not confirm.
+    /// The worker host did not confirm the removal.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// No answer in time.
     #[error("no confirmation within 12 s")]
     Timeout,
 }
 
-/// The worker that a run belongs to.
+/// The worker of a run.
 pub(crate) fn worker_ref(a: &Assistant, run: &Run) -> WorkerRef {
     WorkerRef { assistant_id: a.id, worker_name: run.worker_name.clone(), generation: run.generation }
 }
@@ -42,8 +41,8 @@ async fn within_time(removal: impl Future<Output = Result<(), RemovalError>>) ->
 }
 
 impl Services {
-    /// Writes down that an assistant's worker is about to be removed: should it remain half done, its bot is looked
-    /// at. `None` when there is nothing to be done half.
+    /// Enqueues a job that repairs the bot if the removal that follows is interrupted. `None` when nothing runs, so that
+    /// there is nothing to interrupt.
     pub(crate) async fn begin_removal(&self, a: &Assistant) -> Result<Option<JobId>, Error> {
         if !a.state.is_running() {
             return Ok(None);
@@ -54,9 +53,9 @@ impl Services {
         Ok(Some(check))
     }
 
-    /// Has a deployment under way end without a word. It goes on as a run of the next generation after a while, by the
-    /// job that is given, unless that is taken back. One that somebody else has ended so stays as it is: else two that
-    /// delete at once would overtake each other again and again.
+    /// Ends a deployment in progress without changing the status: its run gets the next generation, and the returned job
+    /// continues with that after a while unless it is canceled. If another request has done so already, its job is
+    /// rescheduled instead, because two deletions at once would supersede each other forever.
     pub(crate) async fn overtake_run(&self, found: &mut Assistant) -> Result<Option<JobId>, Error> {
         let mut work = self.work().await?;
         let Some(before) = work.tx.lock_assistant(found.id).await? else { return Err(Error::NotFound) };
@@ -84,8 +83,7 @@ impl Services {
         Ok(Some(job))
     }
 
-    /// Removes the worker of an assistant's last run, so that it answers nobody any more. What is gone
-    /// already, or was never there, is success.
+    /// Removes the worker of an assistant's last run and its webhooks. One that is gone, or never existed, is a success.
     pub(crate) async fn remove_worker_of(&self, a: &Assistant) -> Result<Result<(), RemovalError>, Error> {
         let Some(run) = a.state.run() else { return Ok(Ok(())) };
         let secrets = {
@@ -94,15 +92,15 @@ impl Services {
         };
         let bots = self.bots_to_release(a.id, &secrets).await?;
         let removal = async {
-            // The webhook first: as long as it is there, all is as it was and the owner is told so.
+            // The webhook goes first: if that fails, the assistant still answers, as its status says.
             self.release_bots(&bots).await?;
             Ok(self.ports().workers.remove(&worker_ref(a, run)).await?)
         };
         Ok(within_time(removal).await)
     }
 
-    /// Removes a worker that nobody may reach any more, then ends the webhooks of its bots, whether or not the
-    /// first has worked.
+    /// Removes a worker that must not answer any more, then the webhooks of its bots, even if the worker could not be
+    /// removed.
     pub(crate) async fn take_down(
         &self,
         worker: &WorkerRef,
@@ -113,8 +111,8 @@ impl Services {
         removed.and(released)
     }
 
-    /// The bot token whose webhook goes with the assistant's worker. `None` when another assistant runs as
-    /// the same bot: the webhook is that one's.
+    /// The bot whose webhook belongs to the assistant. `None` when another assistant runs as the same bot and owns the
+    /// webhook.
     pub(crate) async fn bot_to_release(
         &self,
         id: AssistantId,
@@ -129,7 +127,7 @@ impl Services {
         self.open_bot_token(id, secrets)
     }
 
-    /// The bots of an assistant that runs no more: the configured one, and one that a change has replaced or tried.
+    /// The bots of an assistant that does not run: the configured one, and one that a change has replaced or tried.
     pub(crate) async fn bots_to_release(
         &self,
         id: AssistantId,
@@ -140,8 +138,8 @@ impl Services {
         Ok(configured.into_iter().chain(replaced).collect())
     }
 
-    /// What Telegram proves itself with: the same for every run with this bot, so that a late call of an old run
-    /// changes nothing.
+    /// The secret that Telegram sends with every update. It is the same for all runs with this bot, so that a late
+    /// `setWebhook` of an older run changes nothing.
     pub(crate) fn webhook_secret(&self, id: AssistantId, secrets: &Secrets) -> SecretString {
         let bot = crate::vault::hex(secrets.bot_fingerprint.as_deref().unwrap_or_default());
         self.vault().derive("telegram webhook secret", &format!("{id}/{bot}")).into()
@@ -154,10 +152,9 @@ impl Services {
         Ok(())
     }
 
-    /// Ends a bot's webhook.
     pub(crate) async fn release_bot(&self, token: &SecretString) -> Result<(), TelegramError> {
         match self.ports().telegram.delete_webhook(token).await {
-            // A token that Telegram no longer knows can't have a webhook of ours.
+            // A token that Telegram no longer knows cannot have a webhook.
             Ok(()) | Err(TelegramError::TokenRejected) => Ok(()),
             Err(error) => Err(error),
         }

@@ -1,4 +1,4 @@
-//! A user's assistants as the dashboard lists them: searched, filtered, a page at a time.
+//! The dashboard's list of assistants: searched, filtered and paged.
 
 use reef_domain::page::Cursor;
 use reef_domain::search::Search;
@@ -9,26 +9,26 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
 
-/// Assistants on one page.
+/// Assistants on a page of the list.
 pub const PAGE: usize = 100;
-/// Rows read in one go while it is looked for those that fit.
+/// Rows read at once while filtering.
 const BATCH: i64 = 500;
 
-/// One page of what was looked for.
+/// A page of search results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// Newest first, at most [`PAGE`].
     pub records: Vec<AssistantRecord>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<Cursor>,
-    /// How many assistants there are in each status, whatever was looked for.
+    /// The number of the caller's assistants in each status, regardless of the search.
     pub counts: Vec<(Status, i64)>,
 }
 
 impl Services {
-    /// A page of the caller's assistants that `search` finds, after `after`.
+    /// The page of the caller's assistants that match `search`, after the cursor.
     ///
-    /// Names are compared here and not by the databases, whose notions of upper and lower case differ.
+    /// Names are compared here because the databases disagree on upper and lower case.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope for all assistants.

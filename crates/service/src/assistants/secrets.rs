@@ -1,4 +1,4 @@
-//! An assistant's secrets: sealed on the way in, opened only for a deployment.
+//! An assistant's bot token and model key: sealed when they are stored, opened for checks and deployments.
 
 use reef_domain::ids::AssistantId;
 use reef_store::Secrets;
@@ -8,26 +8,25 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::vault::{Place, fingerprint};
 
-/// Where a sealed bot token belongs.
+/// The column that a sealed bot token is bound to.
 pub(crate) const BOT_TOKEN: &str = "assistants.bot_token";
-/// Where a sealed model key belongs.
+/// The column that a sealed model key is bound to.
 pub(crate) const MODEL_KEY: &str = "assistants.model_key";
 
-/// What a hash of a bot token is a hash of.
 const BOT_TOKEN_PURPOSE: &str = "reef bot token";
 
-/// What the mark of a secret is derived for.
+/// The purpose of the fingerprints that pages show.
 const MARK_PURPOSE: &str = "reef secret mark";
-/// The length of a mark, in hexadecimal digits.
+/// The length of a shown fingerprint in hexadecimal digits.
 const MARK_LENGTH: usize = 8;
 
-/// Known without any key, so that equal tokens are found.
+/// An unkeyed hash, so that equal tokens are found with any secret key.
 pub(crate) fn bot_fingerprint(token: &str) -> Vec<u8> {
     fingerprint(BOT_TOKEN_PURPOSE, token)
 }
 
 impl Services {
-    /// Seals what is given; what is not given stays as it was.
+    /// Seals the given values with their fingerprints. A value that is `None` leaves the stored one as it is.
     pub(crate) fn seal_secrets(
         &self,
         id: AssistantId,
@@ -52,7 +51,6 @@ impl Services {
         })
     }
 
-    /// Opens the bot token.
     pub(crate) fn open_bot_token(
         &self,
         id: AssistantId,
@@ -61,7 +59,6 @@ impl Services {
         self.open_secret(id, BOT_TOKEN, secrets.bot_token.as_deref())
     }
 
-    /// Opens the model key.
     pub(crate) fn open_model_key(
         &self,
         id: AssistantId,

@@ -1,4 +1,4 @@
-//! Stopping: the worker is gone first, then the status says so.
+//! Stopping an assistant: its worker is removed first, then its status changes.
 
 use reef_domain::Assistant;
 use reef_domain::assistant::NotNow;
@@ -11,18 +11,18 @@ use crate::error::Error;
 use crate::idempotency::Done;
 use crate::services::Services;
 
-const NOT_STOPPABLE: &str = "Deployment can only be stopped after it was activated";
-const NOT_REMOVED: &str = "Failed to delete deployed worker before stopping";
-/// How often a stop starts over because another change came between.
+const NOT_STOPPABLE: &str = "An assistant can be stopped only after it was activated.";
+const NOT_REMOVED: &str = "The assistant couldn't be stopped, so it is still running. Try again in a moment.";
+/// How often a stop starts over because of concurrent changes.
 const TRIES: usize = 20;
 
 impl Services {
-    /// Stops an assistant. Of a stopped one nothing changes, except that what a pause of the subscription has stopped
-    /// does not start again by itself. Billing goes on.
+    /// Stops an assistant. One that is stopped stays as it is, except that the automatic restart after a paused subscription
+    /// is canceled. The subscription is not affected.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidState`] before activation, and
-    /// [`Error::WorkerDeleteFailed`] with everything as it was when the worker may still be there.
+    /// [`Error::WorkerDeleteFailed`], with the status unchanged, when the worker may still be running.
     #[tracing::instrument(name = "stop", skip_all)]
     pub async fn stop(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<AssistantRecord, Error> {
         let mut found = self.find(caller, Scope::Write, id).await?;
@@ -33,18 +33,18 @@ impl Services {
             if is_stopped && stopped(&found)? == found {
                 return Ok(found.record());
             }
-            // What is stopped has no worker, or a job removes it.
+            // A stopped assistant has no worker, or a job is removing it.
             if !is_stopped {
                 stopped(&found)?;
                 checks.extend(self.begin_removal(&found).await?);
                 if let Err(error) = self.remove_worker_of(&found).await? {
-                    tracing::warn!(assistant_id = %found.id, error = %error, "the worker could not be removed before stopping");
+                    tracing::warn!(assistant_id = %found.id, error = %error, "stop refused: worker removal failed");
                     return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
                 }
             }
             let mut work = self.work().await?;
             let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
-            // What came between may have started a worker: a redeployment, or this very run.
+            // A concurrent redeployment, or this very run, may have started a worker since.
             if before.state == found.state {
                 let after = work.save(&before, stopped(&before)?).await?;
                 if is_stopped {
@@ -60,7 +60,7 @@ impl Services {
             }
             found = before;
         }
-        tracing::warn!(assistant_id = %found.id, "other changes came between every time");
+        tracing::warn!(assistant_id = %found.id, "stop refused: concurrent changes in every attempt");
         Err(Error::WorkerDeleteFailed { message: NOT_REMOVED })
     }
 }

@@ -1,4 +1,4 @@
-//! An assistant's timeline and its callbacks: looking, sending again, sending a test.
+//! An assistant's timeline and delivery log, redelivery and test callbacks.
 
 use reef_domain::Assistant;
 use reef_domain::Timestamp;
@@ -13,27 +13,25 @@ use crate::error::Error;
 use crate::jobs::Job;
 use crate::services::Services;
 
-/// Most entries shown at once.
+/// The most entries or deliveries in one answer.
 pub const SHOWN_MAX: i64 = 100;
 
-/// One entry of the timeline.
+/// An event of an assistant's timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimelineEntry {
-    /// Its id.
     pub id: String,
-    /// Grows by one per entry of an assistant.
+    /// Grows by one per event of an assistant.
     pub sequence: i64,
-    /// What happened, as callbacks name it.
+    /// The event type, such as `assistant.status_changed`.
     pub kind: &'static str,
-    /// The status after it.
+    /// The status after the event.
     pub status: Status,
-    /// The status before it.
+    /// The status before the event; `None` for the first one.
     pub previous_status: Option<Status>,
-    /// What there was to say.
+    /// The status message at that time, or the text of the event.
     pub status_message: Option<String>,
-    /// Where the worker was.
+    /// The worker's URL at that time, if it was active.
     pub worker_url: Option<String>,
-    /// When.
     pub created_at: Timestamp,
 }
 
@@ -53,7 +51,7 @@ impl From<EventRow> for TimelineEntry {
 }
 
 impl Services {
-    /// The newest entries of an assistant's timeline, newest first.
+    /// The newest [`TIMELINE_MAX`] events of an assistant, newest first.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
@@ -64,7 +62,7 @@ impl Services {
         Ok(tx.events_of(assistant.id, SHOWN_MAX).await?.into_iter().map(TimelineEntry::from).collect())
     }
 
-    /// How an assistant's timeline goes on after this sequence, oldest first, at most [`SHOWN_MAX`] entries at once.
+    /// The events after this sequence, oldest first, at most [`TIMELINE_MAX`].
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
@@ -80,8 +78,8 @@ impl Services {
         entries_after(&mut tx, assistant.id, sequence).await
     }
 
-    /// As [`Self::timeline_after`] for somebody who follows it: also once the assistant is deleted, which is its last
-    /// entry.
+    /// As [`Self::list_events_after`], for a stream: it also works once the assistant is deleted, so that its last event
+    /// arrives.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
@@ -110,7 +108,7 @@ impl Services {
         entries_after(&mut tx, id, sequence).await
     }
 
-    /// An assistant's newest callbacks, newest first, each over all its tries.
+    /// The newest [`TIMELINE_MAX`] deliveries of an assistant, newest first.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
@@ -121,11 +119,11 @@ impl Services {
         Ok(tx.deliveries_of(assistant.id, SHOWN_MAX).await?)
     }
 
-    /// Sends a callback again, now: the same `webhook-id` and body, the whole schedule anew.
+    /// Sends a callback again now, with the same `webhook-id` and body. Its retry schedule starts over.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] without the write scope; [`Error::NotFound`], also for a callback of another assistant;
-    /// [`Error::RateLimited`] when the account has sent many again within a minute.
+    /// [`Error::Forbidden`] without the write scope; [`Error::NotFound`], also for a delivery of another assistant;
+    /// [`Error::RateLimited`] after too many redeliveries of the account within a minute.
     pub async fn redeliver(
         &self,
         caller: &Caller,
@@ -148,7 +146,7 @@ impl Services {
         Ok(row)
     }
 
-    /// Sends a callback of type `assistant.test` with the present status to the assistant's callback URL.
+    /// Sends a callback of type `assistant.test` with the current status to the assistant's callback URL.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the write scope, [`Error::NotFound`], [`Error::RateLimited`] as for
@@ -166,7 +164,7 @@ impl Services {
         let a = self.owned_locked(&mut work.tx, caller, found.id).await?;
         let Some(url) = a.config.callback_url.clone() else {
             return Err(Error::InvalidState {
-                message: "This deployment has no callback URL; activate or redeploy it with one",
+                message: "This assistant has no callback URL. Redeploy it with one to send a test.",
                 current: a.state.status(),
                 allowed: &[Status::Deploying, Status::Active, Status::Failed, Status::Stopped],
             });
@@ -215,7 +213,7 @@ fn test_payload(a: &Assistant, now: Timestamp) -> String {
     .to_string()
 }
 
-/// The type that a callback's body names.
+/// The event type in the body of a delivery.
 #[must_use]
 pub fn callback_type(row: &DeliveryRow) -> String {
     let body: serde_json::Value = serde_json::from_str(&row.payload).unwrap_or_default();

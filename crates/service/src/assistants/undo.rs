@@ -1,8 +1,8 @@
-//! Undoing a change of a running assistant whose run has failed: what it has replaced is deployed again.
+//! Undoing a change of a running assistant whose run has failed: the replaced model and secrets are deployed again.
 //!
-//! What was replaced is kept in the transaction of the change, and deployed again in the transaction that ends the failed run:
-//! there is no moment between at which a crash could leave the assistant down. It is erased when the new run is active. Where
-//! there is nothing to go back to any more, it is erased once its bot has no webhook of ours.
+//! The replaced values are stored in the transaction of the change and deployed again in the transaction that ends the failed
+//! run, so that no crash can leave the assistant down. They are deleted when the new run is active. Once they can no longer be
+//! deployed, they are deleted as soon as their bot has no webhook.
 
 use reef_domain::ids::AssistantId;
 use reef_domain::{Assistant, FailureCode};
@@ -16,7 +16,8 @@ use crate::services::Services;
 use crate::work::Work;
 
 impl Work<'_> {
-    /// Keeps what a change of a running assistant replaces: `kept` are the secrets from before it, `new` those it brings.
+    /// Stores the values that a change of a running assistant replaces. `kept` are the secrets before it, `new` those it
+    /// brings.
     pub(super) async fn keep_replaced(
         &mut self,
         before: &Assistant,
@@ -42,8 +43,8 @@ impl Work<'_> {
         Ok(self.tx.set_replaced(before.id, &replaced).await?)
     }
 
-    /// Writes that the run of a change has failed and deploys what the change had replaced, as two changes of the status in
-    /// one transaction. `false`, with nothing written, when there is nothing to go back to.
+    /// Records that the run of a change has failed and deploys the replaced values, as two changes of the status in one
+    /// transaction. Returns `false`, with nothing written, when there are no replaced values to deploy.
     pub(crate) async fn undo_change(
         &mut self,
         before: &Assistant,
@@ -65,12 +66,12 @@ impl Work<'_> {
         let after = self.save(&failed, after).await?;
         self.restore_secrets(after.id, replaced).await?;
         self.services.start_run(self, &after).await?;
-        tracing::warn!(assistant_id = %after.id, "a change is undone because its deployment has failed");
+        tracing::warn!(assistant_id = %after.id, "change undone after its deployment failed");
         Ok(true)
     }
 
-    /// Puts the secrets back that a change has replaced. The bot that was tried is kept until its webhook is gone: a run that
-    /// died may have left one.
+    /// Restores the secrets that a change has replaced. The bot that was tried stays stored until its webhook is deleted,
+    /// because a run that crashed may have left one.
     async fn restore_secrets(&mut self, id: AssistantId, replaced: Replaced) -> Result<(), Error> {
         let tried = self.tx.secrets(id).await?;
         self.tx.restore_secrets(id, &replaced.secrets).await?;
@@ -87,8 +88,8 @@ impl Work<'_> {
         Ok(self.tx.set_replaced(id, &tried).await?)
     }
 
-    /// Notes that there is no going back any more: the owner has done something else, or the subscription has ended. What is
-    /// kept is erased by the run under way, or by a job.
+    /// Gives up the replaced values because the owner has made another change or the subscription has ended. The run in
+    /// progress deletes them, or a job does.
     pub(crate) async fn drop_fallback(&mut self, a: &Assistant) -> Result<(), Error> {
         if self.tx.drop_fallback(a.id).await? && !a.state.is_running() {
             self.erase_replaced_later(a).await?;
@@ -96,7 +97,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Has a job erase what was replaced, after its bot has no webhook any more.
+    /// Enqueues the job that deletes the replaced values once their bot has no webhook.
     pub(crate) async fn erase_replaced_later(&mut self, a: &Assistant) -> Result<(), Error> {
         let Some(worker) = a.state.run().map(|run| worker_ref(a, run)) else { return Ok(()) };
         self.enqueue(Job::RemoveWorker {
@@ -109,8 +110,8 @@ impl Work<'_> {
 }
 
 impl Services {
-    /// The bot that a change has replaced or tried, if it may still have a webhook of ours. `None` when it is the bot that is
-    /// configured, or another assistant runs as it.
+    /// The bot that a change has replaced or tried, if it may still have a webhook. `None` when it is the configured bot, or
+    /// another assistant runs as it.
     pub(crate) async fn replaced_bot(
         &self,
         id: AssistantId,
@@ -124,8 +125,8 @@ impl Services {
         self.bot_to_release(id, &secrets).await
     }
 
-    /// Erases what was replaced, now that its bot has no webhook any more; `seen` is what was there before that. It stays
-    /// while it may be deployed again: a pause of the subscription ends no change.
+    /// Deletes the replaced values once their bot has no webhook; `seen` are those read before that was checked. They stay
+    /// while they may be deployed again, as after a pause of the subscription.
     pub(crate) async fn erase_replaced(&self, id: AssistantId, seen: Option<&Replaced>) -> Result<(), Error> {
         let Some(seen) = seen else { return Ok(()) };
         let mut tx = self.store().begin().await?;
@@ -140,12 +141,12 @@ impl Services {
     }
 }
 
-/// Whether it starts again automatically once its subscription is resumed.
+/// Whether the assistant starts again automatically once its subscription is resumed.
 pub(crate) fn is_paused(a: &Assistant) -> bool {
     a.state.failure() == Some(FailureCode::SubscriptionPaused)
 }
 
-/// What is known of the bot alone.
+/// The fields that belong to the bot.
 fn bot_of(secrets: Secrets) -> Secrets {
     Secrets {
         bot_token: secrets.bot_token,

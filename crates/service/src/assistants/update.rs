@@ -1,4 +1,4 @@
-//! Changing the configuration: never a deployment, never another status.
+//! Changing the configuration without a deployment and without another status.
 
 use std::time::Duration;
 
@@ -19,16 +19,15 @@ use crate::work::Work;
 
 use super::secrets::bot_fingerprint;
 
-/// How long Telegram may take to forget an old bot's webhook.
+/// How long Telegram may take to delete an old bot's webhook.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(super) const INVALID: &str = "Model provider/model combination is invalid";
+pub(super) const INVALID: &str = "Some settings don't fit this assistant. See the issues in details.";
 pub(super) const NOT_EDITABLE: &str =
-    "Deployment can only be updated when status is purchased, stopped, or failed";
+    "An assistant can be updated only while it is purchased, stopped or failed.";
 
 impl Services {
-    /// Changes the given fields, all or none. The body's own issues are told only to whom the assistant
-    /// belongs.
+    /// Changes the given fields, all or none.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`] and
@@ -61,7 +60,7 @@ impl Services {
         Ok(after.record())
     }
 
-    /// What a locked assistant's configuration is after an update, and the secrets that come with it.
+    /// The configuration of a locked assistant after an update, and the new secrets, sealed.
     pub(super) async fn updated(
         &self,
         work: &mut Work<'_>,
@@ -88,8 +87,8 @@ impl Services {
         Ok((config, secrets))
     }
 
-    /// A worker that vanished has left its bot's webhook behind. When another bot takes its place nobody knows the old
-    /// one any more, so now is the last moment. That Telegram does not answer holds up nobody.
+    /// Deletes the webhook that a vanished worker has left, while the old bot's token is still known. It is not worth failing
+    /// for, so it is tried once.
     pub(super) async fn release_old_bot(&self, a: &Assistant, new_token: &str) -> Result<(), Error> {
         let secrets = {
             let mut tx = self.store().read().await?;
@@ -101,7 +100,7 @@ impl Services {
         let Some(token) = self.bot_to_release(a.id, &secrets).await? else { return Ok(()) };
         let released = timeout(RELEASE_TIMEOUT, self.release_bot(&token)).await;
         if !matches!(released, Ok(Ok(()))) {
-            tracing::warn!(assistant_id = %a.id, "a bot that is no longer used may have kept its webhook");
+            tracing::warn!(assistant_id = %a.id, "webhook of a replaced bot may remain");
         }
         Ok(())
     }

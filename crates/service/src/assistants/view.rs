@@ -1,4 +1,4 @@
-//! Looking: list, get, status.
+//! Reading assistants: the list, one record, waiting for its status, and what its pages show.
 
 use std::time::Duration;
 
@@ -8,71 +8,70 @@ use reef_domain::page::{Cursor, Page};
 use reef_domain::steps::StepRecord;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
 use reef_domain::{Assistant, State, Timestamp};
-use reef_store::{BotRow, Tx};
+use reef_store::{BotRow, EventRow, Tx};
 
 use super::callbacks::{CALLBACKS_SHOWN, Callback, callbacks_in};
 use super::timeline::SHOWN_MAX;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::hub::change_of;
-use crate::managed::{Credit, credit_in};
+use crate::managed::{CREDIT_CODE, Credit, credit_in};
 use crate::services::Services;
 
-/// How long an unpaid slot is listed after it was ordered.
+/// How long an unpaid assistant is listed after it was ordered.
 pub const UNPAID_SHOWN_FOR: Duration = Duration::from_secs(3600);
-/// Entries of a timeline shown on an assistant's page.
+/// How many of the newest events an assistant's page shows.
 pub const TIMELINE_SHOWN: i64 = 20;
 
-/// An assistant with what its page shows around it.
+/// An assistant with everything its page shows.
 #[derive(Clone, Debug)]
 pub struct Details {
-    /// The record.
     pub record: AssistantRecord,
-    /// Grows with every write.
+    /// Grows with every write, so that a form can tell whether it is out of date.
     pub version: i64,
-    /// Where it can be paid, while it is not.
+    /// The URL of its checkout, while it is unpaid.
     pub checkout_url: Option<String>,
-    /// What happened; newest first.
+    /// The newest events, newest first.
     pub timeline: Vec<Happened>,
     /// Its model credit, in managed mode once it was paid.
     pub credit: Option<Credit>,
-    /// What its last run has done so far, if that run is what its status tells of.
+    /// The steps of the run that its status is about; empty while it is stopped.
     pub steps: Vec<StepRecord>,
-    /// The bot token that is kept.
     pub bot_token: Option<KeptSecret>,
-    /// The model key that is kept.
     pub model_key: Option<KeptSecret>,
-    /// Whether the run under way is that of a change, which is undone if the run fails.
+    /// Whether the run in progress deploys a change, which is undone if the run fails.
     pub is_changing: bool,
-    /// Its newest callbacks, newest first.
+    /// The newest deliveries, newest first.
     pub callbacks: Vec<Callback>,
 }
 
-/// What has happened to an assistant: when, to which status, with which message.
+/// An event as pages show it: its time, the status after it, and its message.
 pub type Happened = (Timestamp, Status, Option<String>);
 
-/// What happened to an assistant and what its owner's server was told of it, as far as the API lists it.
+/// An assistant's events and deliveries, as many as the API lists.
 #[derive(Clone, Debug)]
 pub struct History {
-    /// The record.
     pub record: AssistantRecord,
-    /// What happened; newest first.
+    /// Newest first.
     pub timeline: Vec<Happened>,
-    /// Its callbacks, newest first.
+    /// Newest first.
     pub callbacks: Vec<Callback>,
 }
 
 async fn timeline_in(tx: &mut Tx, id: AssistantId, shown: i64) -> Result<Vec<Happened>, Error> {
     let events = tx.events_of(id, shown).await?;
-    Ok(events.into_iter().map(|event| (event.created_at, event.status, event.status_message)).collect())
+    // Pages never show a code, and this one is not a failure code, which they remove themselves.
+    let words = |message: String| message.strip_prefix(CREDIT_CODE).unwrap_or(&message).to_owned();
+    let shown = |event: EventRow| (event.created_at, event.status, event.status_message.map(words));
+    Ok(events.into_iter().map(shown).collect())
 }
 
-/// What may be shown of a secret.
+/// The part of a stored secret that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptSecret {
-    /// The beginning of a keyed hash: the same for the same secret. `None` for one from before this was kept.
+    /// The beginning of a keyed hash, which is equal for equal secrets. `None` if the secret was stored without one.
     pub mark: Option<String>,
-    /// Since when it is kept.
+    /// When the secret was stored, if that is known.
     pub since: Option<Timestamp>,
 }
 
@@ -82,7 +81,7 @@ impl KeptSecret {
     }
 }
 
-/// The steps of the run that the state tells of: a stopped assistant's last one is no news any more.
+/// The steps of the run that the status is about. A stopped assistant has none to show.
 async fn steps_in(tx: &mut Tx, a: &Assistant) -> Result<Vec<StepRecord>, Error> {
     match &a.state {
         State::Deploying { run, .. } | State::Active { run, .. } | State::Failed { run, .. } => {
@@ -93,7 +92,7 @@ async fn steps_in(tx: &mut Tx, a: &Assistant) -> Result<Vec<StepRecord>, Error> 
 }
 
 impl Services {
-    /// The caller's assistants, newest first; an unpaid slot is left out once it is older than an hour.
+    /// The caller's assistants, newest first, without unpaid ones that are older than [`UNPAID_LISTED_FOR`].
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope.
@@ -108,7 +107,7 @@ impl Services {
         Ok(found.iter().map(Assistant::record).collect())
     }
 
-    /// A page of the same list, and where the next one begins; all of it without a page.
+    /// A page of the same list with the cursor of the next one; the whole list without a page.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::InvalidRequest`].
@@ -124,9 +123,9 @@ impl Services {
         let mut tx = self.store().read().await?;
         let unpaid_since = self.now().minus(UNPAID_SHOWN_FOR);
         let after = after.map(|cursor| (cursor.created_at, cursor.id));
-        // One more than asked for tells whether there is a next page.
+        // One row more than the page shows whether there is a next one.
         let mut found = match caller.grant() {
-            // A handful: the page is cut from all of them.
+            // A key is limited to at most 20 assistants, so the page is cut from all of them.
             Some(grant) => {
                 let mut all = tx.granted_assistants(caller.user_id, grant, unpaid_since).await?;
                 all.retain(|a| after.is_none_or(|after| (a.created_at, a.id) < after));
@@ -142,7 +141,7 @@ impl Services {
         Ok((found.iter().map(Assistant::record).collect(), next))
     }
 
-    /// One of the caller's assistants.
+    /// The record of one of the caller's assistants.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
@@ -150,8 +149,8 @@ impl Services {
         Ok(self.find(caller, Scope::Read, id).await?.record())
     }
 
-    /// The bot that one of the caller's assistants answers as, while it is active; also `None` when it was deployed by a
-    /// Reef that did not note it.
+    /// The bot that one of the caller's assistants answers as. `None` while it is not active, and when its run did not
+    /// record the bot.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
@@ -165,20 +164,20 @@ impl Services {
         Ok(tx.bot_of(assistant.id).await?)
     }
 
-    /// One of the caller's assistants, as soon as its status has changed, or after `wait`.
+    /// The record of one of the caller's assistants as soon as its status has changed, or after `wait`.
     ///
-    /// A waiting call holds no thread and asks the database only when there is news of this assistant.
+    /// A waiting call holds no thread and reads the database only when this assistant has changed.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`] (also when it is deleted meanwhile),
-    /// [`Error::InvalidRequest`], [`Error::RateLimited`] when too many wait already.
+    /// [`Error::InvalidRequest`], [`Error::RateLimited`] when too many calls of the account are waiting.
     pub async fn assistant_when_changed(
         &self,
         caller: &Caller,
         id: &str,
         wait: Parsed<Duration>,
     ) -> Result<AssistantRecord, Error> {
-        // Listening begins before the first look, so that nothing falls between.
+        // Subscribing before the first read, so that no change between them is missed.
         let mut news = self.hub().listen();
         let first = self.assistant(caller, id).await?;
         let wait = wait.map_err(Error::InvalidRequest)?;
@@ -194,7 +193,6 @@ impl Services {
                 () = self.hub().closing().cancelled() => true,
                 () = change_of(&mut news, caller.user_id, assistant) => false,
             };
-            // The key may have been revoked meanwhile.
             if !self.is_still_live(caller).await? {
                 return Err(Error::Unauthorized);
             }
@@ -205,7 +203,7 @@ impl Services {
         }
     }
 
-    /// What happened to one of the caller's assistants, and its callbacks: a hundred of each.
+    /// The newest events and deliveries of one of the caller's assistants, a hundred of each.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
@@ -220,9 +218,9 @@ impl Services {
         })
     }
 
-    /// One of the caller's assistants with what its page shows around it.
+    /// One of the caller's assistants with everything its page shows.
     ///
-    /// Who looks at an unpaid slot may just be back from the checkout: Polar is asked soon. The look grants nothing.
+    /// A buyer may just have returned from the checkout, so the payment check of an unpaid assistant is expedited.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].

@@ -1,4 +1,4 @@
-//! One try of one callback.
+//! One attempt to deliver one callback, and when the next one is due.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::callbacks::{RETRY_AFTER, sign};
 use crate::ports::{Outgoing, SendError};
 use crate::services::Services;
 
-/// The answer with which a receiver wants no more tries (Standard Webhooks).
+/// The status with which a receiver asks for no more attempts (Standard Webhooks).
 const GONE: u16 = 410;
-/// How much longer than the schedule says a wait may be, in percent.
+/// The most that jitter adds to a wait, in percent.
 const JITTER_PERCENT: u64 = 10;
 
 impl Services {
-    /// Tries a delivery once and notes what came of it.
+    /// Makes one attempt and records its outcome.
     pub(super) async fn deliver_callback(&self, id: DeliveryId) -> Result<(), JobError> {
         let (delivery, user) = {
             let mut tx = self.store().read().await?;
@@ -25,7 +25,7 @@ impl Services {
             if delivery.state != DeliveryState::Pending {
                 return Ok(());
             }
-            // Whose account is gone has nobody to tell.
+            // The account was deleted, so there is no secret to sign with.
             let Some(user) = tx.user(delivery.user_id).await? else { return Ok(()) };
             (delivery, user)
         };
@@ -57,7 +57,7 @@ impl Services {
         }
     }
 
-    /// `now` and a wait with jitter: never shorter than asked.
+    /// The end of a wait with jitter, which only makes it longer.
     fn later(&self, now: Timestamp, wait: Duration) -> Timestamp {
         let mut byte = [0];
         self.ports().entropy.fill(&mut byte);
@@ -67,7 +67,7 @@ impl Services {
     }
 }
 
-/// What the answer to a try that began then means, and after how long to try again.
+/// The attempt to record, and how long to wait for the next one.
 fn judge(
     delivery: &DeliveryRow,
     tried_at: Timestamp,

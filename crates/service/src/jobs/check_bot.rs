@@ -1,9 +1,9 @@
-//! Seeing that a bot is as its assistant's status says, after something that may have been done to it half.
+//! Reconciling a bot's webhook with its assistant's status, after a removal that may have been interrupted.
 //!
-//! Stopping and deleting end the webhook before they commit. A process that dies between, or a Telegram that says
-//! nothing, would leave an assistant `active` that hears nobody. So each begins by enqueueing this job, and takes it
-//! back when it commits. The job looks at what is, brings it about at Telegram, and looks again: whoever changes
-//! something meanwhile has a job of its own, or has committed and is seen.
+//! Stopping and deleting remove the webhook before they commit. If the process dies in between, or Telegram does not answer,
+//! the assistant would be `active` without receiving anything. So each enqueues this job first and cancels it when it commits.
+//! The job reads the status, makes Telegram agree with it, and reads again: a concurrent change has a job of its own, or has
+//! committed and is seen.
 
 use std::time::Duration;
 
@@ -21,33 +21,33 @@ use crate::ports::TelegramError;
 use crate::services::Services;
 use crate::work::Work;
 
-/// After how long what was begun is over, one way or the other: longer than a removal may take.
+/// When the check runs: later than a removal can last.
 pub(crate) const CHECK_AFTER: Duration = Duration::from_secs(15);
-/// How long a check waits for a deployment under way, which sets the webhook itself.
+/// How long a check waits for a deployment in progress, which sets the webhook itself.
 const DEPLOYING_WAIT: Duration = Duration::from_secs(5);
 
-/// How often a removal looks whether other jobs are done with the bot.
+/// How often a deletion checks whether other jobs still use the bot.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What the dedup keys of an assistant's checks begin with.
+/// The prefix of the dedup keys of an assistant's checks.
 pub(super) fn prefix(id: AssistantId) -> String {
     format!("check_bot:{id}:")
 }
 
 impl Work<'_> {
-    /// Has the bot looked at after a while, unless [`Work::cancel_checks`] takes it back.
+    /// Enqueues a check for [`CHECK_AFTER`] from now, which `cancel_bot_checks` cancels if the removal succeeds.
     pub async fn check_bot_later(&mut self, id: AssistantId) -> Result<JobId, Error> {
         let at = self.now.plus(CHECK_AFTER);
         self.enqueue_check(id, at).await
     }
 
-    /// Has the bot looked at now.
+    /// Enqueues a check that is due now.
     pub async fn check_bot_now(&mut self, id: AssistantId) -> Result<JobId, Error> {
         let at = self.now;
         self.enqueue_check(id, at).await
     }
 
-    /// What was begun has ended well.
+    /// Cancels checks once the removal they guard has succeeded.
     pub async fn cancel_checks(&mut self, checks: &[JobId]) -> Result<(), Error> {
         for check in checks {
             self.tx.cancel_job(*check).await?;
@@ -57,23 +57,26 @@ impl Work<'_> {
 }
 
 impl Services {
-    /// Has a bot looked at now, in a transaction of its own.
+    /// Enqueues a check that is due now, in a transaction of its own.
     pub(super) async fn check_bot_soon(&self, id: AssistantId) -> Result<(), Error> {
         let mut work = self.work().await?;
         work.check_bot_now(id).await?;
         work.commit().await
     }
 
-    /// Brings the bot's webhook about as the status says.
+    /// The job: makes the bot's webhook agree with the assistant's status.
     pub(super) async fn check_bot(&self, id: AssistantId) -> Result<(), JobError> {
         let Some((assistant, secrets)) = self.bot_of(id).await? else { return Ok(()) };
         if self.is_being_removed(id).await? {
-            return Err(JobError::RetryAt(self.now().plus(CHECK_AFTER), "a removal is under way".to_owned()));
+            return Err(JobError::RetryAt(
+                self.now().plus(CHECK_AFTER),
+                "a removal is in progress".to_owned(),
+            ));
         }
         match &assistant.state {
             State::PendingPayment | State::Purchased => return Ok(()),
             State::Deploying { .. } => {
-                let why = "a deployment is under way".to_owned();
+                let why = "a deployment is in progress".to_owned();
                 return Err(JobError::RetryAt(self.now().plus(DEPLOYING_WAIT), why));
             }
             State::Active { .. } => self.restore_bot(&assistant, &secrets).await?,
@@ -85,17 +88,20 @@ impl Services {
         if now.is_none_or(|state| state == assistant.state) && !self.is_being_removed(id).await? {
             return Ok(());
         }
-        // Somebody was at it too, and who of us Telegram heard last is not known.
-        Err(JobError::RetryAt(self.now().plus(CHECK_AFTER), "something else was done to the bot".to_owned()))
+        // A concurrent change has called Telegram too, and the order of the calls is unknown.
+        Err(JobError::RetryAt(
+            self.now().plus(CHECK_AFTER),
+            "the assistant changed during the check".to_owned(),
+        ))
     }
 
-    /// Whether somebody may be removing the worker now: a check that is not due yet belongs to a removal.
+    /// Whether a removal may be in progress: a check that is not due yet belongs to one.
     async fn is_being_removed(&self, id: AssistantId) -> Result<bool, Error> {
         let mut tx = self.store().read().await?;
         Ok(tx.count_jobs_ahead(&prefix(id), self.now()).await? > 0)
     }
 
-    /// Waits until no job in any process is at an assistant's bot; `false` when one still is after 12 s.
+    /// Waits until no job in any process uses an assistant's bot. Returns `false` if one still does after 12 s.
     pub(crate) async fn wait_for_bot_jobs(&self, id: AssistantId) -> Result<bool, Error> {
         let waited = timeout(REMOVAL_TIMEOUT, async {
             loop {
@@ -120,7 +126,7 @@ impl Services {
         Ok(Some((assistant, secrets)))
     }
 
-    /// Sets the webhook of an active assistant; one whose worker has gone has failed.
+    /// Sets the webhook of an active assistant again, or fails the assistant if its worker has vanished.
     async fn restore_bot(&self, assistant: &Assistant, secrets: &Secrets) -> Result<(), JobError> {
         let Some(run) = assistant.state.run() else { return Ok(()) };
         let worker = worker_ref(assistant, run);
@@ -128,7 +134,7 @@ impl Services {
         if !missing.map_err(|error| JobError::Retry(error.into()))?.is_empty() {
             let vanished = Event::WorkerVanished { generation: worker.generation };
             if self.fail_run(&worker, vanished).await? {
-                tracing::warn!(assistant_id = %assistant.id, "a worker has vanished");
+                tracing::warn!(assistant_id = %assistant.id, "worker vanished");
             }
             return Ok(());
         }
@@ -138,14 +144,14 @@ impl Services {
         };
         let secret = self.webhook_secret(assistant.id, secrets);
         match self.ports().telegram.set_webhook(&token, &url, secret.expose_secret()).await {
-            Ok(()) => tracing::info!(assistant_id = %assistant.id, "a bot's webhook was set again"),
-            // What its owner has done at Telegram is not ours to undo.
+            Ok(()) => tracing::info!(assistant_id = %assistant.id, "webhook restored"),
+            // The owner has revoked the token or uses the bot elsewhere, which the check must not undo.
             Err(error @ (TelegramError::TokenRejected | TelegramError::Conflict)) => {
-                tracing::warn!(assistant_id = %assistant.id, error = %error, "a bot's webhook could not be set again");
+                tracing::warn!(assistant_id = %assistant.id, error = %error, "webhook not restored");
             }
             Err(TelegramError::RateLimited { seconds }) => {
                 let at = self.now().plus(Duration::from_secs(seconds.clamp(1, 3600)));
-                return Err(JobError::RetryAt(at, "telegram asks to wait".to_owned()));
+                return Err(JobError::RetryAt(at, "rate limited by telegram".to_owned()));
             }
             Err(error @ TelegramError::Unavailable(_)) => return Err(JobError::Retry(error.into())),
         }

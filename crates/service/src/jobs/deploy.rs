@@ -1,7 +1,7 @@
-//! A deployment run: step by step, each step safe to repeat, until the worker answers or the run has failed.
+//! A deployment run: a series of steps until the worker answers or the run has failed.
 //!
-//! The job may be run again from the start after a crash: every step brings about the same thing twice.
-//! A run that is no longer the current one takes away what it may have created.
+//! After a crash the job runs again from the start, so every step is idempotent. A run that was superseded removes whatever
+//! it has created.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ use crate::ports::WorkerRef;
 use crate::services::Services;
 use crate::work::Work;
 
-/// Why a run stops.
+/// Why a run ends early.
 enum Halt {
-    /// It has failed for good.
+    /// A step has failed permanently.
     Failed(FailureCode),
-    /// It is not the current run any more.
+    /// A newer run, a stop or a deletion has superseded it.
     Stale,
-    /// Something inside went wrong; the job is tried again.
+    /// An internal error, after which the job is retried.
     Broken(Error),
 }
 
@@ -43,7 +43,7 @@ impl From<reef_store::StoreError> for Halt {
     }
 }
 
-/// One run under way.
+/// A run in progress.
 struct Deployment<'a> {
     services: &'a Services,
     assistant: Assistant,
@@ -53,7 +53,7 @@ struct Deployment<'a> {
 }
 
 impl Services {
-    /// Brings a run to its end. `Ok` when there is nothing more to do for it.
+    /// The job: carries a run out to its end. `Ok` when nothing is left to do for it.
     pub(super) async fn run_deployment(&self, worker: &WorkerRef) -> Result<(), JobError> {
         let (id, generation) = (worker.assistant_id, worker.generation);
         let Some((assistant, deadline)) = self.current_run(id, generation).await? else {
@@ -65,12 +65,12 @@ impl Services {
             tx.secrets(id).await?
         };
         let Some(bot_token) = self.open_bot_token(id, &secrets)? else {
-            return Err(JobError::Fail("a deployment without a bot token".to_owned()));
+            return Err(JobError::Fail("the assistant has no bot token".to_owned()));
         };
         let deployment = Deployment { services: self, worker: worker.clone(), assistant, secrets, bot_token };
         let over = || Err(Halt::Failed(FailureCode::DeployTimeout));
         let ended = if remaining.is_zero() {
-            // A time-out of nothing still lets through what is quick.
+            // `timeout` polls once even with a zero duration.
             over()
         } else {
             timeout(remaining, Box::pin(deployment.steps())).await.unwrap_or_else(|_| over())
@@ -86,7 +86,7 @@ impl Services {
                 tracing::warn!(assistant_id = %id, generation, failure = failure.as_str(), "deployment failed");
                 let cleaned = deployment.clean_up().await;
                 self.end_run(id, Event::DeployFailed { generation, failure }).await?;
-                // The status is told at once; what could not be taken away is tried again by this job.
+                // The status changes at once, and this job retries what could not be removed.
                 cleaned
             }
             Err(Halt::Stale) => deployment.clean_up().await,
@@ -94,7 +94,7 @@ impl Services {
         }
     }
 
-    /// The assistant, when exactly this run is under way.
+    /// The assistant and the deadline, while exactly this run is in progress.
     async fn current_run(
         &self,
         id: AssistantId,
@@ -108,7 +108,7 @@ impl Services {
         })
     }
 
-    /// Commits the end of a run; `false` when it was not the current one any more.
+    /// Commits the end of a run. Returns `false` when it was superseded.
     pub(super) async fn end_run(&self, id: AssistantId, event: Event) -> Result<bool, Error> {
         let mut work = self.work().await?;
         let Some(ended) = work.end_run(id, event).await? else { return Ok(false) };
@@ -117,8 +117,8 @@ impl Services {
         Ok(true)
     }
 
-    /// Commits that a run has failed of which no job is left, and has taken away what may still be there of it;
-    /// `false` when it was not the current one any more.
+    /// Commits that a run without a job has failed, and enqueues the removal of its worker. Returns `false` when it was
+    /// superseded.
     pub(super) async fn fail_run(&self, worker: &WorkerRef, event: Event) -> Result<bool, Error> {
         let mut work = self.work().await?;
         let Some(ended) = work.end_run(worker.assistant_id, event).await? else { return Ok(false) };
@@ -133,7 +133,7 @@ impl Services {
         Ok(true)
     }
 
-    /// After a crash, a run that has been overtaken is found here: its worker goes, if it is still its.
+    /// Removes the worker of a run that was superseded before its job started, as after a crash.
     async fn clean_up_stale(&self, worker: &WorkerRef) -> Result<(), JobError> {
         let (assistant, secrets) = {
             let mut tx = self.store().read().await?;
@@ -142,7 +142,7 @@ impl Services {
         if assistant.is_none() {
             self.sweep_later(worker.assistant_id).await?;
         }
-        // A deleted assistant's bot is not known any more; its worker is.
+        // The bot token of a deleted assistant is destroyed, but the job knows its worker.
         let state = assistant.map(|a| a.state);
         let is_its_worker_active = matches!(
             &state,
@@ -161,7 +161,7 @@ impl Services {
 }
 
 impl Work<'_> {
-    /// `None` when it was not the current run any more.
+    /// Returns `None` when the run was superseded.
     async fn end_run(&mut self, id: AssistantId, event: Event) -> Result<Option<Ended>, Error> {
         let Some(before) = self.tx.lock_assistant(id).await? else { return Ok(None) };
         let mut after = before.clone();
@@ -184,7 +184,7 @@ impl Work<'_> {
         }
         let after = self.save(&before, after).await?;
         if after.state.is_running() {
-            // The new values work: nobody goes back.
+            // The new values work, so the replaced ones are no longer needed.
             self.tx.delete_replaced(id).await?;
         } else {
             self.drop_fallback(&after).await?;
@@ -194,7 +194,7 @@ impl Work<'_> {
 }
 
 impl Services {
-    /// A run of a deleted assistant may have made a model key that nobody knows of.
+    /// A run of a deleted assistant may have created a managed key that was never stored.
     async fn sweep_later(&self, assistant_id: AssistantId) -> Result<(), Error> {
         let mut work = self.work().await?;
         work.enqueue(Job::ManagedKey { assistant_id }).await?;
@@ -202,12 +202,12 @@ impl Services {
     }
 }
 
-/// Whether exactly this run is under way.
+/// Whether exactly this run is in progress.
 fn is_run_of(a: &Assistant, generation: i64) -> bool {
     matches!(&a.state, State::Deploying { run, .. } if run.generation == generation)
 }
 
-/// What an event says of a run, as metrics tell it.
+/// The value of the metrics label `outcome`.
 const fn outcome_of(event: &Event) -> &'static str {
     match event {
         Event::DeployFailed { failure, .. } => failure.as_str(),
@@ -216,10 +216,10 @@ const fn outcome_of(event: &Event) -> &'static str {
     }
 }
 
-/// The end of a run, to be counted once it is committed.
+/// The end of a run, counted in the metrics once it is committed.
 struct Ended {
     outcome: &'static str,
-    /// How long the deployment took, if it was the end of one.
+    /// The duration of the deployment; `None` when an active worker vanished.
     took: Option<Duration>,
 }
 
@@ -237,7 +237,7 @@ impl Ended {
 }
 
 impl Deployment<'_> {
-    /// Takes away what this run may have created. The bot is only let go of when no newer run uses it.
+    /// Removes whatever this run may have created. The bot is disconnected only if no newer run uses it.
     async fn clean_up(&self) -> Result<(), JobError> {
         let now = {
             let mut tx = self.services.store().read().await?;
@@ -246,7 +246,7 @@ impl Deployment<'_> {
         if now.is_none() {
             self.services.sweep_later(self.assistant.id).await?;
         }
-        // Another process had this very run, too, and has ended it well: what was created is what answers.
+        // Another process has completed this very run, so the worker is the active one.
         let is_its_worker_active = matches!(
             now.as_ref().map(|a| &a.state),
             Some(State::Active { run, .. }) if run.generation == self.worker.generation

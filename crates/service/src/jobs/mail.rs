@@ -1,4 +1,4 @@
-//! Sends one mail.
+//! Sending one email.
 
 use reef_domain::ids::MailId;
 use reef_store::MailRow;
@@ -15,13 +15,13 @@ pub(super) const KIND: &str = "mail";
 
 struct Recipient {
     address: String,
-    /// Whether the account has confirmed its address. One that is deleted has nothing to lose by that.
+    /// Whether the address is confirmed; `true` for a deleted account, which has nothing left that this would change.
     is_confirmed: bool,
 }
 
 impl Services {
-    /// Has the mail server take a mail, unless it has, or it is not worth it any more. Killed between the server's answer
-    /// and its note it is sent twice, with the same id.
+    /// The job: hands an email to the mail server, unless it was sent before or is outdated. If the process is killed before
+    /// that is recorded, the email is sent twice with the same id.
     pub(super) async fn send_mail(&self, id: MailId) -> Result<(), JobError> {
         let Some(mailer) = &self.ports().mailer else {
             return Err(JobError::Retry("no mail server is configured".into()));
@@ -36,19 +36,19 @@ impl Services {
         };
         let mut tx = self.store().begin().await?;
         if is_of_nobody {
-            // Nothing of a deleted account is kept, not even where its last mail went.
+            // Nothing of a deleted account is kept, not even the recipient of its last email.
             tx.delete_mail(id).await?;
         } else if outcome.is_ok() {
             tx.mail_sent(id, self.now()).await?;
         } else {
-            // Nobody will read its link.
+            // The email was refused, so its link can never be used.
             tx.destroy_mail_secret(id).await?;
         }
         tx.commit().await?;
         outcome
     }
 
-    /// The mail and where it goes, while it is to be sent. What is not to be sent any more is forgotten.
+    /// The email and its recipient, if it still has to be sent; otherwise its row is deleted.
     async fn mail_to_send(&self, id: MailId) -> Result<Option<(MailRow, Recipient)>, Error> {
         let mut tx = self.store().begin().await?;
         let Some(mail) = tx.mail(id).await?.filter(|mail| mail.sent_at.is_none()) else { return Ok(None) };
@@ -68,7 +68,7 @@ impl Services {
             Some(to) if is_about_something && !is_late => Ok(Some((mail, to))),
             _ => {
                 if is_late {
-                    tracing::warn!(mail_id = %id, kind = mail.kind.as_str(), "a mail could not be sent in time");
+                    tracing::warn!(mail_id = %id, kind = mail.kind.as_str(), "email expired before it was sent");
                 }
                 tx.delete_mail(id).await?;
                 tx.commit().await?;

@@ -1,4 +1,4 @@
-//! What is looked after by the clock: idempotent, from what is, not from what happened.
+//! Periodic maintenance. Each task is idempotent and works from the stored state, so it does not matter which process runs it.
 
 use std::time::Duration;
 
@@ -16,29 +16,22 @@ use crate::idempotency::KEPT_FOR;
 use crate::mails::LINK_GOOD_FOR;
 use crate::services::Services;
 
-/// How often deployments over their deadline are looked for.
 const OVERDUE_EVERY: Duration = Duration::from_secs(1);
-/// How often the worker host is asked which workers are missing.
 const MISSING_EVERY: Duration = Duration::from_secs(15);
-/// How often old rows are forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
-/// How often workers that were refused for lack of credit are looked for.
 const REFUSED_EVERY: Duration = Duration::from_secs(5);
-/// How often the timers are looked at.
 const TIMERS_EVERY: Duration = Duration::from_secs(15);
-/// Deployments looked at in one go.
 const BATCH: i64 = 100;
-/// Active assistants whose workers are looked for in one go.
+/// The most active assistants whose workers are checked at once.
 const WORKERS_AT_ONCE: i64 = 20_000;
-/// How long finished deliveries, webhooks, mails, and the requests of ended keys stay visible.
+/// How long finished deliveries, inbound webhooks, emails and the requests of revoked keys are kept.
 const LOG_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long a bot's update is remembered, so that a repeat is known. Telegram repeats for a day.
+/// How long the ids of a bot's updates are kept to recognize repeats. Telegram repeats for a day.
 const UPDATES_KEPT_FOR: Duration = Duration::from_secs(2 * 24 * 3600);
-/// How long the timeline of a deleted assistant is kept.
 const TIMELINE_KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
 
 impl Services {
-    /// Looks after everything until `stop`.
+    /// Runs all maintenance tasks until `stop`.
     pub async fn maintain(&self, stop: CancellationToken) {
         let every = |period| {
             let mut ticks = interval(period);
@@ -60,18 +53,18 @@ impl Services {
             if let Err(error) = done {
                 tracing::error!(
                     error = %Chain(&error),
-                    "maintenance failed and is tried again"
+                    "maintenance failed"
                 );
             }
         }
     }
 
-    /// Ends deployments that are over their deadline although no job ends them.
+    /// Fails deployments that are past their deadline because their job was lost.
     ///
     /// # Errors
     /// [`Error::Internal`].
     pub async fn fail_overdue_deployments(&self) -> Result<(), Error> {
-        // The run ends itself at its deadline; this is for runs that died. They get a moment.
+        // A run with a live job ends by its own deadline, so others get some extra time.
         let late = self.now().minus(Duration::from_secs(15));
         let overdue = {
             let mut tx = self.store().read().await?;
@@ -82,13 +75,13 @@ impl Services {
             let event =
                 Event::DeployFailed { generation: run.generation, failure: FailureCode::DeployTimeout };
             if self.fail_run(&worker_ref(&a, run), event).await? {
-                tracing::warn!(assistant_id = %a.id, "a deployment was over its deadline");
+                tracing::warn!(assistant_id = %a.id, "deployment exceeded its deadline");
             }
         }
         Ok(())
     }
 
-    /// Fails active assistants whose worker has disappeared from its host.
+    /// Fails active assistants whose worker has vanished from its host.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -101,13 +94,13 @@ impl Services {
         for gone in self.ports().workers.missing(&workers).await.map_err(Error::internal)? {
             let event = Event::WorkerVanished { generation: gone.generation };
             if self.fail_run(&gone, event).await? {
-                tracing::warn!(assistant_id = %gone.assistant_id, "a worker has vanished");
+                tracing::warn!(assistant_id = %gone.assistant_id, "worker vanished");
             }
         }
         Ok(())
     }
 
-    /// Forgets what has been kept long enough.
+    /// Prunes rows that are past their retention.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -150,7 +143,7 @@ impl Services {
             mails,
             recipient_mails,
             mail_jobs,
-            "old rows forgotten"
+            "old rows pruned"
         );
         Ok(())
     }

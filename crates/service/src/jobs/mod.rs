@@ -1,7 +1,7 @@
-//! Durable work: enqueued in the transaction it follows from, done at least once, visible when given up.
+//! Durable jobs: enqueued in the transaction that causes them, run at least once, and kept visible when they are dead.
 //!
-//! A job carries ids only and looks everything else up when it runs, so it is idempotent: it brings about
-//! what should be so, whatever it was when it was enqueued.
+//! A job carries ids only and reads everything else when it runs. It brings about the state that the database asks for then,
+//! so it is idempotent.
 
 mod callback;
 mod check_bot;
@@ -27,81 +27,62 @@ use crate::error::Error;
 use crate::ports::WorkerRef;
 use crate::services::Services;
 
-/// What there is to do.
+/// A job with its payload. The variants and fields are stored, so their names are fixed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Job {
-    /// Bring a deployment run to its end.
+    /// Carry out a deployment run.
     Deploy {
-        /// Of which assistant.
         assistant_id: AssistantId,
-        /// Its worker: known even after the assistant has been deleted.
+        /// Stored here because the worker outlives the row of a deleted assistant.
         worker_name: String,
-        /// Which run; an older one than the current only cleans up after itself.
+        /// A run that is older than the current one only cleans up after itself.
         generation: i64,
     },
-    /// Make sure that a worker is gone, whose assistant was stopped without waiting for it.
+    /// Remove the worker of an assistant that was stopped without waiting for the removal.
     RemoveWorker {
-        /// Of which assistant.
         assistant_id: AssistantId,
-        /// Which worker.
         worker_name: String,
-        /// Of which run, or an older one.
+        /// Workers of this run and of older ones are removed.
         generation: i64,
     },
-    /// See that an assistant's bot is as its status says: something may have been done to it half.
+    /// Reconcile a bot's webhook with its assistant's status after an interrupted removal.
     CheckBot {
-        /// Of which assistant.
         assistant_id: AssistantId,
-        /// Which of the reasons to look: each is looked after by a job of its own.
+        /// Distinguishes the removals of an assistant, each of which has a check of its own.
         reason: Uuid,
     },
-    /// Try to deliver a callback.
-    Callback {
-        /// Which.
-        delivery_id: DeliveryId,
-    },
-    /// Send a mail.
-    Mail {
-        /// Which.
-        mail_id: MailId,
-    },
-    /// Work off Polar's webhooks.
+    /// Attempt to deliver a callback.
+    Callback { delivery_id: DeliveryId },
+    /// Send an email.
+    Mail { mail_id: MailId },
+    /// Process Polar's webhooks in the inbox.
     Polar {},
-    /// End a subscription at Polar.
-    RevokeSubscription {
-        /// Which.
-        subscription_id: String,
-    },
-    /// End a managed assistant's model key.
+    /// Revoke a subscription at Polar.
+    RevokeSubscription { subscription_id: String },
+    /// Delete a managed key at OpenRouter.
     DeleteManagedKey {
-        /// OpenRouter's name for it.
+        /// OpenRouter's id of the key.
         hash: String,
     },
-    /// Bring a managed assistant's model key in line with the assistant; end it when that is gone.
-    ManagedKey {
-        /// Of which assistant.
-        assistant_id: AssistantId,
-    },
-    /// Read back what was spent through managed keys.
+    /// Reconcile an assistant's managed key with its status and credit, and delete it once the assistant is deleted.
+    ManagedKey { assistant_id: AssistantId },
+    /// Record what was spent through managed keys.
     ReadManagedKeys {},
-    /// Read the model catalog anew.
+    /// Refresh the model catalog.
     RefreshCatalog {},
-    /// Have the worker host destroy what a deleted assistant remembered.
-    Forget {
-        /// Which.
-        assistant_id: AssistantId,
-    },
+    /// Delete the conversations of a deleted assistant at its worker host.
+    Forget { assistant_id: AssistantId },
 }
 
-/// Why a job has not been done.
+/// Why a run of a job did not complete it.
 #[derive(Debug)]
 pub enum JobError {
-    /// Try again after a while.
+    /// Retry with the backoff of the job.
     Retry(Box<dyn std::error::Error + Send + Sync>),
-    /// Try again at this moment: the job knows better.
+    /// Retry at this time, for this reason.
     RetryAt(Timestamp, String),
-    /// Never again; it stays visible.
+    /// Mark the job dead.
     Fail(String),
 }
 
@@ -122,14 +103,14 @@ fn worker_of(assistant_id: AssistantId, worker_name: &str, generation: i64) -> W
 }
 
 impl Job {
-    /// Every kind, with how many of it run at once in one process.
+    /// Every kind with its concurrency in one process.
     pub(crate) const LANES: [(&'static str, usize); 12] = [
         ("deploy", 32),
         ("remove_worker", 8),
         ("check_bot", 8),
         ("callback", 32),
         ("mail", 4),
-        // One: webhooks are worked off in order.
+        // One at a time, because webhooks are processed in order.
         ("polar", 1),
         ("revoke_subscription", 4),
         ("delete_managed_key", 2),
@@ -139,13 +120,13 @@ impl Job {
         ("forget", 4),
     ];
 
-    /// Of the places of a kind those that one account may hold, over all processes: where how long a job takes is for a
-    /// customer's own server to say.
+    /// The most jobs of a kind that one account may have running over all processes. A limit is needed where a customer's
+    /// server decides how long a job takes.
     pub(crate) fn per_account(kind: &str) -> Option<i64> {
         (kind == "callback").then_some(4)
     }
 
-    /// The job's kind, as stored.
+    /// The kind as it is stored and as metrics name it.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -164,12 +145,12 @@ impl Job {
         }
     }
 
-    /// Every kind there is.
+    /// All kinds, for metrics that list each of them.
     pub fn kinds() -> impl Iterator<Item = &'static str> {
         Self::LANES.into_iter().map(|(kind, _)| kind)
     }
 
-    /// At most one job that waits or runs has this key.
+    /// At most one waiting or running job has this key.
     pub(crate) fn dedup_key(&self) -> String {
         match self {
             Self::Deploy { assistant_id, generation, .. } => format!("deploy:{assistant_id}:{generation}"),
@@ -191,7 +172,6 @@ impl Job {
         }
     }
 
-    /// The row to enqueue.
     pub(crate) fn row(&self, id: JobId, run_at: Timestamp) -> Result<NewJob, Error> {
         let payload = serde_json::to_value(self).map_err(Error::internal)?;
         Ok(NewJob {
@@ -205,22 +185,22 @@ impl Job {
         })
     }
 
-    /// After how many tries the job is given up; `None` for what must happen, however long it takes.
+    /// The attempts after which the job is dead; `None` for a job that has to succeed, however long it takes.
     const fn tries_max(&self) -> Option<i64> {
         match self {
             Self::Forget { .. } | Self::CheckBot { .. } => Some(20),
-            // Some four hours.
+            // With the backoff below, 15 attempts take about four hours.
             Self::Mail { .. } => Some(15),
-            // A callback's own schedule ends it, its deadline a deployment; the others concern money.
+            // Callbacks end by their own schedule and deployments by their deadline; the others concern money.
             _ => None,
         }
     }
 
-    /// How long to wait after the `attempts`-th failure, before jitter.
+    /// The wait after the `attempts`-th failure, before jitter.
     fn back_off(&self, attempts: i64) -> Duration {
         const SOON: Duration = Duration::from_secs(30);
         const SELDOM: Duration = Duration::from_secs(3600);
-        /// After so many tries a deployment is over its deadline, and only taking away what it made is left to do.
+        /// After so many attempts a deployment is past its deadline, and only its cleanup is left.
         const DEPLOY_TRIES: i64 = 15;
         let (first, ceiling) = match self {
             Self::Deploy { .. } if attempts > DEPLOY_TRIES => (Duration::from_millis(500), SELDOM),
@@ -231,7 +211,6 @@ impl Job {
         first.saturating_mul(1 << doublings).min(ceiling)
     }
 
-    /// Does it.
     pub(crate) async fn run(&self, services: &Services) -> Result<(), JobError> {
         match self {
             Self::Deploy { assistant_id, worker_name, generation } => {

@@ -1,4 +1,4 @@
-//! Taking away what must not go on: workers, subscriptions, keys, memories.
+//! Jobs that clean up at vendors: workers, subscriptions, managed keys, conversations.
 
 use reef_domain::ids::AssistantId;
 use reef_domain::state::Run;
@@ -8,11 +8,11 @@ use super::JobError;
 use crate::ports::{PaymentError, WorkerRef};
 use crate::services::Services;
 
-/// Said in the timeline when a slot's second subscription is over.
-const ENDED_SECOND: &str = "The second subscription that was paid for this slot has been ended.";
+/// The timeline's entry about the end of a duplicate subscription.
+const ENDED_SECOND: &str = "The duplicate subscription for this assistant has ended.";
 
 impl Services {
-    /// Removes the worker of a stopped run. Its bot is only touched while no newer run may be using it.
+    /// Removes the worker of a stopped run. Its bot is left alone while a newer run may be using it.
     pub(super) async fn remove_stopped_worker(&self, worker: &WorkerRef) -> Result<(), JobError> {
         let id = worker.assistant_id;
         let (assistant, secrets, replaced) = {
@@ -27,8 +27,8 @@ impl Services {
         Ok(self.erase_replaced(id, replaced.as_ref()).await?)
     }
 
-    /// Takes down what an older run has left. If a newer one runs by now, Telegram may hear of the old webhook's end
-    /// after the new one was set, so that bot is looked at.
+    /// Removes what an older run has left. If a newer run has started meanwhile, Telegram may delete the webhook after the
+    /// new run has set it, so the bot is checked.
     pub(super) async fn take_down_behind(
         &self,
         worker: &WorkerRef,
@@ -46,12 +46,12 @@ impl Services {
         gone.map_err(|error| JobError::Retry(error.into()))
     }
 
-    /// Ends a subscription at the payment provider; what is over already is success.
+    /// Revokes a subscription. One that has ended already is a success.
     pub(super) async fn revoke_subscription(&self, id: &str) -> Result<(), JobError> {
         match self.ports().payments.revoke_subscription(id).await {
             Ok(()) => {}
             Err(PaymentError::TooMany { retry_after: Some(wait) }) => {
-                let why = "payment provider asks for patience".to_owned();
+                let why = "rate limited by polar".to_owned();
                 return Err(JobError::RetryAt(self.now().plus(wait), why));
             }
             Err(error) => return Err(JobError::Retry(error.into())),
@@ -59,7 +59,7 @@ impl Services {
         let mut work = self.work().await?;
         let row = work.tx.revocation(id).await?;
         work.tx.confirm_revocation(id, work.now).await?;
-        // Who looks at the receipt of a deletion sees it.
+        // The page of the receipt updates live.
         if let Some(slot) = row.as_ref().and_then(|row| row.assistant_id)
             && let Some(receipt) = work.tx.receipt(slot).await?
         {
@@ -75,7 +75,6 @@ impl Services {
         Ok(())
     }
 
-    /// Ends a managed model key.
     pub(super) async fn delete_managed_key(&self, hash: &str) -> Result<(), JobError> {
         let Some(keys) = &self.ports().managed_keys else {
             return Err(JobError::Retry("no management key is configured".into()));
@@ -83,7 +82,6 @@ impl Services {
         keys.delete(hash).await.map_err(|error| JobError::Retry(error.into()))
     }
 
-    /// Destroys what a deleted assistant remembered at its worker host.
     pub(super) async fn forget_assistant(&self, id: AssistantId) -> Result<(), JobError> {
         self.ports().workers.forget(id).await.map_err(|error| JobError::Retry(error.into()))
     }

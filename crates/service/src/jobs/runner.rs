@@ -1,4 +1,4 @@
-//! Runs jobs: claimed under a lease, a few of each kind at once, woken by a signal and by the clock.
+//! The job runner: claims jobs under a lease, runs a few of each kind at once, and is woken by a signal or by the clock.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -20,15 +20,15 @@ use super::{Job, JobError};
 use crate::error::Error;
 use crate::services::Services;
 
-/// How long a claimed job is left alone when its holder has died.
+/// How long a claimed job stays claimed after its process has died.
 const LEASE: Duration = Duration::from_secs(10);
-/// How often a holder says that it lives.
+/// How often a lease is renewed.
 const HEARTBEAT: Duration = Duration::from_secs(3);
-/// The longest wait between two looks, for what other processes have enqueued.
+/// The longest wait between two polls, which find the jobs that other processes have enqueued.
 const POLL: Duration = Duration::from_secs(1);
-/// How long running jobs may go on when the process is to stop; then they are handed back.
+/// How long running jobs may continue after a shutdown was requested; then they are released.
 const GRACE: Duration = Duration::from_secs(10);
-/// Most jobs of a kind claimed in one go.
+/// The most jobs of a kind that are claimed at once.
 const CLAIM_MAX: usize = 16;
 
 struct Lane {
@@ -36,10 +36,10 @@ struct Lane {
     permits: Arc<Semaphore>,
 }
 
-/// Runs jobs until it is told to stop.
+/// Runs the jobs of one process.
 pub struct Runner {
     services: Services,
-    /// Who holds the leases: this runner.
+    /// The holder of the leases.
     token: Uuid,
     lanes: Vec<Lane>,
     running: TaskTracker,
@@ -47,7 +47,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner with a token of its own.
+    /// Creates a runner with a lease token of its own.
     #[must_use]
     pub fn new(services: Services) -> Self {
         let token = services.new_uuid();
@@ -62,13 +62,13 @@ impl Runner {
         }
     }
 
-    /// Runs jobs until `stop`; then lets running ones end for 10 s and hands the rest back.
+    /// Runs jobs until `stop`, then gives running jobs 10 s to end and releases the rest.
     pub async fn run(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let wait = match self.start_due().await {
                 Ok(next) => next.map_or(POLL, |next| next.since(self.services.now()).min(POLL)),
                 Err(error) => {
-                    tracing::error!(error = %Chain(&error), "jobs could not be claimed");
+                    tracing::error!(error = %Chain(&error), "claiming jobs failed");
                     POLL
                 }
             };
@@ -85,10 +85,10 @@ impl Runner {
         }
     }
 
-    /// Runs everything that is due, one after the other, and what becomes due by it: for tests.
+    /// For tests: runs all due jobs one after the other, including those that become due meanwhile, and returns how many ran.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the queue can't be read or written.
+    /// [`Error::Internal`] when the queue cannot be read or written.
     pub async fn run_due(&self) -> Result<usize, Error> {
         let mut done = 0;
         loop {
@@ -112,7 +112,7 @@ impl Runner {
         wait + Duration::from_millis(u64::from(byte[0]) % 50 * u64::from(wait >= POLL))
     }
 
-    /// Claims and starts what is due, and says when to look again.
+    /// Claims and starts due jobs, and returns when the next one is due.
     async fn start_due(&self) -> Result<Option<Timestamp>, Error> {
         let now = self.services.now();
         let next = {
@@ -152,7 +152,7 @@ impl Runner {
     }
 }
 
-/// Runs a claimed job under its lease and settles what came of it.
+/// Runs a claimed job under its lease and stores the outcome.
 async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &CancellationToken) {
     let span = tracing::info_span!("job", job_id = %row.id, kind = row.kind, attempt = row.attempts);
     if let Some(traceparent) = &row.traceparent {
@@ -165,9 +165,9 @@ async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &Cancella
                 return settle(services, token, &row, None, Err(JobError::Fail(error.to_string()))).await;
             }
         };
-        // A panic is the job's failure, not the runner's. A job that is not to end is dropped where it waits.
+        // A panic fails the job and not the runner. A job that loses its lease or is aborted is dropped at its next await.
         let ended = tokio::select! {
-            // Boxed: the future of the largest kind would be a burden to every stack it passes.
+            // Boxed, because the future of the largest kind would enlarge every stack frame on the way.
             ended = AssertUnwindSafe(Box::pin(job.run(services))).catch_unwind() => Some(ended),
             () = keep_lease(services, row.id, token) => None,
             () = abort.cancelled() => None,
@@ -179,7 +179,7 @@ async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &Cancella
                 settle(services, token, &row, Some(&job), result).await;
             }
             None => {
-                tracing::info!("job handed back");
+                tracing::info!("job released");
                 let handed_back = async {
                     let mut tx = services.store().begin().await?;
                     tx.hand_back_job(row.id, token).await?;
@@ -193,13 +193,12 @@ async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &Cancella
     .await;
 }
 
-/// What a panic said.
 fn words_of(panic: &(dyn Any + Send)) -> String {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref().map(String::as_str));
-    format!("panicked: {}", words.unwrap_or("without words"))
+    format!("panicked: {}", words.unwrap_or("without a message"))
 }
 
-/// Ends when the lease is lost: somebody else has the job then.
+/// Returns once the lease is lost and another process may have the job.
 async fn keep_lease(services: &Services, id: JobId, token: Uuid) {
     let mut beat = interval(HEARTBEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -215,9 +214,9 @@ async fn keep_lease(services: &Services, id: JobId, token: Uuid) {
         match kept.await {
             Ok(true) => {}
             Ok(false) => return,
-            // The database may be back before the lease is over.
+            // The database may be back before the lease expires.
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), "a lease could not be kept alive");
+                tracing::warn!(error = %Chain(&error), "lease renewal failed");
             }
         }
     }
@@ -245,18 +244,18 @@ async fn settle(
             Ok(()) => tx.finish_job(row.id, token).await?,
             Err(JobError::RetryAt(at, why)) => tx.retry_job(row.id, token, at, Some(&why)).await?,
             Err(JobError::Fail(why)) => {
-                tracing::error!(why, "job given up");
+                tracing::error!(why, "job is dead");
                 tx.bury_job(row.id, token, &why, now).await?;
             }
             Err(JobError::Retry(error)) => {
                 let why = error.to_string();
                 match job {
                     Some(job) if job.tries_max().is_none_or(|max| row.attempts < max) => {
-                        tracing::warn!(error = %Chain(&*error), "job will be tried again");
+                        tracing::warn!(error = %Chain(&*error), "job failed, retrying");
                         tx.retry_job(row.id, token, now.plus(job.back_off(row.attempts)), Some(&why)).await?;
                     }
                     _ => {
-                        tracing::error!(error = %Chain(&*error), "job given up");
+                        tracing::error!(error = %Chain(&*error), "job is dead");
                         tx.bury_job(row.id, token, &why, now).await?;
                     }
                 }
@@ -267,9 +266,9 @@ async fn settle(
     log_failure(settled.await);
 }
 
-/// A job that could not be settled runs again when its lease is over.
+/// A job whose outcome is not stored runs again when its lease expires.
 fn log_failure(result: Result<(), reef_store::StoreError>) {
     if let Err(error) = result {
-        tracing::error!(error = %Chain(&error), "a job could not be settled");
+        tracing::error!(error = %Chain(&error), "storing the outcome of a job failed");
     }
 }

@@ -1,4 +1,4 @@
-//! Work that comes back by the clock: of all processes on a database, one enqueues it.
+//! Periodic jobs. One of all processes on a database enqueues each of them.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use super::Job;
 use crate::error::Error;
 use crate::services::Services;
 
-/// Something done every so often.
+/// A job that is enqueued periodically.
 struct Timer {
     name: &'static str,
-    /// Between two times, before jitter.
+    /// The period, before jitter.
     every: Duration,
-    /// After the first start on a database: others begin first.
+    /// The delay after the first start on a database, so that a start is not slowed down.
     first_after: Duration,
     job: Job,
 }
@@ -31,7 +31,7 @@ const REFRESH_CATALOG: Timer = Timer {
 };
 
 impl Services {
-    /// Enqueues what is due by now and has something to do.
+    /// Enqueues the periodic jobs that are due, apart from those without anything to do.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -55,7 +55,7 @@ impl Services {
         work.commit().await
     }
 
-    /// Up to a quarter longer, so that many Reefs do not ask a vendor at the same moment.
+    /// Adds up to a quarter, so that many installations do not call a vendor at the same moment.
     pub(crate) fn with_jitter(&self, wait: Duration) -> Duration {
         let mut byte = [0];
         self.ports().entropy.fill(&mut byte);

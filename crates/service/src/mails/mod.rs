@@ -98,7 +98,8 @@ fn news(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<Strin
         State::Stopped { reason: Some(reason), .. } if before.state.failure() != Some(*reason) => {
             let is_paused = *reason == FailureCode::SubscriptionPaused;
             let kind = if is_paused { MailKind::SubscriptionPaused } else { MailKind::SubscriptionEnded };
-            return Some((kind, None));
+            let is_refund = after.payment.status == PaymentStatus::Refunded;
+            return Some((kind, after.status_message().filter(|_| is_refund)));
         }
         _ => {}
     }

@@ -148,6 +148,13 @@ pub(crate) fn words(
             format!("[Reef] {name} couldn't start"),
             format!("Your assistant {name} couldn't start.\n\n{detail}\n\nFix {name} on its page:\n\n{page}"),
         ),
+        MailKind::SubscriptionEnded if !detail.is_empty() => (
+            format!("{name} was stopped"),
+            format!(
+                "Your payment for {name} was refunded and its subscription has ended, so {name} was stopped. To run an assistant \
+                 again, create a new one.\n\n{page}"
+            ),
+        ),
         MailKind::SubscriptionEnded => (
             format!("[Reef] {name} was stopped"),
             format!(

@@ -1,4 +1,4 @@
-//! Bringing a key in line with its assistant: its limit, whether it is refused, and its end.
+//! Reconciling a managed key with its assistant: its limit, whether it is enabled, and its deletion.
 
 use reef_domain::Assistant;
 use reef_domain::ids::AssistantId;
@@ -11,8 +11,8 @@ use crate::ports::{KeyInfo, ManagedKeyError, ManagedKeys};
 use crate::services::Services;
 
 impl Services {
-    /// The job: the assistant's key is enabled while it runs, disabled while it doesn't, and may spend what was paid;
-    /// without an assistant there is no key. Whoever changes any of that asks for it again.
+    /// The job: a key is enabled while its assistant runs and disabled while it does not, its limit is the paid credit, and it
+    /// is deleted with the assistant. Every change of these enqueues the job again.
     pub(crate) async fn keep_managed_key(&self, id: AssistantId) -> Result<(), JobError> {
         let (assistant, hash) = {
             let mut tx = self.store().read().await?;
@@ -29,15 +29,15 @@ impl Services {
         match self.set_key(keys, &a, &hash, !a.state.is_running()).await? {
             Ok(Some(_)) => Ok(()),
             Ok(None) => {
-                // The next deployment makes a new one; until then the provider refuses, as it does already.
-                tracing::warn!(assistant_id = %id, key = hash, "a managed model key is gone at its provider");
+                // The next deployment creates a new key; until then the provider rejects the old one, as it does already.
+                tracing::warn!(assistant_id = %id, key = hash, "managed key no longer exists at openrouter");
                 Ok(self.forget_key(id, &hash).await?)
             }
             Err(error) => Err(JobError::Retry(error.into())),
         }
     }
 
-    /// Sets limit and state of a key that the assistant has, and notes what was spent; `None` when it is gone.
+    /// Sets the limit and the state of a stored key and records what was spent. `None` when OpenRouter does not know it.
     pub(crate) async fn set_key(
         &self,
         keys: &dyn ManagedKeys,
@@ -53,19 +53,19 @@ impl Services {
         Ok(updated)
     }
 
-    /// Forgets a key that is gone; what was spent through it stays counted.
+    /// Clears a stored key that no longer exists. What was spent through it stays counted.
     pub(crate) async fn forget_key(&self, id: AssistantId, hash: &str) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
         tx.drop_managed_key(id, hash).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Ends every key that was made for an assistant that is gone: one may have been made and never written down.
+    /// Deletes every key of a deleted assistant, because one may have been created and never stored.
     async fn sweep_keys_of(&self, keys: &dyn ManagedKeys, id: AssistantId) -> Result<(), JobError> {
         let retry = |error: ManagedKeyError| JobError::Retry(error.into());
         for left in keys_named(keys, &key_name(id)).await.map_err(retry)? {
             keys.delete(&left.hash).await.map_err(retry)?;
-            tracing::info!(assistant_id = %id, key = left.hash, "a model key of a deleted assistant is ended");
+            tracing::info!(assistant_id = %id, key = left.hash, "managed key of a deleted assistant deleted");
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Making a key, so that one assistant has one.
+//! Creating a managed key, so that an assistant never has two.
 
 use reef_domain::Usd;
 use reef_domain::ids::AssistantId;
@@ -12,23 +12,23 @@ use crate::jobs::Job;
 use crate::ports::{KEYS_PAGE, KeyInfo, ManagedKeyError, ManagedKeys};
 use crate::services::Services;
 
-/// Pages of the list that are looked through for a name. It is newest first, and what is looked for was made minutes
-/// ago; what is missed is found when usage is read.
+/// Pages of OpenRouter's list that are searched for a name. The list is newest first and the key was created minutes ago. A
+/// key that is missed is found when usage is recorded.
 const PAGES_MAX: usize = 10;
 
-/// What came of making a key.
+/// The outcome of creating a key.
 pub(crate) enum Made {
-    /// It is the assistant's now.
+    /// The key is stored with the assistant.
     Key(SecretString),
-    /// Another run has overtaken this one, or the assistant is gone; the key will be ended.
+    /// A newer run has superseded this one or the assistant was deleted, so a job deletes the key.
     Overtaken,
 }
 
-/// Why no key was made.
+/// Why no key was created.
 pub(crate) enum NotMade {
-    /// OpenRouter did not answer, or its answer was lost: to be tried again, from the start.
+    /// OpenRouter did not answer or its answer was lost, so everything is retried.
     Vendor(ManagedKeyError),
-    /// Something inside.
+    /// An error of the database or the vault.
     Inside(Error),
 }
 
@@ -50,7 +50,7 @@ impl From<StoreError> for NotMade {
     }
 }
 
-/// Every key of that name among the newest ones.
+/// Every key of this name among the newest ones.
 pub(super) async fn keys_named(keys: &dyn ManagedKeys, name: &str) -> Result<Vec<KeyInfo>, ManagedKeyError> {
     let mut found = Vec::new();
     for page in 0..PAGES_MAX {
@@ -65,8 +65,8 @@ pub(super) async fn keys_named(keys: &dyn ManagedKeys, name: &str) -> Result<Vec
 }
 
 impl Services {
-    /// Makes the key of a run that is under way. What earlier tries have made and could not keep, for a key is shown
-    /// once, is ended first; what was spent through it stays counted.
+    /// Creates the key of a run in progress. OpenRouter shows a key once, so keys that earlier attempts created and could not
+    /// store are deleted first. What was spent through them stays counted.
     pub(crate) async fn make_managed_key(
         &self,
         keys: &dyn ManagedKeys,
@@ -87,7 +87,7 @@ impl Services {
         })
     }
 
-    /// Ends a key that nobody has, after what was spent through it is written down.
+    /// Records what was spent through a key that no assistant has, then deletes it.
     async fn end_leftover(
         &self,
         keys: &dyn ManagedKeys,
@@ -95,7 +95,7 @@ impl Services {
         leftover: &KeyInfo,
     ) -> Result<(), NotMade> {
         let mut work = self.work().await?;
-        // A newer run may have made it and kept it since.
+        // A newer run may have created and stored it since the list was read.
         let is_kept = work.tx.secrets(id).await?.managed_key_hash.as_ref() == Some(&leftover.hash);
         if is_kept {
             return Ok(());
@@ -103,11 +103,11 @@ impl Services {
         let now = work.now;
         work.tx.note_key_use(id, &leftover.hash, leftover.used, now).await?;
         work.commit().await?;
-        tracing::info!(assistant_id = %id, key = leftover.hash, "a model key whose value was lost is ended");
+        tracing::info!(assistant_id = %id, key = leftover.hash, "managed key with a lost value deleted");
         Ok(keys.delete(&leftover.hash).await?)
     }
 
-    /// Keeps a new key before it is used; `false` when the run has been overtaken and the key is to go.
+    /// Stores a new key before it is used. Returns `false` when the run was superseded, so that a job deletes the key.
     async fn keep_made_key(
         &self,
         id: AssistantId,
@@ -126,7 +126,7 @@ impl Services {
             secrets.managed_key_hash = Some(hash.to_owned());
             work.tx.set_secrets(id, &secrets).await?;
             work.tx.note_key_use(id, hash, Usd::ZERO, now).await?;
-            // A period may have been paid since the limit was computed.
+            // A billing period may have been paid since the limit was computed.
             work.enqueue(Job::ManagedKey { assistant_id: id }).await?;
         } else {
             work.enqueue(Job::DeleteManagedKey { hash: hash.to_owned() }).await?;

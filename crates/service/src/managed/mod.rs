@@ -1,7 +1,7 @@
-//! Managed mode: a model key of its own for each managed assistant, whose credit grows with each paid period.
+//! Managed mode: each managed assistant has an OpenRouter key of its own, whose credit grows with each paid billing period.
 //!
-//! What should be is computed from what is (`Account`, the assistant's state) and brought about by a job that may
-//! run at any time, any number of times. OpenRouter has no idempotency: its keys are found again by their names.
+//! A job computes the limit and state of a key from the stored credit and status and sets them, so it may run at any time and
+//! any number of times. OpenRouter has no idempotency keys: a key whose creation was interrupted is found by its name.
 
 mod keep;
 mod make;
@@ -21,54 +21,56 @@ use crate::services::Services;
 use crate::work::Work;
 
 const NAME_PREFIX: &str = "reef-";
+/// The beginning of the message of `assistant.credit_used_up`.
+pub(crate) const CREDIT_CODE: &str = "CREDIT_USED_UP: ";
 
-/// What an assistant's keys are called at OpenRouter.
+/// The name of an assistant's keys at OpenRouter.
 pub(crate) fn key_name(id: AssistantId) -> String {
     format!("{NAME_PREFIX}{id}")
 }
 
-/// Whose key that is; `None` when Reef has not made it.
+/// The assistant of a key with this name; `None` when Reef did not create it.
 fn assistant_of(name: &str) -> Option<AssistantId> {
     AssistantId::parse(name.strip_prefix(NAME_PREFIX)?)
 }
 
-/// A managed assistant's model credit, as its owner sees it.
+/// The model credit of a managed assistant, as its page shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credit {
-    /// What all paid periods have brought.
+    /// The credit of all paid billing periods.
     pub credited: Usd,
-    /// What has been spent, as last read from OpenRouter.
+    /// The amount spent, as last read from OpenRouter.
     pub used: Usd,
-    /// Whether the model is refused until there is more.
+    /// Whether the model is refused until credit is added.
     pub is_used_up: bool,
 }
 
-/// What an assistant may spend and has spent.
+/// The credit of an assistant and what was spent through each of its keys.
 pub(crate) struct Account {
     credited: Usd,
     uses: Vec<KeyUse>,
 }
 
 impl Account {
-    /// What has been spent through all keys.
+    /// The amount spent through all keys.
     pub(crate) fn used(&self) -> Usd {
         self.uses.iter().map(|key| key.used).sum()
     }
 
-    /// What may be spent through this key: all credit, less what was spent through others before it.
+    /// The limit of a key: all credit minus the amount spent through other keys.
     pub(crate) fn limit_of(&self, hash: &str) -> Usd {
         let others = self.uses.iter().filter(|key| key.hash != hash);
         self.credited.less(others.map(|key| key.used).sum())
     }
 
-    /// What may be spent through a key that does not exist yet.
+    /// The limit of a key that does not exist yet.
     pub(crate) fn left(&self) -> Usd {
         self.credited.less(self.used())
     }
 }
 
 impl Services {
-    /// Gives a managed assistant the credit of the period that was paid, once, however often it is told of.
+    /// Adds the credit of a paid billing period once, however often the payment is reported.
     pub(crate) async fn credit_period(
         &self,
         work: &mut Work<'_>,
@@ -88,14 +90,13 @@ impl Services {
         };
         let now = work.now;
         if work.tx.add_credit(&new, now).await? {
-            tracing::info!(assistant_id = %a.id, order_id, credit = %new.amount, "a paid period's credit is added");
+            tracing::info!(assistant_id = %a.id, order_id, credit = %new.amount, "credit of a paid period added");
             work.enqueue(Job::ManagedKey { assistant_id: a.id }).await?;
         }
         Ok(())
     }
 
-    /// The account of a managed assistant. One that is paid and has no credit (it is from before credit was counted)
-    /// gets its present period's first.
+    /// The credit account of a managed assistant. A paid one without any credit gets that of its current period first.
     pub(crate) async fn credit_account(&self, a: &Assistant) -> Result<Account, Error> {
         let mut tx = self.store().read().await?;
         if tx.credit_of(a.id).await?.is_none() && a.payment.entitles() {
@@ -111,13 +112,12 @@ impl Services {
     }
 }
 
-/// The account as it is.
 async fn account_in(tx: &mut Tx, id: AssistantId) -> Result<Account, Error> {
     let credited = tx.credit_of(id).await?.unwrap_or_default();
     Ok(Account { credited, uses: tx.key_uses(id).await? })
 }
 
-/// The credit of a managed assistant as its owner sees it; `None` in the other mode and before it was paid.
+/// The credit that pages show; `None` for a BYOK assistant and before the first payment.
 pub(crate) async fn credit_in(tx: &mut Tx, a: &Assistant) -> Result<Option<Credit>, Error> {
     if a.mode != ApiMode::Managed {
         return Ok(None);

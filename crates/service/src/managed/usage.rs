@@ -1,4 +1,4 @@
-//! Reading back what was spent, from the list of all keys: a hundred of them a call.
+//! Recording what was spent through managed keys, from the list of all keys at OpenRouter, and reporting used-up credit.
 
 use std::time::Duration;
 
@@ -8,25 +8,24 @@ use reef_domain::{Assistant, Usd};
 use reef_store::{EventKind, EventRow};
 use tokio::time::sleep;
 
-use super::{account_in, assistant_of};
+use super::{CREDIT_CODE, account_in, assistant_of};
 use crate::error::Error;
 use crate::jobs::{Job, JobError};
 use crate::ports::{KEYS_PAGE, KeyInfo, ManagedKeys};
 use crate::services::Services;
 use crate::work::Work;
 
-/// Pages read in one go: a hundred thousand keys.
+/// Pages read by one run of the job: a hundred thousand keys.
 const PAGES_MAX: usize = 1000;
-/// Between two pages, so that a long list does not use up what OpenRouter allows.
+/// The pause between two pages, so that a long list does not exhaust OpenRouter's rate limit.
 const PAGE_PAUSE: Duration = Duration::from_millis(500);
-/// A key that nobody has is left alone for this long after it was made: a deployment may be about to keep it.
+/// The age from which a key without an assistant is deleted: a deployment may be about to store a younger one.
 const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
-/// Refusals looked at in one go.
 const REFUSED_MAX: i64 = 100;
 
 impl Services {
-    /// The job: what was spent through each key is written down, a key that is not as it should be is brought in line,
-    /// and one that no assistant has any more is ended. Keys of others in the same account are left alone.
+    /// The job: records what was spent through each key, enqueues the reconciliation of keys that are not as they should be,
+    /// and deletes those without an assistant. Foreign keys of the same OpenRouter account are left alone.
     pub(crate) async fn read_managed_keys(&self) -> Result<(), JobError> {
         let Some(keys) = self.ports().managed_keys.as_deref() else { return Ok(()) };
         for page in 0..PAGES_MAX {
@@ -58,7 +57,7 @@ impl Services {
         let limit = account_in(&mut tx, id).await?.limit_of(&info.hash);
         drop(tx);
         let Some(a) = assistant else {
-            // What is unknown here may be another Reef's on the same account.
+            // A key with an unknown assistant may belong to another installation on the same account.
             return if is_deleted && self.is_old(info) {
                 self.end_orphan(keys, id, info).await
             } else {
@@ -92,11 +91,11 @@ impl Services {
         id: AssistantId,
         info: &KeyInfo,
     ) -> Result<(), JobError> {
-        tracing::warn!(assistant_id = %id, key = info.hash, "a model key that no assistant has is ended");
+        tracing::warn!(assistant_id = %id, key = info.hash, "orphaned managed key deleted");
         keys.delete(&info.hash).await.map_err(|error| JobError::Retry(error.into()))
     }
 
-    /// Writes down what was spent through a key, and tells the owner when that was the last of the credit.
+    /// Records what was spent through a key, and adds an event when the credit is used up.
     pub(super) async fn note_use(&self, id: AssistantId, info: &KeyInfo) -> Result<(), Error> {
         let is_known = {
             let mut tx = self.store().read().await?;
@@ -118,8 +117,8 @@ impl Services {
         work.commit().await
     }
 
-    /// Tells owners whose assistant was refused by its model for lack of credit. OpenRouter refuses what it can't be
-    /// sure of, so this may be before the last cent is spent.
+    /// Adds an event to assistants whose model was refused for lack of credit. OpenRouter refuses requests that might exceed
+    /// the limit, so this may happen before the last cent is spent.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -131,14 +130,14 @@ impl Services {
             let credited = account_in(&mut work.tx, id).await?.credited;
             work.tx.set_credit_used_up(id, None).await?;
             self.tell_used_up(&mut work, &a, credited).await?;
-            // What was spent shows beside it.
+            // The page shows the amount that was spent, so it is read as well.
             work.enqueue(Job::ManagedKey { assistant_id: id }).await?;
             work.commit().await?;
         }
         Ok(())
     }
 
-    /// Adds the event, once for each amount of credit.
+    /// Adds the event once per amount of credit.
     async fn tell_used_up(&self, work: &mut Work<'_>, a: &Assistant, credited: Usd) -> Result<(), Error> {
         if credited == Usd::ZERO || work.tx.credit_used_up(a.id).await? == Some(credited) {
             return Ok(());
@@ -147,7 +146,7 @@ impl Services {
         let mut after = a.clone();
         after.sequence += 1;
         if !work.tx.update_assistant(&mut after).await? {
-            return Err(Error::internal("an assistant was changed although it was locked"));
+            return Err(Error::internal("a locked assistant was changed by another transaction"));
         }
         let status = after.state.status();
         let event = EventRow {
@@ -164,23 +163,25 @@ impl Services {
         };
         work.tx.insert_event(&event).await?;
         work.changed(&after);
-        tracing::info!(assistant_id = %after.id, credit = %credited, "a managed assistant's credit is used up");
+        tracing::info!(assistant_id = %after.id, credit = %credited, "model credit used up");
         Ok(())
     }
 }
 
-/// What the owner reads: what happened, and the way out.
 fn used_up_message(a: &Assistant) -> String {
     let renewal = match (a.payment.canceled_at, a.payment.current_period_end) {
         (Some(_), _) => {
-            "The subscription ends with its period, so none is added; uncancel it, or buy a new slot."
+            "Your subscription is canceled, so no more credit is added. Undo the cancellation, or create an assistant with your own \
+             API key."
                 .to_owned()
         }
         (None, Some(end)) => format!(
-            "The next paid period, from {}, adds to it; to go on before that, use a slot with your own model key.",
+            "The next billing period adds credit on {}. To reply before then, create an assistant with your own API key.",
             &end.to_string()[..10]
         ),
-        (None, None) => "The next paid period adds to it.".to_owned(),
+        (None, None) => "The next billing period adds credit.".to_owned(),
     };
-    format!("CREDIT_USED_UP: The model credit is used up, and the assistant says so in its chats. {renewal}")
+    format!(
+        "{CREDIT_CODE}Your model credit is used up, so the assistant can't answer and says so in its chats. {renewal}"
+    )
 }

@@ -1,4 +1,4 @@
-//! What Polar says becomes what is: the contract's table of payments.
+//! Applying Polar's events to assistants, from webhooks and from payment checks alike.
 
 use reef_domain::Assistant;
 use reef_domain::assistant::Payment;
@@ -14,27 +14,26 @@ use crate::jobs::Job;
 use crate::services::Services;
 use crate::work::Work;
 
-/// Said in the timeline when a slot is paid for a second time.
-const PAID_TWICE: &str = "A second subscription was paid for this slot. It pays for nothing and is being ended; the money does not go back by \
-     itself.";
+/// The timeline's entry about a second subscription for the same assistant.
+const PAID_TWICE: &str = "This assistant was paid for twice. We are ending the duplicate subscription; its payment isn't refunded automatically, so \
+     contact support.";
 
-/// The timeline's entry about a refund that stops nothing, because nothing was running.
+/// The timeline's entry about a refund that does not change the status.
 const REFUNDED: &str = "Your payment was refunded and your subscription has ended.";
 
-/// Where an event comes from.
+/// The origin of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// Polar has told it.
     Webhook,
-    /// Polar has said it when it was asked.
+    /// The answer to a payment check.
     Answer,
 }
 
 impl Services {
-    /// Carries one event out, and says in a word what came of it.
+    /// Applies one event and returns its outcome for the inbox and the log.
     ///
-    /// A webhook is also a reason to ask Polar soon: it may have been overtaken by a newer one, or come without
-    /// those that belong to it.
+    /// A webhook also schedules a payment check, because a newer one may have arrived before it, or one that belongs to it may
+    /// be missing.
     pub(super) async fn apply_payment(
         &self,
         work: &mut Work<'_>,
@@ -47,9 +46,9 @@ impl Services {
         let (slot, subscription) = event.about();
         let Some(before) = find(work, event).await? else {
             return match (slot, subscription) {
-                // Paid for what was deleted meanwhile: the money must not go on.
+                // The assistant was deleted before the payment, so the subscription must not renew.
                 (Some(slot), Some(subscription)) if event.grants() && work.tx.is_tombstone(slot).await? => {
-                    tracing::warn!(assistant_id = %slot, subscription_id = subscription, "paid after it was deleted");
+                    tracing::warn!(assistant_id = %slot, subscription_id = subscription, "payment for a deleted assistant, revoking");
                     work.revoke(slot, subscription, "late").await?;
                     Ok("revoking")
                 }
@@ -58,13 +57,13 @@ impl Services {
         };
         let mine = before.payment.subscription_id.as_deref();
         let is_other = matches!((mine, subscription), (Some(mine), Some(theirs)) if mine != theirs);
-        // A slot whose only subscription ended before it ever paid is still to be had.
+        // A subscription that ended before it was paid leaves the assistant free for another one.
         let replaces = is_other && event.grants() && before.state == state::State::PendingPayment;
         if let (true, false, Some(theirs)) = (is_other, replaces, subscription) {
             if !event.grants() {
                 return Ok("other subscription");
             }
-            tracing::warn!(assistant_id = %before.id, subscription_id = theirs, "a slot is paid for twice");
+            tracing::warn!(assistant_id = %before.id, subscription_id = theirs, "duplicate subscription, revoking");
             if work.revoke(before.id, theirs, "duplicate").await? {
                 work.flag(before, PAID_TWICE).await?;
             }
@@ -82,7 +81,7 @@ impl Services {
         if !matches!(outcome, LATE | NOTHING) && event.as_of() > known.as_of {
             work.tx.set_payment_as_of(before.id, event.as_of()).await?;
         }
-        // What Polar says when asked brings its credit by the orders it lists.
+        // A payment check adds credit by the orders that Polar lists.
         if let (true, Source::Webhook, Some((order, period_end))) = (event.grants(), source, event.period()) {
             self.credit_period(work, &after, order, period_end).await?;
         }
@@ -90,7 +89,6 @@ impl Services {
         Ok(outcome)
     }
 
-    /// What is known of the payment when an event about it is judged.
     async fn known_of(
         &self,
         work: &mut Work<'_>,
@@ -108,7 +106,7 @@ impl Services {
         Ok(Known { as_of, is_final, deadline })
     }
 
-    /// Writes what an event has changed, if anything, and what follows from it.
+    /// Saves what an event has changed, if anything, and enqueues what follows from it.
     async fn save_payment(
         &self,
         work: &mut Work<'_>,
@@ -125,15 +123,15 @@ impl Services {
             && after.state != state::State::PendingPayment;
         let late = before.state != after.state && work.now.since(before.created_at) > UNPAID_SHOWN_FOR;
         if late && after.payment.status == PaymentStatus::Paid {
-            tracing::info!(assistant_id = %before.id, "a payment arrived late");
+            tracing::info!(assistant_id = %before.id, "late payment");
         }
         let worker = before.state.run().map(|run| crate::assistants::worker_ref(before, run));
         let after = work.save(before, after).await?;
         if after.state.is_running() && !before.state.is_running() {
-            tracing::info!(assistant_id = %after.id, "what a pause has stopped is deployed again");
+            tracing::info!(assistant_id = %after.id, "redeploying after a paused subscription was resumed");
             self.start_run(work, &after).await?;
         }
-        // What has stopped with its subscription goes back to nothing, unless it is only a pause.
+        // An assistant that its subscription has stopped will not undo a change any more, unless it is only paused.
         if before.state.run().is_some() && !after.state.is_running() && !is_paused(&after) {
             work.drop_fallback(&after).await?;
         }
@@ -145,11 +143,11 @@ impl Services {
             })
             .await?;
         }
-        // Money given back by the operator must not be asked for again next month.
+        // Polar does not end a subscription when its order is refunded, so it would renew next month.
         if let (PaymentStatus::Refunded, Some(id)) = (after.payment.status, subscription) {
             work.revoke(after.id, id, "refunded").await?;
         }
-        // Where the status changes, its message says so.
+        // An event about a changed status has the refund in its message.
         if is_refund && before.state.status() == after.state.status() {
             work.flag(after, REFUNDED).await?;
         }
@@ -157,7 +155,7 @@ impl Services {
     }
 }
 
-/// The slot an event is about, locked: by its metadata, or else by the subscription.
+/// Locks the assistant that an event names in its metadata, or else the one with its subscription.
 async fn find(work: &mut Work<'_>, event: &Event) -> Result<Option<Assistant>, Error> {
     let (slot, subscription) = event.about();
     if let Some(slot) = slot {

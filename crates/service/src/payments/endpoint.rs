@@ -1,4 +1,4 @@
-//! Whether Polar still sends its webhooks: it stops by itself after ten failures in a row, and says so to nobody.
+//! Checking that Polar still sends its webhooks: it disables an endpoint after ten failures in a row without notifying anyone.
 
 use std::time::Duration;
 
@@ -6,32 +6,30 @@ use crate::error::Error;
 use crate::ports::{PaymentError, WebhookEndpoint};
 use crate::services::Services;
 
-/// How often the endpoint is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
-/// While no webhooks come, so many asks are due until the next look: three quarters of what the pace allows, so that
-/// purchases find room beside them.
+/// The payment checks that are expedited per round while no webhooks arrive: three quarters of what the rate budget allows, so
+/// that purchases are still checked in time.
 const ASKS_PER_LOOK: u32 = 75;
-/// Where webhooks are taken in.
 const PATH: &str = "/webhooks/polar";
 
-/// How Polar's webhook endpoint stands.
+/// The state of Reef's webhook endpoint at Polar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointHealth {
-    /// Webhooks are sent.
+    /// Polar sends webhooks.
     Enabled,
-    /// Polar has stopped sending them.
+    /// Polar has disabled the endpoint.
     Disabled,
-    /// Polar knows of no endpoint here.
+    /// Polar has no endpoint with the URL or the path of this installation.
     Missing,
-    /// The token may not look.
+    /// The access token lacks the scope to read endpoints.
     NoScope,
 }
 
 impl EndpointHealth {
-    /// Every one.
+    /// All states, for metrics that list each of them.
     pub const ALL: [Self; 4] = [Self::Enabled, Self::Disabled, Self::Missing, Self::NoScope];
 
-    /// In a word, as stored and as metrics name it.
+    /// The name that is stored and used in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -42,14 +40,14 @@ impl EndpointHealth {
         }
     }
 
-    /// Reads what [`Self::as_str`] wrote.
+    /// Parses a stored name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|health| health.as_str() == text)
     }
 }
 
-/// Of several endpoints, the one at Reef's own URL counts; behind another name of the host, those with its path.
+/// The endpoint at the own URL counts. If there is none, those with the same path count, as behind another host name.
 fn judge(endpoints: &[WebhookEndpoint], own: &str) -> EndpointHealth {
     let at = |is_ours: &dyn Fn(&str) -> bool| {
         let mut ours = endpoints.iter().filter(|endpoint| is_ours(&endpoint.url)).peekable();
@@ -64,16 +62,16 @@ fn judge(endpoints: &[WebhookEndpoint], own: &str) -> EndpointHealth {
 }
 
 impl Services {
-    /// The URL that Polar's webhooks are to be sent to.
+    /// The URL to configure at Polar for its webhooks.
     #[must_use]
     pub fn polar_webhook_url(&self) -> String {
         format!("{}{PATH}", self.config().public_url)
     }
 
-    /// Asks Polar how its webhook endpoint stands.
+    /// Reads the state of the webhook endpoint from Polar.
     ///
     /// # Errors
-    /// [`PaymentError`] when Polar does not say, for another reason than the token's scopes.
+    /// [`PaymentError`] when Polar does not answer or refuses for another reason than a missing scope.
     pub async fn look_at_endpoint(&self) -> Result<EndpointHealth, PaymentError> {
         match self.ports().payments.webhook_endpoints().await {
             Ok(endpoints) => Ok(judge(&endpoints, &self.polar_webhook_url())),
@@ -82,8 +80,8 @@ impl Services {
         }
     }
 
-    /// Looks at the endpoint when it is time to, one process for all, and notes what is seen. While Polar sends no
-    /// webhooks, and once more when it does again, everything is asked about within minutes instead of hours.
+    /// Checks the endpoint if it is due, in one process for all, and records its state. While Polar sends no webhooks, and once
+    /// more after it resumes, all payments are checked within minutes instead of hours.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -98,19 +96,23 @@ impl Services {
         let health = match self.look_at_endpoint().await {
             Ok(health) => health,
             Err(error) => {
-                tracing::warn!(%error, "polar does not say how its webhook endpoint stands");
+                tracing::warn!(%error, "webhook endpoint check failed");
                 return Ok(());
             }
         };
         let is_silent = matches!(health, EndpointHealth::Disabled | EndpointHealth::Missing);
         if is_silent {
             let url = self.polar_webhook_url();
-            tracing::error!(health = health.as_str(), url, "polar sends no webhooks; payments arrive late");
+            tracing::error!(
+                health = health.as_str(),
+                url,
+                "polar sends no webhooks, payments are confirmed late"
+            );
         }
         let mut tx = self.store().begin().await?;
         let before = tx.endpoint_seen().await?.as_deref().and_then(EndpointHealth::parse);
         tx.set_endpoint_seen(health.as_str()).await?;
-        // Once more when they come again: what was lost since the last ask does not come.
+        // Once more after webhooks resume, because those lost since the last check are not sent again.
         let is_back = health == EndpointHealth::Enabled && before.is_some_and(|seen| seen != health);
         if is_silent || is_back {
             tx.ask_all_anew(now).await?;

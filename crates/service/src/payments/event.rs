@@ -1,4 +1,4 @@
-//! What Polar's webhooks say, as far as Reef acts on it.
+//! Polar's webhooks as events, limited to the fields that Reef acts on.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::facts::{OrderFacts, Standing, SubscriptionFacts};
 
-/// What happened.
+/// An event about an order or a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// `order.paid`.
@@ -16,25 +16,25 @@ pub(super) enum Event {
     OrderRefunded(OrderFacts),
     /// `subscription.active`.
     Active(SubscriptionFacts),
-    /// `subscription.canceled`: at the period's end, or at once.
+    /// `subscription.canceled`: the subscription ends at once or with its period.
     Canceled(SubscriptionFacts),
     /// `subscription.uncanceled`.
     Uncanceled(SubscriptionFacts),
     /// `subscription.past_due`.
     PastDue(SubscriptionFacts),
-    /// `subscription.revoked`: access is lost. Whether it has ended is for the subscription's own status to say.
+    /// `subscription.revoked`: access is lost. Only the subscription's own status says whether it has ended.
     Revoked(SubscriptionFacts),
     /// `subscription.paused`.
     Paused(SubscriptionFacts),
     /// `subscription.resumed`.
     Resumed(SubscriptionFacts),
-    /// `subscription.updated`: sent with every other one.
+    /// `subscription.updated`: sent along with every other event.
     Updated(SubscriptionFacts),
-    /// Something else about a subscription: a reason to ask, and no more.
+    /// Another event about a subscription, which only schedules a payment check.
     Hint(SubscriptionFacts),
-    /// Not a webhook: the subscription as Polar has it when asked.
+    /// The answer to a payment check: the subscription as Polar has it.
     State(SubscriptionFacts),
-    /// Anything else.
+    /// An event that Reef ignores.
     Other,
 }
 
@@ -46,7 +46,7 @@ struct Envelope {
 }
 
 impl Event {
-    /// Reads a webhook's body. A type that Reef does not act on is [`Event::Other`], whatever its data.
+    /// Parses the body of a webhook. A type that Reef does not act on is [`Event::Other`], whatever its data.
     pub(super) fn parse(body: &str) -> Result<Self, serde_json::Error> {
         let Envelope { kind, data } = serde_json::from_str(body)?;
         let order = serde_json::from_value::<OrderFacts>;
@@ -62,13 +62,13 @@ impl Event {
             "subscription.paused" => Self::Paused(subscription(data)?),
             "subscription.resumed" => Self::Resumed(subscription(data)?),
             "subscription.updated" => subscription(data).map_or(Self::Other, Self::Updated),
-            // What Reef does not act on need not be readable either.
+            // A type that Reef does not act on may have any shape.
             other if other.starts_with("subscription.") => subscription(data).map_or(Self::Other, Self::Hint),
             _ => Self::Other,
         })
     }
 
-    /// For logs.
+    /// The type, for logs.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::OrderPaid(_) => "order.paid",
@@ -87,8 +87,8 @@ impl Event {
         }
     }
 
-    /// The period an event that grants has paid: the order that paid for it, and its end, as far as it says. `None` when
-    /// it is about no period.
+    /// The billing period that a granting event pays for: the id of its order and its end, if the event has them. `None` when
+    /// the event is not about a period.
     pub(super) fn period(&self) -> Option<(Option<&str>, Option<Timestamp>)> {
         match self {
             Self::OrderPaid(order) if order.is_for_a_period => {
@@ -99,7 +99,7 @@ impl Event {
         }
     }
 
-    /// The slot the event names, and the subscription it is about.
+    /// The assistant in the metadata and the subscription that the event is about.
     pub(super) fn about(&self) -> (Option<AssistantId>, Option<&str>) {
         match self {
             Self::OrderPaid(order) | Self::OrderRefunded(order) => {
@@ -110,7 +110,6 @@ impl Event {
         }
     }
 
-    /// The subscription that the event carries.
     pub(super) const fn subscription(&self) -> Option<&SubscriptionFacts> {
         match self {
             Self::Active(s)
@@ -127,15 +126,15 @@ impl Event {
         }
     }
 
-    /// Polar's time of the state of the subscription that the event carries.
+    /// Polar's time of the subscription's state that the event carries.
     pub(super) fn as_of(&self) -> Option<Timestamp> {
         self.subscription().and_then(|s| s.as_of)
     }
 
-    /// Where the subscription stands by this event; [`Standing::Other`] when it says nothing of that.
+    /// The status of the subscription after this event; [`SubscriptionStatus::Other`] when the event leaves it open.
     pub(super) fn standing(&self) -> Standing {
         match self {
-            // Before December 2025 Polar called a failed renewal a revocation, and its texts still disagree on it.
+            // Until December 2025 Polar sent a revocation for a failed renewal, and its documentation still disagrees.
             Self::Revoked(s) if s.standing == Standing::PastDue => Standing::PastDue,
             Self::Revoked(_) => Standing::Ended,
             Self::PastDue(_) => Standing::PastDue,
@@ -149,12 +148,12 @@ impl Event {
         }
     }
 
-    /// Whether the event, by itself, entitles.
+    /// Whether the event alone is enough to make the assistant paid.
     pub(super) fn grants(&self) -> bool {
         match self {
             Self::OrderPaid(order) => order.is_paid,
             Self::Active(_) | Self::Resumed(_) => self.standing() == Standing::Active,
-            // What is past due or paused was paid once.
+            // A subscription that is past due or paused was paid before.
             Self::State(s) => {
                 matches!(s.standing, Standing::Active | Standing::PastDue | Standing::Paused)
             }

@@ -1,4 +1,4 @@
-//! What is true of a checkout, a subscription and an order: as webhooks carry it, and as Polar answers when asked.
+//! The facts of checkouts, subscriptions and orders, read from Polar's JSON in webhooks and API answers.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
@@ -7,77 +7,77 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Where a subscription stands.
+/// The status of a subscription, reduced to what Reef distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Paid, or on trial.
     Active,
-    /// A renewal's payment has failed and is tried again.
+    /// A renewal failed, and Polar retries the payment.
     PastDue,
     /// Nothing is charged until it is resumed.
     Paused,
-    /// It has ended. Polar can reinstate it: then it is active again, at a later time.
+    /// It has ended. Polar can reinstate it, after which it is active again with a later time.
     Ended,
-    /// Anything that neither entitles nor ends: not paid yet, or a word that is new.
+    /// A status that neither grants nor ends access: not paid yet, or unknown.
     Other,
 }
 
-/// A subscription.
+/// A subscription as Polar reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "Subscription")]
 pub struct SubscriptionFacts {
     /// Polar's id.
     pub id: String,
-    /// The slot in its metadata.
+    /// The assistant's id in the metadata.
     pub slot: Option<AssistantId>,
-    /// Where it stands.
+    /// The status, with an end that is set taking precedence.
     pub standing: Standing,
-    /// End of the period.
+    /// The end of the billing period.
     pub current_period_end: Option<Timestamp>,
-    /// When the customer canceled.
+    /// When the customer canceled; the subscription then ends with its period.
     pub canceled_at: Option<Timestamp>,
-    /// Polar's time of this state: when it was last changed, or made.
+    /// Polar's time of this state: the last change, else the creation.
     pub as_of: Option<Timestamp>,
 }
 
-/// An order.
+/// An order as Polar reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "Order")]
 pub struct OrderFacts {
     /// Polar's id.
     pub id: Option<String>,
-    /// The slot in its metadata, or its subscription's.
+    /// The assistant's id in the metadata of the order or of its subscription.
     pub slot: Option<AssistantId>,
-    /// The subscription it belongs to.
+    /// The subscription that the order belongs to.
     pub subscription_id: Option<String>,
-    /// Whether it is paid.
+    /// Whether the order is paid.
     pub is_paid: bool,
-    /// Whether it pays for a period: not one for a change within a period, or for metered use.
+    /// Whether it pays for a billing period, and not for a change within a period or metered usage.
     pub is_for_a_period: bool,
-    /// Whether all of the money went back.
+    /// Whether the whole amount was refunded.
     pub is_refunded_in_full: bool,
-    /// End of its subscription's period, when the order carries it.
+    /// The end of its subscription's billing period, if the order carries the subscription.
     pub current_period_end: Option<Timestamp>,
-    /// Polar's time of this state: when it was last changed, or made.
+    /// Polar's time of this state: the last change, else the creation.
     pub as_of: Option<Timestamp>,
 }
 
-/// Where a checkout stands.
+/// The status of a checkout, reduced to what Reef distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckoutStanding {
-    /// It can be paid.
+    /// The checkout can be paid.
     Open,
-    /// Somebody pays, or has paid.
+    /// The checkout is paid or being paid.
     Used,
-    /// It has expired or failed.
+    /// The checkout has expired or failed.
     Closed,
 }
 
-/// A checkout.
+/// A checkout as Polar reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "Checkout")]
 pub struct CheckoutFacts {
-    /// Where it stands.
+    /// The status of the checkout.
     pub standing: CheckoutStanding,
 }
 
@@ -122,7 +122,7 @@ struct Order {
     created_at: Option<String>,
 }
 
-/// One that cannot be read is absent: money that has come counts without it.
+/// An unreadable time is treated as absent, because a payment counts without it.
 fn moment(text: Option<&String>) -> Option<Timestamp> {
     OffsetDateTime::parse(text?, &Rfc3339).ok().map(Timestamp::from)
 }
@@ -133,7 +133,7 @@ fn slot(metadata: &Value) -> Option<AssistantId> {
 
 impl From<Subscription> for SubscriptionFacts {
     fn from(s: Subscription) -> Self {
-        // Polar's texts disagree on the status after the last failed payment; the end itself is sure.
+        // Polar's documentation disagrees on the status after the last failed payment, but `ended_at` is always set.
         let standing = match s.status.as_str() {
             _ if s.ended_at.is_some() => Standing::Ended,
             "canceled" | "unpaid" | "incomplete_expired" => Standing::Ended,

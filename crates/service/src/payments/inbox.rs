@@ -1,4 +1,4 @@
-//! Taking webhooks in and working them off.
+//! The inbox of Polar's webhooks: storing them as they arrive, and processing them in order.
 
 use http::HeaderMap;
 use reef_domain::{Chain, Timestamp};
@@ -11,19 +11,19 @@ use crate::error::Error;
 use crate::jobs::{Job, JobError};
 use crate::services::Services;
 
-/// The request's headers, of which the three Standard Webhooks ones count.
+/// The headers of a webhook request, of which the three of Standard Webhooks are read.
 pub type WebhookHeaders = HeaderMap;
 
-/// The longest `webhook-id` that is taken in.
+/// The longest `webhook-id` that is accepted.
 const WEBHOOK_ID_MAX: usize = 255;
-/// Webhooks worked off in one go; the job comes back for more.
+/// Webhooks read at once; the job continues until none is left.
 const BATCH: i64 = 50;
 
 impl Services {
-    /// Takes one of Polar's webhooks in; the work is done by a job. One that was taken in before is fine.
+    /// Stores one of Polar's webhooks for a job to process. One with a known `webhook-id` is accepted and ignored.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] when it is not signed by Polar: it leaves nothing behind.
+    /// [`Error::Unauthorized`] when the signature is not Polar's, in which case nothing is stored.
     /// [`Error::InvalidRequest`] when the signed body is not text.
     pub async fn receive_polar(&self, headers: &WebhookHeaders, body: &[u8]) -> Result<(), Error> {
         let secret = self.config().polar_webhook_secret.as_ref().ok_or(Error::Unauthorized)?;
@@ -33,7 +33,11 @@ impl Services {
         let id = headers.get("webhook-id").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let text = std::str::from_utf8(body).ok().filter(|text| !text.contains('\0'));
         let (Some(text), 1..=WEBHOOK_ID_MAX) = (text, id.len()) else {
-            return Err(Error::invalid_field("", "invalid_webhook", "The webhook is not readable."));
+            return Err(Error::invalid_field(
+                "",
+                "invalid_webhook",
+                "The webhook must have a text body and an id of at most 255 characters.",
+            ));
         };
         let mut work = self.work().await?;
         let now = work.now;
@@ -43,7 +47,7 @@ impl Services {
         work.commit().await
     }
 
-    /// Works the inbox off, oldest first, one transaction each.
+    /// The job: processes the inbox, oldest first, in a transaction each.
     pub(crate) async fn work_off_polar(&self) -> Result<(), JobError> {
         loop {
             let open = {
@@ -59,18 +63,18 @@ impl Services {
                 let outcome = match &event {
                     Ok(event) => match self.apply_payment(&mut work, event, Source::Webhook).await {
                         Err(error) if error.is_corrupt_row() => {
-                            // Nothing was written, and trying again would only hold up what comes after.
+                            // Nothing was written, and a retry would only block the webhooks after it.
                             tracing::error!(
                                 webhook_id = row.webhook_id,
                                 error = %Chain(&error),
-                                "a webhook of polar is about a row that cannot be read"
+                                "polar webhook skipped, its assistant is unreadable"
                             );
                             "corrupt row"
                         }
                         applied => applied?,
                     },
                     Err(error) => {
-                        tracing::error!(webhook_id = row.webhook_id, error = %error, "a webhook of polar cannot be read");
+                        tracing::error!(webhook_id = row.webhook_id, error = %error, "polar webhook unreadable");
                         "unreadable"
                     }
                 };
@@ -78,7 +82,7 @@ impl Services {
                 work.tx.finish_polar(row.position, outcome, now).await?;
                 work.commit().await?;
                 let kind = event.as_ref().map_or("unreadable", Event::kind);
-                tracing::info!(webhook_id = row.webhook_id, kind, outcome, "webhook of polar worked off");
+                tracing::info!(webhook_id = row.webhook_id, kind, outcome, "polar webhook processed");
             }
         }
     }

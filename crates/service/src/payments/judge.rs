@@ -1,4 +1,4 @@
-//! What an event means for the assistant whose subscription it is about. Nothing here asks or writes.
+//! The effect of an event on the assistant of its subscription, as pure functions without I/O.
 
 use reef_domain::assistant::NotNow;
 use reef_domain::state;
@@ -9,23 +9,23 @@ use super::event::Event;
 use super::facts::{OrderFacts, Standing, SubscriptionFacts};
 use crate::error::Error;
 
-/// What came of an event that was overtaken by a newer one.
+/// The outcome of an event that is older than the applied state.
 pub(super) const LATE: &str = "late";
-/// What came of an event that says nothing of how the slot is paid.
+/// The outcome of an event that does not change the payment.
 pub(super) const NOTHING: &str = "grants nothing";
 
-/// What is known when an event is judged.
+/// The stored facts that an event is compared with.
 pub(super) struct Known {
-    /// Polar's time of the newest state that was applied.
+    /// Polar's time of the newest applied state.
     pub as_of: Option<Timestamp>,
-    /// Whether an end is final: all money went back, or Reef itself has ended the subscription.
+    /// Whether the end is final, because of a full refund or because Reef has revoked the subscription.
     pub is_final: bool,
-    /// When a run that a resumption starts must have ended.
+    /// The deadline of a run that a resumed subscription starts.
     pub deadline: Timestamp,
 }
 
-/// The change an event makes to the assistant whose subscription it is about. One with an older state than the newest
-/// that was applied changes nothing, except that money which has come always counts.
+/// Applies an event to the assistant of its subscription and returns the outcome. An event that is older than the applied
+/// state changes nothing, except that a first payment always counts.
 pub(super) fn change(a: &mut Assistant, event: &Event, known: &Known) -> Result<&'static str, Error> {
     let is_old =
         |as_of: Option<Timestamp>| as_of.is_some_and(|as_of| known.as_of.is_some_and(|known| as_of < known));
@@ -58,22 +58,21 @@ pub(super) fn change(a: &mut Assistant, event: &Event, known: &Known) -> Result<
     Ok(outcome)
 }
 
-/// An order was paid. Whether its subscription is active again after a pause or an end is not for an order to say: the
-/// last one may be paid long after.
+/// Applies a paid order. It does not make a paused or ended subscription active, because an old order may be paid long after.
 fn order_paid(a: &mut Assistant, order: &OrderFacts, is_old: bool) -> Result<&'static str, Error> {
     let before = a.payment.status;
     if before.has_ended() {
         return Ok(LATE);
     }
     let outcome = paid(a, order.subscription_id.as_ref(), order.current_period_end)?;
-    // Paid before the newest state was: that state knows of it.
+    // The applied state is newer than the payment and already includes it.
     if before == PaymentStatus::Paused || before == PaymentStatus::PastDue && is_old {
         a.payment.status = before;
     }
     Ok(outcome)
 }
 
-/// Makes the payment stand as the event says.
+/// Sets the payment status to that of the event's subscription.
 fn stand(
     a: &mut Assistant,
     event: &Event,
@@ -85,7 +84,7 @@ fn stand(
     let is_answer = matches!(event, Event::State(_));
     match (event, standing) {
         (_, Standing::Other) => return Ok(NOTHING),
-        // It is sent with every other event, which says more.
+        // Polar sends it along with a more specific event.
         (Event::Updated(_), Standing::Active) if status != PaymentStatus::Paused => return Ok(NOTHING),
         (Event::Updated(_), Standing::Paused) if !status.entitles() => return Ok(NOTHING),
         _ => {}
@@ -99,7 +98,7 @@ fn stand(
         return Ok(LATE);
     }
     if a.state == state::State::PendingPayment && standing != Standing::Ended && !event.grants() {
-        // Whether it was paid is for others to say; Polar is asked soon.
+        // Only a granting event makes it paid, and a payment check is scheduled.
         return Ok(NOTHING);
     }
     let outcome = match standing {
@@ -110,7 +109,7 @@ fn stand(
     if is_answer || revives {
         a.payment.canceled_at = s.canceled_at;
     }
-    // What starts again starts a period of its own, which may end before the one that was cut off.
+    // A resumed subscription starts a new billing period, which may end before the interrupted one.
     if is_answer || revives || resumes {
         a.payment.current_period_end = s.current_period_end.or(a.payment.current_period_end);
     }
@@ -127,14 +126,14 @@ fn stand(
     })
 }
 
-/// Whether what has ended goes on: Polar reinstates subscriptions. A webhook has to be strictly newer than the end, for
-/// those from before it may arrive late; an answer is how things stand now.
+/// Whether an ended subscription may become active, because Polar reinstates subscriptions. A webhook has to be newer than the
+/// end, since older ones may arrive late; the answer to a payment check is always current.
 fn may_revive(s: &SubscriptionFacts, is_answer: bool, known: &Known) -> bool {
     let is_newer = matches!((s.as_of, known.as_of), (Some(as_of), Some(known)) if as_of > known);
     !known.is_final && (is_answer || is_newer)
 }
 
-/// The state follows the payment: what is not paid does not run, and what a pause has stopped goes on after it.
+/// Makes the status follow the payment: an unpaid assistant is stopped, and one that a pause has stopped is deployed again.
 fn follow(a: &mut Assistant, deadline: Timestamp) -> Result<(), Error> {
     if a.state == state::State::PendingPayment {
         return Ok(());
@@ -158,7 +157,7 @@ fn paid(
         a.payment.subscription_id = Some(id.clone());
     }
     a.payment.status = PaymentStatus::Paid;
-    // Events of one payment come in any order; a period only ever ends later.
+    // The events of one payment arrive in any order, and the end of a period only moves forward.
     a.payment.current_period_end = a.payment.current_period_end.max(period_end);
     if a.state == state::State::PendingPayment {
         a.apply(state::Event::PaymentConfirmed).map_err(impossible)?;
@@ -168,19 +167,19 @@ fn paid(
 }
 
 fn end(a: &mut Assistant, subscription: Option<&String>, status: PaymentStatus) -> &'static str {
-    // A refund says more than the revocation that follows it.
+    // The revocation after a refund must not hide the refund.
     if a.payment.status != PaymentStatus::Refunded {
         a.payment.status = status;
     }
     if a.state == state::State::PendingPayment {
-        // The end has overtaken the beginning: kept, so that the beginning is known as late when it comes.
+        // The end arrived before the payment. The id is stored, so that the payment is recognized as late.
         a.payment.subscription_id = a.payment.subscription_id.take().or_else(|| subscription.cloned());
         return "ended before it was paid";
     }
     "ended"
 }
 
-/// The table has these cells.
+/// The state machine allows these transitions, so a refusal is a bug.
 fn impossible(refusal: NotNow) -> Error {
     Error::internal(refusal)
 }

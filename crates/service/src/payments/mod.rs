@@ -1,5 +1,5 @@
-//! Payments: Polar's webhooks come in, are kept, and are worked off in order; and since webhooks get lost, Polar is
-//! asked. Both ways end in the same [`apply`].
+//! Payments: Polar's webhooks are stored and processed in order, and payment checks find what lost webhooks would have
+//! reported. Both end in [`apply`].
 
 mod apply;
 mod endpoint;

@@ -1,7 +1,7 @@
-//! The reconciler: webhooks get lost, so Polar is asked what is. Its answers go the way that webhooks go.
+//! The reconciler: webhooks get lost, so Polar is checked for the state of payments. Answers are applied like webhooks.
 //!
-//! It looks at what is, not at what has happened: an answer that comes twice, or to two processes, changes nothing the
-//! second time. Who asks about a slot has claimed it in the database, and all processes share one pace.
+//! A check reads the state and not what has happened, so a second answer changes nothing. A check is claimed in the database,
+//! and all processes share one rate budget.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,25 +21,25 @@ use crate::ports::PaymentError;
 use crate::services::Services;
 use crate::work::Work;
 
-/// How often is looked whether something is due.
+/// How often due checks are looked for.
 const TICK: Duration = Duration::from_secs(1);
-/// How long nothing is asked when Polar wants patience and does not say how long.
+/// How long checks pause when Polar answers 429 without a `Retry-After`.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Never longer than this, whatever Polar says.
+/// The longest pause, whatever Polar's `Retry-After` is.
 const PATIENCE_MAX: Duration = Duration::from_secs(3600);
-/// Strange subscriptions looked at in one ask.
+/// Further subscriptions of an assistant that are read in one check.
 const OTHERS_MAX: usize = 2;
 
-/// What Polar has said of a slot.
+/// The result of a payment check.
 struct Told {
     events: Vec<Event>,
-    /// Its orders that are paid and not given back, newest first.
+    /// The orders that are paid and not refunded, newest first.
     paid: Vec<OrderFacts>,
     outlook: Outlook,
 }
 
 impl Services {
-    /// Asks Polar what is due until `stop`, and looks after its webhook endpoint.
+    /// Runs due payment checks and checks of the webhook endpoint until `stop`.
     pub async fn reconcile(&self, stop: CancellationToken) {
         if !self.config().payments_configured {
             return;
@@ -51,21 +51,21 @@ impl Services {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            // What is claimed when the process stops is asked again when the claim is over.
+            // A check that is interrupted runs again when its claim expires.
             let done = tokio::select! {
                 () = stop.cancelled() => return,
                 done = async { self.watch_endpoint().await?; self.reconcile_due().await } => done,
             };
             if let Err(error) = done {
-                tracing::error!(error = %Chain(&error), "polar could not be asked");
+                tracing::error!(error = %Chain(&error), "payment checks failed");
             }
         }
     }
 
-    /// Asks what is due now, as far as the pace allows; gives how often was asked.
+    /// Runs the due payment checks that the rate budget allows, and returns how many ran.
     ///
     /// # Errors
-    /// [`Error::Internal`]; what was claimed is asked again in a minute.
+    /// [`Error::Internal`]; the claimed check runs again in a minute.
     pub async fn reconcile_due(&self) -> Result<usize, Error> {
         let mut asked = 0;
         while let Some(row) = self.claim_ask().await? {
@@ -77,7 +77,7 @@ impl Services {
 
     async fn claim_ask(&self) -> Result<Option<AskRow>, Error> {
         let now = self.now();
-        // Most looks find nothing, and need no lock to do so.
+        // Nothing is due most of the time, which a read finds out without a lock.
         if self.store().read().await?.asks_overdue(now).await?.0 == 0 {
             return Ok(None);
         }
@@ -91,7 +91,7 @@ impl Services {
         let slot = row.assistant_id;
         let assistant = match self.store().read().await?.assistant(slot).await {
             Err(error @ reef_store::StoreError::Corrupt { .. }) => {
-                tracing::error!(error = %Chain(&error), "a slot cannot be asked about");
+                tracing::error!(error = %Chain(&error), "payment check skipped, the assistant is unreadable");
                 return self.settle(row, Outlook::Refused, false, self.now()).await;
             }
             read => read?,
@@ -101,14 +101,14 @@ impl Services {
             Ok(told) => told,
             Err(PaymentError::TooMany { retry_after }) => {
                 let wait = retry_after.unwrap_or(PATIENCE).min(PATIENCE_MAX);
-                tracing::warn!(seconds = wait.as_secs(), "polar wants to be asked less often");
+                tracing::warn!(seconds = wait.as_secs(), "rate limited by polar, payment checks pause");
                 let mut tx = self.store().begin().await?;
                 tx.pause_asking(self.now().plus(wait), PACE).await?;
                 tx.commit().await?;
                 return self.settle(row, Outlook::NoAnswer, is_deleted, self.now()).await;
             }
             Err(error) => {
-                tracing::warn!(assistant_id = %slot, %error, "polar does not say how a payment stands");
+                tracing::warn!(assistant_id = %slot, %error, "payment check failed");
                 let is_refused = matches!(error, PaymentError::Refused { .. });
                 let outlook = if is_refused { Outlook::Refused } else { Outlook::NoAnswer };
                 return self.settle(row, outlook, is_deleted, self.now()).await;
@@ -117,16 +117,16 @@ impl Services {
         let mut work = self.work().await?;
         for event in &told.events {
             let outcome = self.apply_payment(&mut work, event, Source::Answer).await?;
-            tracing::debug!(assistant_id = %slot, kind = event.kind(), outcome, "polar was asked");
+            tracing::debug!(assistant_id = %slot, kind = event.kind(), outcome, "payment check applied");
         }
         self.credit_orders(&mut work, slot, &told.paid).await?;
         let now = work.now;
-        // The change and the end of the claim are two transactions: in between, it would only be asked once more.
+        // A crash between the two transactions only repeats the check.
         work.commit().await?;
         self.settle(row, told.outlook, is_deleted, now).await
     }
 
-    /// Every paid order for a period of the slot's subscription brings its credit, once.
+    /// Adds the credit of every paid order for a billing period of the assistant's subscription, once each.
     async fn credit_orders(
         &self,
         work: &mut Work<'_>,
@@ -137,7 +137,7 @@ impl Services {
         let is_mine = |order: &&OrderFacts| {
             order.is_for_a_period && order.subscription_id == assistant.payment.subscription_id
         };
-        // Without its period: a listed order carries the subscription as it is now, not as it was.
+        // Without the period, because a listed order carries the subscription as it is now.
         for order in paid.iter().rev().filter(is_mine) {
             self.credit_period(work, &assistant, order.id.as_deref(), None).await?;
         }
@@ -159,14 +159,14 @@ impl Services {
         Ok(tx.commit().await?)
     }
 
-    /// Up to a tenth later, so that what was ordered at once is not asked about at once for ever.
+    /// Adds up to a tenth, so that orders of the same moment are not always checked at the same moment.
     fn jittered(&self, now: Timestamp, at: Timestamp) -> Timestamp {
         let mut byte = [0];
         self.ports().entropy.fill(&mut byte);
         at.plus(at.since(now) / 10 * u32::from(byte[0]) / 255)
     }
 
-    /// Somebody waits for a slot to be paid: Polar is asked soon, if it was not just asked.
+    /// Expedites the payment check of an order that a buyer is waiting for, unless it was checked a moment ago.
     pub(crate) async fn hurry_ask(&self, slot: AssistantId) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
         let now = self.now();
@@ -174,8 +174,8 @@ impl Services {
         Ok(tx.commit().await?)
     }
 
-    /// Asks about a slot: an unpaid or deleted one by its checkout, then by what names it; a paid one by its
-    /// subscription. Orders tell of refunds, and of subscriptions that nobody has told of.
+    /// Reads the state of a payment: for an unpaid or deleted assistant the checkout and everything with its id, for a paid one
+    /// the subscription. Its orders show refunds and subscriptions whose webhooks were lost.
     async fn ask(&self, row: &AskRow, assistant: Option<&Assistant>) -> Result<Told, PaymentError> {
         let (slot, payments) = (row.assistant_id, &self.ports().payments);
         let paid_by = assistant
@@ -194,9 +194,9 @@ impl Services {
                 });
             }
             let mut subscriptions = payments.subscriptions_of(slot).await?;
-            // Whoever does not know the filter answers with everybody's.
+            // A server that ignores the metadata filter answers with the subscriptions of all assistants.
             subscriptions.retain(|s| s.slot == Some(slot));
-            // The oldest first: it is the one that pays.
+            // Oldest first, because the oldest is the one that pays.
             subscriptions.reverse();
             let orders = if assistant.is_some() { self.orders_of(slot).await? } else { vec![] };
             let is_closed = checkout.map(|standing| standing == CheckoutStanding::Closed);
@@ -206,8 +206,8 @@ impl Services {
         };
         let mut subscriptions: Vec<_> = payments.subscription(mine).await?.into_iter().collect();
         if subscriptions.is_empty() {
-            // Rather a wrong token or organization than an end: Polar keeps what is over. Nobody is stopped for it.
-            tracing::warn!(assistant_id = %slot, subscription_id = mine, "polar does not know a subscription");
+            // Polar keeps ended subscriptions, so this is rather a wrong token or organization. Nothing is stopped for it.
+            tracing::warn!(assistant_id = %slot, subscription_id = mine, "subscription unknown to polar");
         }
         let orders = self.orders_of(slot).await?;
         let others: BTreeSet<_> = orders
@@ -229,7 +229,7 @@ impl Services {
     }
 }
 
-/// What follows from Polar's answers; `nothing` is the outlook without any subscription.
+/// Evaluates the answers; `nothing` is the outlook without any subscription.
 fn told(
     subscriptions: Vec<SubscriptionFacts>,
     orders: Vec<OrderFacts>,
@@ -249,12 +249,12 @@ fn told(
     let is_refunded = orders.iter().any(|order| order.is_refunded_in_full);
     let orders = orders.into_iter().filter_map(|order| match &order {
         _ if order.is_refunded_in_full => Some(Event::OrderRefunded(order)),
-        // What belongs to a subscription is known by that.
+        // An order with a subscription is covered by the state of that.
         _ if order.is_paid && order.subscription_id.is_none() => Some(Event::OrderPaid(order)),
         _ => None,
     });
     let events = subscriptions.into_iter().map(Event::State).chain(orders).collect();
-    // A refunded subscription is being ended.
+    // The subscription of a refunded order is being revoked.
     let outlook = match outlook {
         Outlook::Paid { .. } if is_refunded => Outlook::Unsettled,
         other => other,

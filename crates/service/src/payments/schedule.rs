@@ -1,4 +1,4 @@
-//! When Polar is asked about a slot: soon and then ever more seldom, and no more once nothing can change.
+//! The schedule of payment checks: soon after an order, then less and less often, and never again once nothing can change.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long after an order Polar is first asked whether it is paid; its webhook comes within seconds.
+/// The first check after an order. The webhook of a payment arrives within seconds.
 pub(crate) const FIRST_ASK_AFTER: Duration = Duration::from_secs(15);
-/// How long after a webhook Polar is asked whether that is how things stand: those that belong together have come then.
+/// The check after a webhook, by when the webhooks that belong to it have arrived as well.
 pub(crate) const VERIFY_AFTER: Duration = Duration::from_secs(30);
-/// How long after an unpaid slot's deletion Polar is asked about it, at the earliest. It may have been paid just before, with
-/// its webhook lost. After that it is asked about seldom: its checkout cannot be closed, but hardly anybody pays it.
+/// The first check after an unpaid assistant was deleted, which may have been paid just before with its webhook lost. Later
+/// checks are rare: its checkout cannot be closed, but it is hardly ever paid.
 pub(crate) const DELETED_ASK_AFTER: Duration = Duration::from_secs(2 * 60);
-/// How soon Polar is asked when somebody waits for it.
+/// The delay of an expedited check.
 pub(super) const HURRY: Duration = Duration::from_secs(2);
-/// How long after it was last asked about a slot can be hurried again: a page that waits looks every few seconds.
+/// How long after a check the next one can be expedited, because a waiting page asks for it every few seconds.
 pub(super) const HURRY_AFTER: Duration = Duration::from_secs(30);
-/// How often a slot can be hurried.
+/// How often the checks of one order can be expedited.
 pub(super) const HURRIES_MAX: i64 = 5;
-/// How long whoever asks may take; then another process asks.
+/// How long a claim lasts; after that another process may run the check.
 pub(super) const CLAIM: Duration = MINUTE;
 
-/// An ask is up to three calls, rarely five: on average 60 calls a minute at most, of the 100 that the smallest of
-/// Polar's limits allows. All processes on a database share it.
+/// The rate budget that all processes on a database share. A check makes up to three calls, rarely five, so this is at most 60
+/// calls per minute on average, of the 100 that the smallest of Polar's limits allows.
 pub(super) const PACE: Pace = Pace { every: Duration::from_secs(3), burst: Duration::from_secs(30) };
 
-/// The waits between asks while something is expected.
+/// The waits between checks while a change is expected.
 const STEPS: [Duration; 11] = [
     FIRST_ASK_AFTER,
     Duration::from_secs(30),
@@ -43,68 +43,67 @@ const STEPS: [Duration; 11] = [
     Duration::from_secs(4 * 3600),
     SELDOM,
 ];
-/// The wait while nothing is expected.
+/// The wait while no change is expected.
 const SELDOM: Duration = Duration::from_secs(8 * 3600);
 /// A renewal is charged within minutes of the period's end.
 const AFTER_PERIOD_END: Duration = Duration::from_secs(5 * 60);
-/// After a refusal: only the operator can mend it.
+/// The wait after a refusal, which only the operator can fix.
 const AFTER_REFUSAL: Duration = Duration::from_secs(10 * 60);
-/// How long after its checkout was closed a slot is asked about for the last time.
+/// The last check, after a checkout was first seen closed.
 const LAST_LOOK_AFTER: Duration = HOUR;
-/// A checkout can be paid for a day: one that is not known is taken as closed after that.
+/// A checkout can be paid for a day. One whose status is unknown counts as closed after that.
 const CHECKOUT_LIVES_FOR: Duration = Duration::from_secs(25 * 3600);
-/// Polar reinstates a subscription that has ended until another of its periods has gone by.
+/// Polar can reinstate an ended subscription until another billing period has passed.
 const REINSTATED_WITHIN: Duration = Duration::from_secs(32 * 24 * 3600);
-/// After a week nobody waits any more, whatever Polar says.
+/// An unpaid order is not checked any more after a week, whatever its checkout says.
 const OPEN_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What can still happen to a slot's payment, as Polar has just said.
+/// What can still happen to a payment, according to a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outlook {
-    /// It may be paid.
+    /// The order may still be paid.
     Unpaid {
-        /// Whether the checkout is known to be closed; `None` when it is not known at all.
+        /// Whether the checkout is closed; `None` when that is unknown.
         is_closed: Option<bool>,
     },
-    /// It is paid until then.
+    /// The subscription is active.
     Paid {
-        /// When the next payment is due.
+        /// The end of the billing period, when the next payment is due.
         until: Option<Timestamp>,
     },
-    /// A payment is missing, or an end is under way.
+    /// A payment is missing, or a revocation is in progress.
     Unsettled,
-    /// It has ended, and Polar may still reinstate it.
+    /// The subscription has ended, and Polar may still reinstate it.
     Ended {
-        /// The end of its last period.
+        /// The end of its last billing period.
         until: Option<Timestamp>,
     },
-    /// Nothing.
+    /// Nothing can change any more.
     Over,
     /// Polar did not answer.
     NoAnswer,
-    /// Polar has refused to answer.
+    /// Polar refused the request.
     Refused,
 }
 
-/// What is known of the asking so far.
+/// The progress of the checks of one order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
-    /// How often.
+    /// How many checks were made since the schedule last started over.
     pub asks: i64,
-    /// When the slot was ordered.
     pub since: Timestamp,
-    /// When its checkout was first seen closed.
+    /// When the checkout was first seen closed.
     pub closed_at: Option<Timestamp>,
-    /// Whether the slot has been deleted: while it is not paid it is asked about seldom.
+    /// Whether the assistant is deleted, in which case an unpaid order is rarely checked.
     pub is_deleted: bool,
 }
 
-/// The next ask, before jitter, and what is then known of the asking.
+/// The time of the next check, before jitter, and the progress to store.
 pub(super) fn next(outlook: Outlook, asked: Asked, now: Timestamp) -> (Option<Timestamp>, Asked) {
     let step = now.plus(step(asked.asks));
     let of_deleted = if now.since(asked.since) < HOUR { HOUR } else { SELDOM };
     let at_least = |wait: Duration| step.max(now.plus(if asked.is_deleted { of_deleted } else { wait }));
-    // A deleted slot's first answer is owed: somebody may have been charged.
+    // A deleted order needs one answer soon, because its buyer may have been charged.
     let without_answer =
         |wait: Duration| step.max(now.plus(if asked.is_deleted { AFTER_REFUSAL } else { wait }));
     match outlook {
@@ -128,7 +127,7 @@ pub(super) fn next(outlook: Outlook, asked: Asked, now: Timestamp) -> (Option<Ti
             if age >= OPEN_MAX {
                 return (None, asked);
             }
-            // Nobody has the address of a checkout that is not even known of a deleted slot.
+            // A deleted order without a known checkout cannot be paid, because nobody has its URL.
             if !is_closed.unwrap_or(asked.is_deleted || age >= CHECKOUT_LIVES_FOR) {
                 return (Some(at_least(Duration::ZERO)), Asked { closed_at: None, ..asked });
             }
@@ -150,7 +149,7 @@ mod tests {
 
     const ORDERED: Timestamp = Timestamp::from_unix_ms(1_771_034_601_457);
 
-    /// The moments of all asks, in seconds since the order, when Polar always gives `answer`.
+    /// The times of all checks, in seconds since the order, when Polar always gives `answer`.
     fn moments(answer: impl Fn(Duration) -> Outlook) -> Vec<u64> {
         moments_from(ORDERED.plus(FIRST_ASK_AFTER), false, answer)
     }
@@ -163,9 +162,9 @@ mod tests {
             all.push(now.since(ORDERED).as_secs());
             asked.asks += 1;
             let (next, then) = next(answer(now.since(ORDERED)), asked, now);
-            assert!(all.len() < 100, "it does not end: {all:?}");
+            assert!(all.len() < 100, "the schedule does not end: {all:?}");
             let Some(next) = next else { return all };
-            assert!(next > now, "it asks without a pause at {now}");
+            assert!(next > now, "no wait before the next check at {now}");
             (now, asked) = (next, then);
         }
     }
@@ -194,7 +193,7 @@ mod tests {
             let long = Asked { asks: 20, ..silent };
             assert_eq!(next(silence, long, ORDERED).0, Some(ORDERED.plus(SELDOM)));
         }
-        // Paid after all, its subscription is being ended: that is looked after as soon as any other.
+        // It was paid after all, so its revocation is checked as soon as any other.
         assert_eq!(next(Outlook::Unsettled, silent, ORDERED).0, Some(ORDERED.plus(MINUTE)));
     }
 
@@ -213,7 +212,7 @@ mod tests {
         let (far, then) = at(100 * HOUR);
         assert_eq!((far, then.asks), (Some(ORDERED.plus(SELDOM)), 0));
         assert_eq!(at(HOUR).0, Some(ORDERED.plus(HOUR + AFTER_PERIOD_END)));
-        // The renewal is not there yet: as if something had just happened.
+        // An overdue renewal is checked like a recent change.
         let late = next(Outlook::Paid { until: Some(ORDERED) }, Asked { asks: 1, ..asked }, ORDERED);
         assert_eq!(late.0, Some(ORDERED.plus(MINUTE)));
         assert_eq!(next(Outlook::Over, asked, ORDERED).0, None);

@@ -1,8 +1,8 @@
-//! Whether a webhook is Polar's: both of its key derivations, ±5 minutes.
+//! The signature of Polar's webhooks, with both of Polar's key derivations and a tolerance of 5 minutes.
 //!
-//! Polar's original scheme takes the bytes of the whole secret string, `whsec_` included, as the key; its
-//! newer one the base64 after the prefix, unpadded and with trailing bits set, which strict decoders refuse.
-//! (Polar's SDK 1.0 tries both.)
+//! Polar's original scheme uses the bytes of the whole secret string, `whsec_` included, as the key. Its newer one decodes the
+//! base64 after the prefix, which is unpadded and has trailing bits set, so that strict decoders refuse it. Polar's SDK 1.0
+//! accepts both.
 
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use reef_domain::Timestamp;
 use standardwebhooks::Webhook;
 use subtle::ConstantTimeEq as _;
 
-/// How far a webhook's timestamp may be from now.
 const TOLERANCE: Duration = Duration::from_secs(300);
 const PREFIX: &str = "whsec_";
 
@@ -25,7 +24,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Whether `body` was signed with `secret` around now, by either scheme.
+/// Whether `body` was signed with `secret` within the tolerance, by either scheme.
 pub(super) fn is_authentic(secret: &str, headers: &HeaderMap, body: &[u8], now: Timestamp) -> bool {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let (Some(id), Some(timestamp), Some(signatures)) =

@@ -87,6 +87,17 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn mail_about_a_refund_names_it(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        t.order(id, "order.refunded").await;
+        t.run().await;
+        let mails = t.mailer.taken();
+        assert!(mails.last().unwrap().text.expose_secret().contains("was refunded"));
+        t.finish().await;
+    }
+
     async fn what_the_owner_does_is_not_told(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = t.user().await;

@@ -77,14 +77,16 @@ fn error_example(description: &str) -> Option<Value> {
         "INVALID_REQUEST" => "Invalid request body",
         "NOT_FOUND" => "Deployment not found",
         "API_DISABLED" => "Assistant v1 API is disabled",
-        "INVALID_STATE" => "Deployment can only be redeployed when status is active, failed, or stopped",
+        "INVALID_STATE" => "An assistant can be redeployed only while it is active, failed or stopped.",
         "PAYMENT_NOT_CONFIGURED" => "Payment system not configured",
-        "INTERNAL_ERROR" => "Unexpected server error",
-        "WORKER_DELETE_FAILED" => "Failed to delete deployed worker before stopping",
+        "INTERNAL_ERROR" => "Something went wrong on our side. Try again in a moment.",
+        "WORKER_DELETE_FAILED" => {
+            "The assistant couldn't be stopped, so it is still running. Try again in a moment."
+        }
         "FORBIDDEN" => "This API key does not have the write scope",
         "IDEMPOTENCY_KEY_REUSED" => "This idempotency key was used with another request",
         "REQUEST_IN_PROGRESS" => "The first request with this idempotency key is still running",
-        "RATE_LIMITED" => "Too many unpaid slots in the last hour; pay for one, or wait",
+        "RATE_LIMITED" => "Too many unpaid orders in the last hour: pay for one, or wait",
         _ => return None,
     };
     let mut error = json!({"code": code, "message": message});

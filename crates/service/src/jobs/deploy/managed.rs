@@ -1,4 +1,4 @@
-//! A managed assistant's own model key, as its deployment needs it.
+//! The managed key of an assistant, created or enabled for its deployment.
 
 use reef_domain::FailureCode;
 use reef_domain::wire::Provider;
@@ -8,11 +8,11 @@ use super::{Deployment, Halt};
 use crate::managed::{Made, NotMade};
 use crate::ports::{ManagedKeys, ModelCheckError};
 
-/// How often a key that was just enabled may be refused: the job that disabled it at the last stop may still run.
+/// How often a key that was just enabled may be rejected: the job that disables it after a stop may still be running.
 const REFUSALS_MAX: usize = 5;
 
 impl Deployment<'_> {
-    /// The managed assistant's own key, enabled, that opens the model.
+    /// The assistant's managed key, enabled and accepted for the model.
     pub(super) async fn managed_key(&self, model_id: &str) -> Result<SecretString, Halt> {
         let keys = self.services.ports().managed_keys.as_deref();
         let keys = keys.ok_or(Halt::Failed(FailureCode::ModelUnavailable))?;
@@ -24,7 +24,7 @@ impl Deployment<'_> {
                 Err(ModelCheckError::ModelUnavailable) => {
                     return Err(Halt::Failed(FailureCode::ModelUnavailable));
                 }
-                // The key is Reef's: "save a working key" would be advice that its owner cannot follow.
+                // `ModelKeyRejected` would ask the owner for a working key, but this key is created by Reef.
                 Err(ModelCheckError::KeyRejected) if refusals >= REFUSALS_MAX => {
                     return Err(Halt::Failed(FailureCode::ModelUnavailable));
                 }
@@ -36,7 +36,7 @@ impl Deployment<'_> {
         }
     }
 
-    /// The key that the assistant has, or else a new one.
+    /// The stored key, or else a new one.
     async fn enabled_key(&self, keys: &dyn ManagedKeys) -> Result<SecretString, Halt> {
         let id = self.assistant.id;
         loop {

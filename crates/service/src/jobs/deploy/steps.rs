@@ -1,4 +1,4 @@
-//! The steps of a run, each with its failure code.
+//! The steps of a run. Each retries while its vendor is unavailable and fails with its own failure code.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use super::{Deployment, Halt, is_run_of};
 use crate::hub::change_of;
 use crate::ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, WorkerSpec};
 
-/// Between two tries of a step whose vendor did not answer: short, for somebody is waiting.
+/// The wait before a step is retried: short, because the owner is watching.
 const STEP_RETRY: Duration = Duration::from_millis(700);
 /// How often a worker that was started may fail its health check.
 const HEALTH_TRIES: usize = 5;
-/// How often Telegram is asked to end the webhook of a bot that is not used any more.
+/// How often the webhook of a replaced bot is tried to be deleted.
 const RELEASE_TRIES: usize = 3;
 
 impl Deployment<'_> {
-    /// The steps, each with its failure code; gives the worker's URL.
+    /// Runs all steps and returns the worker's URL.
     pub(super) async fn steps(&self) -> Result<String, Halt> {
         self.begin(Step::Token).await?;
         let bot = self.unless_overtaken(self.check_bot()).await?;
@@ -39,7 +39,7 @@ impl Deployment<'_> {
         Ok(started.worker_url)
     }
 
-    /// Notes for the owner that the next step begins, if this is still the current run.
+    /// Records that the next step begins, for the page to show, if this run is still current.
     async fn begin(&self, step: Step) -> Result<(), Halt> {
         let generation = self.worker.generation;
         let mut work = self.services.work().await?;
@@ -51,8 +51,7 @@ impl Deployment<'_> {
         Ok(work.commit().await?)
     }
 
-    /// A step that is left where it stands when the run is not the current one any more: somebody may be waiting for
-    /// its end.
+    /// Runs a step and abandons it once the run is superseded, because a stop or a deletion may be waiting for its end.
     async fn unless_overtaken<T>(
         &self,
         step: impl Future<Output = Result<T, Halt>> + Send,
@@ -68,7 +67,7 @@ impl Deployment<'_> {
         }
     }
 
-    /// Whose bot it is, and that no other running assistant answers as it.
+    /// Identifies the bot and fails if another running assistant uses it.
     async fn check_bot(&self) -> Result<BotIdentity, Halt> {
         let telegram = &self.services.ports().telegram;
         let bot = loop {
@@ -90,7 +89,7 @@ impl Deployment<'_> {
         Ok(bot)
     }
 
-    /// That the key opens the model; gives everything the worker needs.
+    /// Checks that the key may use the model, and returns everything the worker needs.
     async fn check_model(&self, bot: &BotIdentity) -> Result<WorkerSpec, Halt> {
         let a = &self.assistant;
         let unavailable = || Halt::Failed(FailureCode::ModelUnavailable);
@@ -105,7 +104,7 @@ impl Deployment<'_> {
             }
             ApiMode::Managed => {
                 let catalog = self.services.catalog().await?;
-                // One of OpenRouter's own ids that has left the catalog is still asked for.
+                // An OpenRouter id that has left the catalog may still work.
                 let own = model_id.contains('/').then_some(model_id.as_str());
                 let id = catalog.openrouter_id(&model_id).or(own).ok_or_else(unavailable)?.to_owned();
                 let key = self.managed_key(&id).await?;
@@ -140,19 +139,19 @@ impl Deployment<'_> {
         }
     }
 
-    /// An older run's worker must not answer beside the new one.
+    /// Removes the worker of the previous run, so that the two never answer at the same time.
     async fn fence_old_worker(&self) -> Result<(), Halt> {
         let older = WorkerRef { generation: self.worker.generation - 1, ..self.worker.clone() };
         while let Err(error) = self.services.ports().workers.remove(&older).await {
             self.wait_and_see("worker host", &error).await?;
         }
         self.release_replaced_bot().await?;
-        // Where the new worker fetches its updates itself, a webhook would be in its way.
+        // Telegram refuses `getUpdates` while a webhook is set, so it goes before a worker that polls.
         loop {
             match self.services.ports().telegram.delete_webhook(&self.bot_token).await {
                 Ok(()) => return Ok(()),
                 Err(error) => match error {
-                    // Deploying sets the webhook anew anyway; refusing to forget the old one is no obstacle.
+                    // A later step sets the webhook, which replaces the old one.
                     TelegramError::Unavailable(_) => return Ok(()),
                     other => self.telegram_says(&other).await?,
                 },
@@ -160,8 +159,8 @@ impl Deployment<'_> {
         }
     }
 
-    /// Another bot than before: the one from before, or after an undone change the one that was tried, is let go of. Its
-    /// webhook could not do more than call a worker that refuses it, so this is not worth failing for.
+    /// Deletes the webhook of the bot that this run replaces, or that an undone change has tried. A webhook that remains can
+    /// only call a worker that refuses it, so it is not worth failing for.
     async fn release_replaced_bot(&self) -> Result<(), Halt> {
         let Some(bot) = self.services.replaced_bot(self.assistant.id, &self.secrets).await? else {
             return Ok(());
@@ -172,7 +171,7 @@ impl Deployment<'_> {
                 Err(error) => self.wait_and_see("telegram", &error).await?,
             }
         }
-        tracing::warn!(assistant_id = %self.assistant.id, "a bot that is no longer used may have kept its webhook");
+        tracing::warn!(assistant_id = %self.assistant.id, "webhook of a replaced bot may remain");
         Ok(())
     }
 
@@ -186,7 +185,7 @@ impl Deployment<'_> {
                     self.wait_and_see("worker host", &error).await?;
                 }
                 Err(error) => {
-                    tracing::warn!(assistant_id = %self.assistant.id, error = %error, "worker could not be started");
+                    tracing::warn!(assistant_id = %self.assistant.id, error = %error, "worker start failed");
                     return Err(Halt::Failed(FailureCode::WorkerStartFailed));
                 }
             }
@@ -213,7 +212,7 @@ impl Deployment<'_> {
         Err(Halt::Failed(FailureCode::HealthCheckFailed))
     }
 
-    /// What a refusal of Telegram means: the end, or another try after a while.
+    /// Fails the run for an error that retrying does not fix, else waits before the next attempt.
     async fn telegram_says(&self, error: &TelegramError) -> Result<(), Halt> {
         match error {
             TelegramError::TokenRejected => Err(Halt::Failed(FailureCode::TelegramTokenRejected)),
@@ -226,13 +225,13 @@ impl Deployment<'_> {
         }
     }
 
-    /// Waits a little before a step is tried again, unless the run has been overtaken meanwhile.
+    /// Waits before a step is retried, and fails if the run was superseded meanwhile.
     pub(super) async fn wait_and_see(
         &self,
         who: &str,
         error: &(dyn std::error::Error + Sync),
     ) -> Result<(), Halt> {
-        tracing::info!(assistant_id = %self.assistant.id, who, error = %error, "a deployment step is tried again");
+        tracing::info!(assistant_id = %self.assistant.id, who, error = %error, "deployment step failed, retrying");
         sleep(STEP_RETRY).await;
         self.still_current().await
     }
