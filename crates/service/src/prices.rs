@@ -21,7 +21,7 @@ const BELIEVED_FOR: Duration = Duration::from_secs(24 * 3600);
 pub struct Prices {
     /// The plan with the customer's own model key.
     pub byok: Option<Price>,
-    /// The managed plan.
+    /// The plan whose model key Reef creates.
     pub managed: Option<Price>,
 }
 
@@ -57,7 +57,7 @@ impl Services {
     /// Reads the prices from Polar. A price that cannot be read stays as it was.
     ///
     /// # Errors
-    /// The first [`PaymentError`].
+    /// The [`PaymentError`] of the first price that could not be read.
     pub async fn refresh_prices(&self) -> Result<(), PaymentError> {
         for mode in [ApiMode::Byok, ApiMode::Managed] {
             let Some(product) = self.config().product(mode) else { continue };

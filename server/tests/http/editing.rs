@@ -85,7 +85,8 @@ async fn edit_whose_run_fails_is_undone_and_the_page_says_why() {
     assert_eq!(to, format!("/assistants/{id}"), "what is being deployed is not called saved");
     let whole = [
         &STARTED[..],
-        &[("deploying", ""), ("failed", "TELEGRAM_CONFLICT"), ("deploying", "TELEGRAM_CONFLICT")],
+        &[("active", "Settings changed"), ("deploying", ""), ("failed", "TELEGRAM_CONFLICT")],
+        &[("failed", "Change undone. Restored"), ("deploying", "TELEGRAM_CONFLICT")],
         &[("active", "TELEGRAM_CONFLICT")],
     ]
     .concat();
@@ -112,7 +113,8 @@ async fn edit_of_name_and_callback_url_restarts_nothing() {
     let record = me.get(&format!("/{id}")).await;
     assert_eq!((&record["name"], &record["status"]), (&json!("Pearl"), &json!("active")));
     assert_eq!(record["userCallbackUrl"], "https://callbacks.sandbox.test/pearl");
-    assert_eq!(walk(&app, &id).await, pairs(&STARTED));
+    let whole = [&STARTED[..], &[("active", "Settings changed")]].concat();
+    assert_eq!(walk(&app, &id).await, pairs(&whole));
     // Editing a stopped assistant does not start it.
     me.ok("POST", &format!("/{id}/stop"), json!({})).await;
     let to = edit(&me, &cookie, &id, "update", &[("callback_url", "")]).await;

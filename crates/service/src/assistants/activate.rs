@@ -115,7 +115,7 @@ impl Services {
         self.activate(caller, id, input).await
     }
 
-    /// Refuses a form with everything that is wrong with it. A field that is wrong by itself is not sent to a vendor; the
+    /// Refuses a form with everything that is wrong with it. A field that is wrong on its own is not sent to a vendor; the
     /// others are checked all the same.
     async fn check_activation(
         &self,

@@ -19,8 +19,8 @@ use crate::work::Work;
 /// Orders that a user may leave unpaid within [`UNPAID_WINDOW`]. Deleted ones count, because their checkouts stay open.
 const UNPAID_MAX: i64 = 10;
 const UNPAID_WINDOW: Duration = Duration::from_secs(3600);
-/// Unpaid orders that a user may make within [`ATTEMPTS_WINDOW`], including those without a checkout: each costs a call to
-/// Polar.
+/// Unpaid orders that a user may make within [`ATTEMPTS_WINDOW`], including those without a checkout, because each costs a call
+/// to Polar.
 const ATTEMPTS_MAX: i64 = 30;
 /// Short, so that a user who retried while Polar was down can order soon after it is back.
 const ATTEMPTS_WINDOW: Duration = Duration::from_secs(600);
@@ -31,7 +31,7 @@ const TOO_MANY_ATTEMPTS: &str = "Too many orders in the last few minutes couldn'
 /// An order and where it can be paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purchased {
-    /// The assistant's id.
+    /// The id of the new assistant, which v1 calls a deployment id.
     pub id: AssistantId,
     /// Polar's page for this order.
     pub checkout_url: String,

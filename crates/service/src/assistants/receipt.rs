@@ -44,7 +44,7 @@ pub enum SubscriptionEnd {
 /// What is left of a deleted assistant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The assistant's id.
+    /// The id of the deleted assistant, as text for links.
     pub id: String,
     pub name: String,
     pub mode: ApiMode,

@@ -52,9 +52,9 @@ pub type Happened = (Timestamp, Status, Option<String>);
 #[derive(Clone, Debug)]
 pub struct History {
     pub record: AssistantRecord,
-    /// Newest first.
+    /// The newest events, newest first.
     pub timeline: Vec<Happened>,
-    /// Newest first.
+    /// The newest deliveries, newest first.
     pub callbacks: Vec<Callback>,
 }
 

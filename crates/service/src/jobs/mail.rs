@@ -1,4 +1,4 @@
-//! Sending one email.
+//! The job that sends one email, unless it is outdated by then.
 
 use reef_domain::ids::MailId;
 use reef_store::MailRow;

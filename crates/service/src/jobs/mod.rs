@@ -54,7 +54,7 @@ pub enum Job {
     },
     /// Attempt to deliver a callback.
     Callback { delivery_id: DeliveryId },
-    /// Send an email.
+    /// Send one email of the outbox.
     Mail { mail_id: MailId },
     /// Process Polar's webhooks in the inbox.
     Polar {},

@@ -15,7 +15,7 @@ const PATH: &str = "/webhooks/polar";
 /// The state of Reef's webhook endpoint at Polar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointHealth {
-    /// Polar sends webhooks.
+    /// The endpoint exists and Polar sends webhooks to it.
     Enabled,
     /// Polar has disabled the endpoint.
     Disabled,

@@ -26,7 +26,7 @@ pub enum Standing {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "Subscription")]
 pub struct SubscriptionFacts {
-    /// Polar's id.
+    /// The subscription's id at Polar.
     pub id: String,
     /// The assistant's id in the metadata.
     pub slot: Option<AssistantId>,
@@ -44,7 +44,7 @@ pub struct SubscriptionFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "Order")]
 pub struct OrderFacts {
-    /// Polar's id.
+    /// The order's id at Polar, if the answer has one.
     pub id: Option<String>,
     /// The assistant's id in the metadata of the order or of its subscription.
     pub slot: Option<AssistantId>,
