@@ -382,6 +382,20 @@ impl Tx {
         Ok(row.map(|(run_at,)| run_at))
     }
 
+    /// Whether a job with this dedup key is dead.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn is_job_dead(&mut self, dedup_key: &str) -> Result<bool, StoreError> {
+        let row: Option<(JobId,)> = fetch_optional!(
+            self,
+            (JobId,),
+            "select id from jobs where dedup_key = $1 and dead_at is not null limit 1",
+            dedup_key
+        );
+        Ok(row.is_some())
+    }
+
     /// How many jobs wait or run, and how many were given up.
     ///
     /// # Errors

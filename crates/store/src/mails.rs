@@ -5,7 +5,7 @@ use reef_domain::ids::{AssistantId, MailId, UserId};
 use sqlx::FromRow;
 
 use crate::error::StoreError;
-use crate::tx::{Tx, execute, fetch_optional};
+use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
 /// What a mail is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,6 +237,28 @@ impl Tx {
     pub async fn mail(&mut self, id: MailId) -> Result<Option<MailRow>, StoreError> {
         let row = fetch_optional!(self, Row, "select * from mails where id = $1", id);
         row.map(MailRow::try_from).transpose()
+    }
+
+    /// The newest emails of an account that go to its own address, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn mails_to_account(
+        &mut self,
+        user: UserId,
+        email: &str,
+        limit: i64,
+    ) -> Result<Vec<MailRow>, StoreError> {
+        let rows = fetch_all!(
+            self,
+            Row,
+            "select * from mails where user_id = $1 and (recipient is null or recipient = $2)
+             order by created_at desc, id desc limit $3",
+            user,
+            email,
+            limit,
+        );
+        rows.into_iter().map(MailRow::try_from).collect()
     }
 
     /// Notes that the mail server has taken a mail, and destroys the sealed secret of its link.

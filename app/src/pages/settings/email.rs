@@ -11,6 +11,9 @@ use crate::functions::mail::{ChangeEmail, ResendConfirmation};
 /// What can be done with it, where mail is sent.
 pub(super) fn section(shown: &Shown) -> AnyView {
     let email = shown.email.clone();
+    let undeliverable = (shown.mail_is_on && shown.email_undeliverable).then(|| {
+        view! { <p><span class="badge warn">"We couldn’t deliver email to this address"</span></p> }
+    });
     let content = if shown.mail_is_on {
         let confirmed = shown.email_confirmed;
         let resend = (!confirmed).then(resend);
@@ -23,6 +26,7 @@ pub(super) fn section(shown: &Shown) -> AnyView {
         <section class="card" aria-labelledby="email">
             <h2 id="email">"E-mail"</h2>
             <p>"You sign in with " <strong>{email}</strong> "."</p>
+            {undeliverable}
             {content}
         </section>
     }

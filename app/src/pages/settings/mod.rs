@@ -23,6 +23,7 @@ use crate::server::{flash, own_session_row, signed_in};
 struct Shown {
     email: String,
     email_confirmed: bool,
+    email_undeliverable: bool,
     mail_is_on: bool,
     /// Whether the password need not be asked for.
     password_given: bool,
@@ -52,6 +53,7 @@ async fn load() -> Result<Shown, AppError> {
     Ok(Shown {
         email: account.email,
         email_confirmed: account.email_confirmed,
+        email_undeliverable: services.is_email_undeliverable(&caller).await?,
         mail_is_on: services.mail_is_on(),
         password_given: caller.has_given_password(),
         totp: services.totp_status(&caller).await?,

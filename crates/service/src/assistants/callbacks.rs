@@ -14,6 +14,7 @@ pub const CALLBACKS_SHOWN: i64 = 20;
 /// A delivery with its attempts, as the dashboard shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
+    /// The stored delivery, with its state and the outcome of its last attempt.
     pub delivery: DeliveryRow,
     /// The event type in the body, such as `assistant.status_changed`.
     pub kind: String,

@@ -29,6 +29,7 @@ const NOT_CHANGEABLE: &str = "An assistant can be changed only while it is activ
 pub struct Change {
     /// `None` leaves name, model and secrets as they are.
     pub update: Option<UpdateInput>,
+    /// Keeps, replaces or clears the callback URL.
     pub callback: CallbackChange,
 }
 

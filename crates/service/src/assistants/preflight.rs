@@ -33,9 +33,11 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(12);
 /// What is checked. A value that the request leaves out is taken from the stored ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Try {
+    /// Only the bot token is checked.
     Bot,
     /// The model together with its key.
     Model,
+    /// Bot and model are checked at the same time.
     All,
 }
 
@@ -55,12 +57,16 @@ pub enum BotFinding {
     Missing,
     /// Telegram accepts the token.
     Good {
+        /// The bot that the token belongs to.
         bot: BotIdentity,
         /// The bot's picture as a `data:` URL, if it was asked for and the bot has one.
         picture: Option<String>,
     },
     /// Telegram accepts the token, but another assistant uses the bot.
-    InUse { bot: BotIdentity },
+    InUse {
+        /// The bot that the token belongs to.
+        bot: BotIdentity,
+    },
     /// Telegram does not know the token.
     Rejected,
     /// Telegram did not answer in time.

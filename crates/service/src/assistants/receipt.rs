@@ -46,19 +46,27 @@ pub enum SubscriptionEnd {
 pub struct Receipt {
     /// The id of the deleted assistant, as text for links.
     pub id: String,
+    /// The name at the time of the deletion.
     pub name: String,
+    /// The plan: BYOK or managed.
     pub mode: ApiMode,
     /// The worker that was removed; `None` when there never was one.
     pub worker_name: Option<String>,
+    /// Whether a bot token was destroyed.
     pub had_bot_token: bool,
+    /// Whether a model key was destroyed.
     pub had_model_key: bool,
     /// The deletion of its managed key at OpenRouter, if it had one.
     pub managed_key: Option<End>,
+    /// Whether and how its subscription has ended.
     pub subscription: SubscriptionEnd,
+    /// The end of the last paid billing period.
     pub current_period_end: Option<Timestamp>,
     /// The ends of further subscriptions that were paid for it: a duplicate, or one paid after the deletion.
     pub besides: Vec<End>,
+    /// When the assistant was deleted.
     pub deleted_at: Timestamp,
+    /// When the receipt expires, 90 days later.
     pub kept_until: Timestamp,
 }
 

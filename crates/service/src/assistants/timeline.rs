@@ -19,6 +19,7 @@ pub const SHOWN_MAX: i64 = 100;
 /// An event of an assistant's timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimelineEntry {
+    /// The unique id of the event.
     pub id: String,
     /// Grows by one per event of an assistant.
     pub sequence: i64,
@@ -32,6 +33,7 @@ pub struct TimelineEntry {
     pub status_message: Option<String>,
     /// The worker's URL at that time, if it was active.
     pub worker_url: Option<String>,
+    /// When the event was recorded.
     pub created_at: Timestamp,
 }
 

@@ -26,6 +26,7 @@ pub const TIMELINE_SHOWN: i64 = 20;
 /// An assistant with everything its page shows.
 #[derive(Clone, Debug)]
 pub struct Details {
+    /// The record as the API returns it.
     pub record: AssistantRecord,
     /// Grows with every write, so that a form can tell whether it is out of date.
     pub version: i64,
@@ -37,7 +38,9 @@ pub struct Details {
     pub credit: Option<Credit>,
     /// The steps of the run that its status is about; empty while it is stopped.
     pub steps: Vec<StepRecord>,
+    /// The stored bot token, without its value.
     pub bot_token: Option<KeptSecret>,
+    /// The stored model key, without its value.
     pub model_key: Option<KeptSecret>,
     /// Whether the run in progress deploys a change, which is undone if the run fails.
     pub is_changing: bool,
@@ -51,6 +54,7 @@ pub type Happened = (Timestamp, Status, Option<String>);
 /// An assistant's events and deliveries, as many as the API lists.
 #[derive(Clone, Debug)]
 pub struct History {
+    /// The record as the API returns it.
     pub record: AssistantRecord,
     /// The newest events, newest first.
     pub timeline: Vec<Happened>,

@@ -4,7 +4,8 @@ use reef_domain::ids::MailId;
 use reef_store::MailRow;
 use secrecy::SecretString;
 
-use super::JobError;
+use super::{Job, JobError};
+use crate::caller::Caller;
 use crate::error::Error;
 use crate::mails::{COLUMN, words, worth_sending_for};
 use crate::ports::{Mail, MailError};
@@ -12,6 +13,8 @@ use crate::services::Services;
 use crate::vault::Place;
 
 pub(super) const KIND: &str = "mail";
+/// Emails that are looked at to tell whether an address receives any; those that are still waiting tell nothing.
+const NEWEST: i64 = 20;
 
 struct Recipient {
     address: String,
@@ -75,6 +78,26 @@ impl Services {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether the last email to the caller's own address that was sent or given up could not be delivered: its server
+    /// refused it, or did not take it in time.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] when there is no such account; [`Error::Internal`].
+    pub async fn is_email_undeliverable(&self, caller: &Caller) -> Result<bool, Error> {
+        let mut tx = self.store().read().await?;
+        let user = tx.user(caller.user_id).await?.ok_or(Error::Unauthorized)?;
+        for mail in tx.mails_to_account(user.id, &user.email, NEWEST).await? {
+            // An opened link proves that the address receives email.
+            if mail.sent_at.is_some() || user.email_confirmed_at.is_some_and(|at| at >= mail.created_at) {
+                return Ok(false);
+            }
+            if tx.is_job_dead(&Job::Mail { mail_id: mail.id }.dedup_key()).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn outgoing(&self, mail: &MailRow, to: Recipient) -> Result<Mail, Error> {

@@ -28,6 +28,10 @@ use crate::ports::WorkerRef;
 use crate::services::Services;
 
 /// A job with its payload. The variants and fields are stored, so their names are fixed.
+#[expect(
+    missing_docs,
+    reason = "a field names the row that the job is about, and that is all there is to say"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Job {

@@ -160,6 +160,22 @@ on_both_databases! {
         assert_eq!(t.jobs().await, (0, 0), "a mistyped address is not kept");
     }
 
+    async fn address_is_undeliverable_until_an_email_arrives(db: TestStore) {
+        let t = TestServices::with_mail(db);
+        let me = t.user().await;
+        let id = t.active(&me).await;
+        let is_undeliverable = async || t.services.is_email_undeliverable(&me).await.unwrap();
+        assert!(!is_undeliverable().await);
+        t.mailer.script.fail("send", 1, || MailError::Refused { reason: "550".to_owned() });
+        t.subscription(id, "subscription.past_due").await;
+        t.run().await;
+        assert!(is_undeliverable().await);
+        t.clock.advance(HOUR);
+        t.subscription(id, "subscription.revoked").await;
+        t.run().await;
+        assert!(!is_undeliverable().await, "the next one arrived");
+    }
+
     async fn a_mail_whose_answer_was_lost_goes_out_again_under_the_same_id(db: TestStore) {
         let t = TestServices::with_mail(db);
         t.mailer.script.on("send", 1, reef_service::testing::Act::FailAfter(unavailable));
