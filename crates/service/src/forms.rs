@@ -31,7 +31,7 @@ impl Services {
     /// `content` is any text that distinguishes two requests with the same token.
     ///
     /// # Errors
-    /// Those of `work`, after which the form may be sent again; [`Error::InvalidRequest`] without a token.
+    /// Those of the use case, after which the form may be sent again; [`Error::InvalidRequest`] without a token.
     pub async fn once_per_form<T: Send + 'static>(
         &self,
         caller: &Caller,
@@ -75,7 +75,7 @@ impl Services {
         self.vault().derive("text in an address", &format!("{reader} {text}"))
     }
 
-    /// Whether `mark` is the MAC of `text` for this reader.
+    /// Whether `mac` is the MAC of `text` for this reader.
     #[must_use]
     pub fn is_marked(&self, reader: Option<UserId>, text: &str, mark: &str) -> bool {
         self.mark(reader, text).as_bytes().ct_eq(mark.as_bytes()).into()

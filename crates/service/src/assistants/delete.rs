@@ -22,8 +22,8 @@ impl Services {
     /// until that is confirmed, and a later payment is revoked too.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], and [`Error::WorkerDeleteFailed`] with nothing deleted when
-    /// the worker may still be there.
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], and [`Error::WorkerDeleteFailed`], with nothing deleted, when
+    /// the worker may still be running.
     #[tracing::instrument(name = "delete", skip_all)]
     pub async fn delete(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<(), Error> {
         let mut found = self.find(caller, Scope::Write, id).await?;

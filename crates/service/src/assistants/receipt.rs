@@ -35,9 +35,9 @@ pub enum End {
 pub enum SubscriptionEnd {
     /// The assistant was never paid.
     NeverWas,
-    /// It had ended before the deletion.
+    /// The subscription had ended before the deletion.
     HadEnded,
-    /// The deletion ends it.
+    /// The deletion revokes the subscription.
     Revoked(End),
 }
 
@@ -149,8 +149,8 @@ impl Services {
         read(&mut tx, row.ok_or(Error::NotFound)?).await
     }
 
-    /// The caller's receipts, newest first: at most [`RECEIPTS_LISTED`] from `from` on, and where the next ones begin. A
-    /// cursor is a receipt's time and assistant.
+    /// The caller's receipts, newest first: at most [`RECEIPTS_PER_PAGE`] from the cursor on, and the cursor of the
+    /// next page. A cursor holds the time of a receipt and the id of its assistant.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope for all assistants.

@@ -17,7 +17,7 @@ const BATCH: i64 = 500;
 /// A page of search results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Newest first, at most [`PAGE`].
+    /// The matching records, newest first, at most [`PAGE_SIZE`].
     pub records: Vec<AssistantRecord>,
     /// The cursor of the next page, if there is one.
     pub next: Option<Cursor>,

@@ -50,7 +50,7 @@ impl Services {
                 if is_stopped {
                     work.drop_fallback(&after).await?;
                 } else {
-                    // Its bot was let go of with the worker.
+                    // The removal has deleted the webhooks of all its bots already.
                     work.tx.delete_replaced(after.id).await?;
                 }
                 work.cancel_checks(&checks).await?;

@@ -16,7 +16,7 @@ use crate::services::Services;
 use crate::work::Work;
 
 impl Work<'_> {
-    /// Stores the values that a change of a running assistant replaces. `kept` are the secrets before it, `new` those it
+    /// Stores the values that a change of a running assistant replaces. `current` are the secrets before it, `new` those it
     /// brings.
     pub(super) async fn keep_replaced(
         &mut self,

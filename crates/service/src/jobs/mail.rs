@@ -13,7 +13,7 @@ use crate::services::Services;
 use crate::vault::Place;
 
 pub(super) const KIND: &str = "mail";
-/// Emails that are looked at to tell whether an address receives any; those that are still waiting tell nothing.
+/// The newest emails that decide whether an address receives any. One that is still waiting decides nothing.
 const NEWEST: i64 = 20;
 
 struct Recipient {

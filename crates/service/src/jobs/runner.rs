@@ -244,7 +244,7 @@ async fn settle(
             Ok(()) => tx.finish_job(row.id, token).await?,
             Err(JobError::RetryAt(at, why)) => tx.retry_job(row.id, token, at, Some(&why)).await?,
             Err(JobError::Fail(why)) => {
-                tracing::error!(why, "job is dead");
+                tracing::error!(why, "job marked dead");
                 tx.bury_job(row.id, token, &why, now).await?;
             }
             Err(JobError::Retry(error)) => {
@@ -255,7 +255,7 @@ async fn settle(
                         tx.retry_job(row.id, token, now.plus(job.back_off(row.attempts)), Some(&why)).await?;
                     }
                     _ => {
-                        tracing::error!(error = %Chain(&*error), "job is dead");
+                        tracing::error!(error = %Chain(&*error), "job marked dead");
                         tx.bury_job(row.id, token, &why, now).await?;
                     }
                 }

@@ -52,7 +52,7 @@ impl Services {
                     work.revoke(slot, subscription, "late").await?;
                     Ok("revoking")
                 }
-                _ => Ok("unknown slot"),
+                _ => Ok("unknown assistant"),
             };
         };
         let mine = before.payment.subscription_id.as_deref();

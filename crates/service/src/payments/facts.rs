@@ -10,11 +10,11 @@ use time::format_description::well_known::Rfc3339;
 /// The status of a subscription, reduced to what Reef distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Paid, or on trial.
+    /// The subscription is paid, or on trial.
     Active,
     /// A renewal failed, and Polar retries the payment.
     PastDue,
-    /// Nothing is charged until it is resumed.
+    /// The subscription is paused, and nothing is charged until it is resumed.
     Paused,
     /// It has ended. Polar can reinstate it, after which it is active again with a later time.
     Ended,

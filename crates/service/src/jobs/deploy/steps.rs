@@ -17,7 +17,7 @@ use crate::ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, Worke
 const STEP_RETRY: Duration = Duration::from_millis(700);
 /// How often a worker that was started may fail its health check.
 const HEALTH_TRIES: usize = 5;
-/// How often the webhook of a replaced bot is tried to be deleted.
+/// Attempts to delete the webhook of a replaced bot.
 const RELEASE_TRIES: usize = 3;
 
 impl Deployment<'_> {
