@@ -23,7 +23,7 @@ test.describe("a declined card", () => {
 
   test("leaves the slot unpaid, whatever the address says, and can be paid later", async ({ home, page }) => {
     await home.order("Bring your own key");
-    await page.getByRole("button", { name: "Have the card declined" }).click();
+    await page.getByRole("button", { name: "Decline the card" }).click();
     await expect(page.getByText("The card was declined")).toBeVisible();
 
     await home.open("/assistants/new");
@@ -44,7 +44,7 @@ test("an abandoned checkout is gone on with, also once it has expired", async ({
   await home.order("Bring your own key");
   await home.open("/assistants/new");
   await page.getByRole("button", { name: "Resume checkout of Untitled assistant" }).click();
-  await page.getByRole("button", { name: "Let the checkout expire" }).click();
+  await page.getByRole("button", { name: "Expire the checkout" }).click();
 
   await home.open("/assistants/new");
   await page.getByRole("link", { name: "Untitled assistant" }).click();
@@ -75,7 +75,7 @@ test("invoices and the card are at Polar, once there was a payment", async ({ ho
   await expect(page.getByText(/Renews \w{3} \d+, \d{4}/)).toBeVisible();
   await page.getByRole("button", { name: "Invoices and payment method" }).click();
   await expect(page).toHaveURL(/\/sandbox\/polar\//);
-  await expect(page.getByText("sandbox-byok").first()).toBeVisible();
+  await expect(page.getByText("Assistant (Bring your own key)").first()).toBeVisible();
 });
 
 test("a page that could not learn how the payment stands finds it out by itself", async ({ home, page, request }) => {

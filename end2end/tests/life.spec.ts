@@ -83,7 +83,7 @@ test("a paused subscription stops it, and resuming starts it again", async ({ ho
   await home.open(path);
   await page.getByRole("button", { name: "Resume your subscription" }).click();
   await page.getByRole("button", { name: "Resume and pay for a new month" }).click();
-  await expect(page.getByText(/renews on/)).toBeVisible();
+  await expect(page.getByText(/Renews on/)).toBeVisible();
   await home.open(path);
   await home.becomes("active");
 });

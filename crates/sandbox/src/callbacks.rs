@@ -1,4 +1,5 @@
-//! A receiver for callbacks: keeps what arrives under a name and shows it with its signature checked.
+//! A receiver for webhooks at `https://callbacks.sandbox.test/{name}`: it stores what arrives and shows each request with
+//! its signature checked.
 
 use axum::{
     Json, Router,
@@ -21,12 +22,10 @@ use crate::{
     web::{Answer, field, header_text, refuse},
 };
 
-/// What is kept under one name.
 const KEPT_MAX: i64 = 1_000;
-/// What is kept under all names.
 const KEPT_OVERALL_MAX: i64 = 20_000;
 const NAME_CHARS_MAX: usize = 100;
-/// A signature older or newer than this does not count, as Standard Webhooks say.
+/// Standard Webhooks require receivers to reject timestamps further away than this.
 const TOLERANCE_S: i64 = 300;
 
 pub(crate) fn routes() -> Router<World> {
@@ -36,7 +35,6 @@ pub(crate) fn routes() -> Router<World> {
         .route("/sandbox/callbacks/{name}/secret", post(keep_secret))
 }
 
-/// Drops the oldest of very many.
 pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
     sqlx::query("delete from callbacks where seq <= (select max(seq) from callbacks) - $1")
         .bind(KEPT_OVERALL_MAX)
@@ -50,13 +48,13 @@ fn checked(name: &str) -> Answer<()> {
     if name.len() > NAME_CHARS_MAX || !name.bytes().all(plain) {
         return Err(refuse(
             404,
-            "a name is up to 100 letters, digits, hyphens, underscores, dots and tildes",
+            "A name has up to 100 letters, digits, hyphens, underscores, dots and tildes.",
         ));
     }
     Ok(())
 }
 
-/// `POST /sandbox/callbacks/{name}`: whatever it is, 200.
+/// `POST /sandbox/callbacks/{name}`: accepts any body and answers 200.
 async fn receive(
     State(world): State<World>,
     Path(name): Path<String>,
@@ -101,13 +99,14 @@ impl Callback {
         self.headers[name].as_str().unwrap_or_default()
     }
 
-    /// `valid`, `invalid`, or `unchecked` while no secret is known.
+    /// `valid`, `invalid`, or `unchecked` while no secret is set.
     fn signature(&self, secret: Option<&str>) -> &'static str {
         let Some(secret) = secret else { return "unchecked" };
         if self.is_signed_with(secret).unwrap_or(false) { "valid" } else { "invalid" }
     }
 
-    /// Judged at the time of arrival; any of the signatures will do.
+    /// The timestamp is compared with the time of arrival, not of display. One matching signature is enough, because Reef
+    /// sends two after a rotation.
     fn is_signed_with(&self, secret: &str) -> Option<bool> {
         let signed_at: i64 = self.header("webhook-timestamp").parse().ok()?;
         let expected =
@@ -128,8 +127,8 @@ struct Format {
     format: Option<String>,
 }
 
-/// `GET /sandbox/callbacks/{name}`: a page; with `?format=json` or `Accept: application/json` `{"data": […]}`, oldest
-/// first.
+/// `GET /sandbox/callbacks/{name}`: a page, newest first. With `?format=json` or `Accept: application/json`:
+/// `{"data": […]}`, oldest first.
 async fn show(
     State(world): State<World>,
     Path(name): Path<String>,
@@ -155,21 +154,21 @@ async fn show(
     }
     Ok(page(
         200,
-        &format!("Callbacks of {name}"),
+        &format!("Webhooks for {name}"),
         &html! {
-            p { "Whatever is sent to " code { "https://callbacks.sandbox.test/" (name) } " arrives here." }
+            p { "Requests to " code { "https://callbacks.sandbox.test/" (name) } " appear here." }
             form method="post" action={ "/sandbox/callbacks/" (name) "/secret" } {
                 label for="secret" {
-                    "The account's callback secret (whsec_…), to check the signatures"
-                    @if secret.is_some() { "; one is known, a new one takes its place" }
+                    "Signing secret of the account (whsec_…)"
+                    @if secret.is_some() { ". A secret is set; a new one replaces it." }
                 }
                 input #secret name="secret" type="password" autocomplete="off" required;
-                button type="submit" { "Check signatures" }
+                button type="submit" { "Verify signatures" }
             }
-            @if callbacks.is_empty() { p { "Nothing has arrived yet." } }
+            @if callbacks.is_empty() { p { "No requests yet." } }
             @for callback in callbacks.iter().rev() {
                 @let shown = callback.json(secret.as_deref());
-                h2 { (shown["body"]["type"].as_str().unwrap_or("Callback")) }
+                h2 { (shown["body"]["type"].as_str().unwrap_or("Webhook")) }
                 p { (rfc3339(callback.at)) ", signature "
                     strong { (callback.signature(secret.as_deref())) }
                     ", id " code { (callback.header("webhook-id")) } }
@@ -184,7 +183,7 @@ async fn keep_secret(State(world): State<World>, Path(name): Path<String>, body:
     checked(&name)?;
     let secret = field(&body, "secret").unwrap_or_default().trim().to_owned();
     if !secret.starts_with("whsec_") || Webhook::new(&secret).is_err() {
-        return Err(refuse(400, "the secret begins with whsec_ and goes on in base64"));
+        return Err(refuse(400, "A signing secret is whsec_ followed by base64."));
     }
     sqlx::query(
         "insert into callback_secrets (name, secret) values ($1, $2)
@@ -205,11 +204,11 @@ async fn names(State(world): State<World>) -> Answer {
             .await?;
     Ok(page(
         200,
-        "Callbacks",
+        "Webhooks",
         &html! {
-            p { "Give an assistant the callback URL " code { "https://callbacks.sandbox.test/{name}" }
-                ": what Reef sends there is shown here." }
-            @if names.is_empty() { p { "Nothing has arrived yet." } }
+            p { "Set an assistant's webhook URL to " code { "https://callbacks.sandbox.test/{name}" }
+                " to see its webhooks here." }
+            @if names.is_empty() { p { "No requests yet." } }
             ul { @for (name, count) in &names { li { a href={ "/sandbox/callbacks/" (name) } { (name) } " (" (count) ")" } } }
         },
     ))

@@ -1,31 +1,45 @@
-//! Time and chance. The sandbox stands for the outside world, so it has its own of both.
+//! The clock and randomness of the sandbox. It stands for the outside world, so neither is shared with Reef, whose tests
+//! replace both.
 
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Milliseconds since 1970.
+/// The time in milliseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "the outside world does not run on Reef's clock")]
 pub(crate) fn now_ms() -> i64 {
     i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000)
         .expect("milliseconds since 1970 fit an i64 for the next 292 million years")
 }
 
-/// `2026-02-13T12:03:21.456Z`.
+/// Formats a timestamp such as `2026-02-13T12:03:21.456Z`.
 pub(crate) fn rfc3339(ms: i64) -> String {
     let t = moment(ms);
     let (hour, minute, second, millisecond) = t.time().as_hms_milli();
     format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z", t.date())
 }
 
-/// Reads what [`rfc3339`] wrote; `None` for anything else.
+/// Parses an RFC 3339 timestamp into milliseconds since 1970.
 pub(crate) fn parse_rfc3339(text: &str) -> Option<i64> {
     let t = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     i64::try_from(t.unix_timestamp_nanos() / 1_000_000).ok()
 }
 
-/// The same day of the next month, or its last day where there is no such day.
+/// Formats a date for people, such as `Feb 13, 2026`.
+pub(crate) fn date(ms: i64) -> String {
+    let t = moment(ms);
+    let month = &t.month().to_string()[..3];
+    format!("{month} {}, {}", t.day(), t.year())
+}
+
+/// Formats a time for people, such as `Feb 13, 2026, 12:03 UTC`.
+pub(crate) fn date_time(ms: i64) -> String {
+    let t = moment(ms);
+    format!("{}, {:02}:{:02} UTC", date(ms), t.hour(), t.minute())
+}
+
+/// Returns the same day of the next month, or that month's last day if it is shorter.
 pub(crate) fn month_after(ms: i64) -> i64 {
     let t = moment(ms);
     let month = t.month().next();
@@ -39,26 +53,26 @@ fn moment(ms: i64) -> OffsetDateTime {
     OffsetDateTime::UNIX_EPOCH + Duration::milliseconds(ms)
 }
 
-/// A random UUID, as the vendors make their ids.
+/// A random UUID (version 4), as Polar's ids are.
 pub(crate) fn new_id() -> String {
     let mut bytes = [0; 16];
     fill(&mut bytes);
     uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
-/// Whether `id` could have come from [`new_id`].
+/// Whether `id` has the form of a UUID.
 pub(crate) fn is_uuid(id: &str) -> bool {
     Uuid::try_parse(id).is_ok()
 }
 
-/// `length` random letters and digits.
+/// Returns `length` random letters and digits.
 pub(crate) fn random_base62(length: usize) -> String {
     let mut bytes = vec![0; length];
     fill(&mut bytes);
     bytes.iter().map(|byte| char::from(BASE62[usize::from(*byte) % BASE62.len()])).collect()
 }
 
-/// `length` random hexadecimal digits.
+/// Returns `length` random hexadecimal digits.
 pub(crate) fn random_hex(length: usize) -> String {
     let mut bytes = vec![0; length];
     fill(&mut bytes);
@@ -73,6 +87,15 @@ fn fill(bytes: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_readable() {
+        let at = parse_rfc3339("2026-02-03T04:05:06.789Z").unwrap();
+        assert_eq!(
+            (date(at), date_time(at)),
+            ("Feb 3, 2026".to_owned(), "Feb 3, 2026, 04:05 UTC".to_owned())
+        );
+    }
 
     #[test]
     fn a_month_later() {

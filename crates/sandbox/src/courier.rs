@@ -1,4 +1,4 @@
-//! Delivers what waits in a queue, in order within a lane, side by side across lanes, until it is told to stop.
+//! Sends the pending requests of a queue until the sandbox stops: in order within a lane, concurrently across lanes.
 
 use std::{collections::HashSet, future::Future, time::Duration};
 
@@ -8,20 +8,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{World, clock::now_ms, faults};
 
-/// Never asleep for longer than this: a lost signal costs at most so much.
+/// The longest wait between two looks at the queue, so that a lost signal delays a delivery by at most this much.
 const NAP_MS_MAX: i64 = 5_000;
-/// Deliveries under way at once, over all lanes.
 const IN_FLIGHT_MAX: usize = 256;
-/// An answer's body beyond this is not read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// A lane rests so long when a result cannot be written.
+/// The wait before a lane continues when an outcome could not be recorded.
 const RECORD_PAUSE: Duration = Duration::from_secs(1);
-/// How long the deliveries under way may take once the process stops.
+/// How long deliveries in flight may take once the process stops.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// One POST to be made.
+/// A POST request that is due at `due_at`, in milliseconds since 1970.
 pub(crate) struct Parcel<K> {
-    /// Parcels of one lane go one after the other.
+    /// Deliveries of one lane are sent one after the other.
     pub lane: String,
     pub key: K,
     pub due_at: i64,
@@ -30,41 +28,40 @@ pub(crate) struct Parcel<K> {
     pub body: String,
 }
 
-/// What came of a delivery.
+/// The result of a delivery.
 pub(crate) enum Outcome {
-    /// A 2xx, with its body.
+    /// The status (2xx) and the body of the response.
     Delivered(u16, Vec<u8>),
-    /// Any other status, or `None` when there was no answer, and why.
+    /// The status, or `None` when there was no response, and the reason.
     Failed(Option<u16>, String),
 }
 
-/// Where parcels wait.
+/// A stored queue of deliveries.
 pub(crate) trait Queue: Clone + Send + Sync + 'static {
     type Key: Send + 'static;
-    /// How long the receiver may take to answer.
+    /// How long the receiver may take to respond.
     const TIMEOUT: Duration;
-    /// The head of every lane, due or not, soonest first.
+    /// The first delivery of every lane, due or not, ordered by when it is due.
     fn heads(&self) -> impl Future<Output = Result<Vec<Parcel<Self::Key>>, sqlx::Error>> + Send;
-    /// Whether a delivery is not to be made: a fault was ordered, and what comes of it is recorded.
+    /// Applies a configured fault to a delivery and records its effect. Returns whether the delivery must not be sent.
     fn is_prevented(
         &self,
         _parcel: &Parcel<Self::Key>,
     ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
         std::future::ready(Ok(false))
     }
-    /// Records what came of a delivery.
     fn record(
         &self,
         key: Self::Key,
         outcome: Outcome,
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
-    /// Signalled when something was put in.
+    /// Signaled when a delivery is added.
     fn signal(&self) -> &Notify;
-    /// What it is a part of.
     fn world(&self) -> &World;
 }
 
-/// Runs until `stop`; what is still under way then gets a moment, and is otherwise delivered after the next start.
+/// Runs until `stop` is cancelled. Deliveries in flight then have [`SHUTDOWN_GRACE`] to finish; the others are sent after
+/// the next start.
 pub(crate) async fn run<Q: Queue>(queue: Q, http: reqwest::Client, stop: CancellationToken) {
     let mut busy: HashSet<String> = HashSet::new();
     let mut under_way: JoinSet<String> = JoinSet::new();
@@ -72,7 +69,7 @@ pub(crate) async fn run<Q: Queue>(queue: Q, http: reqwest::Client, stop: Cancell
         let nap = match start_due(&queue, &http, &mut busy, &mut under_way).await {
             Ok(nap) => nap,
             Err(error) => {
-                tracing::error!(%error, "the sandbox's queue cannot be read");
+                tracing::error!(%error, "sandbox delivery queue could not be read");
                 NAP_MS_MAX
             }
         };
@@ -82,19 +79,19 @@ pub(crate) async fn run<Q: Queue>(queue: Q, http: reqwest::Client, stop: Cancell
             () = tokio::time::sleep(Duration::from_millis(u64::try_from(nap).unwrap_or(0))) => {}
             Some(finished) = under_way.join_next() => match finished {
                 Ok(lane) => { busy.remove(&lane); }
-                Err(error) => tracing::error!(%error, "a delivery of the sandbox broke off"),
+                Err(error) => tracing::error!(%error, "sandbox delivery panicked"),
             },
         }
     }
     let last = async { while under_way.join_next().await.is_some() {} };
     if tokio::time::timeout(FAREWELL, last).await.is_err() {
         tracing::info!(
-            "the sandbox stops with deliveries under way; they are made again after the next start"
+            "sandbox stopped with deliveries in flight, which are sent again after the next start"
         );
     }
 }
 
-/// Starts all that is due on lanes that are free, and says how long nothing else will be, in milliseconds.
+/// Starts what is due on every free lane and returns the milliseconds until the next delivery is due.
 async fn start_due<Q: Queue>(
     queue: &Q,
     http: &reqwest::Client,
@@ -125,7 +122,7 @@ async fn deliver<Q: Queue>(queue: Q, http: reqwest::Client, parcel: Parcel<Q::Ke
     }
     let Parcel { lane, key, url, headers, body, .. } = parcel;
     let request = || http.post(&url).headers(headers.clone()).body(body.clone()).timeout(Q::TIMEOUT);
-    // A vendor that did not hear the first answer sends the same again.
+    // A vendor that never received the first response sends the same request again.
     match faults::is_doubled(queue.world(), &url).await {
         Ok(true) => drop(request().send().await),
         Ok(false) => {}
@@ -141,11 +138,11 @@ async fn deliver<Q: Queue>(queue: Q, http: reqwest::Client, parcel: Parcel<Q::Ke
             let status = answer.status();
             Outcome::Failed(Some(status.as_u16()), format!("Wrong response from the webhook: {status}"))
         }
-        // The URL may carry what is nobody's business: it stays out of the text.
+        // The URL may contain a secret, and the text is shown on a page.
         Err(error) => Outcome::Failed(None, failure(&error.without_url())),
     };
     if let Err(error) = queue.record(key, outcome).await {
-        tracing::error!(%error, "a delivery of the sandbox could not be recorded; it is made again");
+        tracing::error!(%error, "outcome of a sandbox delivery could not be recorded, which is sent again");
         tokio::time::sleep(RECORD_PAUSE).await;
     }
     lane
@@ -161,7 +158,7 @@ fn failure(error: &reqwest::Error) -> String {
     }
 }
 
-/// What the receiver answered, or as much of it as came within the bounds.
+/// Reads the body of a response up to [`RESPONSE_BYTES_MAX`].
 async fn read_some(answer: &mut reqwest::Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {

@@ -1,4 +1,4 @@
-//! The sandbox's memory: one SQLite file, so that a killed process loses nothing.
+//! The sandbox's SQLite file and its schema.
 
 use std::{path::Path, time::Duration};
 
@@ -8,8 +8,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-/// `kind` and `doc` instead of a table per vendor object: a Polar object is only ever read and written whole,
-/// as the JSON that goes over the wire.
+/// Polar's objects share one table, because each is read and written whole as the JSON that goes over the wire.
 const SCHEMA: &str = "
 create table if not exists polar_objects (
   seq integer primary key autoincrement, kind text not null, id text not null unique,
@@ -73,13 +72,15 @@ create table if not exists requests (
   body text not null, status integer, at integer not null) strict;
 ";
 
-/// Opens the file, creating it, its folder and its tables where missing.
+/// Opens the file and creates it, its folder and its tables if they are missing.
 ///
-/// One connection: writers never meet, so that nothing here needs to know about locking. No transaction is held
-/// across anything but database calls.
+/// The pool has one connection, so that writers never wait for a lock. A transaction must therefore only be held across
+/// database calls.
 pub(crate) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
     if let Some(folder) = path.parent() {
-        tokio::fs::create_dir_all(folder).await.context("the sandbox's folder cannot be made")?;
+        tokio::fs::create_dir_all(folder)
+            .await
+            .context("the folder of the sandbox's database could not be created")?;
     }
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -89,13 +90,13 @@ pub(crate) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
         .busy_timeout(Duration::from_secs(5));
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
-        // A file does not go away as a server does: no ping before each use.
+        // A file does not disconnect as a server does, so no ping is needed before each use.
         .test_before_acquire(false)
         .acquire_timeout(Duration::from_secs(30))
         .connect_with(options)
         .await
-        .context("the sandbox's database cannot be opened")?;
-    sqlx::raw_sql(SCHEMA).execute(&pool).await.context("the sandbox's tables cannot be made")?;
+        .context("the sandbox's database could not be opened")?;
+    sqlx::raw_sql(SCHEMA).execute(&pool).await.context("the sandbox's tables could not be created")?;
     for (table, column, alter) in COLUMNS_ADDED_LATER {
         let is_missing = "select count(*) = 0 from pragma_table_info($1) where name = $2";
         if sqlx::query_scalar(is_missing).bind(table).bind(column).fetch_one(&pool).await? {
@@ -105,7 +106,7 @@ pub(crate) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
     Ok(pool)
 }
 
-/// What a file from an earlier version may lack.
+/// Columns that a file written by an earlier version may lack.
 const COLUMNS_ADDED_LATER: [(&str, &str, &str); 3] = [
     ("faults", "twice", "alter table faults add column twice integer not null default 0"),
     ("faults", "body", "alter table faults add column body text"),

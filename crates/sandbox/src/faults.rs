@@ -1,4 +1,4 @@
-//! Failures to order: the next matching vendor calls answer as they are told.
+//! Faults that tests configure with `PUT /sandbox/faults`: the next matching vendor call or webhook fails that way.
 
 use std::{future::Future, io, time::Duration};
 
@@ -23,12 +23,12 @@ use crate::{
 const FAULTS_MAX: usize = 100;
 const DELAY_MS_MAX: u64 = 600_000;
 const BODY_BYTES_MAX: usize = 16 * 1024;
-/// What a fault that says nothing else answers.
+/// The status of a fault that names no other effect.
 const STATUS_DEFAULT: u16 = 500;
-/// Faults of what the sandbox sends, rather than answers.
+/// Faults whose path begins with this affect webhooks that the sandbox sends, not calls that it answers.
 const WEBHOOKS: &str = "/webhooks/";
 
-/// Marks the answer of a call whose connection is closed without one.
+/// An extension of a response whose connection is closed before a byte is written.
 #[derive(Clone, Copy)]
 pub(crate) struct Dropped;
 
@@ -36,7 +36,7 @@ pub(crate) fn routes() -> Router<World> {
     Router::new().route("/sandbox/faults", get(list).put(replace))
 }
 
-/// One entry of the list as it is given; what is left out may also be `null`.
+/// One entry of the request body. An absent field may also be `null`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Order {
@@ -50,36 +50,36 @@ struct Order {
     times: Option<u32>,
 }
 
-/// A failure to come, as it is shown.
+/// A configured fault, as `GET /sandbox/faults` lists it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Fault {
-    /// Any method when `None`.
+    /// `None` matches every method.
     method: Option<String>,
     /// A glob: `*` stands for any characters, `?` for one.
     path: String,
-    /// The status to answer; without it the call goes on, after the delay.
+    /// The status of the response. `None` lets the call continue after the delay.
     status: Option<u16>,
     delay_ms: u64,
-    /// Close the connection without an answer.
+    /// Whether the connection is closed without a response.
     drop: bool,
-    /// For what the vendors send (webhooks, updates) instead of what they are asked: it is delivered twice.
+    /// Whether a webhook or an update that the sandbox sends is delivered twice.
     twice: bool,
-    /// What to answer instead of the vendor's usual words for the status.
+    /// The body of the response, instead of the vendor's usual error for the status.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
-    /// For how many more calls.
+    /// How many more calls are affected.
     times: u32,
 }
 
-/// What is to become of a webhook instead of its delivery.
+/// How a webhook fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mishap {
-    /// It is lost, and nobody notices.
+    /// It is never delivered, and the vendor takes it for delivered.
     Lost,
-    /// The receiver seems to answer this; it is sent again later.
+    /// The vendor sees this status as the receiver's response and retries later.
     Refused(u16),
-    /// It is held up for so many milliseconds, while later ones go ahead.
+    /// It is delayed by this many milliseconds while later webhooks overtake it.
     Held(i64),
 }
 
@@ -129,19 +129,19 @@ async fn all(conn: &mut SqliteConnection) -> sqlx::Result<Vec<Row>> {
     .await
 }
 
-/// `GET /sandbox/faults`: what is still to come, `times` counted down.
+/// `GET /sandbox/faults`: the remaining faults, with `times` counted down.
 async fn list(State(world): State<World>) -> Answer {
     let mut conn = world.db.acquire().await?;
     let faults: Vec<Fault> = all(&mut conn).await?.into_iter().map(Fault::from).collect();
     Ok(Json(json!({"data": faults})).into_response())
 }
 
-/// `PUT /sandbox/faults`: the whole list anew.
+/// `PUT /sandbox/faults`: replaces the list.
 async fn replace(State(world): State<World>, raw: Bytes) -> Answer {
     let orders: Vec<Order> = serde_json::from_slice(&raw)
-        .map_err(|error| refuse(400, &format!("not a list of faults: {error}")))?;
+        .map_err(|error| refuse(400, &format!("Not a list of faults: {error}")))?;
     if orders.len() > FAULTS_MAX {
-        return Err(refuse(400, "at most 100 faults"));
+        return Err(refuse(400, "A list has at most 100 faults."));
     }
     let faults: Result<Vec<Fault>, &str> = orders.into_iter().map(check).collect();
     let faults = faults.map_err(|problem| refuse(400, problem))?;
@@ -172,28 +172,28 @@ fn check(order: Order) -> Result<Fault, &'static str> {
     let (delay_ms, times) = (delay_ms.unwrap_or(0), times.unwrap_or(1));
     let (drop, twice) = (drop.unwrap_or(false), twice.unwrap_or(false));
     if path.is_empty() {
-        return Err("path is a glob, such as /telegram/*/setWebhook");
+        return Err("path must be a glob, such as /telegram/*/setWebhook.");
     }
     if status.is_some_and(|status| !(200..=599).contains(&status)) {
-        return Err("status is between 200 and 599");
+        return Err("status must be from 200 to 599.");
     }
     if delay_ms > DELAY_MS_MAX {
-        return Err("delayMs is at most 600000");
+        return Err("delayMs must be at most 600000.");
     }
     if times == 0 {
-        return Err("times is at least 1");
+        return Err("times must be at least 1.");
     }
     if twice && (status.is_some() || delay_ms > 0 || drop) {
-        return Err("twice is for what the vendors send, and goes with nothing else");
+        return Err("twice affects what vendors send and cannot be combined with status, delayMs or drop.");
     }
     if body.as_ref().is_some_and(|body| body.to_string().len() > BODY_BYTES_MAX) {
-        return Err("body is at most 16 KiB");
+        return Err("body must be at most 16 KiB.");
     }
     if body.is_some() && (drop || twice || path.starts_with(WEBHOOKS)) {
-        return Err("body is for vendor calls that are answered");
+        return Err("body is only allowed for vendor calls that get a response.");
     }
     if status.is_none() && body.is_some() {
-        // Vendors put many an error into a success.
+        // Several vendors report errors in a response with status 200.
         status = Some(200);
     }
     if status.is_none() && delay_ms == 0 && !drop && !twice {
@@ -202,12 +202,12 @@ fn check(order: Order) -> Result<Fault, &'static str> {
     Ok(Fault { method, path, status, delay_ms, drop, twice, body, times })
 }
 
-/// The first fault that matches a vendor call, counted down. Those of webhooks are not meant for calls.
+/// Consumes the first fault that matches a vendor call, except faults of webhooks.
 pub(crate) async fn next_for(world: &World, method: &str, path: &str) -> sqlx::Result<Option<Fault>> {
     take(world, |row| !row.twice && !row.path.starts_with(WEBHOOKS) && matches(row, method, path)).await
 }
 
-/// The mishap of a webhook to this URL, counted down: only faults whose path begins with `/webhooks/` are meant.
+/// Consumes the first fault that matches a webhook to this URL.
 pub(crate) async fn next_for_webhook(world: &World, url: &str) -> sqlx::Result<Option<Mishap>> {
     let Ok(url) = Url::parse(url) else { return Ok(None) };
     let is_meant =
@@ -215,13 +215,14 @@ pub(crate) async fn next_for_webhook(world: &World, url: &str) -> sqlx::Result<O
     Ok(take(world, is_meant).await?.map(Mishap::from))
 }
 
-/// Whether what is sent to a URL is to be sent twice; counted down.
+/// Consumes a fault that sends a request to this URL twice. Returns whether there was one.
 pub(crate) async fn is_doubled(world: &World, url: &str) -> sqlx::Result<bool> {
     let path = Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.path().to_owned());
     Ok(take(world, |row| row.twice && matches(row, "POST", &path)).await?.is_some())
 }
 
-/// The first fault that is meant, counted down. Nobody comes between: there is one connection.
+/// Finds the first fault that `is_meant` accepts and counts it down. No other caller can come in between, because the
+/// pool has one connection.
 async fn take(world: &World, is_meant: impl Fn(&Row) -> bool) -> sqlx::Result<Option<Fault>> {
     let mut conn = world.db.acquire().await?;
     let Some(hit) = all(&mut conn).await?.into_iter().find(is_meant) else {
@@ -238,8 +239,8 @@ async fn take(world: &World, is_meant: impl Fn(&Row) -> bool) -> sqlx::Result<Op
     Ok(Some(hit.into()))
 }
 
-/// The glob may be written for the whole path, for what follows `/sandbox`, or as the vendor's own path; a slash at
-/// the end makes no difference.
+/// The glob may describe the whole path, the part after `/sandbox`, or the vendor's own path, with or without a trailing
+/// slash.
 fn matches(row: &Row, method: &str, path: &str) -> bool {
     if row.method.as_deref().is_some_and(|wanted| wanted != "*" && !wanted.eq_ignore_ascii_case(method)) {
         return false;
@@ -272,7 +273,7 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|rest| *rest == b'*')
 }
 
-/// Answers as the fault says.
+/// Applies a fault to a call; `go_on` handles the call where the fault has no response of its own.
 pub(crate) async fn play<F>(fault: Fault, vendor: Vendor, go_on: impl FnOnce() -> F) -> Response
 where
     F: Future<Output = Response>,
@@ -284,14 +285,14 @@ where
     match (fault.status, fault.body) {
         (None, _) => go_on().await,
         (Some(status), Some(body)) => Refusal::new(status, body).into_response(),
-        (Some(status), None) => vendor.error(status, "A fault that was ordered").into_response(),
+        (Some(status), None) => vendor.error(status, "Fault configured in the sandbox").into_response(),
     }
 }
 
-/// A body that fails before its first byte: the server closes the connection with nothing written.
+/// A body that fails before its first byte makes the server close the connection with nothing written.
 fn hang_up() -> Response {
     let broken =
-        futures::stream::once(async { Err::<Bytes, _>(io::Error::other("a fault that was ordered")) });
+        futures::stream::once(async { Err::<Bytes, _>(io::Error::other("fault configured in the sandbox")) });
     let mut response = Body::from_stream(broken).into_response();
     response.extensions_mut().insert(Dropped);
     response

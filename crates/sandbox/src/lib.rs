@@ -1,9 +1,8 @@
-//! The outside world in a box: Polar, Telegram, the model providers, OpenRouter and a mail server, played in their own wire formats
-//! on paths under `/sandbox/`, with pages for people and switches for tests.
+//! The outside world, simulated: Polar, Telegram, the model providers, OpenRouter and a mail server in their own wire
+//! formats on paths under `/sandbox/`, with pages for people and faults for tests.
 //!
-//! It knows nothing of Reef: Reef reaches it through the clients it uses in production, by base URL alone. All state
-//! is in one SQLite file of its own; what is to be delivered (webhooks, updates) is written there first and sent by
-//! background tasks, so that a killed process loses nothing.
+//! It depends on nothing of Reef, which reaches it through its production clients by base URL alone. All state is in one
+//! SQLite file. Webhooks and updates are stored before background tasks send them, so that a killed process loses nothing.
 #![recursion_limit = "512"]
 
 mod callbacks;
@@ -27,52 +26,50 @@ use sqlx::SqlitePool;
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The secret of the default Polar webhook endpoint: `whsec_` and 43 letters and digits, as Polar makes them, which is
-/// not valid padded base64.
+/// The secret of the default Polar webhook endpoint. As Polar's own secrets it is `whsec_` and 43 letters and digits,
+/// which is not valid padded base64.
 pub const DEFAULT_POLAR_WEBHOOK_SECRET: &str = "whsec_e8F7zLClc7XZemPn8buWtbBaZW35LaLR0WpWM7hH2tA";
 
-/// The largest body that any part of the sandbox reads.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// After a start the deliveries that wait are tried this much later: the server beside is about to listen.
+/// Pending deliveries are sent this long after a start, because the server in the same process does not listen yet.
 const SOON_MS: i64 = 500;
-/// How often [`tend`] looks around.
 const TEND_EVERY: Duration = Duration::from_secs(30);
 
-/// What [`open`] needs to know. It holds a secret, so it has no `Debug`.
+/// The arguments of [`open`]. The type has no `Debug`, because it holds a secret.
 #[derive(Clone)]
 pub struct Options {
     /// The sandbox's own SQLite file, created if missing.
     pub database: PathBuf,
     /// Where browsers and Reef reach this process, without a trailing slash: `http://127.0.0.1:3000`.
     pub public_url: String,
-    /// The secret of the default Polar webhook endpoint, see [`DEFAULT_POLAR_WEBHOOK_SECRET`].
+    /// The secret of the default Polar webhook endpoint, such as [`DEFAULT_POLAR_WEBHOOK_SECRET`].
     pub polar_webhook_secret: String,
-    /// The URL of the default Polar webhook endpoint. `None`: `/webhooks/polar` at the origin of the checkout's
+    /// The URL of the default Polar webhook endpoint. `None` means `/webhooks/polar` at the origin of the checkout's
     /// `success_url`.
     pub polar_webhook_url: Option<String>,
-    /// Where mail is taken, by SMTP. Port 0: any that is free.
+    /// The address that the SMTP server listens on; port 0 chooses a free one.
     pub smtp_bind: SocketAddr,
 }
 
-/// The base URLs at which Reef's clients find each vendor.
+/// The base URL of each vendor in a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VendorUrls {
-    /// For `POLAR_API_URL`.
+    /// The value of `POLAR_API_URL`.
     pub polar: String,
-    /// For `TELEGRAM_API_URL`.
+    /// The value of `TELEGRAM_API_URL`.
     pub telegram: String,
-    /// For `ANTHROPIC_API_URL`.
+    /// The value of `ANTHROPIC_API_URL`.
     pub anthropic: String,
-    /// For `OPENAI_API_URL`; ends in `/v1`.
+    /// The value of `OPENAI_API_URL`, which ends in `/v1`.
     pub openai: String,
-    /// For `GOOGLE_API_URL`.
+    /// The value of `GOOGLE_API_URL`.
     pub google: String,
-    /// For `OPENROUTER_API_URL`; ends in `/api/v1`.
+    /// The value of `OPENROUTER_API_URL`, which ends in `/api/v1`.
     pub openrouter: String,
 }
 
-/// The vendors of a sandbox reached at `base` (no trailing slash).
+/// Returns the URLs of the vendors in a sandbox that is reached at `base`, which has no trailing slash.
 pub fn vendor_urls(base: &str) -> VendorUrls {
     VendorUrls {
         polar: format!("{base}/sandbox/polar"),
@@ -84,7 +81,7 @@ pub fn vendor_urls(base: &str) -> VendorUrls {
     }
 }
 
-/// What all handlers and background tasks share.
+/// The state that all handlers and background tasks share.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Inner>);
 
@@ -93,12 +90,12 @@ pub(crate) struct Inner {
     pub public_url: String,
     pub polar_webhook_secret: String,
     pub polar_webhook_url: Option<String>,
-    /// Signalled when a Polar event was written.
+    /// Signaled when a Polar event is stored.
     pub polar_events: Notify,
-    /// Signalled when a Telegram update was written or a webhook set.
+    /// Signaled when a Telegram update is stored or a webhook is set.
     pub telegram_updates: Notify,
     pub telegram_polls: telegram::Polls,
-    /// Cancelled once the sandbox is to end.
+    /// Cancelled when the sandbox stops.
     pub stop: CancellationToken,
 }
 
@@ -109,20 +106,19 @@ impl std::ops::Deref for World {
     }
 }
 
-/// A running sandbox.
+/// A running sandbox with its background tasks.
 pub struct Sandbox {
     world: World,
     smtp: SocketAddr,
     tasks: TaskTracker,
 }
 
-/// Opens the database and starts the background tasks: Polar's webhooks, Telegram's updates, the mail server,
-/// the expiry of checkouts.
-/// What was waiting when the last process ended is delivered now.
+/// Opens the database and starts the background tasks: Polar's webhooks, Telegram's updates, the mail server, and periodic
+/// maintenance. Deliveries that were pending when the last process ended are sent.
 ///
 /// # Errors
 ///
-/// The database cannot be opened, the address for mail cannot be bound, or the HTTP client cannot be made.
+/// Fails if the database cannot be opened, the SMTP address cannot be bound, or the HTTP client cannot be created.
 pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
     let world = World(Arc::new(Inner {
         db: db::open(&options.database).await?,
@@ -137,7 +133,7 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
     let http = http_client()?;
     let smtp = TcpListener::bind(options.smtp_bind)
         .await
-        .with_context(|| format!("{} cannot be bound for mail", options.smtp_bind))?;
+        .with_context(|| format!("the SMTP server could not listen on {}", options.smtp_bind))?;
     let smtp_address = smtp.local_addr()?;
     let soon = clock::now_ms() + SOON_MS;
     polar::settle_endpoints(&world).await?;
@@ -154,7 +150,7 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
 }
 
 impl Sandbox {
-    /// Every route of the sandbox, with full paths that begin with `/sandbox/`.
+    /// Returns the routes of the sandbox, whose paths all begin with `/sandbox/`.
     pub fn router(&self) -> Router {
         let vendors = Router::new()
             .merge(polar::api_routes())
@@ -178,18 +174,18 @@ impl Sandbox {
             .with_state(self.world.clone())
     }
 
-    /// For `SMTP_URL`.
+    /// Returns the value of `SMTP_URL` that sends mail to this sandbox.
     pub fn smtp_url(&self) -> String {
         format!("smtp://{}", self.smtp)
     }
 
-    /// Ends what could hold up a server that waits for its open requests: polls and calls that never answer. No more
-    /// deliveries begin; all else still works. [`Sandbox::close`] does this too.
+    /// Ends long polls and calls that never respond, so that a server that waits for its open requests can stop, and starts
+    /// no more deliveries. Everything else still works. [`Sandbox::close`] calls this too.
     pub fn drain(&self) {
         self.world.stop.cancel();
     }
 
-    /// Stops the background tasks and closes the database. Deliveries under way get a second to end.
+    /// Stops the background tasks and closes the database. Deliveries in flight have a second to finish.
     pub async fn close(&self) {
         self.drain();
         self.tasks.wait().await;
@@ -197,9 +193,9 @@ impl Sandbox {
     }
 }
 
-/// Plain HTTP/1.1 to whoever wants webhooks: no proxy, no redirects.
+/// The client that sends webhooks and updates.
 fn http_client() -> anyhow::Result<reqwest::Client> {
-    // An error says that the process has chosen a provider already, which is just as good.
+    // This fails if the process has installed a provider already, and any provider will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
@@ -207,10 +203,10 @@ fn http_client() -> anyhow::Result<reqwest::Client> {
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(60))
         .build()
-        .context("the sandbox's HTTP client cannot be made")
+        .context("the sandbox's HTTP client could not be created")
 }
 
-/// What happens by itself as time goes by.
+/// Expires checkouts, resumes paused subscriptions and prunes old rows, periodically.
 async fn tend(world: World) {
     let mut ticks = tokio::time::interval(TEND_EVERY);
     loop {
@@ -219,10 +215,10 @@ async fn tend(world: World) {
             _ = ticks.tick() => {}
         }
         if let Err(error) = polar::expire_checkouts(&world).await {
-            tracing::error!(%error, "checkouts could not be expired");
+            tracing::error!(%error, "sandbox checkouts could not be expired");
         }
         if let Err(error) = polar::resume_subscriptions(&world).await {
-            tracing::error!(%error, "paused subscriptions could not be resumed");
+            tracing::error!(%error, "sandbox subscriptions could not be resumed");
         }
         for swept in [
             polar::forget_old(&world).await,
@@ -230,7 +226,7 @@ async fn tend(world: World) {
             callbacks::forget_old(&world).await,
         ] {
             if let Err(error) = swept {
-                tracing::error!(%error, "the sandbox could not be swept");
+                tracing::error!(%error, "sandbox rows could not be pruned");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The one look of all the sandbox's pages. They work without JavaScript.
+//! The layout of all sandbox pages, which work without JavaScript, and the front page.
 
 use axum::{
     http::StatusCode,
@@ -40,20 +40,20 @@ pre code { overflow-wrap: normal; }
 pre { overflow-x: auto; background: var(--soft); padding: .6rem; }
 ";
 
-/// A whole page around `content`.
+/// Renders a page with the banner and the navigation.
 pub(crate) fn page(status: u16, title: &str, content: &Markup) -> Response {
     whole(
         status,
         title,
         &html! {
             body {
-                aside.banner aria-label="Sandbox" { "Sandbox: no real money, no real messages" }
+                aside.banner aria-label="Sandbox" { "Sandbox mode. Payments, bots, models and email are simulated." }
                 nav aria-label="Sandbox" {
                     a href="/sandbox/" { "Sandbox" }
                     a href="/sandbox/polar/" { "Payments" }
                     a href="/sandbox/telegram/" { "Bots" }
-                    a href="/sandbox/callbacks/" { "Callbacks" }
-                    a href="/sandbox/mail/" { "Mail" }
+                    a href="/sandbox/callbacks/" { "Webhooks" }
+                    a href="/sandbox/mail/" { "Email" }
                     a href="/sandbox/requests" { "Requests" }
                 }
                 main { h1 { (title) } (content) }
@@ -62,7 +62,7 @@ pub(crate) fn page(status: u16, title: &str, content: &Markup) -> Response {
     )
 }
 
-/// A page to be shown inside another one: `content` alone.
+/// Renders a page for an iframe, without the banner and the navigation.
 pub(crate) fn inner_page(title: &str, content: &Markup) -> Response {
     whole(200, title, &html! { body.inner { main { h1 { (title) } (content) } } })
 }
@@ -85,43 +85,43 @@ fn whole(status: u16, title: &str, body: &Markup) -> Response {
     (status, Html(whole.into_string())).into_response()
 }
 
-/// A button that POSTs to `action`.
+/// Renders a button that sends a POST request to `action`.
 pub(crate) fn button(action: &str, label: &str, main: bool) -> Markup {
     html! {
         form method="post" action=(action) { button.main[main] type="submit" { (label) } }
     }
 }
 
-/// The page that says what the sandbox is.
+/// The front page, which lists the parts of the sandbox and its magic values.
 pub(crate) fn front() -> Response {
     page(
         200,
-        "The outside world in a box",
+        "Sandbox tools",
         &html! {
-            p { "Everything that Reef talks to, played by this process in the vendors' own wire formats. It forgets nothing "
-                "over a restart, and nothing here costs money or reaches anyone." }
+            p { "Simulated payments, bots, models and email, in the wire formats of the real vendors. Nothing here costs money "
+                "or reaches anyone. Everything survives a restart." }
             ul {
                 li { a href="/sandbox/polar/" { "Polar" } ": checkouts, subscriptions, webhook deliveries" }
-                li { a href="/sandbox/telegram/" { "Telegram" } ": the bots, each with a chat" }
-                li { a href="/sandbox/callbacks/" { "Callbacks" } ": what arrived at "
-                    code { "https://callbacks.sandbox.test/{name}" } ", with its signature checked" }
-                li { a href="/sandbox/mail/" { "Mail" } ": what was sent, to whomever, with links that work" }
-                li { a href="/sandbox/requests" { "Requests" } ": the last 1,000 calls to the vendors, secrets masked" }
-                li { a href="/sandbox/faults" { "Faults" } ": how the next calls are to fail; "
-                    code { "PUT" } " a list to change them" }
+                li { a href="/sandbox/telegram/" { "Telegram" } ": bots and their chats" }
+                li { a href="/sandbox/callbacks/" { "Webhooks" } ": requests to "
+                    code { "https://callbacks.sandbox.test/{name}" } ", with verified signatures" }
+                li { a href="/sandbox/mail/" { "Email" } ": every message that Reef has sent" }
+                li { a href="/sandbox/requests" { "Requests" } ": the last 1,000 vendor API calls, with secrets masked" }
+                li { a href="/sandbox/faults" { "Faults" } ": failures of the next vendor calls; "
+                    code { "PUT" } " a list to replace them" }
             }
             h2 { "Magic values" }
-            p { "The part of a bot token after the colon begins with " code { "revoked" } ": refused by every call; "
-                code { "conflict" } ": setWebhook answers 409; " code { "stuck" } ": setWebhook never answers; "
-                code { "stubborn" } ": deleteWebhook answers 500." }
-            p { "A model key that contains " code { "refused" } " is refused; one with " code { "broke" } " is out of credit." }
-            p { "Mail to an address that begins with " code { "refused" } " is refused, to one with " code { "later" }
-                " it is put off." }
-            p { "The scripted model answers the word " code { "long" } ", " code { "markdown" } ", " code { "slow" } ", "
-                code { "fail" } ", " code { "overloaded" } ", " code { "limit" } ", " code { "daily" } " (a limit for the day), "
-                code { "network" } " (a failure behind a success) or " code { "overthink" } " in its own way, knows your name once "
-                "you said “my name is …”, and a model id that contains " code { "unknown" } " or " code { "nonexistent" }
-                " does not exist." }
+            p { "The part of a bot token after the colon can begin with " code { "revoked" } " (every call fails with 401), "
+                code { "conflict" } " (setWebhook fails with 409), " code { "stuck" } " (setWebhook never responds) or "
+                code { "stubborn" } " (deleteWebhook fails with 500)." }
+            p { "A model key that contains " code { "refused" } " is rejected, and a key that contains " code { "broke" } " has no credit." }
+            p { "Email to an address that begins with " code { "refused" } " is rejected permanently, and to an address that begins with "
+                code { "later" } " temporarily." }
+            p { "The scripted model responds in a special way to messages that begin with " code { "long" } ", " code { "markdown" } ", " code { "slow" } ", "
+                code { "fail" } ", " code { "overloaded" } ", " code { "limit" } ", " code { "daily" } " (daily limit), "
+                code { "network" } " (failure in a successful response) and " code { "overthink" } " (tokens spent on thinking). It "
+                "remembers your name after “my name is …”. A model ID that contains " code { "unknown" } " or "
+                code { "nonexistent" } " does not exist." }
         },
     )
 }

@@ -1,5 +1,5 @@
-//! What Reef asked of the vendors: every call goes through here, is written down with its secrets masked, and fails
-//! when a fault says so.
+//! The log of vendor calls. Every call passes the middleware [`record`], which stores it with its secrets masked and
+//! applies the configured faults.
 
 use axum::{
     Json, Router,
@@ -22,18 +22,17 @@ use crate::{
     web::{Answer, Refusal, refuse},
 };
 
-/// Calls that are kept.
 const KEPT_MAX: i64 = 1_000;
-/// So many calls come between two sweeps of the log.
+/// The log is pruned once per this many calls.
 const SWEEP_EVERY: i64 = 50;
-/// Of a body more than this is not kept.
+/// A longer text body is truncated in the log.
 const BODY_CHARS_MAX: usize = 16 * 1024;
 
 pub(crate) fn routes() -> Router<World> {
     Router::new().route("/sandbox/requests", get(list))
 }
 
-/// Whose API a call is for.
+/// A vendor whose API the sandbox simulates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Vendor {
     Polar,
@@ -63,12 +62,12 @@ impl Vendor {
         Self::ALL.into_iter().find(|vendor| vendor.name() == name)
     }
 
-    /// The vendor of a path `/sandbox/{vendor}/…`.
+    /// Returns the vendor of a path `/sandbox/{vendor}/…`.
     fn of(path: &str) -> Option<Self> {
         Self::named(path.strip_prefix("/sandbox/")?.split('/').next()?)
     }
 
-    /// An error as this vendor words it.
+    /// Returns an error in the format of this vendor.
     pub fn error(self, status: u16, message: &str) -> Refusal {
         let refusal = match self {
             Self::Polar => Refusal::new(status, json!({"error": "PolarError", "detail": message})),
@@ -82,7 +81,7 @@ impl Vendor {
     }
 }
 
-/// The layer around every vendor call.
+/// The middleware of all vendor routes.
 pub(crate) async fn record(State(world): State<World>, request: Request, next: Next) -> Answer {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
@@ -109,7 +108,7 @@ pub(crate) async fn record(State(world): State<World>, request: Request, next: N
     Ok(response)
 }
 
-/// Written down before it is answered: a call that is never answered is there, with `status: null`.
+/// Stores a call before it is handled, so that a call without a response is listed with `status: null`.
 async fn begin(world: &World, vendor: Vendor, method: &str, path: &str, body: &[u8]) -> sqlx::Result<i64> {
     let seq: i64 = sqlx::query_scalar(
         "insert into requests (vendor, method, path, body, at) values ($1, $2, $3, $4, $5) returning seq",
@@ -143,11 +142,11 @@ struct Call {
     at: i64,
 }
 
-/// `GET /sandbox/requests?vendor=`: oldest first; of every vendor when none is named.
+/// `GET /sandbox/requests?vendor=`: oldest first. Without `vendor` it lists the calls to all vendors.
 async fn list(State(world): State<World>, Query(filter): Query<Filter>) -> Answer<Response> {
     let vendor = filter.vendor.filter(|name| !name.is_empty());
     if vendor.as_deref().is_some_and(|name| Vendor::named(name).is_none()) {
-        return Err(refuse(400, "vendor is one of polar, telegram, anthropic, openai, google, openrouter"));
+        return Err(refuse(400, "vendor must be polar, telegram, anthropic, openai, google or openrouter."));
     }
     let calls: Vec<Call> = sqlx::query_as(
         "select vendor, method, path, body, status, at from requests
@@ -167,7 +166,7 @@ async fn list(State(world): State<World>, Query(filter): Query<Filter>) -> Answe
     Ok(Json(json!({"data": data})).into_response())
 }
 
-/// A JSON body as JSON, another as text, none as null; never a secret.
+/// Masks the secrets of a body. JSON stays JSON, anything else becomes text, and an empty body becomes null.
 fn masked_body(body: &[u8]) -> Value {
     if body.is_empty() {
         return Value::Null;
@@ -198,7 +197,7 @@ fn mask_value(value: &mut Value) {
     }
 }
 
-/// Masks whatever looks like a key or a bot token, wherever it stands in a text.
+/// Masks everything in a text that looks like a key or a bot token.
 fn mask(text: &str) -> String {
     const PREFIXES: [&str; 4] = ["sk-", "whsec_", "polar_oat_", "AIza"];
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '+' | '/' | '=');
@@ -216,14 +215,14 @@ fn mask(text: &str) -> String {
 }
 
 fn mask_word(word: &str, prefixes: &[&str]) -> String {
-    // "task-1" is no key: a key begins a word, or follows a sign.
+    // The `sk-` in "task-1" is no key. A key starts a word or follows punctuation.
     let begins = |at: usize| at == 0 || !word.as_bytes()[at - 1].is_ascii_alphanumeric();
     let found =
         prefixes.iter().filter_map(|prefix| Some((word.find(prefix).filter(|at| begins(*at))?, *prefix)));
     if let Some((at, prefix)) = found.min() {
         return format!("{}{prefix}***", &word[..at]);
     }
-    // A bot token: digits, a colon, then what is to be hidden, up to the next step of a path.
+    // A bot token is digits, a colon, and the secret, which ends at the next slash of a path.
     let Some(colon) = word.find(':') else { return word.to_owned() };
     let digits = word[..colon].bytes().rev().take_while(u8::is_ascii_digit).count();
     let secret = word[colon + 1..].find('/').unwrap_or(word.len() - colon - 1);

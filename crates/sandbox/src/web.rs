@@ -1,4 +1,4 @@
-//! What every part of the sandbox answers with.
+//! Errors and small helpers for requests that all parts of the sandbox share.
 
 use axum::{
     Json,
@@ -8,15 +8,15 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-/// A handler's result: an answer, or a vendor's way of saying no.
+/// The result of a handler, whose error is a response in the vendor's format.
 pub(crate) type Answer<T = Response> = Result<T, Refusal>;
 
-/// An error answer in a vendor's own words.
+/// An error response in a vendor's format.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub status: u16,
     pub body: Value,
-    /// Seconds, sent as `Retry-After`.
+    /// The value of `Retry-After` in seconds.
     pub retry_after: Option<u32>,
 }
 
@@ -42,10 +42,10 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The sandbox itself failed: told apart from every vendor's errors, and logged.
+/// Logs an error of the sandbox itself. The response differs from every vendor's errors, so that tests notice it.
 fn broken(error: &dyn std::fmt::Display) -> Refusal {
-    tracing::error!(%error, "the sandbox failed");
-    Refusal::new(500, json!({"error": {"message": "the sandbox failed; its log says why"}}))
+    tracing::error!(%error, "sandbox request failed");
+    Refusal::new(500, json!({"error": {"message": "The sandbox failed. Its log has the cause."}}))
 }
 
 impl From<sqlx::Error> for Refusal {
@@ -60,12 +60,12 @@ impl From<serde_json::Error> for Refusal {
     }
 }
 
-/// `{"error": {"message": …}}` of the sandbox's own endpoints, the ones for people and tests.
+/// The error `{"error": {"message": …}}` of the sandbox's own endpoints, which are not a vendor's.
 pub(crate) fn refuse(status: u16, message: &str) -> Refusal {
     Refusal::new(status, json!({"error": {"message": message}}))
 }
 
-/// Whether the body says it is JSON.
+/// Whether the content type is JSON.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)
@@ -73,24 +73,23 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"))
 }
 
-/// A header as text; `None` when absent, blank or not text.
+/// Returns a header as text, or `None` if it is absent, blank or not text.
 pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// The token of `Authorization: Bearer …`.
+/// Returns the token of `Authorization: Bearer …`.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = header_text(headers, "authorization")?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
-/// A form body or a query string as pairs.
+/// Parses a form body or a query string.
 pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(text).into_owned().collect()
 }
 
-/// One field of a form.
 pub(crate) fn field(body: &Bytes, name: &str) -> Option<String> {
     pairs(body).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }

@@ -1,4 +1,4 @@
-//! A mail server and the mailbox behind it: whatever is sent to anybody is kept and shown.
+//! An SMTP server and one mailbox for every address: each message is stored and shown on a page.
 
 mod pages;
 mod smtp;
@@ -11,10 +11,8 @@ pub(crate) use smtp::serve;
 
 use crate::{World, clock::now_ms};
 
-/// Mails that are kept.
 const KEPT_MAX: i64 = 1_000;
 
-/// One mail to one recipient.
 #[derive(FromRow)]
 struct Mail {
     seq: i64,
@@ -25,7 +23,7 @@ struct Mail {
     at: i64,
 }
 
-/// What the mail server was told before the message.
+/// The SMTP envelope: sender and recipients, which arrive before the message.
 #[derive(Default)]
 struct Envelope {
     sender: Option<String>,
@@ -34,25 +32,25 @@ struct Envelope {
     recipients: Vec<String>,
 }
 
-/// What is read of a message; or what is wrong with it, in a few words.
+/// Returns the subject and the text of a message, or what is wrong with it.
 fn read(message: &[u8], is_8bit: bool) -> Result<(String, String), &'static str> {
     if !is_8bit && !message.is_ascii() {
-        return Err("not ASCII, and BODY=8BITMIME was not said");
+        return Err("message is not ASCII and was sent without BODY=8BITMIME");
     }
-    let parsed = MessageParser::default().parse(message).ok_or("no message")?;
+    let parsed = MessageParser::default().parse(message).ok_or("message could not be parsed")?;
     let is_whole = parsed.from().is_some()
         && parsed.to().is_some()
         && parsed.date().is_some()
         && parsed.message_id().is_some();
     if !is_whole {
-        return Err("From, To, Date and Message-ID have to be there");
+        return Err("From, To, Date or Message-ID is missing");
     }
-    let subject = parsed.subject().ok_or("there is no Subject")?.to_owned();
-    let text = parsed.body_text(0).ok_or("there is no text")?.replace("\r\n", "\n");
+    let subject = parsed.subject().ok_or("Subject is missing")?.to_owned();
+    let text = parsed.body_text(0).ok_or("text part is missing")?.replace("\r\n", "\n");
     Ok((subject, text))
 }
 
-/// Keeps a message for each of its recipients.
+/// Stores a message once for each recipient.
 async fn keep(world: &World, envelope: &Envelope, subject: &str, text: &str) -> sqlx::Result<()> {
     let mut tx = world.db.begin().await?;
     for recipient in &envelope.recipients {

@@ -1,4 +1,4 @@
-//! The mailbox, for people and for tests.
+//! The mailbox as pages for people and as JSON for tests.
 
 use axum::{
     Json, Router,
@@ -18,7 +18,6 @@ use crate::{
     web::{Answer, refuse},
 };
 
-/// Mails on one page.
 const SHOWN_MAX: i64 = 200;
 
 pub(crate) fn routes() -> Router<World> {
@@ -29,16 +28,16 @@ pub(crate) fn routes() -> Router<World> {
         .route("/sandbox/mail/{id}", get(show))
 }
 
-/// `GET /sandbox/mail/`: the newest first.
+/// `GET /sandbox/mail/`: the newest messages first.
 async fn list(State(world): State<World>) -> Answer {
     let mails: Vec<Mail> = sqlx::query_as("select * from mails order by seq desc limit $1")
         .bind(SHOWN_MAX)
         .fetch_all(&world.db)
         .await?;
     let content = html! {
-        p { "Mail that Reef has sent, to whomever. Nothing leaves this machine." }
+        p { "Email sent by Reef, to any address. Nothing leaves this machine." }
         @if mails.is_empty() {
-            p { "Nothing has arrived yet. Sign up, and the mail that confirms the address comes here." }
+            p { "No email yet. Sign up, and the confirmation email appears here." }
         } @else {
             table {
                 thead { tr { th { "To" } th { "Subject" } th { "Arrived" } } }
@@ -54,23 +53,23 @@ async fn list(State(world): State<World>) -> Answer {
             }
         }
     };
-    Ok(page(200, "Mail", &content))
+    Ok(page(200, "Email", &content))
 }
 
-/// `GET /sandbox/mail/{id}`: one of them.
+/// `GET /sandbox/mail/{id}`: one message.
 async fn show(State(world): State<World>, Path(id): Path<i64>) -> Answer {
     let mail: Option<Mail> =
         sqlx::query_as("select * from mails where seq = $1").bind(id).fetch_optional(&world.db).await?;
-    let mail = mail.ok_or_else(|| refuse(404, "there is no such mail, or it has been forgotten"))?;
+    let mail = mail.ok_or_else(|| refuse(404, "This email does not exist or was pruned."))?;
     let content = html! {
         p { "From " (mail.sender) " to " strong { (mail.recipient) } ", " (rfc3339(mail.at)) }
         pre.mail tabindex="0" { (with_links(&mail.text)) }
-        p { a href="/sandbox/mail/" { "All mail" } }
+        p { a href="/sandbox/mail/" { "All email" } }
     };
     Ok(page(200, &mail.subject, &content))
 }
 
-/// The text, with what looks like an address of a page as a link.
+/// Renders the text with its URLs as links.
 fn with_links(text: &str) -> Markup {
     html! {
         @for piece in text.split_inclusive(char::is_whitespace) {
@@ -89,7 +88,7 @@ struct Filter {
     to: Option<String>,
 }
 
-/// `GET /sandbox/mail/messages?to=`: oldest first; of everybody without an address.
+/// `GET /sandbox/mail/messages?to=`: oldest first. Without `to` it lists the messages to all addresses.
 async fn messages(State(world): State<World>, Query(filter): Query<Filter>) -> Answer {
     let to = filter.to.filter(|to| !to.trim().is_empty());
     let mails: Vec<Mail> =

@@ -1,4 +1,5 @@
-//! SMTP (RFC 5321) as far as handing in mail needs it: no TLS, no log-in, and as strict as servers out there.
+//! An SMTP server (RFC 5321) for message submission, without TLS and authentication. It rejects what strict servers
+//! reject.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -13,19 +14,18 @@ use tokio::{
 use super::{Envelope, keep, read};
 use crate::World;
 
-/// Conversations at once; the next one is told to come again.
+/// Further connections are refused with 421.
 const CONVERSATIONS_MAX: usize = 16;
-/// A line with its CRLF, as the standard has it.
+/// RFC 5321 §4.5.3.1.6 allows a text line 1,000 bytes, including its CRLF.
 const LINE_BYTES_MAX: u64 = 1_000;
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 const RECIPIENTS_MAX: usize = 10;
 const ADDRESS_BYTES_MAX: usize = 254;
-/// In one conversation.
 const COMMANDS_MAX: usize = 200;
-/// How long the client may take for a line, and to take an answer.
+/// How long a client may take to send a line or to read a reply.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Takes mail until the sandbox stops. What was answered with 250 is kept.
+/// Accepts mail until the sandbox stops. A message is stored before it is acknowledged with 250.
 pub(crate) async fn serve(world: World, listener: TcpListener) {
     let seats = Arc::new(Semaphore::new(CONVERSATIONS_MAX));
     let mut conversations = JoinSet::new();
@@ -38,14 +38,14 @@ pub(crate) async fn serve(world: World, listener: TcpListener) {
         let mut stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "the sandbox's mail server could not take a connection");
+                tracing::warn!(%error, "sandbox mail server could not accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
         let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else {
-            // Fits what the system buffers, so it holds nobody up; a client that is gone needs no answer.
-            let _ = stream.try_write(b"421 4.3.2 too many conversations\r\n");
+            // The reply fits the socket's buffer, so this does not block. A client that is gone needs no reply.
+            let _ = stream.try_write(b"421 4.3.2 too many connections\r\n");
             let _ = stream.shutdown().await;
             continue;
         };
@@ -53,16 +53,16 @@ pub(crate) async fn serve(world: World, listener: TcpListener) {
         conversations.spawn(async move {
             let _seat = seat;
             if let Err(error) = Conversation::new(world, stream).hold().await {
-                tracing::debug!(%error, "a client of the sandbox's mail server went away");
+                tracing::debug!(%error, "connection to the sandbox mail server failed");
             }
         });
     }
 }
 
-/// An answer of the server.
+/// A reply line of the server, without its CRLF.
 type Answer = &'static str;
 
-/// A client that hands in mail.
+/// A connection of a client that submits mail.
 struct Conversation {
     world: World,
     stream: BufReader<TcpStream>,
@@ -75,7 +75,7 @@ impl Conversation {
         Self { world, stream: BufReader::new(stream), has_said_hello: false, envelope: Envelope::default() }
     }
 
-    /// From the greeting to the end.
+    /// Runs the session from the greeting to the end of the connection.
     async fn hold(mut self) -> io::Result<()> {
         self.say("220 sandbox.test ESMTP").await?;
         for _ in 0..COMMANDS_MAX {
@@ -93,11 +93,11 @@ impl Conversation {
                 "DATA" => self.data().await?,
                 "RSET" => {
                     self.envelope = Envelope::default();
-                    "250 2.0.0 forgotten"
+                    "250 2.0.0 reset"
                 }
-                "NOOP" => "250 2.0.0 fine",
+                "NOOP" => "250 2.0.0 ok",
                 "QUIT" => return self.say("221 2.0.0 bye").await,
-                _ => "502 5.5.1 there is no such command here",
+                _ => "502 5.5.1 command not implemented",
             };
             self.say(answer).await?;
         }
@@ -106,7 +106,7 @@ impl Conversation {
 
     fn hello(&mut self, name: &str, answer: Answer) -> Answer {
         if name.trim().is_empty() {
-            return "501 5.5.4 hello needs a name";
+            return "501 5.5.4 a host name is required";
         }
         self.has_said_hello = true;
         self.envelope = Envelope::default();
@@ -116,11 +116,11 @@ impl Conversation {
     /// `MAIL FROM:<address> [SIZE=n] [BODY=…]`
     fn mail(&mut self, rest: &str) -> Answer {
         if !self.has_said_hello || self.envelope.sender.is_some() {
-            return "503 5.5.1 EHLO comes first, and one message at a time";
+            return "503 5.5.1 send EHLO first, and one message at a time";
         }
         let mut words = rest.split(' ');
         let Some(sender) = words.next().and_then(|word| address(word, "FROM:")) else {
-            return "501 5.1.7 MAIL FROM:<address>";
+            return "501 5.1.7 expected MAIL FROM:<address>";
         };
         let mut is_8bit = false;
         for word in words {
@@ -128,54 +128,54 @@ impl Conversation {
                 Some(("SIZE", size)) => match size.parse::<usize>() {
                     Ok(size) if size <= MESSAGE_BYTES_MAX => {}
                     Ok(_) => return TOO_LARGE,
-                    Err(_) => return "501 5.5.4 SIZE is a number",
+                    Err(_) => return "501 5.5.4 SIZE must be a number",
                 },
                 Some(("BODY", "8BITMIME")) => is_8bit = true,
                 Some(("BODY", "7BIT")) => {}
-                _ => return "555 5.5.4 there is no such parameter here",
+                _ => return "555 5.5.4 parameter not supported",
             }
         }
         self.envelope = Envelope { sender: Some(sender), is_8bit, recipients: Vec::new() };
-        "250 2.1.0 go on"
+        "250 2.1.0 ok"
     }
 
     /// `RCPT TO:<address>`
     fn recipient(&mut self, rest: &str) -> Answer {
         if self.envelope.sender.is_none() {
-            return "503 5.5.1 MAIL comes first";
+            return "503 5.5.1 send MAIL first";
         }
-        let Some(recipient) = address(rest, "TO:") else { return "501 5.1.3 RCPT TO:<address>" };
+        let Some(recipient) = address(rest, "TO:") else { return "501 5.1.3 expected RCPT TO:<address>" };
         if recipient.starts_with("refused") {
-            return "550 5.1.1 nobody has this address";
+            return "550 5.1.1 no such mailbox";
         }
         if recipient.starts_with("later") {
-            return "451 4.2.1 not now";
+            return "451 4.2.1 try again later";
         }
         if self.envelope.recipients.len() == RECIPIENTS_MAX {
             return "452 4.5.3 too many recipients";
         }
         self.envelope.recipients.push(recipient);
-        "250 2.1.5 go on"
+        "250 2.1.5 ok"
     }
 
     /// `DATA`, and the message after it.
     async fn data(&mut self) -> io::Result<Answer> {
         if self.envelope.recipients.is_empty() {
-            return Ok("503 5.5.1 RCPT comes first");
+            return Ok("503 5.5.1 send RCPT first");
         }
-        self.say("354 end with a dot on a line of its own").await?;
+        self.say("354 end the message with <CRLF>.<CRLF>").await?;
         let mut message = Vec::new();
         loop {
             let Some(line) = self.line().await? else { return Err(io::ErrorKind::UnexpectedEof.into()) };
             if line == b"." {
                 break;
             }
-            // A line that begins with a dot was given another one.
+            // The client has doubled a leading dot (RFC 5321 §4.5.2).
             message.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
             message.extend_from_slice(b"\r\n");
             if message.len() > MESSAGE_BYTES_MAX {
                 self.say(TOO_LARGE).await?;
-                // Nobody knows where the message ends.
+                // The connection cannot continue, because the end of the message is unknown.
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }
@@ -183,18 +183,18 @@ impl Conversation {
         let (subject, text) = match read(&message, envelope.is_8bit) {
             Ok(read) => read,
             Err(problem) => {
-                tracing::warn!(problem, "the sandbox's mail server refused a message");
+                tracing::warn!(problem, "sandbox mail server rejected a message");
                 return Ok("554 5.6.0 the message is not well-formed");
             }
         };
         if let Err(error) = keep(&self.world, &envelope, &subject, &text).await {
-            tracing::error!(%error, "the sandbox could not keep a mail");
-            return Ok("451 4.3.0 the sandbox failed; its log says why");
+            tracing::error!(%error, "sandbox mail server could not store a message");
+            return Ok("451 4.3.0 internal error, see the log of the sandbox");
         }
-        Ok("250 2.0.0 kept")
+        Ok("250 2.0.0 stored")
     }
 
-    /// One line without its CRLF; `None` when the client has gone.
+    /// Reads a line without its CRLF. Returns `None` when the client has closed the connection.
     async fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         let mut limited = (&mut self.stream).take(LINE_BYTES_MAX);
@@ -206,7 +206,7 @@ impl Conversation {
             return Ok(None);
         }
         if !line.ends_with(b"\r\n") {
-            self.say("500 5.5.2 lines end in CRLF and have at most 1000 bytes").await?;
+            self.say("500 5.5.2 a line must end in CRLF and have at most 1000 bytes").await?;
             return Err(io::ErrorKind::InvalidData.into());
         }
         line.truncate(line.len() - 2);

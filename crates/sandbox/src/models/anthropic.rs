@@ -1,4 +1,4 @@
-//! Anthropic: `/v1/messages` and `/v1/models`, versions 2023-06-01 and 2026-10-21.
+//! Anthropic's `/v1/messages` and `/v1/models`, in the versions 2023-06-01 and 2026-10-21.
 
 use axum::{
     Json,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 const VERSIONS: [&str; 3] = ["2023-01-01", "2023-06-01", "2026-10-21"];
-/// From this version on, sampling parameters are refused.
+/// This version rejects sampling parameters.
 const VERSION_WITHOUT_SAMPLING: &str = "2026-10-21";
 const SAMPLING: [&str; 3] = ["temperature", "top_p", "top_k"];
 const KNOWN_FIELDS: [&str; 20] = [
@@ -56,7 +56,7 @@ const MODELS: [(&str, &str); 7] = [
     ("claude-sonnet-4-5-20250929", "Claude Sonnet 4.5"),
 ];
 
-/// `{"type": "error", "error": {"type", "message"}, "request_id"}`.
+/// Anthropic's error: `{"type": "error", "error": {"type", "message"}, "request_id"}`.
 pub(crate) fn error(status: u16, message: &str) -> Refusal {
     let kind = match status {
         401 => "authentication_error",
@@ -80,7 +80,7 @@ fn of_kind(status: u16, kind: &str, message: &str) -> Refusal {
     )
 }
 
-/// Key and version; answers the version.
+/// Verifies the key and the version and returns both.
 fn admit(headers: &HeaderMap) -> Answer<(KeyKind, &str)> {
     let Some(key) = header_text(headers, "x-api-key").or_else(|| bearer(headers)) else {
         return Err(error(401, "x-api-key header is required"));
@@ -171,7 +171,7 @@ fn events(message: &Value, text: &str) -> Vec<String> {
     events
 }
 
-/// The body, as strictly as the vendor: the first problem is the answer.
+/// Validates the body as strictly as Anthropic does, which reports the first problem only.
 fn check(body: &Map<String, Value>, version: &str) -> Answer<Vec<Turn>> {
     let invalid = |message: String| Err(error(400, &message));
     for name in ["model", "max_tokens", "messages"] {
@@ -242,7 +242,7 @@ fn turns(messages: &Value) -> Answer<Vec<Turn>> {
     Ok(turns)
 }
 
-/// A text, or a list of text blocks; never empty.
+/// Reads a text or a list of text blocks, which must not be empty.
 fn content(value: &Value) -> Result<String, &'static str> {
     let text = match value {
         Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! The answer of a chat in OpenAI's shape, which OpenRouter shares: whole or as a stream.
+//! Chat completions in OpenAI's format, which OpenRouter shares, whole or as a stream.
 
 use axum::{
     Json,
@@ -12,28 +12,27 @@ use super::{
 };
 use crate::clock::{now_ms, random_base62};
 
-/// Why a success has no words.
+/// Why a successful response has no text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum WhyNone {
-    /// All room went into thinking.
+    /// The token limit was spent on thinking.
     Thought,
-    /// OpenRouter's upstream broke off, which only its own reason tells.
+    /// OpenRouter's provider failed, which only `native_finish_reason` reveals.
     Broken,
 }
 
-/// How many tokens the answer may take.
+/// Returns the token limit of a request.
 pub(super) fn limit(body: &Map<String, Value>) -> Option<i64> {
     ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body.get(*name)?.as_i64())
 }
 
-/// What the model said, before it is put into the wire's shape.
+/// The reply of the model, before it is rendered.
 pub(super) struct Completion {
     pub model: String,
     pub text: String,
-    /// Why the text is empty, if it is.
     pub why_none: Option<WhyNone>,
     pub usage: Value,
-    /// An SSE comment to begin a stream with, which clients must skip.
+    /// An SSE comment at the beginning of a stream, which clients must skip. Only OpenRouter sends one.
     pub comment: Option<&'static str>,
 }
 
@@ -42,7 +41,7 @@ pub(super) fn usage(conversation: &[Turn], text: &str) -> Value {
     json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion})
 }
 
-/// The answer, whole or as a stream.
+/// Renders a completion, whole or as a stream.
 pub(super) fn answer(body: &Map<String, Value>, said: Completion) -> Response {
     let (text, was_cut) = script::cut(said.text, limit(body));
     let is_cut = was_cut || said.why_none == Some(WhyNone::Thought);

@@ -1,4 +1,4 @@
-//! Google: `/v1beta/models`, `:generateContent` and `:streamGenerateContent`.
+//! Google's `/v1beta/models`, `:generateContent` and `:streamGenerateContent`.
 
 use axum::{
     Json,
@@ -35,7 +35,7 @@ const KNOWN_FIELDS: [&str; 12] = [
 ];
 const MODELS: [&str; 3] = ["gemini-3.5-flash", "gemini-3.5-pro", "gemini-2.5-flash"];
 
-/// `{"error": {"code", "message", "status"}}`.
+/// Google's error: `{"error": {"code", "message", "status"}}`.
 pub(crate) fn error(status: u16, message: &str) -> Refusal {
     let name = match status {
         401 => "UNAUTHENTICATED",
@@ -50,7 +50,7 @@ pub(crate) fn error(status: u16, message: &str) -> Refusal {
     Refusal::new(status, json!({"error": {"code": status, "message": message, "status": name}}))
 }
 
-/// The key is a header, or the query's `key`.
+/// Verifies the key, which is in a header or in the query parameter `key`.
 fn admit(headers: &HeaderMap, query: &[(String, String)]) -> Answer<KeyKind> {
     let in_query = query.iter().find(|(name, value)| name == "key" && !value.is_empty());
     let key = header_text(headers, "x-goog-api-key").or(in_query.map(|(_, value)| value.as_str()));

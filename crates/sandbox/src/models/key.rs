@@ -1,12 +1,12 @@
-//! What a model key's text makes of it.
+//! How the text of a model key or a model id decides what a provider does with it.
 
-/// How a vendor takes a key.
+/// How a provider treats a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyKind {
     Good,
-    /// Not a key of this vendor's.
+    /// The provider does not know the key.
     Refused,
-    /// Good for listings; there is no credit for answers.
+    /// The key can list models and has no credit for completions.
     Broke,
 }
 
@@ -22,7 +22,7 @@ impl KeyKind {
     }
 }
 
-/// Whether a model id is one that no vendor has.
+/// Whether no provider has this model.
 pub(super) fn is_unknown_model(id: &str) -> bool {
     id.contains("unknown") || id.contains("nonexistent")
 }

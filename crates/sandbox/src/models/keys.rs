@@ -1,4 +1,4 @@
-//! OpenRouter's key management: `/keys`, with usage and limits that are really counted.
+//! OpenRouter's key management at `/keys`, whose usage and limits are counted.
 
 use axum::{
     Json,
@@ -19,7 +19,7 @@ use crate::{
 
 const PAGE: i64 = 100;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// The days from 1970-01-01, a Thursday, back to the Monday before.
+/// 1970-01-01 was a Thursday, three days after a Monday.
 const MONDAY_OFFSET_DAYS: i64 = 3;
 const KNOWN_FIELDS: [&str; 8] = [
     "name",
@@ -32,7 +32,7 @@ const KNOWN_FIELDS: [&str; 8] = [
     "disabled",
 ];
 
-/// A key made here, with what was spent through it.
+/// A key created with `POST /keys`, and its usage in USD.
 #[derive(Debug, FromRow)]
 pub(super) struct Key {
     pub hash: String,
@@ -52,7 +52,7 @@ pub(super) struct Key {
     usage_monthly: f64,
 }
 
-/// A key with its sums: `$1` to `$3` are the beginnings of the day, the week and the month.
+/// Selects keys with their usage. `$1` to `$3` are the starts of the day, the week and the month.
 macro_rules! select_keys {
     ($rest:literal) => {
         concat!(
@@ -73,7 +73,7 @@ impl Key {
         !self.deleted && !self.disabled && self.expires_at.is_none_or(|at| at > now)
     }
 
-    /// USD that may still be spent; `None` is no limit. A reset begins the count anew at 00:00 UTC.
+    /// The USD that may still be spent, or `None` without a limit. A limit is reset at 00:00 UTC.
     pub fn limit_remaining(&self) -> Option<f64> {
         let used = match self.limit_reset.as_deref() {
             Some("daily") => self.usage_daily,
@@ -96,7 +96,7 @@ impl Key {
     }
 }
 
-/// The beginnings of this day, this week (on Monday) and this month, UTC.
+/// Returns the starts of this day, this week (a Monday) and this month, in UTC.
 fn periods(now: i64) -> (i64, i64, i64) {
     let days = now.div_euclid(DAY_MS);
     let week = days - (days + MONDAY_OFFSET_DAYS).rem_euclid(7);
@@ -104,7 +104,7 @@ fn periods(now: i64) -> (i64, i64, i64) {
     (days * DAY_MS, week * DAY_MS, month)
 }
 
-/// The key whose secret this is, gone ones too.
+/// Finds a key by its secret, including deleted keys.
 pub(super) async fn by_secret(world: &World, secret: &str) -> sqlx::Result<Option<Key>> {
     let (day, week, month) = periods(now_ms());
     sqlx::query_as(select_keys!("where k.secret = $4"))
@@ -128,7 +128,7 @@ async fn by_hash(world: &World, hash: &str) -> Answer<Key> {
     key.ok_or_else(|| error(404, "API key not found"))
 }
 
-/// Books what an answer cost.
+/// Records the cost of a completion.
 pub(super) async fn spend(world: &World, hash: &str, usd: f64) -> sqlx::Result<()> {
     sqlx::query("insert into openrouter_usage (hash, at, usd) values ($1, $2, $3)")
         .bind(hash)
@@ -139,7 +139,7 @@ pub(super) async fn spend(world: &World, hash: &str, usd: f64) -> sqlx::Result<(
     Ok(())
 }
 
-/// Keys are managed with any key that is not one of those made here.
+/// Requires a key that may manage others, which is any key that was not created with `POST /keys`.
 pub(super) async fn admit(world: &World, headers: &HeaderMap) -> Answer<()> {
     match caller(world, headers).await? {
         Caller::Management | Caller::Own(_) => Ok(()),
@@ -147,7 +147,7 @@ pub(super) async fn admit(world: &World, headers: &HeaderMap) -> Answer<()> {
     }
 }
 
-/// `GET /keys?offset=&include_disabled=`: newest first.
+/// `GET /keys?offset=&include_disabled=`: the newest keys first.
 pub(super) async fn list(
     State(world): State<World>,
     headers: HeaderMap,
@@ -177,7 +177,7 @@ pub(super) async fn list(
     Ok(Json(json!({"data": data})).into_response())
 }
 
-/// What `POST` and `PATCH` have in common, checked.
+/// Validates the body of `POST` and `PATCH`.
 fn check(raw: &[u8]) -> Answer<Map<String, Value>> {
     let body: Map<String, Value> =
         serde_json::from_slice(raw).map_err(|_| error(400, "The request body is not valid JSON"))?;
@@ -205,7 +205,7 @@ fn check(raw: &[u8]) -> Answer<Map<String, Value>> {
     Ok(body)
 }
 
-/// `POST /keys`: 201; the key itself is in no later answer.
+/// `POST /keys`: 201. No later response contains the secret.
 pub(super) async fn create(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Answer {
     admit(&world, &headers).await?;
     let body = check(&raw)?;
@@ -239,7 +239,7 @@ pub(super) async fn read(State(world): State<World>, headers: HeaderMap, Path(ha
     Ok(Json(json!({"data": by_hash(&world, &hash).await?.json()})).into_response())
 }
 
-/// `PATCH /keys/{hash}`: what is named changes, `null` clears a limit.
+/// `PATCH /keys/{hash}`: updates the given fields; `null` removes a limit.
 pub(super) async fn update(
     State(world): State<World>,
     headers: HeaderMap,
@@ -267,7 +267,7 @@ pub(super) async fn update(
     Ok(Json(json!({"data": by_hash(&world, &hash).await?.json()})).into_response())
 }
 
-/// `DELETE /keys/{hash}`: 404 when it is gone already.
+/// `DELETE /keys/{hash}`: 404 for a key that is deleted already.
 pub(super) async fn delete(
     State(world): State<World>,
     headers: HeaderMap,
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn periods_begin_at_midnight_utc() {
         let at = |text| parse_rfc3339(text).unwrap();
-        // A Sunday.
+        // 2026-11-22 is a Sunday, the last day of a week.
         let now = at("2026-11-22T13:45:00Z");
         let expected = (at("2026-11-22T00:00:00Z"), at("2026-11-16T00:00:00Z"), at("2026-11-01T00:00:00Z"));
         assert_eq!(periods(now), expected);

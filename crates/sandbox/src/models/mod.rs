@@ -1,4 +1,4 @@
-//! The model providers: a small scripted model behind four vendors' wire formats.
+//! The model providers: one scripted model behind the wire formats of four vendors.
 
 pub(crate) mod anthropic;
 mod completion;
@@ -14,7 +14,6 @@ use axum::{Router, routing::get, routing::post};
 
 use crate::World;
 
-/// Every provider's routes.
 pub(crate) fn routes() -> Router<World> {
     Router::new()
         .route("/sandbox/anthropic/v1/messages", post(anthropic::messages))
@@ -25,7 +24,7 @@ pub(crate) fn routes() -> Router<World> {
             axum::routing::any(|| async { anthropic::error(404, "Not found") }),
         )
         .merge(openai::routes("/sandbox/openai/v1"))
-        // For who leaves the version out of the base URL.
+        // A base URL without the version works too.
         .merge(openai::routes("/sandbox/openai"))
         .route("/sandbox/openai/{*rest}", axum::routing::any(|| async { openai::error(404, "Invalid URL") }))
         .route("/sandbox/google/v1beta/models", get(google::models))

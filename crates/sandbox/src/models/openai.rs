@@ -1,4 +1,4 @@
-//! OpenAI: `/v1/chat/completions` and `/v1/models`. OpenRouter speaks the same chat, so its shapes are made here.
+//! OpenAI's `/v1/chat/completions` and `/v1/models`. OpenRouter shares the validation of chats.
 
 use axum::{
     Json, Router,
@@ -56,7 +56,7 @@ const KNOWN_FIELDS: [&str; 31] = [
 ];
 const MODELS: [&str; 6] = ["gpt-5.5", "gpt-6-astra", "gpt-5", "gpt-5-mini", "gpt-4o", "gpt-4o-mini"];
 
-/// Its routes under a base URL.
+/// Returns the routes under a base path.
 pub(super) fn routes(base: &str) -> Router<World> {
     Router::new()
         .route(&format!("{base}/chat/completions"), post(chat))
@@ -64,7 +64,7 @@ pub(super) fn routes(base: &str) -> Router<World> {
         .route(&format!("{base}/models/{{*id}}"), get(model))
 }
 
-/// `{"error": {"message", "type", "param", "code"}}`.
+/// OpenAI's error: `{"error": {"message", "type", "param", "code"}}`.
 pub(crate) fn error(status: u16, message: &str) -> Refusal {
     let (kind, code) = match status {
         401 => ("invalid_request_error", Some("invalid_api_key")),
@@ -165,7 +165,7 @@ async fn chat(headers: HeaderMap, raw: Bytes) -> Answer {
     Ok(answer(&body, Completion { model, text, why_none, usage, comment: None }))
 }
 
-/// Reasoning models take no `max_tokens` and no sampling.
+/// Reasoning models reject `max_tokens` and sampling parameters.
 fn check_reasoning(model: &str, body: &Map<String, Value>) -> Answer<()> {
     if !["gpt-5", "gpt-6", "o1", "o3", "o4"].iter().any(|family| model.starts_with(family)) {
         return Ok(());
@@ -188,7 +188,7 @@ fn check_reasoning(model: &str, body: &Map<String, Value>) -> Answer<()> {
     Ok(())
 }
 
-/// The messages of a chat, checked.
+/// Validates the messages of a chat and returns them.
 pub(super) fn turns(body: &Map<String, Value>) -> Answer<Vec<Turn>> {
     if body.get("model").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Err(coded(400, "invalid_request_error", "you must provide a model parameter", None, None));

@@ -1,4 +1,4 @@
-//! OpenRouter: chat with its own errors and counted cost, `/models`, `/key`, `/credits`.
+//! OpenRouter's chat with its own errors and counted costs, and `/models`, `/key` and `/credits`.
 
 use axum::{
     Json, Router,
@@ -23,10 +23,11 @@ use crate::{
     web::{Answer, Refusal, bearer, pairs},
 };
 
-/// USD per token.
+/// USD per token of the prompt.
 const PROMPT_USD: f64 = 0.000_003;
+/// USD per token of the completion.
 const COMPLETION_USD: f64 = 0.000_015;
-/// What the one account was filled up with.
+/// The credit that the sandbox's only account has bought.
 const ACCOUNT_CREDITS_USD: f64 = 10_000.0;
 const MODELS: [(&str, &str); 17] = [
     ("openrouter/auto", "Auto Router"),
@@ -50,7 +51,7 @@ const MODELS: [(&str, &str); 17] = [
 
 pub(super) fn routes() -> Router<World> {
     at("/sandbox/openrouter/api/v1")
-        // For who leaves the version out of the base URL.
+        // A base URL without the version works too.
         .merge(at("/sandbox/openrouter"))
         .route("/sandbox/openrouter/{*rest}", any(|| async { error(404, "Not Found") }))
 }
@@ -66,7 +67,7 @@ fn at(base: &str) -> Router<World> {
         .route(&format!("{base}/keys/{{hash}}"), get(keys::read).patch(keys::update).delete(keys::delete))
 }
 
-/// `{"error": {"code", "message", "metadata": {"error_type"}}}`.
+/// OpenRouter's error: `{"error": {"code", "message", "metadata": {"error_type"}}}`.
 pub(crate) fn error(status: u16, message: &str) -> Refusal {
     let kind = match status {
         401 => "authentication",
@@ -84,13 +85,13 @@ pub(crate) fn error(status: u16, message: &str) -> Refusal {
     )
 }
 
-/// Who calls: a key made here is known, any other well-formed one is good.
+/// The key of a request. A key that was not created here is valid as well.
 pub(super) enum Caller {
-    /// Made with `POST /keys`.
+    /// The key was created with `POST /keys`.
     Made(Box<Key>),
-    /// Somebody's own.
+    /// The key was not created here.
     Own(KeyKind),
-    /// Only for `/keys` and `/credits`.
+    /// The key may only call `/keys` and `/credits`.
     Management,
 }
 
@@ -150,8 +151,8 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Ans
     ))
 }
 
-/// Whether a key's limit pays for what is asked, with the longest answer that it allows. Without a limit on the answer the
-/// vendor reckons with the model's own; here anything left is enough then.
+/// Checks that a key's limit covers the request with the longest completion that it allows. If the request has no token
+/// limit, OpenRouter assumes the model's maximum; here any remaining credit is enough.
 fn afford(key: &Key, conversation: &[Turn], tokens_max: Option<i64>) -> Answer<()> {
     let Some(left) = key.limit_remaining() else { return Ok(()) };
     if left <= 0.0 {
@@ -206,7 +207,7 @@ fn model_info(id: &str) -> Value {
     })
 }
 
-/// `GET /models?limit=&offset=`: public; all of them when neither is given.
+/// `GET /models?limit=&offset=`: needs no key, and lists all models without parameters.
 async fn models(RawQuery(query): RawQuery) -> Answer {
     let query = pairs(query.unwrap_or_default().as_bytes());
     let number = |name: &str, default: usize| {
@@ -220,7 +221,7 @@ async fn models(RawQuery(query): RawQuery) -> Answer {
     Ok(Json(json!({"data": data})).into_response())
 }
 
-/// `GET /models/{author}/{slug}/endpoints`: public, like the list.
+/// `GET /models/{author}/{slug}/endpoints`: needs no key, like the list.
 async fn endpoints(axum::extract::Path((author, slug)): axum::extract::Path<(String, String)>) -> Answer {
     let id = format!("{author}/{slug}");
     if is_unknown_model(&id) {
@@ -231,7 +232,7 @@ async fn endpoints(axum::extract::Path((author, slug)): axum::extract::Path<(Str
     Ok(Json(json!({"data": data})).into_response())
 }
 
-/// `GET /key`: what the caller's key may do.
+/// `GET /key`: the limits of the caller's key.
 async fn key(State(world): State<World>, headers: HeaderMap) -> Answer {
     let data = match caller(&world, &headers).await? {
         Caller::Made(key) => {

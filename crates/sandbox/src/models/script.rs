@@ -1,50 +1,50 @@
-//! The scripted model: small, but it reads the conversation that it is sent, so that memory can be tested.
+//! The scripted model. It reads the whole conversation, so that the memory of an assistant can be tested.
 
 use std::time::Duration;
 
-/// How long the model thinks about `slow`.
+/// The delay of the reply to `slow`.
 const SLOW: Duration = Duration::from_secs(5);
-/// Roughly how long the answer to `long` is.
+/// The approximate length of the reply to `long`.
 const LONG_CHARS: usize = 9_000;
-/// Characters per token, roughly.
+/// The approximate number of characters per token.
 const TOKEN_CHARS: usize = 4;
-/// Tokens of one streamed piece, roughly.
+/// The characters of one streamed chunk.
 const PIECE_CHARS: usize = 40;
 
-/// Who said something.
+/// The author of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     User,
     Assistant,
 }
 
-/// One turn of the conversation as it was sent.
+/// One message of a conversation.
 #[derive(Clone, Debug)]
 pub(super) struct Turn {
     pub role: Role,
     pub text: String,
 }
 
-/// What the model does.
+/// The outcome of a completion.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Scripted {
     Says(String),
-    /// The vendor's internal error.
+    /// The vendor fails with an internal error.
     Fails,
-    /// The vendor has too much to do.
+    /// The vendor reports that the model is overloaded.
     Overloaded,
-    /// Too many requests from this key.
+    /// The key is rate limited for [`RATE_LIMIT_RETRY_AFTER_S`].
     Limited,
-    /// Too many requests from this key today.
+    /// The key is rate limited until midnight UTC.
     LimitedForDay,
-    /// The vendor's own upstream breaks off, behind a plain success where that happens.
+    /// The vendor's own provider fails. Some vendors report that in a successful response.
     Breaks,
-    /// All room goes into thinking, unless there is more of it than [`THOUGHT_TOKENS`]: then this is said.
+    /// The model spends [`THINKING_TOKENS`] on thinking and then replies with this text, if the limit leaves room for it.
     Thinks(String),
 }
 
 impl Scripted {
-    /// What [`Scripted::Thinks`] comes to with so much room: words, or nothing.
+    /// Turns [`Outcome::Thinks`] into a reply if the token limit is high enough.
     pub fn within(self, tokens_max: Option<i64>) -> Self {
         match self {
             Self::Thinks(text) if tokens_max.is_some_and(|tokens| tokens > THOUGHT_TOKENS) => {
@@ -55,19 +55,19 @@ impl Scripted {
     }
 }
 
-/// How many tokens of thinking `overthink` takes.
+/// The tokens that the reply to `overthink` spends on thinking.
 const THOUGHT_TOKENS: i64 = 8_192;
 
-/// Seconds to wait, said with [`Scripted::Limited`].
+/// The `Retry-After` of [`Outcome::RateLimited`], in seconds.
 pub(super) const LIMIT_RETRY_AFTER_S: u32 = 2;
 
-/// Seconds until the next day begins in UTC, when [`Scripted::LimitedForDay`] ends.
+/// Returns the seconds until midnight UTC, when [`Outcome::DailyLimit`] ends.
 pub(super) fn seconds_to_midnight(now_ms: i64) -> u32 {
     const DAY_S: i64 = 86_400;
     u32::try_from(DAY_S - now_ms.div_euclid(1000).rem_euclid(DAY_S)).unwrap_or(1)
 }
 
-/// The next answer in a conversation. The first word of the last turn can ask for a special one.
+/// Returns the reply to a conversation. The first word of the last message can select a special outcome.
 pub(super) async fn next(conversation: &[Turn]) -> Scripted {
     let last = conversation.iter().rfind(|turn| turn.role == Role::User).map_or("", |turn| turn.text.trim());
     let first_word =
@@ -89,7 +89,7 @@ pub(super) async fn next(conversation: &[Turn]) -> Scripted {
     }
 }
 
-/// Formatting that no strict parser takes: an unbalanced star, half a tag, an open code fence.
+/// Formatting that strict parsers reject: an unbalanced asterisk, half a tag, an open code fence.
 const BROKEN_MARKDOWN: &str = "Here is *bold without an end, a <b tag, snake_case_words, [a link](without an end and **half\n\n\
      ```rust\nlet x = \"<i>unclosed</i>\" & 1;\n\nThat is all.";
 
@@ -107,14 +107,14 @@ fn answer(conversation: &[Turn], last: &str) -> String {
     }
 }
 
-/// The name that was said last.
+/// Returns the name that was given last.
 fn name_in(conversation: &[Turn]) -> Option<String> {
     conversation.iter().rev().filter(|turn| turn.role == Role::User).find_map(|turn| name_said(&turn.text))
 }
 
 fn name_said(text: &str) -> Option<String> {
     const BEFORE: &str = "my name is ";
-    // Lower-casing ASCII only keeps every byte where it is.
+    // Lower-casing ASCII letters keeps the byte offsets of `text` valid.
     let at = text.to_ascii_lowercase().find(BEFORE)? + BEFORE.len();
     let name: String = text[at..]
         .trim_start()
@@ -142,17 +142,17 @@ fn long() -> String {
     text
 }
 
-/// Roughly the tokens of a text, at least one.
+/// Estimates the tokens of a text, which are at least one.
 pub(super) fn tokens(text: &str) -> i64 {
     i64::try_from(text.chars().count().div_ceil(TOKEN_CHARS).max(1)).unwrap_or(i64::MAX)
 }
 
-/// The tokens of a whole conversation.
+/// Estimates the tokens of a conversation.
 pub(super) fn prompt_tokens(conversation: &[Turn]) -> i64 {
     conversation.iter().map(|turn| tokens(&turn.text) + 4).sum()
 }
 
-/// Cuts an answer to the tokens that the caller allows; whether anything was cut.
+/// Truncates a reply to the token limit. Returns whether anything was removed.
 pub(super) fn cut(text: String, tokens_max: Option<i64>) -> (String, bool) {
     let Some(chars_max) =
         tokens_max.and_then(|max| usize::try_from(max).ok()).map(|max| max.saturating_mul(TOKEN_CHARS))
@@ -165,7 +165,7 @@ pub(super) fn cut(text: String, tokens_max: Option<i64>) -> (String, bool) {
     }
 }
 
-/// An answer in the pieces in which it is streamed.
+/// Splits a reply into the chunks of a stream.
 pub(super) fn pieces(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     characters.chunks(PIECE_CHARS).map(|piece| piece.iter().collect()).collect()

@@ -1,4 +1,4 @@
-//! Server-sent events, as the vendors stream their answers.
+//! Server-sent events, which all vendors stream completions with.
 
 use std::convert::Infallible;
 
@@ -9,7 +9,7 @@ use axum::{
 };
 use futures::stream;
 
-/// Streams events that are already written out, one chunk each.
+/// Streams rendered events, one per chunk of the body.
 pub(super) fn respond(events: Vec<String>) -> Response {
     let chunks = events.into_iter().map(|event| Ok::<_, Infallible>(Bytes::from(event)));
     ([(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")], Body::from_stream(stream::iter(chunks)))

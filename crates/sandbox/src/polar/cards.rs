@@ -1,4 +1,4 @@
-//! Customers' cards: the one that works, and the one whose charges fail.
+//! The cards of customers: one that works and one that is declined.
 
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
@@ -11,14 +11,13 @@ use super::{
 };
 use crate::{clock::now_ms, web::Answer};
 
-/// The last digits of the card that every checkout is paid with, until another one is chosen.
+/// The last digits of the card that customers pay with unless they change it.
 pub(super) const WORKS: &str = "4242";
-/// The last digits of the card whose charges fail (Stripe's test card 4000 0000 0000 0341).
+/// The last digits of the card that is declined, which is Stripe's test card 4000 0000 0000 0341.
 pub(super) const FAILS: &str = "0341";
-/// Subscriptions that are charged anew when a card is changed.
+/// At most this many past due subscriptions are charged when a card is changed.
 const RETRIED_MAX: i64 = 100;
 
-/// The last digits of a customer's card.
 pub(super) async fn last4(conn: &mut SqliteConnection, customer: &Object) -> sqlx::Result<String> {
     let id = customer.text("default_payment_method_id");
     let card = objects::get(conn, Kind::PaymentMethod, id).await?;
@@ -33,7 +32,7 @@ pub(super) async fn is_declined(conn: &mut SqliteConnection, subscription: &Valu
     Ok(last4(conn, &customer).await? == FAILS)
 }
 
-/// A customer pays with this card from now on. What was past due is charged at once.
+/// Changes the card of a customer and charges past due subscriptions.
 pub(super) async fn change(conn: &mut SqliteConnection, customer: &mut Object, last4: &str) -> Answer<()> {
     let doc = shapes::payment_method(&customer.doc, last4, now_ms());
     let card = Object { id: lifecycle::id_of(&doc), webhook_url: customer.webhook_url.clone(), doc };

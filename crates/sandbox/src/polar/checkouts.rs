@@ -1,4 +1,4 @@
-//! `/v1/checkouts/`.
+//! The API at `/v1/checkouts/` and the expiry of checkouts.
 
 use axum::{
     Json,
@@ -31,10 +31,9 @@ const FILTERS: [Filterable; 5] = [
     ("status", "$.status"),
     ("query", "$.customer_email"),
 ];
-/// Checkouts expired in one go.
 const EXPIRE_MAX: i64 = 500;
 
-/// `POST /v1/checkouts/`: 201 and an open checkout.
+/// `POST /v1/checkouts/`: 201 with an open checkout.
 pub(super) async fn create(State(world): State<World>, raw: Bytes) -> Answer {
     let body = validate::object(&raw)?;
     validate::checkout(&body)?;
@@ -56,7 +55,7 @@ pub(super) async fn create(State(world): State<World>, raw: Bytes) -> Answer {
     Ok((StatusCode::CREATED, Json(checkout.doc)).into_response())
 }
 
-/// The default endpoint: where the buyer will be sent back to is where Reef is.
+/// Returns the URL of the default endpoint. Unless it is configured, it has the origin of the `success_url`.
 fn webhook_url(world: &World, body: &Map<String, Value>) -> String {
     if let Some(url) = &world.polar_webhook_url {
         return url.clone();
@@ -84,13 +83,12 @@ pub(super) async fn list(State(world): State<World>, RawQuery(query): RawQuery) 
     Ok(Json(page).into_response())
 }
 
-/// Whether an open checkout's time is over.
+/// Whether a checkout is still open although its time is over.
 pub(super) fn is_over(checkout: &Object) -> bool {
     checkout.text("status") == "open"
         && parse_rfc3339(checkout.text("expires_at")).is_none_or(|at| at <= now_ms())
 }
 
-/// Lets an open checkout expire.
 pub(super) async fn expire(conn: &mut SqliteConnection, checkout: &mut Object) -> Answer<()> {
     set(&mut checkout.doc, serde_json::json!({"status": "expired"}));
     objects::save(conn, checkout).await?;
@@ -100,7 +98,7 @@ pub(super) async fn expire(conn: &mut SqliteConnection, checkout: &mut Object) -
     stage.publish(conn).await
 }
 
-/// Expires the checkouts whose day is over.
+/// Expires the open checkouts whose time is over.
 pub(crate) async fn expire_due(world: &World) -> anyhow::Result<()> {
     let mut tx = world.db.begin().await?;
     let due: Vec<Object> = sqlx::query_as(

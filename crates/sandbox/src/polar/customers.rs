@@ -1,4 +1,4 @@
-//! `/v1/customers/` and `/v1/customer-sessions/`.
+//! The API at `/v1/customers/` and `/v1/customer-sessions/`.
 
 use axum::{
     Json,
@@ -44,8 +44,8 @@ pub(super) async fn read_external(State(world): State<World>, Path(id): Path<Str
     Ok(Json(customer.doc).into_response())
 }
 
-/// `POST /v1/customer-sessions/`: by `customer_id` or `external_customer_id`, 201 and the way into the portal; 422 for
-/// whom Polar does not know.
+/// `POST /v1/customer-sessions/` with `customer_id` or `external_customer_id`: 201 with the URL of the portal, or 422 for an
+/// unknown customer.
 pub(super) async fn open_session(State(world): State<World>, raw: Bytes) -> Answer {
     let body = validate::object(&raw)?;
     let mut issues = Issues::default();

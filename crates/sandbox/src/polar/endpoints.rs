@@ -1,4 +1,4 @@
-//! The default endpoint, which is there without anybody making it, and the end of endpoints that always fail.
+//! The default webhook endpoint, which exists without an API call, and the disabling of endpoints that keep failing.
 
 use serde_json::{Map, Value, json};
 use sqlx::{SqliteConnection, SqlitePool};
@@ -15,17 +15,17 @@ use crate::{
     clock::{new_id, now_ms, rfc3339},
 };
 
-/// The name by which a default endpoint is known.
+/// The name that identifies the default endpoint.
 const DEFAULT: &str = "The sandbox\u{2019}s default endpoint";
-/// So many events given up in a row, and Polar sends no more.
+/// Polar disables an endpoint after this many consecutive failed events.
 const FAILURES_MAX: usize = 10;
 
-/// Whether an endpoint signs with the secret the sandbox was started with.
+/// Whether an endpoint is signed with the secret from the sandbox's options.
 pub(super) fn is_default(endpoint: &Object) -> bool {
     endpoint.text("name") == DEFAULT
 }
 
-/// Makes the default endpoint at this URL, unless there is an endpoint.
+/// Creates the default endpoint, unless an endpoint has this URL.
 pub(super) async fn ensure(conn: &mut SqliteConnection, url: &str) -> sqlx::Result<()> {
     let known = objects::find(conn, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
     if known.iter().any(|endpoint| endpoint.text("url") == url) {
@@ -39,7 +39,8 @@ pub(super) async fn ensure(conn: &mut SqliteConnection, url: &str) -> sqlx::Resu
     objects::insert(conn, Kind::Endpoint, &Object { id: id_of(&doc), webhook_url: String::new(), doc }).await
 }
 
-/// At a start: where Reef is now, its endpoint is, and no longer where it was before.
+/// Moves the default endpoint and its pending deliveries to the configured URL, which may differ from that of the last
+/// start.
 pub(crate) async fn settle(world: &World) -> sqlx::Result<()> {
     let Some(url) = &world.polar_webhook_url else { return Ok(()) };
     let mut tx = world.db.begin().await?;
@@ -58,7 +59,7 @@ pub(crate) async fn settle(world: &World) -> sqlx::Result<()> {
     tx.commit().await
 }
 
-/// Disables the endpoint of a delivery when its last ten events were all given up; what waits for it is skipped.
+/// Disables the endpoint of a delivery if its last ten events all failed, and skips its pending deliveries.
 pub(super) async fn disable_after_failures(db: &SqlitePool, seq: i64) -> sqlx::Result<()> {
     let mut tx = db.begin().await?;
     let given_up: Option<Option<String>> =
@@ -85,7 +86,7 @@ pub(super) async fn disable_after_failures(db: &SqlitePool, seq: i64) -> sqlx::R
     tx.commit().await
 }
 
-/// An endpoint that is enabled again begins anew: its failures do not count any more.
+/// Resets the failures of an endpoint that is enabled again.
 pub(super) async fn forgive(conn: &mut SqliteConnection, id: &str) -> sqlx::Result<()> {
     skip(conn, id, "failed").await
 }

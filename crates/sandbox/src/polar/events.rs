@@ -1,4 +1,5 @@
-//! Webhooks: an event is written with the change that it tells of, then delivered signed, in order, again and again.
+//! Webhooks. An event is stored in the transaction of its change, and then sent with a signature, in order and with
+//! retries.
 
 use std::time::Duration;
 
@@ -24,36 +25,35 @@ use crate::{
     web::Answer,
 };
 
-/// After so many tries an event is given up.
+/// The attempts after which an event has failed.
 const ATTEMPTS_MAX: u32 = 10;
-/// The wait after the first failure; it doubles with each.
+/// The wait after the first failure, which doubles with each.
 const BACK_OFF_MS: i64 = 2_000;
-/// Polar's own ceiling is 20 minutes: here, whoever restarted Reef is waiting.
+/// Polar waits up to 20 minutes. Here a person may be waiting for Reef to restart.
 const BACK_OFF_MS_MAX: i64 = 20_000;
-/// Deliveries that are done with and still shown.
+/// Finished deliveries that are kept for the page.
 const DONE_MAX: i64 = 20_000;
-/// More endpoints than anyone needs.
 pub(super) const ENDPOINTS_MAX: i64 = 100;
 
-/// Events that belong together, in the order in which they are said.
+/// The events of one change, in the order in which they are sent.
 pub(super) struct Stage {
     webhook_url: String,
     said: Vec<(String, Value)>,
 }
 
 impl Stage {
-    /// `webhook_url` is where the default endpoint is; it is made if it is not there yet.
+    /// `webhook_url` is the URL of the default endpoint, which [`EventBatch::enqueue`] creates if it is missing.
     pub fn new(webhook_url: &str) -> Self {
         Self { webhook_url: webhook_url.to_owned(), said: Vec::new() }
     }
 
-    /// Adds an event with `data` as it is now.
+    /// Adds an event with a copy of `data`.
     pub fn says(&mut self, event: &str, data: &Value) {
         self.said.push((event.to_owned(), data.clone()));
     }
 
-    /// Queues the events for every endpoint that wants them. They leave once the transaction is committed, which the
-    /// caller signals with `world.polar_events`.
+    /// Enqueues the events for the endpoints that subscribe to them. After the commit the caller signals
+    /// `world.polar_events`.
     pub async fn publish(self, conn: &mut SqliteConnection) -> Answer<()> {
         endpoints::ensure(conn, &self.webhook_url).await?;
         let endpoints = objects::find(conn, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
@@ -95,7 +95,7 @@ async fn queue(
     Ok(())
 }
 
-/// After a start: what was put off comes soon, with all its tries before it.
+/// After a start, resets the attempts of pending deliveries and schedules them no later than `due_at`.
 pub(crate) async fn hurry(world: &World, due_at: i64) -> sqlx::Result<()> {
     sqlx::query(
         "update polar_deliveries set attempts = 0, next_at = min(next_at, $1) where state = 'pending'",
@@ -106,7 +106,7 @@ pub(crate) async fn hurry(world: &World, due_at: i64) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Drops the oldest of very many deliveries that are done with.
+/// Prunes old finished deliveries and expired customer sessions.
 pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
     sqlx::query(
         "delete from polar_deliveries
@@ -124,8 +124,8 @@ pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// The queue of webhooks. A lane is a URL: an event waits until the ones before it are delivered or given up (Polar
-/// itself waits at most a minute).
+/// The queue of webhooks. A lane is a URL: an event waits until those before it are delivered or have failed. Polar itself
+/// waits at most a minute.
 #[derive(Clone)]
 pub(crate) struct Webhooks(pub World);
 
@@ -144,7 +144,7 @@ impl Queue for Webhooks {
     const TIMEOUT: Duration = Duration::from_secs(10);
 
     async fn heads(&self) -> Result<Vec<Parcel<i64>>, sqlx::Error> {
-        // What was held up goes on, before what came after it.
+        // A delayed event keeps its place before later ones, because the rows are ordered by `seq`.
         sqlx::query("update polar_deliveries set state = 'pending' where state = 'held' and next_at <= $1")
             .bind(now_ms())
             .execute(&self.0.db)
@@ -175,8 +175,11 @@ impl Queue for Webhooks {
         let state = match faults::next_for_webhook(&self.0, &parcel.url).await? {
             None => return Ok(false),
             Some(Mishap::Refused(status)) => {
-                self.record(parcel.key, Outcome::Failed(Some(status), "A fault that was ordered".to_owned()))
-                    .await?;
+                self.record(
+                    parcel.key,
+                    Outcome::Failed(Some(status), "Fault configured in the sandbox".to_owned()),
+                )
+                .await?;
                 return Ok(true);
             }
             Some(Mishap::Lost) => ("lost", 0),
@@ -224,14 +227,14 @@ impl Queue for Webhooks {
 }
 
 impl Webhooks {
-    /// Signed at every try: the timestamp is the attempt's.
+    /// Signs an attempt, whose timestamp is the current time.
     async fn headers(&self, event: &Waiting) -> Result<HeaderMap, sqlx::Error> {
         let key = match &event.endpoint_id {
             None => self.0.polar_webhook_secret.clone().into_bytes(),
             Some(id) => {
                 let mut conn = self.0.db.acquire().await?;
                 match objects::get(&mut conn, Kind::Endpoint, id).await? {
-                    // Its secret is the one this process was started with.
+                    // The default endpoint stores no secret, because each start may configure another one.
                     Some(endpoint) if endpoints::is_default(&endpoint) => {
                         self.0.polar_webhook_secret.clone().into_bytes()
                     }
@@ -259,8 +262,8 @@ impl Webhooks {
     }
 }
 
-/// Polar's original scheme takes the secret's own bytes as the key; the standard one what is encoded in it, and Polar's
-/// secrets need a lenient eye there.
+/// Returns the signing key of an endpoint. Polar's original scheme uses the bytes of the secret itself; the standard one
+/// decodes it, which must be lenient because Polar's secrets are not valid padded base64.
 fn key_of(endpoint: &Object) -> Vec<u8> {
     let secret = endpoint.text("secret");
     if endpoint.doc["uses_standard_webhook_signature"] != true {
@@ -277,7 +280,7 @@ fn key_of(endpoint: &Object) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// The two signatures that Polar's own libraries make for this event.
+    /// Polar's own libraries produce these signatures for this event.
     #[test]
     fn both_schemes_sign_as_polar_does() {
         let body = br#"{"type":"order.paid","timestamp":"2026-01-01T00:00:00Z","data":{"id":"00000000-0000-4000-8000-000000000000"}}"#;

@@ -1,4 +1,4 @@
-//! What happens to a subscription in real life, with the events in Polar's own order.
+//! The life of a subscription: each action changes it and enqueues the events in Polar's order.
 
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
@@ -14,31 +14,31 @@ use crate::{
     web::Answer,
 };
 
-/// Something that can happen to a subscription.
+/// An action on a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Happening {
-    /// The renewal's payment failed.
+    /// The payment of a renewal fails.
     PastDue,
-    /// The same in an organization that grants no grace period: the benefits are revoked while the payment is tried again.
+    /// The payment of a renewal fails in an organization without a grace period, so benefits are revoked during the retries.
     Lapse,
-    /// It ends now.
+    /// The subscription ends now.
     Revoke,
-    /// The period is over: it is paid again, or it ends if it was canceled. When past due, the payment went through.
-    /// With a card that is declined, the payment fails.
+    /// The period ends: the subscription renews, ends if it is canceled, or is paused if a pause is scheduled. If it is past
+    /// due, the payment succeeds. With a declined card the payment fails.
     Renew,
-    /// The last paid order is given back in full.
+    /// The last paid order is refunded in full.
     Refund,
-    /// It is to end with its period.
+    /// The subscription will end with its period.
     Cancel,
-    /// It is not to end after all.
+    /// The cancellation is undone.
     Uncancel,
-    /// It is paused now: a pause that was ordered takes effect.
+    /// The subscription is paused now.
     Pause,
-    /// It is to be paused with the end of its period.
+    /// The subscription will be paused at the end of its period.
     SchedulePause,
-    /// It is not to be paused after all.
+    /// The scheduled pause is undone.
     UnschedulePause,
-    /// It goes on after a pause, with a new period.
+    /// The subscription resumes with a new period.
     Resume,
 }
 
@@ -59,7 +59,7 @@ impl Happening {
     }
 }
 
-/// A paid checkout: customer (the first time), subscription and order.
+/// Pays a checkout and creates its customer (if new), subscription and order.
 pub(super) async fn pay(conn: &mut SqliteConnection, checkout: &mut Object) -> Answer<()> {
     let now = now_ms();
     let mut stage = Stage::new(&checkout.webhook_url);
@@ -96,7 +96,7 @@ pub(super) async fn pay(conn: &mut SqliteConnection, checkout: &mut Object) -> A
     stage.publish(conn).await
 }
 
-/// Lets `happening` happen to `subscription`.
+/// Applies an action to a subscription, or returns the error that Polar would.
 pub(super) async fn happen(
     conn: &mut SqliteConnection,
     subscription: &mut Object,
@@ -198,7 +198,7 @@ fn end(subscription: &mut Object, stage: &mut Stage, events: &[&str]) {
 }
 
 async fn renew(conn: &mut SqliteConnection, subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
-    // Past due: the period has moved already, only the payment was missing.
+    // A past due subscription is in its new period already; only the payment is missing.
     if subscription.text("status") == "past_due" {
         if let Some(mut order) = objects::last_order(conn, &subscription.id, "pending").await? {
             collect(&mut order, stage);
@@ -224,7 +224,6 @@ async fn past_due(conn: &mut SqliteConnection, subscription: &mut Object, stage:
     Ok(())
 }
 
-/// A payment is missing.
 pub(super) fn overdue(subscription: &mut Object, stage: &mut Stage) {
     if subscription.text("status") != "past_due" {
         set(&mut subscription.doc, json!({"status": "past_due", "past_due_at": rfc3339(now_ms())}));
@@ -233,7 +232,7 @@ pub(super) fn overdue(subscription: &mut Object, stage: &mut Stage) {
     stage.says("subscription.past_due", &subscription.doc);
 }
 
-/// The next period begins, whether or not it will be paid.
+/// Starts the next period and returns its unpaid order.
 fn cycle(subscription: &mut Object, stage: &mut Stage) -> Object {
     let now = now_ms();
     let start = parse_rfc3339(subscription.text("current_period_end")).unwrap_or(now);
@@ -248,7 +247,7 @@ fn cycle(subscription: &mut Object, stage: &mut Stage) -> Object {
     Object { id: id_of(&doc), webhook_url: subscription.webhook_url.clone(), doc }
 }
 
-/// The money of an order has come.
+/// Records the payment of an order.
 pub(super) fn collect(order: &mut Object, stage: &mut Stage) {
     set(&mut order.doc, json!({"status": "paid", "paid": true, "due_amount": 0}));
     stage.says("order.updated", &order.doc);
@@ -268,7 +267,7 @@ async fn refund(conn: &mut SqliteConnection, subscription: &Object, stage: &mut 
     Ok(())
 }
 
-/// The customer that a checkout (or the body of one) means: by id, by external id, by e-mail.
+/// Finds the customer of a checkout or of the body of one: by id, external id or email.
 pub(super) async fn customer_of(
     conn: &mut SqliteConnection,
     checkout: &Value,
@@ -287,7 +286,7 @@ pub(super) async fn customer_of(
     }
 }
 
-/// Changes fields, and says when.
+/// Sets fields and `modified_at`.
 pub(super) fn set(doc: &mut Value, changes: Value) {
     if let (Some(fields), Value::Object(changes)) = (doc.as_object_mut(), changes) {
         fields.extend(changes);

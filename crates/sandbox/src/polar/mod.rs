@@ -1,8 +1,8 @@
-//! Polar: products, checkouts, subscriptions, orders, customers with their portal, and signed webhooks, as its API of
-//! version 2026-10 has them.
+//! Polar: products, checkouts, subscriptions, orders, customers and their portal, and signed webhooks, in version 2026-10
+//! of its API.
 //!
-//! The sandbox's organization allows several subscriptions per customer, and knows every product id that it is asked
-//! for. Wire facts: Polar's OpenAPI document and its own server's source.
+//! The sandbox's organization allows several subscriptions per customer and has a product for every id. The wire formats
+//! follow Polar's OpenAPI document and the source of its server.
 
 mod cards;
 mod checkouts;
@@ -45,7 +45,7 @@ const VERSIONS: [&str; 3] = ["2026-04", "2026-10", "2027-01"];
 const VERSION_DEFAULT: &str = "2026-10";
 const VERSION_HEADER: HeaderName = HeaderName::from_static("polar-version");
 
-/// The vendor's own API.
+/// The routes of Polar's API.
 pub(crate) fn api_routes() -> Router<World> {
     Router::new()
         .route("/sandbox/polar/v1/checkouts/", get(checkouts::list).post(checkouts::create))
@@ -72,7 +72,7 @@ pub(crate) fn api_routes() -> Router<World> {
         .route_layer(from_fn(gate))
 }
 
-/// What people see and press.
+/// The routes of the pages and of their forms.
 pub(crate) fn page_routes() -> Router<World> {
     Router::new()
         .route("/sandbox/polar/", get(pages::overview))
@@ -87,7 +87,7 @@ pub(crate) fn page_routes() -> Router<World> {
         .route("/sandbox/polar/portal/card", post(portal::change_card))
 }
 
-/// `{"error": "<ClassName>", "detail": "<text>"}`.
+/// Polar's error: `{"error": "<ClassName>", "detail": "<text>"}`.
 fn error(status: u16, class: &str, detail: &str) -> Refusal {
     Refusal::new(status, json!({"error": class, "detail": detail}))
 }
@@ -96,7 +96,7 @@ fn not_found() -> Refusal {
     error(404, "ResourceNotFound", "Not found")
 }
 
-/// The version first, then the token: as Polar's own server does.
+/// Checks the version before the token, in the order of Polar's server.
 async fn gate(request: Request, next: Next) -> Response {
     let version = match header_text(request.headers(), VERSION_HEADER.as_str()) {
         None => VERSION_DEFAULT,
@@ -117,7 +117,7 @@ async fn gate(request: Request, next: Next) -> Response {
     response
 }
 
-/// Collections have a trailing slash; without it Polar redirects.
+/// Polar redirects the path of a collection without a trailing slash.
 async fn unknown_path(OriginalUri(uri): OriginalUri) -> Response {
     const COLLECTIONS: [&str; 5] =
         ["/v1/checkouts", "/v1/subscriptions", "/v1/orders", "/v1/customers", "/v1/customer-sessions"];

@@ -1,4 +1,4 @@
-//! Polar's objects at rest: each one the JSON that goes over the wire.
+//! Storage of Polar's objects, each as the JSON that goes over the wire.
 
 use serde_json::{Map, Value, json};
 use sqlx::{FromRow, SqliteConnection, types::Json};
@@ -6,7 +6,6 @@ use sqlx::{FromRow, SqliteConnection, types::Json};
 use super::validate::{Issues, Place};
 use crate::web::{Answer, pairs};
 
-/// What kinds of object there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Checkout,
@@ -32,24 +31,24 @@ impl Kind {
     }
 }
 
-/// One object.
+/// A stored object.
 #[derive(FromRow)]
 pub(super) struct Object {
     pub id: String,
-    /// Where the default webhook endpoint is for all that follows from this object.
+    /// The URL of the default webhook endpoint, which the objects created from this one inherit.
     pub webhook_url: String,
     #[sqlx(json)]
     pub doc: Value,
 }
 
 impl Object {
-    /// A text field of the document, `""` when absent or of another type.
+    /// Returns a string field of the document, or `""`.
     pub fn text(&self, field: &str) -> &str {
         self.doc[field].as_str().unwrap_or_default()
     }
 }
 
-/// Keeps a new object; a checkout is found by its client secret too, a customer session by its token.
+/// Inserts a new object. A checkout can also be found by its client secret, and a customer session by its token.
 pub(super) async fn insert(conn: &mut SqliteConnection, kind: Kind, object: &Object) -> sqlx::Result<()> {
     sqlx::query(
         "insert into polar_objects (kind, id, client_secret, webhook_url, doc) values ($1, $2, $3, $4, $5)",
@@ -64,7 +63,6 @@ pub(super) async fn insert(conn: &mut SqliteConnection, kind: Kind, object: &Obj
     Ok(())
 }
 
-/// Writes a changed document back.
 pub(super) async fn save(conn: &mut SqliteConnection, object: &Object) -> sqlx::Result<()> {
     sqlx::query("update polar_objects set doc = $2 where id = $1")
         .bind(&object.id)
@@ -91,7 +89,7 @@ pub(super) async fn get(conn: &mut SqliteConnection, kind: Kind, id: &str) -> sq
         .await
 }
 
-/// The object that this secret opens.
+/// Finds a checkout by its client secret or a customer session by its token.
 pub(super) async fn by_secret(
     conn: &mut SqliteConnection,
     kind: Kind,
@@ -104,7 +102,7 @@ pub(super) async fn by_secret(
         .await
 }
 
-/// All objects of a kind that belong to a customer, newest first.
+/// Lists the objects of a customer, newest first.
 pub(super) async fn of_customer(
     conn: &mut SqliteConnection,
     kind: Kind,
@@ -116,7 +114,7 @@ pub(super) async fn of_customer(
     find(conn, kind, &filter, limit, 0).await
 }
 
-/// The customer with this id at the merchant's.
+/// Finds a customer by the merchant's own id.
 pub(super) async fn customer_by_external_id(
     conn: &mut SqliteConnection,
     id: &str,
@@ -130,7 +128,6 @@ pub(super) async fn customer_by_external_id(
     .await
 }
 
-/// The customer with this address.
 pub(super) async fn customer_by_email(
     conn: &mut SqliteConnection,
     email: &str,
@@ -144,7 +141,7 @@ pub(super) async fn customer_by_email(
     .await
 }
 
-/// The newest order of a subscription that has this status.
+/// Finds the newest order of a subscription with this status.
 pub(super) async fn last_order(
     conn: &mut SqliteConnection,
     subscription_id: &str,
@@ -161,9 +158,9 @@ pub(super) async fn last_order(
     .await
 }
 
-/// Objects whose fields have the values asked for, newest first.
+/// Lists the objects that match a filter, newest first.
 ///
-/// `filter` maps a JSON path to the list of values that will do.
+/// `filter` maps each JSON path to the list of accepted values.
 pub(super) async fn find(
     conn: &mut SqliteConnection,
     kind: Kind,
@@ -199,10 +196,10 @@ async fn count(conn: &mut SqliteConnection, kind: Kind, filter: &Map<String, Val
     .await
 }
 
-/// A filter that Polar's lists know: the query's key and the field it looks at.
+/// A filter of a list: the name of the query parameter and the JSON path that it compares.
 pub(super) type Filterable = (&'static str, &'static str);
 
-/// Answers a list call: `?page=&limit=`, the filters that the list knows, and `metadata[key]=value`.
+/// Renders a page of a list. The query may contain `page`, `limit`, the filters in `known`, and `metadata[key]=value`.
 pub(super) async fn page(
     conn: &mut SqliteConnection,
     kind: Kind,
@@ -243,7 +240,7 @@ pub(super) async fn page(
     Ok(json!({"items": items, "pagination": {"total_count": total, "max_page": pages}}))
 }
 
-/// A filter given twice means either; booleans are 0 and 1 to SQLite.
+/// Adds an accepted value to a filter. Booleans are 0 and 1 in SQLite's JSON functions.
 fn want(filter: &mut Map<String, Value>, path: String, value: String) {
     let value = match value.as_str() {
         "true" => "1".to_owned(),
@@ -252,6 +249,6 @@ fn want(filter: &mut Map<String, Value>, path: String, value: String) {
     };
     match filter.entry(path).or_insert_with(|| json!([])) {
         Value::Array(choices) => choices.push(Value::String(value)),
-        _ => unreachable!("filters are lists"),
+        _ => unreachable!("every filter is a list"),
     }
 }

@@ -1,4 +1,4 @@
-//! The checkout page, and an overview with a button for everything that can happen to a subscription.
+//! The checkout page, and an overview with a button for every action on a subscription.
 
 use axum::{
     Json,
@@ -24,10 +24,10 @@ use crate::{
     web::{Answer, header_text, refuse},
 };
 
-/// What the overview shows of each kind.
+/// The overview shows the newest rows of each table.
 const SHOWN_MAX: i64 = 50;
 
-/// `GET …/checkout/{client_secret}`.
+/// `GET …/checkout/{client_secret}`: the checkout page.
 pub(super) async fn checkout(State(world): State<World>, Path(secret): Path<String>) -> Answer {
     let mut conn = world.db.acquire().await?;
     Ok(match objects::by_secret(&mut conn, Kind::Checkout, &secret).await? {
@@ -36,7 +36,7 @@ pub(super) async fn checkout(State(world): State<World>, Path(secret): Path<Stri
     })
 }
 
-/// `POST …/pay`: 303 to the `success_url`; 409 when it is paid, 410 when it has expired.
+/// `POST …/pay`: 303 to the `success_url`, 409 if the checkout is paid already, 410 if it has expired.
 pub(super) async fn pay(State(world): State<World>, Path(secret): Path<String>) -> Answer {
     let mut tx = world.db.begin().await?;
     let Some(mut checkout) = objects::by_secret(&mut tx, Kind::Checkout, &secret).await? else {
@@ -54,24 +54,24 @@ pub(super) async fn pay(State(world): State<World>, Path(secret): Path<String>) 
     if !paid {
         return Ok(closed(&checkout));
     }
-    // As a URL: a header takes ASCII only.
+    // A header must be ASCII, which a parsed URL is.
     let location = Url::parse(checkout.text("success_url")).map_or_else(|_| "/".to_owned(), String::from);
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
 }
 
-/// `POST …/decline`: 402, and the checkout stays open.
+/// `POST …/decline`: 402. The checkout stays open.
 pub(super) async fn decline(State(world): State<World>, Path(secret): Path<String>) -> Answer {
     let mut conn = world.db.acquire().await?;
     Ok(match objects::by_secret(&mut conn, Kind::Checkout, &secret).await? {
         None => no_such_checkout(),
         Some(checkout) if checkout.text("status") != "open" => closed(&checkout),
         Some(checkout) => {
-            checkout_page(402, &checkout, Some("The card was declined. Nothing was charged; try again."))
+            checkout_page(402, &checkout, Some("The card was declined. You haven’t been charged. Try again."))
         }
     })
 }
 
-/// `POST …/expire`: as if its 24 hours were over.
+/// `POST …/expire`: expires the checkout before its 24 hours are over.
 pub(super) async fn expire(State(world): State<World>, Path(secret): Path<String>) -> Answer {
     let mut tx = world.db.begin().await?;
     let Some(mut checkout) = objects::by_secret(&mut tx, Kind::Checkout, &secret).await? else {
@@ -86,7 +86,7 @@ pub(super) async fn expire(State(world): State<World>, Path(secret): Path<String
     Ok(checkout_page(200, &checkout, None))
 }
 
-/// `POST /sandbox/polar/subscriptions/{id}/{happening}`: `{"data": <the subscription>}`, or back to the overview for a
+/// `POST /sandbox/polar/subscriptions/{id}/{action}`: `{"data": <the subscription>}`, or a redirect to the overview for a
 /// browser's form.
 pub(super) async fn happen(
     State(world): State<World>,
@@ -96,12 +96,12 @@ pub(super) async fn happen(
     let Some(happening) = Happening::parse(&happening) else {
         return Err(refuse(
             404,
-            "a subscription can be: past_due, lapse, revoke, renew, refund, cancel, uncancel, pause, resume",
+            "Unknown action. Use past_due, lapse, revoke, renew, refund, cancel, uncancel, pause or resume.",
         ));
     };
     let subscription =
         subscriptions::happen(&world, &id, happening, Map::new()).await.map_err(|refusal| {
-            if refusal.status == 404 { refuse(404, "there is no such subscription") } else { refusal }
+            if refusal.status == 404 { refuse(404, "Subscription not found.") } else { refusal }
         })?;
     if header_text(&headers, "accept").is_some_and(|kinds| kinds.contains("text/html")) {
         return Ok(Redirect::to("/sandbox/polar/").into_response());
@@ -110,10 +110,10 @@ pub(super) async fn happen(
 }
 
 fn no_such_checkout() -> Response {
-    page(404, "No such checkout", &html! { p.error { "This checkout does not exist." } })
+    page(404, "Checkout not found", &html! { p.error { "This checkout does not exist." } })
 }
 
-/// A checkout that is no longer open, when someone tries to use it.
+/// The response to an attempt to use a checkout that is no longer open.
 fn closed(checkout: &Object) -> Response {
     match checkout.text("status") {
         "expired" => checkout_page(410, checkout, None),
@@ -128,25 +128,40 @@ fn checkout_page(status: u16, checkout: &Object, problem: Option<&str>) -> Respo
         status,
         "Checkout",
         &html! {
-            p { strong { (checkout.text("product_id")) } ": " (money(amount)) " a month" }
+            p { strong { (product_name(checkout)) } ": " (money(amount)) " / month" }
             @if let Some(problem) = problem { p.error role="alert" { (problem) } }
             @match checkout.text("status") {
                 "open" => {
                     (button(&format!("{path}/pay"), "Pay", true))
-                    (button(&format!("{path}/decline"), "Have the card declined", false))
-                    (button(&format!("{path}/expire"), "Let the checkout expire", false))
+                    (button(&format!("{path}/decline"), "Decline the card", false))
+                    (button(&format!("{path}/expire"), "Expire the checkout", false))
                 }
-                "expired" => p.error role="alert" { "This checkout has expired. Nothing was charged." },
+                "expired" => p.error role="alert" { "This checkout expired. You haven’t been charged." },
                 _ => {
                     p.good role="status" { "This checkout is paid." }
-                    p { a href=(checkout.text("success_url")) { "Back to the shop" } }
+                    p { a href=(checkout.text("success_url")) { "Back to Reef" } }
                 }
             }
         },
     )
 }
 
-/// `$19.00`.
+/// The name of the product that a checkout, a subscription or an order is for.
+pub(super) fn product_name(object: &Object) -> &str {
+    object.doc["product"]["name"].as_str().unwrap_or_default()
+}
+
+/// What tells objects of the same product apart: the assistant's name if the merchant has put it into the metadata, and
+/// its id.
+pub(super) fn reference(object: &Object) -> Markup {
+    let metadata = &object.doc["metadata"];
+    html! {
+        @if let Some(name) = metadata["assistant_name"].as_str() { (name) " " }
+        @if let Some(id) = metadata["assistant_id"].as_str() { code { (id) } }
+    }
+}
+
+/// Formats an amount such as `$19.00`.
 pub(super) fn money(cents: i64) -> String {
     format!("${}.{:02}", cents / 100, cents % 100)
 }
@@ -162,7 +177,7 @@ struct Delivery {
     last_error: Option<String>,
 }
 
-/// `GET /sandbox/polar/`.
+/// `GET /sandbox/polar/`: the overview.
 pub(super) async fn overview(State(world): State<World>) -> Answer {
     let mut conn = world.db.acquire().await?;
     let checkouts = objects::find(&mut conn, Kind::Checkout, &Map::new(), SHOWN_MAX, 0).await?;
@@ -176,19 +191,20 @@ pub(super) async fn overview(State(world): State<World>) -> Answer {
     .await?;
     Ok(page(
         200,
-        "Polar",
+        "Payments",
         &html! {
             h2 { "Checkouts" }
-            (table(&["Made", "Product", "Status", "Page"], &checkouts, |checkout| html! {
+            (table(&["Created", "Product", "Assistant", "Status", "Page"], &checkouts, |checkout| html! {
                 td { (checkout.text("created_at")) }
-                td { (checkout.text("product_id")) }
+                td { (product_name(checkout)) }
+                td { (reference(checkout)) }
                 td { (checkout.text("status")) }
-                td { a href={ "/sandbox/polar/checkout/" (checkout.text("client_secret")) } { "Page of " (checkout.text("product_id")) } }
+                td { a href={ "/sandbox/polar/checkout/" (checkout.text("client_secret")) } { "Checkout " (checkout.id) } }
             }))
             h2 { "Subscriptions" }
-            (table(&["Subscription", "Product", "Status", "Period ends", "What happens next"], &subscriptions, subscription_row))
+            (table(&["Subscription", "Product", "Assistant", "Status", "Period ends", "Actions"], &subscriptions, subscription_row))
             h2 { "Webhook deliveries" }
-            (table(&["At", "Event", "To", "State", "Tries", "Last answer"], &deliveries, |delivery| html! {
+            (table(&["Time", "Event", "Endpoint", "State", "Attempts", "Last response"], &deliveries, |delivery| html! {
                 td { (rfc3339(delivery.created_at)) }
                 td { (delivery.r#type) }
                 td { (delivery.url) }
@@ -209,11 +225,12 @@ fn subscription_row(subscription: &Object) -> Markup {
     };
     html! {
         td { (subscription.id) }
-        td { (subscription.text("product_id")) }
+        td { (product_name(subscription)) }
+        td { (reference(subscription)) }
         td {
             (status)
-            @if ending && !ended { ", ends with its period" }
-            @if pausing { ", pauses with its period" }
+            @if ending && !ended { ", cancels at period end" }
+            @if pausing { ", pauses at period end" }
         }
         td { (subscription.text("current_period_end")) }
         td {
@@ -221,9 +238,9 @@ fn subscription_row(subscription: &Object) -> Markup {
                 (act("resume", "Resume"))
                 (act("revoke", "Revoke"))
             } @else if !ended {
-                (act("renew", "Renew"))
-                (act("past_due", "Payment fails"))
-                (act("lapse", "Payment fails, access revoked"))
+                (act("renew", "Renew now"))
+                (act("past_due", "Fail the renewal payment"))
+                (act("lapse", "Fail it and revoke benefits"))
                 @if ending { (act("uncancel", "Uncancel")) } @else { (act("cancel", "Cancel")) }
                 @if status == "active" && !ending { (act("pause", "Pause")) }
                 (act("revoke", "Revoke"))
@@ -235,7 +252,7 @@ fn subscription_row(subscription: &Object) -> Markup {
 
 pub(super) fn table<T>(headings: &[&str], rows: &[T], row: impl Fn(&T) -> Markup) -> Markup {
     if rows.is_empty() {
-        return html! { p { "None yet." } };
+        return html! { p { "Nothing here yet." } };
     }
     html! {
         table {

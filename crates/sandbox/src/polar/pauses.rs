@@ -1,4 +1,4 @@
-//! Pausing a subscription and resuming it: nothing is charged in between, and a resumption begins a new period.
+//! Pausing and resuming subscriptions. Nothing is charged during a pause, and resuming starts a new period.
 
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -16,7 +16,6 @@ use crate::{
     web::Answer,
 };
 
-/// Resumptions in one go.
 const RESUMED_MAX: i64 = 100;
 
 fn can_pause(subscription: &Object) -> bool {
@@ -27,7 +26,7 @@ fn refused() -> crate::web::Refusal {
     error(409, "CannotPauseSubscription", "This subscription cannot be paused.")
 }
 
-/// It is to be paused with the end of its period: until then it is active.
+/// Schedules a pause for the end of the period. The subscription stays active until then.
 pub(super) fn schedule(subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
     if !can_pause(subscription) || subscription.doc["pause_at_period_end"] == true {
         return Err(refused());
@@ -37,7 +36,6 @@ pub(super) fn schedule(subscription: &mut Object, stage: &mut Stage) -> Answer<(
     Ok(())
 }
 
-/// It is not to be paused after all.
 pub(super) fn unschedule(subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
     if subscription.doc["pause_at_period_end"] != true {
         return Err(error(409, "NoScheduledPause", "This subscription is not scheduled to be paused."));
@@ -47,7 +45,6 @@ pub(super) fn unschedule(subscription: &mut Object, stage: &mut Stage) -> Answer
     Ok(())
 }
 
-/// The pause takes effect.
 pub(super) fn pause(subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
     if !can_pause(subscription) {
         return Err(refused());
@@ -61,7 +58,7 @@ pub(super) fn pause(subscription: &mut Object, stage: &mut Stage) -> Answer<()> 
     Ok(())
 }
 
-/// It goes on with a new period that is charged now. With a card that is declined, the payment fails.
+/// Resumes a subscription with a new period, which is charged now.
 pub(super) async fn resume(
     conn: &mut SqliteConnection,
     subscription: &mut Object,
@@ -90,7 +87,7 @@ pub(super) async fn resume(
     Ok(())
 }
 
-/// Resumes what was to be resumed by now.
+/// Resumes the paused subscriptions whose `resumes_at` has passed.
 pub(crate) async fn resume_due(world: &World) -> anyhow::Result<()> {
     let mut tx = world.db.begin().await?;
     let due: Vec<Object> = sqlx::query_as(

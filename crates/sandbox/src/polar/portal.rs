@@ -1,4 +1,4 @@
-//! The customer portal: what a customer has bought, the invoices, the end of a subscription, the card.
+//! The customer portal: subscriptions, invoices and the payment method of one customer.
 
 use axum::{
     Form,
@@ -13,16 +13,16 @@ use super::{
     cards,
     lifecycle::{self, Happening},
     objects::{self, Kind, Object},
-    pages::{money, table},
+    pages::{money, product_name, reference, table},
 };
 use crate::{
     World,
-    clock::{now_ms, parse_rfc3339},
+    clock::{date, date_time, now_ms, parse_rfc3339},
     page::{button, page},
     web::{Answer, refuse},
 };
 
-/// Subscriptions and orders that are shown.
+/// The portal shows at most this many subscriptions and orders, the newest first.
 const SHOWN_MAX: i64 = 100;
 
 #[derive(Deserialize)]
@@ -32,7 +32,7 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// The session, and whose it is; none when its hour is over.
+    /// Finds the session and its customer, unless the session has expired.
     async fn opens(&self, conn: &mut SqliteConnection) -> sqlx::Result<Option<(Object, Object)>> {
         let token = &self.customer_session_token;
         let found = objects::by_secret(conn, Kind::CustomerSession, token).await?;
@@ -43,7 +43,7 @@ impl Token {
         Ok(customer.map(|customer| (session, customer)))
     }
 
-    /// A path of the portal with this token.
+    /// Returns the URL of a portal page, which carries the token.
     fn on(&self, path: &str) -> String {
         let query: String = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("customer_session_token", &self.customer_session_token)
@@ -57,12 +57,12 @@ fn no_session() -> Response {
         401,
         "Customer portal",
         &html! {
-            p.error { "This link is over: it is good for an hour. Go back to the shop and open the portal again." }
+            p.error { "This link has expired. Go back to Reef and open the billing portal again." }
         },
     )
 }
 
-/// `GET …/portal?customer_session_token=…`.
+/// `GET …/portal?customer_session_token=…`: the overview.
 pub(super) async fn overview(State(world): State<World>, Query(token): Query<Token>) -> Answer {
     let mut conn = world.db.acquire().await?;
     let Some((session, customer)) = token.opens(&mut conn).await? else { return Ok(no_session()) };
@@ -73,25 +73,26 @@ pub(super) async fn overview(State(world): State<World>, Query(token): Query<Tok
         200,
         "Customer portal",
         &html! {
-            p { "Polar's page for customers, signed in as " strong { (customer.text("email")) } ". "
-                @if let Some(back) = session.doc["return_url"].as_str() { a href=(back) { "Back to the shop" } } }
+            p { "Signed in to Polar as " strong { (customer.text("email")) } ". "
+                @if let Some(back) = session.doc["return_url"].as_str() { a href=(back) { "Back to Reef" } } }
             h2 { "Subscriptions" }
-            (table(&["Product", "Bought", "Price", "Standing", "Cancellation"], &subscriptions, |found| subscription_row(&token, found)))
-            h2 { "Orders and invoices" }
-            (table(&["Date", "Product", "Amount", "Status", "Invoice"], &orders, |order| html! {
-                td { (day(order.text("created_at"))) }
-                td { (order.text("product_id")) }
+            (table(&["Product", "Assistant", "Started", "Price", "Status", "Actions"], &subscriptions, |found| subscription_row(&token, found)))
+            h2 { "Invoices" }
+            (table(&["Date", "Product", "Assistant", "Amount", "Status", "Invoice"], &orders, |order| html! {
+                td { (day(order, "created_at")) }
+                td { (product_name(order)) }
+                td { (reference(order)) }
                 td { (money(order.doc["total_amount"].as_i64().unwrap_or_default())) }
-                td { (order.text("status")) }
+                td { (status_text(order.text("status"))) }
                 td { a href=(token.on(&format!("/orders/{}", order.id))) { "Invoice " (order.text("invoice_number")) } }
             }))
             h2 { "Payment method" }
             p { "Visa ending in " (last4) "." }
             form method="post" action=(token.on("/card")) {
                 fieldset {
-                    legend { "Another card" }
-                    (card_choice(cards::WORKS, "4242 4242 4242 4242: works", last4 == cards::WORKS))
-                    (card_choice(cards::FAILS, "4000 0000 0000 0341: every charge fails", last4 == cards::FAILS))
+                    legend { "Change card" }
+                    (card_choice(cards::WORKS, "4242 4242 4242 4242 (payments succeed)", last4 == cards::WORKS))
+                    (card_choice(cards::FAILS, "4000 0000 0000 0341 (payments are declined)", last4 == cards::FAILS))
                     button type="submit" { "Use this card" }
                 }
             }
@@ -105,9 +106,19 @@ fn card_choice(last4: &str, label: &str, is_chosen: bool) -> Markup {
     }
 }
 
-/// `2026-03-13` of a full moment.
-fn day(moment: &str) -> &str {
-    moment.get(..10).unwrap_or(moment)
+/// Formats the date of a time field of an object.
+fn day(object: &Object, field: &str) -> String {
+    parse_rfc3339(object.text(field)).map(date).unwrap_or_default()
+}
+
+/// Names the status of an order.
+fn status_text(status: &str) -> &str {
+    match status {
+        "paid" => "Paid",
+        "pending" => "Awaiting payment",
+        "refunded" => "Refunded",
+        other => other,
+    }
 }
 
 fn subscription_row(token: &Token, subscription: &Object) -> Markup {
@@ -115,36 +126,38 @@ fn subscription_row(token: &Token, subscription: &Object) -> Markup {
     let ends = subscription.doc["cancel_at_period_end"] == true;
     let pauses = subscription.doc["pause_at_period_end"] == true;
     let status = subscription.text("status");
-    let until = day(subscription.text("current_period_end"));
+    let until = day(subscription, "current_period_end");
+    let started = parse_rfc3339(subscription.text("started_at")).map(date_time).unwrap_or_default();
     let act = |name: &str, label: &str| {
         button(&token.on(&format!("/subscriptions/{}/{name}", subscription.id)), label, false)
     };
     html! {
-        td { (subscription.text("product_id")) }
-        td { (day(subscription.text("created_at"))) }
-        td { (money(subscription.doc["amount"].as_i64().unwrap_or_default())) " a month" }
+        td { (product_name(subscription)) }
+        td { (reference(subscription)) }
+        td { (started) }
+        td { (money(subscription.doc["amount"].as_i64().unwrap_or_default())) " / month" }
         td {
-            @if has_ended { "ended" }
-            @else if status == "paused" { "paused: nothing is charged" }
-            @else if ends { "ends on " (until) }
-            @else if pauses { "pauses on " (until) }
-            @else if status == "past_due" { "the last charge failed" }
-            @else { "renews on " (until) }
+            @if has_ended { "Ended" }
+            @else if status == "paused" { "Paused. You aren’t charged." }
+            @else if ends { "Cancels on " (until) }
+            @else if pauses { "Pauses on " (until) }
+            @else if status == "past_due" { "Past due. Change the card to pay now." }
+            @else { "Renews on " (until) }
         }
         td {
             @if has_ended {}
             @else if status == "paused" { (act("resume", "Resume and pay for a new month")) }
-            @else if ends { (act("uncancel", "Take the cancellation back")) }
+            @else if ends { (act("uncancel", "Undo the cancellation")) }
             @else {
-                (act("cancel", "Cancel at the period's end"))
-                @if pauses { (act("unpause", "Take the pause back")) }
-                @else if status == "active" { (act("pause", "Pause at the period's end")) }
+                (act("cancel", "Cancel at period end"))
+                @if pauses { (act("unpause", "Undo the pause")) }
+                @else if status == "active" { (act("pause", "Pause at period end")) }
             }
         }
     }
 }
 
-/// `GET …/portal/orders/{id}`: the invoice.
+/// `GET …/portal/orders/{id}`: the invoice of an order.
 pub(super) async fn invoice(
     State(world): State<World>,
     Path(id): Path<String>,
@@ -154,16 +167,17 @@ pub(super) async fn invoice(
     let Some((_, customer)) = token.opens(&mut conn).await? else { return Ok(no_session()) };
     let order = objects::get(&mut conn, Kind::Order, &id).await?;
     let Some(order) = order.filter(|order| order.text("customer_id") == customer.id) else {
-        return Err(refuse(404, "there is no such order"));
+        return Err(refuse(404, "Order not found."));
     };
     let amount = money(order.doc["total_amount"].as_i64().unwrap_or_default());
     Ok(page(
         200,
         &format!("Invoice {}", order.text("invoice_number")),
         &html! {
-            p { "To " (customer.text("email")) ", " (day(order.text("created_at"))) "." }
-            p { (order.text("product_id")) ", one month: " strong { (amount) } ", " (order.text("status")) "." }
-            p { a href=(token.on("")) { "Back to the portal" } }
+            p { "Billed to " (customer.text("email")) " on " (day(&order, "created_at")) "." }
+            p { (product_name(&order)) ", one month: " strong { (amount) } ". " (status_text(order.text("status"))) "." }
+            p { "Assistant: " (reference(&order)) }
+            p { a href=(token.on("")) { "Back to the customer portal" } }
         },
     ))
 }
@@ -180,15 +194,15 @@ pub(super) async fn happen(
         "pause" => Happening::SchedulePause,
         "unpause" => Happening::UnschedulePause,
         "resume" => Happening::Resume,
-        _ => return Err(refuse(404, "a customer can cancel, uncancel, pause, unpause and resume")),
+        _ => return Err(refuse(404, "Unknown action. Use cancel, uncancel, pause, unpause or resume.")),
     };
     let mut tx = world.db.begin().await?;
     let Some((_, customer)) = token.opens(&mut tx).await? else { return Ok(no_session()) };
     let found = objects::get(&mut tx, Kind::Subscription, &id).await?;
     let Some(mut subscription) = found.filter(|found| found.text("customer_id") == customer.id) else {
-        return Err(refuse(404, "there is no such subscription"));
+        return Err(refuse(404, "Subscription not found."));
     };
-    // Pressed twice, it is as it is asked to be.
+    // A second press of a button succeeds without a change.
     let is = |flag: &str| subscription.doc[flag] == true;
     let is_so = match happening {
         Happening::SchedulePause => is("pause_at_period_end"),
@@ -209,14 +223,14 @@ pub(super) struct Card {
     card: String,
 }
 
-/// `POST …/portal/card`.
+/// `POST …/portal/card`: changes the payment method.
 pub(super) async fn change_card(
     State(world): State<World>,
     Query(token): Query<Token>,
     Form(Card { card }): Form<Card>,
 ) -> Answer {
     if card != cards::WORKS && card != cards::FAILS {
-        return Err(refuse(400, "a card is 4242 or 0341"));
+        return Err(refuse(400, "card must be 4242 or 0341."));
     }
     let mut tx = world.db.begin().await?;
     let Some((_, mut customer)) = token.opens(&mut tx).await? else { return Ok(no_session()) };

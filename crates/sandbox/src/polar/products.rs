@@ -1,4 +1,4 @@
-//! `/v1/products/`: whatever is asked for is sold by the month.
+//! The API at `/v1/products/`, which has a monthly product for every id.
 
 use axum::{Json, extract::Path, response::IntoResponse};
 use serde_json::json;
@@ -6,11 +6,11 @@ use serde_json::json;
 use super::{not_found, shapes};
 use crate::web::Answer;
 
-/// Since when all products are sold.
+/// The `created_at` of every product.
 const SINCE: &str = "2026-01-01T00:00:00.000Z";
-/// In a product's id: there is none.
+/// A product whose id contains this does not exist.
 pub(super) const UNKNOWN: &str = "unknown";
-/// In a product's id: it is not sold any more.
+/// A product whose id contains this is archived.
 pub(super) const ARCHIVED: &str = "archived";
 
 /// `GET /v1/products/{id}`.

@@ -1,19 +1,30 @@
-//! What Polar's objects look like when they are new: every field of the API's version 2026-10.
+//! New Polar objects, with every field of version 2026-10 of the API.
 
 use serde_json::{Map, Value, json};
 
 use crate::clock::{month_after, new_id, random_base62, rfc3339};
 
-/// The one organization of the sandbox.
+/// The id of the sandbox's only organization.
 pub(super) const ORGANIZATION_ID: &str = "5a4db0c5-0000-4000-8000-000000000001";
-/// A checkout can be paid for a day.
+/// Polar expires a checkout after a day.
 const CHECKOUT_TTL_MS: i64 = 24 * 60 * 60 * 1000;
-/// A customer can be in the portal for an hour.
+/// Polar ends a customer session after an hour.
 const CUSTOMER_SESSION_TTL_MS: i64 = 60 * 60 * 1000;
 
-/// Cents a month. The sandbox has no price list: what is managed costs more.
+/// Returns the monthly price in cents. The sandbox has no price list, so the id of a product decides.
 fn amount(product_id: &str) -> i64 {
     if product_id.contains("managed") { 2_900 } else { 1_900 }
+}
+
+/// Returns the name of a product as customers read it. The sandbox has no product list, so the id decides here too.
+fn product_name(product_id: &str) -> &str {
+    if product_id.contains("managed") {
+        "Assistant (Managed)"
+    } else if product_id.contains("byok") {
+        "Assistant (Bring your own key)"
+    } else {
+        product_id
+    }
 }
 
 fn price(product_id: &str, created_at: &str) -> Value {
@@ -24,11 +35,11 @@ fn price(product_id: &str, created_at: &str) -> Value {
     })
 }
 
-/// A product that is sold by the month at a fixed price.
+/// A product with a fixed monthly price.
 pub(super) fn product(product_id: &str, created_at: &str) -> Value {
     json!({
         "id": product_id, "created_at": created_at, "modified_at": null, "trial_interval": null,
-        "trial_interval_count": null, "name": product_id, "description": null, "visibility": "public",
+        "trial_interval_count": null, "name": product_name(product_id), "description": null, "visibility": "public",
         "recurring_interval": "month", "recurring_interval_count": 1, "meter_interval": null,
         "meter_interval_count": null, "is_recurring": true, "is_archived": false, "organization_id": ORGANIZATION_ID,
         "metadata": {}, "prices": [price(product_id, created_at)], "benefits": [], "medias": [],
@@ -36,7 +47,7 @@ pub(super) fn product(product_id: &str, created_at: &str) -> Value {
     })
 }
 
-/// An open checkout from a body that was found valid.
+/// An open checkout from a valid body.
 pub(super) fn checkout(
     body: &Map<String, Value>,
     public_url: &str,
@@ -89,7 +100,7 @@ pub(super) fn checkout(
     })
 }
 
-/// The customer that a checkout makes.
+/// The customer that a checkout creates.
 pub(super) fn customer(checkout: &Value, now: i64) -> Value {
     let id = new_id();
     let email = checkout["customer_email"]
@@ -104,7 +115,7 @@ pub(super) fn customer(checkout: &Value, now: i64) -> Value {
     })
 }
 
-/// A subscription that is active for a month from now; it keeps the checkout's metadata.
+/// A subscription that is active from now. It copies the checkout's metadata.
 pub(super) fn subscription(checkout: &Value, customer: &Value, now: i64) -> Value {
     json!({
         "created_at": rfc3339(now), "modified_at": null, "id": new_id(), "amount": checkout["amount"],
@@ -121,7 +132,7 @@ pub(super) fn subscription(checkout: &Value, customer: &Value, now: i64) -> Valu
     })
 }
 
-/// An order that waits for its payment: the first has a checkout, a renewal has none.
+/// An unpaid order. Only the first order of a subscription has a checkout.
 pub(super) fn order(subscription: &Value, checkout_id: Option<&str>, now: i64) -> Value {
     let amount = &subscription["amount"];
     let mut inner = subscription.clone();
@@ -144,13 +155,13 @@ pub(super) fn order(subscription: &Value, checkout_id: Option<&str>, now: i64) -
         "custom_field_data": {}, "platform_fee_amount": 0, "platform_fee_currency": subscription["currency"],
         "customer": subscription["customer"], "product": subscription["product"], "discount": null,
         "subscription": inner,
-        "items": [{"created_at": rfc3339(now), "modified_at": null, "id": new_id(), "label": subscription["product_id"],
+        "items": [{"created_at": rfc3339(now), "modified_at": null, "id": new_id(), "label": subscription["product"]["name"],
             "amount": amount, "tax_amount": 0, "proration": false, "product_price_id": subscription["product_id"]}],
-        "description": subscription["product_id"], "refundable_amount": amount, "refundable_tax_amount": 0,
+        "description": subscription["product"]["name"], "refundable_amount": amount, "refundable_tax_amount": 0,
     })
 }
 
-/// The refund of the whole of an order.
+/// A refund of a whole order.
 pub(super) fn refund(order: &Value, now: i64) -> Value {
     json!({
         "created_at": rfc3339(now), "modified_at": null, "id": new_id(), "metadata": {}, "status": "succeeded",
@@ -160,7 +171,7 @@ pub(super) fn refund(order: &Value, now: i64) -> Value {
     })
 }
 
-/// A customer's way into the portal, good for an hour.
+/// A customer session, which opens the portal for an hour.
 pub(super) fn customer_session(
     customer: &Value,
     return_url: Option<&str>,
@@ -176,7 +187,7 @@ pub(super) fn customer_session(
     })
 }
 
-/// A card that a customer pays with from now on.
+/// A card that becomes the customer's default payment method.
 pub(super) fn payment_method(customer: &Value, last4: &str, now: i64) -> Value {
     json!({
         "id": new_id(), "created_at": rfc3339(now), "modified_at": null, "processor": "stripe", "type": "card",

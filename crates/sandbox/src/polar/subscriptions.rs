@@ -1,4 +1,4 @@
-//! `/v1/subscriptions/` and `/v1/orders/`.
+//! The API at `/v1/subscriptions/` and `/v1/orders/`.
 
 use axum::{
     Json,
@@ -35,7 +35,7 @@ const ORDER_FILTERS: [Filterable; 7] = [
     ("subscription_id", "$.subscription_id"),
     ("billing_reason", "$.billing_reason"),
 ];
-/// What makes a body one of the known updates.
+/// The body of `PATCH` has at most one of these fields.
 const UPDATES: [&str; 4] = ["cancel_at_period_end", "pause_at_period_end", "resume", "revoke"];
 const REASONS: [&str; 8] = [
     "customer_service",
@@ -77,7 +77,7 @@ async fn read_one(world: &World, kind: Kind, id: &str) -> Answer {
     Ok(Json(object.doc).into_response())
 }
 
-/// `DELETE /v1/subscriptions/{id}`: it ends now; the second time is a 403.
+/// `DELETE /v1/subscriptions/{id}`: ends the subscription now, or 403 if it has ended already.
 pub(super) async fn revoke(State(world): State<World>, Path(id): Path<String>) -> Answer {
     validate::id(&id)?;
     Ok(Json(happen(&world, &id, Happening::Revoke, Map::new()).await?).into_response())
@@ -132,7 +132,7 @@ pub(super) async fn update(State(world): State<World>, Path(id): Path<String>, r
     Ok(Json(doc).into_response())
 }
 
-/// A pause may name when it ends: after the period that is paid.
+/// Validates `resumes_at`, which must be after the current period.
 async fn resumption(world: &World, id: &str, at: &Value, issues: &mut Issues) -> Answer<()> {
     let mut conn = world.db.acquire().await?;
     let subscription = objects::get(&mut conn, Kind::Subscription, id).await?.ok_or_else(not_found)?;
@@ -145,7 +145,7 @@ async fn resumption(world: &World, id: &str, at: &Value, issues: &mut Issues) ->
     Ok(())
 }
 
-/// Lets something happen to a subscription, with `changes` made to it first.
+/// Sets `changes` on a subscription and then applies an action to it.
 pub(super) async fn happen(
     world: &World,
     id: &str,

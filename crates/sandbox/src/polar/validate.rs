@@ -1,4 +1,4 @@
-//! Polar's 422: every issue at once, each with its place.
+//! Validation of request bodies. Polar's 422 lists all issues, each with its location.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::{
     web::{Answer, Refusal},
 };
 
-/// Where an issue's `loc` begins.
+/// The first element of an issue's `loc`.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
     Body,
@@ -19,7 +19,6 @@ pub(super) enum Place {
     Path,
 }
 
-/// The issues found so far.
 #[derive(Default)]
 pub(super) struct Issues(Vec<Value>);
 
@@ -40,7 +39,7 @@ impl Issues {
         self.add(Place::Body, path, message, kind);
     }
 
-    /// The 422, if there is anything to say.
+    /// Returns the 422 if there are issues.
     pub fn check(self) -> Answer<()> {
         if self.0.is_empty() {
             return Ok(());
@@ -49,7 +48,7 @@ impl Issues {
     }
 }
 
-/// The body as an object.
+/// Parses a body that must be a JSON object.
 pub(super) fn object(raw: &[u8]) -> Answer<Map<String, Value>> {
     let mut issues = Issues::default();
     match serde_json::from_slice(raw) {
@@ -60,7 +59,7 @@ pub(super) fn object(raw: &[u8]) -> Answer<Map<String, Value>> {
     Err(issues.check().expect_err("one issue was added"))
 }
 
-/// An id in the path.
+/// Validates an id in the path.
 pub(super) fn id(id: &str) -> Answer<()> {
     let mut issues = Issues::default();
     if !is_uuid(id) {
@@ -69,7 +68,7 @@ pub(super) fn id(id: &str) -> Answer<()> {
     issues.check()
 }
 
-/// The body of `POST /v1/checkouts/`. Keys that Polar does not know are ignored, as there.
+/// Validates the body of `POST /v1/checkouts/`. Unknown keys are ignored, as Polar does.
 pub(super) fn checkout(body: &Map<String, Value>) -> Answer<()> {
     let mut issues = Issues::default();
     products(body, &mut issues);
@@ -123,7 +122,7 @@ pub(super) fn checkout(body: &Map<String, Value>) -> Answer<()> {
     issues.check()
 }
 
-/// Calls `check` with the value of an optional field that is there and not null.
+/// Calls `check` with the value of an optional field, unless it is absent or null.
 fn present(body: &Map<String, Value>, name: &str, check: impl FnOnce(&Value)) {
     if let Some(value) = body.get(name).filter(|value| !value.is_null()) {
         check(value);
@@ -168,7 +167,8 @@ fn string(body: &Map<String, Value>, name: &str, length_max: usize, issues: &mut
     });
 }
 
-/// At most 50 keys of 1 to 40 characters; a value is a text of 1 to 500 characters, a number or a boolean.
+/// Validates metadata: at most 50 keys of 1 to 40 characters, with values that are strings of 1 to 500 characters, numbers
+/// or booleans.
 pub(super) fn metadata(body: &Map<String, Value>, name: &str, issues: &mut Issues) {
     let Some(value) = body.get(name) else { return };
     let Some(map) = value.as_object() else {
@@ -202,7 +202,7 @@ pub(super) fn web_url(body: &Map<String, Value>, name: &str, issues: &mut Issues
     });
 }
 
-/// Polar asks the DNS whether an address can receive mail: names made for examples and tests cannot.
+/// Polar looks up whether a domain can receive mail, so domains reserved for examples and tests are rejected.
 fn deliverable(address: &str) -> bool {
     let Some((local, domain)) = address.rsplit_once('@') else { return false };
     let domain = domain.to_ascii_lowercase();

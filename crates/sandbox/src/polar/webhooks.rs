@@ -1,4 +1,4 @@
-//! `/v1/webhooks/endpoints`: who else is told, beside the default endpoint.
+//! The API at `/v1/webhooks/endpoints`, which manages endpoints in addition to the default one.
 
 use std::net::IpAddr;
 
@@ -67,7 +67,7 @@ pub(super) async fn read(State(world): State<World>, Path(id): Path<String>) -> 
     Ok(Json(endpoint.doc).into_response())
 }
 
-/// `POST /v1/webhooks/endpoints`: 201, with the secret that Polar makes.
+/// `POST /v1/webhooks/endpoints`: 201 with a generated secret.
 pub(super) async fn create(State(world): State<World>, raw: Bytes) -> Answer {
     let body = validate::object(&raw)?;
     let mut issues = Issues::default();
@@ -119,7 +119,7 @@ pub(super) async fn update(State(world): State<World>, Path(id): Path<String>, r
     Ok(Json(endpoint.doc).into_response())
 }
 
-/// `DELETE /v1/webhooks/endpoints/{id}`: 204; what was still to be delivered to it is dropped.
+/// `DELETE /v1/webhooks/endpoints/{id}`: 204. Pending deliveries to it are deleted.
 pub(super) async fn delete(State(world): State<World>, Path(id): Path<String>) -> Answer {
     validate::id(&id)?;
     let mut tx = world.db.begin().await?;
@@ -158,7 +158,8 @@ fn is_event(event: &Value) -> bool {
     EVENTS.iter().any(|known| event == known)
 }
 
-/// Polar wants HTTPS and a public host. Here Reef is on this machine, so loopback will do.
+/// Polar requires HTTPS and a public host. The sandbox also accepts loopback addresses, because Reef runs on the same
+/// machine.
 fn is_receiver(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
     let loopback = match url.host() {

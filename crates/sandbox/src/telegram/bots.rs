@@ -1,4 +1,4 @@
-//! Bots: what the token says, what is kept about them.
+//! Bots: their tokens, their stored state and their profiles.
 
 use serde_json::{Value, json};
 use sqlx::{FromRow, SqliteConnection};
@@ -6,7 +6,7 @@ use sqlx::{FromRow, SqliteConnection};
 use super::error;
 use crate::{clock::now_ms, web::Answer};
 
-/// A bot as it is kept.
+/// The stored state of a bot.
 #[derive(FromRow)]
 pub(super) struct Bot {
     pub id: i64,
@@ -21,21 +21,21 @@ pub(super) struct Bot {
     pub commands: Value,
 }
 
-/// How a token's secret part makes a bot behave.
+/// A failure that the secret part of a token selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Magic {
     None,
-    /// Refused by every call.
+    /// Every call fails with 401.
     Revoked,
-    /// `setWebhook` answers 409.
+    /// `setWebhook` fails with 409.
     Conflict,
-    /// `setWebhook` never answers.
+    /// `setWebhook` never responds.
     Stuck,
-    /// `deleteWebhook` answers 500.
+    /// `deleteWebhook` fails with 500.
     Stubborn,
 }
 
-/// The bot's id and its magic, from `123456:secret`; malformed tokens get Telegram's answers.
+/// Parses `123456:secret` into the bot's id and its failure mode. Malformed tokens get Telegram's errors.
 pub(super) fn parse_token(token: &str) -> Answer<(i64, Magic)> {
     let Some((digits, secret)) = token.split_once(':') else { return Err(error(404, "Not Found")) };
     let well_formed = (6..=16).contains(&digits.len())
@@ -59,12 +59,12 @@ pub(super) fn parse_token(token: &str) -> Answer<(i64, Magic)> {
     ))
 }
 
-/// The bot with this id, which appears now if it is new.
+/// Returns the bot with this id, which is created on first use.
 pub(super) async fn appear(conn: &mut SqliteConnection, id: i64) -> sqlx::Result<Bot> {
     if let Some(bot) = find(conn, id).await? {
         return Ok(bot);
     }
-    // Telegram begins to number a bot's updates anywhere.
+    // Telegram starts the numbers of a bot's updates at a random one.
     sqlx::query("insert into telegram_bots (id, next_update) values ($1, $2) on conflict (id) do nothing")
         .bind(id)
         .bind(100_000_000 + now_ms() % 100_000_000)
@@ -83,7 +83,7 @@ pub(super) async fn find(conn: &mut SqliteConnection, id: i64) -> sqlx::Result<O
     .await
 }
 
-/// What bots are called, and their pictures.
+/// The names and profile pictures of bots.
 const LOOKS: [(&str, &[u8]); 8] = [
     ("Coral", include_bytes!("pictures/coral.png")),
     ("Pearl", include_bytes!("pictures/pearl.png")),
@@ -96,7 +96,7 @@ const LOOKS: [(&str, &[u8]); 8] = [
 ];
 
 impl Bot {
-    /// Always the same for an id.
+    /// The profile depends on the id only, so that it never changes.
     fn look(&self) -> (&'static str, &'static [u8]) {
         LOOKS[usize::try_from(self.id).unwrap_or(0) % LOOKS.len()]
     }
@@ -105,17 +105,17 @@ impl Bot {
         format!("{} {}", self.look().0, self.id % 1000)
     }
 
-    /// A square PNG.
+    /// Returns the profile picture, a square PNG.
     pub fn picture(&self) -> &'static [u8] {
         self.look().1
     }
 
-    /// Ends in `bot`, as all bots' names do.
+    /// Telegram requires usernames of bots to end in `bot`.
     pub fn username(&self) -> String {
         format!("reef_{}_bot", self.id)
     }
 
-    /// The `User` object of `getMe`.
+    /// Renders the `User` object of `getMe`.
     pub fn me(&self) -> Value {
         json!({
             "id": self.id, "is_bot": true, "first_name": self.first_name(), "username": self.username(),
@@ -124,7 +124,7 @@ impl Bot {
         })
     }
 
-    /// The short form inside a message.
+    /// Renders the shorter `User` object of a message.
     pub fn user(&self) -> Value {
         json!({"id": self.id, "is_bot": true, "first_name": self.first_name(), "username": self.username()})
     }

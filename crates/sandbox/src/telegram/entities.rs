@@ -1,8 +1,8 @@
-//! `parse_mode` HTML: the tags and the complaints of Telegram's own parser.
+//! Parsing of `parse_mode` HTML, with the tags and error messages of Telegram's own parser.
 
 use serde_json::{Value, json};
 
-/// A text with its entities, offsets in UTF-16 units.
+/// A text and its entities, whose offsets are in UTF-16 units.
 #[derive(Debug, PartialEq)]
 pub(super) struct Parsed {
     pub text: String,
@@ -14,7 +14,7 @@ impl Parsed {
         Self { text: text.to_owned(), entities: Vec::new() }
     }
 
-    /// Without the white space around; the entities move along, and those of which nothing is left go.
+    /// Trims white space. Entities are shifted, and those that become empty are removed.
     pub fn trimmed(self) -> Self {
         let start = self.text.len() - self.text.trim_start().len();
         let cut = units(&self.text[..start]);
@@ -35,12 +35,12 @@ fn read(entity: &Value, field: &str) -> usize {
     entity[field].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(0)
 }
 
-/// Length in UTF-16 units.
+/// Returns the length in UTF-16 units.
 pub(super) fn units(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// An entity over `text[from..]`, unless it is empty.
+/// Renders an entity over `text[from..]`, or `None` if that is empty.
 pub(super) fn entity(kind: &str, text: &str, from: usize, extra: Option<(&str, String)>) -> Option<Value> {
     let (offset, length) = (units(&text[..from]), units(&text[from..]));
     let mut entity = json!({"type": kind, "offset": offset, "length": length});
@@ -57,7 +57,7 @@ struct Open {
     from: usize,
 }
 
-/// Parses Telegram's HTML; the error is the end of its sentence `can't parse entities: …`.
+/// Parses Telegram's HTML. The error completes Telegram's message `can't parse entities: …`.
 pub(super) fn html(source: &str) -> Result<Parsed, String> {
     let mut parsed = Parsed { text: String::with_capacity(source.len()), entities: Vec::new() };
     let mut open: Vec<Open> = Vec::new();
@@ -127,14 +127,14 @@ fn close_tag(source: &str, at: usize, open: &mut Vec<Open>, parsed: &mut Parsed)
             tag.tag
         ));
     }
-    // A link without an address is plain text.
+    // Telegram renders a link without a URL as plain text.
     if tag.kind != "text_link" || tag.extra.is_some() {
         parsed.entities.extend(entity(tag.kind, &parsed.text, tag.from, tag.extra));
     }
     Ok(at + length + 1)
 }
 
-/// The value of `name="…"`.
+/// Returns the value of `name="…"`.
 fn attribute(attributes: &str, name: &str) -> Option<String> {
     let rest = attributes.split_once(name)?.1.trim_start().strip_prefix('=')?.trim_start();
     let quote = rest.chars().next()?;
@@ -153,7 +153,7 @@ fn attribute(attributes: &str, name: &str) -> Option<String> {
     Some(decoded)
 }
 
-/// The first character of a text that may be a character reference, and how long its source is.
+/// Decodes the first character of a text, which may be a character reference. Returns the length of its source.
 fn character(source: &str) -> (char, usize) {
     let first = source.chars().next().unwrap_or('&');
     let plain = (first, first.len_utf8());

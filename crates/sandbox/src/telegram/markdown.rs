@@ -1,8 +1,8 @@
-//! `parse_mode` MarkdownV2 and the older Markdown.
+//! Parsing of `parse_mode` MarkdownV2 and of the legacy Markdown.
 
 use super::entities::{Parsed, entity};
 
-/// These must be escaped wherever they are not markup.
+/// Telegram requires these characters to be escaped wherever they are not markup.
 const RESERVED: &str = "_*[]()~`>#+-=|{}.!";
 
 struct Open {
@@ -12,7 +12,7 @@ struct Open {
     at: usize,
 }
 
-/// The marks of version 2, longest first.
+/// The delimiters of MarkdownV2. Longer ones come first, because they contain shorter ones.
 const MARKS: [(&str, &str); 6] = [
     ("__", "underline"),
     ("||", "spoiler"),
@@ -22,7 +22,7 @@ const MARKS: [(&str, &str); 6] = [
     ("[", "text_link"),
 ];
 
-/// Parses MarkdownV2; the error is the end of Telegram's sentence `can't parse entities: …`.
+/// Parses MarkdownV2. The error completes Telegram's message `can't parse entities: …`.
 pub(super) fn version_2(source: &str) -> Result<Parsed, String> {
     let mut parsed = Parsed { text: String::with_capacity(source.len()), entities: Vec::new() };
     let mut open: Vec<Open> = Vec::new();
@@ -75,7 +75,7 @@ fn unclosed(kind: &str, at: usize) -> String {
     format!("Can't find end of {name} entity at byte offset {at}")
 }
 
-/// `` `code` `` or ```` ```language … ``` ````; inside, only a backslash before `` ` `` and `\` means anything.
+/// Parses `` `code` `` or ```` ```language … ``` ````. Inside, a backslash only escapes `` ` `` and `\`.
 fn code(source: &str, at: usize, parsed: &mut Parsed, escapes: bool) -> Result<usize, String> {
     let (mark, kind) = if source[at..].starts_with("```") { ("```", "pre") } else { ("`", "code") };
     let from = parsed.text.len();
@@ -106,7 +106,7 @@ fn code(source: &str, at: usize, parsed: &mut Parsed, escapes: bool) -> Result<u
     }
 }
 
-/// At the `]` of `[text](url)`.
+/// Parses the rest of `[text](url)`, starting at the `]`.
 fn link(source: &str, at: usize, open: &mut Vec<Open>, parsed: &mut Parsed) -> Result<usize, String> {
     let Some(last) = open.pop() else { return Err("Unexpected end of a link".to_owned()) };
     let Some(rest) = source[at + 1..].strip_prefix('(') else { return Ok(at + 1) };
@@ -125,7 +125,7 @@ fn link(source: &str, at: usize, open: &mut Vec<Open>, parsed: &mut Parsed) -> R
     Err(format!("Can't find end of a URL at byte offset {}", at + 1))
 }
 
-/// Parses the older Markdown: `*bold*`, `_italic_`, code and links, no nesting.
+/// Parses the legacy Markdown, which has `*bold*`, `_italic_`, code and links without nesting.
 pub(super) fn legacy(source: &str) -> Result<Parsed, String> {
     let mut parsed = Parsed { text: String::with_capacity(source.len()), entities: Vec::new() };
     let mut at = 0;

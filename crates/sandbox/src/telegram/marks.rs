@@ -1,11 +1,11 @@
-//! What Telegram marks in people's words by itself: commands and mentions.
+//! Detection of the entities that Telegram adds to the messages of people: commands and mentions.
 
 use serde_json::{Value, json};
 
 use super::entities::units;
 
-/// The entities of a text, in order. The rules are those of Telegram's own library (`match_bot_commands` and
-/// `match_mentions` in TDLib's `MessageEntity.cpp`): `/etc` in `/etc/passwd` is no command.
+/// Returns the entities of a text, in order. The rules follow `match_bot_commands` and `match_mentions` in TDLib's
+/// `MessageEntity.cpp`, where for example `/etc` in `/etc/passwd` is no command.
 pub(super) fn find(text: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -27,7 +27,7 @@ pub(super) fn find(text: &str) -> Vec<Value> {
     found
 }
 
-/// How long the command is that begins with the slash at `at`.
+/// Returns the length of the command whose slash is at `at`.
 fn command_length(text: &str, at: usize) -> Option<usize> {
     let is_barred = |c: Option<char>| c.is_some_and(|c| is_word(c) || matches!(c, '/' | '<' | '>'));
     if is_barred(text[..at].chars().next_back()) {
@@ -48,7 +48,7 @@ fn command_length(text: &str, at: usize) -> Option<usize> {
     (!is_barred(text[at + length..].chars().next())).then_some(length)
 }
 
-/// How long the mention is that begins with the at sign at `at`.
+/// Returns the length of the mention whose at sign is at `at`.
 fn mention_length(text: &str, at: usize) -> Option<usize> {
     if text[..at].chars().next_back().is_some_and(is_word) {
         return None;
@@ -58,7 +58,7 @@ fn mention_length(text: &str, at: usize) -> Option<usize> {
     ((2..=32).contains(&name) && is_whole).then_some(1 + name)
 }
 
-/// How many characters of a command's or a user's name a text begins with; each is one byte and one UTF-16 unit.
+/// Returns the length of the name at the beginning of a text. Each of its characters is one byte and one UTF-16 unit.
 fn name_length(text: &str) -> usize {
     text.bytes().take_while(|c| c.is_ascii_alphanumeric() || *c == b'_').count()
 }

@@ -1,4 +1,4 @@
-//! `/bot<token>/<method>`: reads the parameters wherever they are, and finds the method.
+//! The methods at `/bot<token>/<method>`: parameters, dispatch, webhooks and commands.
 
 use std::{collections::HashSet, net::IpAddr, time::Duration};
 
@@ -23,14 +23,14 @@ use crate::{
     web::{Answer, is_json, pairs},
 };
 
-/// How long a `stuck` bot keeps its caller waiting.
+/// How long `setWebhook` of a `stuck` token blocks.
 const STUCK: Duration = Duration::from_secs(600);
 const COMMANDS_MAX: usize = 100;
 
-/// What a call came with.
+/// The parameters of a call, from its query and its body.
 pub(super) type Params = Map<String, Value>;
 
-/// What a method answers: the result, and sometimes a word about it.
+/// The result of a method, and for some methods a description.
 pub(super) struct Done {
     pub result: Value,
     pub description: Option<&'static str>,
@@ -42,7 +42,7 @@ impl Done {
     }
 }
 
-/// Any method, GET or POST; its name in any case.
+/// Handles a method call by GET or POST. Method names are case-insensitive.
 pub(super) async fn call(
     State(world): State<World>,
     Path((bot, method)): Path<(String, String)>,
@@ -110,7 +110,7 @@ async fn run(world: &World, id: i64, magic: Magic, method: &str, params: &Params
     }
 }
 
-/// Runs the method call that a webhook's answer may be: its result is told to nobody.
+/// Runs the method call that the response to a webhook may contain. Its result is dropped, as Telegram does.
 pub(super) async fn run_reply(world: &World, id: i64, mut params: Params) {
     let Some(Value::String(method)) = params.shift_remove("method") else { return };
     let lower = method.to_ascii_lowercase();
@@ -118,12 +118,7 @@ pub(super) async fn run_reply(world: &World, id: i64, mut params: Params) {
         return;
     }
     if let Err(refusal) = Box::pin(run(world, id, Magic::None, &method, &params)).await {
-        tracing::info!(
-            bot = id,
-            method,
-            status = refusal.status,
-            "a webhook answered with a call that failed"
-        );
+        tracing::info!(bot = id, method, status = refusal.status, "method call in a webhook response failed");
     }
 }
 
@@ -147,7 +142,7 @@ async fn set_webhook(world: &World, bot: &Bot, params: &Params) -> Answer<Done> 
             .filter(|count| (1..=100).contains(count))
             .ok_or_else(|| bad_request("max_connections must be between 1 and 100"))?,
     };
-    // Left out, it stays as it was.
+    // Telegram keeps the previous list if the parameter is absent.
     let allowed = match params.get("allowed_updates") {
         None => bot.allowed_updates.clone(),
         Some(list) => strings(list).ok_or_else(|| bad_request("can't parse allowed updates JSON object"))?,
@@ -176,7 +171,8 @@ async fn set_webhook(world: &World, bot: &Bot, params: &Params) -> Answer<Done> 
     Ok(Done { result: json!(true), description: Some(description) })
 }
 
-/// Telegram wants HTTPS on one of four ports. Here Reef is on this machine, so plain HTTP to loopback will do.
+/// Telegram requires HTTPS on one of four ports. The sandbox also accepts HTTP to loopback addresses, because Reef runs on
+/// the same machine.
 fn check_webhook_url(url: &str) -> Answer<()> {
     let refuse = |why: &str| Err(bad_request(&format!("bad webhook: {why}")));
     let Ok(url) = Url::parse(url) else { return refuse("invalid webhook URL specified") };
@@ -266,7 +262,7 @@ async fn set_my_commands(world: &World, bot: &Bot, params: &Params) -> Answer<Do
     Ok(Done::plain(true))
 }
 
-/// A parameter as text; numbers are text in a form, and the other way round.
+/// Returns a parameter as text. JSON may contain a number where a form has text.
 pub(super) fn text(params: &Params, name: &str) -> Option<String> {
     match params.get(name)? {
         Value::String(text) => Some(text.clone()),
@@ -275,7 +271,7 @@ pub(super) fn text(params: &Params, name: &str) -> Option<String> {
     }
 }
 
-/// A whole number, also when written as text.
+/// Returns an integer parameter, which may be a string.
 pub(super) fn integer(params: &Params, name: &str) -> Option<i64> {
     match params.get(name)? {
         Value::Number(number) => number.as_i64(),
@@ -293,7 +289,7 @@ fn flag(params: &Params, name: &str) -> bool {
     }
 }
 
-/// A list of texts, also when it is JSON inside a text.
+/// Returns a list of strings, which may be JSON within a string.
 pub(super) fn strings(value: &Value) -> Option<Value> {
     let list = match value {
         Value::String(text) => serde_json::from_str(text).ok()?,

@@ -1,7 +1,7 @@
 //! Telegram's Bot API, and a chat page for each bot.
 //!
-//! Every well-formed token is a good bot, which appears when it is first used. Wire facts: the Bot API server's own
-//! source and its published types.
+//! Every well-formed token belongs to a bot, which is created on first use. The wire formats follow the source of the Bot
+//! API server and its published types.
 
 mod bots;
 mod entities;
@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::{World, web::Refusal};
 
-/// The vendor's own API.
+/// The routes of the Bot API.
 pub(crate) fn api_routes() -> Router<World> {
     Router::new()
         .route("/sandbox/telegram/{bot}/{method}", any(methods::call))
@@ -34,7 +34,7 @@ pub(crate) fn api_routes() -> Router<World> {
         .route("/sandbox/telegram/{bot}/{method}/{*rest}", any(|| async { error(404, "Not Found") }))
 }
 
-/// What people see, and what tests use.
+/// The routes of the pages, and their JSON for tests.
 pub(crate) fn page_routes() -> Router<World> {
     Router::new()
         .route("/sandbox/telegram/", get(pages::list))
@@ -42,7 +42,7 @@ pub(crate) fn page_routes() -> Router<World> {
         .route("/sandbox/telegram/bots/{bot_id}/messages", post(pages::say).get(pages::messages))
 }
 
-/// `{"ok": false, "error_code": …, "description": …}`.
+/// Telegram's error: `{"ok": false, "error_code": …, "description": …}`.
 pub(crate) fn error(status: u16, description: &str) -> Refusal {
     if status == 429 {
         let body = json!({"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 1",

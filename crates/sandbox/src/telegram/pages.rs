@@ -1,4 +1,4 @@
-//! The bots, a chat with each, and the same for tests.
+//! The list of bots and a chat page for each, with the messages as JSON for tests.
 
 use axum::{
     Json,
@@ -25,23 +25,22 @@ use crate::{
     web::{Answer, field, is_json, refuse},
 };
 
-/// Messages of a chat that are shown.
 const SHOWN_MAX: i64 = 1_000;
 const BOTS_MAX: i64 = 500;
-/// Telegram's limit for captions.
+/// Telegram limits captions to 1,024 UTF-16 units.
 const CAPTION_UNITS_MAX: usize = 1024;
 
-/// Looks for news every second; without JavaScript there is a link that does it.
+/// Reloads the messages every second. Without JavaScript the page has a link that does so.
 const REFRESH: &str = "
 const list = document.querySelector('.chat'), typing = document.querySelector('#typing');
 let shown = list.children.length;
-async function look() {
+async function refresh() {
   try {
-    const answer = await (await fetch(list.dataset.from)).json();
-    typing.hidden = !answer.typing;
-    if (answer.data.length !== shown) {
-      shown = answer.data.length;
-      list.replaceChildren(...answer.data.map((message) => {
+    const response = await (await fetch(list.dataset.from)).json();
+    typing.hidden = !response.typing;
+    if (response.data.length !== shown) {
+      shown = response.data.length;
+      list.replaceChildren(...response.data.map((message) => {
         const item = document.createElement('li');
         item.className = message.from;
         item.textContent = message.text;
@@ -49,17 +48,17 @@ async function look() {
       }));
       list.lastElementChild?.scrollIntoView({ block: 'nearest' });
     }
-  } catch { /* The sandbox is restarting: the next look will do. */ }
-  setTimeout(look, 1000);
+  } catch { /* The sandbox is restarting; the next refresh works again. */ }
+  setTimeout(refresh, 1000);
 }
-setTimeout(look, 1000);
+setTimeout(refresh, 1000);
 ";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Chat {
     chat_id: Option<i64>,
-    /// Whether the chat is shown inside another page.
+    /// Whether the page is shown in an iframe.
     #[serde(default)]
     inner: bool,
 }
@@ -75,7 +74,7 @@ struct Message {
     reply_to: Option<i64>,
 }
 
-/// `GET /sandbox/telegram/`.
+/// `GET /sandbox/telegram/`: the list of bots.
 pub(super) async fn list(State(world): State<World>) -> Answer {
     let bots: Vec<(i64, Option<String>, i64)> = sqlx::query_as(
         "select id, webhook_url, (select count(*) from telegram_updates where bot_id = telegram_bots.id)
@@ -88,15 +87,15 @@ pub(super) async fn list(State(world): State<World>) -> Answer {
         200,
         "Bots",
         &html! {
-            p { "A bot appears here when its token is first used. Any token will do: six or more digits, a colon, twenty or "
-                "more letters and digits." }
-            @if bots.is_empty() { p { "None yet." } }
+            p { "A bot appears here when its token is first used. Any token works: 6 or more digits, a colon, and 20 or more "
+                "letters and digits." }
+            @if bots.is_empty() { p { "No bots yet." } }
             ul {
                 @for (id, webhook, waiting) in &bots {
                     li {
                         a href={ "/sandbox/telegram/bots/" (id) } { "Bot " (id) }
                         @if webhook.is_some() { ", with a webhook" } @else { ", without a webhook" }
-                        @if *waiting > 0 { ", " (waiting) " waiting" }
+                        @if *waiting > 0 { ", " (waiting) " pending updates" }
                     }
                 }
             }
@@ -105,7 +104,7 @@ pub(super) async fn list(State(world): State<World>) -> Answer {
 }
 
 async fn known(conn: &mut SqliteConnection, bot_id: &str) -> Answer<Bot> {
-    let unknown = || refuse(404, "this bot has never been seen: a bot appears when its token is first used");
+    let unknown = || refuse(404, "Bot not found. A bot appears when its token is first used.");
     let id: i64 = bot_id.parse().map_err(|_| unknown())?;
     bots::find(conn, id).await?.ok_or_else(unknown)
 }
@@ -136,7 +135,7 @@ async fn conversation(
     Ok((messages, typing))
 }
 
-/// `GET …/bots/{botId}/messages?chatId=1`: `{"data": […], "typing": …}`, oldest first.
+/// `GET …/bots/{botId}/messages?chatId=1`: `{"data": […], "typing": …}`, oldest messages first.
 pub(super) async fn messages(
     State(world): State<World>,
     Path(bot_id): Path<String>,
@@ -165,35 +164,35 @@ struct Say {
     caption: Option<String>,
 }
 
-/// `POST …/bots/{botId}/messages`: says something to the bot, as JSON `{"chatId": 1, "text": "hello"}` or by the page's
-/// form. With `caption` instead of `text` it is a photo.
+/// `POST …/bots/{botId}/messages`: sends a message to the bot, from JSON `{"chatId": 1, "text": "hello"}` or the page's
+/// form. With `caption` instead of `text` the message is a photo.
 pub(super) async fn say(
     State(world): State<World>,
     Path(bot_id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    // `curl -d` says that its JSON is a form.
+    // `curl -d` sends JSON with the content type of a form.
     let by_program = is_json(&headers) || body.trim_ascii_start().starts_with(b"{");
     let said = if by_program {
-        serde_json::from_slice(&body).map_err(|error| refuse(400, &format!("not a message: {error}")))?
+        serde_json::from_slice(&body).map_err(|error| refuse(400, &format!("Not a message: {error}")))?
     } else {
         let chat_id = field(&body, "chatId").and_then(|id| id.trim().parse().ok());
         let (Some(chat_id), Some(text)) = (chat_id, field(&body, "text")) else {
-            return Err(refuse(400, "a message has a chatId, a whole number, and a text"));
+            return Err(refuse(400, "A message needs chatId, an integer, and text."));
         };
         Say { chat_id, text: Some(text), caption: None }
     };
     let (text, units_max, is_caption) = match (&said.text, &said.caption) {
         (Some(text), None) => (text.trim(), TEXT_UNITS_MAX, false),
         (None, Some(caption)) => (caption.trim(), CAPTION_UNITS_MAX, true),
-        _ => return Err(refuse(400, "a message has either a text or, if it is a photo, a caption")),
+        _ => return Err(refuse(400, "A message needs either text or, for a photo, caption.")),
     };
     if said.chat_id == 0 || said.chat_id.unsigned_abs() >= 1 << 52 {
-        return Err(refuse(400, "chatId is a whole number, positive for a person, negative for a group"));
+        return Err(refuse(400, "chatId must be positive for a person or negative for a group."));
     }
     if text.is_empty() || units(text) > units_max {
-        return Err(refuse(400, "text has 1 to 4096 UTF-16 units, a caption 1 to 1024"));
+        return Err(refuse(400, "text must have 1 to 4096 UTF-16 units, and caption 1 to 1024."));
     }
     let mut tx = world.db.begin().await?;
     let bot = known(&mut tx, &bot_id).await?;
@@ -205,7 +204,7 @@ pub(super) async fn say(
     if by_program {
         return Ok(Json(json!({"data": {"messageId": message_id}})).into_response());
     }
-    // The newest words are beside the field.
+    // The anchor scrolls to the text field, which follows the newest message.
     let inner = if field(&body, "inner").is_some_and(|inner| inner == "true") { "inner=true&" } else { "" };
     let chat = format!("/sandbox/telegram/bots/{}?{inner}chatId={}#text", bot.id, said.chat_id);
     Ok(Redirect::to(&chat).into_response())
@@ -220,7 +219,7 @@ fn conversation_list(bot: &Bot, here: &str, chat_id: i64, messages: &[Message], 
     }
 }
 
-/// `GET …/bots/{botId}?chatId=1`: the chat; with `inner=true` to be shown inside another page.
+/// `GET …/bots/{botId}?chatId=1`: the chat page, or with `inner=true` its variant for an iframe.
 pub(super) async fn chat(
     State(world): State<World>,
     Path(bot_id): Path<String>,
@@ -230,9 +229,9 @@ pub(super) async fn chat(
     let Ok(bot) = known(&mut conn, &bot_id).await else {
         return Ok(page(
             404,
-            "No such bot",
+            "Bot not found",
             &html! {
-                p.error { "This bot has never been seen: a bot appears when its token is first used." }
+                p.error { "A bot appears here when its token is first used." }
             },
         ));
     };
@@ -260,11 +259,11 @@ pub(super) async fn chat(
         200,
         &bot.first_name(),
         &html! {
-            p { "@" (bot.username()) ", you are person " (chat_id) ". "
+            p { "@" (bot.username()) ". You are chatting as person " (chat_id) ". "
                 a href={ (here) "?chatId=" (chat_id) } { "Refresh" } " · "
-                a href={ (here) "?chatId=" (chat_id.saturating_add(1)) } { "Be someone else" } }
+                a href={ (here) "?chatId=" (chat_id.saturating_add(1)) } { "Chat as another person" } }
             @if let Some(error) = &bot.last_error { p.error { "The last delivery failed: " (error) } }
-            @if bot.webhook_url.is_none() { p { "No webhook is set: messages wait until the bot fetches them." } }
+            @if bot.webhook_url.is_none() { p { "No webhook is set, so messages wait until the bot polls for them." } }
             (conversation_list(&bot, &here, chat_id, &messages, typing))
             form method="post" action={ (here) "/messages" } style="display: block" {
                 input type="hidden" name="chatId" value=(chat_id);

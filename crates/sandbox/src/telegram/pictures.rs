@@ -1,4 +1,4 @@
-//! Profile pictures: `getUserProfilePhotos`, `getFile`, and the file itself.
+//! Profile pictures: `getUserProfilePhotos`, `getFile`, and the download.
 
 use axum::{
     extract::{Path, State},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{World, web::Answer};
 
-/// The pictures' width and height.
+/// The width and height of a picture in pixels.
 const SIDE: u32 = 160;
 const PATH: &str = "photos/file_0.png";
 
@@ -23,7 +23,7 @@ fn file_id(bot: &Bot) -> String {
     format!("AgACAgQAAx-{}-picture", bot.id)
 }
 
-/// A bot has one picture, its own; it knows no other users.
+/// Lists the bot's own picture. Other users are not simulated.
 pub(super) fn photos(bot: &Bot, params: &Params) -> Answer<Done> {
     let user = integer(params, "user_id").ok_or_else(|| bad_request("invalid user_id specified"))?;
     if user != bot.id {
@@ -43,7 +43,7 @@ pub(super) fn file(bot: &Bot, params: &Params) -> Answer<Done> {
         "file_size": bot.picture().len(), "file_path": PATH})))
 }
 
-/// `GET /file/bot<token>/<file_path>`.
+/// `GET /file/bot<token>/<file_path>`: downloads the picture.
 pub(super) async fn download(
     State(world): State<World>,
     Path((bot, path)): Path<(String, String)>,
@@ -58,6 +58,6 @@ pub(super) async fn download(
     if path != PATH {
         return Err(error(404, "Not Found"));
     }
-    // Telegram says no more of a file than that it is one.
+    // Telegram sends every file with this content type.
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bot.picture()).into_response())
 }

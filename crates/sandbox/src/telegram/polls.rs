@@ -1,4 +1,4 @@
-//! Who is waiting in `getUpdates`: of two at once the older one is sent away, as Telegram does.
+//! Long polls in `getUpdates`. Of two at once for a bot, the older one is terminated, as Telegram does.
 
 use std::{
     collections::HashMap,
@@ -7,16 +7,16 @@ use std::{
 
 use tokio::sync::watch;
 
-/// The bots that are polled.
+/// The signals of the bots that are polled, by bot id.
 #[derive(Default)]
 pub(crate) struct Polls(Mutex<HashMap<i64, Arc<watch::Sender<Signal>>>>);
 
-/// Grows when something happens to a bot's poll.
+/// Counters that grow when a bot's poll must continue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Signal {
-    /// How many polls there have been: an older one is over.
+    /// The number of polls so far. A poll with a lower number is terminated.
     pub polls: u64,
-    /// How many updates came in.
+    /// The number of updates and webhook changes so far.
     pub updates: u64,
 }
 
@@ -26,7 +26,7 @@ impl Polls {
         Arc::clone(bots.entry(bot_id).or_default())
     }
 
-    /// Begins a poll, which ends the one before; answers its number and the signals to come.
+    /// Starts a poll, which terminates the previous one. Returns its number and a receiver of signals.
     pub(super) fn begin(&self, bot_id: i64) -> (u64, watch::Receiver<Signal>) {
         let sender = self.sender(bot_id);
         sender.send_modify(|signal| signal.polls += 1);
@@ -35,7 +35,7 @@ impl Polls {
         (number, signals)
     }
 
-    /// An update came in, or the webhook changed.
+    /// Wakes the poll of a bot after a new update or a change of its webhook.
     pub(super) fn wake(&self, bot_id: i64) {
         self.sender(bot_id).send_modify(|signal| signal.updates += 1);
     }

@@ -1,4 +1,4 @@
-//! `sendMessage` and `sendChatAction`.
+//! The methods `sendMessage` and `sendChatAction`.
 
 use serde_json::{Value, json};
 use sqlx::{SqliteConnection, types::Json as SqlJson};
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{World, clock::now_ms, web::Answer};
 
-/// In UTF-16 units, after the entities were parsed.
+/// Telegram's limit in UTF-16 units, which applies to the text without markup.
 pub(super) const TEXT_UNITS_MAX: usize = 4096;
 /// Telegram shows an action for five seconds.
 const ACTION_MS: i64 = 5_000;
@@ -30,7 +30,7 @@ const ACTIONS: [&str; 11] = [
     "upload_video_note",
 ];
 
-/// The text is judged first, then the chat, as the Bot API server does.
+/// Validates the text before the chat, in the order of the Bot API server.
 pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
     let Some(raw) = text(params, "text") else { return Err(bad_request("message text is empty")) };
     let parsed = parse(&raw, params)?.trimmed();
@@ -76,7 +76,7 @@ pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> A
     Ok(Done::plain(message))
 }
 
-/// The message of this chat that is replied to. One that is not there is refused, unless the caller can do without.
+/// Returns the message that is replied to. A missing one is an error unless `allow_sending_without_reply` is set.
 async fn replied(
     conn: &mut SqliteConnection,
     bot: &Bot,
@@ -138,7 +138,7 @@ pub(super) async fn send_chat_action(world: &World, bot: &Bot, params: &Params) 
     Ok(Done::plain(true))
 }
 
-/// A bot can write only to those who wrote to it first.
+/// Returns the chat of a call. A bot can only write to chats that have written to it.
 async fn chat_of(conn: &mut SqliteConnection, bot: &Bot, params: &Params) -> Answer<i64> {
     if text(params, "chat_id").is_none_or(|id| id.trim().is_empty()) {
         return Err(bad_request("chat_id is empty"));
@@ -154,7 +154,7 @@ async fn chat_of(conn: &mut SqliteConnection, bot: &Bot, params: &Params) -> Ans
     if known { Ok(chat_id) } else { Err(bad_request("chat not found")) }
 }
 
-/// Message ids grow by one per bot.
+/// Reserves the next message id of a bot.
 pub(super) async fn next_message_id(conn: &mut SqliteConnection, bot_id: i64) -> sqlx::Result<i64> {
     sqlx::query_scalar(
         "update telegram_bots set next_message = next_message + 1 where id = $1 returning next_message - 1",
@@ -164,7 +164,7 @@ pub(super) async fn next_message_id(conn: &mut SqliteConnection, bot_id: i64) ->
     .await
 }
 
-/// The `Chat` object: a positive id is a person, a negative one a group.
+/// Renders the `Chat` object. A positive id is a person, a negative one a group.
 pub(super) fn chat(chat_id: i64) -> Value {
     if chat_id > 0 {
         json!({"id": chat_id, "first_name": format!("Person {chat_id}"), "type": "private"})

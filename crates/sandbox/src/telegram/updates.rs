@@ -1,4 +1,4 @@
-//! Updates: written down with the message, then delivered to the webhook or fetched by `getUpdates`.
+//! Updates. Each is stored with its message, and then sent to the webhook or returned by `getUpdates`.
 
 use std::time::Duration;
 
@@ -20,24 +20,24 @@ use crate::{
     web::Answer,
 };
 
-/// The wait after the first failure; it doubles with each, up to the second. Telegram's own ceiling is a minute or two.
+/// The wait after the first failure, which doubles up to [`BACKOFF_MS_MAX`]. Telegram itself waits up to a minute or two.
 const BACK_OFF_MS: i64 = 1_000;
 const BACK_OFF_MS_MAX: i64 = 10_000;
-/// Telegram forgets an update after a day.
+/// Telegram drops an update after a day.
 const UPDATE_TTL_MS: i64 = 24 * 60 * 60 * 1000;
-/// Messages kept over all chats.
+/// Messages of all chats together that are kept.
 const MESSAGES_MAX: i64 = 200_000;
 const POLL_S_MAX: i64 = 50;
 
-/// What someone says to the bot.
+/// A message from a person to a bot.
 pub(super) struct Said<'a> {
     pub chat_id: i64,
-    /// The text, or the caption of a photo.
+    /// The text, or the caption if the message is a photo.
     pub words: &'a str,
     pub is_caption: bool,
 }
 
-/// Someone says something to the bot: a message, and an update if the bot wants such. Answers the message's id.
+/// Stores a message, and an update if the bot subscribes to messages. Returns the message's id.
 pub(super) async fn say(conn: &mut SqliteConnection, bot: &Bot, said: Said<'_>) -> sqlx::Result<i64> {
     let now = now_ms();
     let Said { chat_id, words, is_caption } = said;
@@ -93,7 +93,7 @@ pub(super) async fn say(conn: &mut SqliteConnection, bot: &Bot, said: Said<'_>) 
     Ok(message_id)
 }
 
-/// The sizes of a photo. There is no file behind them.
+/// Renders the sizes of a photo, whose files cannot be downloaded.
 fn photo(bot_id: i64, message_id: i64) -> Value {
     let size = |letter: char, width: u32| {
         json!({"file_id": format!("photo-{bot_id}-{message_id}-{letter}"),
@@ -103,12 +103,12 @@ fn photo(bot_id: i64, message_id: i64) -> Value {
     json!([size('s', 90), size('m', 320), size('x', 800)])
 }
 
-/// An empty list means all the usual kinds.
+/// An empty list of `allowed_updates` means the default kinds, which include messages.
 fn wants_messages(allowed: &Value) -> bool {
     allowed.as_array().is_none_or(|kinds| kinds.is_empty() || kinds.iter().any(|kind| kind == "message"))
 }
 
-/// A new webhook gets at once what is waiting, or nothing of it.
+/// After a change of the webhook, sends pending updates at once or drops them.
 pub(super) async fn webhook_changed(
     conn: &mut SqliteConnection,
     bot_id: i64,
@@ -126,7 +126,7 @@ pub(super) async fn webhook_changed(
     Ok(())
 }
 
-/// After a start: what was put off comes soon.
+/// After a start, resets the attempts of pending updates and schedules them no later than `due_at`.
 pub(crate) async fn hurry(world: &World, due_at: i64) -> sqlx::Result<()> {
     sqlx::query("update telegram_updates set attempts = 0, next_at = min(next_at, $1)")
         .bind(due_at)
@@ -135,7 +135,7 @@ pub(crate) async fn hurry(world: &World, due_at: i64) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Drops what nobody fetched for a day, and the oldest of very many messages.
+/// Prunes old messages and updates that were not delivered within a day.
 pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
     sqlx::query("delete from telegram_messages where seq <= (select max(seq) from telegram_messages) - $1")
         .bind(MESSAGES_MAX)
@@ -148,7 +148,7 @@ pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// `getUpdates`: an offset confirms all before it; waits up to `timeout` seconds for something to come.
+/// `getUpdates`: confirms the updates before `offset` and waits up to `timeout` seconds for new ones.
 pub(super) async fn get_updates(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
     let limit = integer(params, "limit").filter(|limit| (1..=100).contains(limit)).unwrap_or(100);
     let timeout = integer(params, "timeout").unwrap_or(0).clamp(0, POLL_S_MAX);
@@ -174,7 +174,7 @@ pub(super) async fn get_updates(world: &World, bot: &Bot, params: &Params) -> An
         if !found.is_empty() || over {
             return Ok(Done::plain(found));
         }
-        // Time-out and signal end the wait alike: both lead to another look.
+        // The loop checks the reason after a signal and after the timeout alike.
         tokio::select! {
             _ = tokio::time::timeout_at(deadline, signals.changed()) => {}
             () = world.stop.cancelled() => {}
@@ -192,7 +192,7 @@ async fn fetch(world: &World, bot_id: i64, offset: &mut i64, limit: i64) -> Answ
         ));
     }
     if *offset < 0 {
-        // The last so many; what is before them is forgotten.
+        // A negative offset returns that many of the newest updates and drops those before them.
         let first: Option<i64> = sqlx::query_scalar(
             "select update_id from telegram_updates where bot_id = $1 order by update_id desc limit 1 offset $2",
         )
@@ -217,11 +217,10 @@ async fn fetch(world: &World, bot_id: i64, offset: &mut i64, limit: i64) -> Answ
     Ok(bodies.into_iter().map(|body| body.0).collect())
 }
 
-/// The queue of updates for webhooks. A lane is a chat of a bot.
+/// The queue of updates for webhooks. A lane is one chat of a bot.
 #[derive(Clone)]
 pub(crate) struct Updates(pub World);
 
-/// Which update.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UpdateKey {
     bot_id: i64,

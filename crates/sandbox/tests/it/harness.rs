@@ -1,4 +1,4 @@
-//! A sandbox on a port of its own, a client, and a receiver for what the sandbox sends.
+//! A sandbox on its own port, an HTTP client, and a receiver for what the sandbox sends.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// A running sandbox, its file in a folder that outlives it.
+/// A running sandbox, whose database is in a folder that survives a restart.
 pub struct World {
     pub base: String,
     pub http: Client,
@@ -44,7 +44,7 @@ impl World {
         Self { base, http: client(), folder, sandbox, server }
     }
 
-    /// Stops this one and starts another on the same file, at another port.
+    /// Stops this sandbox and starts another with the same database on another port.
     pub async fn restart(self) -> Self {
         let folder = Arc::clone(&self.folder);
         self.server.abort();
@@ -53,7 +53,7 @@ impl World {
         Self::start_in(folder).await
     }
 
-    /// Where it takes mail.
+    /// Returns the address of the SMTP server.
     pub fn smtp(&self) -> String {
         self.sandbox.smtp_url().trim_start_matches("smtp://").to_owned()
     }
@@ -83,7 +83,6 @@ impl World {
     }
 }
 
-/// Loopback only: no proxy, no redirects, no endless waits.
 fn client() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
@@ -94,7 +93,7 @@ fn client() -> Client {
         .unwrap()
 }
 
-/// Sends, and wants this status; answers the JSON body, `null` if it is none.
+/// Sends a request and asserts its status. Returns the JSON body, or `null` if the body is not JSON.
 pub async fn expect(status: u16, request: RequestBuilder) -> Value {
     let answer = request.send().await.unwrap();
     let (got, text) = (answer.status().as_u16(), answer.text().await.unwrap());
@@ -106,7 +105,7 @@ pub async fn send(request: RequestBuilder) -> Response {
     request.send().await.unwrap()
 }
 
-/// One delivery as it arrived.
+/// A request that the receiver got.
 #[derive(Clone, Debug)]
 pub struct Hit {
     pub headers: HeaderMap,
@@ -121,7 +120,7 @@ impl Hit {
 
 type Shared = Arc<Mutex<(Vec<Hit>, VecDeque<(u16, String)>)>>;
 
-/// Takes every POST; answers from a list, then 200.
+/// Accepts every POST request. It responds from a list of responses first, and then with 200.
 #[derive(Clone)]
 pub struct Receiver {
     pub url: String,
@@ -146,7 +145,7 @@ impl Receiver {
         self.shared.lock().unwrap().0.clone()
     }
 
-    /// Waits until so many deliveries have arrived.
+    /// Waits until `count` requests have arrived.
     pub async fn wait_for(&self, count: usize) -> Vec<Hit> {
         until(|| async {
             let hits = self.hits();
@@ -172,7 +171,7 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     (StatusCode::from_u16(status).unwrap(), body)
 }
 
-/// Looks again and again until there is something, for at most 15 seconds.
+/// Polls until there is a value, for at most 15 seconds.
 pub async fn until<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
     for _ in 0..750 {
         if let Some(found) = look().await {
@@ -180,5 +179,5 @@ pub async fn until<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("it did not come");
+    panic!("timed out after 15 seconds");
 }

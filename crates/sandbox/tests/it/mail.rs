@@ -1,4 +1,4 @@
-//! Handing in mail, line by line, and the mailbox.
+//! The SMTP server, command by command, and the mailbox.
 
 use serde_json::json;
 use tokio::{
@@ -13,7 +13,7 @@ const MESSAGE: &str = "From: Reef <reef@reef.example>\r\nTo: ada@example.com\r\n
     Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
     Open https://reef.example/confirm?token=3Dabc.\r\n..dot <b>\r\n";
 
-/// A client that says what the test says.
+/// An SMTP client that sends the lines of a test.
 struct Client(BufReader<TcpStream>);
 
 impl Client {
@@ -23,7 +23,7 @@ impl Client {
         client
     }
 
-    /// The code of the next answer, of however many lines.
+    /// Returns the code of the next reply, which may have several lines.
     async fn answer(&mut self) -> u16 {
         loop {
             let mut line = String::new();
@@ -55,7 +55,7 @@ impl Client {
 
     async fn is_over(&mut self) {
         let mut rest = Vec::new();
-        // A reset is an end too: what was sent in vain was not read.
+        // The connection may be reset, because the server has not read everything.
         let _ = self.0.read_to_end(&mut rest).await;
         assert_eq!(rest, b"");
     }
@@ -65,7 +65,7 @@ impl Client {
 async fn a_mail_is_taken_kept_and_shown() {
     let world = World::start().await;
     let empty = send(world.get("/sandbox/mail/")).await.text().await.unwrap();
-    assert!(empty.contains("Nothing has arrived yet"), "{empty}");
+    assert!(empty.contains("No email yet"), "{empty}");
     let mut client = Client::connect(&world).await;
     client.says("EHLO [127.0.0.1]", 250).await;
     client.hand_in(&["ada@example.com", "bob@example.com"], MESSAGE, 250).await;
@@ -156,7 +156,7 @@ async fn everything_has_a_limit() {
     let mut refused = Client(BufReader::new(TcpStream::connect(world.smtp()).await.unwrap()));
     assert_eq!(refused.answer().await, 421);
     idle.pop();
-    // The seat is free once the server has seen the end.
+    // The permit is released once the server has noticed the end of the connection.
     crate::harness::until(|| async {
         let mut client = Client(BufReader::new(TcpStream::connect(world.smtp()).await.unwrap()));
         (client.answer().await == 220).then_some(())

@@ -1,4 +1,4 @@
-//! The sandbox as its users meet it: over HTTP.
+//! Tests of the sandbox over HTTP and SMTP.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod harness;

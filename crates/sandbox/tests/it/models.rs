@@ -1,4 +1,4 @@
-//! The four providers.
+//! The model providers.
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -256,7 +256,7 @@ async fn model_lists_are_as_the_vendors_have_them() {
     let page = expect(200, world.get("/sandbox/openrouter/api/v1/models?limit=2&offset=1")).await;
     assert_eq!(page["data"].as_array().unwrap()[..], all[1..3]);
     expect(400, world.get("/sandbox/openrouter/api/v1/models?limit=0")).await;
-    // Also for who leaves the version out of the base URL.
+    // A base URL without the version works too.
     assert_eq!(expect(200, world.get("/sandbox/openrouter/models")).await, list);
     let openai = expect(200, world.get("/sandbox/openai/models").bearer_auth("k")).await;
     assert_eq!((&openai["object"], openai["data"].as_array().unwrap().len()), (&json!("list"), 6));

@@ -1,4 +1,4 @@
-//! Checkouts, subscriptions, orders, webhooks.
+//! Polar's checkouts, subscriptions, orders and webhooks.
 
 use base64::Engine as _;
 use reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET;
@@ -17,7 +17,7 @@ async fn checkout(world: &World, receiver: &Receiver, slot: &str) -> Value {
     expect(201, world.post("/sandbox/polar/v1/checkouts/").bearer_auth(TOKEN).json(&body)).await
 }
 
-/// Pays and answers the subscription.
+/// Pays a checkout and returns the subscription.
 async fn paid(world: &World, receiver: &Receiver, slot: &str) -> Value {
     let checkout = checkout(world, receiver, slot).await;
     let answer = send(world.http.post(format!("{}/pay", checkout["url"].as_str().unwrap()))).await;
@@ -45,7 +45,7 @@ async fn a_paid_checkout_tells_the_whole_story_signed_and_in_order() {
     assert_eq!(checkout["success_url"], format!("{}/back?checkout_id={id}", receiver.url));
     let page = send(world.http.get(checkout["url"].as_str().unwrap())).await.text().await.unwrap();
     assert!(
-        page.contains("no real money") && page.contains("/pay\"") && page.contains("/expire\""),
+        page.contains("class=\"banner\"") && page.contains("/pay\"") && page.contains("/expire\""),
         "{page}"
     );
 
@@ -207,7 +207,7 @@ async fn a_paused_subscription_is_charged_for_nothing_until_it_is_resumed() {
     assert_eq!(count().await, 2);
     expect(409, update(json!({"resume": true}))).await;
 
-    // By the API it is paused with the end of its period.
+    // The API pauses a subscription at the end of its period.
     let too_early = json!({"pause_at_period_end": true, "resumes_at": bought["current_period_start"]});
     expect(422, update(too_early)).await;
     expect(422, update(json!({"pause_at_period_end": true, "resume": true}))).await;
@@ -224,7 +224,7 @@ async fn a_paused_subscription_is_charged_for_nothing_until_it_is_resumed() {
     expect(409, update(json!({"pause_at_period_end": false}))).await;
     expect(200, update(json!({"pause_at_period_end": true}))).await;
     assert_eq!(expect(200, happens("renew")).await["data"]["status"], "paused");
-    // What is paused can be ended at once.
+    // A paused subscription can be ended at once.
     assert_eq!(expect(200, happens("revoke")).await["data"]["status"], "canceled");
     expect(403, happens("pause")).await;
 }

@@ -1,4 +1,4 @@
-//! Products, customers, and the customer portal.
+//! Products, customers and the customer portal.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,10 @@ use crate::harness::{Receiver, World, expect, send, until};
 const TOKEN: &str = "polar_oat_test";
 const SESSIONS: &str = "/sandbox/polar/v1/customer-sessions/";
 
-/// A paid slot of `user-1`; answers the subscription.
+/// Pays a checkout of `user-1` and returns the subscription.
 async fn paid(world: &World, receiver: &Receiver) -> Value {
     let body = json!({"products": ["sandbox-byok"], "external_customer_id": "user-1",
-        "success_url": format!("{}/back", receiver.url)});
+        "metadata": {"assistant_id": "assistant-1"}, "success_url": format!("{}/back", receiver.url)});
     let checkout =
         expect(201, world.post("/sandbox/polar/v1/checkouts/").bearer_auth(TOKEN).json(&body)).await;
     send(world.http.post(format!("{}/pay", checkout["url"].as_str().unwrap()))).await;
@@ -27,13 +27,13 @@ async fn text(request: reqwest::RequestBuilder) -> (u16, String) {
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
-/// Waits for the newest events, after so many.
+/// Waits for the events after the first `after` ones and asserts their types.
 async fn events(receiver: &Receiver, after: usize, types: &[&str]) {
     let found = until(|| async {
         let hits = receiver.hits();
-        let told: Vec<_> =
+        let arrived: Vec<_> =
             hits.iter().skip(after).map(|hit| hit.json()["type"].as_str().unwrap().to_owned()).collect();
-        (told.len() >= types.len()).then_some(told)
+        (arrived.len() >= types.len()).then_some(arrived)
     })
     .await;
     assert_eq!(found, types);
@@ -73,7 +73,7 @@ async fn a_customer_cancels_takes_it_back_and_changes_the_card() {
     let (status, page) = text(world.http.get(portal)).await;
     assert_eq!(status, 200);
     for part in
-        ["Invoice SANDBOX-", "https://reef.test/billing", "Visa ending in 4242", "renews on", "/cancel?"]
+        ["Invoice SANDBOX-", "https://reef.test/billing", "Visa ending in 4242", "Renews on", "/cancel?"]
     {
         assert!(page.contains(part), "no {part} in {page}");
     }
@@ -82,7 +82,7 @@ async fn a_customer_cancels_takes_it_back_and_changes_the_card() {
     let before = receiver.wait_for(10).await.len();
     let cancel = format!("/subscriptions/{id}/cancel");
     for _ in 0..2 {
-        assert_eq!(send(at(&cancel)).await.status(), 303, "pressed twice it is the same");
+        assert_eq!(send(at(&cancel)).await.status(), 303, "a second press succeeds too");
     }
     events(&receiver, before, &["subscription.updated", "subscription.canceled"]).await;
     assert_eq!(subscription(&world).await["cancel_at_period_end"], true);
@@ -96,24 +96,50 @@ async fn a_customer_cancels_takes_it_back_and_changes_the_card() {
     events(&receiver, before + 4, &["subscription.updated", "subscription.updated"]).await;
     let paused = expect(200, world.post(&format!("/sandbox/polar/subscriptions/{id}/pause"))).await;
     assert_eq!(paused["data"]["status"], "paused");
-    assert!(text(world.http.get(portal)).await.1.contains("paused: nothing is charged"));
+    assert!(text(world.http.get(portal)).await.1.contains("Paused. You aren’t charged."));
     for _ in 0..2 {
         assert_eq!(send(at(&format!("/subscriptions/{id}/resume"))).await.status(), 303);
         assert_eq!(subscription(&world).await["status"], "active");
     }
-    // Two for the pause that was taken back, two for the other, five for its end.
+    // The undone pause sent two events, the other pause two, and its end five.
     let before = before + 9;
 
-    // With a card that is declined the renewal fails; a good one is charged at once.
+    // With a declined card the renewal fails. A change to a valid card charges it at once.
     let card = |digits: &'static str| at("/card").form(&[("card", digits)]);
     assert_eq!(send(card("0341")).await.status(), 303);
     expect(200, world.post(&format!("/sandbox/polar/subscriptions/{id}/renew"))).await;
     assert_eq!(subscription(&world).await["status"], "past_due");
     assert_eq!(send(card("4242")).await.status(), 303);
     assert_eq!(subscription(&world).await["status"], "active");
-    let told = receiver.wait_for(before + 15).await;
-    assert_eq!(told.last().unwrap().json()["type"], "subscription.active");
+    let hits = receiver.wait_for(before + 15).await;
+    assert_eq!(hits.last().unwrap().json()["type"], "subscription.active");
     expect(400, card("1")).await;
+}
+
+#[tokio::test]
+async fn portal_names_product_and_assistant_of_every_subscription() {
+    let (world, receiver) = (World::start().await, Receiver::start().await);
+    paid(&world, &receiver).await;
+    for (product, metadata) in [
+        ("sandbox-managed", json!({"assistant_id": "assistant-2", "assistant_name": "Pearl"})),
+        ("another-product", json!({})),
+    ] {
+        let body = json!({"products": [product], "external_customer_id": "user-1", "metadata": metadata});
+        let checkout =
+            expect(201, world.post("/sandbox/polar/v1/checkouts/").bearer_auth(TOKEN).json(&body)).await;
+        send(world.http.post(format!("{}/pay", checkout["url"].as_str().unwrap()))).await;
+    }
+    let session = world.post(SESSIONS).bearer_auth(TOKEN).json(&json!({"external_customer_id": "user-1"}));
+    let session = expect(201, session).await;
+    let (_, page) = text(world.http.get(session["customer_portal_url"].as_str().unwrap())).await;
+    // Each is shown with its subscription and with its invoice.
+    for part in [
+        "<td>Assistant (Bring your own key)</td><td><code>assistant-1</code></td>",
+        "<td>Assistant (Managed)</td><td>Pearl <code>assistant-2</code></td>",
+        "<td>another-product</td><td></td>",
+    ] {
+        assert_eq!(page.matches(part).count(), 2, "{part} in {page}");
+    }
 }
 
 #[tokio::test]
@@ -121,15 +147,15 @@ async fn a_portal_is_its_customers_alone() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let bought = paid(&world, &receiver).await;
     let id = bought["id"].as_str().unwrap();
-    // Somebody else, with a subscription of their own.
+    // The other customer has a subscription as well.
     let body = json!({"products": ["sandbox-byok"], "external_customer_id": "user-2"});
     let checkout =
         expect(201, world.post("/sandbox/polar/v1/checkouts/").bearer_auth(TOKEN).json(&body)).await;
     send(world.http.post(format!("{}/pay", checkout["url"].as_str().unwrap()))).await;
-    let theirs =
+    let session =
         expect(201, world.post(SESSIONS).bearer_auth(TOKEN).json(&json!({"external_customer_id": "user-2"})))
             .await;
-    let token = theirs["token"].as_str().unwrap();
+    let token = session["token"].as_str().unwrap();
     let query = format!("customer_session_token={token}");
     expect(404, world.post(&format!("/sandbox/polar/portal/subscriptions/{id}/cancel?{query}"))).await;
     let orders =

@@ -1,4 +1,4 @@
-//! Faults, the request log, callbacks, the front page.
+//! Faults, the request log, the webhook receiver and the front page.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ async fn faults_strike_as_often_as_told_in_the_vendors_own_shape() {
         json!([{"path": "/webhooks/polar", "body": {}}]),
         json!([{"path": "x", "body": "x".repeat(17_000)}]),
         json!(vec![json!({"path": "x"}); 101]),
-        // All or none.
+        // One invalid fault rejects the whole list.
         json!([{"path": "x"}, {"path": "x", "times": 0}]),
     ] {
         expect(400, world.put("/sandbox/faults").json(&bad)).await;

@@ -1,4 +1,4 @@
-//! Bots, messages, webhooks, polls.
+//! Telegram's bots, messages, webhooks and polls.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What goes wrong with Polar's webhooks: when it is ordered, and when nobody takes them.
+//! Failing webhooks of Polar: by configured faults, and at endpoints that reject everything.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::harness::{Hit, Receiver, World, expect, until};
 const TOKEN: &str = "polar_oat_test";
 const ENDPOINTS: &str = "/sandbox/polar/v1/webhooks/endpoints";
 
-/// Orders a checkout: one webhook, `checkout.created`.
+/// Creates a checkout, which sends one webhook, `checkout.created`.
 async fn checkout(world: &World, receiver: &Receiver) {
     let body = json!({"products": ["sandbox-byok"], "success_url": format!("{}/back", receiver.url)});
     expect(201, world.post("/sandbox/polar/v1/checkouts/").bearer_auth(TOKEN).json(&body)).await;
@@ -27,17 +27,17 @@ async fn webhooks_are_lost_held_up_and_doubled_as_ordered() {
         {"path": "/webhooks/polar", "drop": true},
         {"path": "/webhooks/*", "delayMs": 1500},
         {"path": "/webhooks/polar", "twice": true},
-        // Faults of answers do not strike what is sent.
+        // This fault affects calls and must not affect webhooks.
         {"path": "*", "method": "PUT", "status": 503}]);
     expect(200, world.put("/sandbox/faults").json(&faults)).await;
     for _ in 0..4 {
         checkout(&world, &receiver).await;
     }
-    // The first is lost, the second is overtaken, the third comes twice with one id.
+    // The first is lost, the second is overtaken, and the third arrives twice with one id.
     let hits = receiver.wait_for(4).await;
     let made = checkouts(&hits);
     assert_ne!(&made[0], made.iter().min().unwrap(), "the second is overtaken: {made:?}");
-    assert_eq!(made[0], made[1], "the third comes twice: {made:?}");
+    assert_eq!(made[0], made[1], "the third arrives twice: {made:?}");
     let ids: BTreeSet<_> = hits.iter().map(|hit| hit.headers["webhook-id"].to_str().unwrap()).collect();
     let all: BTreeSet<_> = made.iter().collect();
     assert_eq!((ids.len(), all.len()), (3, 3), "the first is lost: {made:?}");
@@ -63,7 +63,7 @@ async fn an_endpoint_that_takes_nothing_is_disabled_after_ten_events_and_can_be_
     }
     assert_eq!(endpoint().await["enabled"], true);
     assert_eq!(endpoint().await["url"], format!("{}/webhooks/polar", receiver.url));
-    // Nine of each event's ten tries are over: the waits between them are not waited for here.
+    // Nine of the ten attempts of each event are skipped, so that the test need not wait between them.
     let file = SqliteConnectOptions::new().filename(world.folder.path().join("world").join("sandbox.db"));
     let db = SqlitePoolOptions::new().max_connections(1).connect_with(file).await.unwrap();
     let disabled = until(async || {
@@ -85,6 +85,6 @@ async fn an_endpoint_that_takes_nothing_is_disabled_after_ten_events_and_can_be_
     let path = format!("{ENDPOINTS}/{}", disabled["id"].as_str().unwrap());
     expect(200, world.patch(&path).bearer_auth(TOKEN).json(&json!({"enabled": true}))).await;
     checkout(&world, &receiver).await;
-    assert_eq!(receiver.wait_for(1).await.len(), 1, "what happened while it was disabled is not sent");
+    assert_eq!(receiver.wait_for(1).await.len(), 1, "events from while it was disabled are not sent");
     assert_eq!(endpoint().await["enabled"], true);
 }
