@@ -41,7 +41,7 @@ test.describe("a browser that does not get the WebAssembly", () => {
   test("has what pages without scripts have", async ({ page }) => {
     await page.route("**/*.wasm", (route) => route.abort());
     await page.goto("/docs/get-me");
-    await expect(page.getByText("Here the request can be sent once scripts run.")).toBeVisible();
+    await expect(page.getByText("Turn on JavaScript to send this request here")).toBeVisible();
     await expect(page.getByRole("button", { name: "Send GET request" })).toBeHidden();
   });
 });

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-/** True when Reef has signed `body`, the raw bytes as a Buffer, within the last five minutes. */
+/** Returns whether Reef has signed `body`, the raw bytes as a Buffer, within the last five minutes. */
 export function verify(secret, headers, body, now = Date.now() / 1000) {
   const sentAt = headers["webhook-timestamp"];
   if (!(Math.abs(now - Number(sentAt)) <= 300)) return false;

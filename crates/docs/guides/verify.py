@@ -5,7 +5,7 @@ import time
 
 
 def verify(secret, headers, body, now=None):
-    """True when Reef has signed `body`, the raw bytes, within the last five minutes."""
+    """Return whether Reef has signed `body`, the raw bytes, within the last five minutes."""
     sent_at = headers.get("webhook-timestamp", "")
     if not sent_at.isdigit() or abs((now or time.time()) - int(sent_at)) > 300:
         return False

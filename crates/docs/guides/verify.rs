@@ -2,8 +2,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// True when Reef has signed `body` within the last five minutes; `id`, `sent_at` and `signatures` are the
-/// headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, `now` is in seconds.
+/// Returns whether Reef has signed `body` within the last five minutes. `id`, `sent_at` and `signatures` are the headers
+/// `webhook-id`, `webhook-timestamp` and `webhook-signature`; `now` is in seconds since 1970.
 fn verify(secret: &str, id: &str, sent_at: &str, signatures: &str, body: &[u8], now: i64) -> bool {
     let is_fresh = sent_at.parse::<i64>().is_ok_and(|at| now.abs_diff(at) <= 300);
     let key = BASE64_STANDARD.decode(secret.trim_start_matches("whsec_"));

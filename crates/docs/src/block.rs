@@ -1,75 +1,75 @@
-//! What pages are made of, before it is HTML or Markdown. Texts may have code, strong words and links in them, as
-//! Markdown has them ([`crate::inline`]).
+//! The content of pages, independent of HTML and Markdown. Texts may contain the inline markup of [`crate::inline`]: code,
+//! strong text and links.
 
 use crate::trial::Trial;
 
-/// A part of a page.
+/// A block of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {
-    /// A heading of level 2 or 3 with its anchor. A page's only heading of level 1 is its title.
+    /// A heading of level 2 or 3. The only heading of level 1 is the title of the page.
     Heading {
-        /// 2 or 3.
+        /// The level, which is 2 or 3.
         level: u8,
-        /// The anchor, unique in its page.
+        /// The anchor, which is unique within the page.
         id: String,
-        /// Its words.
+        /// The text, with inline markup.
         text: String,
     },
-    /// A paragraph.
+    /// A paragraph, with inline markup.
     Paragraph(String),
-    /// Something not to be missed.
+    /// A note that stands out from the text.
     Note(String),
-    /// A list.
+    /// An ordered or unordered list.
     List {
-        /// Whether its order matters.
+        /// Whether the items are numbered.
         is_ordered: bool,
-        /// Its entries.
+        /// The items, with inline markup.
         items: Vec<String>,
     },
-    /// A table; each row's first cell names it.
+    /// A table. The first cell of each row is its header.
     Table(Table),
-    /// Code.
+    /// A code block.
     Code(Code),
-    /// The same in several languages.
+    /// Tabs with the same code in several languages.
     Tabs {
-        /// What it is that all of them do.
+        /// What the code does, for assistive technology.
         label: String,
-        /// One a language.
+        /// One code block per language.
         codes: Vec<Code>,
     },
     /// Method and URL of an endpoint.
     Endpoint {
-        /// In capitals.
+        /// The method, in upper case.
         method: String,
-        /// With the server before it.
+        /// The absolute URL, with `{name}` for path parameters.
         url: String,
     },
-    /// A form to try an operation with.
+    /// A form that sends a request to the operation.
     Trial(Trial),
 }
 
-/// A table.
+/// A table, whose cells may contain inline markup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// What it lists, for those who cannot see it.
+    /// What the table lists, for assistive technology.
     pub caption: String,
-    /// Its columns.
+    /// The headers of the columns.
     pub head: Vec<String>,
-    /// Its rows, each with a cell a column.
+    /// The rows, which have one cell per column.
     pub rows: Vec<Vec<String>>,
 }
 
 /// Code in one language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
-    /// As Markdown's fences name it, such as `python`.
+    /// The language as in a Markdown fence, such as `python`.
     pub language: String,
-    /// The code.
+    /// The code without a fence.
     pub text: String,
 }
 
 impl Code {
-    /// The language as people write it.
+    /// Returns the name of the language for people, such as `JavaScript`.
     #[must_use]
     pub fn label(&self) -> &str {
         match self.language.as_str() {
@@ -84,17 +84,17 @@ impl Code {
     }
 }
 
-/// A heading with an anchor made of its words.
+/// Returns a heading whose anchor is derived from its text.
 pub(crate) fn heading(level: u8, text: &str) -> Block {
     Block::Heading { level, id: slug(text), text: text.to_owned() }
 }
 
-/// A paragraph.
+/// Returns a paragraph.
 pub(crate) fn paragraph(text: impl Into<String>) -> Block {
     Block::Paragraph(text.into())
 }
 
-/// Lower-case letters and digits, with single dashes between.
+/// Returns the text as lower-case letters and digits, with single dashes between words.
 pub(crate) fn slug(text: &str) -> String {
     let mut slug = String::new();
     for char in text.chars() {

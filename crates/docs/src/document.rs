@@ -1,16 +1,16 @@
-//! The OpenAPI document as pages read it.
+//! Access to the OpenAPI document: operations, parameters, responses and schemas.
 
 use serde_json::{Map, Value};
 
-/// The document and where its server is.
+/// The OpenAPI document and the URL of its server.
 #[derive(Clone, Copy)]
 pub(crate) struct Document<'a> {
     pub(crate) root: &'a Value,
-    /// Without a slash at its end.
+    /// The URL of the server, without a trailing slash.
     pub(crate) public_url: &'a str,
 }
 
-/// One operation of it.
+/// An operation of the document.
 #[derive(Clone, Copy)]
 pub(crate) struct Operation<'a> {
     pub(crate) method: &'a str,
@@ -18,7 +18,7 @@ pub(crate) struct Operation<'a> {
     pub(crate) value: &'a Value,
 }
 
-/// One thing that can go wrong.
+/// An error that an operation can return.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorCase {
     pub(crate) status: String,
@@ -27,7 +27,7 @@ pub(crate) struct ErrorCase {
 }
 
 impl<'a> Document<'a> {
-    /// Every operation, in the document's order.
+    /// Lists the operations in the order of the document.
     pub(crate) fn operations(self) -> Vec<Operation<'a>> {
         let of_path = |(path, item): (&'a String, &'a Value)| {
             let item = item.as_object().into_iter().flatten();
@@ -36,29 +36,29 @@ impl<'a> Document<'a> {
         entries(&self.root["paths"]).flat_map(of_path).collect()
     }
 
-    /// The operation with this id.
+    /// Finds the operation with this `operationId`.
     pub(crate) fn operation(self, id: &str) -> Option<Operation<'a>> {
         self.operations().into_iter().find(|operation| operation.id() == id)
     }
 
-    /// What a reference points to; anything else itself.
+    /// Follows a `$ref`. Any other value is returned as it is.
     pub(crate) fn resolved(self, value: &'a Value) -> &'a Value {
         let pointer = value["$ref"].as_str().and_then(|target| target.strip_prefix('#'));
         pointer.and_then(|pointer| self.root.pointer(pointer)).unwrap_or(value)
     }
 
-    /// A schema by its name.
+    /// Returns a schema by its name, or null.
     pub(crate) fn schema(self, name: &str) -> &'a Value {
         &self.root["components"]["schemas"][name]
     }
 
-    /// The tags with what they say, in the document's order.
+    /// Lists the tags and their descriptions in the order of the document.
     pub(crate) fn tags(self) -> Vec<(&'a str, &'a str)> {
         let tags = self.root["tags"].as_array().into_iter().flatten();
         tags.map(|tag| (text(&tag["name"]), text(&tag["description"]))).collect()
     }
 
-    /// A value that the document shows for a name somewhere in its examples of answers.
+    /// Finds a field of this name in the examples of responses.
     pub(crate) fn example_of(self, name: &str) -> Option<&'a Value> {
         self.operations().into_iter().find_map(|operation| {
             let (_, answer) = operation.success()?;
@@ -76,7 +76,7 @@ impl<'a> Operation<'a> {
         text(&self.value["summary"])
     }
 
-    /// What it does, on one line.
+    /// Returns the description on one line.
     pub(crate) fn description(self) -> String {
         text(&self.value["description"]).replace('\n', " ")
     }
@@ -85,17 +85,17 @@ impl<'a> Operation<'a> {
         text(&self.value["tags"][0])
     }
 
-    /// Anything but reading.
+    /// Whether the operation may change something.
     pub(crate) fn is_change(self) -> bool {
         self.method != "get"
     }
 
-    /// The scope that its key needs, as the roles of its security requirement.
+    /// Returns the scope that the API key needs, which is a role of the security requirement.
     pub(crate) fn scope(self) -> Option<&'a str> {
         self.value["security"][0]["apiKey"][0].as_str()
     }
 
-    /// The parameters in one place: `path`, `query` or `header`.
+    /// Lists the parameters in `path`, `query` or `header`.
     pub(crate) fn parameters(self, place: &'static str) -> Vec<&'a Value> {
         let all = self.value["parameters"].as_array().into_iter().flatten();
         all.filter(|parameter| parameter["in"] == place).collect()
@@ -105,29 +105,29 @@ impl<'a> Operation<'a> {
         self.value.get("requestBody")
     }
 
-    /// Its body's example.
+    /// Returns the example of the request body.
     pub(crate) fn body_example(self) -> Option<&'a Value> {
         self.body()?["content"]["application/json"].get("example")
     }
 
-    /// Status and answer when all goes well.
+    /// Finds the successful response and its status.
     pub(crate) fn success(self) -> Option<(&'a str, &'a Value)> {
         self.answers().find(|(status, _)| status.starts_with('2'))
     }
 
-    /// Every answer with its status.
+    /// Lists the responses and their statuses.
     pub(crate) fn answers(self) -> impl Iterator<Item = (&'a str, &'a Value)> {
         entries(&self.value["responses"]).map(|(status, answer)| (status.as_str(), answer))
     }
 
-    /// Everything that can go wrong: descriptions name each code and then say when it occurs.
+    /// Lists the errors. The descriptions of error responses have the form ``"`CODE`: when. `OTHER`: when."``.
     pub(crate) fn errors(self) -> Vec<ErrorCase> {
         let wrong = self.answers().filter(|(status, _)| status.starts_with(['4', '5']));
         wrong.flat_map(|(status, answer)| cases(status, text(&answer["description"]))).collect()
     }
 }
 
-/// Splits ``"`CODE`: when. `OTHER`: when."``.
+/// Splits the description of an error response into its codes.
 fn cases(status: &str, description: &str) -> Vec<ErrorCase> {
     let mut cases: Vec<ErrorCase> = Vec::new();
     let mut rest = description;
@@ -144,7 +144,7 @@ fn cases(status: &str, description: &str) -> Vec<ErrorCase> {
     cases
 }
 
-/// The text before the first ``"`CODE`: "``, the code, and the text after it.
+/// Finds the first ``"`CODE`: "``. Returns the text before it, the code, and the text after it.
 fn next_code(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     while let Some(open) = text[from..].find('`').map(|at| from + at) {
@@ -158,12 +158,12 @@ fn next_code(text: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
-/// A JSON string, or nothing.
+/// Returns a JSON string, or `""` for any other value.
 pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The entries of a JSON object, or none.
+/// Iterates over the entries of a JSON object. Any other value has none.
 pub(crate) fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
 }
@@ -182,6 +182,6 @@ mod tests {
         let expected =
             [("INVALID_STATE", "not `purchased`."), ("REQUEST_IN_PROGRESS", "this `Idempotency-Key` runs.")];
         assert_eq!(pairs, expected);
-        assert!(cases("500", "no code at all").is_empty());
+        assert!(cases("500", "no code in this text").is_empty());
     }
 }

@@ -1,17 +1,17 @@
-//! The guides: written by hand, with what the document knows filled in.
+//! The guides, which are written by hand. Lines such as `{{codes}}` are replaced with parts of the OpenAPI document.
 
 use crate::block::Block;
 use crate::document::Document;
 use crate::page::Draft;
 use crate::{parse, reference, schema, tables};
 
-/// The group of the navigation that they are.
+/// The group of the guides in the navigation.
 const GROUP: &str = "Guides";
 
-/// A guide's page and its text.
+/// A guide and its Markdown.
 struct Guide {
     slug: &'static str,
-    /// As the navigation calls it.
+    /// The label in the navigation.
     label: &'static str,
     text: &'static str,
 }
@@ -27,14 +27,14 @@ const GUIDES: [Guide; 8] = [
     Guide { slug: "events", label: "Live events", text: include_str!("../guides/events.md") },
 ];
 
-/// Code that guides show and tests run.
+/// Code that guides include and tests run.
 const FILES: [(&str, &str); 3] = [
     ("{{file verify.py}}", include_str!("../guides/verify.py")),
     ("{{file verify.mjs}}", include_str!("../guides/verify.mjs")),
     ("{{file verify.rs}}", include_str!("../guides/verify.rs")),
 ];
 
-/// Every guide, in the order of the navigation.
+/// Returns every guide, in the order of the navigation.
 pub(crate) fn all(document: &Document<'_>) -> Vec<Draft> {
     GUIDES.iter().map(|guide| draft(*document, guide)).collect()
 }
@@ -56,7 +56,7 @@ fn draft(document: Document<'_>, guide: &Guide) -> Draft {
     }
 }
 
-/// What `{{name argument}}` stands for.
+/// Returns the blocks that replace `{{name argument}}`.
 fn insert(document: Document<'_>, name: &str, argument: &str) -> Vec<Block> {
     match name {
         "codes" => vec![tables::codes(document)],
@@ -69,7 +69,7 @@ fn insert(document: Document<'_>, name: &str, argument: &str) -> Vec<Block> {
             operation.map(|operation| reference::sample(document, operation)).into_iter().collect()
         }
         "endpoints" => endpoints(document),
-        // A name that nothing stands for is a mistake of the guide's, which a test finds.
+        // An unknown name stays in the page, where a test finds it.
         _ => vec![Block::Note(format!("{{{{{name} {argument}}}}}"))],
     }
 }

@@ -1,4 +1,4 @@
-//! Blocks as HTML. Everything that is not markup is escaped.
+//! Rendering of blocks as HTML. All text is escaped.
 
 use maud::{Markup, html};
 
@@ -6,15 +6,15 @@ use crate::block::{Block, Code, Table};
 use crate::inline::{self, Span};
 use crate::trial;
 
-/// The fragment of a whole page, beginning with its `<h1>`.
+/// Renders the content of a page, which begins with its `<h1>`.
 pub(crate) fn page(title: &str, lead: &str, blocks: &[Block]) -> String {
     let mut tabs = 0;
-    let drawn = html! {
+    let content = html! {
         h1 { (spans(title)) }
         p.lead { (spans(lead)) }
         @for block in blocks { (draw(block, &mut tabs)) }
     };
-    drawn.into_string()
+    content.into_string()
 }
 
 fn draw(block: &Block, tabs: &mut usize) -> Markup {
@@ -36,7 +36,7 @@ fn draw(block: &Block, tabs: &mut usize) -> Markup {
     }
 }
 
-/// A heading links to itself, so that its address can be copied.
+/// Renders a heading as a link to itself, so that its URL can be copied.
 fn anchor(id: &str, text: &str) -> Markup {
     html! { a.anchor href=(format!("#{id}")) { (spans(text)) } }
 }
@@ -45,7 +45,7 @@ fn entries(items: &[String]) -> Markup {
     html! { @for item in items { li { (spans(item)) } } }
 }
 
-/// A text with its code, strong words and links.
+/// Renders a text and its inline markup.
 pub(crate) fn spans(text: &str) -> Markup {
     html! {
         @for span in inline::spans(text) {
@@ -53,7 +53,7 @@ pub(crate) fn spans(text: &str) -> Markup {
                 Span::Text(text) => (text),
                 Span::Code(text) => code { (text) },
                 Span::Strong(text) => strong { (text) },
-                // What is data to a browser takes no page's place.
+                // The JSON of the API opens in a new tab, so that it does not replace the page.
                 Span::Link { text, href } if href.starts_with("/api/") => {
                     a href=(href) target="_blank" rel="noopener" { (spans(text)) }
                 }
@@ -63,7 +63,7 @@ pub(crate) fn spans(text: &str) -> Markup {
     }
 }
 
-/// On a narrow screen each row is a card whose cells are named by `data-label`.
+/// Renders a table. On narrow screens the style sheet shows each row as a card and labels its cells with `data-label`.
 fn draw_table(table: &Table) -> Markup {
     html! {
         table.params {
@@ -86,7 +86,8 @@ fn draw_table(table: &Table) -> Markup {
     }
 }
 
-/// Code that scrolls by itself, by keyboard too. The site's script copies what stands beside the button.
+/// Renders a code block that can be focused, so that it scrolls by keyboard. The site's script makes the button copy its
+/// sibling.
 fn code(code: &Code, label: &str) -> Markup {
     html! {
         div.code data-copy data-language=(code.language) {
@@ -96,7 +97,7 @@ fn code(code: &Code, label: &str) -> Markup {
     }
 }
 
-/// A radio button a language: the style sheet shows the code of the one that is chosen.
+/// Renders tabs as one radio button per language. The style sheet shows the code of the selected one.
 fn draw_tabs(label: &str, codes: &[Code], number: usize) -> Markup {
     html! {
         div.tabs {

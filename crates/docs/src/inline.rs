@@ -1,6 +1,6 @@
-//! Markup inside a text: `code`, **strong words** and [links](/docs). Everything else is text.
+//! Parsing of inline markup: `code`, **strong text** and [links](/docs). Everything else is text.
 
-/// A piece of a text.
+/// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span<'a> {
     Text(&'a str),
@@ -9,7 +9,7 @@ pub(crate) enum Span<'a> {
     Link { text: &'a str, href: &'a str },
 }
 
-/// The pieces of a text, in order. What is opened and never closed is text.
+/// Splits a text into spans, in order. Markup that is never closed is text.
 pub(crate) fn spans(text: &str) -> Vec<Span<'_>> {
     let mut spans = Vec::new();
     let (mut start, mut at) = (0, 0);
@@ -31,7 +31,7 @@ pub(crate) fn spans(text: &str) -> Vec<Span<'_>> {
     spans
 }
 
-/// What is marked at the beginning of a text, and how long it is with its marks.
+/// Parses the markup at the beginning of a text. Returns the length of its source.
 fn marked(text: &str) -> Option<(Span<'_>, usize)> {
     if let Some(rest) = text.strip_prefix('`') {
         let end = rest.find('`').filter(|end| *end > 0)?;
@@ -43,13 +43,13 @@ fn marked(text: &str) -> Option<(Span<'_>, usize)> {
     }
     let (words, rest) = text.strip_prefix('[')?.split_once("](")?;
     let (href, _) = rest.split_once(')')?;
-    // Only links that a reader may safely follow; `[]` of field names is text.
+    // Only links that are safe to follow are links. The `[]` of field names is text.
     let is_safe = href.starts_with('/') || href.starts_with('#') || href.starts_with("https://");
     let is_link = is_safe && !words.contains(['[', '\n']) && !href.contains(char::is_whitespace);
     is_link.then_some((Span::Link { text: words, href }, words.len() + href.len() + 4))
 }
 
-/// The words alone, for titles and descriptions.
+/// Returns a text without its markup, for titles and descriptions.
 pub(crate) fn plain(text: &str) -> String {
     let words = spans(text).into_iter().map(|span| match span {
         Span::Text(text) | Span::Code(text) | Span::Strong(text) | Span::Link { text, .. } => text,

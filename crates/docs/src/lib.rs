@@ -1,8 +1,8 @@
-//! The public API reference, made of the OpenAPI document that the server serves: pages as HTML and as Markdown.
+//! The public API reference, generated from the OpenAPI document as HTML and Markdown.
 //!
-//! An endpoint has a page of its own, with everything on it taken from the document. Guides are written by hand
-//! (`guides/*.md`) and name parts of the document where they need them. Both become [`block::Block`]s, which are
-//! written as HTML for people and as Markdown for programs.
+//! Each endpoint has a page that is taken entirely from the document. Guides (`guides/*.md`) are written by hand and
+//! include parts of the document. Both become [`block::Block`]s, which are rendered as HTML for people and as Markdown for
+//! programs.
 
 mod block;
 mod document;
@@ -26,7 +26,7 @@ pub use block::{Block, Code};
 pub use navigation::{Group, Link};
 pub use page::{Page, TocEntry};
 
-/// Every page of the reference.
+/// The pages of the reference.
 #[derive(Debug)]
 pub struct Docs {
     pages: Vec<Page>,
@@ -36,8 +36,8 @@ pub struct Docs {
 }
 
 impl Docs {
-    /// Draws every page: `document` is the OpenAPI document, `public_url` where people reach the server, without a
-    /// slash at its end. What the document lacks is left out of the pages.
+    /// Renders every page. `document` is the OpenAPI document, and `public_url` is the public URL of the server without a
+    /// trailing slash. Parts that the document lacks are omitted from the pages.
     #[must_use]
     pub fn new(document: &Value, public_url: &str) -> Self {
         let document = document::Document { root: document, public_url };
@@ -49,31 +49,31 @@ impl Docs {
         Self { pages, groups, llms, llms_full }
     }
 
-    /// The page at a path such as `/docs` or `/docs/quick-start`.
+    /// Finds the page at a path such as `/docs` or `/docs/quick-start`.
     #[must_use]
     pub fn page(&self, path: &str) -> Option<&Page> {
         self.pages.iter().find(|page| page.path == path)
     }
 
-    /// All pages, in the order of the navigation.
+    /// Returns all pages, in the order of the navigation.
     #[must_use]
     pub fn pages(&self) -> &[Page] {
         &self.pages
     }
 
-    /// The navigation: the guides, then the endpoints by their tags.
+    /// Returns the navigation: the guides, and then the endpoints by tag.
     #[must_use]
     pub fn groups(&self) -> &[Group] {
         &self.groups
     }
 
-    /// `/llms.txt` (llmstxt.org): what this is, and a link to the Markdown of every page.
+    /// Returns `/llms.txt` (see llmstxt.org): a summary, and a link to the Markdown of every page.
     #[must_use]
     pub fn llms(&self) -> &str {
         &self.llms
     }
 
-    /// `/llms-full.txt`: the Markdown of all pages in one.
+    /// Returns `/llms-full.txt`: the Markdown of all pages.
     #[must_use]
     pub fn llms_full(&self) -> &str {
         &self.llms_full

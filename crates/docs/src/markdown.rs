@@ -1,9 +1,9 @@
-//! Blocks as Markdown. Links lead to the Markdown of other pages, with the server before them.
+//! Rendering of blocks as Markdown. Links are absolute and point to the Markdown of other pages.
 
 use crate::block::{Block, Code, Table};
 use crate::inline::{self, Span};
 
-/// A whole page, ending with a line break.
+/// Renders a page, which ends with a line break.
 pub(crate) fn page(title: &str, lead: &str, blocks: &[Block], public_url: &str) -> String {
     let mut text = format!("# {}\n\n{}\n", spans(title, public_url), spans(lead, public_url));
     for block in blocks {
@@ -28,7 +28,7 @@ fn write(block: &Block, url: &str) -> Option<String> {
         Block::Code(one) => code(one),
         Block::Tabs { codes, .. } => codes.iter().map(code).collect::<Vec<_>>().join("\n"),
         Block::Endpoint { method, url } => format!("`{method} {url}`"),
-        // A form is for browsers; the code above it says the same.
+        // A form needs a browser. The code samples above it show the same request.
         Block::Trial(_) => return None,
     })
 }
@@ -50,7 +50,7 @@ fn write_table(table: &Table, url: &str) -> String {
     [head, rule].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
 }
 
-/// A fence longer than any run of backticks in the code.
+/// Renders a code block whose fence is longer than any run of backticks in the code.
 fn code(code: &Code) -> String {
     let mut fence = "```".to_owned();
     while code.text.contains(&fence) {
@@ -61,7 +61,7 @@ fn code(code: &Code) -> String {
 
 fn spans(text: &str, public_url: &str) -> String {
     let pieces = inline::spans(text).into_iter().map(|span| match span {
-        // In HTML it would be a tag.
+        // Markdown would render an unescaped `<` as an HTML tag.
         Span::Text(text) => text.replace('<', "\\<"),
         Span::Code(text) => format!("`{text}`"),
         Span::Strong(text) => format!("**{text}**"),

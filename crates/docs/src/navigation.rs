@@ -1,28 +1,28 @@
-//! The pages in groups, as they stand beside every page.
+//! The navigation, which groups the links to all pages.
 
 use crate::page::Draft;
 
-/// Pages that belong together.
+/// A group of pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// What they have in common.
+    /// The heading of the group.
     pub title: String,
-    /// The pages.
+    /// The links to the pages, in order.
     pub links: Vec<Link>,
 }
 
-/// A link to a page.
+/// A link in the navigation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Where to.
+    /// The path of the page, such as `/docs/quick-start`.
     pub path: String,
-    /// What it says.
+    /// The text of the link.
     pub label: String,
-    /// An endpoint's method, in capitals.
+    /// The method in upper case, if the page is about an endpoint.
     pub method: Option<String>,
 }
 
-/// The groups of all pages, in the order in which they first appear.
+/// Groups all pages. The groups are in the order in which they first appear.
 pub(crate) fn groups(drafts: &[Draft]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for draft in drafts {

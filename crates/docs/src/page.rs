@@ -1,51 +1,51 @@
-//! A page, first as blocks, then drawn.
+//! A page, before and after it is rendered.
 
 use crate::block::Block;
 use crate::{html, inline, markdown};
 
-/// The longest description that search engines show whole.
+/// Search engines truncate longer descriptions.
 const DESCRIPTION_MAX: usize = 155;
 
 /// A page of the reference.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Such as `/docs` or `/docs/quick-start`; the Markdown is at the same path with `.md`.
+    /// The path, such as `/docs` or `/docs/quick-start`. The Markdown is at the same path with `.md`.
     pub path: String,
-    /// Its title and only heading of level 1.
+    /// The title and only heading of level 1, with inline markup.
     pub title: String,
-    /// A sentence on it, for search engines.
+    /// A description without markup of at most 155 characters, for search engines.
     pub description: String,
-    /// The content as an HTML fragment, beginning with its `<h1>`.
+    /// The content as an HTML fragment, which begins with its `<h1>`.
     pub html: String,
     /// The content as Markdown.
     pub markdown: String,
-    /// Its headings of level 2.
+    /// The headings of level 2, for a table of contents.
     pub toc: Vec<TocEntry>,
-    /// What it is made of.
+    /// The blocks that the content is rendered from.
     pub blocks: Vec<Block>,
 }
 
-/// A heading that a table of contents leads to.
+/// An entry of a table of contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TocEntry {
-    /// The anchor, without `#`.
+    /// The anchor of the heading, without `#`.
     pub id: String,
-    /// Its words, without markup.
+    /// The text of the heading, without markup.
     pub text: String,
 }
 
-/// A page before it is drawn.
+/// A page before it is rendered.
 pub(crate) struct Draft {
-    /// The last segment of its path; empty for the first page.
+    /// The last segment of the path, or empty for the first page.
     pub(crate) slug: String,
     pub(crate) title: String,
-    /// As the navigation calls it.
+    /// The label in the navigation.
     pub(crate) label: String,
-    /// The first paragraph, with markup.
+    /// The first paragraph, with inline markup.
     pub(crate) lead: String,
     /// The group of the navigation.
     pub(crate) group: String,
-    /// In capitals, on an endpoint's page.
+    /// The method in upper case, if the page is about an endpoint.
     pub(crate) method: Option<String>,
     pub(crate) blocks: Vec<Block>,
 }
@@ -74,7 +74,7 @@ impl Draft {
     }
 }
 
-/// As much as fits, ending with a whole word.
+/// Truncates a description after a whole word.
 fn shortened(text: &str) -> String {
     if text.chars().count() <= DESCRIPTION_MAX {
         return text.to_owned();

@@ -1,10 +1,10 @@
-//! The Markdown of the guides: headings, paragraphs, lists, tables, quotes (notes) and fenced code.
+//! Parsing of the guides' Markdown: headings, paragraphs, lists, tables, quotes (which are notes) and fenced code.
 //!
-//! Fences in a row become tabs, and a line `{{name argument}}` stands for something of the document.
+//! Consecutive code blocks become tabs, and a line `{{name argument}}` is replaced with part of the OpenAPI document.
 
 use crate::block::{Block, Code, Table, heading};
 
-/// A guide's title, its first paragraph, and the rest.
+/// A parsed guide: its title, its first paragraph, and the remaining blocks.
 #[derive(Debug)]
 pub(crate) struct Parsed {
     pub(crate) title: String,
@@ -12,7 +12,7 @@ pub(crate) struct Parsed {
     pub(crate) blocks: Vec<Block>,
 }
 
-/// Reads a guide. `insert` gives what `{{name argument}}` stands for.
+/// Parses a guide. `insert` returns the blocks that replace `{{name argument}}`.
 pub(crate) fn guide(text: &str, insert: &dyn Fn(&str, &str) -> Vec<Block>) -> Parsed {
     let mut chunks = chunks(text).into_iter();
     let title = chunks.next().unwrap_or_default().trim_start_matches("# ").to_owned();
@@ -29,7 +29,7 @@ pub(crate) fn guide(text: &str, insert: &dyn Fn(&str, &str) -> Vec<Block>) -> Pa
     Parsed { title, lead, blocks }
 }
 
-/// A code after another code is a tab beside it.
+/// Appends a block. Consecutive code blocks are merged into tabs.
 fn add(block: Block, blocks: &mut Vec<Block>) {
     let Block::Code(code) = block else { return blocks.push(block) };
     match blocks.pop() {
@@ -52,7 +52,7 @@ fn last_heading(blocks: &[Block]) -> Option<&str> {
     })
 }
 
-/// The text between empty lines; a fence is one whatever is in it.
+/// Splits a text at empty lines. A fenced block stays whole even if it contains empty lines.
 fn chunks(text: &str) -> Vec<String> {
     let mut chunks: Vec<String> = Vec::new();
     let (mut is_open, mut is_fenced) = (false, false);
@@ -98,14 +98,14 @@ fn block(chunk: &str) -> Block {
     }
 }
 
-/// Entries begin with the mark (an ordered one with `1.` each) and go on in the lines below.
+/// Splits a list into its items, each of which begins with `mark` and may continue on the following lines.
 fn items(chunk: &str, mark: &str) -> Vec<String> {
     let marked = format!("\n{chunk}");
     let separator = format!("\n{mark}");
     marked.split(separator.as_str()).skip(1).map(joined).collect()
 }
 
-/// The first line is the head, the second a rule, and the caption the first column's name.
+/// Parses a table, whose second line is a rule. The caption is the list of its columns.
 fn table(chunk: &str) -> Block {
     let cells = |line: &str| -> Vec<String> {
         let inner = line.trim_start_matches('|').trim_end_matches('|');

@@ -1,4 +1,4 @@
-//! A page for every operation of the document.
+//! The page of each operation, generated from the OpenAPI document.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::samples::{self, Request};
 use crate::trial::{Input, Trial};
 use crate::{schema, tables};
 
-/// The pages of all operations, by tag.
+/// Returns the pages of all operations, by tag.
 pub(crate) fn all(document: &Document<'_>) -> Vec<Draft> {
     let operations = document.operations();
     let of_tag =
@@ -17,7 +17,7 @@ pub(crate) fn all(document: &Document<'_>) -> Vec<Draft> {
     document.tags().into_iter().flat_map(|(tag, _)| of_tag(tag)).map(|one| draft(*document, *one)).collect()
 }
 
-/// The last segment of an operation's page, such as `get-assistant`.
+/// Returns the last segment of the path of an operation's page, such as `get-assistant`.
 pub(crate) fn slug(operation: Operation<'_>) -> String {
     let mut spaced = String::new();
     for char in operation.id().chars() {
@@ -41,10 +41,10 @@ fn draft(document: Document<'_>, operation: Operation<'_>) -> Draft {
     blocks.extend(parts(document, operation));
     blocks.extend(answer(document, operation));
     blocks.push(heading(2, "Errors"));
-    blocks.push(paragraph("The envelope, and what `details` holds, is on [Errors](/docs/errors)."));
+    blocks.push(paragraph("[Errors](/docs/errors) describes the format of errors and their `details`."));
     blocks.push(tables::errors(operation.errors()));
     blocks.push(heading(2, "Try it"));
-    blocks.push(paragraph("With your own key, against your own data, on this server."));
+    blocks.push(paragraph("Send a request to this server with your own API key."));
     blocks.push(Block::Trial(trial(document, operation)));
     Draft {
         slug: slug(operation),
@@ -57,24 +57,24 @@ fn draft(document: Document<'_>, operation: Operation<'_>) -> Draft {
     }
 }
 
-/// Who may ask, and how it may be repeated.
+/// Returns the requirements of an operation: scope, idempotency and conditional requests.
 fn manners(operation: Operation<'_>) -> Vec<Block> {
     let mut items = vec![match operation.scope() {
-        Some(scope) => format!("The key in `X-API-Key` needs the scope `{scope}`."),
-        None => "Any live key in `X-API-Key` will do.".to_owned(),
+        Some(scope) => format!("The API key in `X-API-Key` needs the scope `{scope}`."),
+        None => "Any valid API key in `X-API-Key` works.".to_owned(),
     }];
     let takes_key = operation.errors().iter().any(|case| case.code == "IDEMPOTENCY_KEY_REUSED");
     if takes_key {
-        items.push("Takes an `Idempotency-Key`: see [Idempotency](/docs/idempotency).".to_owned());
+        items.push("Supports `Idempotency-Key`: see [Idempotency](/docs/idempotency).".to_owned());
     }
     let has_tag = operation.success().is_some_and(|(_, answer)| answer["headers"]["ETag"].is_object());
     if has_tag {
-        items.push("Answers with an `ETag`: see [Paging and conditional requests](/docs/paging).".to_owned());
+        items.push("Returns an `ETag`: see [Paging and conditional requests](/docs/paging).".to_owned());
     }
     vec![Block::List { is_ordered: false, items }]
 }
 
-/// Example requests in every language.
+/// Returns example requests in all languages.
 pub(crate) fn sample(document: Document<'_>, operation: Operation<'_>) -> Block {
     let request = Request {
         method: operation.method.to_uppercase(),
@@ -84,18 +84,18 @@ pub(crate) fn sample(document: Document<'_>, operation: Operation<'_>) -> Block 
     Block::Tabs { label: operation.summary().to_owned(), codes: samples::all(&request) }
 }
 
-/// The path with the document's example ids in it.
+/// Returns the path with example ids from the document.
 fn filled_path(document: Document<'_>, operation: Operation<'_>) -> String {
     let parameters = operation.parameters("path");
     parameters.iter().fold(operation.path.to_owned(), |path, parameter| {
         let name = text(&parameter["name"]);
-        // An id that no answer shows by this name is that of what is answered.
+        // If no example has a field of this name, the parameter is the `id` of the object itself.
         let example = document.example_of(name).or_else(|| document.example_of("id")).map_or(name, text);
         path.replace(&format!("{{{name}}}"), example)
     })
 }
 
-/// Everything that is sent.
+/// Returns the parameters and the body of a request.
 fn parts(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
     for (place, title) in
@@ -110,16 +110,16 @@ fn parts(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
     let Some(body) = operation.body() else { return blocks };
     let schema = &body["content"]["application/json"]["schema"];
     blocks.push(heading(3, "Body"));
-    let needed = if body["required"] == true { "" } else { " It may be left out." };
+    let needed = if body["required"] == true { "" } else { " The body is optional." };
     let words = text(&document.resolved(schema)["description"]);
-    blocks.push(paragraph(format!("A JSON object, with these keys and no others. {words}{needed}")));
+    blocks.push(paragraph(format!("A JSON object with these keys. {words}{needed}")));
     blocks.push(tables::sent("Body", schema::fields(document, schema)));
     blocks
 }
 
-/// The answer when all goes well.
+/// Returns the successful responses.
 fn answer(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
-    let mut blocks = vec![heading(2, "Answer")];
+    let mut blocks = vec![heading(2, "Response")];
     for (status, answer) in operation.answers().filter(|(status, _)| status.starts_with(['2', '3'])) {
         blocks.push(paragraph(format!("**{status}** {}", text(&answer["description"]))));
         let content = &answer["content"];
@@ -127,14 +127,15 @@ fn answer(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
             content.as_object().into_iter().flat_map(serde_json::Map::keys).skip(1).collect();
         if let [kind] = other.as_slice() {
             blocks.push(paragraph(format!(
-                "With `Accept: {kind}` it is a stream: see [Live events](/docs/events)."
+                "With `Accept: {kind}` the response is a stream: see [Live events](/docs/events)."
             )));
         }
         let json = &content["application/json"];
         if json.is_object() {
             blocks.push(Block::Code(Code { language: "json".to_owned(), text: pretty(&json["example"]) }));
             blocks.push(heading(3, "Fields"));
-            blocks.push(tables::answered("Fields of the answer", schema::fields(document, &json["schema"])));
+            blocks
+                .push(tables::answered("Fields of the response", schema::fields(document, &json["schema"])));
             blocks.push(heading(3, "Headers"));
             blocks.push(tables::headers(document, answer));
         }
@@ -148,7 +149,7 @@ fn trial(document: Document<'_>, operation: Operation<'_>) -> Trial {
     };
     let warning = operation
         .is_change()
-        .then(|| format!("**This really happens**, to your own data: {}", operation.description()));
+        .then(|| format!("**This is a live request** that changes your data: {}", operation.description()));
     Trial {
         method: operation.method.to_uppercase(),
         path: operation.path.to_owned(),
@@ -171,7 +172,7 @@ fn input(document: Document<'_>, place: &'static str, parameter: &Value) -> Inpu
     }
 }
 
-/// JSON over several lines.
+/// Renders JSON over several lines.
 pub(crate) fn pretty(value: &Value) -> String {
     format!("{value:#}")
 }

@@ -1,5 +1,5 @@
-//! An example request in curl, Python, JavaScript and Rust. Values are written as literals of each language, so that
-//! no text of the document can end a string early.
+//! Example requests in curl, Python, JavaScript and Rust. Values are rendered as literals of each language, so that no text
+//! of the document can end a string early.
 
 mod curl;
 mod javascript;
@@ -10,15 +10,15 @@ use serde_json::Value;
 
 use crate::block::Code;
 
-/// What is asked.
+/// The request of an example.
 pub(crate) struct Request {
-    /// In capitals.
+    /// The method in upper case.
     pub(crate) method: String,
     pub(crate) url: String,
     pub(crate) body: Option<Value>,
 }
 
-/// The request in every language.
+/// Renders a request in all languages.
 pub(crate) fn all(request: &Request) -> Vec<Code> {
     let texts = [
         ("sh", curl::write(request)),
@@ -29,7 +29,7 @@ pub(crate) fn all(request: &Request) -> Vec<Code> {
     texts.into_iter().map(|(language, text)| Code { language: language.to_owned(), text }).collect()
 }
 
-/// How a language writes values.
+/// The literals of a language.
 struct Literals {
     null: &'static str,
     yes: &'static str,
@@ -38,7 +38,7 @@ struct Literals {
 }
 
 impl Literals {
-    /// A value over several lines, four spaces a level; the lines after the first begin at `depth`.
+    /// Renders a value over several lines, with four spaces per level. The lines after the first are indented by `depth`.
     fn write(&self, value: &Value, depth: usize) -> String {
         match value {
             Value::Null => self.null.to_owned(),
@@ -73,7 +73,7 @@ impl Literals {
     }
 }
 
-/// A string as JSON writes it: in Python and JavaScript it is the same string.
+/// Renders a string as JSON, which is also a valid literal in Python and JavaScript.
 fn json_string(text: &str) -> String {
     Value::String(text.to_owned()).to_string()
 }

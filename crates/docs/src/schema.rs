@@ -1,25 +1,25 @@
-//! Schemas as lists of fields that people read.
+//! Lists of fields for people, from JSON schemas.
 
 use serde_json::Value;
 
 use crate::document::{Document, entries, text};
 
-/// How deep fields within fields are followed.
+/// The depth of nested fields that are listed.
 const DEPTH_MAX: usize = 6;
 
-/// One field, with its path from the top.
+/// A field of a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Field {
-    /// Such as `data[].id`.
+    /// The path from the root, such as `data[].id`.
     pub(crate) path: String,
-    /// Such as `string or null`.
+    /// The type in words, such as `string or null`.
     pub(crate) kind: String,
     pub(crate) is_required: bool,
-    /// What it means, which values it takes, and its limits.
+    /// Its meaning, its values and its limits.
     pub(crate) description: String,
 }
 
-/// Every field of a schema, outer ones before inner ones.
+/// Lists the fields of a schema, each followed by the fields within it.
 pub(crate) fn fields(document: Document<'_>, schema: &Value) -> Vec<Field> {
     let mut found = Vec::new();
     collect(document, schema, "", 0, &mut found);
@@ -47,12 +47,12 @@ fn collect(document: Document<'_>, schema: &Value, prefix: &str, depth: usize, f
     }
 }
 
-/// The schema behind references and "or null".
+/// Returns the schema behind a reference and behind "or null".
 fn resolved<'v>(document: Document<'v>, schema: &'v Value) -> &'v Value {
     document.resolved(or_null(schema).unwrap_or(schema))
 }
 
-/// The one choice of two that is not null.
+/// Returns the alternative of a `oneOf` that is not null.
 fn or_null(schema: &Value) -> Option<&Value> {
     let choices = schema["oneOf"].as_array()?;
     choices.iter().find(|choice| choice["type"] != "null")
@@ -65,7 +65,7 @@ fn is_nullable(schema: &Value) -> bool {
     is_choice || has_null(&schema["type"])
 }
 
-/// The type in words.
+/// Returns the type in words.
 pub(crate) fn kind(document: Document<'_>, schema: &Value) -> String {
     let inner = resolved(document, schema);
     let name = match &inner["type"] {
@@ -90,7 +90,7 @@ fn plural(kind: &str) -> String {
     format!("{kind}s")
 }
 
-/// What a field or parameter means, the values it takes and its limits.
+/// Returns the meaning of a field or parameter, its values and its limits.
 pub(crate) fn description(document: Document<'_>, schema: &Value) -> String {
     let mut parts = Vec::new();
     let own = [&schema["description"], &or_null(schema).unwrap_or(schema)["description"]];
@@ -98,14 +98,14 @@ pub(crate) fn description(document: Document<'_>, schema: &Value) -> String {
         parts.push(words.replace('\n', " "));
     }
     let said = parts.join(" ");
-    // Some descriptions say it themselves.
+    // A rule is left out if the description contains it already.
     parts.extend(
         rules(document, schema).into_iter().filter(|rule| !said.contains(rule.trim_end_matches('.'))),
     );
     parts.join(" ")
 }
 
-/// The values a schema takes and its limits, in sentences.
+/// Returns the values of a schema and its limits, as sentences.
 pub(crate) fn rules(document: Document<'_>, schema: &Value) -> Vec<String> {
     let inner = resolved(document, schema);
     let listed = if inner["type"] == "array" { document.resolved(&inner["items"]) } else { inner };
@@ -131,7 +131,7 @@ fn range(least: &Value, most: &Value, unit: &str) -> Option<String> {
     let sentence = match (least.as_u64(), most.as_u64()) {
         (Some(least), Some(most)) => format!("{least} to {most} {unit}"),
         (None, Some(most)) => format!("At most {most} {unit}"),
-        // That something is not empty, or not negative, goes without saying.
+        // A minimum of 0 or 1 is too obvious to be listed.
         (Some(0 | 1) | None, None) => return None,
         (Some(least), None) => format!("At least {least} {unit}"),
     };

@@ -1,4 +1,4 @@
-//! Lists of the document as tables.
+//! Tables of fields, parameters, headers, errors and endpoints.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn yes_or_no(value: bool) -> String {
     (if value { "yes" } else { "no" }).to_owned()
 }
 
-/// What is sent: with what must be there.
+/// Returns a table of what a request contains, with a column for required fields.
 pub(crate) fn sent(caption: &str, fields: Vec<Field>) -> Block {
     let row = |field: Field| {
         vec![format!("`{}`", field.path), field.kind, yes_or_no(field.is_required), field.description]
@@ -25,7 +25,7 @@ pub(crate) fn sent(caption: &str, fields: Vec<Field>) -> Block {
     table(caption, &["Name", "Type", "Required", "Description"], fields.into_iter().map(row).collect())
 }
 
-/// What is answered: everything that is listed is there, unless it says so.
+/// Returns a table of what a response contains, where optional fields are marked.
 pub(crate) fn answered(caption: &str, fields: Vec<Field>) -> Block {
     let row = |field: Field| {
         let kind = if field.is_required { field.kind } else { format!("{}, optional", field.kind) };
@@ -34,7 +34,7 @@ pub(crate) fn answered(caption: &str, fields: Vec<Field>) -> Block {
     table(caption, &["Name", "Type", "Description"], fields.into_iter().map(row).collect())
 }
 
-/// Parameters of one place.
+/// Returns a table of parameters.
 pub(crate) fn parameters(document: Document<'_>, caption: &str, parameters: &[&Value]) -> Block {
     let fields = parameters.iter().map(|parameter| Field {
         path: text(&parameter["name"]).to_owned(),
@@ -45,29 +45,29 @@ pub(crate) fn parameters(document: Document<'_>, caption: &str, parameters: &[&V
     sent(caption, fields.collect())
 }
 
-/// What a parameter means, with its values and limits.
+/// Returns the meaning of a parameter, its values and its limits.
 pub(crate) fn parameter_description(document: Document<'_>, parameter: &Value) -> String {
     let own = text(&parameter["description"]).to_owned();
     [own].into_iter().chain(schema::rules(document, &parameter["schema"])).collect::<Vec<_>>().join(" ")
 }
 
-/// The headers of an answer.
+/// Returns a table of the headers of a response.
 pub(crate) fn headers(document: Document<'_>, answer: &Value) -> Block {
     let named = answer["headers"].as_object().into_iter().flatten();
     let row = |(name, header): (&String, &Value)| {
         let header = document.resolved(header);
         vec![format!("`{name}`"), text(&header["description"]).to_owned()]
     };
-    table("Headers of the answer", &["Header", "Description"], named.map(row).collect())
+    table("Headers of the response", &["Header", "Description"], named.map(row).collect())
 }
 
-/// What can go wrong with one operation.
+/// Returns a table of the errors of an operation.
 pub(crate) fn errors(cases: Vec<ErrorCase>) -> Block {
     let row = |case: ErrorCase| vec![format!("`{}`", case.code), case.status, sentence(&case.when)];
     table("Errors", &["Code", "Status", "When"], cases.into_iter().map(row).collect())
 }
 
-/// The closed set of codes, with what the document says of each.
+/// Returns a table of all error codes, with the statuses of each.
 pub(crate) fn codes(document: Document<'_>) -> Block {
     let codes = document.schema("ErrorCode");
     let cases: Vec<ErrorCase> =
@@ -84,7 +84,7 @@ pub(crate) fn codes(document: Document<'_>) -> Block {
     table("Every error code", &["Code", "Status", "When"], rows)
 }
 
-/// The values of an enum, with what the document says of each.
+/// Returns a table of the values of an enum and their meanings.
 pub(crate) fn values(document: Document<'_>, name: &str) -> Block {
     let schema = document.schema(name);
     let row = |value: &Value| {
@@ -95,7 +95,7 @@ pub(crate) fn values(document: Document<'_>, name: &str) -> Block {
     table(text(&schema["description"]), &["Value", "Meaning"], rows)
 }
 
-/// All endpoints, each with a link to its page.
+/// Returns a table of the endpoints with a tag, each with a link to its page.
 pub(crate) fn endpoints(document: Document<'_>, tag: &str) -> Block {
     let of_tag = document.operations().into_iter().filter(|operation| operation.tag() == tag);
     let row = |operation: crate::document::Operation<'_>| {
@@ -105,13 +105,13 @@ pub(crate) fn endpoints(document: Document<'_>, tag: &str) -> Block {
             format!("`{} {}`", operation.method.to_uppercase(), operation.path),
         ]
     };
-    table(tag, &["What", "Endpoint"], of_tag.map(row).collect())
+    table(tag, &["Operation", "Endpoint"], of_tag.map(row).collect())
 }
 
-/// A phrase as a sentence.
+/// Capitalizes a phrase.
 fn sentence(phrase: &str) -> String {
     let mut chars = phrase.chars();
-    // Names that begin with a small letter or a quote stay as they are.
+    // A phrase that begins with code, such as `name`, stays as it is.
     match chars.next() {
         Some(first) if first.is_ascii_lowercase() => {
             format!("{}{}", first.to_ascii_uppercase(), chars.as_str())

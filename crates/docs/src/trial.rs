@@ -1,48 +1,48 @@
-//! "Try it": a form that the browser's code sends with the reader's own key. It cannot be sent without that code: its
-//! fields have no names, so that a key never ends up in an address.
+//! The form "Try it", which the site's script sends with the reader's own API key. The form cannot be submitted without the
+//! script: its fields have no names, so that a key never ends up in a URL.
 
 use maud::{Markup, html};
 
 use crate::html::spans;
 
-/// A form to try an operation with.
+/// A form that sends a request to an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trial {
-    /// In capitals.
+    /// The method in upper case.
     pub method: String,
-    /// With `{name}` where a parameter of the path goes.
+    /// The path, with `{name}` for path parameters.
     pub path: String,
-    /// What is filled in beside the key and the body.
+    /// The parameters.
     pub inputs: Vec<Input>,
-    /// The body to begin with.
+    /// The initial value of the body.
     pub body: Option<String>,
-    /// Whether there must be one.
+    /// Whether the body is required.
     pub is_body_required: bool,
-    /// What really happens, when it changes something.
+    /// A warning before a request that changes something, with inline markup.
     pub warning: Option<String>,
 }
 
-/// A field of the form.
+/// A field for a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// `path`, `query` or `header`.
+    /// Where the parameter is sent: `path`, `query` or `header`.
     pub place: &'static str,
-    /// As the API calls it.
+    /// The name of the parameter.
     pub name: String,
-    /// Whether it must be filled in.
+    /// Whether the parameter is required.
     pub is_required: bool,
-    /// What it means.
+    /// Its meaning, with inline markup.
     pub hint: String,
-    /// The values to choose from, if they are few.
+    /// The values to choose from, or none if any text is allowed.
     pub values: Vec<String>,
 }
 
-/// The form, for browsers that run scripts; the others are told so.
+/// Renders the form. Browsers without scripts show a sentence instead.
 pub(crate) fn draw(trial: &Trial) -> Markup {
     html! {
-        p.without-script { "Here the request can be sent once scripts run. The curl line above does the same." }
+        p.without-script { "Turn on JavaScript to send this request here, or use the curl command above." }
         form.try.needs-script data-try data-method=(trial.method) data-path=(trial.path) autocomplete="off" {
-            (text_field("try-key", "X-API-Key", true, "Stays in this page's memory; nothing stores it.", &html! {
+            (text_field("try-key", "X-API-Key", true, "Not stored.", &html! {
                 input #try-key type="password" data-in="key" required autocomplete="new-password" spellcheck="false"
                     aria-describedby="try-key-hint" {}
             }))
@@ -82,7 +82,7 @@ fn body_field(body: &str, is_required: bool) -> Markup {
         "try-body",
         "Body",
         is_required,
-        "JSON; the example to begin with.",
+        "JSON body, filled in with an example.",
         &html! {
             textarea #try-body data-in="body" rows=(rows) autocomplete="off" spellcheck="false"
                 aria-describedby="try-body-hint" { (body) }

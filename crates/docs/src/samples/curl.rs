@@ -1,4 +1,4 @@
-//! For a shell, with curl.
+//! Samples for a POSIX shell with curl.
 
 use super::Request;
 use crate::reference::pretty;
@@ -16,7 +16,7 @@ pub(super) fn write(request: &Request) -> String {
     lines.join(" \\\n")
 }
 
-/// Quoted for a shell: nothing inside is expanded.
+/// Quotes a text for a shell, which expands nothing inside.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

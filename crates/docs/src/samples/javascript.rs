@@ -1,4 +1,4 @@
-//! For JavaScript, with fetch.
+//! Samples for Node.js with fetch.
 
 use super::{Literals, Request, json_string};
 

@@ -1,10 +1,10 @@
-//! For Rust, with reqwest.
+//! Samples for Rust with reqwest.
 
 use super::{Literals, Request};
 
 const LITERALS: Literals = Literals { null: "null", yes: "true", no: "false", string };
 
-/// As `Debug` writes it, which is a literal.
+/// Renders a string with `Debug`, whose output is a valid literal.
 fn string(text: &str) -> String {
     format!("{text:?}")
 }

@@ -1,4 +1,4 @@
-//! The guide to callbacks: its test vector is signed as Reef signs, and its code in each language verifies it.
+//! Tests of the guide to callbacks: Reef signs its test vector in the same way, and its code verifies it in each language.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::samples::run;
 use crate::{DOCS, codes};
 
-/// As the guide shows it.
+/// The Rust code of the guide.
 mod shown {
     include!("../../guides/verify.rs");
 
@@ -17,7 +17,7 @@ mod shown {
     }
 }
 
-/// The callback on the page.
+/// The test vector of the guide.
 struct Vector {
     secret: String,
     id: String,
@@ -45,7 +45,8 @@ fn vector() -> Vector {
     }
 }
 
-/// Right, after a rotation, with another body, too old.
+/// Returns signatures, body and time of each case, and whether verification must succeed: valid, after a rotation, with a
+/// changed body, with a wrong signature, too new and too old.
 fn cases(vector: &Vector) -> Vec<(String, String, i64, bool)> {
     let two = format!("v1,AAAA {}", vector.signature);
     let right = |signature: &str| (signature.to_owned(), vector.body.clone(), vector.sent_at + 5);
@@ -79,7 +80,7 @@ fn rust_verifies_it() {
     }
 }
 
-/// What the code of a page says to each case, run by another language.
+/// Runs the code of the guide on each case and asserts its results.
 fn said(program: &str, arguments: &[&str], source: &str) {
     let vector = vector();
     let inputs: Vec<Value> = cases(&vector)

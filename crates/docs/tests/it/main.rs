@@ -1,4 +1,4 @@
-//! The pages of the real document, as the server's snapshot test holds it.
+//! Tests of the pages that are generated from the server's OpenAPI document.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod callbacks;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 const URL: &str = "https://reef.test";
 
-/// What `reef openapi` prints: a test of the server's compares the two.
+/// The output of `reef openapi`, from a snapshot that a test of the server compares with it.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let snapshot =
         include_str!("../../../../server/tests/http/snapshots/http__openapi__openapi_document.snap");
@@ -23,7 +23,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 
 static DOCS: LazyLock<Docs> = LazyLock::new(|| Docs::new(&DOCUMENT, URL));
 
-/// All code on all pages, with the page it is on.
+/// Returns all code blocks and the paths of their pages.
 fn codes() -> Vec<(&'static str, &'static Code)> {
     let of_block = |block: &'static Block| match block {
         Block::Code(code) => std::slice::from_ref(code),

@@ -1,4 +1,4 @@
-//! What holds for every page: links lead somewhere, anchors are there, nothing is left unfilled.
+//! Tests of all pages: links, anchors, headings, navigation and escaping.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use serde_json::json;
 
 use crate::{DOCS, URL};
 
-/// Other pages of the site that guides lead to.
+/// Other pages of the site that the reference links to.
 const ELSEWHERE: [&str; 4] = ["/keys", "/api/openapi", "/llms.txt", "/llms-full.txt"];
 
-/// The values of an attribute, in order.
+/// Returns the values of an attribute, in order.
 fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
     let mark = format!(" {attribute}=\"");
     html.split(mark.as_str()).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
@@ -81,7 +81,7 @@ fn headings_are_in_order_and_nothing_is_unfilled() {
             page.path,
             page.description
         );
-        // The content security policy allows neither.
+        // The content security policy blocks inline styles and scripts.
         assert!(!page.html.contains(" style=") && !page.html.contains("<script"), "{}", page.path);
         assert!(!page.html.contains("<table") || page.html.contains("<th scope=\"row\">"), "{}", page.path);
     }
@@ -120,6 +120,6 @@ fn nothing_of_the_document_becomes_markup() {
     let docs = Docs::new(&document, "https://reef.test");
     let page = docs.page("/docs/do-it").unwrap();
     assert!(page.html.contains("&lt;img") && !page.html.contains("<img"), "{}", page.html);
-    // Nor does a quote end an attribute.
+    // A quote must not end an attribute.
     assert!(!page.html.contains("onerror=alert(1)>\""), "{}", page.html);
 }

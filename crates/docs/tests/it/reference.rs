@@ -1,10 +1,10 @@
-//! Nothing of the document is missing on the pages.
+//! Tests that the pages contain everything in the OpenAPI document.
 
 use serde_json::{Map, Value};
 
 use crate::{DOCS, DOCUMENT, URL};
 
-/// The path of a page, and the operation it is of.
+/// Returns every operation with the path of its page, its method and its own path.
 fn operations() -> Vec<(String, String, &'static str, &'static Value)> {
     let mut all = Vec::new();
     for (path, item) in DOCUMENT["paths"].as_object().unwrap() {
@@ -23,12 +23,12 @@ fn operations() -> Vec<(String, String, &'static str, &'static Value)> {
     all
 }
 
-/// As it is written into HTML.
+/// Escapes a text as HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// As HTML shows a text with code in it.
+/// Renders a text with inline code as HTML.
 fn drawn(text: &str) -> String {
     let pieces: Vec<String> = text.split('`').map(escaped).collect();
     let mut html = String::new();
@@ -79,12 +79,12 @@ fn every_parameter_error_and_header_is_on_its_page() {
                 shown(description);
                 continue;
             }
-            // "`CODE`: when. `OTHER`: when."
+            // The description has the form "`CODE`: when. `OTHER`: when."
             let mut codes = 0;
             for code in DOCUMENT["components"]["schemas"]["ErrorCode"]["enum"].as_array().unwrap() {
                 let mark = format!("`{}`: ", code.as_str().unwrap());
                 let Some((_, after)) = description.split_once(&mark) else { continue };
-                // From its second letter: the first may have become a capital.
+                // The first letter is skipped, because the page may capitalize it.
                 let when = after.split(". `").next().unwrap().get(1..).unwrap();
                 shown(when);
                 shown(&format!("`{}`", code.as_str().unwrap()));
@@ -100,7 +100,7 @@ fn every_parameter_error_and_header_is_on_its_page() {
     }
 }
 
-/// Names of the schemas that a value refers to, and those these refer to.
+/// Collects the names of the schemas that a value refers to, directly or indirectly.
 fn referred(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
@@ -192,7 +192,7 @@ fn a_page_names_the_scope_that_a_missing_one_is_refused_for() {
                 assert!(refused.contains(&format!("lacks the {scope} scope")), "{page}: {refused}");
                 assert!(markdown.contains(&format!("needs the scope `{scope}`")), "{page}");
             }
-            None => assert!(markdown.contains("Any live key"), "{page}"),
+            None => assert!(markdown.contains("Any valid API key"), "{page}"),
         }
     }
 }

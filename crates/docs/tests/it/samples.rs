@@ -1,11 +1,11 @@
-//! The code on the pages is code: python3 and node read all of theirs, as `cargo xtask` has both.
+//! Tests that all code samples parse: with `python3`, `node` and `sh`, which `cargo xtask test` requires anyway.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::codes;
 
-/// Runs a program with this on its standard input.
+/// Runs a program with `input` on its standard input. Returns whether it succeeded, and its output.
 pub fn run(program: &str, arguments: &[&str], input: &str) -> (bool, String) {
     let mut child = Command::new(program)
         .args(arguments)
@@ -41,7 +41,7 @@ fn python_reads_its_samples() {
 #[test]
 fn node_reads_its_samples() {
     let all = of_language("javascript");
-    // `SourceTextModule` reads a module without running it.
+    // `SourceTextModule` parses a module without running it.
     let reader = "const { SourceTextModule } = require('node:vm'); let text = '';\
         process.stdin.on('data', (part) => { text += part; }).on('end', () => {\
         for (const [page, code] of JSON.parse(text)) new SourceTextModule(code, { identifier: page }); });";
