@@ -1,4 +1,4 @@
-"""Schemathesis among assistants that exist: without this, nearly every id it makes up is answered with 404."""
+"""Schemathesis hooks that use the ids of existing assistants. With generated ids nearly every request would get a 404."""
 
 import itertools
 import json
@@ -10,11 +10,11 @@ import schemathesis
 from schemathesis.core import NOT_SET
 from schemathesis.core.parameters import ParameterLocation
 
-# What was prepared: `lasting` and `disposable` deployment ids, `deliveries` of one of them, the place to pay.
+# The prepared assistants: `lasting` and `disposable` deployment ids, and the `deliveries` of `called`.
 LIVE = json.loads(os.environ["APITEST_LIVE"])
 LASTING = itertools.cycle(LIVE["lasting"])
 DELIVERIES = itertools.cycle(LIVE["deliveries"])
-# The longest `wait` that is really waited, in seconds.
+# Longer values of `wait` are shortened to this many seconds.
 WAIT_MAX = 1
 BY_ID = ["getAssistant", "getAssistantStatus", "listAssistantEvents", "listCallbacks", "updateAssistant",
          "activateAssistant", "redeployAssistant", "stopAssistant", "testCallback", "deleteAssistant"]
@@ -26,7 +26,7 @@ def link(operation, source):
 
 @schemathesis.hook
 def before_load_schema(_, raw_schema):
-    """What follows what: a slot is bought, looked at, changed, deleted, and looked at again."""
+    """Adds links between operations: an assistant is bought, read, changed, deleted and read again."""
     def responses(path, method):
         return raw_schema["paths"][path][method]["responses"]
 
@@ -38,7 +38,7 @@ def before_load_schema(_, raw_schema):
 
 @schemathesis.hook
 def before_call(_, case, __):
-    """Puts an id that exists into a path whose id was made up as a good one, and cuts long waits short."""
+    """Replaces valid generated ids with existing ones, and shortens long waits."""
     wait = str(case.query.get("wait", "")) if isinstance(case.query, dict) else ""
     if wait.isdecimal() and WAIT_MAX < int(wait) <= 30:
         case.query["wait"] = WAIT_MAX
@@ -48,7 +48,7 @@ def before_call(_, case, __):
     if meta.is_negative_at(ParameterLocation.PATH) or "deploymentId" not in path:
         return
     if case.method == "DELETE":
-        # Each once; afterwards it is gone, and the made-up id is as good.
+        # Each assistant is deleted once. Then the generated ids are used.
         if LIVE["disposable"]:
             path["deploymentId"] = LIVE["disposable"].pop()
     elif "deliveryId" in path:
@@ -59,7 +59,7 @@ def before_call(_, case, __):
 
 @schemathesis.hook
 def after_call(_, case, response):
-    """Pays for what was bought, so that the next calls find more than unpaid slots."""
+    """Pays for new assistants, so that later calls find paid ones."""
     if case.operation.definition.raw.get("operationId") == "purchaseAssistant" and response.status_code == 201:
         checkout = response.json()["data"]["checkoutUrl"]
         assert urllib.parse.urlsplit(checkout).hostname == "127.0.0.1", checkout
@@ -68,9 +68,9 @@ def after_call(_, case, response):
 
 @schemathesis.check
 def refused_only_for_what_no_schema_can_say(_, response, case):
-    """A request that the schemas allow is never malformed: only an assistant's mode, provider and model may be against
-    it, and of those the document says so."""
+    """A request that the schemas allow must not be malformed. It may only conflict with the assistant's mode, provider or
+    model, which no schema can express."""
     if case.meta is not None and case.meta.generation.mode.is_positive and response.status_code == 400:
         code = response.json()["error"]["code"]
         if code != "INVALID_INPUT":
-            raise AssertionError(f"a request that the schemas allow was answered with {code}: {response.text}")
+            raise AssertionError(f"a request that the schemas allow returned {code}: {response.text}")

@@ -1,4 +1,4 @@
-"""The whole road, walked with the client that openapi-python-client generates, unchanged."""
+"""A complete customer journey with the unchanged client that openapi-python-client generates."""
 
 import itertools
 import sys
@@ -8,7 +8,7 @@ from standardwebhooks.webhooks import Webhook
 
 
 def walk(reef):
-    """Yields the name of each step after it was taken; an error is a step that failed."""
+    """Yields the name of each step after it has passed. A failed step raises an error."""
     from reef_client import AuthenticatedClient
     from reef_client.api import account as account_api
     from reef_client.api.account import get_me, list_models
@@ -113,12 +113,12 @@ def status_of(operation, deployment, client, kind):
 
 
 def about(reef, deployment):
-    """The callbacks about this assistant."""
+    """Returns the callbacks of this assistant."""
     return [each for each in reef.receiver.got if str(deployment) in each["body"]]
 
 
 def main(reef):
-    """Gives `(passed, failed)`."""
+    """Returns `(passed, failed)`."""
     passed = 0
     try:
         for step in walk(reef):

@@ -1,4 +1,4 @@
-"""A `reef serve` of one's own, and an account in it: by its command line and HTTP alone."""
+"""A private `reef serve` and accounts in it, used through the command line and HTTP only."""
 
 import json
 import os
@@ -18,24 +18,24 @@ import requests
 READY_LIMIT_S = 30
 STOP_LIMIT_S = 35
 ASSISTANTS = "/api/v1/assistants"
-# Our receiver's name; callbacks to it go past the address guard.
+# The host name of the receiver, which `CALLBACK_OVERRIDES` exempts from the address guard.
 CALLBACK_HOST = "hooks.apitest.test"
 CALLBACK_URL = f"https://{CALLBACK_HOST}/walk"
 
 
 def wait_for(what, check, limit_s=20):
-    """Asks until `check` gives something; an error that names `what` after `limit_s` seconds."""
+    """Polls until `check` returns a value. Raises an error that names `what` after `limit_s` seconds."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
         found = check()
         if found:
             return found
         time.sleep(0.05)
-    raise TimeoutError(f"{what} did not come within {limit_s} s")
+    raise TimeoutError(f"timed out after {limit_s} s: {what}")
 
 
 class Receiver:
-    """Takes callbacks on loopback, and gives what it got, byte for byte, to who asks with GET."""
+    """Receives callbacks on loopback. GET returns all of them with their exact headers and bodies."""
 
     def __init__(self):
         self.got = got = []
@@ -56,7 +56,7 @@ class Receiver:
                 self.wfile.write(body)
 
             def log_message(self, *_):
-                """Says nothing."""
+                """Suppresses the request log."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -64,7 +64,7 @@ class Receiver:
 
 
 class Reef:
-    """The binary that `REEF_BIN` names, on SQLite with the sandbox, in a temporary folder at a free port."""
+    """The binary in `REEF_BIN`, with SQLite and the sandbox, in a temporary folder and on a free port."""
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="reef-apitest-"))
@@ -72,7 +72,7 @@ class Reef:
             free.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{free.getsockname()[1]}"
         self.url, self.receiver = f"http://{address}", Receiver()
-        # Nothing of the caller's own configuration.
+        # The caller's own configuration must not affect the tests.
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": str(self.folder), "BIND_ADDR": address, "SANDBOX": "true",
             "RATE_LIMIT_PER_MINUTE": "1000000", "RUST_LOG": "info",
@@ -92,7 +92,7 @@ class Reef:
 
     def is_ready(self):
         if self.process.poll() is not None:
-            raise RuntimeError(f"reef ended: {self.logged()[-2000:]}")
+            raise RuntimeError(f"reef has exited: {self.logged()[-2000:]}")
         try:
             return requests.get(f"{self.url}/readyz", timeout=2).ok
         except requests.ConnectionError:
@@ -113,7 +113,7 @@ class Reef:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def command(self, *words, given=""):
-        """Runs `reef …` over the same database and returns what it prints."""
+        """Runs a `reef` command on the same database and returns its output."""
         done = subprocess.run(
             [binary(), *words], cwd=self.folder, env=self.environment, input=given, capture_output=True,
             text=True, timeout=60, check=False,
@@ -123,7 +123,7 @@ class Reef:
         return done.stdout.strip()
 
     def account(self):
-        """A new account with a key that may do everything."""
+        """Creates an account with an API key that has all permissions."""
         email = f"u{secrets.token_hex(4)}@example.com"
         self.command("user", "create", "--email", email, "--password-stdin", given="correct horse battery staple 9")
         return Account(self, email, self.command("key", "create", "--email", email, "--name", "apitest"))
@@ -136,7 +136,7 @@ class Account:
         self.reef, self.email, self.key = reef, email, key
 
     def call(self, method, path, body=None):
-        """The `data` of an answer that must be a success."""
+        """Calls the API and returns the `data` of the response, which must be successful."""
         answer = requests.request(
             method, f"{self.reef.url}{ASSISTANTS}{path}", headers={"X-API-Key": self.key}, json=body, timeout=40,
         )
@@ -148,7 +148,7 @@ class Account:
         wait_for(f"status {status}", lambda: self.call("GET", f"/{deployment}/status")["status"] == status)
 
     def in_status(self, status, mode="byok"):
-        """A new assistant in this status; gives its id."""
+        """Creates an assistant in this status and returns its id."""
         bought = self.call("POST", "/purchase", {"apiMode": mode})
         deployment = bought["deploymentId"]
         if status == "pending_payment":
@@ -170,12 +170,12 @@ def pay(checkout_url):
 
 
 def bot_token(kind):
-    """A bot token that nobody has; what the sandbox makes of it follows from `kind`."""
+    """Returns a random bot token. `kind` selects how the sandbox treats it."""
     return f"{secrets.randbelow(9 * 10**8) + 10**8}:{kind}{secrets.token_hex(16)}"
 
 
 def activation(token):
-    """A body that activates a slot of either mode."""
+    """Returns a request body that activates an assistant in either mode."""
     return {
         "name": "My Assistant", "modelProvider": "anthropic", "modelId": "claude-sonnet-4-5-20250929",
         "telegramBotToken": token, "modelApiKey": f"sk-ant-{secrets.token_hex(20)}", "callbackUrl": CALLBACK_URL,

@@ -1,6 +1,6 @@
-"""Tools that nobody here wrote, against a Reef that serves: `cargo xtask apitest`.
+"""Tests a running Reef with third-party API tools and generated clients, as `cargo xtask apitest` does.
 
-Ends with the lines `N passed (S s)` and, after a failure, `N failed`.
+The last lines are `N passed (S s)` and, after a failure, `N failed`.
 """
 
 import pathlib
@@ -18,7 +18,7 @@ GENERATED = HERE / "generated"
 
 
 def clients():
-    """Generates both clients from the document that is served, and walks with them."""
+    """Generates both clients from the OpenAPI document and runs a customer journey with each."""
     with Reef() as reef:
         GENERATED.mkdir(exist_ok=True)
         document = GENERATED / "openapi.json"

@@ -1,4 +1,4 @@
-"""Schemathesis, all checks, twice: as a stranger would run it, and among assistants in every status."""
+"""Two runs of Schemathesis with all checks: with generated ids, and with the ids of assistants in every status."""
 
 import json
 import os
@@ -11,13 +11,13 @@ from reef import Reef
 
 HERE = pathlib.Path(__file__).parent
 SEED = "20260213"
-# A run that is not over by then hangs.
+# A run that takes longer hangs.
 RUN_LIMIT_S = 300
 STATUSES = ["pending_payment", "purchased", "active", "failed", "stopped"]
 
 
 def run(name, account, extra, environment):
-    """One run with these options; gives how many operations it tested, 0 after a failure that was shown."""
+    """Runs Schemathesis. Returns the number of tested operations, or prints the output and returns 0 after a failure."""
     options = [
         "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--seed", SEED, "--max-examples", "25",
         "--generation-database", "none", "--no-color", "-H", f"X-API-Key: {account.key}",
@@ -38,7 +38,7 @@ def run(name, account, extra, environment):
 
 
 def prepare(account):
-    """Assistants in every status, twice: to stay, and to be deleted."""
+    """Creates assistants in every status, both for lasting use and for deletion."""
     lasting = [account.in_status(status) for status in STATUSES]
     lasting += [account.in_status("purchased", "managed"), account.in_status("stopped", "managed")]
     called = lasting[STATUSES.index("active")]
@@ -49,16 +49,16 @@ def prepare(account):
 
 
 def main():
-    """Gives `(passed, failed)`: operations tested in each run."""
+    """Returns `(passed, failed)`, where the tested operations of both runs count as passed."""
     with Reef() as reef:
-        # Each its own account: what the one has bought is not in the other's way.
+        # Separate accounts keep the limit of unpaid orders of one run out of the other.
         stranger, account = reef.account(), reef.account()
         prepare(stranger)
         as_stranger = run("as a stranger", stranger, [], {})
         live = prepare(account)
         hooks = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "APITEST_LIVE": json.dumps(live)}
         among = run("among live assistants", account, ["--config-file", str(HERE / "live.toml")], hooks)
-        # Whatever was asked, nothing may have gone wrong inside.
+        # No request may cause an internal error.
         errors = [line for line in reef.logged().splitlines() if " ERROR " in line]
         print(*errors[:20], sep="\n", end="\n" if errors else "")
         failed = (not as_stranger) + (not among) + bool(errors)

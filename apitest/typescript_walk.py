@@ -1,4 +1,4 @@
-"""The whole road, walked with the client that openapi-typescript generates, unchanged: compiled strictly, then run."""
+"""Compiles walk.ts with the unchanged client that openapi-typescript generates, in strict mode, and runs it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ LIMIT_S = 120
 
 
 def run(*command, environment=None):
-    """Its output; what it printed is shown when it fails."""
+    """Runs a command. Returns whether it succeeded, and its output."""
     done = subprocess.run(
         command, cwd=HERE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S, check=False,
@@ -21,7 +21,7 @@ def run(*command, environment=None):
 
 
 def main(reef, document):
-    """Gives `(passed, failed)`."""
+    """Returns `(passed, failed)`."""
     tools = HERE / "node_modules/.bin"
     for command in ([tools / "openapi-typescript", document, "--output", "generated/schema.d.ts"], [tools / "tsc"]):
         fine, output = run(*command)

@@ -1,4 +1,4 @@
-/** The whole road, walked with the client that openapi-typescript generates, unchanged. Prints a line for each step. */
+/** A complete customer journey with the unchanged client that openapi-typescript generates. Prints a line per step. */
 import createClient from "openapi-fetch";
 import { Webhook } from "standardwebhooks";
 import type { components, paths } from "./generated/schema.js";
@@ -7,7 +7,7 @@ type Failure = components["schemas"]["ErrorResponse"];
 type Status = components["schemas"]["Status"];
 
 const { url, key, secret, receiver, callbackUrl } = JSON.parse(process.env.APITEST_WALK ?? "{}") as Record<string, string>;
-// The timeline can also be a stream; what is asked for here is JSON.
+// The timeline is also available as a stream. This client requests JSON.
 const client = createClient<paths, "application/json">({ baseUrl: url, headers: { "X-API-Key": key } });
 const by = (deploymentId: string) => ({ path: { deploymentId } });
 
@@ -25,18 +25,18 @@ function refused(answer: { response: Response; error?: Failure }, status: number
   return answer.error.error;
 }
 
-async function soon<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+async function waitFor<T>(what: string, check: () => Promise<T | undefined>): Promise<T> {
   const end = Date.now() + 20_000;
   while (Date.now() < end) {
-    const found = await look();
+    const found = await check();
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`${what} did not come`);
+  throw new Error(`timed out: ${what}`);
 }
 
 async function until(deploymentId: string, status: Status): Promise<void> {
-  await soon(status, async () => {
+  await waitFor(status, async () => {
     const params = { ...by(deploymentId), query: { wait: 2 } };
     const { data } = await client.GET("/api/v1/assistants/{deploymentId}/status", { params });
     return data?.data.status === status ? true : undefined;
@@ -116,7 +116,7 @@ refused(await client.GET("/api/v1/assistants/{deploymentId}", { params: by(deplo
 step("deleted; 404");
 
 type Received = { headers: Record<string, string>; body: string };
-const kinds = await soon("the last callback", async () => {
+const kinds = await waitFor("the last callback", async () => {
   const got = ((await (await fetch(receiver ?? "")).json()) as Received[]).filter((each) => each.body.includes(deploymentId));
   const all = got.map((each) => (new Webhook(secret ?? "").verify(each.body, each.headers) as { type: string }).type);
   return all.includes("assistant.deleted") ? new Set(all) : undefined;

@@ -1,4 +1,4 @@
-//! A customer who buys, activates, redeploys, stops and deletes, and remembers what was answered.
+//! A customer who buys, activates, changes and deletes assistants, and records what Reef has confirmed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,33 +13,28 @@ use crate::client::{Answer, Customer};
 use crate::ledger::{Ledger, Wanted};
 use crate::money::Story;
 
-/// How many assistants a customer leaves standing before it deletes the next ones.
+/// A customer keeps this many assistants and deletes the others.
 const LEFT_STANDING: usize = 3;
-/// How long a payment or a deployment may take before it is a finding.
+/// A payment or a deployment that takes longer is a problem.
 const PATIENCE: Duration = Duration::from_secs(330);
-/// What assistants are given.
+/// The providers and models that assistants use.
 const MODELS: [(&str, &str); 2] = [("anthropic", "claude-sonnet-4-5-20250929"), ("openai", "gpt-4o")];
-/// How often a stop or a delete that was answered 502 is asked for again.
+/// How often a stop or a deletion is retried after a 502.
 const REMOVAL_TRIES: usize = 30;
 
-/// One customer at work.
 pub struct Actor {
-    /// Its account.
     pub customer: Customer,
-    /// Which one.
     pub number: usize,
-    /// Where its decisions come from.
     pub rng: fastrand::Rng,
-    /// Where it writes what was answered.
     pub ledger: Arc<Ledger>,
-    /// How many bots it has made.
+    /// The number of bots so far.
     pub made: u64,
-    /// What it has bought and not paid: the slot, and the page to pay on.
+    /// The unpaid orders: the assistant's id and the URL of the checkout.
     pub unpaid: Vec<(String, String)>,
 }
 
 impl Actor {
-    /// One assistant after the other, until `stopped`.
+    /// Works on one assistant after the other until `stopped`.
     pub async fn run(mut self, stopped: watch::Receiver<bool>) -> Result<()> {
         let mut standing = 0;
         while !*stopped.borrow() {
@@ -51,7 +46,7 @@ impl Actor {
                     }
                     self.change(&id).await?;
                 }
-                // Some are left paused.
+                // Some subscriptions stay paused until the end.
                 if self.rng.u32(..5) == 0 {
                     self.happen(&id, &["pause"]).await?;
                 }
@@ -70,11 +65,11 @@ impl Actor {
     }
 
     fn unexpected(&self, id: &str, what: &str, answer: &Answer) {
-        let again = if answer.is_retried { ", sent again after a broken connection" } else { "" };
-        self.ledger.problem(format!("{id}: {what}{again} was answered {} {}", answer.status, answer.body));
+        let again = if answer.is_retried { " (retried after a broken connection)" } else { "" };
+        self.ledger.problem(format!("{id}: {what}{again} returned {} {}", answer.status, answer.body));
     }
 
-    /// Buys a slot and pays for it; when there are too many unpaid ones, one of those.
+    /// Buys an assistant and pays for it. If there are too many unpaid orders, pays for one of those.
     async fn buy(&mut self) -> Result<Option<String>> {
         let answer = self.send(Method::POST, "/purchase", Some(json!({"apiMode": "byok"}))).await?;
         if answer.status == 429 {
@@ -90,7 +85,7 @@ impl Actor {
             return Ok(None);
         };
         self.ledger.bought(self.number, &id);
-        // A few never pay.
+        // A few orders are not paid.
         if self.rng.u32(..12) == 0 {
             self.unpaid.push((id, page));
             return Ok(None);
@@ -98,10 +93,15 @@ impl Actor {
         self.pay(id, &page).await
     }
 
-    /// Pays for a slot.
     async fn pay(&mut self, id: String, page: &str) -> Result<Option<String>> {
-        let paid = self.customer.http.post(format!("{page}/pay")).send().await.context("paying")?;
-        anyhow::ensure!(paid.status() == 303, "the checkout page answered {}", paid.status());
+        let paid = self
+            .customer
+            .http
+            .post(format!("{page}/pay"))
+            .send()
+            .await
+            .context("the checkout could not be paid")?;
+        anyhow::ensure!(paid.status() == 303, "the checkout page returned {}", paid.status());
         self.ledger.note(&id, |kept| kept.is_paid = true);
         Ok(self.wait(&id, "purchased", |status| status == "purchased").await?.then_some(id))
     }
@@ -130,7 +130,7 @@ impl Actor {
         Ok(true)
     }
 
-    /// Somebody writes to the bot, whether it is running or not.
+    /// Writes to the bot, whether or not it is running.
     async fn say(&mut self, id: &str) -> Result<()> {
         let Some(token) = self.ledger.assistant(id).and_then(|kept| kept.token) else { return Ok(()) };
         for _ in 0..self.rng.u32(0..8) {
@@ -142,7 +142,7 @@ impl Actor {
         Ok(())
     }
 
-    /// Something or other.
+    /// Makes a random change to an assistant.
     async fn change(&mut self, id: &str) -> Result<()> {
         self.say(id).await?;
         tokio::time::sleep(Duration::from_millis(self.rng.u64(0..2000))).await;
@@ -156,7 +156,7 @@ impl Actor {
         }
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
-            // A redeployment is refused while one runs.
+            // A redeployment is rejected while another is running.
             if !self.wait(id, "the end of a deployment", |status| status != "deploying").await? {
                 return Ok(());
             }
@@ -166,7 +166,7 @@ impl Actor {
                     self.ledger.note(id, |kept| kept.wanted = Wanted::Running);
                     return Ok(());
                 }
-                // What happened to the subscription before is still being told.
+                // Webhooks about earlier changes of the subscription may still be on their way.
                 409 => tokio::time::sleep(Duration::from_millis(300)).await,
                 _ => {
                     self.unexpected(id, "redeploy", &answer);
@@ -174,12 +174,11 @@ impl Actor {
                 }
             }
         }
-        self.ledger.problem(format!("{id}: a redeployment was refused all the time"));
+        self.ledger.problem(format!("{id}: every redeployment was rejected"));
         Ok(())
     }
 
-    /// Lets something happen to the subscription and be made good again, with a moment between, in which the owner may
-    /// stop the assistant.
+    /// Disrupts the subscription and restores it. In between, the owner may stop the assistant.
     async fn live_through(&mut self, id: &str, story: Story) -> Result<()> {
         self.happen(id, story.begins()).await?;
         tokio::time::sleep(Duration::from_millis(self.rng.u64(0..3000))).await;
@@ -189,23 +188,24 @@ impl Actor {
         self.happen(id, story.ends()).await
     }
 
-    /// Lets these happen to the subscription, one after the other.
+    /// Applies actions to the subscription, one after the other.
     async fn happen(&mut self, id: &str, what: &[&str]) -> Result<()> {
         let record = self.send(Method::GET, &format!("/{id}"), None).await?;
         let Some(subscription) = record.data()["polarSubscriptionId"].as_str() else {
-            self.unexpected(id, "a paid slot", &record);
+            self.unexpected(id, "get after the payment", &record);
             return Ok(());
         };
         for what in what {
             let url = format!("{}/sandbox/polar/subscriptions/{subscription}/{what}", self.customer.sandbox);
-            let answer = self.customer.http.post(url).send().await.context("a subscription's turn")?;
-            anyhow::ensure!(answer.status().is_success(), "{what} was answered {}", answer.status());
+            let answer =
+                self.customer.http.post(url).send().await.context("the subscription could not be changed")?;
+            anyhow::ensure!(answer.status().is_success(), "{what} returned {}", answer.status());
             self.ledger.note(id, |kept| kept.is_paused = *what == "pause");
         }
         Ok(())
     }
 
-    /// Stops or deletes; a 502 is asked for again, with a new key, as it says that this is safe.
+    /// Stops or deletes an assistant. A 502 is retried with a new idempotency key, which its message says is safe.
     async fn remove(&mut self, id: &str, wanted: Wanted) -> Result<()> {
         let (method, path) = match wanted {
             Wanted::Deleted => (Method::DELETE, format!("/{id}")),
@@ -228,7 +228,7 @@ impl Actor {
         Ok(())
     }
 
-    /// Waits until the status is right; `false` and a finding when it never is.
+    /// Waits until the status is right. Otherwise records a problem and returns `false`.
     async fn wait(&mut self, id: &str, what: &str, is_right: impl Fn(&str) -> bool) -> Result<bool> {
         let started = Instant::now();
         let mut last = String::new();
@@ -238,10 +238,10 @@ impl Actor {
             if is_right(&last) {
                 return Ok(true);
             }
-            // After a broken long-poll, or when it ends at once.
+            // The long poll may have ended at once.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        self.ledger.problem(format!("{id}: {what} did not come; it is {last}"));
+        self.ledger.problem(format!("{id}: timed out waiting for {what}; the status is {last}"));
         Ok(false)
     }
 }

@@ -1,45 +1,41 @@
-//! Which answer belongs to which message, and whether each message has the answers it should have.
+//! Matches replies to messages, and checks that each message has exactly one reply or an excuse.
 
 use std::collections::BTreeMap;
 
-/// How long before it arrived an answer may have been sent by a process that was killed in between.
+/// A reply may have been sent this long before it arrived, by a process that was killed in between.
 const FLIGHT_MS: i64 = 5_000;
-/// How the sandbox's model begins an answer that repeats what it was asked.
+/// The beginning of a reply in which the sandbox's model repeats the message.
 const ECHO: &str = "You said: ";
 
-/// Something that somebody wrote to a bot.
+/// A message from a person to a bot.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// The chat it was written in.
     pub chat: i64,
-    /// Telegram's number for it.
     pub message_id: i64,
-    /// Its words, which no other message of the run has and none contains.
+    /// The text, which no other message of the run contains.
     pub text: String,
 }
 
-/// Something that a bot wrote.
+/// A reply of a bot.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// When it reached Telegram.
+    /// When it arrived at Telegram, in milliseconds since 1970.
     pub at_ms: i64,
-    /// Its words: those of the question, or an apology.
+    /// The text, which repeats the message or apologizes.
     pub text: String,
-    /// The message that it replies to; groups have this, private chats do not.
+    /// The message that it replies to. Replies in private chats name none.
     pub reply_to: Option<i64>,
 }
 
-/// When a process was killed: it lived before `began_ms` and was dead at `ended_ms`.
+/// A kill: the process was alive before `began_ms` and dead at `ended_ms`.
 #[derive(Clone, Copy, Debug)]
 pub struct Kill {
-    /// Just before.
     pub began_ms: i64,
-    /// Just after.
     pub ended_ms: i64,
 }
 
-/// What is wrong with the answers to `questions`, by chat: answers that nobody asked for, and second answers that no
-/// kill explains. With `all_answered`, also each question without an answer.
+/// Finds the problems among the replies of all chats: replies to no message, and second replies that no kill explains. With
+/// `all_answered`, also messages without a reply.
 pub fn wrong(
     questions: &[Question],
     answers: &BTreeMap<i64, Vec<Answer>>,
@@ -54,28 +50,26 @@ pub fn wrong(
                 Some(question) => {
                     found.entry((*chat, question.message_id)).or_default().push(answer.at_ms);
                 }
-                None => wrong.push(format!("{:?} in chat {chat} answers no message there", answer.text)),
+                None => wrong.push(format!("{:?} in chat {chat} replies to no message there", answer.text)),
             }
         }
     }
     for Question { chat, message_id, text } in questions {
         let times = found.remove(&(*chat, *message_id)).unwrap_or_default();
         if times.is_empty() && all_answered {
-            wrong.push(format!("{text:?} in chat {chat} was not answered"));
+            wrong.push(format!("{text:?} in chat {chat} has no reply"));
         }
         let unexplained = unexplained(&times, kills);
         if unexplained > 0 {
             let count = times.len();
-            wrong.push(format!(
-                "{text:?} in chat {chat} was answered {count} times, {unexplained} without a kill"
-            ));
+            wrong.push(format!("{text:?} in chat {chat} has {count} replies, {unexplained} without a kill"));
         }
     }
     wrong
 }
 
-/// The question that an answer belongs to: the one it replies to, or the only one of its chat. An answer with the words
-/// of another question belongs to none.
+/// Finds the message of a reply: the one that it replies to, or the only one in its chat. A reply that repeats another
+/// message belongs to none.
 fn question_of<'a>(questions: &'a [Question], chat: i64, answer: &Answer) -> Option<&'a Question> {
     let mut there = questions.iter().filter(|question| question.chat == chat);
     let question = match answer.reply_to {
@@ -85,8 +79,8 @@ fn question_of<'a>(questions: &'a [Question], chat: i64, answer: &Answer) -> Opt
     (!answer.text.contains(ECHO) || answer.text.contains(&question.text)).then_some(question)
 }
 
-/// How many of a message's answers came after the first one though no process was killed in between: only a kill
-/// between Telegram's answer and the note of it leaves no way around a second one. Each kill explains one.
+/// Counts the repeated replies that no kill explains. A process that is killed after Telegram has accepted a reply, but
+/// before that is stored, makes another reply unavoidable. Each kill explains one.
 fn unexplained(times: &[i64], kills: &[Kill]) -> usize {
     let mut times = times.to_vec();
     times.sort_unstable();
@@ -139,22 +133,22 @@ mod tests {
 
     #[test]
     fn lost_answer_hidden_by_a_repeated_one_is_found() {
-        // As many answers as messages, and kills enough to excuse a repetition.
+        // There are as many replies as messages, and enough kills to explain a repetition.
         for again in [echo(1, 20_000), apology(1, 20_000)] {
             let found = in_group(&[1, 2], vec![echo(1, 10), again], &[kill(15), kill(16)]);
-            assert_eq!(found, ["\"question 000002\" in chat -2 was not answered"]);
+            assert_eq!(found, ["\"question 000002\" in chat -2 has no reply"]);
         }
     }
 
     #[test]
     fn second_answer_without_a_kill_in_between_is_found() {
         let found = |kills: &[Kill]| in_group(&[1], vec![echo(1, 10_000), echo(1, 20_000)], kills);
-        let expected = ["\"question 000001\" in chat -2 was answered 2 times, 1 without a kill"];
+        let expected = ["\"question 000001\" in chat -2 has 2 replies, 1 without a kill"];
         assert_eq!(found(&[]), expected);
-        // Long before the first answer, and after the second one.
+        // Neither a kill long before the first reply nor one after the second explains the repetition.
         assert_eq!(found(&[kill(1_000), kill(20_001)]), expected);
         assert_eq!(found(&[kill(1_000), kill(10_003)]), [""; 0]);
-        // The request was on its way when its sender died.
+        // A kill shortly before the first reply does, because the reply was in flight.
         assert_eq!(found(&[kill(9_990)]), [""; 0]);
     }
 

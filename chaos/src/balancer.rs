@@ -1,4 +1,4 @@
-//! A small load balancer of connections in front of the replicas, as an operator would have one.
+//! A TCP load balancer in front of the replicas.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, Result};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Listens, and hands each connection to the next replica that takes it; when none does, the client's connection is
-/// closed. Gives the address.
+/// Starts the balancer and returns its address. Each connection goes to the next replica that accepts it, and is closed if
+/// none does.
 pub async fn start(replicas: Vec<SocketAddr>) -> Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.context("the balancer cannot listen")?;
-    let address = listener.local_addr().context("the balancer's address")?;
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("the load balancer could not listen")?;
+    let address = listener.local_addr().context("the load balancer has no address")?;
     let (replicas, next) = (Arc::new(replicas), Arc::new(AtomicUsize::new(0)));
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
@@ -25,7 +25,7 @@ pub async fn start(replicas: Vec<SocketAddr>) -> Result<SocketAddr> {
 async fn pass_on(mut client: TcpStream, replicas: &[SocketAddr], first: usize) {
     for step in 0..replicas.len() {
         if let Ok(mut replica) = TcpStream::connect(replicas[(first + step) % replicas.len()]).await {
-            // Either side may go at any time: that is the point.
+            // Either side may disconnect at any time, because replicas are killed.
             drop(tokio::io::copy_bidirectional(&mut client, &mut replica).await);
             return;
         }

@@ -1,4 +1,4 @@
-//! People who write to the bots while everything else happens, and the answers that they get.
+//! Messages of people to the bots, and the checks of the replies.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,19 +14,19 @@ use crate::answers::{self, Answer, Kill, Question};
 use crate::client::Customer;
 use crate::clock;
 
-/// The group in which people write, one message after the other.
+/// The group chat, which gets many messages.
 const GROUP: i64 = -2;
-/// People who write one message in private have the chats after this one.
+/// Private chats with a single message have ids above this one.
 const FIRST_STRANGER: i64 = 1_000;
-/// The chat in which an active assistant is tried in the end.
+/// The chat of the last message to each active assistant.
 const LAST_CHAT: i64 = 1;
-/// How long an assistant may take to answer a message.
+/// How long an assistant may take to reply.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
-/// Writes the message of this number to a bot: in its group, where answers name the message that they reply to, or in a
-/// private chat of its own. `None` if nobody has asked Telegram for that bot yet.
+/// Sends a numbered message to a bot: in its group, where replies name their message, or in a new private chat. Returns
+/// `None` if the sandbox does not know the bot yet.
 pub async fn say(customer: &Customer, token: &str, number: u64, in_group: bool) -> Result<Option<Question>> {
-    // No number is a part of another one.
+    // The numbers have a fixed length, so that no text contains another.
     let text = format!("question {number:06}");
     let (chat, words) = if in_group {
         (GROUP, format!("@reef_{}_bot {text}", bot_id(token)))
@@ -37,7 +37,7 @@ pub async fn say(customer: &Customer, token: &str, number: u64, in_group: bool) 
     Ok(message_id.map(|message_id| Question { chat, message_id, text }))
 }
 
-/// What is wrong with the answers to these questions; one may be missing unless `all_answered`.
+/// Finds the problems among the replies to these messages. Replies may be missing unless `all_answered`.
 pub async fn wrong(
     customer: &Customer,
     token: &str,
@@ -56,11 +56,11 @@ pub async fn wrong(
     Ok(answers::wrong(questions, &answers, kills, all_answered))
 }
 
-/// Whether an assistant answers a message now, in the words of that message: nothing fails any more.
+/// Whether an assistant repeats a new message, which must work now that nothing fails anymore.
 pub async fn answers(customer: &Customer, token: &str, number: u64) -> Result<bool> {
     let text = format!("are you there {number:06}");
     let sent = send(customer, token, LAST_CHAT, &text).await?;
-    anyhow::ensure!(sent.is_some(), "the sandbox knows no such bot");
+    anyhow::ensure!(sent.is_some(), "the sandbox does not know the bot");
     let is_answer = |message: &Value| {
         message["from"] == "bot" && message["text"].as_str().is_some_and(|words| words.contains(&text))
     };
@@ -77,27 +77,27 @@ pub async fn answers(customer: &Customer, token: &str, number: u64) -> Result<bo
 }
 
 fn answer(message: &Value) -> Result<Answer> {
-    let text = message["text"].as_str().context("a message without text")?.to_owned();
-    let at = message["at"].as_str().context("a message without a time")?;
-    let at = OffsetDateTime::parse(at, &Rfc3339).context("a message's time")?;
+    let text = message["text"].as_str().context("a message has no text")?.to_owned();
+    let at = message["at"].as_str().context("a message has no time")?;
+    let at = OffsetDateTime::parse(at, &Rfc3339).context("the time of a message could not be parsed")?;
     Ok(Answer { at_ms: clock::ms(at), text, reply_to: message["replyToMessageId"].as_i64() })
 }
 
-/// Gives Telegram's number for the message.
+/// Sends a message and returns its id.
 async fn send(customer: &Customer, token: &str, chat: i64, text: &str) -> Result<Option<i64>> {
     let url = format!("{}{}", customer.sandbox, path(token));
     let sent = customer.http.post(url).json(&json!({"chatId": chat, "text": text})).send().await?;
     if sent.status() == StatusCode::NOT_FOUND {
         return Ok(None);
     }
-    anyhow::ensure!(sent.status().is_success(), "the sandbox took no message: {}", sent.status());
-    let sent: Value = sent.json().await.context("the sandbox's answer")?;
-    sent["data"]["messageId"].as_i64().context("a message without a number").map(Some)
+    anyhow::ensure!(sent.status().is_success(), "the sandbox rejected a message with {}", sent.status());
+    let sent: Value = sent.json().await.context("the response of the sandbox is not JSON")?;
+    sent["data"]["messageId"].as_i64().context("a message has no id").map(Some)
 }
 
 async fn messages(customer: &Customer, token: &str, chat: i64) -> Result<Vec<Value>> {
     let all = customer.sandbox_json(&format!("{}?chatId={chat}", path(token))).await?;
-    all["data"].as_array().cloned().context("no messages")
+    all["data"].as_array().cloned().context("the sandbox returned no list of messages")
 }
 
 fn path(token: &str) -> String {

@@ -1,4 +1,4 @@
-//! What must be so in the end.
+//! The checks that must pass in the end, of states, subscriptions, workers, webhooks and replies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::chats;
 use crate::client::Customer;
 use crate::ledger::{Kept, Ledger, Wanted};
 
-/// How long Reef may take to answer a look.
+/// How long Reef may take to respond to a check.
 const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
-/// Everything that is wrong now, each with the assistant's id.
+/// Runs all checks and returns the problems, each with the assistant's id.
 pub async fn all(owners: &[Customer], ledger: &Ledger) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     let kills = ledger.kills();
@@ -32,33 +32,33 @@ pub async fn all(owners: &[Customer], ledger: &Ledger) -> Result<Vec<String>> {
             let in_chats = chats::wrong(owner, token, &kept.questions, &kills, is_active).await?;
             wrong.extend(in_chats.into_iter().map(|what| format!("{id}: {what}")));
             wrong.extend(worker_and_webhook(owner, id, token, worker, status).await?);
-            let told = callbacks_of(owner, id, record.as_ref()).await?;
-            callbacks += told.count;
-            wrong.extend(told.wrong);
+            let checked = callbacks_of(owner, id, record.as_ref()).await?;
+            callbacks += checked.count;
+            wrong.extend(checked.wrong);
             if is_active {
                 talkers.push((owner, id, token));
             }
         }
     }
     ledger.set_callbacks(callbacks);
-    // Only when the rest is right: a message to each, every two seconds, would be a load of its own.
+    // This check runs only if the others pass, because it sends a message to every assistant.
     if wrong.is_empty() {
         for (owner, id, token) in talkers {
             if !chats::answers(owner, token, ledger.next_question()).await? {
-                wrong.push(format!("{id}: is active and does not answer"));
+                wrong.push(format!("{id}: is active and does not reply"));
             }
         }
     }
     Ok(wrong)
 }
 
-/// The record; `None` when there is none.
+/// Finds the record of an assistant.
 async fn record(owner: &Customer, id: &str) -> Result<Option<Value>> {
     let answer = look(owner, &format!("/api/v1/assistants/{id}")).await?;
     match answer {
         (200, body) => Ok(Some(body["data"].clone())),
         (404, _) => Ok(None),
-        (status, body) => anyhow::bail!("GET {id} was answered {status} {body}"),
+        (status, body) => anyhow::bail!("GET {id} returned {status} {body}"),
     }
 }
 
@@ -68,7 +68,7 @@ async fn look(owner: &Customer, path: &str) -> Result<(u16, Value)> {
     Ok((answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null)))
 }
 
-/// What the owner asked for last, or failed with a reason.
+/// Checks that the status is the one that the owner has requested last, or `failed` with a reason.
 fn state(kept: &Kept, status: &str, record: Option<&Value>) -> Option<String> {
     let is_right = match kept.wanted {
         Wanted::Bought if kept.is_paid => status == "purchased",
@@ -86,17 +86,17 @@ fn state(kept: &Kept, status: &str, record: Option<&Value>) -> Option<String> {
         Wanted::Stopped => status == "stopped",
         Wanted::Deleted => status == "deleted",
     };
-    (!is_right).then(|| format!("its owner asked for {:?}, and it is {status}", kept.wanted))
+    (!is_right).then(|| format!("its owner requested {:?}, and its status is {status}", kept.wanted))
 }
 
-/// Every subscription by the slot it is for: `(id, status)`.
+/// Lists the id and status of all subscriptions by assistant.
 async fn subscriptions(anyone: &Customer) -> Result<BTreeMap<String, Vec<(String, String)>>> {
     const LIMIT: usize = 100;
     let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for page in 1.. {
         let path = format!("/sandbox/polar/v1/subscriptions/?limit={LIMIT}&page={page}");
         let answer = anyone.sandbox_json(&path).await?;
-        let items = answer["items"].as_array().context("no items")?;
+        let items = answer["items"].as_array().context("Polar returned no list")?;
         for item in items {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let slot = text(&item["metadata"]["assistant_id"]);
@@ -109,7 +109,7 @@ async fn subscriptions(anyone: &Customer) -> Result<BTreeMap<String, Vec<(String
     Ok(all)
 }
 
-/// A paid slot has one live subscription and says how it stands, a deleted one none.
+/// Checks that a paid assistant has one live subscription and its payment status, and a deleted one none.
 fn money(
     id: &str,
     kept: &Kept,
@@ -141,7 +141,7 @@ fn money(
     wrong
 }
 
-/// The worker and the bot's webhook are there exactly while it is active.
+/// Checks that the worker and the bot's webhook exist exactly while the assistant is active.
 async fn worker_and_webhook(
     owner: &Customer,
     id: &str,
@@ -156,9 +156,9 @@ async fn worker_and_webhook(
     let expected = format!("{}/workers/{worker}/telegram", owner.base);
     let is_active = status == "active";
     if (answer == 200) != is_active {
-        wrong.push(format!("{id}: is {status}, and its worker answers {answer}"));
+        wrong.push(format!("{id}: is {status}, and its worker responds with {answer}"));
     }
-    // What has failed is its owner's to redeploy or delete; a webhook to nowhere is no harm then.
+    // A failed assistant may keep its webhook until the owner redeploys or deletes it.
     if (is_active && webhook != expected) || (!is_active && status != "failed" && !webhook.is_empty()) {
         wrong.push(format!("{id}: is {status}, and its bot's webhook is {webhook:?}"));
     }
@@ -170,23 +170,27 @@ struct Told {
     wrong: Vec<String>,
 }
 
-/// Every callback from the activation to the last event is there, says the same each time, and is signed.
+/// Checks that every webhook from the activation to the last event has arrived, is the same in every attempt, and is signed.
 async fn callbacks_of(owner: &Customer, id: &str, record: Option<&Value>) -> Result<Told> {
     let secret = owner.http.post(format!("{}/sandbox/callbacks/{id}/secret", owner.sandbox));
-    secret.form(&[("secret", &owner.callback_secret)]).send().await.context("telling the secret")?;
+    secret
+        .form(&[("secret", &owner.callback_secret)])
+        .send()
+        .await
+        .context("the signing secret could not be set")?;
     let answer = owner.sandbox_json(&format!("/sandbox/callbacks/{id}?format=json")).await?;
-    let got = answer["data"].as_array().context("no callbacks")?;
+    let got = answer["data"].as_array().context("the sandbox returned no list of webhooks")?;
     let mut wrong = Vec::new();
     let mut by_sequence: BTreeMap<i64, (String, Value)> = BTreeMap::new();
     for callback in got {
         let sequence = callback["body"]["data"]["sequence"].as_i64().unwrap_or(-1);
         let webhook_id = callback["headers"]["webhook-id"].as_str().unwrap_or_default().to_owned();
         if callback["signature"] != "valid" {
-            wrong.push(format!("{id}: callback {sequence} is signed {}", callback["signature"]));
+            wrong.push(format!("{id}: the signature of webhook {sequence} is {}", callback["signature"]));
         }
         let one = (webhook_id, callback["body"].clone());
         if by_sequence.get(&sequence).is_some_and(|other| *other != one) {
-            wrong.push(format!("{id}: callback {sequence} came with two ids or bodies"));
+            wrong.push(format!("{id}: webhook {sequence} has two ids or bodies"));
         }
         by_sequence.insert(sequence, one);
     }
@@ -198,20 +202,20 @@ async fn callbacks_of(owner: &Customer, id: &str, record: Option<&Value>) -> Res
         }
         None => by_sequence.last_key_value().map_or(-1, |(sequence, _)| *sequence),
     };
-    // The first event, the payment, is older than the callback URL.
+    // The first event is the payment, which happens before the webhook URL is set.
     let expected: BTreeSet<i64> = (2..=last).collect();
     let there: BTreeSet<i64> = by_sequence.keys().copied().collect();
     if there != expected || expected.is_empty() {
-        wrong.push(format!("{id}: callbacks {there:?} instead of 2 to {last}"));
+        wrong.push(format!("{id}: webhooks {there:?} have arrived instead of 2 to {last}"));
     }
     let last_type = by_sequence.last_key_value().map(|(_, (_, body))| body["type"].clone());
     if record.is_none() && last_type != Some(json!("assistant.deleted")) {
-        wrong.push(format!("{id}: is deleted, and its last callback is {last_type:?}"));
+        wrong.push(format!("{id}: is deleted, and its last webhook is {last_type:?}"));
     }
     Ok(Told { count: u64::try_from(got.len())?, wrong })
 }
 
-/// The newest hundred entries, newest first: numbered without a gap, each following from the one before.
+/// Checks that the latest events, newest first, are numbered without a gap, and that each follows from the previous one.
 fn timeline(id: &str, events: &Value) -> Vec<String> {
     let events = events.as_array().cloned().unwrap_or_default();
     let broken = events.windows(2).filter(|pair| {

@@ -1,4 +1,4 @@
-//! A good client of Reef: after a broken connection it sends the same request again, with the same key.
+//! A client of Reef that retries a request with the same idempotency key after a broken connection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,65 +9,58 @@ use serde_json::Value;
 
 use crate::ledger::Ledger;
 
-/// How long one try may take; Reef's own waits for vendors are shorter.
+/// How long an attempt may take. Reef's own timeouts for vendors are shorter.
 const TRY_LIMIT: Duration = Duration::from_secs(40);
-/// After how long a request that gets no answer is a finding.
+/// A request without a response for this long is an error.
 const GIVE_UP: Duration = Duration::from_secs(150);
 
-/// Plain HTTP to loopback, a connection for each request: a killed process must not look like a late answer.
+/// Creates the HTTP client. It opens a connection per request, so that a request never fails because of an earlier kill.
 pub fn http() -> Result<Client> {
     Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
-        // No certificate is needed, and none is looked for.
+        // All requests go to loopback without TLS, so no certificates are loaded.
         .tls_certs_only([])
         .timeout(TRY_LIMIT)
         .build()
-        .context("an HTTP client")
+        .context("the HTTP client could not be created")
 }
 
-/// An account of Reef, and what it takes to act for it.
+/// An account of Reef with its API key and its signing secret.
 #[derive(Clone)]
 pub struct Customer {
-    /// For Reef and the sandbox.
     pub http: Client,
-    /// Where Reef is.
+    /// The URL of Reef.
     pub base: String,
-    /// Where the sandbox is.
+    /// The URL of the sandbox.
     pub sandbox: String,
-    /// The API key.
     pub key: String,
-    /// What its callbacks are signed with.
     pub callback_secret: String,
 }
 
-/// What Reef answered in the end.
+/// The final response to a request.
 #[derive(Debug)]
 pub struct Answer {
-    /// The HTTP status.
     pub status: u16,
-    /// The whole body.
     pub body: Value,
-    /// Whether it took more than one try.
+    /// Whether the request took more than one attempt.
     pub is_retried: bool,
 }
 
 impl Answer {
-    /// The `data` of a success.
     pub fn data(&self) -> &Value {
         &self.body["data"]
     }
 
-    /// The code of an error.
     pub fn code(&self) -> &str {
         self.body["error"]["code"].as_str().unwrap_or_default()
     }
 }
 
 impl Customer {
-    /// Sends a request below `/api/v1/assistants` until it is answered for good: a broken connection, a 500, 503 or
-    /// `REQUEST_IN_PROGRESS` are sent again with the same key.
+    /// Sends a request to a path below `/api/v1/assistants`. Broken connections, 500, 503 and `REQUEST_IN_PROGRESS` are retried
+    /// with the same idempotency key.
     pub async fn send(
         &self,
         ledger: &Arc<Ledger>,
@@ -102,27 +95,27 @@ impl Customer {
                 Err(error) => format!("{error:#}"),
             };
             if started.elapsed() > GIVE_UP {
-                bail!("{method} {path} was not answered after {tries} tries: {last}");
+                bail!("{method} {path} failed after {tries} attempts: {last}");
             }
             tokio::time::sleep(Duration::from_millis(rng.u64(50..400))).await;
         }
     }
 
-    /// Asks the sandbox for JSON.
+    /// Gets JSON from the sandbox.
     pub async fn sandbox_json(&self, path: &str) -> Result<Value> {
         let request = self.http.get(format!("{}{path}", self.sandbox)).bearer_auth("sandbox");
         let (status, body) = read(request).await?;
         if status != 200 {
-            bail!("the sandbox answered {status} to {path}: {body}");
+            bail!("GET {path} from the sandbox returned {status}: {body}");
         }
         Ok(body)
     }
 }
 
-/// A whole answer; `null` when its body is not JSON.
+/// Sends a request and reads the response. A body that is not JSON becomes `null`.
 async fn read(request: reqwest::RequestBuilder) -> Result<(u16, Value)> {
-    let answer = request.send().await.context("no answer")?;
+    let answer = request.send().await.context("no response")?;
     let status = answer.status().as_u16();
-    let bytes = answer.bytes().await.context("half an answer")?;
+    let bytes = answer.bytes().await.context("the response is incomplete")?;
     Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
 }

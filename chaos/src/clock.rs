@@ -1,14 +1,14 @@
-//! The clock that the sandbox has too: both run on this machine.
+//! The real clock, which is also that of the sandbox on the same machine.
 
 use time::OffsetDateTime;
 
-/// Milliseconds since 1970, now.
+/// Returns the current time in milliseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "processes are killed in real time")]
 pub fn now_ms() -> i64 {
     ms(OffsetDateTime::now_utc())
 }
 
-/// Milliseconds since 1970.
+/// Converts a time to milliseconds since 1970.
 pub fn ms(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }

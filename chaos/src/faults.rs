@@ -1,4 +1,4 @@
-//! Vendors that answer late, twice, with errors, and not at all.
+//! Random faults of the vendors: delays, duplicates, errors and dropped connections.
 
 use std::time::Duration;
 
@@ -8,7 +8,6 @@ use tokio::sync::watch;
 
 use crate::world::SandboxUrl;
 
-/// Calls that may fail.
 const PATHS: [&str; 10] = [
     "/telegram/*/getMe",
     "/telegram/*/setWebhook",
@@ -21,10 +20,9 @@ const PATHS: [&str; 10] = [
     "/telegram/*",
     "/polar/*",
 ];
-/// Deliveries that may be made twice.
 const DELIVERIES: [&str; 2] = ["/webhooks/polar", "/workers/*/telegram"];
 
-/// Orders failures until `stopped`, then takes them back; gives how many were ordered.
+/// Configures new faults until `stopped`, and then clears them. Returns how many there were.
 pub async fn misbehave(
     sandbox: SandboxUrl,
     mut rng: fastrand::Rng,
@@ -34,19 +32,19 @@ pub async fn misbehave(
     while !*stopped.borrow() {
         let faults: Vec<Value> = (0..rng.u32(1..5)).map(|_| fault(&mut rng)).collect();
         ordered += u64::try_from(faults.len())?;
-        sandbox.put_faults(&json!(faults)).await.context("ordering faults")?;
+        sandbox.put_faults(&json!(faults)).await.context("faults could not be configured")?;
         let pause = Duration::from_millis(rng.u64(200..1500));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            changed = stopped.changed() => changed.context("nobody tells when to stop")?,
+            changed = stopped.changed() => changed.context("the stop signal is gone")?,
         }
     }
-    sandbox.put_faults(&json!([])).await.context("taking the faults back")?;
+    sandbox.put_faults(&json!([])).await.context("faults could not be cleared")?;
     Ok(ordered)
 }
 
-/// Refusals that have a way on, in the vendors' words: a flood wait, a failure inside a success, an answer that was all
-/// thinking, a budget that is almost spent, a limit for the day.
+/// Returns an error from which Reef can recover: a flood wait, a failure in a successful response, a completion that was
+/// only thinking, a credit that is almost spent, or a daily limit.
 fn refusal(rng: &mut fastrand::Rng) -> Value {
     let choice = |finish: &str, native: &str| {
         json!({"choices": [{"finish_reason": finish, "native_finish_reason": native,

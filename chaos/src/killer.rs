@@ -1,4 +1,4 @@
-//! `kill -9` at random moments.
+//! Kills of random processes at random moments.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use crate::clock;
 use crate::ledger::Ledger;
 use crate::world::World;
 
-/// How often it says how far it is.
+/// Progress is printed after this many kills.
 const EVERY: u32 = 10;
 
-/// Kills a random process `kills` times and starts it again each time, sometimes in the middle of its start.
+/// Kills a random process `kills` times and starts it again each time.
 pub async fn kill(world: &mut World, ledger: &Ledger, kills: u32, mut rng: fastrand::Rng) -> Result<()> {
     let started = Instant::now();
     for kill in 1..=kills {
@@ -23,7 +23,7 @@ pub async fn kill(world: &mut World, ledger: &Ledger, kills: u32, mut rng: fastr
         ledger.record_kill(Kill { began_ms, ended_ms: clock::now_ms() });
         tokio::time::sleep(Duration::from_millis(rng.u64(0..500))).await;
         world.start(victim)?;
-        // Now and then the next one comes while this one is still starting.
+        // Some kills do not wait, so that a process may be killed while it starts.
         if rng.u32(..5) > 0 {
             world.ready(victim).await?;
         }

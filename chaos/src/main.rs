@@ -1,8 +1,8 @@
-//! Kills Reef at random moments while customers use it and vendors misbehave, then looks whether anything was lost.
+//! The chaos test: kills Reef at random moments while customers use it and vendors fail, and then checks that nothing was
+//! lost.
 //!
-//! Run it as `cargo xtask chaos`, which builds what it needs. Every random decision comes from the seed it prints:
-//! who does what, what fails, when and which process is killed. How the operating system schedules it all is not
-//! repeated, so a seed repeats the schedule, not the run.
+//! `cargo xtask chaos` builds and runs it. A printed seed decides every action, fault and kill. It repeats that plan, but not
+//! the scheduling of the operating system, so two runs with the same seed may differ.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 
 mod actor;
@@ -32,41 +32,41 @@ use crate::actor::Actor;
 use crate::ledger::Ledger;
 use crate::world::World;
 
-/// How many customers there are, with one assistant each at a time.
+/// The number of customers, each of whom works on one assistant at a time.
 const ACTORS: u64 = 10;
-/// How long things may take to come to rest once nothing fails any more: vendors' and jobs' waits between tries.
+/// How long the system may take to settle once nothing fails anymore, which covers the waits between attempts.
 const QUIET_LIMIT: Duration = Duration::from_secs(240);
-/// What was right once must still be right so much later.
+/// The checks must pass twice, this far apart.
 const HOLDS_FOR: Duration = Duration::from_secs(5);
 
-/// Which databases to run on.
+/// The databases to run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Database {
-    /// One process.
+    /// One process on SQLite.
     Sqlite,
-    /// Two replicas.
+    /// Two replicas on PostgreSQL.
     Postgres,
-    /// First the one, then the other.
+    /// SQLite first, then PostgreSQL.
     Both,
 }
 
-/// Kills Reef at random moments and looks whether anything was lost.
+/// Kill Reef at random moments and check that nothing is lost.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask chaos")]
 struct Args {
-    /// Where every random decision comes from; a new one unless given.
+    /// The seed of all random decisions, which is random by default.
     #[arg(long)]
     seed: Option<u64>,
-    /// How often a process is killed, on each database.
+    /// How often a process is killed on each database.
     #[arg(long, default_value_t = 100)]
     kills: u32,
-    /// Which databases to run on.
+    /// The databases to run on.
     #[arg(long, value_enum, default_value_t = Database::Both)]
     database: Database,
-    /// The binary under test.
+    /// The path of the binary under test.
     #[arg(long)]
     reef: PathBuf,
-    /// A PostgreSQL server in which databases may be created.
+    /// The URL of a PostgreSQL server in which databases can be created.
     #[arg(long)]
     postgres: Option<String>,
 }
@@ -84,7 +84,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<bool> {
-    // An error says that a provider has been chosen already, which is just as good.
+    // This fails if the process has installed a provider already, and any provider will do.
     drop(rustls::crypto::ring::default_provider().install_default());
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("chaos: seed {seed} (repeat the schedule with --seed {seed})");
@@ -93,14 +93,14 @@ async fn run(args: Args) -> Result<bool> {
         is_fine &= one("SQLite", World::on_sqlite(&args.reef).await?, &args, seed).await?;
     }
     if args.database != Database::Sqlite {
-        let server = args.postgres.as_deref().context("--postgres names no server")?;
+        let server = args.postgres.as_deref().context("--postgres is required for this database")?;
         is_fine &=
             one("PostgreSQL", World::on_postgres(&args.reef, server, seed).await?, &args, seed).await?;
     }
     Ok(is_fine)
 }
 
-/// One run on one database: whether everything was as it has to be.
+/// Runs the test on one database. Returns whether all checks passed.
 async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<bool> {
     let started = Instant::now();
     println!("chaos: {name}, {} process(es), logs in {}", world.replicas(), world.folder().display());
@@ -123,18 +123,21 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
         stopped.clone(),
     ));
     killer::kill(&mut world, &ledger, args.kills, fastrand::Rng::with_seed(seed ^ 0x9111)).await?;
-    stop.send(true).context("nobody listens")?;
+    stop.send(true).context("all actors have ended early")?;
     let faults = vendors.await??;
     while let Some(ended) = actors.join_next().await {
         ended??;
     }
-    println!("chaos: {name}, all is calm after {:.0} s; waiting for quiet", started.elapsed().as_secs_f32());
+    println!(
+        "chaos: {name}, customers stopped after {:.0} s; waiting for the system to settle",
+        started.elapsed().as_secs_f32()
+    );
     let mut wrong = wait_for_quiet(&owners, &ledger).await;
     wrong.splice(0..0, ledger.problems());
     let counts = ledger.counts();
     println!(
-        "chaos: {name}: {} kills, {faults} faults ordered; {} requests of which {} were sent again; {} assistants bought, \
-         {} changes answered, {} callbacks checked, {} messages to bots; {:.0} s",
+        "chaos: {name}: {} kills, {faults} faults, {} requests and {} retries, {} assistants bought, {} changes confirmed, {} \
+         webhooks checked, {} messages to bots, {:.0} s",
         args.kills,
         counts.requests,
         counts.retries,
@@ -150,21 +153,25 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
         return Ok(true);
     }
     let kept = world.keep();
-    println!("chaos: {name}: {} thing(s) wrong; seed {seed}; logs kept in {}", wrong.len(), kept.display());
+    println!(
+        "chaos: {name}: {} check(s) failed with seed {seed}; logs are in {}",
+        wrong.len(),
+        kept.display()
+    );
     for problem in &wrong {
         println!("  - {problem}");
     }
     Ok(false)
 }
 
-/// Looks until all is as it has to be, and once more a little later. What is still wrong at the limit.
+/// Repeats the checks until they pass twice in a row. Returns the problems that remain at the limit.
 async fn wait_for_quiet(owners: &[client::Customer], ledger: &Ledger) -> Vec<String> {
     let started = Instant::now();
     let mut held = false;
     loop {
         let wrong = match checks::all(owners, ledger).await {
             Ok(wrong) => wrong,
-            Err(error) => vec![format!("cannot look: {error:#}")],
+            Err(error) => vec![format!("the checks could not run: {error:#}")],
         };
         if (wrong.is_empty() && held) || started.elapsed() > QUIET_LIMIT {
             return wrong;

@@ -1,29 +1,29 @@
-//! What happens to a subscription in real life and is made good again.
+//! Temporary disruptions of a subscription.
 
-/// A beginning and an end, as the sandbox calls them.
+/// A disruption of a subscription and its end, as actions of the sandbox.
 #[derive(Clone, Copy, Debug)]
 pub enum Story {
-    /// Paused and resumed: what ran is stopped in between.
+    /// The subscription is paused and resumed. A running assistant is stopped in between.
     Paused,
-    /// Paused, resumed and paused again before it is resumed for good.
+    /// The subscription is paused, resumed, paused and resumed again.
     PausedTwice,
-    /// A renewal fails, and is paid later: what ran goes on.
+    /// A renewal fails and is paid later. A running assistant keeps running.
     Overdue,
-    /// The same, and access is revoked meanwhile: what ran goes on too.
+    /// A renewal fails, benefits are revoked, and it is paid later. A running assistant keeps running.
     Lapsed,
-    /// Canceled, and taken back.
+    /// The subscription is canceled and uncanceled.
     Canceled,
 }
 
 impl Story {
     const ALL: [Self; 5] = [Self::Paused, Self::PausedTwice, Self::Overdue, Self::Lapsed, Self::Canceled];
 
-    /// One of them.
+    /// Chooses a disruption.
     pub fn any(rng: &mut fastrand::Rng) -> Self {
         Self::ALL[rng.usize(..Self::ALL.len())]
     }
 
-    /// What happens first.
+    /// Returns the actions that begin the disruption.
     pub const fn begins(self) -> &'static [&'static str] {
         match self {
             Self::Paused => &["pause"],
@@ -34,7 +34,7 @@ impl Story {
         }
     }
 
-    /// What makes it good.
+    /// Returns the actions that end the disruption.
     pub const fn ends(self) -> &'static [&'static str] {
         match self {
             Self::Paused | Self::PausedTwice => &["resume"],

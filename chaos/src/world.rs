@@ -1,4 +1,4 @@
-//! The processes: the sandbox, which lives through it all, and Reef, once on SQLite or twice on PostgreSQL.
+//! The processes: the sandbox, which is never killed, and one Reef on SQLite or two on PostgreSQL.
 
 use std::fs::{File, OpenOptions};
 use std::net::{SocketAddr, TcpListener};
@@ -17,13 +17,13 @@ use tokio::process::{Child, Command};
 use crate::balancer;
 use crate::client::{self, Customer};
 
-/// How long a process may take to answer after its start.
+/// How long a process may take to start.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// 32 bytes of ones: both replicas need the same, and nothing here is a secret.
+/// 32 bytes of ones. Both replicas need the same key, which protects nothing here.
 const SECRET_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 const PASSWORD: &str = "correct horse 9 battery\n";
 
-/// Where the sandbox is.
+/// A client for the faults of the sandbox.
 #[derive(Clone)]
 pub struct SandboxUrl {
     http: Client,
@@ -31,12 +31,12 @@ pub struct SandboxUrl {
 }
 
 impl SandboxUrl {
-    /// Orders failures of the next vendor calls.
+    /// Replaces the configured faults.
     pub async fn put_faults(&self, faults: &Value) -> Result<()> {
         let answer = self.http.put(format!("{}/sandbox/faults", self.base)).json(faults).send().await?;
         let status = answer.status();
         if !status.is_success() {
-            bail!("the sandbox refused faults with {status}: {}", answer.text().await?);
+            bail!("the sandbox rejected faults with {status}: {}", answer.text().await?);
         }
         Ok(())
     }
@@ -48,7 +48,7 @@ struct Replica {
     log: PathBuf,
 }
 
-/// Everything that runs.
+/// All processes of a run.
 pub struct World {
     folder: TempDir,
     reef: PathBuf,
@@ -61,21 +61,22 @@ pub struct World {
 }
 
 impl World {
-    /// One Reef on a SQLite file.
+    /// Starts one Reef on SQLite.
     pub async fn on_sqlite(reef: &Path) -> Result<Self> {
         let folder = folder()?;
         let url = format!("sqlite://{}", folder.path().join("reef.db").display());
         Self::begin(reef, folder, url, 1).await
     }
 
-    /// Two Reefs on a new database in this PostgreSQL, which is left there: it may be what is to be looked at.
+    /// Starts two Reefs on a new PostgreSQL database, which is kept for an analysis of problems.
     pub async fn on_postgres(reef: &Path, server: &str, seed: u64) -> Result<Self> {
         let name = format!("chaos_{seed:016x}_{}", std::process::id());
-        let mut connection = PgConnection::connect(server).await.context("PostgreSQL does not answer")?;
-        // The name is made of digits and letters.
+        let mut connection =
+            PgConnection::connect(server).await.context("PostgreSQL could not be reached")?;
+        // The name consists of letters, digits and underscores, so that it needs no escaping.
         let create = AssertSqlSafe(format!("create database {name}"));
-        connection.execute(create).await.context("creating a database")?;
-        let mut url = Url::parse(server).context("the PostgreSQL's URL")?;
+        connection.execute(create).await.context("the database could not be created")?;
+        let mut url = Url::parse(server).context("the URL of PostgreSQL could not be parsed")?;
         url.set_path(&name);
         Self::begin(reef, folder()?, url.into(), 2).await
     }
@@ -95,11 +96,15 @@ impl World {
         let bind = sandbox_address.to_string();
         let sandbox_process = process(reef, &folder.path().join("sandbox.log"), folder.path())?
             .args(["sandbox", "--bind", &bind, "--database", "world.db"])
-            .stdout(File::create(folder.path().join("environment")).context("a file")?)
+            .stdout(
+                File::create(folder.path().join("environment"))
+                    .context("the output file of the sandbox could not be created")?,
+            )
             .spawn()
-            .context("starting the sandbox")?;
+            .context("the sandbox could not be started")?;
         wait_for(&http, &format!("{base}/sandbox/")).await?;
-        let printed = std::fs::read_to_string(folder.path().join("environment")).context("its variables")?;
+        let printed = std::fs::read_to_string(folder.path().join("environment"))
+            .context("the variables of the sandbox could not be read")?;
         let given = printed.lines().filter(|line| !line.starts_with('#'));
         let mut vars: Vec<_> = given.filter_map(|line| line.split_once('=')).map(pair).collect();
         vars.extend(
@@ -122,47 +127,47 @@ impl World {
         Ok(this)
     }
 
-    /// How many Reefs there are.
+    /// Returns the number of Reefs.
     pub const fn replicas(&self) -> usize {
         self.replicas.len()
     }
 
-    /// Where logs and databases are.
+    /// Returns the folder of logs and databases.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The sandbox.
     pub const fn sandbox(&self) -> &SandboxUrl {
         &self.sandbox
     }
 
-    /// SIGKILL.
+    /// Kills a replica with SIGKILL.
     pub async fn kill(&mut self, replica: usize) -> Result<()> {
         if let Some(mut process) = self.replicas[replica].process.take() {
             if let Some(status) = process.try_wait()? {
-                bail!("replica {replica} had ended by itself ({status}); see its log");
+                bail!("replica {replica} had exited with {status}; see its log");
             }
-            process.kill().await.context("killing a replica")?;
+            process.kill().await.context("a replica could not be killed")?;
         }
         Ok(())
     }
 
-    /// Starts a replica, without waiting for it.
+    /// Starts a replica without waiting until it is ready.
     pub fn start(&mut self, replica: usize) -> Result<()> {
         let Replica { address, process: running, log } = &mut self.replicas[replica];
         let mut command = process(&self.reef, log, self.folder.path())?;
         command.arg("serve").envs(self.vars.iter().map(|(name, value)| (name, value)));
-        *running = Some(command.env("BIND_ADDR", address.to_string()).spawn().context("starting Reef")?);
+        *running =
+            Some(command.env("BIND_ADDR", address.to_string()).spawn().context("Reef could not be started")?);
         Ok(())
     }
 
-    /// Waits until a replica says that it can serve.
+    /// Waits until a replica is ready.
     pub async fn ready(&self, replica: usize) -> Result<()> {
         wait_for(&self.http, &format!("http://{}/readyz", self.replicas[replica].address)).await
     }
 
-    /// A new account with a key.
+    /// Creates an account with an API key.
     pub async fn customer(&self, number: u64) -> Result<Customer> {
         let email = format!("customer{number}@example.com");
         self.command(&["user", "create", "--email", &email, "--password-stdin"]).await?;
@@ -172,48 +177,57 @@ impl World {
         Ok(Customer { http: self.http.clone(), base, sandbox, key, callback_secret })
     }
 
-    /// Runs a command of the binary and gives what it prints.
+    /// Runs a command of the binary and returns its output.
     async fn command(&self, args: &[&str]) -> Result<String> {
         let mut command = process(&self.reef, &self.folder.path().join("commands.log"), self.folder.path())?;
         command.args(args).envs(self.vars.iter().map(|(name, value)| (name, value)));
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting reef")?;
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the command could not be started")?;
         if let Some(mut stdin) = child.stdin.take() {
-            // A command that does not read it may have ended already.
+            // A command that reads no input may have exited already.
             drop(stdin.write_all(PASSWORD.as_bytes()).await);
         }
-        let output = child.wait_with_output().await.context("waiting for reef")?;
+        let output = child.wait_with_output().await.context("the command could not be awaited")?;
         if !output.status.success() {
             bail!("`reef {}` failed; see commands.log", args.join(" "));
         }
-        Ok(String::from_utf8(output.stdout).context("UTF-8")?.trim().to_owned())
+        Ok(String::from_utf8(output.stdout)
+            .context("the output of the command is not UTF-8")?
+            .trim()
+            .to_owned())
     }
 
-    /// Ends every process.
+    /// Kills every process.
     pub async fn end(&mut self) {
         let all = self.replicas.iter_mut().filter_map(|replica| replica.process.as_mut());
         for process in all.chain([&mut self.sandbox_process]) {
             if let Err(error) = process.kill().await {
-                eprintln!("chaos: a process could not be ended: {error}");
+                eprintln!("chaos: a process could not be killed: {error}");
             }
         }
     }
 
-    /// Keeps the folder; gives where it is.
+    /// Keeps the folder and returns its path.
     pub fn keep(self) -> PathBuf {
         self.folder.keep()
     }
 }
 
 fn folder() -> Result<TempDir> {
-    tempfile::Builder::new().prefix("reef-chaos-").tempdir().context("making a temporary folder")
+    tempfile::Builder::new()
+        .prefix("reef-chaos-")
+        .tempdir()
+        .context("the temporary folder could not be created")
 }
 
-/// The binary in this folder, with nothing of our environment, its output appended to `log`.
+/// Returns a command that runs the binary in `folder` with an empty environment and appends its output to `log`.
 fn process(reef: &Path, log: &Path, folder: &Path) -> Result<Command> {
-    let log = OpenOptions::new().create(true).append(true).open(log).context("opening a log")?;
+    let log = OpenOptions::new().create(true).append(true).open(log).context("a log could not be opened")?;
     let mut command = Command::new(reef);
-    let out = log.try_clone().context("a log")?;
+    let out = log.try_clone().context("a log could not be opened twice")?;
     command.env_clear().current_dir(folder).stdin(Stdio::null()).stdout(out).stderr(log).kill_on_drop(true);
     Ok(command)
 }
@@ -223,7 +237,7 @@ fn pair((name, value): (&str, &str)) -> (String, String) {
 }
 
 fn free_address() -> Result<SocketAddr> {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).context("a free port")
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).context("no port is free")
 }
 
 async fn wait_for(http: &Client, url: &str) -> Result<()> {
@@ -235,5 +249,5 @@ async fn wait_for(http: &Client, url: &str) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    bail!("{url} did not answer within {} s", START_LIMIT.as_secs())
+    bail!("{url} did not respond within {} s", START_LIMIT.as_secs())
 }

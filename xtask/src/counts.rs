@@ -1,25 +1,24 @@
-//! How many tests passed and failed, read from what the runners print.
+//! The numbers of passed and failed tests, parsed from the output of the test runners.
 
-/// Tests that passed and failed.
+/// The numbers of passed and failed tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Passed, a retry included.
+    /// Tests that passed, perhaps after a retry.
     pub passed: u64,
-    /// Failed, timed out or died.
+    /// Tests that failed, timed out or crashed.
     pub failed: u64,
 }
 
 impl Counts {
-    /// Adds another runner's.
+    /// Adds the numbers of another runner.
     pub fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
     }
 
-    /// What one line of output reports; nothing, for any line but a summary. It knows
-    /// nextest's `Summary [   0.1s] 5 tests run: 4 passed, 1 failed, 0 skipped`,
-    /// cargo test's `test result: ok. 4 passed; 0 failed; …`,
-    /// and Playwright's `  4 passed (1.2s)` and `  1 failed` on lines of their own.
+    /// Parses a line of output. A line that is no summary counts nothing. Summaries are nextest's
+    /// `Summary [   0.1s] 5 tests run: 4 passed, 1 failed, 0 skipped`, cargo test's
+    /// `test result: ok. 4 passed; 0 failed; …`, and Playwright's lines `  4 passed (1.2s)` and `  1 failed`.
     pub fn of_line(line: &str) -> Self {
         let line = line.trim();
         let summary =

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: the one file that is shipped.
+//! The task `cargo xtask dist`, which builds the binary that is distributed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use crate::run::{command, run, say};
 use crate::{project, site};
 
-/// Builds `target/dist/reef` with site and migrations inside, and returns its path. It is there wherever cargo's own
-/// target folder lies.
+/// Builds `target/dist/reef`, which contains the site and the migrations, and returns its path. The path does not depend on
+/// cargo's target folder.
 pub fn dist() -> Result<PathBuf> {
     site::build()?;
     say("building the binary with the site inside");
@@ -20,11 +20,12 @@ pub fn dist() -> Result<PathBuf> {
     let built = project::cargo_target()?.join("dist/reef");
     let shipped = project::root().join("target/dist/reef");
     if built != shipped {
-        fs::create_dir_all(project::root().join("target/dist")).context("creating target/dist")?;
-        // A new file, not new bytes in the old one: a reef that is running keeps its own.
+        fs::create_dir_all(project::root().join("target/dist"))
+            .context("target/dist could not be created")?;
+        // The file is replaced, not overwritten, because a running `reef` still uses the old one.
         let fresh = shipped.with_extension("new");
-        fs::copy(&built, &fresh).with_context(|| format!("copying {}", built.display()))?;
-        fs::rename(&fresh, &shipped).context("putting target/dist/reef in place")?;
+        fs::copy(&built, &fresh).with_context(|| format!("{} could not be copied", built.display()))?;
+        fs::rename(&fresh, &shipped).context("target/dist/reef could not be replaced")?;
     }
     Ok(shipped)
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask …`: every task of this repository, with what each needs installed on the way.
+//! The tasks of this repository, run with `cargo xtask`. Each task installs the tools that it needs.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 
 mod chaos;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Reef's tasks.
+/// Tasks of the Reef repository.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 struct Cli {
@@ -28,47 +28,47 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build the site and the server, then run `reef serve` with the arguments given.
+    /// Build the site and the server, then run `reef serve`.
     Serve {
-        /// Handed to `reef serve`.
+        /// Arguments of `reef serve`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Everything that must hold: format, lints, licences, tests on both databases, size, API tools, browser tests, Lighthouse.
+    /// Run all checks: format, lints, licenses, tests on both databases, size, API tools, chaos, browser tests, Lighthouse.
     Test,
-    /// The inner loop: tests of domain, store and service on both databases.
+    /// Run the fast tests: domain, store and service on both databases.
     Unit {
-        /// Handed to the test runner: a filter, for example.
+        /// Arguments of the test runner, such as a filter.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Kill Reef again and again while customers use it, on both databases, and look whether anything was lost.
+    /// Kill Reef repeatedly while customers use it, on both databases, and check that nothing is lost.
     Chaos {
         /// `--seed N`, `--kills N` (100), `--database sqlite|postgres|both`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Build only the site, into target/site.
+    /// Build the site into target/site.
     Site,
-    /// Build target/dist/reef: one file, site and migrations inside.
+    /// Build target/dist/reef, a single file that contains the site and the migrations.
     Dist,
-    /// The API's outside tools alone: schemathesis and generated clients, against a fresh target/dist/reef.
+    /// Test the API with Schemathesis and generated clients, against a fresh target/dist/reef.
     Apitest,
-    /// The browser tests alone, against a fresh target/dist/reef.
+    /// Run the browser tests against a fresh target/dist/reef.
     End2end {
-        /// Handed to Playwright.
+        /// Arguments of Playwright.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Lighthouse alone, against a fresh target/dist/reef.
+    /// Run Lighthouse against a fresh target/dist/reef.
     Lighthouse {
-        /// Handed to Playwright.
+        /// Arguments of Playwright.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Take pictures of every page, into docs/screens.
+    /// Take screenshots of every page into docs/screens.
     Screens {
-        /// Handed to Playwright.
+        /// Arguments of Playwright.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

@@ -1,4 +1,4 @@
-//! A PostgreSQL of our own for the tests: in a temporary folder, on a free port, gone afterwards.
+//! A private PostgreSQL server for tests, in a temporary folder and on a free port.
 
 use std::env;
 use std::fs::{self, File};
@@ -19,15 +19,15 @@ use crate::system;
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// The database that the tests use; a server that was started for them ends when this is dropped.
+/// The PostgreSQL server of the tests. If [`start`] has started it, it is stopped on drop.
 pub struct Postgres {
-    /// What tests read as `TEST_DATABASE_URL`.
+    /// The value of `TEST_DATABASE_URL` for the tests.
     pub url: String,
     server: Option<(Child, TempDir)>,
 }
 
-/// Takes the server that `TEST_DATABASE_URL` names, or starts one. PostgreSQL refuses to run as root, so root hands it
-/// to the user `postgres`. It does not sync to disk: nothing in it is worth a power cut.
+/// Uses the server that `TEST_DATABASE_URL` names, or starts one. PostgreSQL refuses to run as root, so root runs it as the
+/// user `postgres`. It does not sync to disk, because test data need not survive a power cut.
 pub fn start() -> Result<Postgres> {
     if let Ok(url) = env::var("TEST_DATABASE_URL") {
         say("using the PostgreSQL of TEST_DATABASE_URL");
@@ -36,10 +36,13 @@ pub fn start() -> Result<Postgres> {
     let bin = system::postgres_bin()?;
     say(&format!("starting a private PostgreSQL from {}", bin.display()));
     let user = if system::is_root() { Some(unprivileged()?) } else { None };
-    let folder =
-        tempfile::Builder::new().prefix("reef-postgres-").tempdir().context("making a temporary folder")?;
+    let folder = tempfile::Builder::new()
+        .prefix("reef-postgres-")
+        .tempdir()
+        .context("the temporary folder could not be created")?;
     if let Some((user, group)) = user {
-        chown(folder.path(), Some(user), Some(group)).context("handing the folder over")?;
+        chown(folder.path(), Some(user), Some(group))
+            .context("the owner of the temporary folder could not be changed")?;
     }
     let program = |name: &str, args: &[&str]| {
         let mut command = command(bin.join(name), args);
@@ -51,7 +54,7 @@ pub fn start() -> Result<Postgres> {
     };
     let initdb =
         ["--pgdata=data", "--username=reef", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"];
-    let made = program("initdb", &initdb).output().context("starting initdb")?;
+    let made = program("initdb", &initdb).output().context("initdb could not be started")?;
     if !made.status.success() {
         bail!("initdb failed: {}", String::from_utf8_lossy(&made.stderr).trim());
     }
@@ -67,7 +70,7 @@ pub fn start() -> Result<Postgres> {
 }
 
 fn serve(postgres: &mut Command, port: u16, log: &Path) -> Result<Child> {
-    let log = File::create(log).context("creating PostgreSQL's log")?;
+    let log = File::create(log).context("the log of PostgreSQL could not be created")?;
     let port = port.to_string();
     postgres
         .args(["-h", "127.0.0.1", "-p", &port])
@@ -75,10 +78,10 @@ fn serve(postgres: &mut Command, port: u16, log: &Path) -> Result<Child> {
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
-        .context("starting postgres")
+        .context("postgres could not be started")
 }
 
-/// The user and group ids of `postgres`, or of `nobody`.
+/// Returns the user and group ids of `postgres` or `nobody`.
 fn unprivileged() -> Result<(u32, u32)> {
     for name in ["postgres", "nobody"] {
         let id = |flag| output_of("id", &[flag, name]).and_then(|id| id.parse().ok());
@@ -86,12 +89,12 @@ fn unprivileged() -> Result<(u32, u32)> {
             return Ok((user, group));
         }
     }
-    bail!("PostgreSQL cannot run as root, and there is neither a user postgres nor nobody")
+    bail!("PostgreSQL cannot run as root, and neither the user postgres nor nobody exists")
 }
 
 fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("looking for a free port")?;
-    Ok(listener.local_addr().context("reading the free port")?.port())
+    let listener = TcpListener::bind("127.0.0.1:0").context("no port is free")?;
+    Ok(listener.local_addr().context("the address of the free port could not be read")?.port())
 }
 
 impl Postgres {
@@ -99,12 +102,12 @@ impl Postgres {
         let Some((server, _)) = &mut self.server else { return Ok(()) };
         let started = Instant::now();
         while started.elapsed() < START_LIMIT {
-            let text = fs::read_to_string(log).context("reading PostgreSQL's log")?;
+            let text = fs::read_to_string(log).context("the log of PostgreSQL could not be read")?;
             if text.contains("ready to accept connections") {
                 return Ok(());
             }
-            if let Some(status) = server.try_wait().context("asking after postgres")? {
-                bail!("postgres ended at once ({status}): {}", text.trim());
+            if let Some(status) = server.try_wait().context("the status of postgres could not be read")? {
+                bail!("postgres exited with {status}: {}", text.trim());
             }
             thread::sleep(Duration::from_millis(50));
         }
@@ -113,7 +116,7 @@ impl Postgres {
 }
 
 impl Drop for Postgres {
-    /// SIGINT is PostgreSQL's fast shutdown: it ends open connections and its own helpers.
+    /// Sends SIGINT, which makes PostgreSQL close its connections and stop its child processes.
     fn drop(&mut self) {
         let Some((server, _folder)) = &mut self.server else { return };
         let asked = output_of("kill", &["-INT", &server.id().to_string()]).is_some();
@@ -125,7 +128,7 @@ impl Drop for Postgres {
             thread::sleep(Duration::from_millis(20));
         }
         if let Err(error) = server.kill().and_then(|()| server.wait()) {
-            say(&format!("could not stop PostgreSQL: {error}"));
+            say(&format!("PostgreSQL could not be stopped: {error}"));
         }
     }
 }

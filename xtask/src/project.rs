@@ -1,4 +1,4 @@
-//! Where things are.
+//! Paths of the repository, of cargo's target folder and of the tool cache.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,37 +8,38 @@ use std::sync::LazyLock;
 use anyhow::{Context, Result};
 
 static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
-    // As cargo says when it runs this, not as it said when this was built: clones that share a build folder share this
-    // program, too.
+    // The variable is read at run time, because clones that share a target folder also share this program.
     let here = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    here.parent().expect("xtask/ lies in the root").to_owned()
+    here.parent().expect("xtask/ has a parent folder").to_owned()
 });
 
-/// The repository's root.
+/// Returns the root of the repository.
 pub fn root() -> &'static Path {
     &ROOT
 }
 
-/// Where cargo puts what it builds: often `target`, elsewhere with `CARGO_TARGET_DIR` or a user's cargo configuration.
+/// Returns cargo's target folder, which `CARGO_TARGET_DIR` or a user's configuration may have moved.
 pub fn cargo_target() -> Result<PathBuf> {
     let output = Command::new("cargo")
         .args(["metadata", "--no-deps", "--format-version=1"])
         .current_dir(root())
         .output()
-        .context("running cargo metadata")?;
+        .context("cargo metadata could not be started")?;
     let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("reading cargo metadata's answer")?;
-    let path = metadata["target_directory"].as_str().context("cargo metadata names no target_directory")?;
+        serde_json::from_slice(&output.stdout).context("the output of cargo metadata could not be parsed")?;
+    let path = metadata["target_directory"]
+        .as_str()
+        .context("the output of cargo metadata has no target_directory")?;
     Ok(PathBuf::from(path))
 }
 
-/// The built site: what the server reads in development, and what goes into the distributed binary.
+/// Returns the folder of the built site, which the server reads in development and the distributed binary embeds.
 pub fn site() -> PathBuf {
     root().join("target/site")
 }
 
-/// Tools of exact versions that are not on PATH, kept between clones.
+/// Returns the cache of installed tools, which all clones share.
 pub fn tools() -> Result<PathBuf> {
     let cache = match env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()) {
         Some(path) => PathBuf::from(path),

@@ -1,4 +1,4 @@
-//! Running commands: each is announced, and a failure names it.
+//! Running commands, with errors that name the command.
 
 use std::env;
 use std::ffi::OsStr;
@@ -12,17 +12,17 @@ use anyhow::{Context, Result, bail};
 use crate::counts::Counts;
 use crate::project;
 
-/// Tells the person what is going on. On standard error: standard output belongs to what is run.
+/// Prints progress on standard error, because standard output belongs to the commands.
 pub fn say(what: &str) {
     eprintln!("xtask: {what}");
 }
 
-/// A command in the repository's root.
+/// Returns a command that runs in the root of the repository.
 pub fn command(program: impl AsRef<OsStr>, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(project::root()).stdin(Stdio::null());
-    // What `cargo xtask` is told of the package xtask. Build scripts would take it for news: ring's watches these, and all
-    // that stands on ring would be compiled anew with each change between `cargo xtask` and a cargo command by hand.
+    // `cargo xtask` sets these for the package xtask. The build script of ring watches them, so with them cargo would
+    // recompile ring and its dependents after every switch between `cargo xtask` and other cargo commands.
     for (name, _) in env::vars_os() {
         let is_of_xtask = name
             .to_str()
@@ -34,36 +34,38 @@ pub fn command(program: impl AsRef<OsStr>, args: &[&str]) -> Command {
     command
 }
 
-/// Runs it to its end, its output shown. A status other than 0 is an error.
+/// Runs a command with its output shown. A status other than 0 is an error.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("starting `{}`", describe(command)))?;
+    let status = command.status().with_context(|| format!("`{}` could not be started", describe(command)))?;
     if !status.success() {
         bail!("`{}` failed ({status})", describe(command));
     }
     Ok(())
 }
 
-/// Runs a test runner with its output shown, and adds up what it reports. Failed tests are in the counts and an error.
+/// Runs a test runner with its output shown and adds the numbers of its tests to `counts`. Failed tests are counted and an
+/// error.
 pub fn run_counting(command: &mut Command, counts: &mut Counts) -> Result<()> {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("starting `{}`", describe(command)))?;
+        .with_context(|| format!("`{}` could not be started", describe(command)))?;
     let stdout = child.stdout.take().expect("piped above");
     let stderr = child.stderr.take().expect("piped above");
     let other = thread::spawn(move || pass_on(stderr, std::io::stderr()));
     let mine = pass_on(stdout, std::io::stdout());
-    let status = child.wait().context("waiting for the tests")?;
+    let status = child.wait().context("the test runner could not be awaited")?;
     counts.add(mine);
-    counts.add(other.join().expect("the copying thread does not panic"));
+    counts.add(other.join().expect("the thread that copies the output does not panic"));
     if !status.success() {
         bail!("`{}` failed ({status})", describe(command));
     }
     Ok(())
 }
 
-/// Copies line by line, counting. A terminal that has gone away does not stop the tests.
+/// Copies the output line by line and counts its tests. Write errors are ignored, so that a closed terminal does not stop
+/// the tests.
 fn pass_on(from: impl Read, mut to: impl Write) -> Counts {
     let mut counts = Counts::default();
     let mut reader = BufReader::new(from);
@@ -76,22 +78,22 @@ fn pass_on(from: impl Read, mut to: impl Write) -> Counts {
     counts
 }
 
-/// The command's standard output, trimmed; `None` when it cannot be started or fails.
+/// Returns the trimmed standard output of a command, or `None` if it fails.
 pub fn output_of(program: impl AsRef<OsStr>, args: &[&str]) -> Option<String> {
     let output = command(program, args).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Looks a program up on PATH.
+/// Finds a program on PATH.
 pub fn find(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-/// PATH with folders put before it.
+/// Returns PATH with `folders` in front.
 pub fn path_with(folders: &[&Path]) -> Result<std::ffi::OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
     let all = folders.iter().map(|folder| folder.to_path_buf()).chain(env::split_paths(&path));
-    env::join_paths(all).context("putting PATH together")
+    env::join_paths(all).context("a folder cannot be part of PATH")
 }
 
 fn describe(command: &Command) -> String {

@@ -1,4 +1,4 @@
-//! `cargo xtask serve`.
+//! The task `cargo xtask serve`.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -8,14 +8,14 @@ use anyhow::{Context, Result, bail};
 use crate::run::{command, run, say};
 use crate::{project, site};
 
-/// Builds the site and the server, then becomes `reef serve`, so that signals reach it as they would in production.
+/// Builds the site and the server, and replaces this process with `reef serve`, so that signals reach it directly.
 pub fn serve(args: &[String]) -> Result<()> {
     site::build()?;
     say("building the server");
     run(&mut command("cargo", &["build", "--package", "reef-server"]))?;
     let reef = project::cargo_target()?.join("debug/reef");
     if !reef.is_file() {
-        bail!("cargo built no {}", reef.display());
+        bail!("{} is missing after the build", reef.display());
     }
     let error = Command::new(&reef)
         .arg("serve")
@@ -23,5 +23,5 @@ pub fn serve(args: &[String]) -> Result<()> {
         .env("REEF_SITE_DIR", project::site())
         .current_dir(project::root())
         .exec();
-    Err(error).with_context(|| format!("starting {}", reef.display()))
+    Err(error).with_context(|| format!("{} could not be started", reef.display()))
 }

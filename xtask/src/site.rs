@@ -1,7 +1,7 @@
-//! The site: what the browser downloads, built into `target/site`.
+//! The build of the site, which is what browsers download, into `target/site`.
 //!
-//! trunk compiles frontend/ and hashes the names; here the result is compressed, listed in `manifest.json` for the
-//! server's shell, and put in place in one move.
+//! trunk compiles frontend/ and gives its files hashed names. This module compresses them, writes `manifest.json` for the
+//! server, and replaces the previous site with a rename.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::{command, path_with, run, say};
 use crate::{project, style, tools};
 
-/// Whatever the site is made of; nothing else can change it.
+/// The inputs of the site. A change of any of them triggers a build.
 const INPUTS: [&str; 13] = [
     "app/Cargo.toml",
     "app/src",
@@ -30,10 +30,10 @@ const INPUTS: [&str; 13] = [
     "Trunk.toml",
 ];
 
-/// wasm, JavaScript and CSS after brotli, in bytes: what a first visit may cost.
+/// The maximum size of WebAssembly, JavaScript and CSS after brotli, in bytes.
 const BUDGET: u64 = 300 * 1024;
 
-/// Builds the site, unless nothing it is made of has changed since the last time.
+/// Builds the site, unless its inputs are unchanged since the last build.
 pub fn build() -> Result<()> {
     let fingerprint = fingerprint()?;
     let stamp = project::root().join("target/site.fingerprint");
@@ -47,12 +47,12 @@ pub fn build() -> Result<()> {
     let path = tools::for_site()?;
     say("building the site");
     style::bundle()?;
-    // trunk is told to stay offline, and tells cargo the same.
+    // trunk runs cargo offline, as Trunk.toml configures.
     run(&mut command("cargo", &["fetch", "--quiet"]))?;
     let folders: Vec<&Path> = path.iter().map(PathBuf::as_path).collect();
     run(command("trunk", &["build"]).env("PATH", path_with(&folders)?).env("NO_COLOR", "true"))?;
     assemble()?;
-    fs::write(&stamp, fingerprint).context("noting what the site was built from")?;
+    fs::write(&stamp, fingerprint).context("the fingerprint of the site could not be written")?;
     say(&format!(
         "built the site in {:.1} s: {} KB to download",
         started.elapsed().as_secs_f32(),
@@ -61,7 +61,7 @@ pub fn build() -> Result<()> {
     Ok(())
 }
 
-/// Fails when the site has outgrown its budget.
+/// Fails if the site is larger than its budget.
 pub fn check_size() -> Result<()> {
     let size = download()?;
     if size > BUDGET {
@@ -71,23 +71,23 @@ pub fn check_size() -> Result<()> {
     Ok(())
 }
 
-/// Puts trunk's output and frontend/public together beside the old site, then swaps them.
+/// Assembles trunk's output and frontend/public in a new folder, which then replaces the old site.
 fn assemble() -> Result<()> {
     let root = project::root();
     let new = root.join("target/site.new");
     remove(&new)?;
     copy_folder(&root.join("target/trunk"), &new.join("pkg"))?;
-    // Trunk's page names the files; ours is drawn by the server.
-    fs::remove_file(new.join("pkg/index.html")).context("trunk wrote no index.html")?;
+    // The server renders its own page, so trunk's is not needed.
+    fs::remove_file(new.join("pkg/index.html")).context("trunk has written no index.html")?;
     copy_folder(&root.join("frontend/public"), &new)?;
     write_manifest(&new)?;
     let folder = new.to_str().context("the repository's path is not UTF-8")?;
     run(&mut command("node", &["frontend/compress.mjs", folder]))?;
     remove(&project::site())?;
-    fs::rename(&new, project::site()).context("putting the new site in place")
+    fs::rename(&new, project::site()).context("the site could not be replaced")
 }
 
-/// The names that the server's shell links to.
+/// Writes the names of the files that the server's pages link to.
 fn write_manifest(site: &Path) -> Result<()> {
     let names: Vec<String> = files(&site.join("pkg"))?
         .iter()
@@ -97,41 +97,48 @@ fn write_manifest(site: &Path) -> Result<()> {
         let mut matching = names.iter().filter(|name| name.ends_with(ending));
         match (matching.next(), matching.next()) {
             (Some(name), None) => Ok(name),
-            _ => bail!("trunk should have made exactly one {ending} file, but made: {}", names.join(", ")),
+            _ => bail!("trunk must write exactly one {ending} file, but wrote: {}", names.join(", ")),
         }
     };
     let manifest = serde_json::json!({ "js": one(".js")?, "wasm": one(".wasm")?, "css": one(".css")? });
-    fs::write(site.join("manifest.json"), format!("{manifest:#}\n")).context("writing manifest.json")
+    fs::write(site.join("manifest.json"), format!("{manifest:#}\n"))
+        .context("manifest.json could not be written")
 }
 
 fn download() -> Result<u64> {
     let mut sum = 0;
     for path in files(&project::site().join("pkg"))? {
         if path.extension().is_some_and(|ending| ending == "br") {
-            sum += fs::metadata(&path).with_context(|| format!("measuring {}", path.display()))?.len();
+            sum += fs::metadata(&path)
+                .with_context(|| format!("the size of {} could not be read", path.display()))?
+                .len();
         }
     }
     Ok(sum)
 }
 
-/// Changes when an input's name or content does. Only ever compared with one made by the same tool.
+/// Returns a hash of the names and contents of all inputs. It is only compared with hashes from the same toolchain, whose
+/// `DefaultHasher` is the same.
 fn fingerprint() -> Result<String> {
     let mut hasher = DefaultHasher::new();
-    let manifest = fs::read_to_string(project::root().join("Cargo.toml")).context("reading Cargo.toml")?;
-    // Of the root manifest only the profile matters: versions are in the lock file.
+    let manifest =
+        fs::read_to_string(project::root().join("Cargo.toml")).context("Cargo.toml could not be read")?;
+    // Only the profile of the root manifest matters, because versions are in the lock file.
     manifest.split("[profile.wasm]").nth(1).hash(&mut hasher);
-    // How it is built counts as well, the tools' versions among it.
+    // These files decide how the site is built, including the versions of the tools.
     [include_str!("site.rs"), include_str!("style.rs"), include_str!("tools.rs")].hash(&mut hasher);
     for input in INPUTS {
         for path in files(&project::root().join(input))? {
             path.hash(&mut hasher);
-            fs::read(&path).with_context(|| format!("reading {}", path.display()))?.hash(&mut hasher);
+            fs::read(&path)
+                .with_context(|| format!("{} could not be read", path.display()))?
+                .hash(&mut hasher);
         }
     }
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// Every file below a folder, in a fixed order; a file is its own only one.
+/// Lists the files below a folder in a fixed order. A path of a file lists that file.
 fn files(path: &Path) -> Result<Vec<PathBuf>> {
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
@@ -140,7 +147,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
         .and_then(|entries| {
             entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
         })
-        .with_context(|| format!("reading the folder {}", path.display()))?;
+        .with_context(|| format!("the folder {} could not be read", path.display()))?;
     entries.sort();
     let mut found = Vec::new();
     for entry in entries {
@@ -151,10 +158,10 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     for file in files(from)? {
-        let target = to.join(file.strip_prefix(from).expect("it was found below"));
-        fs::create_dir_all(target.parent().expect("a file has a folder"))
-            .context("creating a folder of the site")?;
-        fs::copy(&file, &target).with_context(|| format!("copying {}", file.display()))?;
+        let target = to.join(file.strip_prefix(from).expect("files() lists paths below this folder"));
+        fs::create_dir_all(target.parent().expect("a file has a parent folder"))
+            .context("a folder of the site could not be created")?;
+        fs::copy(&file, &target).with_context(|| format!("{} could not be copied", file.display()))?;
     }
     Ok(())
 }
@@ -162,7 +169,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", folder.display()))
+            Err(error).with_context(|| format!("{} could not be removed", folder.display()))
         }
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! One style sheet out of `style/`: a single request, a single hashed name.
+//! The bundle of the style sheets in `style/`, so that pages load a single file.
 
 use std::fs;
 
@@ -6,23 +6,23 @@ use anyhow::{Context, Result};
 
 use crate::project;
 
-/// Puts the sheets that `style/main.css` imports, in its order, into `target/style/reef.css`, which frontend/index.html names.
+/// Concatenates the style sheets that `style/main.css` imports into `target/style/reef.css`, which frontend/index.html links.
 pub fn bundle() -> Result<()> {
     let folder = project::root().join("style");
-    let main = fs::read_to_string(folder.join("main.css")).context("reading style/main.css")?;
+    let main = fs::read_to_string(folder.join("main.css")).context("style/main.css could not be read")?;
     let mut bundle = String::new();
     for sheet in imports(&main) {
-        let text =
-            fs::read_to_string(folder.join(sheet)).with_context(|| format!("reading style/{sheet}"))?;
+        let text = fs::read_to_string(folder.join(sheet))
+            .with_context(|| format!("style/{sheet} could not be read"))?;
         bundle.push_str(&text);
         bundle.push('\n');
     }
     let target = project::root().join("target/style");
-    fs::create_dir_all(&target).context("creating target/style")?;
-    fs::write(target.join("reef.css"), bundle).context("writing target/style/reef.css")
+    fs::create_dir_all(&target).context("target/style could not be created")?;
+    fs::write(target.join("reef.css"), bundle).context("target/style/reef.css could not be written")
 }
 
-/// The file names in lines of the form `@import "name.css";`.
+/// Returns the file names in lines of the form `@import "name.css";`.
 fn imports(main: &str) -> impl Iterator<Item = &str> {
     main.lines().filter_map(|line| line.trim().strip_prefix("@import \"")?.strip_suffix("\";"))
 }

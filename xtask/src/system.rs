@@ -1,4 +1,4 @@
-//! What the operating system must bring: PostgreSQL, Chromium and Python, through apt-get where we may.
+//! Programs of the operating system: PostgreSQL, Chromium and Python. Missing ones are installed with apt-get if possible.
 
 use std::env;
 use std::fs;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::run::{command, find, output_of, run, say};
 
-/// The folder with PostgreSQL's `initdb` and `postgres`; installs the package when there is none.
+/// Returns the folder of PostgreSQL's `initdb` and `postgres`, and installs PostgreSQL if it is missing.
 pub fn postgres_bin() -> Result<PathBuf> {
     if let Some(folder) = find_postgres() {
         return Ok(folder);
@@ -17,7 +17,7 @@ pub fn postgres_bin() -> Result<PathBuf> {
     find_postgres().context("PostgreSQL was installed, but there is no initdb in /usr/lib/postgresql/*/bin")
 }
 
-/// A Chromium: `CHROMIUM` if set, else one on PATH; installs the package when there is none.
+/// Returns `CHROMIUM` or a Chromium on PATH, and installs it if it is missing.
 pub fn chromium() -> Result<PathBuf> {
     if let Some(path) = env::var_os("CHROMIUM").filter(|path| !path.is_empty()) {
         return Ok(PathBuf::from(path));
@@ -30,9 +30,9 @@ pub fn chromium() -> Result<PathBuf> {
     on_path().context("Chromium was installed, but is not on PATH")
 }
 
-/// A Python with `venv` and `pip`; installs the package when there is none.
+/// Returns a Python with `venv` and `pip`, and installs them if they are missing.
 pub fn python() -> Result<PathBuf> {
-    // Debian ships both apart from the interpreter.
+    // Debian packages both separately from the interpreter.
     let usable =
         || find("python3").filter(|python| output_of(python, &["-c", "import venv, ensurepip"]).is_some());
     if let Some(path) = usable() {
@@ -42,12 +42,12 @@ pub fn python() -> Result<PathBuf> {
     usable().context("python3-venv was installed, but python3 cannot import venv")
 }
 
-/// True when we are root.
+/// Whether this process runs as root.
 pub fn is_root() -> bool {
     output_of("id", &["-u"]).as_deref() == Some("0")
 }
 
-/// PATH first, then Debian's folders, the newest version first.
+/// Searches PATH and then Debian's folders, where the newest version wins.
 fn find_postgres() -> Option<PathBuf> {
     if let (Some(_), Some(postgres)) = (find("initdb"), find("postgres")) {
         return postgres.parent().map(PathBuf::from);
@@ -65,7 +65,7 @@ fn install(package: &str, what: &str) -> Result<()> {
     let sudo: &[&str] = match (find("apt-get"), is_root(), output_of("sudo", &["-n", "true"])) {
         (Some(_), true, _) => &["env"],
         (Some(_), false, Some(_)) => &["sudo", "-n", "env"],
-        _ => bail!("{what} is missing and cannot be installed from here: install it, then run this again"),
+        _ => bail!("{what} is missing and could not be installed automatically: install it and try again"),
     };
     say(&format!("installing {package} with apt-get"));
     for words in [&["update", "-q"][..], &["install", "-q", "-y", "--no-install-recommends", package]] {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`, `unit` and `end2end`.
+//! The tasks that test: `cargo xtask test` and its parts `unit`, `apitest`, `end2end`, `screens` and `lighthouse`.
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -10,39 +10,40 @@ use crate::postgres::{self, Postgres};
 use crate::run::{command, find, run, run_counting, say};
 use crate::{chaos, dist, project, site, system, tools};
 
-/// All but the browser's crate, which is built for wasm32 alone: its features must not meet the server's.
+/// All crates except the browser's. It is only built for wasm32, and cargo would merge its features with the server's.
 const HOST: [&str; 3] = ["--workspace", "--exclude", "reef-frontend"];
 
-/// Everything, in order, until the first failure; a table of what it took; last the number of tests.
+/// Runs all steps until the first failure. Then prints the duration of each step, and the number of tests last.
 pub fn test() -> ExitCode {
     let mut suite = Suite::default();
     let done = all(&mut suite);
     suite.report(done.err().as_ref())
 }
 
-/// The inner loop's tests, on both databases. The arguments go to the test runner.
+/// Runs the fast tests on both databases. The arguments are passed to the test runner.
 pub fn unit(args: &[String]) -> Result<()> {
     let database = postgres::start()?;
     let packages = ["--package", "reef-domain", "--package", "reef-store", "--package", "reef-service"];
     run(rust_tests(&packages, &database).args(args))
 }
 
-/// Tools that nobody here wrote, against a fresh `target/dist/reef`.
+/// Runs third-party API tools and generated clients against a fresh `target/dist/reef`.
 pub fn apitest() -> Result<()> {
     run(&mut api_tools()?)
 }
 
-/// The browser tests against a fresh `target/dist/reef`. The arguments go to Playwright.
+/// Runs the browser tests against a fresh `target/dist/reef`. The arguments are passed to Playwright.
 pub fn end2end(args: &[String]) -> Result<()> {
     run(playwright("playwright")?.args(args))
 }
 
-/// Pictures of every page of a fresh `target/dist/reef`, in `docs/screens`. The arguments go to Playwright.
+/// Takes screenshots of every page of a fresh `target/dist/reef` into `docs/screens`. The arguments are passed to
+/// Playwright.
 pub fn screens(args: &[String]) -> Result<()> {
     run(playwright("screens")?.args(args))
 }
 
-/// Lighthouse's judgement of a fresh `target/dist/reef`. The arguments go to Playwright.
+/// Runs Lighthouse against a fresh `target/dist/reef`. The arguments are passed to Playwright.
 pub fn lighthouse(args: &[String]) -> Result<()> {
     run(playwright("lighthouse")?.args(args))
 }
@@ -52,10 +53,10 @@ fn all(suite: &mut Suite) -> Result<()> {
     suite.step("lints, server", |_| lint(&[&HOST[..], &["--all-targets"]].concat()))?;
     suite.step("lints, browser", |_| {
         tools::wasm_target()?;
-        // The site's profile: the macros that this compiles for the host serve the site's build too.
+        // With the profile of the site, its build can reuse the macros that this step compiles.
         lint(&["--package", "reef-frontend", "--target", "wasm32-unknown-unknown", "--profile", "wasm"])
     })?;
-    suite.step("licences, sources and advisories", |_| licences())?;
+    suite.step("licenses, sources and advisories", |_| licenses())?;
     suite.step("tests on SQLite and PostgreSQL", |counts| {
         run_counting(&mut rust_tests(&HOST, &postgres::start()?), counts)
     })?;
@@ -75,11 +76,11 @@ fn lint(what: &[&str]) -> Result<()> {
     run(&mut command("cargo", &[&["clippy"], what, &["--", "-D", "warnings"]].concat()))
 }
 
-fn licences() -> Result<()> {
+fn licenses() -> Result<()> {
     let deny = tools::cargo_deny()?;
     run(&mut command(&deny, &["check", "--hide-inclusion-graph", "licenses", "bans", "sources"]))?;
-    // The database of advisories is fetched from GitHub, which not every machine reaches.
-    let fetched = command(&deny, &["fetch", "db"]).output().context("starting cargo-deny")?;
+    // The advisory database is fetched from GitHub, which not every machine can reach.
+    let fetched = command(&deny, &["fetch", "db"]).output().context("cargo-deny could not be started")?;
     if !fetched.status.success() {
         say("advisories were NOT checked: this machine cannot fetch the RustSec advisory database");
         return Ok(());
@@ -87,7 +88,7 @@ fn licences() -> Result<()> {
     run(&mut command(&deny, &["--offline", "check", "--hide-inclusion-graph", "advisories"]))
 }
 
-/// nextest where it is installed, else cargo's own runner: the tests are the same.
+/// Returns a command that runs tests with nextest, or with `cargo test` if nextest is not installed.
 fn rust_tests(packages: &[&str], database: &Postgres) -> Command {
     let runner: &[&str] = match find("cargo-nextest") {
         Some(_) => &["nextest", "run", "--no-fail-fast"],
@@ -106,7 +107,7 @@ fn api_tools() -> Result<Command> {
     Ok(command)
 }
 
-/// Playwright with `end2end/{config}.config.ts`.
+/// Returns a command that runs Playwright with `end2end/{config}.config.ts`.
 fn playwright(config: &str) -> Result<Command> {
     let chromium = system::chromium()?;
     let reef = dist::dist()?;
@@ -121,7 +122,7 @@ fn playwright(config: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// What has been done so far.
+/// The steps so far and their tests.
 #[derive(Default)]
 struct Suite {
     counts: Counts,
@@ -135,7 +136,7 @@ impl Suite {
         let before = self.counts;
         let done = work(&mut self.counts);
         if done.is_err() && self.counts.failed == before.failed {
-            // A step that is no test run counts as one failure: "0 failed" must mean that all is well.
+            // A failed step without tests counts as one failure, so that "0 failed" means that everything passed.
             self.counts.failed += 1;
         }
         self.steps.push((name, started.elapsed()));
@@ -148,9 +149,9 @@ impl Suite {
             println!("{:>7.1} s  {name}", time.as_secs_f32());
         }
         let total: Duration = self.steps.iter().map(|(_, time)| *time).sum();
-        println!("{:>7.1} s  in all", total.as_secs_f32());
+        println!("{:>7.1} s  total", total.as_secs_f32());
         if let Some(error) = failure {
-            println!("stopped: {error:#}");
+            println!("stopped by an error: {error:#}");
         }
         println!("{} passed, {} failed", self.counts.passed, self.counts.failed);
         if failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,4 +1,4 @@
-//! The tools that build and check, each at an exact version: taken from PATH, or from our cache, or installed there.
+//! Tools at exact versions, taken from PATH or installed into the cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,45 +8,45 @@ use anyhow::{Context, Result, bail};
 use crate::run::{command, find, output_of, run, say};
 use crate::{project, system};
 
-/// The newest trunk that builds with this toolchain: 0.22 needs Rust 1.96.
+/// The newest version that builds with this toolchain, since 0.22 requires Rust 1.96.
 const TRUNK: &str = "0.21.14";
 
-/// Checks licences and sources; its rules are in deny.toml.
+/// cargo-deny checks licenses, sources and advisories with the rules in deny.toml.
 const CARGO_DENY: &str = "0.20.2";
 
-/// As published, these optimise for minutes what runs for seconds.
+/// The release profiles of the tools optimize for minutes, although they run for seconds only.
 const FAST_BUILD: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256"),
 ];
 
-/// Makes sure of everything that builds the site. Returns the folders that must come first on PATH.
+/// Installs the tools that build the site. Returns the folders that must come first on PATH.
 pub fn for_site() -> Result<Vec<PathBuf>> {
     wasm_target()?;
     let bindgen = locked_version("wasm-bindgen")?;
-    // With `--locked`: the newest of its dependencies do not compile together.
+    // The newest versions of trunk's dependencies do not compile together, so it needs `--locked`.
     let trunk_options = ["--locked", "--no-default-features", "--features", "rustls"];
     let trunk = cargo_tool("trunk", "trunk", TRUNK, &trunk_options)?;
-    // Without `--locked`: the lock file it is published with does not resolve.
+    // The published lock file of wasm-bindgen-cli does not resolve, so it must be built without `--locked`.
     let bindgen = cargo_tool("wasm-bindgen", "wasm-bindgen-cli", &bindgen, &[])?;
     let binaryen = npm("frontend")?.join(".bin");
     Ok([trunk, bindgen].into_iter().flatten().chain([binaryen]).collect())
 }
 
-/// Where cargo-deny is, after installing it if need be.
+/// Returns the path of cargo-deny, and installs it if it is missing.
 pub fn cargo_deny() -> Result<PathBuf> {
     let folder = cargo_tool("cargo-deny", "cargo-deny", CARGO_DENY, &["--no-default-features"])?;
     Ok(folder.unwrap_or_default().join("cargo-deny"))
 }
 
-/// Installs what `folder/package-lock.json` says, unless it is there. Returns the `node_modules` folder.
+/// Installs the packages of `folder/package-lock.json` unless they are installed. Returns the `node_modules` folder.
 pub fn npm(folder: &str) -> Result<PathBuf> {
     let folder = project::root().join(folder);
     let modules = folder.join("node_modules");
     let stamp = modules.join(".reef-installed");
     let wanted = fs::read_to_string(folder.join("package-lock.json"))
-        .with_context(|| format!("reading {}/package-lock.json", folder.display()))?;
+        .with_context(|| format!("{}/package-lock.json could not be read", folder.display()))?;
     if find("npm").is_none() {
         bail!("npm is missing: install Node.js 20 or newer");
     }
@@ -55,16 +55,17 @@ pub fn npm(folder: &str) -> Result<PathBuf> {
     }
     say(&format!("npm ci in {}", folder.display()));
     run(command("npm", &["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
-    fs::write(&stamp, wanted).context("noting what npm installed")?;
+    fs::write(&stamp, wanted).context("the lock file of the installed packages could not be saved")?;
     Ok(modules)
 }
 
-/// A Python environment with what `folder/requirements.txt` says, unless it is there. Returns its interpreter.
+/// Installs the packages of `folder/requirements.txt` into a virtual environment unless they are installed. Returns its
+/// interpreter.
 pub fn python(folder: &str) -> Result<PathBuf> {
     let folder = project::root().join(folder);
     let requirements = folder.join("requirements.txt");
-    let wanted =
-        fs::read_to_string(&requirements).with_context(|| format!("reading {}", requirements.display()))?;
+    let wanted = fs::read_to_string(&requirements)
+        .with_context(|| format!("{} could not be read", requirements.display()))?;
     let environment = folder.join(".venv");
     let (interpreter, stamp) = (environment.join("bin/python"), environment.join(".reef-installed"));
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && interpreter.is_file() {
@@ -77,11 +78,11 @@ pub fn python(folder: &str) -> Result<PathBuf> {
     let list = requirements.to_str().context("the repository's path is not UTF-8")?;
     let options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
     run(&mut command(&interpreter, &[&options[..], &["--requirement", list]].concat()))?;
-    fs::write(&stamp, wanted).context("noting what pip installed")?;
+    fs::write(&stamp, wanted).context("the requirements of the installed packages could not be saved")?;
     Ok(interpreter)
 }
 
-/// Adds the target that the browser runs, when it is missing.
+/// Adds the Rust target of the browser's crate if it is missing.
 pub fn wasm_target() -> Result<()> {
     let Some(sysroot) = output_of("rustc", &["--print", "sysroot"]) else {
         bail!("rustc is missing: install Rust from https://rustup.rs")
@@ -90,13 +91,14 @@ pub fn wasm_target() -> Result<()> {
         return Ok(());
     }
     if find("rustup").is_none() {
-        bail!("the Rust target wasm32-unknown-unknown is missing, and there is no rustup to add it with");
+        bail!("the Rust target wasm32-unknown-unknown is missing, and rustup is not installed to add it");
     }
     say("adding the Rust target wasm32-unknown-unknown");
     run(&mut command("rustup", &["target", "add", "wasm32-unknown-unknown"]))
 }
 
-/// `None` when PATH has the tool at that version; else the folder it is in, after installing it there if need be.
+/// Returns `None` if PATH has the tool at that version. Otherwise installs it into the cache if needed and returns its
+/// folder.
 fn cargo_tool(binary: &str, package: &str, version: &str, options: &[&str]) -> Result<Option<PathBuf>> {
     let is_right = |program: &Path| {
         output_of(program, &["--version"]).is_some_and(|answer| answer.split(' ').any(|word| word == version))
@@ -114,14 +116,15 @@ fn cargo_tool(binary: &str, package: &str, version: &str, options: &[&str]) -> R
     let install = ["install", package, "--version", version, "--root", home, "--force"];
     run(command("cargo", &[&install[..], options].concat())
         .envs(FAST_BUILD)
-        // A temporary folder: the tool's own build must not fill the workspace's.
+        // The build uses a temporary target folder, so that it does not fill the workspace's.
         .env_remove("CARGO_TARGET_DIR"))?;
     Ok(Some(folder))
 }
 
-/// The version that Cargo.lock holds of a package.
+/// Returns the version of a package in Cargo.lock.
 fn locked_version(package: &str) -> Result<String> {
-    let lock = fs::read_to_string(project::root().join("Cargo.lock")).context("reading Cargo.lock")?;
+    let lock =
+        fs::read_to_string(project::root().join("Cargo.lock")).context("Cargo.lock could not be read")?;
     version_in(&lock, package).with_context(|| format!("Cargo.lock has no {package}"))
 }
 
