@@ -29,13 +29,13 @@ def walk(reef):
         raise_on_unexpected_status=True,
     )
 
-    def refused(answer, status, code):
+    def expect_error(answer, status, code):
         assert isinstance(answer.parsed, ErrorResponse), answer
         assert (answer.status_code, answer.parsed.error.code) == (status, code), answer.content
         return answer.parsed.error
 
     stranger = AuthenticatedClient(base_url=reef.url, token="reef_live_x", prefix="", auth_header_name="X-API-Key")
-    refused(get_me.sync_detailed(client=stranger), 401, ErrorCode.UNAUTHORIZED)
+    expect_error(get_me.sync_detailed(client=stranger), 401, ErrorCode.UNAUTHORIZED)
     assert get_me.sync(client=client).data.name == "apitest"
     models = list_models.sync(client=client, mode=ApiMode.BYOK).data
     assert all(ApiMode.BYOK in model.modes for model in models) and models
@@ -44,7 +44,7 @@ def walk(reef):
     bought = purchase_assistant.sync(client=client, body=PurchaseRequest(api_mode=ApiMode.BYOK)).data
     deployment = bought.deployment_id
     body = ActivateRequest.from_dict(activation(bot_token("ok")))
-    error = refused(activate_assistant.sync_detailed(deployment, client=client, body=body), 409, ErrorCode.INVALID_STATE)
+    error = expect_error(activate_assistant.sync_detailed(deployment, client=client, body=body), 409, ErrorCode.INVALID_STATE)
     assert error.details.current_status == Status.PENDING_PAYMENT
     assert error.details.allowed_statuses == [Status.PURCHASED]
     yield "purchase; not yet paid"
@@ -56,7 +56,7 @@ def walk(reef):
     yield "paid in the sandbox"
 
     bad = ActivateRequest(name="", model_id="", telegram_bot_token="")
-    error = refused(activate_assistant.sync_detailed(deployment, client=client, body=bad), 400, ErrorCode.INVALID_REQUEST)
+    error = expect_error(activate_assistant.sync_detailed(deployment, client=client, body=bad), 400, ErrorCode.INVALID_REQUEST)
     assert {issue.path for issue in error.details.issues} == {"name", "modelId", "telegramBotToken"}
     activated = activate_assistant.sync(deployment, client=client, body=body)
     assert isinstance(activated, AssistantResponse) and activated.data.status == Status.DEPLOYING
@@ -71,7 +71,7 @@ def walk(reef):
     second = list_assistants.sync_detailed(client=client, limit=2, cursor=cursor)
     listed = [assistant.id for assistant in itertools.chain(page.parsed.data, second.parsed.data)]
     assert listed == [*reversed(others), deployment] and "link" not in second.headers
-    refused(list_assistants.sync_detailed(client=client, cursor="x"), 400, ErrorCode.INVALID_REQUEST)
+    expect_error(list_assistants.sync_detailed(client=client, cursor="x"), 400, ErrorCode.INVALID_REQUEST)
     yield "listed page by page"
 
     events = list_assistant_events.sync(deployment, client=client).data
@@ -82,10 +82,10 @@ def walk(reef):
     assert tested.data.id in [delivery.id for delivery in log]
     again = redeliver_callback.sync(deployment, log[-1].id, client=client)
     assert isinstance(again, DeliveryResponse) and again.data.id == log[-1].id
-    refused(redeliver_callback.sync_detailed(deployment, deployment, client=client), 404, ErrorCode.NOT_FOUND)
+    expect_error(redeliver_callback.sync_detailed(deployment, deployment, client=client), 404, ErrorCode.NOT_FOUND)
     yield "events and callbacks"
 
-    refused(update_assistant.sync_detailed(deployment, client=client, body=UpdateRequest(name="x")), 409, ErrorCode.INVALID_STATE)
+    expect_error(update_assistant.sync_detailed(deployment, client=client, body=UpdateRequest(name="x")), 409, ErrorCode.INVALID_STATE)
     assert stop_assistant.sync(deployment, client=client).data.status == Status.STOPPED
     assert update_assistant.sync(deployment, client=client, body=UpdateRequest(name="Renamed")).data.name == "Renamed"
     yield "stop, PATCH"
@@ -95,26 +95,26 @@ def walk(reef):
     yield "redeployed"
 
     assert delete_assistant.sync(deployment, client=client).data.success
-    refused(get_assistant.sync_detailed(deployment, client=client), 404, ErrorCode.NOT_FOUND)
+    expect_error(get_assistant.sync_detailed(deployment, client=client), 404, ErrorCode.NOT_FOUND)
     yield "deleted; 404"
 
     secret = Webhook(reef.command("callback-secret", "--email", owner.email))
     got = wait_for("the last callback", lambda: (lambda all_: all_ if any(
-        "assistant.deleted" in each["body"] for each in all_) else None)(about(reef, deployment)))
+        "assistant.deleted" in each["body"] for each in all_) else None)(callbacks_of(reef, deployment)))
     kinds = {secret.verify(each["body"], each["headers"])["type"] for each in got}
     assert kinds == {"assistant.status_changed", "assistant.test", "assistant.deleted"}, kinds
     yield "every callback verified by the standardwebhooks library"
 
 
-def status_of(operation, deployment, client, kind):
+def status_of(operation, deployment, client, response_type):
     answer = operation.sync(deployment, client=client, wait=2)
-    assert isinstance(answer, kind), answer
+    assert isinstance(answer, response_type), answer
     return answer.data.status
 
 
-def about(reef, deployment):
+def callbacks_of(reef, deployment):
     """Returns the callbacks of this assistant."""
-    return [each for each in reef.receiver.got if str(deployment) in each["body"]]
+    return [each for each in reef.receiver.received if str(deployment) in each["body"]]
 
 
 def main(reef):

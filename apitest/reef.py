@@ -38,16 +38,16 @@ class Receiver:
     """Receives callbacks on loopback. GET returns all of them with their exact headers and bodies."""
 
     def __init__(self):
-        self.got = got = []
+        self.received = received = []
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"])).decode()
-                got.append({"headers": {name.lower(): value for name, value in self.headers.items()}, "body": body})
+                received.append({"headers": {name.lower(): value for name, value in self.headers.items()}, "body": body})
                 self.answer(b"")
 
             def do_GET(self):
-                self.answer(json.dumps(got).encode())
+                self.answer(json.dumps(received).encode())
 
             def answer(self, body):
                 self.send_response(200)
@@ -92,13 +92,13 @@ class Reef:
 
     def is_ready(self):
         if self.process.poll() is not None:
-            raise RuntimeError(f"reef has exited: {self.logged()[-2000:]}")
+            raise RuntimeError(f"reef has exited: {self.read_log()[-2000:]}")
         try:
             return requests.get(f"{self.url}/readyz", timeout=2).ok
         except requests.ConnectionError:
             return False
 
-    def logged(self):
+    def read_log(self):
         return (self.folder / "reef.log").read_text(errors="replace")
 
     def __exit__(self, *_):
@@ -112,20 +112,20 @@ class Reef:
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def command(self, *words, given=""):
+    def command(self, *words, stdin=""):
         """Runs a `reef` command on the same database and returns its output."""
-        done = subprocess.run(
-            [binary(), *words], cwd=self.folder, env=self.environment, input=given, capture_output=True,
+        result = subprocess.run(
+            [binary(), *words], cwd=self.folder, env=self.environment, input=stdin, capture_output=True,
             text=True, timeout=60, check=False,
         )
-        if done.returncode != 0:
-            raise RuntimeError(f"reef {' '.join(words)}: {done.stderr.strip()}")
-        return done.stdout.strip()
+        if result.returncode != 0:
+            raise RuntimeError(f"reef {' '.join(words)}: {result.stderr.strip()}")
+        return result.stdout.strip()
 
     def account(self):
         """Creates an account with an API key that has all permissions."""
         email = f"u{secrets.token_hex(4)}@example.com"
-        self.command("user", "create", "--email", email, "--password-stdin", given="correct horse battery staple 9")
+        self.command("user", "create", "--email", email, "--password-stdin", stdin="correct horse battery staple 9")
         return Account(self, email, self.command("key", "create", "--email", email, "--name", "apitest"))
 
 

@@ -24,14 +24,14 @@ def run(name, account, extra, environment):
     ]
     command = [str(pathlib.Path(sys.executable).with_name("schemathesis")), *extra, "run", *options,
                f"{account.reef.url}/api/openapi"]
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=account.reef.folder, env={**os.environ, **environment}, capture_output=True, text=True,
         timeout=RUN_LIMIT_S, check=False,
     )
-    tested = re.search(r"^  Tested: (\d+)$", done.stdout, re.MULTILINE)
-    cases = re.search(r"^  (\d+ generated.*)$", done.stdout, re.MULTILINE)
-    if done.returncode != 0 or not tested or not cases:
-        print(done.stdout[-20_000:], done.stderr[-2_000:], sep="\n")
+    tested = re.search(r"^  Tested: (\d+)$", result.stdout, re.MULTILINE)
+    cases = re.search(r"^  (\d+ generated.*)$", result.stdout, re.MULTILINE)
+    if result.returncode != 0 or not tested or not cases:
+        print(result.stdout[-20_000:], result.stderr[-2_000:], sep="\n")
         return 0
     print(f"  schemathesis, {name}: {tested[1]} operations, {cases[1]}")
     return int(tested[1])
@@ -57,9 +57,9 @@ def main():
         as_stranger = run("as a stranger", stranger, [], {})
         live = prepare(account)
         hooks = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "APITEST_LIVE": json.dumps(live)}
-        among = run("among live assistants", account, ["--config-file", str(HERE / "live.toml")], hooks)
+        as_owner = run("among live assistants", account, ["--config-file", str(HERE / "live.toml")], hooks)
         # No request may cause an internal error.
-        errors = [line for line in reef.logged().splitlines() if " ERROR " in line]
+        errors = [line for line in reef.read_log().splitlines() if " ERROR " in line]
         print(*errors[:20], sep="\n", end="\n" if errors else "")
-        failed = (not as_stranger) + (not among) + bool(errors)
-        return as_stranger + among, failed
+        failed = (not as_stranger) + (not as_owner) + bool(errors)
+        return as_stranger + as_owner, failed

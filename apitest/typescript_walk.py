@@ -13,19 +13,19 @@ LIMIT_S = 120
 
 def run(*command, environment=None):
     """Runs a command. Returns whether it succeeded, and its output."""
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=HERE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S, check=False,
     )
-    return done.returncode == 0, done.stdout
+    return result.returncode == 0, result.stdout
 
 
 def main(reef, document):
     """Returns `(passed, failed)`."""
     tools = HERE / "node_modules/.bin"
     for command in ([tools / "openapi-typescript", document, "--output", "generated/schema.d.ts"], [tools / "tsc"]):
-        fine, output = run(*command)
-        if not fine:
+        succeeded, output = run(*command)
+        if not succeeded:
             print(output)
             return 0, 1
     owner = reef.account()
@@ -33,6 +33,6 @@ def main(reef, document):
         "url": reef.url, "key": owner.key, "secret": reef.command("callback-secret", "--email", owner.email),
         "receiver": reef.receiver.url, "callbackUrl": CALLBACK_URL,
     }
-    fine, output = run("node", "generated/walk.js", environment={**os.environ, "APITEST_WALK": json.dumps(walk)})
+    succeeded, output = run("node", "generated/walk.js", environment={**os.environ, "APITEST_WALK": json.dumps(walk)})
     print(output, end="")
-    return output.count("  ok  "), int(not fine)
+    return output.count("  ok  "), int(not succeeded)

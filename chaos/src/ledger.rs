@@ -112,7 +112,7 @@ impl Ledger {
         self.inner().kills.clone()
     }
 
-    /// Records a problem.
+    /// Records a problem, which fails the run in the end.
     pub fn problem(&self, what: String) {
         self.inner().problems.push(what);
     }

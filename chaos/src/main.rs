@@ -32,7 +32,7 @@ use crate::actor::Actor;
 use crate::ledger::Ledger;
 use crate::world::World;
 
-/// The number of customers, each of whom works on one assistant at a time.
+/// The number of customers. Each works on one assistant at a time.
 const ACTORS: u64 = 10;
 /// How long the system may take to settle once nothing fails anymore, which covers the waits between attempts.
 const QUIET_LIMIT: Duration = Duration::from_secs(240);

@@ -18,7 +18,6 @@ pub enum Story {
 impl Story {
     const ALL: [Self; 5] = [Self::Paused, Self::PausedTwice, Self::Overdue, Self::Lapsed, Self::Canceled];
 
-    /// Chooses a disruption.
     pub fn any(rng: &mut fastrand::Rng) -> Self {
         Self::ALL[rng.usize(..Self::ALL.len())]
     }

@@ -200,7 +200,7 @@ impl World {
             .to_owned())
     }
 
-    /// Kills every process.
+    /// Kills the replicas and the sandbox.
     pub async fn end(&mut self) {
         let all = self.replicas.iter_mut().filter_map(|replica| replica.process.as_mut());
         for process in all.chain([&mut self.sandbox_process]) {

@@ -56,19 +56,19 @@ enum Task {
     Apitest,
     /// Run the browser tests against a fresh target/dist/reef.
     End2end {
-        /// Arguments of Playwright.
+        /// Arguments that are passed to Playwright.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
     /// Run Lighthouse against a fresh target/dist/reef.
     Lighthouse {
-        /// Arguments of Playwright.
+        /// Arguments that are passed to Playwright.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
     /// Take screenshots of every page into docs/screens.
     Screens {
-        /// Arguments of Playwright.
+        /// Arguments that are passed to Playwright.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

@@ -37,8 +37,7 @@ pub fn end2end(args: &[String]) -> Result<()> {
     run(playwright("playwright")?.args(args))
 }
 
-/// Takes screenshots of every page of a fresh `target/dist/reef` into `docs/screens`. The arguments are passed to
-/// Playwright.
+/// Takes screenshots of every page of a fresh `target/dist/reef` into `docs/screens`. Playwright gets the arguments.
 pub fn screens(args: &[String]) -> Result<()> {
     run(playwright("screens")?.args(args))
 }

@@ -28,7 +28,7 @@ pub enum Block {
     },
     /// A table. The first cell of each row is its header.
     Table(Table),
-    /// A code block.
+    /// A code block in one language.
     Code(Code),
     /// Tabs with the same code in several languages.
     Tabs {
@@ -89,7 +89,6 @@ pub(crate) fn heading(level: u8, text: &str) -> Block {
     Block::Heading { level, id: slug(text), text: text.to_owned() }
 }
 
-/// Returns a paragraph.
 pub(crate) fn paragraph(text: impl Into<String>) -> Block {
     Block::Paragraph(text.into())
 }

@@ -108,7 +108,7 @@ pub(crate) fn endpoints(document: Document<'_>, tag: &str) -> Block {
     table(tag, &["Operation", "Endpoint"], of_tag.map(row).collect())
 }
 
-/// Capitalizes a phrase.
+/// Capitalizes the first letter of a phrase.
 fn sentence(phrase: &str) -> String {
     let mut chars = phrase.chars();
     // A phrase that begins with code, such as `name`, stays as it is.

@@ -12,7 +12,7 @@ pub struct Trial {
     pub method: String,
     /// The path, with `{name}` for path parameters.
     pub path: String,
-    /// The parameters.
+    /// The fields for the parameters, in the order of the document.
     pub inputs: Vec<Input>,
     /// The initial value of the body.
     pub body: Option<String>,

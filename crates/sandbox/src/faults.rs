@@ -221,7 +221,7 @@ pub(crate) async fn is_doubled(world: &World, url: &str) -> sqlx::Result<bool> {
     Ok(take(world, |row| row.twice && matches(row, "POST", &path)).await?.is_some())
 }
 
-/// Finds the first fault that `is_meant` accepts and counts it down. No other caller can come in between, because the
+/// Finds the first fault that `accepts` matches and counts it down. No other caller can come in between, because the
 /// pool has one connection.
 async fn take(world: &World, is_meant: impl Fn(&Row) -> bool) -> sqlx::Result<Option<Fault>> {
     let mut conn = world.db.acquire().await?;
@@ -273,7 +273,7 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|rest| *rest == b'*')
 }
 
-/// Applies a fault to a call; `go_on` handles the call where the fault has no response of its own.
+/// Applies a fault to a call; `next` handles the call if the fault has no response of its own.
 pub(crate) async fn play<F>(fault: Fault, vendor: Vendor, go_on: impl FnOnce() -> F) -> Response
 where
     F: Future<Output = Response>,

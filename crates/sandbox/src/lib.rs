@@ -136,7 +136,7 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
         .with_context(|| format!("the SMTP server could not listen on {}", options.smtp_bind))?;
     let smtp_address = smtp.local_addr()?;
     let soon = clock::now_ms() + SOON_MS;
-    polar::settle_endpoints(&world).await?;
+    polar::reconcile_default_endpoint(&world).await?;
     polar::hurry(&world, soon).await?;
     telegram::hurry(&world, soon).await?;
     let stop = world.stop.clone();

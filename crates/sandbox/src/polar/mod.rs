@@ -21,7 +21,7 @@ mod validate;
 mod webhooks;
 
 pub(crate) use checkouts::expire_due as expire_checkouts;
-pub(crate) use endpoints::settle as settle_endpoints;
+pub(crate) use endpoints::settle as reconcile_default_endpoint;
 pub(crate) use events::{Webhooks, forget_old, hurry};
 pub(crate) use pauses::resume_due as resume_subscriptions;
 

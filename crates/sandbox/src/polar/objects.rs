@@ -31,7 +31,7 @@ impl Kind {
     }
 }
 
-/// A stored object.
+/// An object of any kind.
 #[derive(FromRow)]
 pub(super) struct Object {
     pub id: String,

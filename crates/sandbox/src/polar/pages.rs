@@ -151,8 +151,8 @@ pub(super) fn product_name(object: &Object) -> &str {
     object.doc["product"]["name"].as_str().unwrap_or_default()
 }
 
-/// What tells objects of the same product apart: the assistant's name if the merchant has put it into the metadata, and
-/// its id.
+/// Renders what distinguishes objects of the same product: the id of the assistant in the merchant's metadata, and its name
+/// if the metadata contains one.
 pub(super) fn reference(object: &Object) -> Markup {
     let metadata = &object.doc["metadata"];
     html! {

@@ -1,4 +1,4 @@
-//! The model providers.
+//! Tests of the model providers.
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
