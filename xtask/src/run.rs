@@ -51,8 +51,8 @@ pub fn run_counting(command: &mut Command, counts: &mut Counts) -> Result<()> {
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("`{}` could not be started", describe(command)))?;
-    let stdout = child.stdout.take().expect("piped above");
-    let stderr = child.stderr.take().expect("piped above");
+    let stdout = child.stdout.take().expect("the output is piped");
+    let stderr = child.stderr.take().expect("the output is piped");
     let other = thread::spawn(move || pass_on(stderr, std::io::stderr()));
     let mine = pass_on(stdout, std::io::stdout());
     let status = child.wait().context("the test runner could not be awaited")?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The time in milliseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "the outside world does not run on Reef's clock")]
+#[expect(clippy::disallowed_methods, reason = "the sandbox does not share Reef's clock")]
 pub(crate) fn now_ms() -> i64 {
     i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000)
         .expect("milliseconds since 1970 fit an i64 for the next 292 million years")
@@ -79,7 +79,7 @@ pub(crate) fn random_hex(length: usize) -> String {
     bytes.iter().map(|byte| char::from(b"0123456789abcdef"[usize::from(*byte) % 16])).collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the outside world rolls its own dice")]
+#[expect(clippy::disallowed_methods, reason = "the sandbox does not share Reef's randomness")]
 fn fill(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the operating system has randomness");
 }

@@ -118,7 +118,7 @@ async fn deliver<Q: Queue>(queue: Q, http: reqwest::Client, parcel: Parcel<Q::Ke
     match queue.is_prevented(&parcel).await {
         Ok(false) => {}
         Ok(true) => return parcel.lane,
-        Err(error) => tracing::error!(%error, "the sandbox's faults cannot be read"),
+        Err(error) => tracing::error!(%error, "sandbox faults could not be read"),
     }
     let Parcel { lane, key, url, headers, body, .. } = parcel;
     let request = || http.post(&url).headers(headers.clone()).body(body.clone()).timeout(Q::TIMEOUT);
@@ -126,7 +126,7 @@ async fn deliver<Q: Queue>(queue: Q, http: reqwest::Client, parcel: Parcel<Q::Ke
     match faults::is_doubled(queue.world(), &url).await {
         Ok(true) => drop(request().send().await),
         Ok(false) => {}
-        Err(error) => tracing::error!(%error, "the sandbox's faults cannot be read"),
+        Err(error) => tracing::error!(%error, "sandbox faults could not be read"),
     }
     let sent = request().send().await;
     let outcome = match sent {
@@ -142,7 +142,7 @@ async fn deliver<Q: Queue>(queue: Q, http: reqwest::Client, parcel: Parcel<Q::Ke
         Err(error) => Outcome::Failed(None, failure(&error.without_url())),
     };
     if let Err(error) = queue.record(key, outcome).await {
-        tracing::error!(%error, "outcome of a sandbox delivery could not be recorded, which is sent again");
+        tracing::error!(%error, "outcome of a sandbox delivery could not be recorded");
         tokio::time::sleep(RECORD_PAUSE).await;
     }
     lane

@@ -1,5 +1,5 @@
 //! Tests of the pages that are generated from the server's OpenAPI document.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod callbacks;
 mod pages;

@@ -27,7 +27,7 @@ fn every_link_leads_to_a_page_and_every_anchor_is_there() {
             let (path, anchor) =
                 link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
             let target = if path.is_empty() { Some(page) } else { DOCS.page(path) };
-            let target = target.unwrap_or_else(|| panic!("{}: {link} leads nowhere", page.path));
+            let target = target.unwrap_or_else(|| panic!("{}: {link} points to no page", page.path));
             if let Some(anchor) = anchor {
                 assert!(values(&target.html, "id").contains(&anchor), "{}: {link}", page.path);
             }

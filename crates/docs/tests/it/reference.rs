@@ -138,7 +138,7 @@ fn assert_fields_shown(page: &str, schema: &Value) {
             let words = property["description"]
                 .as_str()
                 .or(nested)
-                .unwrap_or_else(|| panic!("{name}.{field} says nothing"));
+                .unwrap_or_else(|| panic!("{name}.{field} has no description"));
             assert!(markdown.contains(&words.replace('\n', " ")), "{page} lacks what {name}.{field} is");
         }
         for value in schema["enum"].as_array().into_iter().flatten() {

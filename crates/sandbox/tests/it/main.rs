@@ -1,5 +1,5 @@
 //! Tests of the sandbox over HTTP and SMTP.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod harness;
 mod mail;
