@@ -67,7 +67,7 @@ def after_call(_, case, response):
 
 
 @schemathesis.check
-def refused_only_for_what_no_schema_can_say(_, response, case):
+def valid_requests_are_only_rejected_as_invalid_input(_, response, case):
     """A request that the schemas allow must not be malformed. It may only conflict with the assistant's mode, provider or
     model, which no schema can express."""
     if case.meta is not None and case.meta.generation.mode.is_positive and response.status_code == 400:
