@@ -80,10 +80,10 @@ pub(crate) fn page_routes() -> Router<World> {
         .route("/sandbox/polar/checkout/{client_secret}/pay", post(pages::pay))
         .route("/sandbox/polar/checkout/{client_secret}/decline", post(pages::decline))
         .route("/sandbox/polar/checkout/{client_secret}/expire", post(pages::expire))
-        .route("/sandbox/polar/subscriptions/{id}/{happening}", post(pages::happen))
+        .route("/sandbox/polar/subscriptions/{id}/{action}", post(pages::happen))
         .route("/sandbox/polar/portal", get(portal::overview))
         .route("/sandbox/polar/portal/orders/{id}", get(portal::invoice))
-        .route("/sandbox/polar/portal/subscriptions/{id}/{happening}", post(portal::happen))
+        .route("/sandbox/polar/portal/subscriptions/{id}/{action}", post(portal::happen))
         .route("/sandbox/polar/portal/card", post(portal::change_card))
 }
 

@@ -90,10 +90,10 @@ pub(super) async fn expire(State(world): State<World>, Path(secret): Path<String
 /// browser's form.
 pub(super) async fn happen(
     State(world): State<World>,
-    Path((id, happening)): Path<(String, String)>,
+    Path((id, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Answer {
-    let Some(happening) = Happening::parse(&happening) else {
+    let Some(happening) = Happening::parse(&name) else {
         return Err(refuse(
             404,
             "Unknown action. Use past_due, lapse, revoke, renew, refund, cancel, uncancel, pause or resume.",

@@ -185,10 +185,10 @@ pub(super) async fn invoice(
 /// `POST …/portal/subscriptions/{id}/{cancel|uncancel|pause|unpause|resume}`.
 pub(super) async fn happen(
     State(world): State<World>,
-    Path((id, happening)): Path<(String, String)>,
+    Path((id, name)): Path<(String, String)>,
     Query(token): Query<Token>,
 ) -> Answer {
-    let happening = match happening.as_str() {
+    let happening = match name.as_str() {
         "cancel" => Happening::Cancel,
         "uncancel" => Happening::Uncancel,
         "pause" => Happening::SchedulePause,

@@ -126,7 +126,7 @@ pub(super) async fn update(State(world): State<World>, Path(id): Path<String>, r
         changes.insert("resumes_at".to_owned(), at.clone());
     }
     let doc = match happening {
-        Some(happening) => happen(&world, &id, happening, changes).await?,
+        Some(action) => happen(&world, &id, action, changes).await?,
         None => change(&world, &id, changes).await?,
     };
     Ok(Json(doc).into_response())

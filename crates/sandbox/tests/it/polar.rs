@@ -136,7 +136,7 @@ async fn what_happens_to_a_subscription_comes_in_polars_order() {
     let recovery = ["order.updated", "order.paid", "subscription.updated", "subscription.active"];
     let resumption =
         ["subscription.updated", "subscription.resumed", "order.created", "order.updated", "order.paid"];
-    for (happening, story, status) in [
+    for (action, story, status) in [
         ("renew", &renewal[..], "active"),
         ("past_due", &failure[..], "past_due"),
         ("renew", &recovery[..], "active"),
@@ -153,10 +153,10 @@ async fn what_happens_to_a_subscription_comes_in_polars_order() {
             "canceled",
         ),
     ] {
-        let answer = expect(200, world.post(&format!("{path}/{happening}"))).await;
-        assert_eq!(answer["data"]["status"], status, "{happening}");
+        let answer = expect(200, world.post(&format!("{path}/{action}"))).await;
+        assert_eq!(answer["data"]["status"], status, "{action}");
         let hits = receiver.wait_for(seen + story.len()).await;
-        assert_eq!(types(&hits[seen..]), story, "{happening}");
+        assert_eq!(types(&hits[seen..]), story, "{action}");
         seen = hits.len();
     }
     let orders =
