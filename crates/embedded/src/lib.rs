@@ -1,7 +1,7 @@
 //! The worker host that runs assistants within the Reef process.
 //!
 //! A worker is a row of the `workers` table with sealed settings; an idle assistant needs nothing else. Updates are
-//! rows of `bot_updates`, conversations are rows of `chat_turns`. A webhook request stores its update and returns. A
+//! rows of `bot_updates`, conversations are rows of `conversation_messages`. A webhook request stores its update and returns. A
 //! task then processes the updates of the chat one turn at a time, under a lease that other processes respect and that
 //! is claimed again after a restart.
 //!

@@ -34,7 +34,7 @@ pub const PREVIOUS_SECRET_SIGNS: Duration = Duration::from_secs(24 * 3600);
 
 const PREFIX: &str = "whsec_";
 const SECRET_BYTES: usize = 32;
-pub(crate) const COLUMN: &str = "users.callback_secret";
+pub(crate) const COLUMN: &str = "users.signing_secret";
 
 /// The exact body of an event's callback, which is stored and signed as it is.
 #[must_use]

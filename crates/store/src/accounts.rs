@@ -17,10 +17,13 @@ pub struct UserRow {
     /// argon2id, in PHC form.
     pub password_hash: String,
     /// The callbacks' signing secret, sealed.
+    #[sqlx(rename = "signing_secret")]
     pub callback_secret: Vec<u8>,
     /// The one before it, sealed.
+    #[sqlx(rename = "previous_signing_secret")]
     pub callback_secret_previous: Option<Vec<u8>>,
     /// When the secret was last rotated.
+    #[sqlx(rename = "signing_secret_rotated_at")]
     pub callback_secret_rotated: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
@@ -36,7 +39,7 @@ impl Tx {
     pub async fn insert_user(&mut self, user: &UserRow) -> Result<bool, StoreError> {
         let added = execute!(
             self,
-            "insert into users (id, email, password_hash, callback_secret, created_at, email_confirmed_at)
+            "insert into users (id, email, password_hash, signing_secret, created_at, email_confirmed_at)
              values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing",
             user.id,
             &user.email,
@@ -92,8 +95,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "update users set callback_secret_previous = callback_secret, callback_secret = $2,
-                    callback_secret_rotated = $3 where id = $1",
+            "update users set previous_signing_secret = signing_secret, signing_secret = $2,
+                    signing_secret_rotated_at = $3 where id = $1",
             id,
             sealed,
             now,
@@ -144,7 +147,7 @@ impl Tx {
             "delete from deliveries where assistant_id in (select assistant_id from receipts where user_id = $1)",
             id
         );
-        execute!(self, "delete from idempotency where user_id = $1", id);
+        execute!(self, "delete from idempotency_keys where user_id = $1", id);
         Ok(execute!(self, "delete from users where id = $1", id) == 1)
     }
 

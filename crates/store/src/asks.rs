@@ -17,12 +17,16 @@ pub struct AskRow {
     /// Its checkout, if one was made.
     pub checkout_id: Option<String>,
     /// Until when the claim holds: it is asked again then, unless it is settled before.
+    #[sqlx(rename = "next_check_at")]
     pub next_at: Timestamp,
     /// How often it was asked since something last happened, this time included.
+    #[sqlx(rename = "check_count")]
     pub asks: i64,
     /// When Polar first said that the checkout cannot be paid any more.
+    #[sqlx(rename = "checkout_closed_at")]
     pub closed_at: Option<Timestamp>,
     /// When the slot was ordered.
+    #[sqlx(rename = "ordered_at")]
     pub since: Timestamp,
 }
 
@@ -42,8 +46,10 @@ macro_rules! owned {
 /// however many of its checks are due. Within an account deleted slots come last.
 macro_rules! turns {
     () => {
-        "(select max(asked.asked_at) from polar_asks asked where asked.user_id = due.user_id) nulls first,
-         not exists (select 1 from assistants where assistants.id = due.assistant_id), due.next_at, due.assistant_id"
+        "(select max(checked.last_checked_at) from payment_checks checked where checked.user_id = due.user_id)
+             nulls first,
+         not exists (select 1 from assistants where assistants.id = due.assistant_id), due.next_check_at,
+         due.assistant_id"
     };
 }
 
@@ -70,7 +76,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into polar_asks (assistant_id, user_id, next_at, asks, hurries, since) values ($1, $2, $3, 0, 0, $4)
+            "insert into payment_checks (assistant_id, user_id, next_check_at, check_count, expedite_count, ordered_at)
+             values ($1, $2, $3, 0, 0, $4)
              on conflict (assistant_id) do nothing",
             id,
             user,
@@ -94,11 +101,13 @@ impl Tx {
         execute!(
             self,
             owned!(
-                "insert into polar_asks (assistant_id, user_id, checkout_id, next_at, asks, hurries, since)
+                "insert into payment_checks (assistant_id, user_id, checkout_id, next_check_at, check_count,
+                     expedite_count, ordered_at)
                  values ($1, ",
                 ", $2, $3, 0, 0, $4)
                  on conflict (assistant_id) do update set checkout_id = excluded.checkout_id,
-                     next_at = excluded.next_at, asks = 0, hurries = 0, closed_at = null, since = excluded.since"
+                     next_check_at = excluded.next_check_at, check_count = 0, expedite_count = 0,
+                     checkout_closed_at = null, ordered_at = excluded.ordered_at"
             ),
             id,
             checkout,
@@ -122,12 +131,12 @@ impl Tx {
         execute!(
             self,
             owned!(
-                "insert into polar_asks (assistant_id, user_id, next_at, asks, hurries, since)
+                "insert into payment_checks (assistant_id, user_id, next_check_at, check_count, expedite_count, ordered_at)
                  values ($1, ",
                 ", $2, 0, 0, $3)
-                 on conflict (assistant_id) do update set asks = 0,
-                     next_at = case when polar_asks.next_at < excluded.next_at then polar_asks.next_at
-                                    else excluded.next_at end"
+                 on conflict (assistant_id) do update set check_count = 0,
+                     next_check_at = case when payment_checks.next_check_at < excluded.next_check_at
+                                          then payment_checks.next_check_at else excluded.next_check_at end"
             ),
             id,
             at,
@@ -150,8 +159,9 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let hurried = execute!(
             self,
-            "update polar_asks set next_at = $2, hurries = hurries + 1
-             where assistant_id = $1 and next_at > $2 and hurries < $3 and (asked_at is null or asked_at <= $4)",
+            "update payment_checks set next_check_at = $2, expedite_count = expedite_count + 1
+             where assistant_id = $1 and next_check_at > $2 and expedite_count < $3
+               and (last_checked_at is null or last_checked_at <= $4)",
             id,
             at,
             times_max,
@@ -165,7 +175,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn stop_asking(&mut self, id: AssistantId) -> Result<(), StoreError> {
-        execute!(self, "update polar_asks set next_at = null where assistant_id = $1", id);
+        execute!(self, "update payment_checks set next_check_at = null where assistant_id = $1", id);
         Ok(())
     }
 
@@ -174,7 +184,9 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn put_asking_off(&mut self, id: AssistantId, at: Timestamp) -> Result<(), StoreError> {
-        execute!(self, "update polar_asks set next_at = $2 where assistant_id = $1 and next_at < $2", id, at);
+        let sql =
+            "update payment_checks set next_check_at = $2 where assistant_id = $1 and next_check_at < $2";
+        execute!(self, sql, id, at);
         Ok(())
     }
 
@@ -189,19 +201,20 @@ impl Tx {
         pace: Pace,
     ) -> Result<Option<AskRow>, StoreError> {
         const SQLITE: &str = concat!(
-            "update polar_asks set next_at = $2, asks = asks + 1, asked_at = $1
-             where assistant_id in (select due.assistant_id from polar_asks due where due.next_at <= $1 order by ",
+            "update payment_checks set next_check_at = $2, check_count = check_count + 1, last_checked_at = $1
+             where assistant_id in (select due.assistant_id from payment_checks due where due.next_check_at <= $1
+                                    order by ",
             turns!(),
             " limit 1)
-             returning assistant_id, checkout_id, next_at, asks, closed_at, since"
+             returning assistant_id, checkout_id, next_check_at, check_count, checkout_closed_at, ordered_at"
         );
         const POSTGRES: &str = concat!(
-            "update polar_asks set next_at = $2, asks = asks + 1, asked_at = $1
-             where assistant_id = any (array(select due.assistant_id from polar_asks due where due.next_at <= $1
-                                             order by ",
+            "update payment_checks set next_check_at = $2, check_count = check_count + 1, last_checked_at = $1
+             where assistant_id = any (array(select due.assistant_id from payment_checks due
+                                             where due.next_check_at <= $1 order by ",
             turns!(),
             " limit 1 for update of due skip locked))
-             returning assistant_id, checkout_id, next_at, asks, closed_at, since"
+             returning assistant_id, checkout_id, next_check_at, check_count, checkout_closed_at, ordered_at"
         );
         let free_at = self.pace_locked().await?.max(now);
         if free_at > now.plus(pace.burst) {
@@ -210,7 +223,7 @@ impl Tx {
         let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
         let claimed = fetch_optional!(self, AskRow, sql, now, until);
         if claimed.is_some() {
-            execute!(self, "update polar_pace set free_at = $1", free_at.plus(pace.every));
+            execute!(self, "update polar_state set budget_free_at = $1", free_at.plus(pace.every));
         }
         Ok(claimed)
     }
@@ -229,9 +242,11 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "update polar_asks set closed_at = case when checkout_id is not distinct from $6 then $5 else closed_at end,
-                    next_at = case when next_at = $2 then $3 else next_at end,
-                    asks = case when next_at = $2 then $4 else asks end
+            "update payment_checks set
+                    checkout_closed_at = case when checkout_id is not distinct from $6 then $5
+                                              else checkout_closed_at end,
+                    next_check_at = case when next_check_at = $2 then $3 else next_check_at end,
+                    check_count = case when next_check_at = $2 then $4 else check_count end
              where assistant_id = $1",
             claimed.assistant_id,
             claimed.next_at,
@@ -249,7 +264,7 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn pause_asking(&mut self, until: Timestamp, pace: Pace) -> Result<(), StoreError> {
         let free_at = until.plus(pace.burst).plus(Duration::from_millis(1));
-        execute!(self, "update polar_pace set free_at = $1 where free_at < $1", free_at);
+        execute!(self, "update polar_state set budget_free_at = $1 where budget_free_at < $1", free_at);
         Ok(())
     }
 
@@ -258,7 +273,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn ask_all_anew(&mut self, before: Timestamp) -> Result<(), StoreError> {
-        execute!(self, "update polar_pace set ask_all_before = $1", before);
+        execute!(self, "update polar_state set recheck_before = $1", before);
         Ok(())
     }
 
@@ -278,19 +293,22 @@ impl Tx {
         macro_rules! brought_forward {
             ($milliseconds:literal) => {
                 concat!(
-                    "update polar_asks set next_at = $1 + chosen.place * $3",
+                    "update payment_checks set next_check_at = $1 + chosen.place * $3",
                     $milliseconds,
-                    " from (select slot, row_number() over (order by turn, last nulls first, slot) as place
-                            from (select assistant_id as slot,
+                    " from (select id, row_number() over (order by turn, last nulls first, id) as place
+                            from (select assistant_id as id,
                                          row_number() over (partition by coalesce(user_id, assistant_id)
-                                                            order by asked_at nulls first, assistant_id) as turn,
-                                         max(asked_at) over (partition by coalesce(user_id, assistant_id)) as last
-                                  from polar_asks, polar_pace
-                                  where next_at > $2 and ask_all_before is not null
-                                    and (asked_at is null or asked_at < ask_all_before)
-                                    and exists (select 1 from assistants where id = assistant_id)) as candidates
-                            order by turn, last nulls first, slot limit $4) as chosen
-                     where polar_asks.assistant_id = chosen.slot and polar_asks.next_at > $2"
+                                                            order by last_checked_at nulls first, assistant_id)
+                                             as turn,
+                                         max(last_checked_at) over (partition by coalesce(user_id, assistant_id))
+                                             as last
+                                  from payment_checks, polar_state
+                                  where next_check_at > $2 and recheck_before is not null
+                                    and (last_checked_at is null or last_checked_at < recheck_before)
+                                    and exists (select 1 from assistants where assistants.id = assistant_id))
+                                 as candidates
+                            order by turn, last nulls first, id limit $4) as chosen
+                     where payment_checks.assistant_id = chosen.id and payment_checks.next_check_at > $2"
                 )
             };
         }
@@ -298,7 +316,7 @@ impl Tx {
         let busy: Option<(i64,)> = fetch_optional!(
             self,
             (i64,),
-            "select count(distinct coalesce(user_id, assistant_id)) from polar_asks where next_at <= $1",
+            "select count(distinct coalesce(user_id, assistant_id)) from payment_checks where next_check_at <= $1",
             by,
         );
         let free = i64::from(asks_max).saturating_sub(busy.map_or(0, |(count,)| count)).max(0);
@@ -309,10 +327,10 @@ impl Tx {
     }
 
     async fn pace_locked(&mut self) -> Result<Timestamp, StoreError> {
-        let sql = dialect!(self, sqlite: "select free_at from polar_pace",
-            postgres: "select free_at from polar_pace for update");
+        let sql = dialect!(self, sqlite: "select budget_free_at from polar_state",
+            postgres: "select budget_free_at from polar_state for update");
         let row: Option<(Timestamp,)> = fetch_optional!(self, (Timestamp,), sql);
-        row.map(|(free_at,)| free_at).ok_or_else(|| StoreError::corrupt("polar_pace", 1))
+        row.map(|(free_at,)| free_at).ok_or_else(|| StoreError::corrupt("polar_state", 1))
     }
 
     /// Polar's time of the newest state of a slot's subscription that was applied.
@@ -323,7 +341,7 @@ impl Tx {
         let row: Option<(Option<Timestamp>,)> = fetch_optional!(
             self,
             (Option<Timestamp>,),
-            "select as_of from polar_asks where assistant_id = $1",
+            "select payment_as_of from payment_checks where assistant_id = $1",
             id,
         );
         Ok(row.and_then(|(as_of,)| as_of))
@@ -338,7 +356,7 @@ impl Tx {
         id: AssistantId,
         as_of: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        execute!(self, "update polar_asks set as_of = $2 where assistant_id = $1", id, as_of);
+        execute!(self, "update payment_checks set payment_as_of = $2 where assistant_id = $1", id, as_of);
         Ok(())
     }
 
@@ -350,7 +368,7 @@ impl Tx {
         let row: Option<(i64, Option<Timestamp>)> = fetch_optional!(
             self,
             (i64, Option<Timestamp>),
-            "select count(*), min(next_at) from polar_asks where next_at <= $1",
+            "select count(*), min(next_check_at) from payment_checks where next_check_at <= $1",
             now,
         );
         Ok(row.unwrap_or_default())
@@ -363,8 +381,8 @@ impl Tx {
     pub async fn prune_asks(&mut self) -> Result<u64, StoreError> {
         Ok(execute!(
             self,
-            "delete from polar_asks where next_at is null
-               and not exists (select 1 from assistants where assistants.id = polar_asks.assistant_id)"
+            "delete from payment_checks where next_check_at is null
+               and not exists (select 1 from assistants where assistants.id = payment_checks.assistant_id)"
         ))
     }
 
@@ -375,7 +393,7 @@ impl Tx {
     pub async fn claim_endpoint_look(&mut self, now: Timestamp, next: Timestamp) -> Result<bool, StoreError> {
         let claimed = execute!(
             self,
-            "update polar_pace set endpoint_next_at = $2 where endpoint_next_at <= $1",
+            "update polar_state set endpoint_next_check_at = $2 where endpoint_next_check_at <= $1",
             now,
             next
         );
@@ -387,7 +405,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn set_endpoint_seen(&mut self, word: &str) -> Result<(), StoreError> {
-        execute!(self, "update polar_pace set endpoint = $1", word);
+        execute!(self, "update polar_state set endpoint_status = $1", word);
         Ok(())
     }
 
@@ -397,7 +415,7 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn endpoint_seen(&mut self) -> Result<Option<String>, StoreError> {
         let row: Option<(Option<String>,)> =
-            fetch_optional!(self, (Option<String>,), "select endpoint from polar_pace");
+            fetch_optional!(self, (Option<String>,), "select endpoint_status from polar_state");
         Ok(row.and_then(|(word,)| word))
     }
 }

@@ -10,24 +10,27 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, dialect, execute, fetch_optional};
 
-mod beside;
+mod checkout;
+mod deletion;
 mod lists;
 mod replaced;
+mod secrets;
 
-pub use beside::{BotRow, Secrets};
+pub use checkout::BotRow;
 pub use replaced::Replaced;
+pub use secrets::Secrets;
 
 #[derive(FromRow)]
 struct Row {
     id: AssistantId,
     user_id: UserId,
-    mode: String,
+    plan: String,
     status: String,
     worker_name: Option<String>,
     generation: Option<i64>,
     deadline: Option<Timestamp>,
     worker_url: Option<String>,
-    failure: Option<String>,
+    failure_code: Option<String>,
     payment_status: String,
     subscription_id: Option<String>,
     current_period_end: Option<Timestamp>,
@@ -35,8 +38,8 @@ struct Row {
     name: Option<String>,
     provider: Option<String>,
     model_id: Option<String>,
-    callback_url: Option<String>,
-    undone: Option<String>,
+    webhook_url: Option<String>,
+    rollback_failure_code: Option<String>,
     sequence: i64,
     version: i64,
     created_at: Timestamp,
@@ -47,9 +50,9 @@ struct Row {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select id, user_id, mode, status, worker_name, generation, deadline, worker_url, failure,
+            "select id, user_id, plan, status, worker_name, generation, deadline, worker_url, failure_code,
                     payment_status, subscription_id, current_period_end, canceled_at, name, provider, model_id,
-                    callback_url, undone, sequence, version, created_at, updated_at from assistants ",
+                    webhook_url, rollback_failure_code, sequence, version, created_at, updated_at from assistants ",
             $rest
         )
     };
@@ -64,7 +67,7 @@ struct Columns<'a> {
     generation: Option<i64>,
     deadline: Option<Timestamp>,
     worker_url: Option<&'a str>,
-    failure: Option<&'static str>,
+    failure_code: Option<&'static str>,
 }
 
 impl<'a> From<&'a State> for Columns<'a> {
@@ -79,7 +82,7 @@ impl<'a> From<&'a State> for Columns<'a> {
                 _ => None,
             },
             worker_url: state.worker_url(),
-            failure: state.failure().map(FailureCode::as_str),
+            failure_code: state.failure().map(FailureCode::as_str),
         }
     }
 }
@@ -94,7 +97,7 @@ impl Row {
             (None, None) => None,
             _ => return None,
         };
-        let failure = match &self.failure {
+        let failure = match &self.failure_code {
             Some(text) => Some(FailureCode::parse(text)?),
             None => None,
         };
@@ -121,13 +124,13 @@ impl TryFrom<Row> for Assistant {
             Some(text) => Some(Provider::parse(text).ok_or_else(corrupt)?),
             None => None,
         };
-        let undone = match &row.undone {
+        let undone = match &row.rollback_failure_code {
             Some(text) => Some(FailureCode::parse(text).ok_or_else(corrupt)?),
             None => None,
         };
         Ok(Self {
             state: row.state().ok_or_else(corrupt)?,
-            mode: ApiMode::parse(&row.mode).ok_or_else(corrupt)?,
+            mode: ApiMode::parse(&row.plan).ok_or_else(corrupt)?,
             payment: Payment {
                 status: PaymentStatus::parse(&row.payment_status).ok_or_else(corrupt)?,
                 subscription_id: row.subscription_id,
@@ -138,7 +141,7 @@ impl TryFrom<Row> for Assistant {
                 name: row.name,
                 provider,
                 model_id: row.model_id,
-                callback_url: row.callback_url,
+                callback_url: row.webhook_url,
             },
             undone,
             id: row.id,
@@ -164,9 +167,9 @@ impl Tx {
         let state = Columns::from(&a.state);
         execute!(
             self,
-            "insert into assistants (id, user_id, mode, status, worker_name, generation, deadline, worker_url, failure,
-                    payment_status, subscription_id, current_period_end, canceled_at, name, provider, model_id,
-                    callback_url, undone, sequence, version, created_at, updated_at)
+            "insert into assistants (id, user_id, plan, status, worker_name, generation, deadline, worker_url,
+                    failure_code, payment_status, subscription_id, current_period_end, canceled_at, name, provider,
+                    model_id, webhook_url, rollback_failure_code, sequence, version, created_at, updated_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
                      $22)",
             a.id,
@@ -177,7 +180,7 @@ impl Tx {
             state.generation,
             state.deadline,
             state.worker_url,
-            state.failure,
+            state.failure_code,
             a.payment.status.as_str(),
             &a.payment.subscription_id,
             a.payment.current_period_end,
@@ -240,9 +243,9 @@ impl Tx {
         let written = execute!(
             self,
             "update assistants set status = $3, worker_name = $4, generation = $5, deadline = $6, worker_url = $7,
-                    failure = $8, payment_status = $9, subscription_id = $10, current_period_end = $11,
-                    canceled_at = $12, name = $13, provider = $14, model_id = $15, callback_url = $16, sequence = $17,
-                    updated_at = $18, undone = $19, version = version + 1
+                    failure_code = $8, payment_status = $9, subscription_id = $10, current_period_end = $11,
+                    canceled_at = $12, name = $13, provider = $14, model_id = $15, webhook_url = $16, sequence = $17,
+                    updated_at = $18, rollback_failure_code = $19, version = version + 1
              where id = $1 and version = $2",
             a.id,
             a.version,
@@ -251,7 +254,7 @@ impl Tx {
             state.generation,
             state.deadline,
             state.worker_url,
-            state.failure,
+            state.failure_code,
             a.payment.status.as_str(),
             &a.payment.subscription_id,
             a.payment.current_period_end,

@@ -28,10 +28,10 @@ impl Tx {
         // Positions only order what was said: those of the old chat end right before the first of the new one.
         execute!(
             self,
-            "update chat_turns set chat_id = $3,
+            "update conversation_messages set chat_id = $3,
                     position = position
-                        - (select max(position) from chat_turns where assistant_id = $1 and chat_id = $2)
-                        + (select coalesce(min(position), 1) from chat_turns
+                        - (select max(position) from conversation_messages where assistant_id = $1 and chat_id = $2)
+                        + (select coalesce(min(position), 1) from conversation_messages
                            where assistant_id = $1 and chat_id = $3) - 1
              where assistant_id = $1 and chat_id = $2",
             assistant,

@@ -30,8 +30,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into chat_turns (assistant_id, chat_id, position, role, content, created_at)
-             values ($1, $2, (select coalesce(max(position), 0) + 1 from chat_turns
+            "insert into conversation_messages (assistant_id, chat_id, position, role, content, created_at)
+             values ($1, $2, (select coalesce(max(position), 0) + 1 from conversation_messages
                               where assistant_id = $1 and chat_id = $2), $3, $4, $5)",
             assistant,
             chat,
@@ -55,7 +55,7 @@ impl Tx {
         let mut turns: Vec<TurnRow> = fetch_all!(
             self,
             TurnRow,
-            "select role, content from chat_turns where assistant_id = $1 and chat_id = $2
+            "select role, content from conversation_messages where assistant_id = $1 and chat_id = $2
              order by position desc limit $3",
             assistant,
             chat,
@@ -70,7 +70,8 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn forget_chat(&mut self, assistant: AssistantId, chat: i64) -> Result<(), StoreError> {
-        execute!(self, "delete from chat_turns where assistant_id = $1 and chat_id = $2", assistant, chat);
+        let sql = "delete from conversation_messages where assistant_id = $1 and chat_id = $2";
+        execute!(self, sql, assistant, chat);
         Ok(())
     }
 
@@ -79,7 +80,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn forget_chats(&mut self, assistant: AssistantId) -> Result<(), StoreError> {
-        execute!(self, "delete from chat_turns where assistant_id = $1", assistant);
+        execute!(self, "delete from conversation_messages where assistant_id = $1", assistant);
         Ok(())
     }
 
@@ -95,8 +96,9 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "delete from chat_turns where assistant_id = $1 and chat_id = $2
-               and position <= (select max(position) from chat_turns where assistant_id = $1 and chat_id = $2) - $3",
+            "delete from conversation_messages where assistant_id = $1 and chat_id = $2
+               and position <= (select max(position) from conversation_messages
+                                where assistant_id = $1 and chat_id = $2) - $3",
             assistant,
             chat,
             keep,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, PgPool, SqlitePool};
@@ -94,16 +95,35 @@ impl Store {
         Ok(Self::Postgres(pool.connect_with(options).await?))
     }
 
-    /// Applies the migrations that are not there yet; they are part of the binary.
+    /// Applies the migrations that are missing. They are part of the binary.
     ///
     /// # Errors
-    /// [`StoreError::Migration`] when one fails or the database is newer than this binary.
+    /// [`StoreError::UnreleasedSchema`] when the tables are those of a version from before the first release,
+    /// [`StoreError::Migration`] when a migration fails or the database is newer than this binary.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { write, .. } => sqlx::migrate!("../../migrations/sqlite").run(write).await?,
-            Self::Postgres(pool) => sqlx::migrate!("../../migrations/postgres").run(pool).await?,
+        let migrated = match self {
+            Self::Sqlite { write, .. } => sqlx::migrate!("../../migrations/sqlite").run(write).await,
+            Self::Postgres(pool) => sqlx::migrate!("../../migrations/postgres").run(pool).await,
+        };
+        // sqlx compares what was applied with what it has before it changes anything.
+        match migrated {
+            Err(MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_))
+                if self.has_unreleased_schema().await? =>
+            {
+                Err(StoreError::UnreleasedSchema)
+            }
+            other => Ok(other?),
         }
-        Ok(())
+    }
+
+    /// Before the first release the first migration had another name.
+    async fn has_unreleased_schema(&self) -> Result<bool, StoreError> {
+        let sql = "select count(*) from _sqlx_migrations where version = 1 and description <> 'initial'";
+        let (count,): (i64,) = match self {
+            Self::Sqlite { write, .. } => sqlx::query_as(sql).fetch_one(write).await?,
+            Self::Postgres(pool) => in_time(sqlx::query_as(sql).fetch_one(pool)).await?,
+        };
+        Ok(count > 0)
     }
 
     /// A transaction for writing. SQLite's takes the write lock at once, so it can't fail half-way.

@@ -85,8 +85,10 @@ pub struct AttemptRow {
     /// Which try, from 1; goes on growing when the delivery is sent again.
     pub number: i64,
     /// When it began.
+    #[sqlx(rename = "started_at")]
     pub tried_at: Timestamp,
     /// How long it took, in milliseconds.
+    #[sqlx(rename = "duration_ms")]
     pub took_ms: i64,
     /// HTTP status, when there was one.
     pub status: Option<i64>,
@@ -188,7 +190,7 @@ impl Tx {
         let took_ms = i64::try_from(now.since(attempt.tried_at).as_millis()).unwrap_or(i64::MAX);
         execute!(
             self,
-            "insert into delivery_attempts (delivery_id, number, tried_at, took_ms, status, error)
+            "insert into delivery_attempts (delivery_id, number, started_at, duration_ms, status, error)
              select id, (select coalesce(max(number), 0) + 1 from delivery_attempts where delivery_id = $1), $2, $3, $4, $5
              from deliveries where id = $1",
             id,
@@ -219,7 +221,7 @@ impl Tx {
         Ok(fetch_all!(
             self,
             AttemptRow,
-            "select delivery_id, number, tried_at, took_ms, status, error from delivery_attempts
+            "select delivery_id, number, started_at, duration_ms, status, error from delivery_attempts
              where delivery_id in (select id from deliveries where assistant_id = $1
                                    order by created_at desc, sequence desc, id desc limit $2)
              order by number desc, delivery_id",

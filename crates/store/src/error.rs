@@ -11,6 +11,11 @@ pub enum StoreError {
     /// The migrations could not be applied.
     #[error("migration")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The database was created before the first release of Reef, and there is no way from its tables to today's.
+    #[error(
+        "the database was created by an unreleased version of Reef and cannot be upgraded: move it aside, or set DATABASE_URL to an empty database"
+    )]
+    UnreleasedSchema,
     /// A row has a combination of columns that cannot be.
     #[error("corrupt row in {table}: {id}")]
     Corrupt {

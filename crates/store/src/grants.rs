@@ -14,6 +14,7 @@ pub struct GrantedRow {
     /// The assistant that it names.
     pub assistant_id: AssistantId,
     /// The same, unless the assistant was deleted.
+    #[sqlx(rename = "existing_assistant_id")]
     pub found: Option<AssistantId>,
     /// What its owner calls it.
     pub name: Option<String>,
@@ -62,7 +63,7 @@ impl Tx {
         Ok(fetch_all!(
             self,
             GrantedRow,
-            "select g.grant_id, g.assistant_id, a.id as found, a.name from api_key_grants g
+            "select g.grant_id, g.assistant_id, a.id as existing_assistant_id, a.name from api_key_grants g
              left join assistants a on a.id = g.assistant_id and a.user_id = g.user_id
              where g.user_id = $1 order by g.grant_id, g.assistant_id limit $2",
             user,

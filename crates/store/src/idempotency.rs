@@ -13,8 +13,10 @@ pub struct EarlierRequest {
     /// Of its method, path and body.
     pub fingerprint: Vec<u8>,
     /// What it was answered; `None` while it runs.
+    #[sqlx(rename = "response_status")]
     pub status: Option<i64>,
     /// The answer's body.
+    #[sqlx(rename = "response_body")]
     pub body: Option<String>,
 }
 
@@ -35,11 +37,12 @@ impl Tx {
     ) -> Result<Option<EarlierRequest>, StoreError> {
         let claimed = execute!(
             self,
-            "insert into idempotency (user_id, key, fingerprint, lease_until, created_at)
+            "insert into idempotency_keys (user_id, key, fingerprint, lease_until, created_at)
              values ($1, $2, $3, $4, $5)
-             on conflict (user_id, key) do update set fingerprint = excluded.fingerprint, status = null,
-                    body = null, lease_until = excluded.lease_until, created_at = excluded.created_at
-             where idempotency.created_at <= $6 or (idempotency.status is null and idempotency.lease_until <= $5)",
+             on conflict (user_id, key) do update set fingerprint = excluded.fingerprint, response_status = null,
+                    response_body = null, lease_until = excluded.lease_until, created_at = excluded.created_at
+             where idempotency_keys.created_at <= $6
+                or (idempotency_keys.response_status is null and idempotency_keys.lease_until <= $5)",
             user,
             key,
             fingerprint,
@@ -53,7 +56,8 @@ impl Tx {
         Ok(fetch_optional!(
             self,
             EarlierRequest,
-            "select fingerprint, status, body from idempotency where user_id = $1 and key = $2",
+            "select fingerprint, response_status, response_body from idempotency_keys
+             where user_id = $1 and key = $2",
             user,
             key,
         ))
@@ -72,8 +76,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "update idempotency set lease_until = $4
-             where user_id = $1 and key = $2 and fingerprint = $3 and status is null",
+            "update idempotency_keys set lease_until = $4
+             where user_id = $1 and key = $2 and fingerprint = $3 and response_status is null",
             user,
             key,
             fingerprint,
@@ -96,8 +100,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "update idempotency set status = $4, body = $5
-             where user_id = $1 and key = $2 and fingerprint = $3 and status is null",
+            "update idempotency_keys set response_status = $4, response_body = $5
+             where user_id = $1 and key = $2 and fingerprint = $3 and response_status is null",
             user,
             key,
             fingerprint,
@@ -115,7 +119,7 @@ impl Tx {
         let row: Option<(i64,)> = fetch_optional!(
             self,
             (i64,),
-            "select count(*) from (select 1 as one from idempotency where user_id = $1 limit $2) as kept",
+            "select count(*) from (select 1 as one from idempotency_keys where user_id = $1 limit $2) as kept",
             user,
             limit,
         );
@@ -129,8 +133,8 @@ impl Tx {
     pub async fn forget_refusals(&mut self, user: UserId, kept: i64) -> Result<u64, StoreError> {
         Ok(execute!(
             self,
-            "delete from idempotency where user_id = $1 and status >= 400 and (created_at, key) <=
-                    (select created_at, key from idempotency where user_id = $1 and status >= 400
+            "delete from idempotency_keys where user_id = $1 and response_status >= 400 and (created_at, key) <=
+                    (select created_at, key from idempotency_keys where user_id = $1 and response_status >= 400
                      order by created_at desc, key desc limit 1 offset $2)",
             user,
             kept,
@@ -149,7 +153,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "delete from idempotency where user_id = $1 and key = $2 and fingerprint = $3 and status is null",
+            "delete from idempotency_keys
+             where user_id = $1 and key = $2 and fingerprint = $3 and response_status is null",
             user,
             key,
             fingerprint,
@@ -162,7 +167,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn free_idempotency_keys(&mut self) -> Result<u64, StoreError> {
-        Ok(execute!(self, "delete from idempotency where status is null"))
+        Ok(execute!(self, "delete from idempotency_keys where response_status is null"))
     }
 
     /// Forgets requests from before `expired`; gives how many.
@@ -170,6 +175,6 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn prune_idempotency(&mut self, expired: Timestamp) -> Result<u64, StoreError> {
-        Ok(execute!(self, "delete from idempotency where created_at <= $1", expired))
+        Ok(execute!(self, "delete from idempotency_keys where created_at <= $1", expired))
     }
 }

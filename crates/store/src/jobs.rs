@@ -67,16 +67,18 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn enqueue(&mut self, job: &NewJob, now: Timestamp) -> Result<(), StoreError> {
         const SQLITE: &str =
-            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at, traceparent, share)
+            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, rerun_requests, created_at, traceparent,
+                    concurrency_key)
              values ($1, $2, $3, $4, $5, 0, 0, $6, $7, $8)
              on conflict (dedup_key) do update set run_at = min(jobs.run_at, excluded.run_at),
-                    wakes = jobs.wakes + 1, dead_at = null,
+                    rerun_requests = jobs.rerun_requests + 1, dead_at = null,
                     attempts = case when jobs.dead_at is null then jobs.attempts else 0 end";
         const POSTGRES: &str =
-            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, wakes, created_at, traceparent, share)
+            "insert into jobs (id, kind, dedup_key, payload, run_at, attempts, rerun_requests, created_at, traceparent,
+                    concurrency_key)
              values ($1, $2, $3, $4, $5, 0, 0, $6, $7, $8)
              on conflict (dedup_key) do update set run_at = least(jobs.run_at, excluded.run_at),
-                    wakes = jobs.wakes + 1, dead_at = null,
+                    rerun_requests = jobs.rerun_requests + 1, dead_at = null,
                     attempts = case when jobs.dead_at is null then jobs.attempts else 0 end";
         let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
         execute!(
@@ -107,14 +109,14 @@ impl Tx {
         limit: i64,
     ) -> Result<Vec<JobRow>, StoreError> {
         const SQLITE: &str =
-            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, wakes = 0
+            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, rerun_requests = 0
              where id in (select id from jobs where kind = $1 and dead_at is null and run_at <= $3
                           and (lease_until is null or lease_until <= $3) order by run_at, id limit $5)
              returning id, kind, payload, attempts, created_at, traceparent";
         // An array is made once. The planner may run an `in (select …)` once a row, each time skipping what it
         // has locked already: more than `limit` would be claimed.
         const POSTGRES: &str =
-            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, wakes = 0
+            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, rerun_requests = 0
              where id = any (array(select id from jobs where kind = $1 and dead_at is null and run_at <= $3
                                    and (lease_until is null or lease_until <= $3) order by run_at, id limit $5
                                    for update skip locked))
@@ -141,24 +143,26 @@ impl Tx {
         macro_rules! chosen {
             () => {
                 "select due.id, due.run_at, due.place + coalesce(held.jobs, 0) as place
-                 from (select id, run_at, share, row_number() over (partition by share order by run_at, id) as place
+                 from (select id, run_at, concurrency_key,
+                              row_number() over (partition by concurrency_key order by run_at, id) as place
                        from jobs where kind = $1 and dead_at is null and run_at <= $3
                             and (lease_until is null or lease_until <= $3)) as due
-                 left join (select share, count(*) as jobs from jobs where kind = $1 and lease_until > $3 group by share)
-                      as held on held.share = due.share
+                 left join (select concurrency_key, count(*) as jobs from jobs
+                            where kind = $1 and lease_until > $3 group by concurrency_key) as held
+                      on held.concurrency_key = due.concurrency_key
                  where due.place + coalesce(held.jobs, 0) <= $6
                  order by 3, due.run_at, due.id limit $5"
             };
         }
         const SQLITE: &str = concat!(
-            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, wakes = 0
+            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, rerun_requests = 0
              where id in (select id from (",
             chosen!(),
             ") as chosen) returning id, kind, payload, attempts, created_at, traceparent"
         );
         // What somebody else has claimed meanwhile is passed over.
         const POSTGRES: &str = concat!(
-            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, wakes = 0
+            "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, rerun_requests = 0
              where id = any (array(select id from jobs where id in (select id from (",
             chosen!(),
             ") as chosen) and (lease_until is null or lease_until <= $3) for update skip locked))
@@ -207,8 +211,12 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn finish_job(&mut self, id: JobId, token: Uuid) -> Result<(), StoreError> {
-        let gone =
-            execute!(self, "delete from jobs where id = $1 and lease_token = $2 and wakes = 0", id, token);
+        let gone = execute!(
+            self,
+            "delete from jobs where id = $1 and lease_token = $2 and rerun_requests = 0",
+            id,
+            token
+        );
         if gone == 0 {
             execute!(
                 self,
@@ -235,7 +243,7 @@ impl Tx {
         execute!(
             self,
             "update jobs set lease_token = null, lease_until = null, last_error = $4,
-                    run_at = case when wakes > 0 then run_at else $3 end
+                    run_at = case when rerun_requests > 0 then run_at else $3 end
              where id = $1 and lease_token = $2",
             id,
             token,
@@ -274,8 +282,8 @@ impl Tx {
         execute!(
             self,
             "update jobs set lease_token = null, lease_until = null, last_error = $4,
-                    dead_at = case when wakes > 0 then null else $3 end,
-                    attempts = case when wakes > 0 then 0 else attempts end
+                    dead_at = case when rerun_requests > 0 then null else $3 end,
+                    attempts = case when rerun_requests > 0 then 0 else attempts end
              where id = $1 and lease_token = $2",
             id,
             token,

@@ -12,6 +12,7 @@ pub struct RequestCount {
     /// So many.
     pub count: i64,
     /// When the window ends.
+    #[sqlx(rename = "window_ends_at")]
     pub ends_at: Timestamp,
 }
 
@@ -19,6 +20,7 @@ pub struct RequestCount {
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Tries {
     /// So many.
+    #[sqlx(rename = "attempts")]
     pub count: i64,
     /// Until when there may be no other.
     pub blocked_until: Option<Timestamp>,
@@ -37,7 +39,7 @@ impl Tx {
         Ok(fetch_optional!(
             self,
             RequestCount,
-            "select count, ends_at from request_counts where subject = $1 and ends_at > $2",
+            "select count, window_ends_at from request_counts where subject = $1 and window_ends_at > $2",
             subject,
             now,
         ))
@@ -58,11 +60,13 @@ impl Tx {
         let sum = fetch_optional!(
             self,
             RequestCount,
-            "insert into request_counts (subject, count, ends_at) values ($1, $2, $3)
+            "insert into request_counts (subject, count, window_ends_at) values ($1, $2, $3)
              on conflict (subject) do update set
-                    count = excluded.count + case when request_counts.ends_at <= $4 then 0 else request_counts.count end,
-                    ends_at = case when request_counts.ends_at <= $4 then excluded.ends_at else request_counts.ends_at end
-             returning count, ends_at",
+                    count = excluded.count
+                        + case when request_counts.window_ends_at <= $4 then 0 else request_counts.count end,
+                    window_ends_at = case when request_counts.window_ends_at <= $4 then excluded.window_ends_at
+                                          else request_counts.window_ends_at end
+             returning count, window_ends_at",
             subject,
             count,
             ends_at,
@@ -86,13 +90,13 @@ impl Tx {
         let tries = fetch_optional!(
             self,
             Tries,
-            "insert into tries (subject, owner, count, forgotten_at) values ($1, $4, 1, $3)
+            "insert into throttles (subject, account, attempts, expires_at) values ($1, $4, 1, $3)
              on conflict (subject) do update set
-                    owner = excluded.owner,
-                    count = 1 + case when tries.forgotten_at <= $2 then 0 else tries.count end,
-                    blocked_until = case when tries.forgotten_at <= $2 then null else tries.blocked_until end,
-                    forgotten_at = excluded.forgotten_at
-             returning count, blocked_until",
+                    account = excluded.account,
+                    attempts = 1 + case when throttles.expires_at <= $2 then 0 else throttles.attempts end,
+                    blocked_until = case when throttles.expires_at <= $2 then null else throttles.blocked_until end,
+                    expires_at = excluded.expires_at
+             returning attempts, blocked_until",
             subject,
             now,
             forgotten_at,
@@ -106,7 +110,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn block_tries(&mut self, subject: &str, until: Timestamp) -> Result<(), StoreError> {
-        execute!(self, "update tries set blocked_until = $2 where subject = $1", subject, until);
+        execute!(self, "update throttles set blocked_until = $2 where subject = $1", subject, until);
         Ok(())
     }
 
@@ -117,7 +121,7 @@ impl Tx {
     pub async fn take_back_try(&mut self, subject: &str) -> Result<(), StoreError> {
         execute!(
             self,
-            "update tries set count = count - 1, blocked_until = null where subject = $1 and count > 0",
+            "update throttles set attempts = attempts - 1, blocked_until = null where subject = $1 and attempts > 0",
             subject,
         );
         Ok(())
@@ -128,7 +132,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn forget_tries(&mut self, subject: &str) -> Result<(), StoreError> {
-        execute!(self, "delete from tries where subject = $1", subject);
+        execute!(self, "delete from throttles where subject = $1", subject);
         Ok(())
     }
 
@@ -137,7 +141,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn forget_tries_against(&mut self, owner: &str) -> Result<(), StoreError> {
-        execute!(self, "delete from tries where owner = $1", owner);
+        execute!(self, "delete from throttles where account = $1", owner);
         Ok(())
     }
 
@@ -146,8 +150,8 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn prune_limits(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        let counts = execute!(self, "delete from request_counts where ends_at <= $1", now);
-        let tries = execute!(self, "delete from tries where forgotten_at <= $1", now);
+        let counts = execute!(self, "delete from request_counts where window_ends_at <= $1", now);
+        let tries = execute!(self, "delete from throttles where expires_at <= $1", now);
         Ok(counts + tries)
     }
 }

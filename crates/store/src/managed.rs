@@ -97,7 +97,7 @@ impl Tx {
         }
         execute!(
             self,
-            "insert into managed_credits (id, assistant_id, order_id, period_end, amount, credited_at)
+            "insert into managed_credits (id, assistant_id, order_id, period_end, amount_micros, credited_at)
              values ($1, $2, $3, $4, $5, $6)",
             new.id,
             new.assistant_id,
@@ -117,7 +117,7 @@ impl Tx {
         let row: Option<(Option<i64>,)> = fetch_optional!(
             self,
             (Option<i64>,),
-            "select cast(sum(amount) as bigint) from managed_credits where assistant_id = $1",
+            "select cast(sum(amount_micros) as bigint) from managed_credits where assistant_id = $1",
             assistant,
         );
         Ok(row.and_then(|(sum,)| sum).map(Usd::from_micros))
@@ -136,9 +136,10 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into managed_keys (hash, assistant_id, used, read_at) values ($1, $2, $3, $4)
+            "insert into managed_keys (hash, assistant_id, usage_micros, read_at) values ($1, $2, $3, $4)
              on conflict (hash) do update set read_at = excluded.read_at,
-                    used = case when excluded.used > managed_keys.used then excluded.used else managed_keys.used end",
+                    usage_micros = case when excluded.usage_micros > managed_keys.usage_micros
+                                        then excluded.usage_micros else managed_keys.usage_micros end",
             hash,
             assistant,
             used.micros(),
@@ -155,7 +156,7 @@ impl Tx {
         let rows: Vec<(String, i64)> = fetch_all!(
             self,
             (String, i64),
-            "select hash, used from managed_keys where assistant_id = $1 order by hash limit $2",
+            "select hash, usage_micros from managed_keys where assistant_id = $1 order by hash limit $2",
             assistant,
             KEYS_MAX,
         );
@@ -179,7 +180,8 @@ impl Tx {
     pub async fn drop_managed_key(&mut self, id: AssistantId, hash: &str) -> Result<(), StoreError> {
         execute!(
             self,
-            "update assistants set model_key = null, managed_key_hash = null, model_key_mark = null, model_key_set_at = null
+            "update assistants set model_key = null, managed_key_hash = null, model_key_fingerprint = null,
+                    model_key_set_at = null
              where id = $1 and managed_key_hash = $2",
             id,
             hash,
@@ -215,8 +217,8 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn credit_used_up(&mut self, id: AssistantId) -> Result<Option<Usd>, StoreError> {
-        let row: Option<(Option<i64>,)> =
-            fetch_optional!(self, (Option<i64>,), "select credit_used_up from assistants where id = $1", id);
+        let sql = "select exhausted_credit_micros from assistants where id = $1";
+        let row: Option<(Option<i64>,)> = fetch_optional!(self, (Option<i64>,), sql, id);
         Ok(row.and_then(|(micros,)| micros).map(Usd::from_micros))
     }
 
@@ -232,7 +234,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "update assistants set credit_used_up = coalesce($2, credit_used_up), credit_refused_at = null
+            "update assistants set exhausted_credit_micros = coalesce($2, exhausted_credit_micros),
+                    credit_refused_at = null
              where id = $1",
             id,
             credit.map(Usd::micros),

@@ -9,7 +9,7 @@ use crate::connect::Store;
 use crate::error::StoreError;
 use crate::tx::{Tx, in_time};
 
-const CHANNEL: &str = "reef_news";
+const CHANNEL: &str = "reef_notifications";
 /// After how long without news the server is asked whether it is there.
 const SILENCE: Duration = Duration::from_secs(5);
 

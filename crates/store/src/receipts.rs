@@ -44,7 +44,7 @@ struct Row {
     assistant_id: AssistantId,
     user_id: UserId,
     name: String,
-    mode: String,
+    plan: String,
     status: String,
     worker_name: Option<String>,
     had_bot_token: bool,
@@ -62,7 +62,7 @@ impl TryFrom<Row> for ReceiptRow {
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let corrupt = || StoreError::corrupt("receipts", row.assistant_id);
         Ok(Self {
-            mode: ApiMode::parse(&row.mode).ok_or_else(corrupt)?,
+            mode: ApiMode::parse(&row.plan).ok_or_else(corrupt)?,
             status: Status::parse(&row.status).ok_or_else(corrupt)?,
             payment_status: PaymentStatus::parse(&row.payment_status).ok_or_else(corrupt)?,
             assistant_id: row.assistant_id,
@@ -87,7 +87,7 @@ impl Tx {
     pub async fn insert_receipt(&mut self, r: &ReceiptRow) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into receipts (assistant_id, user_id, name, mode, status, worker_name, had_bot_token, had_model_key,
+            "insert into receipts (assistant_id, user_id, name, plan, status, worker_name, had_bot_token, had_model_key,
                                    managed_key_hash, payment_status, subscription_id, current_period_end, deleted_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
              on conflict (assistant_id) do nothing",

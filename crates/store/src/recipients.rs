@@ -43,13 +43,13 @@ impl Tx {
                 return Ok(false);
             }
         }
-        let sql = "insert into recipient_mails (recipient, asked_at) values ($1, $2)";
+        let sql = "insert into mail_requests (recipient, requested_at) values ($1, $2)";
         execute!(self, sql, recipient, now);
         Ok(true)
     }
 
     async fn count_mails_to(&mut self, recipient: &str, since: Timestamp) -> Result<i64, StoreError> {
-        let sql = "select count(*) from recipient_mails where recipient = $1 and asked_at > $2";
+        let sql = "select count(*) from mail_requests where recipient = $1 and requested_at > $2";
         let row: Option<(i64,)> = fetch_optional!(self, (i64,), sql, recipient, since);
         Ok(row.map_or(0, |(count,)| count))
     }
@@ -59,6 +59,6 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn prune_recipient_mails(&mut self, before: Timestamp) -> Result<u64, StoreError> {
-        Ok(execute!(self, "delete from recipient_mails where asked_at <= $1", before))
+        Ok(execute!(self, "delete from mail_requests where requested_at <= $1", before))
     }
 }

@@ -17,6 +17,7 @@ pub struct RevocationRow {
     /// Why, in a word.
     pub reason: String,
     /// Since when.
+    #[sqlx(rename = "requested_at")]
     pub asked_at: Timestamp,
     /// When Polar confirmed that it is over.
     pub confirmed_at: Option<Timestamp>,
@@ -36,7 +37,7 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let added = execute!(
             self,
-            "insert into revocations (subscription_id, assistant_id, reason, asked_at) values ($1, $2, $3, $4)
+            "insert into revocations (subscription_id, assistant_id, reason, requested_at) values ($1, $2, $3, $4)
              on conflict (subscription_id) do nothing",
             subscription,
             assistant,
@@ -68,7 +69,7 @@ impl Tx {
         Ok(fetch_optional!(
             self,
             RevocationRow,
-            "select subscription_id, assistant_id, reason, asked_at, confirmed_at from revocations
+            "select subscription_id, assistant_id, reason, requested_at, confirmed_at from revocations
              where subscription_id = $1",
             subscription,
         ))
@@ -86,8 +87,8 @@ impl Tx {
         Ok(fetch_all!(
             self,
             RevocationRow,
-            "select subscription_id, assistant_id, reason, asked_at, confirmed_at from revocations
-             where assistant_id = $1 order by asked_at, subscription_id limit $2",
+            "select subscription_id, assistant_id, reason, requested_at, confirmed_at from revocations
+             where assistant_id = $1 order by requested_at, subscription_id limit $2",
             assistant,
             limit,
         ))
@@ -101,7 +102,7 @@ impl Tx {
         let row: Option<(i64, Option<Timestamp>)> = fetch_optional!(
             self,
             (i64, Option<Timestamp>),
-            "select count(*), min(asked_at) from revocations where confirmed_at is null",
+            "select count(*), min(requested_at) from revocations where confirmed_at is null",
         );
         Ok(row.unwrap_or_default())
     }

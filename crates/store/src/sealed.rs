@@ -135,8 +135,8 @@ impl SealedColumn {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::CallbackSecret => "users.callback_secret",
-            Self::CallbackSecretPrevious => "users.callback_secret_previous",
+            Self::CallbackSecret => "users.signing_secret",
+            Self::CallbackSecretPrevious => "users.previous_signing_secret",
             Self::BotToken => "assistants.bot_token",
             Self::ModelKey => "assistants.model_key",
             Self::ReplacedBotToken => "replaced_configurations.bot_token",
@@ -150,8 +150,8 @@ impl SealedColumn {
 
     const fn texts(self) -> Texts {
         match self {
-            Self::CallbackSecret => texts!("users", "callback_secret", "id"),
-            Self::CallbackSecretPrevious => texts!("users", "callback_secret_previous", "id"),
+            Self::CallbackSecret => texts!("users", "signing_secret", "id"),
+            Self::CallbackSecretPrevious => texts!("users", "previous_signing_secret", "id"),
             Self::BotToken => texts!("assistants", "bot_token", "id"),
             Self::ModelKey => texts!("assistants", "model_key", "id"),
             Self::ReplacedBotToken => texts!("replaced_configurations", "bot_token", "assistant_id"),

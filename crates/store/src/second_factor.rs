@@ -13,10 +13,12 @@ pub struct TotpRow {
     /// The secret, sealed.
     pub secret: Vec<u8>,
     /// Since when it is this secret.
+    #[sqlx(rename = "created_at")]
     pub begun_at: Timestamp,
     /// When a code has shown that its owner has it; `None` while that is to come.
     pub confirmed_at: Option<Timestamp>,
     /// The newest step whose code was used.
+    #[sqlx(rename = "last_used_step")]
     pub last_step: i64,
 }
 
@@ -33,8 +35,8 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let begun = execute!(
             self,
-            "insert into totp (user_id, secret, begun_at, last_step) values ($1, $2, $3, 0)
-             on conflict (user_id) do update set secret = excluded.secret, begun_at = excluded.begun_at
+            "insert into totp (user_id, secret, created_at, last_used_step) values ($1, $2, $3, 0)
+             on conflict (user_id) do update set secret = excluded.secret, created_at = excluded.created_at
                     where totp.confirmed_at is null",
             user,
             sealed,
@@ -48,7 +50,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn totp(&mut self, user: UserId) -> Result<Option<TotpRow>, StoreError> {
-        let sql = "select secret, begun_at, confirmed_at, last_step from totp where user_id = $1";
+        let sql = "select secret, created_at, confirmed_at, last_used_step from totp where user_id = $1";
         Ok(fetch_optional!(self, TotpRow, sql, user))
     }
 
@@ -66,8 +68,8 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let confirmed = execute!(
             self,
-            "update totp set confirmed_at = $4, last_step = $3
-             where user_id = $1 and begun_at = $2 and confirmed_at is null",
+            "update totp set confirmed_at = $4, last_used_step = $3
+             where user_id = $1 and created_at = $2 and confirmed_at is null",
             user,
             begun_at,
             step,
@@ -89,8 +91,8 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let used = execute!(
             self,
-            "update totp set last_step = $3
-             where user_id = $1 and begun_at = $2 and confirmed_at is not null and last_step < $3",
+            "update totp set last_used_step = $3
+             where user_id = $1 and created_at = $2 and confirmed_at is not null and last_used_step < $3",
             user,
             begun_at,
             step,
@@ -112,7 +114,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn prune_totp(&mut self, before: Timestamp) -> Result<u64, StoreError> {
-        Ok(execute!(self, "delete from totp where confirmed_at is null and begun_at < $1", before))
+        Ok(execute!(self, "delete from totp where confirmed_at is null and created_at < $1", before))
     }
 
     /// Keeps the hashes of an account's recovery codes, in the place of those before.

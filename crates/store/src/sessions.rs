@@ -17,8 +17,10 @@ pub struct SessionRow {
     /// The layer's own data, as JSON.
     pub data: String,
     /// From where it was opened.
+    #[sqlx(rename = "ip_address")]
     pub address: Option<String>,
     /// With which browser.
+    #[sqlx(rename = "user_agent")]
     pub agent: Option<String>,
     /// When it was opened.
     pub created_at: Timestamp,
@@ -36,7 +38,7 @@ impl Tx {
     pub async fn insert_session(&mut self, row: &SessionRow) -> Result<bool, StoreError> {
         let added = execute!(
             self,
-            "insert into sessions (id, user_id, data, address, agent, created_at, expires_at)
+            "insert into sessions (id, user_id, data, ip_address, user_agent, created_at, expires_at)
              values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do nothing",
             &row.id,
             row.user_id,
@@ -56,7 +58,8 @@ impl Tx {
     pub async fn save_session(&mut self, row: &SessionRow) -> Result<(), StoreError> {
         execute!(
             self,
-            "update sessions set user_id = $2, data = $3, address = $4, agent = $5, expires_at = $6 where id = $1",
+            "update sessions set user_id = $2, data = $3, ip_address = $4, user_agent = $5, expires_at = $6
+             where id = $1",
             &row.id,
             row.user_id,
             &row.data,
@@ -160,7 +163,7 @@ impl Tx {
         sealed: &[u8],
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = "update sessions set flash = $2, flash_until = $3 where id = $1";
+        let sql = "update sessions set flash = $2, flash_expires_at = $3 where id = $1";
         Ok(execute!(self, sql, session, sealed, until) == 1)
     }
 
@@ -172,7 +175,7 @@ impl Tx {
         let row: Option<(Option<Vec<u8>>,)> = fetch_optional!(
             self,
             (Option<Vec<u8>>,),
-            "select flash from sessions where id = $1 and flash_until > $2 and expires_at > $2",
+            "select flash from sessions where id = $1 and flash_expires_at > $2 and expires_at > $2",
             session,
             now,
         );
@@ -184,7 +187,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn prune_flashes(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        let sql = "update sessions set flash = null, flash_until = null where flash_until <= $1";
+        let sql = "update sessions set flash = null, flash_expires_at = null where flash_expires_at <= $1";
         Ok(execute!(self, sql, now))
     }
 }

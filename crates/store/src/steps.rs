@@ -14,7 +14,7 @@ const GENERATIONS_KEPT: i64 = 10;
 #[derive(FromRow)]
 struct Row {
     position: i64,
-    began_at: Timestamp,
+    started_at: Timestamp,
     ended_at: Option<Timestamp>,
     failed: bool,
 }
@@ -45,7 +45,7 @@ impl Tx {
         self.end_step(assistant, generation, false, now).await?;
         execute!(
             self,
-            "insert into deployment_steps (assistant_id, generation, position, began_at, failed)
+            "insert into deployment_steps (assistant_id, generation, position, started_at, failed)
              values ($1, $2, $3, $4, $5)",
             assistant,
             generation,
@@ -91,7 +91,7 @@ impl Tx {
         let rows: Vec<Row> = fetch_all!(
             self,
             Row,
-            "select position, began_at, ended_at, failed from deployment_steps
+            "select position, started_at, ended_at, failed from deployment_steps
              where assistant_id = $1 and generation = $2 order by position",
             assistant,
             generation,
@@ -99,7 +99,7 @@ impl Tx {
         let read = |row: Row| {
             let step = Step::at(row.position);
             let step = step.ok_or_else(|| StoreError::corrupt("deployment_steps", assistant))?;
-            Ok(StepRecord { step, began_at: row.began_at, ended_at: row.ended_at, failed: row.failed })
+            Ok(StepRecord { step, began_at: row.started_at, ended_at: row.ended_at, failed: row.failed })
         };
         rows.into_iter().map(read).collect()
     }

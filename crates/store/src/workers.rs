@@ -50,7 +50,7 @@ impl Tx {
              values ($1, $2, $3, $4, $5, $6, $7)
              on conflict (worker_name) do update set generation = excluded.generation, settings = excluded.settings,
                     polling = excluded.polling, poll_offset = excluded.poll_offset, started_at = excluded.started_at,
-                    poll_lease = null, poll_token = null
+                    poll_lease_until = null, poll_lease_token = null
              where workers.generation <= excluded.generation",
             &w.worker_name,
             w.assistant_id,
@@ -106,7 +106,8 @@ impl Tx {
             self,
             WorkerRow,
             select!(
-                "where polling and (poll_lease is null or poll_lease <= $1) order by worker_name limit $2"
+                "where polling and (poll_lease_until is null or poll_lease_until <= $1)
+                 order by worker_name limit $2"
             ),
             now,
             limit,
@@ -128,9 +129,9 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let leased = execute!(
             self,
-            "update workers set poll_lease = $5, poll_token = $3
+            "update workers set poll_lease_until = $5, poll_lease_token = $3
              where worker_name = $1 and generation = $2 and polling
-               and (poll_token = $3 or poll_lease is null or poll_lease <= $4)",
+               and (poll_lease_token = $3 or poll_lease_until is null or poll_lease_until <= $4)",
             name,
             generation,
             token,
@@ -147,7 +148,8 @@ impl Tx {
     pub async fn release_polling(&mut self, name: &str, token: Uuid) -> Result<(), StoreError> {
         execute!(
             self,
-            "update workers set poll_lease = null, poll_token = null where worker_name = $1 and poll_token = $2",
+            "update workers set poll_lease_until = null, poll_lease_token = null
+             where worker_name = $1 and poll_lease_token = $2",
             name,
             token,
         );
@@ -166,7 +168,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "update workers set poll_lease = $3, poll_token = null where worker_name = $1 and poll_token = $2",
+            "update workers set poll_lease_until = $3, poll_lease_token = null
+             where worker_name = $1 and poll_lease_token = $2",
             name,
             token,
             until,
@@ -181,8 +184,8 @@ impl Tx {
     pub async fn free_polling_leases(&mut self, token: Uuid) -> Result<u64, StoreError> {
         Ok(execute!(
             self,
-            "update workers set poll_lease = null, poll_token = null
-             where poll_token is not null and poll_token <> $1",
+            "update workers set poll_lease_until = null, poll_lease_token = null
+             where poll_lease_token is not null and poll_lease_token <> $1",
             token,
         ))
     }
@@ -201,7 +204,8 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let noted = execute!(
             self,
-            "update workers set poll_offset = $4 where worker_name = $1 and generation = $2 and poll_token = $3",
+            "update workers set poll_offset = $4
+             where worker_name = $1 and generation = $2 and poll_lease_token = $3",
             name,
             generation,
             token,

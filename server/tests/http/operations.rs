@@ -118,8 +118,8 @@ async fn rotation(on_postgres: bool) {
     assert_eq!(
         report.lines().collect::<Vec<_>>(),
         [
-            "users.callback_secret: 1 resealed",
-            "users.callback_secret_previous: 1 resealed",
+            "users.signing_secret: 1 resealed",
+            "users.previous_signing_secret: 1 resealed",
             "assistants.bot_token: 2 resealed",
             "assistants.model_key: 2 resealed",
             "replaced_configurations.bot_token: 0 resealed",

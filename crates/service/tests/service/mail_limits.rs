@@ -145,10 +145,10 @@ on_both_databases! {
         t.clock.advance(MINUTE);
         let kept: Vec<(String,)> = match &t.db.store {
             reef_store::Store::Sqlite { write, .. } => {
-                sqlx::query_as("select recipient from recipient_mails").fetch_all(write).await.unwrap()
+                sqlx::query_as("select recipient from mail_requests").fetch_all(write).await.unwrap()
             }
             reef_store::Store::Postgres(pool) => {
-                sqlx::query_as("select recipient from recipient_mails").fetch_all(pool).await.unwrap()
+                sqlx::query_as("select recipient from mail_requests").fetch_all(pool).await.unwrap()
             }
         };
         assert_eq!(kept.len(), 2, "even after the account was deleted");

@@ -157,7 +157,7 @@ impl Tx {
                  where user_id = $1 and created_at > $2 and status = 'pending_payment' and payment_status = 'pending'
                  union all
                  select ordered_at from tombstones
-                 where user_id = $1 and ordered_at > $2 and (not is_void or $4)
+                 where user_id = $1 and ordered_at > $2 and (not checkout_failed or $4)
                    and not exists (select 1 from revocations where revocations.assistant_id = tombstones.assistant_id)
              ) as orders order by ordered_at desc limit 1 offset $3",
             user,
@@ -240,7 +240,7 @@ impl Tx {
                 self,
                 (i64,),
                 "select count(*) from assistants
-                 where bot_fingerprint = $1 and id <> $2 and user_id = $3 and status <> 'stopped'",
+                 where bot_token_hash = $1 and id <> $2 and user_id = $3 and status <> 'stopped'",
                 fingerprint,
                 besides,
                 owner,
@@ -248,7 +248,7 @@ impl Tx {
             None => fetch_optional!(
                 self,
                 (i64,),
-                "select count(*) from assistants where bot_fingerprint = $1 and id <> $2
+                "select count(*) from assistants where bot_token_hash = $1 and id <> $2
                    and (status = 'active' or (status = 'deploying' and id < $2))",
                 fingerprint,
                 besides,
@@ -283,7 +283,7 @@ impl Tx {
             self,
             (i64,),
             "select count(*) from assistants
-             where bot_fingerprint = $1 and id <> $2 and status in ('active', 'deploying')",
+             where bot_token_hash = $1 and id <> $2 and status in ('active', 'deploying')",
             fingerprint,
             besides,
         );

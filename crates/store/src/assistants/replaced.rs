@@ -32,11 +32,11 @@ struct Row {
     provider: Option<String>,
     model_id: Option<String>,
     bot_token: Option<Vec<u8>>,
-    bot_fingerprint: Option<Vec<u8>>,
-    bot_token_mark: Option<String>,
+    bot_token_hash: Option<Vec<u8>>,
+    bot_token_fingerprint: Option<String>,
     bot_token_set_at: Option<Timestamp>,
     model_key: Option<Vec<u8>>,
-    model_key_mark: Option<String>,
+    model_key_fingerprint: Option<String>,
     model_key_set_at: Option<Timestamp>,
 }
 
@@ -49,12 +49,12 @@ impl Row {
         };
         let secrets = Secrets {
             bot_token: self.bot_token,
-            bot_fingerprint: self.bot_fingerprint,
+            bot_fingerprint: self.bot_token_hash,
             model_key: self.model_key,
             managed_key_hash: None,
-            bot_token_mark: self.bot_token_mark,
+            bot_token_mark: self.bot_token_fingerprint,
             bot_token_set_at: self.bot_token_set_at,
-            model_key_mark: self.model_key_mark,
+            model_key_mark: self.model_key_fingerprint,
             model_key_set_at: self.model_key_set_at,
         };
         let Self { is_fallback, replaced_at, model_id, .. } = self;
@@ -73,7 +73,8 @@ impl Tx {
         execute!(
             self,
             "insert into replaced_configurations (assistant_id, is_fallback, replaced_at, provider, model_id, bot_token,
-                    bot_fingerprint, bot_token_mark, bot_token_set_at, model_key, model_key_mark, model_key_set_at)
+                    bot_token_hash, bot_token_fingerprint, bot_token_set_at, model_key, model_key_fingerprint,
+                    model_key_set_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             id,
             replaced.is_fallback,
@@ -99,8 +100,8 @@ impl Tx {
         let row: Option<Row> = fetch_optional!(
             self,
             Row,
-            "select is_fallback, replaced_at, provider, model_id, bot_token, bot_fingerprint, bot_token_mark,
-                    bot_token_set_at, model_key, model_key_mark, model_key_set_at
+            "select is_fallback, replaced_at, provider, model_id, bot_token, bot_token_hash, bot_token_fingerprint,
+                    bot_token_set_at, model_key, model_key_fingerprint, model_key_set_at
              from replaced_configurations where assistant_id = $1",
             id,
         );
@@ -115,7 +116,8 @@ impl Tx {
         if secrets.bot_token.is_some() {
             execute!(
                 self,
-                "update assistants set bot_token = $2, bot_fingerprint = $3, bot_token_mark = $4, bot_token_set_at = $5
+                "update assistants set bot_token = $2, bot_token_hash = $3, bot_token_fingerprint = $4,
+                        bot_token_set_at = $5
                  where id = $1",
                 id,
                 &secrets.bot_token,
@@ -127,7 +129,8 @@ impl Tx {
         if secrets.model_key.is_some() {
             execute!(
                 self,
-                "update assistants set model_key = $2, model_key_mark = $3, model_key_set_at = $4 where id = $1",
+                "update assistants set model_key = $2, model_key_fingerprint = $3, model_key_set_at = $4
+                 where id = $1",
                 id,
                 &secrets.model_key,
                 &secrets.model_key_mark,
@@ -150,7 +153,7 @@ impl Tx {
         );
         let kept = execute!(
             self,
-            "update replaced_configurations set is_fallback = false, model_key = null, model_key_mark = null,
+            "update replaced_configurations set is_fallback = false, model_key = null, model_key_fingerprint = null,
                     model_key_set_at = null
              where assistant_id = $1",
             id
@@ -191,7 +194,7 @@ impl Tx {
             self,
             (i64,),
             "select count(*) from replaced_configurations as r join assistants as a on a.id = r.assistant_id
-             where r.bot_fingerprint = $1 and r.is_fallback and a.id <> $2 and a.user_id = coalesce($3, a.user_id)
+             where r.bot_token_hash = $1 and r.is_fallback and a.id <> $2 and a.user_id = coalesce($3, a.user_id)
                and a.status = 'deploying'",
             fingerprint,
             besides,

@@ -37,7 +37,7 @@ on_both_databases! {
              union all select 'receipts', user_id from receipts union all select 'totp', user_id from totp
              union all select 'codes', user_id from recovery_codes union all select 'events', user_id from events
              union all select 'deliveries', user_id from deliveries
-             union all select 'answers', user_id from idempotency order by 1",
+             union all select 'answers', user_id from idempotency_keys order by 1",
         );
         let tables = ["answers", "codes", "deliveries", "events", "keys", "receipts", "totp", "users"];
         assert_eq!(left, tables.map(|table| (table.to_owned(), kept)));

@@ -4,7 +4,7 @@ use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_store::{AskRow, Pace, Tx, on_both_databases};
 
-use crate::support::{NOW, add_unpaid, add_user, at, raw, raw_rows, uuid};
+use crate::support::{NOW, add_unpaid, add_user, at, raw_rows, uuid};
 
 const PACE: Pace = Pace { every: Duration::from_millis(100), burst: Duration::from_millis(150) };
 
@@ -132,7 +132,7 @@ on_both_databases! {
         tx.delete_assistant(gone, user, NOW).await.unwrap();
         tx.ask_soon(gone, NOW, NOW).await.unwrap();
         tx.commit().await.unwrap();
-        let known = raw_rows!(db, (AssistantId, Option<UserId>), "select assistant_id, user_id from polar_asks order by assistant_id");
+        let known = raw_rows!(db, (AssistantId, Option<UserId>), "select assistant_id, user_id from payment_checks order by assistant_id");
         assert_eq!(known, [begun, soon, anew, gone].map(|id| (id, Some(user))));
     }
 
@@ -157,28 +157,11 @@ on_both_databases! {
         let forward = raw_rows!(
             db,
             (AssistantId,),
-            "select assistant_id from polar_asks where next_at <= $1 and next_at > $2 order by assistant_id",
+            "select assistant_id from payment_checks where next_check_at <= $1 and next_check_at > $2 order by assistant_id",
             at(300_000),
             at(5_000),
         );
         assert_eq!(forward, [(many[10],), (one,)]);
-    }
-
-    async fn the_migration_finds_the_account_of_every_slot(db: TestStore) {
-        const FILL: &str = "update polar_asks set user_id = coalesce(
-            (select user_id from assistants where assistants.id = polar_asks.assistant_id),
-            (select user_id from tombstones where tombstones.assistant_id = polar_asks.assistant_id))";
-        let file = include_str!("../../../../migrations/sqlite/0017_fair_payment_checks.sql");
-        let statement = FILL.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(file.split_whitespace().collect::<Vec<_>>().join(" ").contains(&statement), "it is another one now");
-        let mut tx = db.store.begin().await.unwrap();
-        let user = add_user(&mut tx).await;
-        let (there, gone) = (slot_of(&mut tx, user, NOW).await, deleted_slot_of(&mut tx, user, NOW).await);
-        tx.commit().await.unwrap();
-        raw!(db, "update polar_asks set user_id = null");
-        raw!(db, FILL);
-        let known = raw_rows!(db, (AssistantId, Option<UserId>), "select assistant_id, user_id from polar_asks order by assistant_id");
-        assert_eq!(known, [(there, Some(user)), (gone, Some(user))]);
     }
 
     async fn all_share_one_pace(db: TestStore) {

@@ -38,7 +38,7 @@ on_both_databases! {
             let changed = raw!(
                 db,
                 "update assistants set status = $2, worker_name = $3, generation = $4, deadline = $5,
-                        worker_url = $6, failure = $7 where id = $1",
+                        worker_url = $6, failure_code = $7 where id = $1",
                 id,
                 status.as_str(),
                 name.then_some("openclaw-00000000"),
@@ -67,13 +67,13 @@ on_both_databases! {
         for sql in [
             "update assistants set status = 'sleeping' where id = $1",
             "update assistants set status = 'FAILED' where id = $1",
-            "update assistants set mode = 'free' where id = $1",
+            "update assistants set plan = 'free' where id = $1",
             "update assistants set payment_status = 'maybe' where id = $1",
             "update assistants set payment_status = '' where id = $1",
             "update assistants set provider = 'skynet' where id = $1",
             "update assistants set provider = '' where id = $1",
-            "update assistants set failure = 'BAD_LUCK' where id = $1",
-            "update assistants set failure = 'DEPLOY_TIMEOUT: with its sentence' where id = $1",
+            "update assistants set failure_code = 'BAD_LUCK' where id = $1",
+            "update assistants set failure_code = 'DEPLOY_TIMEOUT: with its sentence' where id = $1",
         ] {
             let failed = State::Failed { run: run(1), failure: reef_domain::FailureCode::DeployTimeout };
             let id = add_assistant(&mut tx, user, failed, NOW).await.id;

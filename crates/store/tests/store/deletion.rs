@@ -55,7 +55,7 @@ on_both_databases! {
             "select 'assistants', id from assistants union all select 'workers', assistant_id from workers
              union all select 'updates', assistant_id from bot_updates
              union all select 'migrations', assistant_id from chat_migrations
-             union all select 'turns', assistant_id from chat_turns order by 1",
+             union all select 'turns', assistant_id from conversation_messages order by 1",
         );
         let expected = ["assistants", "migrations", "turns", "updates", "workers"].map(|table| (table.to_owned(), kept));
         assert_eq!(left, expected);

@@ -61,6 +61,6 @@ on_both_databases! {
         assert_eq!(tx.prune_limits(NOW).await.unwrap(), 2);
         tx.commit().await.unwrap();
         assert_eq!(raw_rows!(db, (String,), "select subject from request_counts"), [("open".to_owned(),)]);
-        assert_eq!(raw_rows!(db, (String,), "select subject from tries"), [("open".to_owned(),)]);
+        assert_eq!(raw_rows!(db, (String,), "select subject from throttles"), [("open".to_owned(),)]);
     }
 }

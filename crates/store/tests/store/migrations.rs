@@ -75,6 +75,23 @@ on_both_databases! {
         assert!(matches!(db.store.migrate().await, Err(StoreError::Migration(_))));
     }
 
+    async fn database_from_before_the_first_release_is_refused(db: TestStore) {
+        raw!(db, "update _sqlx_migrations set description = 'foundation', checksum = $1", b"other".as_slice());
+        let error = db.store.migrate().await.unwrap_err();
+        assert!(matches!(error, StoreError::UnreleasedSchema), "{error:?}");
+        assert!(error.to_string().ends_with("move it aside, or set DATABASE_URL to an empty database"));
+    }
+
+    async fn database_with_several_unreleased_migrations_is_refused(db: TestStore) {
+        raw!(db, "update _sqlx_migrations set description = 'foundation', checksum = $1", b"other".as_slice());
+        raw!(
+            db,
+            "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+             select 2, 'idempotency', success, checksum, 0 from _sqlx_migrations where version = 1",
+        );
+        assert!(matches!(db.store.migrate().await, Err(StoreError::UnreleasedSchema)));
+    }
+
     async fn a_migration_that_was_changed_after_it_ran_is_refused(db: TestStore) {
         raw!(db, "update _sqlx_migrations set checksum = $1", b"other".as_slice());
         assert!(matches!(db.store.migrate().await, Err(StoreError::Migration(_))));

@@ -64,7 +64,7 @@ on_both_databases! {
 
     async fn a_receipt_of_a_spelling_that_is_none_is_corrupt(db: TestStore) {
         for sql in [
-            "update receipts set mode = 'x' where assistant_id = $1",
+            "update receipts set plan = 'x' where assistant_id = $1",
             "update receipts set status = 'x' where assistant_id = $1",
             "update receipts set payment_status = 'x' where assistant_id = $1",
         ] {

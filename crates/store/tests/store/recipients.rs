@@ -68,7 +68,7 @@ on_both_databases! {
         let day_after = at(24 * HOUR - 1);
         assert_eq!(tx.prune_recipient_mails(day_after.minus(MAIL_COUNTS_FOR)).await.unwrap(), 1);
         tx.commit().await.unwrap();
-        assert_eq!(raw_rows!(db, (String,), "select recipient from recipient_mails"), [("new".to_owned(),)]);
+        assert_eq!(raw_rows!(db, (String,), "select recipient from mail_requests"), [("new".to_owned(),)]);
     }
 
     // Whenever they are asked for, no hour and no day has too many; and none is refused that had room.

@@ -1,0 +1,99 @@
+//! The checkout of an assistant and the bot that it answers as.
+
+use reef_domain::ids::AssistantId;
+use sqlx::FromRow;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_optional};
+
+/// The bot that an assistant answers as.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct BotRow {
+    /// Telegram's id of it.
+    pub bot_id: i64,
+    /// Its @name.
+    pub bot_username: String,
+}
+
+impl Tx {
+    /// Notes the checkout made for a slot.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_checkout(
+        &mut self,
+        id: AssistantId,
+        checkout: &str,
+        url: &str,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update assistants set checkout_id = $2, checkout_url = $3 where id = $1",
+            id,
+            checkout,
+            url
+        );
+        // Known even after the slot has been deleted.
+        execute!(self, "update payment_checks set checkout_id = $2 where assistant_id = $1", id, checkout);
+        Ok(())
+    }
+
+    /// Where a slot can be paid.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn checkout_url(&mut self, id: AssistantId) -> Result<Option<String>, StoreError> {
+        let row: Option<(Option<String>,)> =
+            fetch_optional!(self, (Option<String>,), "select checkout_url from assistants where id = $1", id);
+        Ok(row.and_then(|(url,)| url))
+    }
+
+    /// The checkout made for a slot: its id and where it can be paid.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn checkout_of(&mut self, id: AssistantId) -> Result<Option<(String, String)>, StoreError> {
+        Ok(fetch_optional!(
+            self,
+            (String, String),
+            "select checkout_id, checkout_url from assistants
+             where id = $1 and checkout_id is not null and checkout_url is not null",
+            id
+        ))
+    }
+
+    /// Notes the bot that a run answers as, while it is the current one.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_bot(
+        &mut self,
+        id: AssistantId,
+        generation: i64,
+        bot: &BotRow,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "update assistants set bot_id = $3, bot_username = $4 where id = $1 and generation = $2",
+            id,
+            generation,
+            bot.bot_id,
+            &bot.bot_username,
+        );
+        Ok(())
+    }
+
+    /// The bot that an assistant last answered as; `None` before its first deployment.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn bot_of(&mut self, id: AssistantId) -> Result<Option<BotRow>, StoreError> {
+        Ok(fetch_optional!(
+            self,
+            BotRow,
+            "select bot_id, bot_username from assistants
+             where id = $1 and bot_id is not null and bot_username is not null",
+            id
+        ))
+    }
+}

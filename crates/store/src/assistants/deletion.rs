@@ -1,0 +1,60 @@
+//! Deleting an assistant, and the tombstone that remains.
+
+use reef_domain::Timestamp;
+use reef_domain::ids::{AssistantId, UserId};
+
+use crate::error::StoreError;
+use crate::tx::{Tx, execute, fetch_optional};
+
+impl Tx {
+    /// Deletes an assistant and everything of it that is not a record of what was said to its owner;
+    /// a tombstone keeps its id.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn delete_assistant(
+        &mut self,
+        id: AssistantId,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        execute!(self, "delete from conversation_messages where assistant_id = $1", id);
+        execute!(self, "delete from bot_updates where assistant_id = $1", id);
+        execute!(self, "delete from chat_migrations where assistant_id = $1", id);
+        execute!(self, "delete from workers where assistant_id = $1", id);
+        execute!(self, "delete from managed_credits where assistant_id = $1", id);
+        execute!(self, "delete from managed_keys where assistant_id = $1", id);
+        execute!(self, "delete from deployment_steps where assistant_id = $1", id);
+        execute!(self, "delete from replaced_configurations where assistant_id = $1", id);
+        execute!(
+            self,
+            "insert into tombstones (assistant_id, user_id, deleted_at, ordered_at)
+             values ($1, $2, $3, (select created_at from assistants
+                                  where id = $1 and status = 'pending_payment' and payment_status = 'pending'))
+             on conflict (assistant_id) do nothing",
+            id,
+            user,
+            now,
+        );
+        Ok(execute!(self, "delete from assistants where id = $1", id) == 1)
+    }
+
+    /// Notes that a slot was deleted because its checkout could not be made.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_void(&mut self, id: AssistantId) -> Result<(), StoreError> {
+        execute!(self, "update tombstones set checkout_failed = true where assistant_id = $1", id);
+        Ok(())
+    }
+
+    /// Whether a slot with this id has been deleted.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn is_tombstone(&mut self, id: AssistantId) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> =
+            fetch_optional!(self, (i64,), "select count(*) from tombstones where assistant_id = $1", id);
+        Ok(row.is_some_and(|(count,)| count > 0))
+    }
+}

@@ -1,3 +1,0 @@
--- Whose bot an assistant last answered as: what Telegram said when it was deployed.
-alter table assistants add column bot_id integer;
-alter table assistants add column bot_username text;
