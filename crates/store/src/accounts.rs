@@ -1,4 +1,4 @@
-//! Accounts.
+//! Users: their address, password hash and signing secret.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
@@ -7,32 +7,30 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, dialect, execute, fetch_optional};
 
-/// An account.
+/// A user. The fields are columns of `users`.
 #[derive(Clone, Debug, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct UserRow {
-    /// Its id.
     pub id: UserId,
-    /// Lower-cased address.
+    /// The address in lower case.
     pub email: String,
-    /// argon2id, in PHC form.
+    /// An argon2id hash in PHC form.
     pub password_hash: String,
-    /// The callbacks' signing secret, sealed.
+    /// The secret that webhooks are signed with, sealed.
     #[sqlx(rename = "signing_secret")]
     pub callback_secret: Vec<u8>,
-    /// The one before it, sealed.
+    /// The secret before the last rotation, sealed.
     #[sqlx(rename = "previous_signing_secret")]
     pub callback_secret_previous: Option<Vec<u8>>,
-    /// When the secret was last rotated.
     #[sqlx(rename = "signing_secret_rotated_at")]
     pub callback_secret_rotated: Option<Timestamp>,
-    /// When the account was made.
     pub created_at: Timestamp,
-    /// When its owner has shown that the address is theirs.
+    /// When the owner proved that the address is theirs to read, by a link that was sent there.
     pub email_confirmed_at: Option<Timestamp>,
 }
 
 impl Tx {
-    /// Adds an account; `false` when the address is taken.
+    /// Inserts a user; `false` when the address is taken.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -51,7 +49,7 @@ impl Tx {
         Ok(added == 1)
     }
 
-    /// The account with this (lower-cased) address.
+    /// Finds the user with this address, which must be in lower case.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -59,7 +57,7 @@ impl Tx {
         Ok(fetch_optional!(self, UserRow, "select * from users where email = $1", email))
     }
 
-    /// The account with this id.
+    /// Finds the user with this id.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -67,13 +65,12 @@ impl Tx {
         Ok(fetch_optional!(self, UserRow, "select * from users where id = $1", id))
     }
 
-    /// Makes whatever else locks this account wait until the transaction ends, so that what is counted for it
-    /// stays so.
+    /// Locks the row of a user until the transaction ends, so that what is counted for the user stays true meanwhile.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn lock_user(&mut self, id: UserId) -> Result<(), StoreError> {
-        // SQLite's writers hold the whole database already. Rows that refer to the account are not held up.
+        // A writer on SQLite has locked the whole database. `no key update` does not block rows that refer to the user.
         let sql = dialect!(
             self,
             sqlite: "select id from users where id = $1",
@@ -83,7 +80,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Replaces the callbacks' signing secret; the one before it is kept beside.
+    /// Replaces the signing secret and keeps the current one as the previous one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -104,7 +101,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Replaces the password's hash while it is the one that was read; `false` when somebody was faster.
+    /// Replaces the password hash if it is still `expected`; `false` when another request replaced it first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -118,13 +115,14 @@ impl Tx {
         Ok(execute!(self, sql, id, before, after) == 1)
     }
 
-    /// Deletes an account with its keys, its sessions, the timelines of its deleted assistants and whatever else is its
-    /// own; `false`, with nothing deleted, while it has an assistant or when there is no such account.
+    /// Deletes a user with everything that belongs to them: keys, sessions, receipts, and the events and deliveries
+    /// of deleted assistants. `false`, with nothing deleted, while the user has an assistant or when there is no such
+    /// user.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn delete_user(&mut self, id: UserId) -> Result<bool, StoreError> {
-        // Who is ordering an assistant has a hold on the account's row: either that is seen below, or finds no account.
+        // A request that orders an assistant locks this row. Either its assistant is counted below, or it finds no user.
         let sql = dialect!(
             self,
             sqlite: "select id from users where id = $1",
@@ -136,7 +134,7 @@ impl Tx {
         if assistants.is_none_or(|(count,)| count > 0) {
             return Ok(false);
         }
-        // What was told of its assistants; receipts are kept longer, and are found by their owner.
+        // Only receipts name the owner of a deleted assistant, and they are deleted with the user.
         execute!(
             self,
             "delete from events where assistant_id in (select assistant_id from receipts where user_id = $1)",
@@ -151,8 +149,8 @@ impl Tx {
         Ok(execute!(self, "delete from users where id = $1", id) == 1)
     }
 
-    /// Notes that this address of the account is its owner's; `false` when the account has another one. The first time
-    /// counts.
+    /// Records that the user has confirmed this address; `false` when the user has another one. The time of the first
+    /// confirmation stays.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -167,8 +165,8 @@ impl Tx {
         Ok(execute!(self, sql, id, email, now) == 1)
     }
 
-    /// Gives the account another (lower-cased) address, which its owner has confirmed; `false` when it is taken. Two that
-    /// take it at the same moment: the second is a unique violation.
+    /// Replaces the address of a user by one that its owner has confirmed, in lower case; `false` when it is taken.
+    /// If two requests choose the same address at once, the second one fails with a unique violation.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -183,7 +181,7 @@ impl Tx {
         Ok(execute!(self, sql, id, email, now) == 1)
     }
 
-    /// Replaces the password's hash; `false` when there is no such account.
+    /// Replaces the password hash; `false` when there is no such user.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,5 @@
-//! What Polar is to be asked about, when, and how fast: one pace for all processes on a database.
+//! Payment checks: for which assistants Polar is asked, when, and at which rate. The rate is one for all processes of
+//! a database.
 
 use std::time::Duration;
 
@@ -9,29 +10,29 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, dialect, execute, fetch_optional};
 
-/// A slot whose payment is to be asked for, claimed by who reads it.
+/// A payment check that this process has claimed.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct AskRow {
-    /// The slot, which may be deleted.
+    /// The assistant, which may be deleted.
     pub assistant_id: AssistantId,
-    /// Its checkout, if one was made.
     pub checkout_id: Option<String>,
-    /// Until when the claim holds: it is asked again then, unless it is settled before.
+    /// Until when the claim holds. The check becomes due again then, unless it is completed before.
     #[sqlx(rename = "next_check_at")]
     pub next_at: Timestamp,
-    /// How often it was asked since something last happened, this time included.
+    /// How many checks were made since something last happened, including this one.
     #[sqlx(rename = "check_count")]
     pub asks: i64,
-    /// When Polar first said that the checkout cannot be paid any more.
+    /// When Polar first said that the checkout can no longer be paid.
     #[sqlx(rename = "checkout_closed_at")]
     pub closed_at: Option<Timestamp>,
-    /// When the slot was ordered.
+    /// When the assistant was ordered, or when it got its present checkout.
     #[sqlx(rename = "ordered_at")]
     pub since: Timestamp,
 }
 
-/// A statement in which the account of the slot `$1` stands between two parts. It is known after the slot's deletion too.
-macro_rules! owned {
+/// A statement with the user of the assistant `$1` between two parts. The user is known after a deletion too.
+macro_rules! with_user {
     ($before:literal, $after:literal) => {
         concat!(
             $before,
@@ -42,9 +43,9 @@ macro_rules! owned {
     };
 }
 
-/// The order in which checks that are due are made. Accounts take turns: the one that was asked about longest ago is next,
-/// however many of its checks are due. Within an account deleted slots come last.
-macro_rules! turns {
+/// The order in which due checks are made. Users take turns: the one whose last check was longest ago is next,
+/// however many of their checks are due. Among the checks of a user those of deleted assistants come last.
+macro_rules! check_order {
     () => {
         "(select max(checked.last_checked_at) from payment_checks checked where checked.user_id = due.user_id)
              nulls first,
@@ -53,17 +54,17 @@ macro_rules! turns {
     };
 }
 
-/// How fast may be asked, over all processes.
+/// The rate of checks, over all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// On average one ask in so long.
+    /// The average time between two checks.
     pub every: Duration,
-    /// How far ahead of that it may run.
+    /// How far ahead of that average checks may run.
     pub burst: Duration,
 }
 
 impl Tx {
-    /// Begins to ask about an account's slot, first at `first`.
+    /// Inserts the payment check of an assistant, first due at `first`. One that exists stays as it is.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -87,7 +88,7 @@ impl Tx {
         Ok(())
     }
 
-    /// A slot has a new checkout in the place of one that was closed: it is asked about as if it had just been ordered.
+    /// Resets the payment checks of an assistant that has a new checkout, as if it had just been ordered.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -100,7 +101,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            owned!(
+            with_user!(
                 "insert into payment_checks (assistant_id, user_id, checkout_id, next_check_at, check_count,
                      expedite_count, ordered_at)
                  values ($1, ",
@@ -117,8 +118,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Something has happened to a slot's payment: it is asked about at `at` at the latest, and then in short
-    /// intervals again, also if asking had ended.
+    /// Schedules a check at `at`, unless an earlier one is scheduled, and resets the count, so that the next ones
+    /// follow at short intervals. This works after checks had ended, too.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -130,7 +131,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            owned!(
+            with_user!(
                 "insert into payment_checks (assistant_id, user_id, next_check_at, check_count, expedite_count, ordered_at)
                  values ($1, ",
                 ", $2, 0, 0, $3)
@@ -145,8 +146,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Somebody waits for a slot's payment: it is asked about at `at` at the latest, unless it was asked about after
-    /// `asked_before`. Done `times_max` times per slot, so that nobody uses up everybody's pace; gives whether it was.
+    /// Brings the next check forward to `at` for a customer who waits, unless the last one was made after
+    /// `checked_before`. Works `times_max` times per assistant, so that one customer cannot use up the rate of all.
+    /// Returns whether it did.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -170,7 +172,7 @@ impl Tx {
         Ok(hurried == 1)
     }
 
-    /// There is nothing more to ask about a slot.
+    /// Ends the checks of an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -179,7 +181,7 @@ impl Tx {
         Ok(())
     }
 
-    /// A slot was deleted before it was paid, and its checkout cannot be closed: it is asked about at `at` at the earliest.
+    /// Postpones the next check to `at`, for a deleted assistant whose checkout cannot be closed.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -190,7 +192,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Claims until `until` what is due, if the pace allows one more now. Accounts take turns.
+    /// Claims the next due check until `until`, if the rate allows one at `now`. Users take turns.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -204,7 +206,7 @@ impl Tx {
             "update payment_checks set next_check_at = $2, check_count = check_count + 1, last_checked_at = $1
              where assistant_id in (select due.assistant_id from payment_checks due where due.next_check_at <= $1
                                     order by ",
-            turns!(),
+            check_order!(),
             " limit 1)
              returning assistant_id, checkout_id, next_check_at, check_count, checkout_closed_at, ordered_at"
         );
@@ -212,7 +214,7 @@ impl Tx {
             "update payment_checks set next_check_at = $2, check_count = check_count + 1, last_checked_at = $1
              where assistant_id = any (array(select due.assistant_id from payment_checks due
                                              where due.next_check_at <= $1 order by ",
-            turns!(),
+            check_order!(),
             " limit 1 for update of due skip locked))
              returning assistant_id, checkout_id, next_check_at, check_count, checkout_closed_at, ordered_at"
         );
@@ -228,8 +230,9 @@ impl Tx {
         Ok(claimed)
     }
 
-    /// Ends a claim: the next ask is at `next`, or never, with so many `asks` counted so far. Who was hastened meanwhile stays so,
-    /// and what was said of a checkout that another one has replaced is not kept.
+    /// Completes a claimed check: the next one is at `next`, or never, and the count is `check_count`. A check that
+    /// was brought forward meanwhile keeps its time, and `checkout_closed_at` is dropped when the assistant has got
+    /// another checkout.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -258,7 +261,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Nobody asks anything before `until`: Polar has said so.
+    /// Makes no check before `until`, because Polar asked to wait.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -268,7 +271,7 @@ impl Tx {
         Ok(())
     }
 
-    /// From now on, whatever was last asked about before `before` is to be asked about anew: see [`Self::hasten_asks`].
+    /// Requests that everything last checked before `before` is checked again: see `expedite_payment_checks`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -277,10 +280,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Brings forward what is to be asked about anew, for each account what was asked about longest ago first: at most
-    /// `asks_max` within `within`, less one for each account about which something is due then anyway, and spread over it, so
-    /// that what comes meanwhile need not wait behind them. Accounts take turns here too. Deleted slots can wait. Gives how
-    /// many.
+    /// Brings forward the checks that `request_recheck` asked for, and spreads them over `within`: at most
+    /// `checks_max`, less one for each user who has a check due within that time anyway, so that new checks need not
+    /// wait behind them. Users take turns, each with the check that was made longest ago. Deleted assistants are left
+    /// out. Returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -290,7 +293,7 @@ impl Tx {
         within: Duration,
         asks_max: u32,
     ) -> Result<u64, StoreError> {
-        macro_rules! brought_forward {
+        macro_rules! expedited {
             ($milliseconds:literal) => {
                 concat!(
                     "update payment_checks set next_check_at = $1 + chosen.place * $3",
@@ -321,8 +324,8 @@ impl Tx {
         );
         let free = i64::from(asks_max).saturating_sub(busy.map_or(0, |(count,)| count)).max(0);
         let apart = i64::try_from((within / asks_max.max(1)).as_millis()).unwrap_or(i64::MAX);
-        let sql = dialect!(self, sqlite: brought_forward!(""),
-            postgres: brought_forward!(" * interval '1 millisecond'"));
+        let sql = dialect!(self, sqlite: expedited!(""),
+            postgres: expedited!(" * interval '1 millisecond'"));
         Ok(execute!(self, sql, now, by, apart, free))
     }
 
@@ -333,7 +336,7 @@ impl Tx {
         row.map(|(free_at,)| free_at).ok_or_else(|| StoreError::corrupt("polar_state", 1))
     }
 
-    /// Polar's time of the newest state of a slot's subscription that was applied.
+    /// Finds Polar's time of the newest subscription state that was applied to an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -347,7 +350,7 @@ impl Tx {
         Ok(row.and_then(|(as_of,)| as_of))
     }
 
-    /// Notes it; `None` when it is not known.
+    /// Stores Polar's time of the subscription state that was applied; `None` when it is not known.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -360,7 +363,7 @@ impl Tx {
         Ok(())
     }
 
-    /// How many asks are due since before `now`, and since when the oldest is.
+    /// Counts the checks that are due at `now`, and finds since when the oldest one is due.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -374,7 +377,7 @@ impl Tx {
         Ok(row.unwrap_or_default())
     }
 
-    /// Forgets deleted slots about which there is nothing more to ask; gives how many.
+    /// Deletes the rows of deleted assistants whose checks have ended; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -386,7 +389,7 @@ impl Tx {
         ))
     }
 
-    /// Whether it is time to look at Polar's webhook endpoint; the next time is `next` then, for all processes.
+    /// Claims the check of Polar's webhook endpoint if it is due; the next one is due at `next`, for all processes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -400,7 +403,7 @@ impl Tx {
         Ok(claimed == 1)
     }
 
-    /// Notes how the endpoint was seen.
+    /// Stores the status of Polar's webhook endpoint.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -409,7 +412,7 @@ impl Tx {
         Ok(())
     }
 
-    /// How the endpoint was last seen; `None` before the first look.
+    /// Finds the last known status of Polar's webhook endpoint; `None` before the first check.
     ///
     /// # Errors
     /// [`StoreError::Database`].

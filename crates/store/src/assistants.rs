@@ -1,4 +1,4 @@
-//! Assistants: a row becomes a state by matching its nullable columns, and nothing else passes.
+//! Assistants. A row becomes a state by its nullable columns; combinations that no state has are reported as corrupt.
 
 use reef_domain::assistant::{Config, Payment};
 use reef_domain::ids::{AssistantId, UserId};
@@ -46,7 +46,7 @@ struct Row {
     updated_at: Timestamp,
 }
 
-/// The columns of [`Row`], for every statement that reads one.
+/// Selects the columns of [`Row`], followed by `$rest`.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -60,7 +60,7 @@ macro_rules! select {
 
 pub(crate) use select;
 
-/// The state as its columns.
+/// A state as the columns that store it.
 struct Columns<'a> {
     status: &'static str,
     worker_name: Option<&'a str>,
@@ -159,7 +159,7 @@ fn one(row: Option<Row>) -> Result<Option<Assistant>, StoreError> {
 }
 
 impl Tx {
-    /// Adds an assistant.
+    /// Inserts an assistant with its first version.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -198,7 +198,7 @@ impl Tx {
         Ok(())
     }
 
-    /// One assistant.
+    /// Finds an assistant by its id.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -206,18 +206,18 @@ impl Tx {
         one(fetch_optional!(self, Row, select!("where id = $1"), id))
     }
 
-    /// One assistant, locked until the transaction ends: nobody else changes it meanwhile.
+    /// Finds an assistant and locks its row until the transaction ends.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
     pub async fn lock_assistant(&mut self, id: AssistantId) -> Result<Option<Assistant>, StoreError> {
-        // SQLite's writers hold the whole database already.
+        // A writer on SQLite has locked the whole database.
         let sql =
             dialect!(self, sqlite: select!("where id = $1"), postgres: select!("where id = $1 for update"));
         one(fetch_optional!(self, Row, sql, id))
     }
 
-    /// The assistant that a subscription pays for.
+    /// Finds the assistant that a Polar subscription pays for.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -233,8 +233,8 @@ impl Tx {
         ))
     }
 
-    /// Writes an assistant over the version it was read as; `false` when somebody was faster.
-    /// The assistant's own version is moved on.
+    /// Writes an assistant over the version it was read as, and increments `a.version`; `false` when another
+    /// transaction wrote it first.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,7 +1,7 @@
-//! What bots have received: taken in at once, worked off one at a time per chat.
+//! The updates that bots received. They are stored as they arrive and answered one at a time per chat.
 //!
-//! The oldest open update of a chat is the chat's head, and a lease on it is a lease on the chat: whoever holds it
-//! works, and every later write of theirs is refused once somebody else holds it.
+//! The oldest open update of a chat is the head of that chat, and a lease on the head is a lease on the chat. Every
+//! later write of the holder is refused once another process holds the lease.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UpdateRowId};
@@ -11,54 +11,48 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
-/// An update as it came.
+/// An update to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct NewUpdate {
-    /// Its row's id.
     pub id: UpdateRowId,
-    /// Whose bot received it.
     pub assistant_id: AssistantId,
-    /// Which bot: an assistant may be given another one.
+    /// Telegram's id of the bot: an assistant may be given another bot.
     pub bot_id: i64,
-    /// Telegram's number of it, unique per bot.
+    /// Telegram's number of the update, unique within one bot.
     pub update_id: i64,
-    /// In which chat.
     pub chat_id: i64,
-    /// As it came, as JSON.
+    /// The update as Telegram sent it, as JSON.
     pub body: String,
-    /// The album it is a part of.
+    /// The album that the message is a part of.
     pub media_group_id: Option<String>,
-    /// When it may be tried first; at once if `None`.
+    /// When it may be attempted first; at once if `None`.
     pub not_before: Option<Timestamp>,
 }
 
-/// An update that is being worked on.
+/// An update that this process holds a lease on.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct UpdateRow {
-    /// Its row's id.
     pub id: UpdateRowId,
-    /// Whose bot received it.
     pub assistant_id: AssistantId,
-    /// Which bot.
     pub bot_id: i64,
-    /// Telegram's number of it.
+    /// Telegram's number of the update, unique within one bot.
     pub update_id: i64,
-    /// In which chat.
     pub chat_id: i64,
-    /// As it came, as JSON.
+    /// The update as Telegram sent it, as JSON.
     pub body: String,
-    /// The answer as JSON, once there is one.
+    /// The saved answer, as JSON.
     pub answer: Option<String>,
     /// How many parts of the answer have been sent.
     pub sent_parts: i64,
-    /// How often it was begun, this time included.
+    /// How often it was claimed, including this time.
     pub attempts: i64,
-    /// When it came.
     pub received_at: Timestamp,
 }
 
 impl Tx {
-    /// Takes an update in; `false` when it was there already.
+    /// Stores an update; `false` when it was stored before.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -83,7 +77,7 @@ impl Tx {
         Ok(added == 1)
     }
 
-    /// How many updates of an assistant wait.
+    /// Counts the updates of an assistant that are not done.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -97,8 +91,8 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// Leases a chat's head to the holder of `token` until `until`, counting the attempt. `None` when nothing
-    /// waits, somebody works on the chat, or its head is not to be tried yet.
+    /// Leases the head of a chat to the holder of `token` until `until`, and counts the attempt. `None` when nothing
+    /// is open, another process has the lease, or the head may not be attempted yet.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -110,8 +104,8 @@ impl Tx {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<UpdateRow>, StoreError> {
-        // The first condition on the lease is for PostgreSQL, which checks it again after waiting for a rival; the
-        // second is for an update that came after a later-numbered one of its chat.
+        // PostgreSQL evaluates the first condition on the lease again after it has waited for another transaction. The
+        // second one is for an update that arrived after one of its chat with a higher number.
         Ok(fetch_optional!(
             self,
             UpdateRow,
@@ -130,8 +124,7 @@ impl Tx {
         ))
     }
 
-    /// Keeps a lease alive; `false` when somebody else holds the update now, or the worker is no longer the one of
-    /// this run.
+    /// Extends a lease; `false` when another process has it, or when the worker belongs to another run.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -155,8 +148,8 @@ impl Tx {
         Ok(kept == 1)
     }
 
-    /// Replaces a saved answer, of which as much counts as sent as before; `false` when somebody else holds the update
-    /// now.
+    /// Replaces a saved answer; the number of parts that count as sent stays. `false` when another process has the
+    /// lease.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -177,8 +170,8 @@ impl Tx {
         Ok(replaced == 1)
     }
 
-    /// Keeps an answer before any of it is sent; `false` when there is one already, or somebody else holds the
-    /// update now.
+    /// Saves an answer before any part of it is sent; `false` when one is saved already, or when another process has
+    /// the lease.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -199,7 +192,7 @@ impl Tx {
         Ok(saved == 1)
     }
 
-    /// Notes how many parts of the answer have been sent; `false` when somebody else holds the update now.
+    /// Stores how many parts of the answer have been sent; `false` when another process has the lease.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -219,7 +212,7 @@ impl Tx {
         Ok(noted == 1)
     }
 
-    /// Ends an update. Its row stays for a while so that a repeat is known; its text does not.
+    /// Finishes an update. The row stays for a while, so that a repeated update is recognized; its text is deleted.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -240,7 +233,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Frees an update that failed; neither it nor another one of its chat is tried before `until`.
+    /// Releases an update that failed. No update of its chat is attempted before `until`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -260,7 +253,8 @@ impl Tx {
         Ok(())
     }
 
-    /// The same without counting the attempt: Telegram itself asked to wait.
+    /// Releases an update without counting the attempt, because Telegram asked to wait. No update of its chat is
+    /// attempted before `until`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -281,7 +275,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Frees an update as it was, without counting the attempt: its holder stops.
+    /// Releases an update without counting the attempt, because this process stops.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -296,7 +290,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Frees every lease on updates that is not `token`'s: for the only process on a database, at its start.
+    /// Releases every lease that the holder of `token` does not have; returns how many. Only for the one process of a
+    /// database, when it starts.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -309,7 +304,7 @@ impl Tx {
         ))
     }
 
-    /// Ends every waiting update of a bot unanswered.
+    /// Finishes all open updates of a bot without answering them; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -329,7 +324,7 @@ impl Tx {
         ))
     }
 
-    /// Ends every waiting update of an assistant's other bots unanswered: `bot` is the one it has now.
+    /// Finishes all open updates of an assistant's bots other than `bot` without answering them; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -349,7 +344,7 @@ impl Tx {
         ))
     }
 
-    /// Destroys what an assistant's bots have received.
+    /// Deletes all updates of an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -358,9 +353,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets updates worked off before `before`, and those that have waited since before then for a worker that
-    /// was stopped; gives how many. What came long ago and was worked off lately is still known, and what somebody
-    /// works on is left to them.
+    /// Deletes updates that were finished before `before`, and open ones received before then that nothing holds:
+    /// their worker was stopped. Returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Model lists as last read from providers.
+//! The model lists that were last read from providers.
 
 use reef_domain::Timestamp;
 use reef_domain::catalog::Listed;
@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
 impl Tx {
-    /// When a source's list was last read; `None` when it never was.
+    /// Finds when the list of a source was last read.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -18,7 +18,7 @@ impl Tx {
         Ok(row.map(|(at,)| at))
     }
 
-    /// A source's list as last read, and when that was.
+    /// Finds the list of a source and when it was read.
     ///
     /// # Errors
     /// [`StoreError::Database`], also when it can't be read any more.
@@ -32,7 +32,7 @@ impl Tx {
         Ok(row.map(|(models, at)| (models.0, at)))
     }
 
-    /// Replaces a source's list.
+    /// Replaces the list of a source.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Groups that became supergroups: Telegram gives them another id, and everything about the old one moves.
+//! Groups that became supergroups. Telegram gives them another id, and everything stored for the old id moves.
 
 use reef_domain::ids::AssistantId;
 
@@ -6,8 +6,8 @@ use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
 impl Tx {
-    /// Moves the memory and the waiting updates of a group to its supergroup, and records the new id. Memory of the
-    /// supergroup stays behind what was said before the migration. Calling it again moves nothing twice.
+    /// Moves the conversation and the open updates of a group to its supergroup, and records the new id. What the
+    /// supergroup has already comes after what is moved. A second call changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -25,7 +25,7 @@ impl Tx {
             from,
             to,
         );
-        // Positions only order what was said: those of the old chat end right before the first of the new one.
+        // Positions only order messages. Those of the old chat end directly before the first one of the new chat.
         execute!(
             self,
             "update conversation_messages set chat_id = $3,
@@ -48,7 +48,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The supergroup that a group became; `None` if it is still a group.
+    /// Finds the supergroup that a group became; `None` if it is still a group.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -67,7 +67,7 @@ impl Tx {
         Ok(row.map(|(id,)| id))
     }
 
-    /// Deletes what is recorded of an assistant's supergroups.
+    /// Deletes the recorded migrations of an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Which chats have updates to work on, when the next one is due, and what else waits in a chat.
+//! Which chats have updates to answer, when the next retry is due, and the parts of albums.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
-/// More parts than Telegram puts into an album.
+/// Telegram puts at most ten parts into an album.
 const ALBUM_PARTS_MAX: i64 = 50;
 
 /// One part of an album.
@@ -15,15 +15,15 @@ const ALBUM_PARTS_MAX: i64 = 50;
 pub struct AlbumRow {
     /// Telegram's number of the update.
     pub update_id: i64,
-    /// As it came, as JSON; empty once it is done.
+    /// The update as JSON; empty once it is done.
     pub body: String,
     /// How many parts of its answer have been sent.
     pub sent_parts: i64,
 }
 
 impl Tx {
-    /// Chats with updates that may be worked on now and whose assistant has a worker. Assistants take turns: first the
-    /// chat of each that has waited longest, then the second of each, and so on.
+    /// Lists chats with updates that can be claimed and whose assistant has a worker. Assistants take turns: the chat
+    /// of each that has waited longest comes first, then the second chat of each, and so on.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -47,7 +47,7 @@ impl Tx {
         ))
     }
 
-    /// When the next resting update may be tried; `None` when none rests.
+    /// Finds when the next update that waits for a retry may be attempted.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -62,7 +62,7 @@ impl Tx {
         Ok(row.and_then(|(due_at,)| due_at))
     }
 
-    /// Ends every update of a chat that a bot received until `received_until` and nobody has answered; gives how many.
+    /// Finishes all open updates of a chat that a bot received until `received_until`; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -84,7 +84,7 @@ impl Tx {
         ))
     }
 
-    /// The parts of an album that have come so far, in the order of their numbers.
+    /// Lists the parts of an album that have arrived so far, by their update numbers.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! What was said: an assistant's memory of its chats. It outlives stops and redeployments.
+//! What assistants remember of their chats. A conversation outlives stops and redeployments.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
@@ -7,17 +7,17 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all};
 
-/// Something that was said.
+/// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct TurnRow {
-    /// `user` or `assistant`.
+    /// Either `user` or `assistant`.
     pub role: String,
-    /// The words.
+    /// The text of the message.
     pub content: String,
 }
 
 impl Tx {
-    /// Adds to a chat's memory.
+    /// Appends a message to a conversation.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -42,7 +42,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The last `limit` things said in a chat, oldest first.
+    /// Lists the last `limit` messages of a conversation, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -65,7 +65,7 @@ impl Tx {
         Ok(turns)
     }
 
-    /// Forgets a chat.
+    /// Deletes the conversation of a chat.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -75,7 +75,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets every chat of an assistant.
+    /// Deletes all conversations of an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -84,7 +84,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets all but the last `keep` things said in a chat.
+    /// Deletes all but the last `keep` messages of a conversation.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Opening the database and bringing its tables up to date.
+//! Opens the database and migrates it.
 
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -13,18 +13,18 @@ use sqlx::{Connection as _, PgPool, SqlitePool};
 use crate::error::StoreError;
 use crate::tx::{Tx, in_time};
 
-/// How long a connection is waited for before a request is refused.
+/// How long a request waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long SQLite waits for another process's lock.
+/// How long SQLite waits for the lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Readers of one SQLite file; they never wait for the writer.
+/// SQLite readers never wait for the writer.
 const SQLITE_READERS: u32 = 8;
-/// Connections to PostgreSQL from one process.
+/// Connections from one process to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 16;
-/// How long a connection that is given back may take to show that it lives.
+/// How long a returned connection may take to prove that it is alive.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
-/// What PostgreSQL is told about a process that it does not hear of any more: without this, the row locks of its last
-/// transaction would hold up everybody else for hours. (Client connection defaults, and the TCP settings.)
+/// When PostgreSQL gives up a client that has disappeared. Without this, the row locks of its last transaction would
+/// block everyone else for hours. (Client connection defaults, and the TCP settings.)
 const FORSAKEN: [(&str, &str); 5] = [
     ("idle_in_transaction_session_timeout", "15s"),
     ("lock_timeout", "8s"),
@@ -33,26 +33,26 @@ const FORSAKEN: [(&str, &str); 5] = [
     ("tcp_keepalives_count", "3"),
 ];
 
-/// The database, cheap to clone.
+/// The database. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Store {
-    /// A file: one writer at a time, readers beside it.
+    /// A file with one writer at a time; readers do not wait for it.
     Sqlite {
-        /// One connection: SQLite has one writer, and waiting here is fairer than its busy handler.
+        /// The one connection for writing. Waiting for it is fairer than SQLite's busy handler.
         write: SqlitePool,
-        /// For looking.
+        /// The connections that only read.
         read: SqlitePool,
     },
-    /// A server.
+    /// A pool of connections to PostgreSQL.
     Postgres(PgPool),
 }
 
 impl Store {
-    /// Connects to `url` (`sqlite://path` or `postgres://…`), creating the SQLite file when absent.
+    /// Connects to `url` (`sqlite://path` or `postgres://…`), and creates the SQLite file if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::UnsupportedUrl`] for another scheme, [`StoreError::Folder`] and
-    /// [`StoreError::Database`] when it can't be opened.
+    /// [`StoreError::UnsupportedUrl`] for another scheme, [`StoreError::Folder`] and [`StoreError::Database`] when the
+    /// database cannot be opened.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
             let options = SqliteConnectOptions::from_str(url)?
@@ -60,7 +60,7 @@ impl Store {
                 .foreign_keys(true)
                 .busy_timeout(BUSY_TIMEOUT)
                 .journal_mode(SqliteJournalMode::Wal)
-                // With WAL this survives the process's death; only a power cut may lose the last commits.
+                // With WAL commits survive the death of the process. Only a power failure may lose the last ones.
                 .synchronous(SqliteSynchronous::Normal);
             crate::private::database(options.get_filename()).map_err(StoreError::Folder)?;
             let pool = |connections| {
@@ -84,7 +84,7 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A connection whose server is out of sight would otherwise keep its place until TCP gives up.
+            // A connection to a server that has disappeared would otherwise stay in the pool until TCP gives up.
             .after_release(|connection, _| {
                 Box::pin(async {
                     let answered = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
@@ -105,7 +105,7 @@ impl Store {
             Self::Sqlite { write, .. } => sqlx::migrate!("../../migrations/sqlite").run(write).await,
             Self::Postgres(pool) => sqlx::migrate!("../../migrations/postgres").run(pool).await,
         };
-        // sqlx compares what was applied with what it has before it changes anything.
+        // sqlx compares the applied migrations with its own before it changes anything.
         match migrated {
             Err(MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_))
                 if self.has_unreleased_schema().await? =>
@@ -126,10 +126,10 @@ impl Store {
         Ok(count > 0)
     }
 
-    /// A transaction for writing. SQLite's takes the write lock at once, so it can't fail half-way.
+    /// Opens a transaction for writing. On SQLite it takes the write lock at once, so that it cannot fail half-way.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when none can be had in time.
+    /// [`StoreError::Database`] when no connection is available in time.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
@@ -137,10 +137,10 @@ impl Store {
         })
     }
 
-    /// A transaction for looking only.
+    /// Opens a transaction for reading only.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when none can be had in time.
+    /// [`StoreError::Database`] when no connection is available in time.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
@@ -148,15 +148,14 @@ impl Store {
         })
     }
 
-    /// Writes a whole, consistent copy of a SQLite database into a new file; other processes go on meanwhile.
-    /// `false` on PostgreSQL, which has tools of its own.
+    /// Writes a complete and consistent copy of a SQLite database to a new file while other processes go on. `false`
+    /// on PostgreSQL, which has its own tools.
     ///
     /// # Errors
-    /// [`StoreError::Folder`] when the file can't be made or is there already, [`StoreError::Database`] when the
-    /// copy fails.
+    /// [`StoreError::Folder`] when the file cannot be created or exists, [`StoreError::Database`] when the copy fails.
     pub async fn back_up(&self, to: &Path) -> Result<bool, StoreError> {
         let Self::Sqlite { write, .. } = self else { return Ok(false) };
-        // An empty file of our own first, for its mode: `vacuum into` fills it, and refuses one that is not empty.
+        // The file is created first to set its mode. `vacuum into` accepts an existing file only if it is empty.
         std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -170,7 +169,7 @@ impl Store {
             Err(error) => Err(error.into()),
         };
         if durable.is_err() {
-            // Half a copy must not be taken for one. That it may stay behind changes nothing of the error.
+            // An incomplete copy must not look like a backup. If it cannot be removed, the first error is still the one to report.
             drop(std::fs::remove_file(to));
         }
         durable.map(|()| true)
@@ -182,7 +181,7 @@ impl Store {
         matches!(self, Self::Sqlite { .. })
     }
 
-    /// Closes every connection.
+    /// Closes all connections.
     pub async fn close(&self) {
         match self {
             Self::Sqlite { write, read } => {
@@ -195,10 +194,10 @@ impl Store {
 }
 
 impl Tx {
-    /// Asks the database something trivial.
+    /// Runs a trivial statement, to see whether the database answers.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when it does not answer.
+    /// [`StoreError::Database`] when the database does not answer.
     pub async fn ping(&mut self) -> Result<(), StoreError> {
         crate::tx::execute!(self, "select 1");
         Ok(())

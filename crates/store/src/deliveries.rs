@@ -1,4 +1,4 @@
-//! Callbacks to customers: what was to be sent where, and how it went.
+//! Webhooks to customers: what is sent to which endpoint, and its attempts.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, DeliveryId, UserId};
@@ -7,24 +7,24 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
-/// How many tries of a delivery are remembered: a schedule has ten, and it may be sent again.
+/// A schedule has ten attempts, and a delivery may be sent again.
 const ATTEMPTS_KEPT: i64 = 50;
 
-/// How a delivery stands.
+/// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryState {
-    /// Still being tried.
+    /// More attempts are scheduled.
     Pending,
-    /// Answered with 2xx.
+    /// The endpoint answered with a 2xx status.
     Delivered,
-    /// Given up.
+    /// The last attempt of the schedule failed.
     Failed,
 }
 
 impl DeliveryState {
     const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Failed];
 
-    /// As stored.
+    /// The value in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,64 +35,60 @@ impl DeliveryState {
     }
 }
 
-/// One callback, over all its tries.
+/// One event on its way to one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct DeliveryRow {
-    /// The `webhook-id` of all tries.
+    /// The `webhook-id` that all attempts carry.
     pub id: DeliveryId,
-    /// About which assistant.
     pub assistant_id: AssistantId,
-    /// Whose secret signs it.
+    /// The user whose signing secret is used.
     pub user_id: UserId,
-    /// Which event of the assistant.
+    /// The sequence number of the event.
     pub sequence: i64,
-    /// Where to; as stored when the event was made.
+    /// The endpoint, as it was when the event happened.
     pub url: String,
-    /// The exact body.
+    /// The body, byte for byte.
     pub payload: String,
-    /// How it stands.
     pub state: DeliveryState,
-    /// Tries so far.
+    /// Attempts since the delivery was created or sent again.
     pub attempts: i64,
-    /// HTTP status of the last try that got one.
+    /// The HTTP status of the last attempt, if it got one.
     pub last_status: Option<i64>,
-    /// What went wrong in the last try, in our words.
+    /// Why the last attempt failed, for customers to read.
     pub last_error: Option<String>,
-    /// When the event was made.
     pub created_at: Timestamp,
-    /// When it was delivered or given up.
+    /// When it was delivered or failed.
     pub finished_at: Option<Timestamp>,
 }
 
-/// What came of one try.
+/// The outcome of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Attempt {
-    /// When it began.
     pub tried_at: Timestamp,
-    /// How the delivery stands after it.
+    /// Where the delivery stands after this attempt.
     pub state: DeliveryState,
-    /// HTTP status, when there was one.
+    /// The HTTP status, if there was one.
     pub status: Option<i64>,
-    /// What went wrong, in our words.
+    /// Why the attempt failed, for customers to read.
     pub error: Option<String>,
 }
 
-/// One try, as it is remembered.
+/// An attempt as it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct AttemptRow {
-    /// Of which delivery.
     pub delivery_id: DeliveryId,
-    /// Which try, from 1; goes on growing when the delivery is sent again.
+    /// Counted from 1; continues when the delivery is sent again.
     pub number: i64,
-    /// When it began.
     #[sqlx(rename = "started_at")]
     pub tried_at: Timestamp,
-    /// How long it took, in milliseconds.
     #[sqlx(rename = "duration_ms")]
     pub took_ms: i64,
-    /// HTTP status, when there was one.
+    /// The HTTP status, if there was one.
     pub status: Option<i64>,
-    /// What went wrong, in our words.
+    /// Why the attempt failed, for customers to read.
     pub error: Option<String>,
 }
 
@@ -135,7 +131,7 @@ impl TryFrom<Row> for DeliveryRow {
 }
 
 impl Tx {
-    /// Adds a delivery that has not been tried.
+    /// Inserts a delivery before its first attempt.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -157,7 +153,7 @@ impl Tx {
         Ok(())
     }
 
-    /// One delivery.
+    /// Finds a delivery by its id.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -166,7 +162,7 @@ impl Tx {
         row.map(DeliveryRow::try_from).transpose()
     }
 
-    /// Notes what came of a try that has ended now; the newest fifty of a delivery are remembered.
+    /// Records an attempt that ended at `now`. Of each delivery the newest fifty attempts are kept.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -209,7 +205,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The tries of an assistant's newest `deliveries` deliveries, newest first.
+    /// Lists the attempts of an assistant's newest `deliveries` deliveries, newest first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -230,7 +226,7 @@ impl Tx {
         ))
     }
 
-    /// Opens a delivery again, as if it had not been tried.
+    /// Sets a delivery back to pending with no attempts, to send it again.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -243,7 +239,7 @@ impl Tx {
         Ok(())
     }
 
-    /// An assistant's newest deliveries, newest first.
+    /// Lists an assistant's deliveries, newest first.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -263,7 +259,7 @@ impl Tx {
         rows.into_iter().map(DeliveryRow::try_from).collect()
     }
 
-    /// Forgets deliveries finished before `before`; gives how many.
+    /// Deletes deliveries that finished before `before`; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

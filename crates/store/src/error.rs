@@ -1,34 +1,34 @@
-//! What can go wrong with the database.
+//! Errors of the database.
 
 use thiserror::Error;
 
-/// A failure of the store; none of it is for customers' eyes.
+/// A failure of the store. Its text is for logs, not for customers.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The database said no or did not answer.
-    #[error("database")]
+    /// The database refused a statement or did not answer.
+    #[error("the database refused a statement or did not answer")]
     Database(#[from] sqlx::Error),
     /// The migrations could not be applied.
-    #[error("migration")]
+    #[error("the migrations could not be applied")]
     Migration(#[from] sqlx::migrate::MigrateError),
-    /// The database was created before the first release of Reef, and there is no way from its tables to today's.
+    /// The database has the tables of a version from before the first release, which cannot be migrated.
     #[error(
         "the database was created by an unreleased version of Reef and cannot be upgraded: move it aside, or set DATABASE_URL to an empty database"
     )]
     UnreleasedSchema,
-    /// A row has a combination of columns that cannot be.
+    /// A row has a value or a combination of values that Reef does not write.
     #[error("corrupt row in {table}: {id}")]
     Corrupt {
-        /// The table.
+        /// The table that the row is in.
         table: &'static str,
-        /// The row.
+        /// The primary key of the row.
         id: String,
     },
-    /// `DATABASE_URL` names neither of the two databases.
-    #[error("unsupported database url: it must begin with sqlite:// or postgres://")]
+    /// `DATABASE_URL` has another scheme than `sqlite` and `postgres`.
+    #[error("unsupported database URL: it must begin with sqlite:// or postgres://")]
     UnsupportedUrl,
-    /// A file or folder of the database could not be made.
-    #[error("cannot create a file or folder of the database")]
+    /// A file or directory of the database could not be created.
+    #[error("a file or directory of the database could not be created")]
     Folder(#[source] std::io::Error),
 }
 
@@ -39,7 +39,6 @@ impl StoreError {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
     }
 
-    /// The row that cannot be.
     pub(crate) fn corrupt(table: &'static str, id: impl std::fmt::Display) -> Self {
         Self::Corrupt { table, id: id.to_string() }
     }

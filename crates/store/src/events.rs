@@ -1,4 +1,4 @@
-//! An assistant's timeline.
+//! The history of assistants: one event per change, numbered without gaps.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, EventId, UserId};
@@ -8,16 +8,16 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
-/// What kind of event it is.
+/// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// The status changed.
+    /// The status of the assistant changed.
     StatusChanged,
-    /// Somebody paid for the slot a second time, or that payment has been ended.
+    /// The assistant was paid for a second time, or the second subscription was ended.
     PaymentFlagged,
     /// The assistant was deleted.
     Deleted,
-    /// A managed assistant's model credit is used up. It has no callback.
+    /// The model credit of a managed assistant is exhausted. No webhook is sent for this.
     CreditUsedUp,
     /// The configuration was edited after activation. It has no callback.
     ConfigurationChanged,
@@ -26,7 +26,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// As stored, and as the callback's `type` names it.
+    /// The `type` of the webhook, which is also what the database holds.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -53,28 +53,22 @@ impl EventKind {
     }
 }
 
-/// One entry.
+/// One event of an assistant.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct EventRow {
-    /// Its id.
     pub id: EventId,
-    /// Of which assistant.
     pub assistant_id: AssistantId,
-    /// Whose.
     pub user_id: UserId,
-    /// Grows by one per event of an assistant.
+    /// Grows by one with each event of an assistant.
     pub sequence: i64,
-    /// What happened.
     pub kind: EventKind,
-    /// The status after it.
+    /// The status after the event.
     pub status: Status,
-    /// The status before it.
+    /// The status before the event.
     pub previous_status: Option<Status>,
-    /// What there was to say.
     pub status_message: Option<String>,
-    /// Where the worker was.
     pub worker_url: Option<String>,
-    /// When.
     pub created_at: Timestamp,
 }
 
@@ -117,7 +111,7 @@ impl TryFrom<Row> for EventRow {
 }
 
 impl Tx {
-    /// Adds an entry; its sequence must be new for the assistant.
+    /// Inserts an event. Its sequence number must be new for the assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`], also when the sequence is taken.
@@ -141,7 +135,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The newest `limit` entries, newest first.
+    /// Lists an assistant's events, newest first.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -160,7 +154,7 @@ impl Tx {
         rows.into_iter().map(EventRow::try_from).collect()
     }
 
-    /// The oldest `limit` entries after the one with this sequence, oldest first.
+    /// Lists an assistant's events after a sequence number, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -181,7 +175,7 @@ impl Tx {
         rows.into_iter().map(EventRow::try_from).collect()
     }
 
-    /// Whether an assistant has ever run.
+    /// Whether an assistant has ever been active.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -196,7 +190,7 @@ impl Tx {
         Ok(row.is_some())
     }
 
-    /// Forgets the timelines of assistants deleted before `before`; gives how many entries.
+    /// Deletes the events of assistants that were deleted before `before`; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Grants: the assistants that API keys are limited to.
+//! Grants: the assistants that limited API keys reach.
 
 use reef_domain::ids::{AssistantId, GrantId, UserId};
 use sqlx::FromRow;
@@ -8,19 +8,18 @@ use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
 /// One assistant of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct GrantedRow {
-    /// The grant.
     pub grant_id: GrantId,
-    /// The assistant that it names.
     pub assistant_id: AssistantId,
-    /// The same, unless the assistant was deleted.
+    /// The same id, unless the assistant was deleted.
     #[sqlx(rename = "existing_assistant_id")]
     pub found: Option<AssistantId>,
-    /// What its owner calls it.
+    /// The name of the assistant, if it has one.
     pub name: Option<String>,
 }
 
-/// A bound on all grants of an account that are read at once: 200 listed keys with 20 assistants each.
+/// A user has at most 200 listed keys with 20 assistants each.
 const ALL_MAX: i64 = 4000;
 
 impl Tx {
@@ -45,7 +44,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Whether a grant names an assistant.
+    /// Whether a grant includes an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -55,7 +54,7 @@ impl Tx {
         Ok(row.is_some_and(|(count,)| count > 0))
     }
 
-    /// What the grants of a user's keys name, by grant and in the order in which the assistants were bought.
+    /// Lists the grants of a user's keys, ordered by grant and then by when the assistants were bought.
     ///
     /// # Errors
     /// [`StoreError::Database`].

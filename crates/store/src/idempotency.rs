@@ -1,4 +1,4 @@
-//! Requests that must not happen twice: who was first, and what they were answered.
+//! Idempotency keys: which request came first, and the response that repeats of it get.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
@@ -7,22 +7,22 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
-/// A request that came before with the same key.
+/// An earlier request with the same idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct EarlierRequest {
-    /// Of its method, path and body.
+    /// A hash of its method, path and body.
     pub fingerprint: Vec<u8>,
-    /// What it was answered; `None` while it runs.
+    /// The status of its saved response; `None` while it runs.
     #[sqlx(rename = "response_status")]
     pub status: Option<i64>,
-    /// The answer's body.
+    /// The body of its saved response.
     #[sqlx(rename = "response_body")]
     pub body: Option<String>,
 }
 
 impl Tx {
-    /// Claims a key for a request until `lease_until`; `None` when it is claimed now. A claim from before
-    /// `expired`, or one whose holder has died without an answer, is taken over.
+    /// Claims a key for a request until `lease_until`, and returns the earlier request if there is one. A claim from
+    /// before `expired_before` is replaced, and so is a lapsed one without a response.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -63,7 +63,7 @@ impl Tx {
         ))
     }
 
-    /// Lets a request that has no answer yet hold its key until a moment.
+    /// Extends the claim of a request that has no response yet.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -86,7 +86,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps the answer to the request that holds a key.
+    /// Saves the response of the request that holds a key.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -111,7 +111,7 @@ impl Tx {
         Ok(())
     }
 
-    /// How many of a user's requests are kept, those that run among them; no more than `limit` are counted.
+    /// Counts a user's stored requests, running ones included, up to `limit`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -126,7 +126,7 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// Forgets a user's refusals (statuses from 400) but the newest `kept`; gives how many.
+    /// Deletes saved error responses of a user (statuses from 400) except the newest `kept`; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -141,7 +141,7 @@ impl Tx {
         ))
     }
 
-    /// Gives a key back: what was answered is not to be repeated.
+    /// Releases a key without a response: the next request with it runs.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -162,7 +162,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives back every key whose request has no answer: for the only process on a database, at its start.
+    /// Releases every key without a response; returns how many. Only for the one process of a database, when it
+    /// starts.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -170,7 +171,7 @@ impl Tx {
         Ok(execute!(self, "delete from idempotency_keys where response_status is null"))
     }
 
-    /// Forgets requests from before `expired`; gives how many.
+    /// Deletes requests from before `expired_before`; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

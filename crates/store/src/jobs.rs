@@ -1,4 +1,5 @@
-//! The queue of durable work, in the same database as what the work is about.
+//! The job queue. It is in the same database as the rest, so that a change and the job that follows from it are
+//! committed together.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::JobId;
@@ -10,58 +11,54 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::tx::{Tx, dialect, execute, fetch_all, fetch_optional};
 
-/// Work to be done after the transaction it is enqueued in.
+/// A job to be enqueued.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct NewJob {
-    /// Its id.
     pub id: JobId,
-    /// Which kind of work.
     pub kind: &'static str,
-    /// At most one job has this key; asking again while it runs makes it run once more.
+    /// At most one job has this key. Enqueueing it again while it runs makes it run once more.
     pub dedup_key: Option<String>,
-    /// Ids only.
+    /// Ids only, no content and no secrets.
     pub payload: Value,
-    /// Not before.
+    /// When the job becomes due.
     pub run_at: Timestamp,
-    /// The trace it goes on with, as a W3C `traceparent`.
+    /// The W3C trace context that the job continues.
     pub traceparent: Option<String>,
-    /// Whose share of the places it counts for, where its kind has shares.
+    /// Jobs of a kind with the same key share a part of its concurrency limit; `None` for no such limit.
     pub share: Option<String>,
 }
 
-/// Work that has been claimed.
+/// A job that this process has claimed.
 #[derive(Clone, Debug, PartialEq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct JobRow {
-    /// Its id.
     pub id: JobId,
-    /// Which kind of work.
     pub kind: String,
-    /// Ids only.
+    /// Ids only, no content and no secrets.
     pub payload: Json<Value>,
-    /// How often it was claimed, this time included.
+    /// How often the job was claimed, including this time.
     pub attempts: i64,
-    /// When it was enqueued.
     pub created_at: Timestamp,
-    /// The trace it goes on with: that of who asked for it first.
+    /// The W3C trace context of the request that enqueued the job first.
     pub traceparent: Option<String>,
 }
 
-/// The jobs of a kind that wait or run.
+/// The jobs of one kind that wait or run.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct OpenJobs {
-    /// Which kind of work.
     pub kind: String,
-    /// How many.
     pub count: i64,
     /// When the oldest of them was enqueued.
     pub oldest: Timestamp,
-    /// The most tries that any of them has had.
+    /// The highest number of attempts among them.
     pub attempts: i64,
 }
 
 impl Tx {
-    /// Enqueues a job. With a dedup key that is there already, the job there runs at the earlier of the
-    /// two times, and once more if it is running now; if it was given up, it starts afresh.
+    /// Enqueues a job. If a job with the same dedup key exists, it runs at the earlier of the two times, and once
+    /// more if it is running. A dead one starts again with no attempts.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -113,8 +110,8 @@ impl Tx {
              where id in (select id from jobs where kind = $1 and dead_at is null and run_at <= $3
                           and (lease_until is null or lease_until <= $3) order by run_at, id limit $5)
              returning id, kind, payload, attempts, created_at, traceparent";
-        // An array is made once. The planner may run an `in (select …)` once a row, each time skipping what it
-        // has locked already: more than `limit` would be claimed.
+        // PostgreSQL builds the array once. An `in (select …)` may run once per row and skip the rows locked so far, which
+        // would claim more than `limit` jobs.
         const POSTGRES: &str =
             "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, rerun_requests = 0
              where id = any (array(select id from jobs where kind = $1 and dead_at is null and run_at <= $3
@@ -125,8 +122,8 @@ impl Tx {
         Ok(fetch_all!(self, JobRow, sql, kind, token, now, until, limit))
     }
 
-    /// As [`Self::claim_jobs`], with at most `per_share` jobs of a share held at once. Who holds fewest comes first, so that
-    /// nobody waits for another's queue.
+    /// Claims like [`Self::claim_jobs`], but so that at most `per_key` jobs with the same concurrency key are held at
+    /// once. Keys with the fewest held jobs come first, so that nobody waits for the queue of another.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -139,8 +136,8 @@ impl Tx {
         limit: i64,
         per_share: i64,
     ) -> Result<Vec<JobRow>, StoreError> {
-        /// The due jobs with what would be held of their share with them, beginning with the fewest.
-        macro_rules! chosen {
+        /// The due jobs, ordered by how many jobs with their key would be held with them.
+        macro_rules! due_within_limits {
             () => {
                 "select due.id, due.run_at, due.place + coalesce(held.jobs, 0) as place
                  from (select id, run_at, concurrency_key,
@@ -157,14 +154,14 @@ impl Tx {
         const SQLITE: &str = concat!(
             "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, rerun_requests = 0
              where id in (select id from (",
-            chosen!(),
+            due_within_limits!(),
             ") as chosen) returning id, kind, payload, attempts, created_at, traceparent"
         );
-        // What somebody else has claimed meanwhile is passed over.
+        // Jobs that another process has claimed meanwhile are skipped.
         const POSTGRES: &str = concat!(
             "update jobs set lease_token = $2, lease_until = $4, attempts = attempts + 1, rerun_requests = 0
              where id = any (array(select id from jobs where id in (select id from (",
-            chosen!(),
+            due_within_limits!(),
             ") as chosen) and (lease_until is null or lease_until <= $3) for update skip locked))
              returning id, kind, payload, attempts, created_at, traceparent"
         );
@@ -172,7 +169,7 @@ impl Tx {
         Ok(fetch_all!(self, JobRow, sql, kind, token, now, until, limit, per_share))
     }
 
-    /// When the next job that nobody holds is due: `(kind, moment)` for each kind.
+    /// Lists when the next job of each kind is due, as `(kind, time)`. A leased job is due when its lease ends.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -186,7 +183,7 @@ impl Tx {
         ))
     }
 
-    /// Keeps a lease alive; `false` when somebody else holds the job now.
+    /// Extends the lease on a job; `false` when another process has it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -206,7 +203,7 @@ impl Tx {
         Ok(kept == 1)
     }
 
-    /// Ends a job that is done. If it was asked for again meanwhile, it is freed to run once more.
+    /// Deletes a finished job. If it was enqueued again while it ran, it is released to run once more instead.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -229,7 +226,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Frees a job to run again at `run_at`, or at once if it was asked for again meanwhile.
+    /// Releases a job to run again at `run_at`, or at once if it was enqueued again while it ran.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -253,7 +250,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Frees a job as it was, without counting the attempt: this process stops.
+    /// Releases a job without counting the attempt, because this process stops.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -268,7 +265,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives a job up; it stays visible. If it was asked for again meanwhile, it starts afresh instead.
+    /// Marks a job as dead: it stays visible and does not run again. If it was enqueued again while it ran, it starts
+    /// over with no attempts instead.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -293,7 +291,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets jobs of a kind that were given up before a moment; gives how many. For kinds that nobody can mend any more.
+    /// Deletes jobs of a kind that died before `before`, for kinds that nobody can repair later; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -301,7 +299,7 @@ impl Tx {
         Ok(execute!(self, "delete from jobs where kind = $1 and dead_at < $2", kind, before))
     }
 
-    /// Takes a job back that is not needed after all. One that runs already is left to end.
+    /// Deletes a job that is not needed any more, unless it is running.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -310,7 +308,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Puts a job off until `until` that is not due yet and that nobody runs; gives its id, `None` when there is none.
+    /// Reschedules a job that is not due yet and not running; returns its id, or `None` when there is none.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -332,7 +330,7 @@ impl Tx {
         Ok(row.map(|(id,)| id))
     }
 
-    /// How many jobs whose dedup key begins with `prefix` are not due yet and were never begun.
+    /// Counts jobs with a dedup key that begins with `prefix` that are not due yet and have had no attempt.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -349,7 +347,7 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// How many jobs whose dedup key begins with `prefix` somebody runs now.
+    /// Counts jobs with a dedup key that begins with `prefix` that are running.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -365,7 +363,7 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// Frees every lease: for the only process on a database, at its start.
+    /// Releases every lease; returns how many. Only for the one process of a database, when it starts.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -376,7 +374,7 @@ impl Tx {
         ))
     }
 
-    /// When the job with this dedup key runs next; `None` when there is none that waits or runs.
+    /// Finds when the job with this dedup key runs next; `None` when there is none or it is dead.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -404,7 +402,7 @@ impl Tx {
         Ok(row.is_some())
     }
 
-    /// How many jobs wait or run, and how many were given up.
+    /// Counts the jobs that wait or run, and the dead ones.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -414,7 +412,7 @@ impl Tx {
         Ok(row.unwrap_or_default())
     }
 
-    /// What waits or runs, by kind: what is tried again and again stands out by its age and its tries.
+    /// Lists what waits or runs by kind. A job that fails again and again shows in the age and the attempts.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -8,29 +8,25 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::tx::{Tx, db, execute, fetch_all, in_time};
 
-/// One request that a key has made.
+/// A request that was made with a key.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct KeyRequestRow {
-    /// The key.
     pub key_id: ApiKeyId,
-    /// Its own id, which grows with the time.
+    /// Ids are in the order of time.
     pub id: Uuid,
-    /// The HTTP method.
     pub method: String,
-    /// The path, without the query.
+    /// The path, without the query string.
     pub path: String,
-    /// The HTTP status of the answer.
     pub status: i64,
-    /// How long the answer took, in milliseconds.
     pub duration_ms: i64,
-    /// The answer's `X-Request-Id`.
+    /// The `X-Request-Id` of the response.
     pub request_id: String,
-    /// When it was answered.
     pub answered_at: Timestamp,
 }
 
 impl Tx {
-    /// Adds requests, of keys that are there still; at most 1,000 at once, for a statement takes 32,766 values
+    /// Records requests, except those of deleted keys. At most 1,000 at once: a statement takes 32,766 values
     /// (<https://sqlite.org/limits.html#max_variable_number>).
     ///
     /// # Errors
@@ -64,7 +60,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets all but the newest `kept` requests of a key.
+    /// Deletes all but the newest `kept` requests of a key.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -79,7 +75,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The newest requests of a key, newest first.
+    /// Lists the requests of a key, newest first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -97,7 +93,7 @@ impl Tx {
         ))
     }
 
-    /// Forgets the requests of keys that had ended before a moment; gives how many.
+    /// Deletes the requests of keys that had expired or were revoked before `ended_before`; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! API keys: a hash, never the key.
+//! API keys. The database holds a hash of each key and never the key.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{ApiKeyId, GrantId, UserId};
@@ -7,42 +7,36 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
-/// An API key as its owner sees it listed.
+/// An API key. The fields are columns of `api_keys`.
 #[derive(Clone, Debug, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct ApiKeyRow {
-    /// Its id.
     pub id: ApiKeyId,
-    /// Whose it is.
     pub user_id: UserId,
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     pub name: String,
-    /// SHA-256 of the whole key.
+    /// The SHA-256 hash of the whole key.
     pub hash: Vec<u8>,
-    /// The part of it that may be shown.
+    /// The part of the key that pages may show.
     pub prefix: String,
-    /// May look.
     pub can_read: bool,
-    /// May change.
     pub can_write: bool,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
-    /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// The assistants it is limited to; `None` when it is not.
+    /// The assistants it is limited to; `None` for all assistants of its owner.
     pub grant_id: Option<GrantId>,
-    /// The key that was made in its place.
+    /// The key that a rotation created in its place.
     pub replaced_by: Option<ApiKeyId>,
 }
 
-/// What is looked up for a request: the same row, alive.
+/// A key that is neither revoked nor expired.
 pub type KeyLookup = ApiKeyRow;
 
 impl Tx {
-    /// Adds a key.
+    /// Inserts an API key.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -65,7 +59,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The live key with this hash: not revoked, not expired.
+    /// Finds the key with this hash that is neither revoked nor expired.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -83,7 +77,7 @@ impl Tx {
         ))
     }
 
-    /// Notes that a key was used.
+    /// Records that a key was used.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -92,7 +86,7 @@ impl Tx {
         Ok(())
     }
 
-    /// A user's keys that are not revoked, newest first.
+    /// Lists a user's keys that are not revoked, newest first, up to 200.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -106,7 +100,7 @@ impl Tx {
         ))
     }
 
-    /// One of a user's keys, also one that was revoked.
+    /// Finds one of a user's keys, including revoked ones.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -115,7 +109,7 @@ impl Tx {
         Ok(fetch_optional!(self, ApiKeyRow, sql, id, user))
     }
 
-    /// How many live keys a user has.
+    /// Counts the keys of a user that are neither revoked nor expired.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -131,7 +125,7 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// Revokes a user's key; `false` when there is no such live key.
+    /// Revokes a user's key; `false` when the user has no such key or it is revoked already.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -161,8 +155,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes that another key was made in the place of one that is not revoked: it ends at `ends_at` at the latest, or
-    /// is revoked `now` without one.
+    /// Records that key `by` replaces a key that is not revoked. The old key expires at `ends_at` at the latest, or
+    /// is revoked at `now` when that is `None`.
     ///
     /// # Errors
     /// [`StoreError::Database`].

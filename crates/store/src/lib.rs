@@ -1,8 +1,7 @@
 //! The only place with SQL: one text for SQLite and PostgreSQL.
 //!
-//! [`Store::begin`] opens a transaction for writing, [`Store::read`] one for looking; every function is a
-//! method of [`Tx`], so what belongs together is committed together. No outside call is ever awaited
-//! while a [`Tx`] is open.
+//! [`Store::begin`] opens a transaction for writing, [`Store::read`] one for reading. Every query is a method of [`Tx`], so
+//! that what belongs together is committed together. Code that holds a [`Tx`] awaits no call to the outside.
 
 mod accounts;
 mod asks;

@@ -1,4 +1,4 @@
-//! What has been counted against limits: requests within a window, and tries that have not succeeded.
+//! Counts for limits: requests within a window, and the failed attempts that throttles count.
 
 use reef_domain::Timestamp;
 use sqlx::FromRow;
@@ -6,28 +6,28 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
-/// How many requests of a key or an address all processes have counted within a window.
+/// The requests of one key or address within a window, summed over all processes.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct RequestCount {
-    /// So many.
     pub count: i64,
     /// When the window ends.
     #[sqlx(rename = "window_ends_at")]
     pub ends_at: Timestamp,
 }
 
-/// Tries that have not succeeded.
+/// Attempts in a row that have not succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Tries {
-    /// So many.
     #[sqlx(rename = "attempts")]
     pub count: i64,
-    /// Until when there may be no other.
+    /// No attempt is allowed before then.
     pub blocked_until: Option<Timestamp>,
 }
 
 impl Tx {
-    /// What is counted for `subject` in a window that is open `now`.
+    /// Finds the count of `subject` if its window is open at `now`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -45,8 +45,8 @@ impl Tx {
         ))
     }
 
-    /// Adds `count` requests of a process to what all have counted for `subject`, and gives the sum. When no window is
-    /// open `now`, one that ends at `ends_at` begins with them.
+    /// Adds `count` requests to the sum of `subject`, and returns the sum. If no window is open at `now`, a new one
+    /// begins, which ends at `ends_at`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -75,8 +75,9 @@ impl Tx {
         Ok(sum.unwrap_or(RequestCount { count, ends_at }))
     }
 
-    /// Counts a try of `subject`, and gives how many there have been in a row without a pause until `forgotten_at`. The
-    /// row stays locked until the transaction ends. `owner` names whose account it was made against, if it was one.
+    /// Counts an attempt of `subject`, and returns how many there have been in a row. The row expires at `expires_at`
+    /// if no further attempt follows, and it stays locked until the transaction ends. `account` is the account that
+    /// the attempt was made against, if it was one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -105,7 +106,7 @@ impl Tx {
         Ok(tries.unwrap_or(Tries { count: 1, blocked_until: None }))
     }
 
-    /// Allows no other try of `subject` before `until`.
+    /// Allows no attempt of `subject` before `until`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -114,7 +115,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Takes back one try of `subject`: it has succeeded.
+    /// Gives back an attempt of `subject` that has succeeded, and ends the block.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -127,7 +128,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets every try of `subject`.
+    /// Deletes the throttle of `subject`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -136,7 +137,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets every try that was made against an account, from wherever.
+    /// Deletes every throttle of attempts that were made against an account.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -145,7 +146,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets counts and tries that are over; gives how many.
+    /// Deletes windows that have ended and throttles that have expired; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Mails to customers, and what the links in them are good for.
+//! Mails to customers, and the tokens in their links.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, MailId, UserId};
@@ -10,39 +10,39 @@ use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 /// What a mail is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailKind {
-    /// Asks a new account's owner to confirm the address.
+    /// Asks the owner of a new account to confirm the address.
     ConfirmAddress,
-    /// Leads to a new password.
+    /// Has a link to choose a new password.
     ResetPassword,
-    /// Asks the owner of an account's next address to confirm it.
+    /// Asks the owner of a new address to confirm a change of address.
     ChangeAddress,
-    /// Tells the old address that another one was asked for.
+    /// Notifies the current address that a change was asked for.
     AddressChanging,
-    /// Tells the old address that another one has taken its place.
+    /// Notifies the old address that it was replaced.
     AddressChanged,
-    /// The account has another password.
+    /// The password was changed or reset.
     PasswordChanged,
-    /// Signing in takes a code from now on.
+    /// Two-factor authentication was turned on.
     TwoStepOn,
-    /// Signing in takes the password alone from now on.
+    /// Two-factor authentication was turned off.
     TwoStepOff,
-    /// There are new recovery codes.
+    /// New recovery codes replaced the old ones.
     RecoveryCodesReplaced,
-    /// There is a new API key.
+    /// An API key was created.
     KeyCreated,
-    /// There is an API key in the place of another.
+    /// An API key was replaced by another.
     KeyRotated,
-    /// Callbacks are signed with a new secret.
+    /// Webhooks are signed with a new secret.
     SigningSecretRotated,
-    /// The account is gone.
+    /// The account was deleted.
     AccountDeleted,
-    /// A payment for an assistant has failed.
+    /// A payment for an assistant failed.
     PaymentFailed,
-    /// An assistant has failed.
+    /// An assistant that was active failed.
     AssistantFailed,
-    /// An assistant that never ran could not be started.
+    /// The first deployment of an assistant failed.
     AssistantNotStarted,
-    /// An assistant was stopped because its subscription is over.
+    /// An assistant was stopped because its subscription ended.
     SubscriptionEnded,
     /// An assistant was stopped because its subscription is paused.
     SubscriptionPaused,
@@ -70,7 +70,7 @@ impl MailKind {
         Self::SubscriptionPaused,
     ];
 
-    /// As stored.
+    /// The value in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -96,19 +96,19 @@ impl MailKind {
     }
 }
 
-/// What a link in a mail is good for.
+/// What the link in a mail allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPurpose {
-    /// Confirming the account's address.
+    /// To confirm the account's address.
     Confirm,
-    /// A new password.
+    /// To choose a new password.
     Reset,
-    /// Another address.
+    /// To change the account's address.
     Change,
 }
 
 impl TokenPurpose {
-    /// As stored.
+    /// The value in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -119,29 +119,26 @@ impl TokenPurpose {
     }
 }
 
-/// A mail, to be sent or sent.
+/// A mail, sent or to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct MailRow {
-    /// Its id.
     pub id: MailId,
-    /// Whose; `None` when the account is gone, or, without a recipient, when nobody has the address that was asked for and
-    /// nothing is sent.
+    /// `None` when the account was deleted, or, without a recipient, when no account has the address that was asked
+    /// for and nothing is sent.
     pub user_id: Option<UserId>,
-    /// What it is about.
     pub kind: MailKind,
-    /// Where to; `None` means the account's address when it is sent.
+    /// The address; `None` for the account's address when the mail is sent.
     pub recipient: Option<String>,
-    /// About which assistant.
     pub assistant_id: Option<AssistantId>,
-    /// What that was called then.
+    /// The name that the assistant had when the mail was created.
     pub assistant_name: Option<String>,
-    /// What else there is to say: the other address, or why an assistant failed.
+    /// Depends on the kind: the other address, or why an assistant failed.
     pub detail: Option<String>,
-    /// The link's secret, sealed; gone once the mail is sent.
+    /// The secret of the link, sealed; `None` once the mail is sent.
     pub token: Option<Vec<u8>>,
-    /// When it was asked for.
     pub created_at: Timestamp,
-    /// When the mail server has taken it.
+    /// When the mail server accepted it.
     pub sent_at: Option<Timestamp>,
 }
 
@@ -179,34 +176,32 @@ impl TryFrom<Row> for MailRow {
     }
 }
 
-/// What the secret in a mail's link stands for.
+/// The token of a link to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct NewMailToken<'a> {
-    /// SHA-256 of the secret.
+    /// The SHA-256 hash of the token.
     pub hash: &'a [u8],
-    /// The mail it is in.
     pub mail_id: MailId,
-    /// Whose; `None` when nobody has the address.
+    /// `None` when no account has the address: the token is never accepted.
     pub user_id: Option<UserId>,
-    /// What it is good for.
     pub purpose: TokenPurpose,
-    /// The address it was sent to.
+    /// The address that the mail is sent to.
     pub email: &'a str,
-    /// From when on it is good for nothing.
     pub expires_at: Timestamp,
 }
 
-/// Whom a link belongs to.
+/// What a valid token stands for.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct MailTokenRow {
-    /// Whose.
     pub user_id: UserId,
-    /// The address it was sent to.
+    /// The address that the mail was sent to.
     pub email: String,
 }
 
 impl Tx {
-    /// Adds a mail.
+    /// Inserts a mail that is to be sent.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -230,7 +225,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The mail with this id.
+    /// Finds a mail by its id.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -261,7 +256,7 @@ impl Tx {
         rows.into_iter().map(MailRow::try_from).collect()
     }
 
-    /// Notes that the mail server has taken a mail, and destroys the sealed secret of its link.
+    /// Records that the mail server accepted a mail, and deletes the sealed token of its link.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -270,7 +265,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Destroys the sealed secret of a mail's link: it will not be sent.
+    /// Deletes the sealed token of a mail that will not be sent.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -279,7 +274,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets a mail, and with it what its link was good for.
+    /// Deletes a mail and its token.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -288,7 +283,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Whether a mail of this kind about this assistant was asked for after `since`.
+    /// Whether a mail of this kind about this assistant was created after `since`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -309,7 +304,7 @@ impl Tx {
         Ok(row.is_some_and(|(count,)| count > 0))
     }
 
-    /// Keeps what the secret in a mail's link is good for.
+    /// Stores the token of a link.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -328,7 +323,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Whom a link belongs to, while it is good for this.
+    /// Finds what a token stands for, if it is valid for this purpose at `now`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -349,7 +344,7 @@ impl Tx {
         ))
     }
 
-    /// As [`Self::mail_token`], and uses it up.
+    /// Like [`Self::mail_token`], and deletes the token, so that it is valid once.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -371,7 +366,7 @@ impl Tx {
         ))
     }
 
-    /// Makes an account's links of one purpose good for nothing; gives how many.
+    /// Deletes a user's tokens for one purpose; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -380,8 +375,8 @@ impl Tx {
         Ok(execute!(self, sql, user, purpose.as_str()))
     }
 
-    /// Forgets links that are over by `now`, destroys what is sealed in mails older than `sealed_before`, and forgets
-    /// mails older than `before`; gives how many mails.
+    /// Deletes tokens that have expired at `now`, sealed tokens in mails from before `sealed_before`, and mails from
+    /// before `before`; returns how many mails.
     ///
     /// # Errors
     /// [`StoreError::Database`].

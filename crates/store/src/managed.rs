@@ -1,4 +1,4 @@
-//! Model credit of managed assistants: what paid periods have brought, and what was spent through which key.
+//! Model credit of managed assistants: what each paid period added, and the usage of each key.
 
 use reef_domain::ids::AssistantId;
 use reef_domain::{Timestamp, Usd};
@@ -8,32 +8,30 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
-/// Periods of an assistant that are looked at: a hundred years of months.
+/// A hundred years of monthly periods.
 const PERIODS_MAX: i64 = 1200;
-/// Keys of an assistant that are counted; it has one, and a new one only when that was lost.
+/// An assistant has one key, and gets another only when that one was lost.
 const KEYS_MAX: i64 = 1000;
 
-/// A paid period's credit.
+/// The credit of a paid period.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct NewCredit {
-    /// The row's id.
     pub id: Uuid,
-    /// Of which managed assistant.
     pub assistant_id: AssistantId,
-    /// Polar's order that paid for it, when that is known.
+    /// Polar's order for the period, if it is known.
     pub order_id: Option<String>,
-    /// When the period ends, when that is known.
+    /// When the period ends, if it is known.
     pub period_end: Option<Timestamp>,
-    /// What it brings.
     pub amount: Usd,
 }
 
-/// What was spent through a key.
+/// The usage of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyUse {
     /// OpenRouter's name for the key.
     pub hash: String,
-    /// All of it, as last read.
+    /// The total, as it was last read.
     pub used: Usd,
 }
 
@@ -45,26 +43,25 @@ struct Period {
 }
 
 impl Period {
-    /// Whether the new credit names the same order or the same end.
+    /// Whether both have the same order or the same end.
     fn is_same(&self, new: &NewCredit) -> bool {
         let same_order = self.order_id.is_some() && self.order_id == new.order_id;
         let same_end = self.period_end.is_some() && self.period_end == new.period_end;
         same_order || same_end
     }
 
-    /// Whether this may be the other half of what is known: the two events of one payment come in any order, and
-    /// one of them may know only the order, the other only the period's end.
+    /// Whether both may be the same period, known by different halves. The two events of one payment arrive in any
+    /// order, and one of them may name only the order, the other only the end.
     fn may_be(&self, new: &NewCredit) -> bool {
         let knows = (self.order_id.is_some(), self.period_end.is_some());
         let is_told = (new.order_id.is_some(), new.period_end.is_some());
-        // Who says nothing of the period means one that is there, and what was given without knowing is any.
+        // An event that names neither means a known period, and a period known by neither may be any.
         is_told == (false, false) || knows == (false, false) || (knows.0 != is_told.0 && knows.1 != is_told.1)
     }
 }
 
 impl Tx {
-    /// Adds a paid period's credit; `false` when that period has brought its credit already. The assistant has
-    /// to be locked.
+    /// Adds the credit of a paid period; `false` when that period was added before. The assistant must be locked.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -79,7 +76,7 @@ impl Tx {
         );
         let same = periods.iter().find(|period| period.is_same(new));
         if let Some(known) = same.or_else(|| periods.iter().find(|period| period.may_be(new))) {
-            // What this event knows and the earlier one did not, unless another row has it.
+            // Adds what the earlier event did not name, unless another row has that order or end.
             let order = new.order_id.as_ref();
             let order =
                 order.filter(|id| !periods.iter().any(|period| period.order_id.as_ref() == Some(*id)));
@@ -109,7 +106,7 @@ impl Tx {
         Ok(true)
     }
 
-    /// All credit of an assistant; `None` when no period has brought any.
+    /// Finds the sum of all credit of an assistant; `None` when no period has added any.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -123,7 +120,7 @@ impl Tx {
         Ok(row.and_then(|(sum,)| sum).map(Usd::from_micros))
     }
 
-    /// Notes what was spent through a key so far; it never shrinks.
+    /// Records the usage of a key. It never becomes smaller.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -148,7 +145,7 @@ impl Tx {
         Ok(())
     }
 
-    /// What was spent through each key of an assistant.
+    /// Lists the usage of each key of an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -163,7 +160,7 @@ impl Tx {
         Ok(rows.into_iter().map(|(hash, used)| KeyUse { hash, used: Usd::from_micros(used) }).collect())
     }
 
-    /// Whether there is any key to read the use of.
+    /// Whether there is any managed key.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -173,7 +170,7 @@ impl Tx {
         Ok(row.is_some())
     }
 
-    /// Forgets an assistant's managed key, if it still is this one: it is gone at OpenRouter.
+    /// Deletes the managed key of an assistant if it is this one, after OpenRouter has lost or deleted it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -189,7 +186,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes that an assistant's worker was refused for lack of credit.
+    /// Records that a model request of an assistant was refused for lack of credit.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -198,7 +195,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Assistants whose worker was refused for lack of credit and nobody has looked since.
+    /// Lists assistants with refused requests that were not looked at since.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -212,7 +209,7 @@ impl Tx {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
-    /// The credit whose end the owner was told of, if any.
+    /// Finds the credit whose exhaustion the owner was last notified of.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -222,8 +219,8 @@ impl Tx {
         Ok(row.and_then(|(micros,)| micros).map(Usd::from_micros))
     }
 
-    /// Notes which credit's end the owner was told of (`None` leaves that), and that the refusals so far were
-    /// looked at.
+    /// Records that the refusals were looked at, and the credit whose exhaustion the owner is notified of; `None`
+    /// leaves that as it is.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,5 @@
-//! What one process tells the others: on PostgreSQL by NOTIFY, which arrives when the transaction is committed.
+//! Notifications between processes. On PostgreSQL they use NOTIFY, which arrives when the transaction is committed; a
+//! SQLite database has one process.
 
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use crate::error::StoreError;
 use crate::tx::{Tx, in_time};
 
 const CHANNEL: &str = "reef_notifications";
-/// After how long without news the server is asked whether it is there.
+/// After this time without a notification the connection is tested.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// Hears what other processes (and this one) tell.
+/// Receives the notifications of all processes, including this one.
 pub struct NewsListener(PgListener);
 
 impl std::fmt::Debug for NewsListener {
@@ -23,7 +24,7 @@ impl std::fmt::Debug for NewsListener {
 }
 
 impl Store {
-    /// Listens from now on; `None` on SQLite, where there is nobody else.
+    /// Starts to listen; `None` on SQLite, which has no other process.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -41,8 +42,8 @@ impl Store {
 }
 
 impl NewsListener {
-    /// The next piece of news; `None` when the connection was lost and is back: some may have been missed. While
-    /// nothing comes, the server is asked now and then whether it is there: silence alone does not tell.
+    /// Waits for the next notification. `None` means that the connection was lost and restored, so that some may be
+    /// missing. During silence the connection is tested, for a dead one is silent too.
     ///
     /// # Errors
     /// [`StoreError::Database`] when the connection can't be had again, or nobody answers on it.
@@ -57,7 +58,8 @@ impl NewsListener {
 }
 
 impl Tx {
-    /// Tells every process when this is committed; on SQLite there is nobody else to tell. At most 8,000 bytes.
+    /// Notifies every process when the transaction is committed; does nothing on SQLite. PostgreSQL accepts less than
+    /// 8,000 bytes.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Polar's webhooks: taken in at once, worked off in order.
+//! The inbox of Polar's webhooks: stored as they arrive, processed in order.
 
 use reef_domain::Timestamp;
 use sqlx::FromRow;
@@ -6,21 +6,21 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all};
 
-/// A webhook that waits to be worked off.
+/// A webhook that is not processed yet.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct InboxRow {
     /// Grows in the order of arrival.
     pub position: i64,
     /// Polar's id of the event.
     pub webhook_id: String,
-    /// The raw body.
+    /// The body as it arrived.
     pub body: String,
-    /// When it arrived.
     pub received_at: Timestamp,
 }
 
 impl Tx {
-    /// Takes a webhook in; `false` when its id was there already.
+    /// Stores a webhook; `false` when its id was stored before.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -41,7 +41,7 @@ impl Tx {
         Ok(added == 1)
     }
 
-    /// The oldest webhooks that are not worked off.
+    /// Lists the oldest webhooks that are not processed.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -55,7 +55,7 @@ impl Tx {
         ))
     }
 
-    /// Marks a webhook as worked off, with a word on what came of it.
+    /// Marks a webhook as processed, with a word on the outcome.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -75,7 +75,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets webhooks worked off before `before`; gives how many.
+    /// Deletes webhooks that were processed before `before`; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

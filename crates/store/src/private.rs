@@ -1,4 +1,4 @@
-//! Files that nobody but Reef's own user may read, whatever the umask and whoever made them.
+//! Permissions of Reef's files: only its own user may read them, whatever the umask is and whoever created them.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
-/// The name of the folder that is Reef's own even when it was there before.
+/// A directory of this name belongs to Reef even if it existed before.
 const OWN: &str = "data";
 
-/// Makes a folder that only its owner enters. One that was there before is closed to others when it is called `data`: any
-/// other may be somebody else's, and only the files in it are ours.
+/// Creates a directory that only its owner can enter. An existing one is restricted if it is called `data`; any other
+/// may have other uses, and only the files in it are restricted.
 ///
 /// # Errors
-/// When it can't be made or closed.
+/// When it cannot be created or restricted.
 pub fn folder(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() {
         return Ok(());
@@ -27,10 +27,10 @@ pub fn folder(path: &Path) -> io::Result<()> {
     narrow(path, FOLDER)
 }
 
-/// Closes a file to everybody but its owner, if it is there.
+/// Restricts a file to its owner, if it exists.
 ///
 /// # Errors
-/// When it can't be closed.
+/// When it cannot be restricted.
 pub fn file(path: &Path) -> io::Result<()> {
     match narrow(path, FILE) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -38,11 +38,11 @@ pub fn file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a SQLite database's folder and its empty file, or closes what is there. SQLite gives the files beside it the mode
-/// of the database; those of an earlier process are closed here.
+/// Creates the directory and the empty file of a SQLite database, or restricts what exists. SQLite gives its other
+/// files the mode of the database; those that an earlier process left are restricted here.
 ///
 /// # Errors
-/// When something can't be made or closed.
+/// When something cannot be created or restricted.
 pub fn database(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         folder(parent)?;
@@ -57,16 +57,16 @@ pub fn database(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes away what a mode has beyond `most`, and gives the owner what it may lack.
+/// Sets the mode to `mode_max` if it is another.
 fn narrow(path: &Path, most: u32) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode() & 0o7777;
     if mode == most {
         return Ok(());
     }
     match fs::set_permissions(path, Permissions::from_mode(most)) {
-        // Another user's file that we were given access to: how wide that is, is for them to say.
+        // The file belongs to another user, who decides about its permissions.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "this is open to others and belongs to another user");
+            tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "file is accessible to others and belongs to another user");
             Ok(())
         }
         done => done,

@@ -1,4 +1,4 @@
-//! What was done when an assistant was deleted: kept for its owner, without any secret.
+//! Receipts: what is left of deleted assistants for their owners to read. They hold no secret.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
@@ -8,34 +8,26 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
-/// What was there and is gone.
+/// What a deleted assistant was.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct ReceiptRow {
-    /// Which assistant.
     pub assistant_id: AssistantId,
-    /// Whose.
     pub user_id: UserId,
-    /// What it was called.
     pub name: String,
-    /// Whose model key it used.
     pub mode: ApiMode,
-    /// Its last status.
+    /// The status before the deletion.
     pub status: Status,
-    /// Its worker's name, once it was activated.
+    /// `None` if it was never activated.
     pub worker_name: Option<String>,
-    /// Whether a bot token was kept.
     pub had_bot_token: bool,
-    /// Whether a model key was kept.
     pub had_model_key: bool,
-    /// OpenRouter's name for the key that was made for it.
+    /// OpenRouter's name for the key that Reef created.
     pub managed_key_hash: Option<String>,
-    /// How its payment stood.
     pub payment_status: PaymentStatus,
-    /// Polar's subscription, once one had been seen.
+    /// Polar's id of the subscription.
     pub subscription_id: Option<String>,
-    /// End of the paid period.
     pub current_period_end: Option<Timestamp>,
-    /// When it was deleted.
     pub deleted_at: Timestamp,
 }
 
@@ -80,7 +72,7 @@ impl TryFrom<Row> for ReceiptRow {
 }
 
 impl Tx {
-    /// Keeps a receipt; the first one of an assistant stays.
+    /// Inserts a receipt. If the assistant has one, that one stays.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -108,7 +100,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The receipt of a deleted assistant.
+    /// Finds the receipt of a deleted assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -118,7 +110,7 @@ impl Tx {
         row.map(ReceiptRow::try_from).transpose()
     }
 
-    /// A user's receipts of deletions at `(deleted_at, assistant_id)` and before, newest first.
+    /// Lists a user's receipts from `(deleted_at, assistant_id)` on, newest first.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -142,7 +134,7 @@ impl Tx {
         rows.into_iter().map(ReceiptRow::try_from).collect()
     }
 
-    /// Forgets receipts of deletions before `before`; gives how many.
+    /// Deletes receipts of deletions before `before`; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

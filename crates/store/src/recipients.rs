@@ -1,4 +1,4 @@
-//! How many mails one address gets, no matter who requests them.
+//! Limits on how many mails one address gets, no matter who asks for them.
 
 use std::time::Duration;
 
@@ -7,21 +7,20 @@ use reef_domain::Timestamp;
 use crate::error::StoreError;
 use crate::tx::{Tx, dialect, execute, fetch_optional};
 
-/// How many mails an address may get within any period of a length, at most [`MAIL_COUNTS_FOR`].
+/// How many mails an address may get within a period of at most [`MAIL_COUNTS_FOR`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct MailAllowance {
-    /// So many.
     pub count: i64,
-    /// The length.
     pub within: Duration,
 }
 
-/// How long a mail counts.
+/// The longest period that a limit can have.
 pub const MAIL_COUNTS_FOR: Duration = Duration::from_secs(24 * 3600);
 
 impl Tx {
-    /// Counts a mail to a recipient, unless any of the allowances is used up; whether it may be sent. Whoever asks for the same recipient
-    /// at the same time waits until the transaction ends, in any process.
+    /// Counts a mail to a recipient if all limits allow it, and returns whether they do. Requests for the same
+    /// recipient wait for each other until the transaction ends, in all processes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -31,7 +30,7 @@ impl Tx {
         allowances: &[MailAllowance],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        // SQLite's writers hold the whole database already.
+        // A writer on SQLite has locked the whole database.
         let lock = dialect!(
             self,
             sqlite: "select 1 where $1 is null",
@@ -54,7 +53,7 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// Forgets mails that do not count any more; gives how many.
+    /// Deletes what no limit counts any more; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

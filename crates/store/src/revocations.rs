@@ -1,4 +1,4 @@
-//! Subscriptions that Reef ends at Polar: the work is a job's, the state is here, for people to see.
+//! Subscriptions that Reef ends at Polar. A job does the work; this is its state, for people to see.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
@@ -9,22 +9,22 @@ use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
 /// A subscription that Reef ends.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct RevocationRow {
-    /// Polar's id.
+    /// Polar's id of the subscription.
     pub subscription_id: String,
-    /// The slot it was paid for.
+    /// The assistant it was paid for.
     pub assistant_id: Option<AssistantId>,
-    /// Why, in a word.
+    /// One of `deleted`, `duplicate`, `late`, `refunded`.
     pub reason: String,
-    /// Since when.
     #[sqlx(rename = "requested_at")]
     pub asked_at: Timestamp,
-    /// When Polar confirmed that it is over.
+    /// When Polar confirmed that it has ended.
     pub confirmed_at: Option<Timestamp>,
 }
 
 impl Tx {
-    /// Notes that a subscription is to end; `false` when that was noted before.
+    /// Inserts a revocation; `false` when there is one already.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -47,7 +47,7 @@ impl Tx {
         Ok(added == 1)
     }
 
-    /// Notes that Polar has confirmed an end.
+    /// Records that Polar has confirmed the end of a subscription.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -61,7 +61,7 @@ impl Tx {
         Ok(())
     }
 
-    /// How a revocation stands; `None` when there is none.
+    /// Finds the revocation of a subscription.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -75,7 +75,7 @@ impl Tx {
         ))
     }
 
-    /// The revocations of a slot's subscriptions, oldest first; a slot has one, seldom two.
+    /// Lists the revocations of an assistant's subscriptions, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -94,7 +94,7 @@ impl Tx {
         ))
     }
 
-    /// How many revocations are not confirmed, and since when the oldest is asked for.
+    /// Counts the revocations that are not confirmed, and finds since when the oldest one is open.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -107,7 +107,7 @@ impl Tx {
         Ok(row.unwrap_or_default())
     }
 
-    /// Forgets revocations confirmed before `before`; gives how many.
+    /// Deletes revocations that were confirmed before `before`; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Every column with sealed values, in one list: what a change of the secret key has to go over.
+//! All columns with sealed values in one list, for the rotation of the secret key.
 
 use std::fmt;
 
@@ -11,34 +11,34 @@ use crate::tx::{Tx, execute, fetch_all};
 /// A column whose values are sealed with the secret key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SealedColumn {
-    /// An account's callback secret.
+    /// The signing secret of a user.
     CallbackSecret,
-    /// The one before it.
+    /// The previous signing secret of a user.
     CallbackSecretPrevious,
-    /// An assistant's bot token.
+    /// The bot token of an assistant.
     BotToken,
-    /// An assistant's model key.
+    /// The model key of an assistant.
     ModelKey,
-    /// The bot token that a change has replaced.
+    /// The bot token that a change replaced.
     ReplacedBotToken,
-    /// The model key that a change has replaced.
+    /// The model key that a change replaced.
     ReplacedModelKey,
-    /// An embedded worker's settings.
+    /// The settings of an embedded worker.
     WorkerSettings,
-    /// What a session's next page shows.
+    /// What the next page of a session shows.
     SessionFlash,
-    /// What an account's codes are made from.
+    /// The secret of an authenticator app.
     TotpSecret,
-    /// The secret of a link in a mail that is not sent yet.
+    /// The token of a link in a mail that is not sent yet.
     MailToken,
 }
 
-/// What names a row of a table with sealed values.
+/// The primary key of a row with a sealed value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowKey {
-    /// An id.
+    /// The UUID of the row.
     Id(Uuid),
-    /// A worker's name, or what a session is kept under.
+    /// The name of a worker or the hash of a session.
     Name(String),
 }
 
@@ -51,32 +51,30 @@ impl fmt::Display for RowKey {
     }
 }
 
-/// A sealed value and the row it is in.
+/// A sealed value with the key of its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct SealedRow {
-    /// The row.
     pub key: RowKey,
-    /// The value, sealed.
     pub sealed: Vec<u8>,
 }
 
-/// How many values of a column begin with the same bytes: those that tell which key sealed them.
+/// How many values of a column begin with the same bytes, which identify the key that sealed them.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct SealedCount {
-    /// The first bytes, as many as were asked for.
     pub prefix: Vec<u8>,
-    /// How many values.
     pub count: i64,
 }
 
-/// The statements about one column.
+/// The SQL statements for one column.
 struct Texts {
     count: &'static str,
     others: &'static str,
     replace: &'static str,
 }
 
-macro_rules! texts {
+macro_rules! statements {
     ($table:literal, $value:literal, $key:literal) => {
         Texts {
             count: concat!(
@@ -117,7 +115,7 @@ macro_rules! texts {
 }
 
 impl SealedColumn {
-    /// All of them.
+    /// Every column that has sealed values.
     pub const ALL: [Self; 10] = [
         Self::CallbackSecret,
         Self::CallbackSecretPrevious,
@@ -131,7 +129,7 @@ impl SealedColumn {
         Self::MailToken,
     ];
 
-    /// Table and column.
+    /// The table and the column, separated by a dot.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -150,22 +148,22 @@ impl SealedColumn {
 
     const fn texts(self) -> Texts {
         match self {
-            Self::CallbackSecret => texts!("users", "signing_secret", "id"),
-            Self::CallbackSecretPrevious => texts!("users", "previous_signing_secret", "id"),
-            Self::BotToken => texts!("assistants", "bot_token", "id"),
-            Self::ModelKey => texts!("assistants", "model_key", "id"),
-            Self::ReplacedBotToken => texts!("replaced_configurations", "bot_token", "assistant_id"),
-            Self::ReplacedModelKey => texts!("replaced_configurations", "model_key", "assistant_id"),
-            Self::WorkerSettings => texts!("workers", "settings", "worker_name"),
-            Self::SessionFlash => texts!("sessions", "flash", "id"),
-            Self::TotpSecret => texts!("totp", "secret", "user_id"),
-            Self::MailToken => texts!("mails", "token", "id"),
+            Self::CallbackSecret => statements!("users", "signing_secret", "id"),
+            Self::CallbackSecretPrevious => statements!("users", "previous_signing_secret", "id"),
+            Self::BotToken => statements!("assistants", "bot_token", "id"),
+            Self::ModelKey => statements!("assistants", "model_key", "id"),
+            Self::ReplacedBotToken => statements!("replaced_configurations", "bot_token", "assistant_id"),
+            Self::ReplacedModelKey => statements!("replaced_configurations", "model_key", "assistant_id"),
+            Self::WorkerSettings => statements!("workers", "settings", "worker_name"),
+            Self::SessionFlash => statements!("sessions", "flash", "id"),
+            Self::TotpSecret => statements!("totp", "secret", "user_id"),
+            Self::MailToken => statements!("mails", "token", "id"),
         }
     }
 }
 
 impl Tx {
-    /// How many values of a column there are by their first `length` bytes.
+    /// Counts the values of a column by their first `length` bytes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -177,7 +175,8 @@ impl Tx {
         Ok(fetch_all!(self, SealedCount, column.texts().count, length))
     }
 
-    /// Up to `limit` values that do not begin with `prefix`, in the order of their rows, without the first `skip`.
+    /// Lists up to `limit` values that do not begin with `prefix`, in the order of their rows, after the first
+    /// `skip`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -204,7 +203,7 @@ impl Tx {
         })
     }
 
-    /// Writes a value over the one that was read; `false` when somebody has changed it meanwhile.
+    /// Replaces a value if it is still the one that was read; `false` when another process changed it.
     ///
     /// # Errors
     /// [`StoreError::Database`].

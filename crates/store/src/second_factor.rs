@@ -1,4 +1,4 @@
-//! The second factor of a sign-in: the secret that codes are made from, and recovery codes.
+//! Two-factor authentication: the secrets of authenticator apps, and recovery codes.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
@@ -7,23 +7,24 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
-/// What an account's codes are made from.
+/// The secret that codes are made from.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct TotpRow {
-    /// The secret, sealed.
+    /// The sealed secret of the app.
     pub secret: Vec<u8>,
-    /// Since when it is this secret.
+    /// When this secret was created.
     #[sqlx(rename = "created_at")]
     pub begun_at: Timestamp,
-    /// When a code has shown that its owner has it; `None` while that is to come.
+    /// When a code proved that the app has the secret; `None` before that.
     pub confirmed_at: Option<Timestamp>,
-    /// The newest step whose code was used.
+    /// The newest time step whose code was used.
     #[sqlx(rename = "last_used_step")]
     pub last_step: i64,
 }
 
 impl Tx {
-    /// Keeps a secret to be confirmed, in the place of another that is not; `false` when one is confirmed, which stays.
+    /// Stores a secret that is to be confirmed, in place of another unconfirmed one; `false` when a confirmed one
+    /// exists, which stays.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -45,7 +46,7 @@ impl Tx {
         Ok(begun == 1)
     }
 
-    /// What an account's codes are made from, confirmed or not.
+    /// Finds a user's secret, confirmed or not.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -54,8 +55,8 @@ impl Tx {
         Ok(fetch_optional!(self, TotpRow, sql, user))
     }
 
-    /// Confirms the secret that was begun at that moment by the code of a step; `false` when it is another one by now, or
-    /// is confirmed.
+    /// Confirms the secret that was created at `created_at` by the code of a time step; `false` when it was replaced
+    /// or is confirmed already.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -78,8 +79,8 @@ impl Tx {
         Ok(confirmed == 1)
     }
 
-    /// Uses up a step's code, and all before it, of the confirmed secret that was begun at that moment; `false` when it
-    /// was used, or the secret is another one by now.
+    /// Uses the code of a time step, and with it all earlier ones; `false` when it was used before, or when the
+    /// confirmed secret was not created at `created_at`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -100,7 +101,7 @@ impl Tx {
         Ok(used == 1)
     }
 
-    /// Forgets an account's secret and its recovery codes; `false` when there was no secret.
+    /// Deletes a user's secret and recovery codes; `false` when there was no secret.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -109,7 +110,7 @@ impl Tx {
         Ok(execute!(self, "delete from totp where user_id = $1", user) == 1)
     }
 
-    /// Forgets secrets that were begun before `before` and never confirmed; gives how many.
+    /// Deletes secrets that were created before `before` and never confirmed; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -117,7 +118,7 @@ impl Tx {
         Ok(execute!(self, "delete from totp where confirmed_at is null and created_at < $1", before))
     }
 
-    /// Keeps the hashes of an account's recovery codes, in the place of those before.
+    /// Stores the hashes of a user's recovery codes, in place of the earlier ones.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -133,7 +134,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Uses a recovery code up; `false` when it is none of the account's.
+    /// Uses a recovery code; `false` when it is not one of the user's.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -141,7 +142,7 @@ impl Tx {
         Ok(execute!(self, "delete from recovery_codes where user_id = $1 and hash = $2", user, hash) == 1)
     }
 
-    /// How many recovery codes an account has left.
+    /// Counts the recovery codes that a user has left.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Browser sessions.
+//! Browser sessions and what they hand to their next page.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
@@ -7,31 +7,30 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
-/// A session as the cookie layer keeps it.
+/// A session. The fields are columns of `sessions`.
 #[derive(Clone, Debug, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct SessionRow {
     /// A hash of what the cookie carries.
     pub id: String,
-    /// Whose it is; set at sign-in.
+    /// Set when someone signs in.
     pub user_id: Option<UserId>,
-    /// The layer's own data, as JSON.
+    /// The data of the session layer, as JSON.
     pub data: String,
-    /// From where it was opened.
+    /// The address that it was opened from.
     #[sqlx(rename = "ip_address")]
     pub address: Option<String>,
-    /// With which browser.
+    /// The browser that it was opened with.
     #[sqlx(rename = "user_agent")]
     pub agent: Option<String>,
-    /// When it was opened.
     pub created_at: Timestamp,
-    /// When it ends.
     pub expires_at: Timestamp,
-    /// When it was last used, once that was noted; saving leaves it as it is.
+    /// Set by `record_session_use` alone; inserts and updates leave it.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl Tx {
-    /// Adds a session; `false` when the id is taken.
+    /// Inserts a session; `false` when the id is taken.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -51,7 +50,7 @@ impl Tx {
         Ok(added == 1)
     }
 
-    /// Replaces a session's data and expiry. One that has ended meanwhile does not come back by it.
+    /// Updates the data and the expiry of a session. One that was deleted is not created again.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -70,7 +69,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The session with this id that has not ended.
+    /// Finds the session with this id that has not expired.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -84,7 +83,7 @@ impl Tx {
         ))
     }
 
-    /// Ends a session; gives who was signed in with it.
+    /// Deletes a session; returns the user who was signed in.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -98,7 +97,7 @@ impl Tx {
         Ok(row.and_then(|(user,)| user))
     }
 
-    /// A user's sessions that have not ended, the most recently used first.
+    /// Lists a user's sessions that have not expired, most recently used first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -119,7 +118,7 @@ impl Tx {
         ))
     }
 
-    /// Notes that a session was used.
+    /// Records that a session was used.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -128,7 +127,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Ends all of a user's sessions but one; gives how many.
+    /// Deletes all of a user's sessions except one; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -136,7 +135,7 @@ impl Tx {
         Ok(execute!(self, "delete from sessions where user_id = $1 and id <> $2", user, keep))
     }
 
-    /// Ends all sessions of an account; gives how many.
+    /// Deletes all of a user's sessions; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -144,7 +143,7 @@ impl Tx {
         Ok(execute!(self, "delete from sessions where user_id = $1", user))
     }
 
-    /// Forgets sessions that have ended; gives how many.
+    /// Deletes sessions that have expired; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -152,8 +151,8 @@ impl Tx {
         Ok(execute!(self, "delete from sessions where expires_at <= $1", now))
     }
 
-    /// Keeps a sealed text for a session's next page until a moment, in the place of what was kept before; `false` when
-    /// there is no such session.
+    /// Stores a sealed text for a session's next page until `until`, in place of an earlier one; `false` when there
+    /// is no such session.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -167,7 +166,7 @@ impl Tx {
         Ok(execute!(self, sql, session, sealed, until) == 1)
     }
 
-    /// The sealed text that is kept for a session's next page.
+    /// Finds the sealed text for a session's next page.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -182,7 +181,7 @@ impl Tx {
         Ok(row.and_then(|(flash,)| flash))
     }
 
-    /// Forgets what was kept for pages long enough; gives of how many sessions.
+    /// Deletes texts for next pages that have expired; returns of how many sessions.
     ///
     /// # Errors
     /// [`StoreError::Database`].

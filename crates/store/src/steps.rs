@@ -1,4 +1,4 @@
-//! The steps of deployment runs, for their owners to follow.
+//! The steps of deployment runs, for pages to show.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all};
 
-/// The steps of so many generations before a run's are kept beside its own.
+/// How many runs before the current one keep their steps.
 const GENERATIONS_KEPT: i64 = 10;
 
 #[derive(FromRow)]
@@ -20,8 +20,8 @@ struct Row {
 }
 
 impl Tx {
-    /// Notes that a run begins a step: what was open has ended well, what an earlier try of the run did from here on
-    /// counts no more.
+    /// Records that a run starts a step. The step before it has succeeded, and what an earlier attempt of the run
+    /// recorded from this step on is deleted.
     ///
     /// # Errors
     /// [`StoreError::Database`], also when there is no such assistant.
@@ -56,7 +56,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes that the step which a run was at has ended; without one nothing happens.
+    /// Records that the current step of a run has ended. Does nothing when no step is open.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -79,7 +79,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The steps that a run has begun, in their order.
+    /// Lists the steps that a run has started, in their order.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].

@@ -1,5 +1,5 @@
-//! What waits and what there is, counted for an operator. The database's, not this process's: every process sees the
-//! same.
+//! Counts for metrics. Those of the database are the same in every process; the connection pools are those of this
+//! process.
 
 use reef_domain::Timestamp;
 use sqlx::FromRow;
@@ -10,43 +10,40 @@ use crate::tx::{Tx, fetch_all, fetch_optional};
 
 /// The jobs of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct JobsTally {
-    /// Which kind.
     pub kind: String,
-    /// How many nobody holds, due or not.
+    /// Jobs without a lease, due or not.
     pub waiting: i64,
-    /// How many somebody holds.
+    /// Jobs that have a lease.
     pub running: i64,
-    /// How many were given up.
     pub dead: i64,
-    /// Since when the one that is due the longest has been due.
+    /// Since when the job that has been due longest is due.
     pub due_since: Option<Timestamp>,
 }
 
-/// Things that wait in the order they came.
+/// What waits to be processed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Waiting {
-    /// How many.
     pub count: i64,
-    /// When the oldest came.
+    /// When the oldest arrived.
     pub oldest: Option<Timestamp>,
 }
 
-/// A pool of connections.
+/// The state of a connection pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Pool {
-    /// What it is for.
+    /// What the pool is used for.
     pub name: &'static str,
-    /// How many are open.
     pub open: u32,
-    /// How many of those nobody uses.
     pub idle: usize,
-    /// How many there may be.
     pub max: u32,
 }
 
 impl Store {
-    /// This process's connections.
+    /// The connection pools of this process.
     #[must_use]
     pub fn pools(&self) -> Vec<Pool> {
         match self {
@@ -69,7 +66,7 @@ impl Store {
 }
 
 impl Tx {
-    /// The jobs by kind; a kind of which there are none is left out.
+    /// Counts jobs by kind. Kinds without jobs are left out.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -86,7 +83,7 @@ impl Tx {
         ))
     }
 
-    /// The assistants by status; a status in which there are none is left out.
+    /// Counts the assistants of all users by status. Statuses without assistants are left out.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -98,7 +95,7 @@ impl Tx {
         ))
     }
 
-    /// Polar's webhooks that are not worked off.
+    /// Counts Polar's webhooks that are not processed.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -107,7 +104,7 @@ impl Tx {
         Ok(fetch_optional!(self, Waiting, sql).unwrap_or_default())
     }
 
-    /// What people have said to bots and nobody has answered.
+    /// Counts the updates to bots that are not answered.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Fresh databases for tests: a file each on SQLite, a schema each on PostgreSQL.
+//! Databases for tests: each test gets its own SQLite file, or its own schema on PostgreSQL.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,16 +9,16 @@ use tempfile::TempDir;
 
 use crate::{Store, StoreError};
 
-/// A database of a test's own, gone with it.
+/// A database for one test, deleted after it.
 #[derive(Debug)]
 pub struct TestStore {
-    /// The store, migrated.
+    /// The store, with all migrations applied.
     pub store: Store,
     folder: Option<TempDir>,
     schema: Option<Schema>,
 }
 
-/// A schema that goes with its test.
+/// A schema that is dropped with its test.
 #[derive(Debug)]
 struct Schema {
     name: String,
@@ -28,23 +28,23 @@ struct Schema {
 impl Drop for Schema {
     fn drop(&mut self) {
         let (name, options) = (std::mem::take(&mut self.name), self.options.clone());
-        // Dropping can't await, and the test's own runtime may be ending: a thread with a runtime of its own.
+        // `drop` cannot await, and the runtime of the test may be shutting down, so this runs on a thread with its own runtime.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(drop_schema(&name, options)).map_err(std::io::Error::other)
         });
-        // A schema that stays behind fails no test; the next run has names of its own.
+        // A schema that remains does no harm: the next run uses other names.
         if !matches!(dropped.join(), Ok(Ok(()))) {
-            tracing::warn!("a test's schema could not be dropped");
+            tracing::warn!("test schema could not be dropped");
         }
     }
 }
 
 async fn drop_schema(name: &str, options: PgConnectOptions) -> Result<(), StoreError> {
-    // A transaction that the test has left open must not hold its end up.
+    // A transaction that the test left open must not block the drop for long.
     let admin = Store::connect_postgres(options.options([("lock_timeout", "2s")]), 1).await?;
     if let Store::Postgres(pool) = &admin {
-        // The name is made of hex digits below.
+        // The name consists of letters and hex digits: see `TestStore::postgres`.
         sqlx::query(AssertSqlSafe(format!("drop schema {name} cascade"))).execute(pool).await?;
     }
     admin.close().await;
@@ -52,65 +52,66 @@ async fn drop_schema(name: &str, options: PgConnectOptions) -> Result<(), StoreE
 }
 
 impl TestStore {
-    /// On SQLite, in a folder of its own.
+    /// Creates a SQLite database in a directory of its own.
     ///
     /// # Panics
-    /// When it can't be made: a test without its database must not pass.
+    /// When it cannot be created: a test without its database must not pass.
     pub async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = tempfile::tempdir().expect("temporary directory should be created");
         let url = format!("sqlite://{}", folder.path().join("reef.db").display());
-        let store = Store::connect(&url).await.expect("a SQLite file");
-        store.migrate().await.expect("migrations");
+        let store = Store::connect(&url).await.expect("SQLite should open");
+        store.migrate().await.expect("migrations should apply");
         Self { store, folder: Some(folder), schema: None }
     }
 
-    /// On the PostgreSQL that `TEST_DATABASE_URL` names, in a schema of its own.
+    /// Creates a schema on the PostgreSQL server that `TEST_DATABASE_URL` names.
     ///
     /// # Panics
     /// When the variable is missing or the server does not answer: PostgreSQL is never skipped.
     pub async fn postgres() -> Self {
         let url = std::env::var("TEST_DATABASE_URL")
             .expect("TEST_DATABASE_URL must name a PostgreSQL; `cargo xtask test` sets it");
-        let options = PgConnectOptions::from_str(&url).expect("TEST_DATABASE_URL is a postgres:// URL");
+        let options =
+            PgConnectOptions::from_str(&url).expect("TEST_DATABASE_URL should be a postgres:// URL");
         let mut random = [0_u8; 8];
-        #[expect(clippy::disallowed_methods, reason = "test databases only need different names")]
-        getrandom::fill(&mut random).expect("randomness");
+        #[expect(clippy::disallowed_methods, reason = "only the names of test databases depend on it")]
+        getrandom::fill(&mut random).expect("random bytes should be available");
         let schema = format!("test_{:016x}", u64::from_be_bytes(random));
-        let admin = Store::connect_postgres(options.clone(), 1).await.expect("PostgreSQL answers");
+        let admin = Store::connect_postgres(options.clone(), 1).await.expect("PostgreSQL should answer");
         if let Store::Postgres(pool) = &admin {
-            // The name is made of hex digits above.
+            // The name consists of letters and hex digits.
             sqlx::query(AssertSqlSafe(format!("create schema {schema}")))
                 .execute(pool)
                 .await
-                .expect("a schema");
+                .expect("schema should be created");
         }
         admin.close().await;
         let schema = Schema { name: schema, options };
         let in_it = schema.options.clone().options([("search_path", &schema.name)]);
-        let store = Store::connect_postgres(in_it, 4).await.expect("PostgreSQL answers");
-        store.migrate().await.expect("migrations");
+        let store = Store::connect_postgres(in_it, 4).await.expect("PostgreSQL should answer");
+        store.migrate().await.expect("migrations should apply");
         Self { store, folder: None, schema: Some(schema) }
     }
 
-    /// The schema on PostgreSQL.
+    /// The name of the schema on PostgreSQL.
     #[must_use]
     pub fn schema(&self) -> Option<&str> {
         self.schema.as_ref().map(|schema| schema.name.as_str())
     }
 
-    /// The SQLite file, for tests that look at its bytes.
+    /// The SQLite file, for tests that read its bytes.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.path().join("reef.db"))
     }
 }
 
-/// Expands one test body into `sqlite_…` and `postgres_…`. The body gets a [`TestStore`].
+/// Expands each test into one in the module `sqlite` and one in the module `postgres`. The body gets a [`TestStore`].
 #[macro_export]
 macro_rules! on_both_databases {
     ($(async fn $name:ident($store:ident: TestStore) $body:block)+) => {
         mod sqlite {
-            #[allow(unused_imports, reason = "a body may need nothing from outside")]
+            #[allow(unused_imports, reason = "some bodies need nothing from outside")]
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
@@ -119,7 +120,7 @@ macro_rules! on_both_databases {
             })+
         }
         mod postgres {
-            #[allow(unused_imports, reason = "a body may need nothing from outside")]
+            #[allow(unused_imports, reason = "some bodies need nothing from outside")]
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {

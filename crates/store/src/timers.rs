@@ -1,4 +1,4 @@
-//! What is done every so often, by one process at a time.
+//! Timers for what runs at intervals, in one process at a time.
 
 use reef_domain::Timestamp;
 
@@ -6,8 +6,8 @@ use crate::error::StoreError;
 use crate::tx::{Tx, execute};
 
 impl Tx {
-    /// Claims a timer that is due and sets when it is due next; of several processes one gets `true`. A timer
-    /// that nobody has seen is due at `first`.
+    /// Claims a timer that is due, and schedules it for `next`. If several processes try, one gets `true`. A new
+    /// timer is first due at `first`.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! A transaction on either database, and the one place that tells them apart.
+//! Transactions on either database, and the macros that run one SQL text on both.
 
 use std::time::Duration;
 
@@ -6,31 +6,31 @@ use sqlx::{Postgres, Sqlite, Transaction};
 
 use crate::error::StoreError;
 
-/// How long the database may take to answer one statement. Beyond it the network is gone, and who waits is told so;
-/// TCP alone would wait for a quarter of an hour.
+/// How long the database may take to answer a statement. After that the network is considered dead; TCP alone would
+/// wait for fifteen minutes.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Waits for an answer of the database, within bounds.
+/// Waits for an answer of the database, with a time limit.
 pub(crate) async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     tokio::time::timeout(ANSWER_TIMEOUT, answer)
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
-/// An open transaction; dropped without [`Tx::commit`], it rolls back.
+/// An open transaction. If it is dropped without [`Tx::commit`], it rolls back.
 #[derive(Debug)]
 pub enum Tx {
-    /// On SQLite.
+    /// A transaction on SQLite.
     Sqlite(Transaction<'static, Sqlite>),
-    /// On PostgreSQL.
+    /// A transaction on PostgreSQL.
     Postgres(Transaction<'static, Postgres>),
 }
 
 impl Tx {
-    /// Makes everything done in it last.
+    /// Commits everything that was done in the transaction.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when the database refuses; nothing has happened then.
+    /// [`StoreError::Database`] when the database refuses. Nothing was changed then.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => in_time(tx.commit()).await?,
@@ -40,7 +40,7 @@ impl Tx {
     }
 }
 
-/// Runs the same expression on whichever database the transaction is on.
+/// Runs the same expression on the database that the transaction is on.
 macro_rules! db {
     ($tx:expr, $conn:ident => $body:expr) => {
         match $tx {
@@ -56,7 +56,7 @@ macro_rules! db {
     };
 }
 
-/// Runs a statement with its arguments bound in order; gives the number of rows it changed.
+/// Runs a statement with its arguments bound in order; returns the number of rows it changed.
 macro_rules! execute {
     ($tx:expr, $sql:expr $(, $arg:expr)* $(,)?) => {
         $crate::tx::db!($tx, conn => {
@@ -74,7 +74,7 @@ macro_rules! fetch_optional {
     };
 }
 
-/// Reads all rows as `$row`; the statement carries its own limit.
+/// Reads all rows as `$row`. The statement has its own limit.
 macro_rules! fetch_all {
     ($tx:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
         $crate::tx::db!($tx, conn => {
@@ -83,7 +83,7 @@ macro_rules! fetch_all {
     };
 }
 
-/// Picks the SQL text for the dialect where the two must differ.
+/// Chooses the SQL text where the two databases need different ones.
 macro_rules! dialect {
     ($tx:expr, sqlite: $sqlite:expr, postgres: $postgres:expr $(,)?) => {
         match $tx {

@@ -1,4 +1,4 @@
-//! What the embedded worker host should be running.
+//! The workers that the embedded worker host runs.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
@@ -11,24 +11,23 @@ use crate::tx::{Tx, dialect, execute, fetch_all, fetch_optional};
 
 /// A worker that should be running.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct WorkerRow {
-    /// The assistant's name for life.
+    /// The name that its assistant has for life.
     pub worker_name: String,
-    /// Whose memory it uses.
     pub assistant_id: AssistantId,
     /// The run that started it.
     pub generation: i64,
-    /// Its settings, sealed.
+    /// The sealed settings of the worker.
     pub settings: Vec<u8>,
-    /// Fetches its updates itself instead of being sent them.
+    /// Whether it polls for updates instead of receiving webhooks.
     pub polling: bool,
-    /// The next update to fetch.
+    /// The id of the next update to poll for.
     pub poll_offset: i64,
-    /// When it was started.
     pub started_at: Timestamp,
 }
 
-/// The columns of [`WorkerRow`].
+/// Selects the columns of [`WorkerRow`], followed by `$rest`.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -39,7 +38,7 @@ macro_rules! select {
 }
 
 impl Tx {
-    /// Starts or replaces a worker; `false` when one of a newer run is there.
+    /// Starts a worker or replaces one of the same or an older run; `false` when one of a newer run exists.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -63,7 +62,7 @@ impl Tx {
         Ok(put == 1)
     }
 
-    /// The worker with this name.
+    /// Finds a worker by its name.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -71,7 +70,7 @@ impl Tx {
         Ok(fetch_optional!(self, WorkerRow, select!("where worker_name = $1"), name))
     }
 
-    /// The worker of this assistant.
+    /// Finds the worker of an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -79,7 +78,7 @@ impl Tx {
         Ok(fetch_optional!(self, WorkerRow, select!("where assistant_id = $1"), assistant))
     }
 
-    /// Removes a worker unless a run newer than `generation` has replaced it; `true` when it was there.
+    /// Deletes a worker unless a run newer than `generation` has replaced it; `true` when it existed.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -93,7 +92,7 @@ impl Tx {
         Ok(gone == 1)
     }
 
-    /// Polling workers that nobody polls for.
+    /// Lists polling workers that no process polls for.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -114,8 +113,8 @@ impl Tx {
         ))
     }
 
-    /// Takes or keeps the right to poll for a worker until `until`; `false` when another holds it, or the
-    /// worker is of another run.
+    /// Takes or extends the lease to poll for a worker until `until`; `false` when another process has it, or when
+    /// the worker belongs to another run.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -141,7 +140,7 @@ impl Tx {
         Ok(leased == 1)
     }
 
-    /// Frees a worker for others to poll for, if `token` holds it.
+    /// Releases the lease to poll for a worker, if `token` has it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -156,7 +155,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Frees a worker that `token` holds; nobody polls for it before `until`, whatever is restarted.
+    /// Releases the lease to poll for a worker, if `token` has it. No process polls before `until`, even after a
+    /// restart.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -177,7 +177,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Frees every worker that is not polled by `token`'s holder: for the only process on a database, at its start.
+    /// Releases every lease to poll that the holder of `token` does not have; returns how many. Only for the one
+    /// process of a database, when it starts.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -190,8 +191,8 @@ impl Tx {
         ))
     }
 
-    /// Notes up to where updates have been fetched; `false` when somebody else polls now, or the worker is of
-    /// another run.
+    /// Stores the id of the next update to poll for; `false` when another process has the lease, or when the worker
+    /// belongs to another run.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -214,7 +215,7 @@ impl Tx {
         Ok(noted == 1)
     }
 
-    /// The runs of those of the named workers that are there.
+    /// Lists the runs of the named workers that exist.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -9,14 +9,14 @@ use crate::tx::{Tx, execute, fetch_optional};
 /// The bot that an assistant answers as.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct BotRow {
-    /// Telegram's id of it.
+    /// Telegram's id of the bot.
     pub bot_id: i64,
-    /// Its @name.
+    /// The name of the bot, without the @.
     pub bot_username: String,
 }
 
 impl Tx {
-    /// Notes the checkout made for a slot.
+    /// Stores the checkout that Polar created for an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -33,12 +33,12 @@ impl Tx {
             checkout,
             url
         );
-        // Known even after the slot has been deleted.
+        // The payment check remains after the assistant is deleted.
         execute!(self, "update payment_checks set checkout_id = $2 where assistant_id = $1", id, checkout);
         Ok(())
     }
 
-    /// Where a slot can be paid.
+    /// Finds the URL at which an assistant can be paid.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -48,7 +48,7 @@ impl Tx {
         Ok(row.and_then(|(url,)| url))
     }
 
-    /// The checkout made for a slot: its id and where it can be paid.
+    /// Finds the checkout of an assistant: its id and its URL.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -62,7 +62,7 @@ impl Tx {
         ))
     }
 
-    /// Notes the bot that a run answers as, while it is the current one.
+    /// Stores the bot that a run answers as, if that run is the current one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -83,7 +83,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The bot that an assistant last answered as; `None` before its first deployment.
+    /// Finds the bot that an assistant last answered as; `None` before its first deployment.
     ///
     /// # Errors
     /// [`StoreError::Database`].

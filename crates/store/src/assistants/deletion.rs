@@ -7,8 +7,8 @@ use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
 impl Tx {
-    /// Deletes an assistant and everything of it that is not a record of what was said to its owner;
-    /// a tombstone keeps its id.
+    /// Deletes an assistant, and of what belongs to it everything but the history its owner may read. A tombstone
+    /// keeps its id. `false` when there was no such assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -39,7 +39,7 @@ impl Tx {
         Ok(execute!(self, "delete from assistants where id = $1", id) == 1)
     }
 
-    /// Notes that a slot was deleted because its checkout could not be made.
+    /// Records that an assistant was deleted because Polar created no checkout for it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -48,7 +48,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Whether a slot with this id has been deleted.
+    /// Whether an assistant with this id has been deleted.
     ///
     /// # Errors
     /// [`StoreError::Database`].

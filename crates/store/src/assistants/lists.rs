@@ -1,4 +1,5 @@
-//! Several assistants at once: what owners see listed, and what reconcilers walk.
+//! Lists of assistants: those that pages and the API show, and those that reconcilers go through. Also whether a bot
+//! or a worker name is taken.
 
 use reef_domain::ids::{AssistantId, GrantId, UserId};
 use reef_domain::wire::Status;
@@ -12,12 +13,12 @@ fn all(rows: Vec<Row>) -> Result<Vec<Assistant>, StoreError> {
     rows.into_iter().map(Assistant::try_from).collect()
 }
 
-/// Those that can be read: what looks after everybody must not stop at one that is broken.
+/// Logs and skips rows that cannot be read: one of them must not stop a reconciler for all others.
 fn sound(rows: Vec<Row>) -> Vec<Assistant> {
     let read = rows.into_iter().map(Assistant::try_from);
     read.filter_map(|row| {
         row.inspect_err(|error| {
-            tracing::error!(error = %Chain(error), "an assistant is passed over");
+            tracing::error!(error = %Chain(error), "corrupt assistant row skipped");
         })
         .ok()
     })
@@ -25,7 +26,7 @@ fn sound(rows: Vec<Row>) -> Vec<Assistant> {
 }
 
 impl Tx {
-    /// A user's assistants, newest first, without unpaid ones ordered before `unpaid_since`.
+    /// Lists a user's assistants, newest first, without unpaid ones that were ordered before `unpaid_since`.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -46,7 +47,7 @@ impl Tx {
         ))
     }
 
-    /// A page of the same list: at most `limit` after the one created then with that id.
+    /// Lists a page of the same list: at most `limit` assistants that come after the given creation time and id.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -86,7 +87,7 @@ impl Tx {
         ))
     }
 
-    /// The same list, of the assistants alone that a grant names.
+    /// Lists the same, limited to the assistants of a grant.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -110,7 +111,7 @@ impl Tx {
         ))
     }
 
-    /// How many of the same list there are in each status; those in which there are none are left out.
+    /// Counts the same list by status. Statuses without assistants are left out.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -135,9 +136,9 @@ impl Tx {
         rows.into_iter().map(read).collect()
     }
 
-    /// When the `n`-th newest of a user's orders that were made after `after` and never paid was made, counted from 1;
-    /// `None` when there are fewer. Deleted slots count. Those that were void because no checkout could be made count
-    /// only if `void_too`.
+    /// Finds when the `n`-th newest unpaid order of a user was made, counted from 1, among those made after `after`;
+    /// `None` when there are fewer. Deleted orders count. Those that were deleted because Polar created no checkout
+    /// count only with `include_failed_checkouts`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -148,7 +149,7 @@ impl Tx {
         n: i64,
         void_too: bool,
     ) -> Result<Option<Timestamp>, StoreError> {
-        // What was paid after its deletion is being given back.
+        // A deleted order with a revocation was paid after all, and that payment is being refunded.
         let row: Option<(Timestamp,)> = fetch_optional!(
             self,
             (Timestamp,),
@@ -168,7 +169,7 @@ impl Tx {
         Ok(row.map(|(ordered_at,)| ordered_at))
     }
 
-    /// A user's newest unpaid slots that were ordered since a moment.
+    /// Lists a user's newest unpaid assistants ordered at `since` or later.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -191,7 +192,8 @@ impl Tx {
         ))
     }
 
-    /// Assistants in a status, oldest change first: what reconcilers walk. A corrupt row is logged and left out.
+    /// Lists assistants with a status, by the time of their last change, for reconcilers. Corrupt rows are logged and
+    /// skipped.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -205,7 +207,7 @@ impl Tx {
         )))
     }
 
-    /// Deployments that should have ended by `now`. A corrupt row is logged and left out.
+    /// Lists deployments whose deadline has passed at `now`. Corrupt rows are logged and skipped.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -223,9 +225,9 @@ impl Tx {
         )))
     }
 
-    /// Whether another assistant holds the same bot: of the same owner and not stopped, or of anybody and
-    /// running, when `owner` is `None`. Of two that are being deployed at once, the older one holds it. One that a change in
-    /// deployment would bring back counts as held.
+    /// Whether another assistant has the same bot token. With `owner`, assistants of that user that are not stopped
+    /// count; without, running ones of any user, and of two that are deploying the older one. A token that a failing
+    /// change would restore counts as taken.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -260,7 +262,7 @@ impl Tx {
         self.bot_is_fallback(fingerprint, besides, owner).await
     }
 
-    /// Whether an assistant, of anybody, has this worker name.
+    /// Whether an assistant of any user has this worker name.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -270,7 +272,7 @@ impl Tx {
         Ok(row.is_some_and(|(count,)| count > 0))
     }
 
-    /// Whether another assistant, of anybody, runs or is being brought up as this bot.
+    /// Whether another assistant of any user is active or deploying with this bot token.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! What a change of a running assistant has replaced, until the run with the new values is active.
+//! What a change of a running assistant replaced, until the run with the new values is active.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
@@ -9,19 +9,17 @@ use super::Secrets;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
-/// A configuration that was replaced.
+/// A configuration that a change replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Replaced {
-    /// Whether it is deployed again when the run that replaces it fails. Otherwise all that is left to do is to end the
-    /// webhook of its bot.
+    /// Whether it is deployed again when the run that replaces it fails. If not, only the webhook of its bot is left
+    /// to delete.
     pub is_fallback: bool,
-    /// When it was replaced.
     pub replaced_at: Timestamp,
-    /// Its model provider.
     pub provider: Option<Provider>,
-    /// Its model.
     pub model_id: Option<String>,
-    /// Those of its secrets that were replaced, sealed.
+    /// The secrets that were replaced, sealed. Those that stayed are `None`.
     pub secrets: Secrets,
 }
 
@@ -63,7 +61,7 @@ impl Row {
 }
 
 impl Tx {
-    /// Keeps what was replaced, in the place of what was before.
+    /// Stores the replaced configuration of an assistant, in place of an earlier one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -92,7 +90,7 @@ impl Tx {
         Ok(())
     }
 
-    /// What was replaced, if it is still kept.
+    /// Finds the replaced configuration of an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -108,7 +106,7 @@ impl Tx {
         row.map(|row| row.read(id)).transpose()
     }
 
-    /// Puts secrets that were replaced back as they were; those that were not replaced stay.
+    /// Restores the secrets that were replaced. Those that are `None` stay as they are.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -140,8 +138,8 @@ impl Tx {
         Ok(())
     }
 
-    /// What was replaced is not deployed again, whatever happens: all of it is erased at once but the bot token, which may be
-    /// needed to end the bot's webhook. `false` when nothing is kept after that.
+    /// Gives up the fallback of an assistant: everything is deleted but the bot token, which is needed to delete the
+    /// webhook of that bot. `false` when no bot token is left.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -161,7 +159,7 @@ impl Tx {
         Ok(kept == 1)
     }
 
-    /// Erases what was replaced.
+    /// Deletes the replaced configuration of an assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -170,7 +168,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Erases what active assistants have replaced: a process of an older version leaves it behind. Gives how many.
+    /// Deletes replaced configurations of active assistants, which need none; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -182,8 +180,8 @@ impl Tx {
         ))
     }
 
-    /// Whether a change of another assistant that is being deployed would bring this bot back if it failed: of an owner, or of
-    /// anybody.
+    /// Whether another assistant that is deploying would restore this bot token if its run failed. With `owner`, only
+    /// assistants of that user count.
     pub(super) async fn bot_is_fallback(
         &mut self,
         fingerprint: &[u8],

@@ -7,32 +7,31 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
-/// An assistant's secrets, sealed, and what may be known of them.
+/// An assistant's secrets, sealed, and what identifies them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Secrets {
     /// The bot token, sealed.
     pub bot_token: Option<Vec<u8>>,
-    /// A hash of the bot token by which an equal one is found.
+    /// A hash of the bot token that is the same for equal tokens.
     #[sqlx(rename = "bot_token_hash")]
     pub bot_fingerprint: Option<Vec<u8>>,
     /// The model key, sealed.
     pub model_key: Option<Vec<u8>>,
-    /// OpenRouter's name for the key it made, in managed mode.
+    /// OpenRouter's name for the key that Reef created, on a managed plan.
     pub managed_key_hash: Option<String>,
-    /// By what the owner knows the bot token again: the beginning of a keyed hash.
+    /// The beginning of a keyed hash of the bot token, for its owner to compare.
     #[sqlx(rename = "bot_token_fingerprint")]
     pub bot_token_mark: Option<String>,
-    /// Since when this bot token is kept.
     pub bot_token_set_at: Option<Timestamp>,
-    /// By what the owner knows the model key again.
+    /// The beginning of a keyed hash of the model key.
     #[sqlx(rename = "model_key_fingerprint")]
     pub model_key_mark: Option<String>,
-    /// Since when this model key is kept.
     pub model_key_set_at: Option<Timestamp>,
 }
 
 impl Tx {
-    /// An assistant's secrets; all absent when there is no such assistant.
+    /// Reads the secrets of an assistant; all are `None` when there is no such assistant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -47,7 +46,7 @@ impl Tx {
         Ok(row.unwrap_or_default())
     }
 
-    /// Replaces those secrets that are given; the others stay.
+    /// Replaces the secrets that are given. Those that are `None` stay.
     ///
     /// # Errors
     /// [`StoreError::Database`].
