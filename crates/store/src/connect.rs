@@ -181,7 +181,7 @@ impl Store {
         matches!(self, Self::Sqlite { .. })
     }
 
-    /// Closes all connections.
+    /// Closes the connections of all pools.
     pub async fn close(&self) {
         match self {
             Self::Sqlite { write, read } => {

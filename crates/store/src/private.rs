@@ -1,4 +1,4 @@
-//! Permissions of Reef's files: only its own user may read them, whatever the umask is and whoever created them.
+//! Permissions of Reef's files: only its own user may read them, whatever the umask is and whatever created them.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;

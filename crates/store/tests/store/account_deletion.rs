@@ -22,7 +22,7 @@ on_both_databases! {
             tx.begin_totp(user, b"sealed", NOW).await.unwrap();
             tx.replace_recovery_codes(user, &[vec![1]]).await.unwrap();
             tx.claim_idempotency_key(user, "k", b"f", NOW, at(1000), at(-1000)).await.unwrap();
-            assert!(!tx.delete_user(user).await.unwrap(), "it has an assistant");
+            assert!(!tx.delete_user(user).await.unwrap(), "the user has an assistant");
             tx.delete_assistant(slot.id, user, NOW).await.unwrap();
         }
         tx.commit().await.unwrap();
@@ -42,7 +42,7 @@ on_both_databases! {
         let tables = ["answers", "codes", "deliveries", "events", "keys", "receipts", "totp", "users"];
         assert_eq!(left, tables.map(|table| (table.to_owned(), kept)));
         let tombstones = raw_rows!(db, (i64,), "select count(*) from tombstones");
-        assert_eq!(tombstones, [(2,)], "a payment may still come");
+        assert_eq!(tombstones, [(2,)], "a payment may still arrive");
     }
 
     async fn who_orders_while_the_account_goes_is_seen_or_finds_no_account(db: TestStore) {

@@ -37,7 +37,7 @@ on_both_databases! {
         let mut tx = db.store.begin().await.unwrap();
         assert!(tx.insert_user(&first).await.unwrap());
         assert!(!tx.insert_user(&second).await.unwrap());
-        // The transaction is still good after the refusal.
+        // A refused insert does not abort the transaction.
         let found = tx.user_by_email("ada@example.com").await.unwrap().unwrap();
         assert_eq!((found.id, found.password_hash), (first.id, first.password_hash));
         assert!(tx.user(second.id).await.unwrap().is_none());

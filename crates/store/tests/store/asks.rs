@@ -8,7 +8,7 @@ use crate::support::{NOW, add_unpaid, add_user, at, raw_rows, uuid};
 
 const PACE: Pace = Pace { every: Duration::from_millis(100), burst: Duration::from_millis(150) };
 
-/// A slot of an account of its own that is asked about first at `first`.
+/// An unpaid assistant of a new user with a check due at `first`.
 async fn slot(tx: &mut Tx, first: Timestamp) -> AssistantId {
     let user = add_user(tx).await;
     slot_of(tx, user, first).await
@@ -16,14 +16,14 @@ async fn slot(tx: &mut Tx, first: Timestamp) -> AssistantId {
 
 async fn slot_of(tx: &mut Tx, user: UserId, first: Timestamp) -> AssistantId {
     let id = add_unpaid(tx, user, NOW).await;
-    tx.begin_asking(id, user, first, NOW).await.expect("a slot");
+    tx.begin_asking(id, user, first, NOW).await.expect("insert should succeed");
     id
 }
 
-/// The same, deleted.
+/// The same for an assistant that was deleted afterwards.
 async fn deleted_slot_of(tx: &mut Tx, user: UserId, first: Timestamp) -> AssistantId {
     let id = slot_of(tx, user, first).await;
-    assert!(tx.delete_assistant(id, user, NOW).await.expect("a deletion"));
+    assert!(tx.delete_assistant(id, user, NOW).await.expect("delete should succeed"));
     id
 }
 
@@ -32,7 +32,7 @@ async fn claim_id(tx: &mut Tx, now: Timestamp) -> Option<AssistantId> {
 }
 
 async fn claim(tx: &mut Tx, now: Timestamp) -> Option<AskRow> {
-    tx.claim_ask(now, now.plus(Duration::from_secs(60)), PACE).await.expect("a claim")
+    tx.claim_ask(now, now.plus(Duration::from_secs(60)), PACE).await.expect("claim should succeed")
 }
 
 on_both_databases! {
@@ -60,14 +60,14 @@ on_both_databases! {
         assert_eq!(claim(&mut tx, at(499)).await, None);
         let row = claim(&mut tx, at(500)).await.unwrap();
         assert_eq!((row.asks, row.closed_at), (8, Some(at(1))));
-        assert!(!tx.hurry_ask(id, at(900), at(499), 1).await.unwrap(), "just asked about");
+        assert!(!tx.hurry_ask(id, at(900), at(499), 1).await.unwrap(), "checked recently");
         assert!(tx.hurry_ask(id, at(900), at(500), 1).await.unwrap());
-        assert!(!tx.hurry_ask(id, at(800), at(500), 1).await.unwrap(), "once is enough");
+        assert!(!tx.hurry_ask(id, at(800), at(500), 1).await.unwrap(), "expedited once already");
         tx.settle_ask(&row, None, 0, None).await.unwrap();
         let row = claim(&mut tx, at(900)).await.unwrap();
         assert_eq!((row.asks, row.closed_at), (9, None));
         tx.settle_ask(&row, None, 0, None).await.unwrap();
-        assert_eq!(claim(&mut tx, at(1_000_000)).await, None, "never again");
+        assert_eq!(claim(&mut tx, at(1_000_000)).await, None, "checks have ended");
         assert!(!tx.hurry_ask(id, at(901), at(900), 9).await.unwrap());
         tx.ask_soon(id, at(1_000_500), at(1_000_000)).await.unwrap();
         tx.ask_soon(id, at(1_000_900), at(1_000_000)).await.unwrap();
@@ -75,10 +75,10 @@ on_both_databases! {
         tx.stop_asking(id).await.unwrap();
         tx.ask_soon(AssistantId::new(uuid()), at(2_000_000), at(1_000_000)).await.unwrap();
         assert_eq!(tx.asks_overdue(at(1_500_000)).await.unwrap(), (0, None));
-        assert_eq!(tx.prune_asks().await.unwrap(), 0, "its slot is there");
+        assert_eq!(tx.prune_asks().await.unwrap(), 0, "the assistant exists");
         let user = add_user(&mut tx).await;
         let gone = deleted_slot_of(&mut tx, user, NOW).await;
-        assert_eq!(tx.prune_asks().await.unwrap(), 0, "it is asked about");
+        assert_eq!(tx.prune_asks().await.unwrap(), 0, "a check is scheduled");
         tx.stop_asking(gone).await.unwrap();
         assert_eq!(tx.prune_asks().await.unwrap(), 1);
     }
@@ -90,7 +90,7 @@ on_both_databases! {
         let first = slot_of(&mut tx, greedy, at(-8_000)).await;
         let second = slot_of(&mut tx, greedy, at(-7_000)).await;
         assert_eq!(claim_id(&mut tx, at(0)).await, Some(first));
-        // Whoever was never asked about is next, and then whoever waits longest.
+        // A user without any check so far comes first, then the one whose last check was longest ago.
         let (late, later) = (slot_of(&mut tx, other, at(900)).await, slot_of(&mut tx, other, at(950)).await);
         assert_eq!(claim_id(&mut tx, at(1_000)).await, Some(late));
         assert_eq!(claim_id(&mut tx, at(2_000)).await, Some(second));
@@ -121,19 +121,19 @@ on_both_databases! {
     async fn the_account_of_a_slot_is_known_however_its_asking_began(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
-        let (begun, soon, anew, gone) = (
+        let (inserted, soon, reset, gone) = (
             slot_of(&mut tx, user, NOW).await,
             add_unpaid(&mut tx, user, NOW).await,
             add_unpaid(&mut tx, user, NOW).await,
             add_unpaid(&mut tx, user, NOW).await,
         );
         tx.ask_soon(soon, NOW, NOW).await.unwrap();
-        tx.ask_anew(anew, "co_1", NOW, NOW).await.unwrap();
+        tx.ask_anew(reset, "co_1", NOW, NOW).await.unwrap();
         tx.delete_assistant(gone, user, NOW).await.unwrap();
         tx.ask_soon(gone, NOW, NOW).await.unwrap();
         tx.commit().await.unwrap();
         let known = raw_rows!(db, (AssistantId, Option<UserId>), "select assistant_id, user_id from payment_checks order by assistant_id");
-        assert_eq!(known, [begun, soon, anew, gone].map(|id| (id, Some(user))));
+        assert_eq!(known, [inserted, soon, reset, gone].map(|id| (id, Some(user))));
     }
 
     async fn what_is_brought_forward_is_spread_over_accounts(db: TestStore) {
@@ -148,11 +148,11 @@ on_both_databases! {
         deleted_slot_of(&mut tx, other, later).await;
         let one = slot_of(&mut tx, other, later).await;
         tx.ask_all_anew(at(1)).await.unwrap();
-        // An account with much that is due anyway takes no more room than any other.
+        // A user with many due checks takes as much room as any other.
         for id in &many[..10] {
             tx.ask_soon(*id, at(5_000), NOW).await.unwrap();
         }
-        assert_eq!(tx.hasten_asks(at(0), WITHIN, 3).await.unwrap(), 2, "one account is busy");
+        assert_eq!(tx.hasten_asks(at(0), WITHIN, 3).await.unwrap(), 2, "one user has due checks");
         tx.commit().await.unwrap();
         let forward = raw_rows!(
             db,
@@ -191,20 +191,20 @@ on_both_databases! {
         for n in 0..4 {
             slots.push(slot(&mut tx, at(n * 1000)).await);
             let row = claim(&mut tx, at(n * 1000)).await.unwrap();
-            // The one asked first is the last to be asked again.
+            // The first one checked has the latest next check.
             tx.settle_ask(&row, Some(at((9 - n) * hours)), 0, None).await.unwrap();
         }
-        assert_eq!(tx.hasten_asks(at(5000), WITHIN, 3).await.unwrap(), 0, "nobody wants it");
+        assert_eq!(tx.hasten_asks(at(5000), WITHIN, 3).await.unwrap(), 0, "no recheck was requested");
         tx.ask_all_anew(at(3000)).await.unwrap();
         tx.stop_asking(slots[1]).await.unwrap();
         let soon = slot(&mut tx, at(6000)).await;
-        assert_eq!(tx.hasten_asks(at(5000), WITHIN, 2).await.unwrap(), 1, "one is due anyway");
-        assert_eq!(tx.hasten_asks(at(5001), WITHIN, 2).await.unwrap(), 0, "no more than are asked");
+        assert_eq!(tx.hasten_asks(at(5000), WITHIN, 2).await.unwrap(), 1, "one check is due anyway");
+        assert_eq!(tx.hasten_asks(at(5001), WITHIN, 2).await.unwrap(), 0, "the maximum is reached");
         assert_eq!(claim(&mut tx, at(154_999)).await.map(|row| row.assistant_id), Some(soon));
         let row = claim(&mut tx, at(155_000)).await.unwrap();
         assert_eq!(row.assistant_id, slots[0]);
         tx.settle_ask(&row, Some(at(9 * hours)), 0, None).await.unwrap();
-        // What was asked since is not asked again; the last was asked at the mark itself, and is not old.
+        // Those checked since the request are left out, and so is the one checked at exactly that time.
         tx.stop_asking(soon).await.unwrap();
         assert_eq!(tx.hasten_asks(at(300_000), WITHIN, 9).await.unwrap(), 1);
         assert_eq!(tx.asks_overdue(at(1_000_000)).await.unwrap(), (1, Some(at(333_333))));

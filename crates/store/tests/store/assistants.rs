@@ -8,7 +8,7 @@ use reef_store::on_both_databases;
 
 use crate::support::{NOW, add_assistant, add_slot, add_user, at, run, uuid};
 
-/// Every state, with every value a column of it can have.
+/// Every state, with every value that its columns can have.
 fn every_state() -> Vec<State> {
     let mut states = vec![
         State::PendingPayment,
@@ -125,7 +125,7 @@ on_both_databases! {
             assert_eq!(changed.version, i64::try_from(step).unwrap() + 1);
             assert_eq!(tx.assistant(slot.id).await.unwrap().as_ref(), Some(&changed));
         }
-        // And back to nothing: absent values are written too.
+        // Absent values are written, too.
         slot.version = changed.version;
         assert!(tx.update_assistant(&mut slot).await.unwrap());
         assert_eq!(tx.assistant(slot.id).await.unwrap(), Some(slot));
@@ -183,7 +183,7 @@ on_both_databases! {
             tx.lock_assistant(id).await.unwrap().unwrap()
         });
         assert!(tokio::time::timeout(Duration::from_millis(150), &mut waiter).await.is_err());
-        // Looking is never held up.
+        // Readers do not wait for the lock.
         assert!(db.store.read().await.unwrap().assistant(id).await.unwrap().is_some());
         held.state = State::Purchased;
         assert!(holder.update_assistant(&mut held).await.unwrap());

@@ -7,27 +7,27 @@ use crate::support::{NOW, at, uuid, worker_name};
 
 on_both_databases! {
     async fn a_chat_is_worked_on_by_one_at_a_time_and_chats_beside_each_other(db: TestStore) {
-        let (assistant, ours, theirs) = (AssistantId::new(uuid()), uuid(), uuid());
+        let (assistant, holder, rival) = (AssistantId::new(uuid()), uuid(), uuid());
         let mut tx = db.store.begin().await.unwrap();
         for (chat, number) in [(1, 10), (1, 11), (2, 12)] {
             tx.insert_update(&update(assistant, chat, number), NOW).await.unwrap();
         }
-        assert_eq!(claim(&mut tx, assistant, 1, ours).await.map(|row| row.update_id), Some(10));
-        assert_eq!(claim(&mut tx, assistant, 1, theirs).await, None);
-        assert_eq!(claim(&mut tx, assistant, 1, ours).await, None);
-        assert_eq!(claim(&mut tx, assistant, 2, theirs).await.map(|row| row.update_id), Some(12));
-        // One that comes late with a lower number does not start a second turn beside the first.
+        assert_eq!(claim(&mut tx, assistant, 1, holder).await.map(|row| row.update_id), Some(10));
+        assert_eq!(claim(&mut tx, assistant, 1, rival).await, None);
+        assert_eq!(claim(&mut tx, assistant, 1, holder).await, None);
+        assert_eq!(claim(&mut tx, assistant, 2, rival).await.map(|row| row.update_id), Some(12));
+        // A late update with a lower number does not start a second turn in the same chat.
         tx.insert_update(&update(assistant, 1, 9), NOW).await.unwrap();
-        assert_eq!(claim(&mut tx, assistant, 1, theirs).await, None);
+        assert_eq!(claim(&mut tx, assistant, 1, rival).await, None);
     }
 
     async fn a_lapsed_lease_is_another_ones_and_counts_a_further_attempt(db: TestStore) {
-        let (assistant, ours, theirs) = (AssistantId::new(uuid()), uuid(), uuid());
+        let (assistant, holder, rival) = (AssistantId::new(uuid()), uuid(), uuid());
         let mut tx = db.store.begin().await.unwrap();
         tx.insert_update(&update(assistant, 1, 1), NOW).await.unwrap();
-        assert!(claim(&mut tx, assistant, 1, ours).await.is_some());
-        assert_eq!(tx.claim_update(assistant, 1, theirs, at(99), at(199)).await.unwrap(), None);
-        let row = tx.claim_update(assistant, 1, theirs, at(100), at(200)).await.unwrap().unwrap();
+        assert!(claim(&mut tx, assistant, 1, holder).await.is_some());
+        assert_eq!(tx.claim_update(assistant, 1, rival, at(99), at(199)).await.unwrap(), None);
+        let row = tx.claim_update(assistant, 1, rival, at(100), at(200)).await.unwrap().unwrap();
         assert_eq!(row.attempts, 2);
     }
 
@@ -81,21 +81,21 @@ on_both_databases! {
     }
 
     async fn a_process_that_is_alone_frees_the_updates_of_the_one_before_it(db: TestStore) {
-        let (assistant, ours, before) = (AssistantId::new(uuid()), uuid(), uuid());
+        let (assistant, holder, before) = (AssistantId::new(uuid()), uuid(), uuid());
         let mut tx = db.store.begin().await.unwrap();
         for chat in 1..=3 {
             tx.insert_update(&update(assistant, chat, chat), NOW).await.unwrap();
         }
-        assert!(claim(&mut tx, assistant, 1, ours).await.is_some());
+        assert!(claim(&mut tx, assistant, 1, holder).await.is_some());
         assert!(claim(&mut tx, assistant, 2, before).await.is_some());
-        // One that failed keeps resting: that is not a lease.
+        // An update that waits for a retry has no lease and is not released.
         let resting = claim(&mut tx, assistant, 3, before).await.unwrap();
         tx.rest_update(resting.id, before, at(500)).await.unwrap();
-        assert_eq!(tx.free_update_leases(ours).await.unwrap(), 1);
-        assert_eq!(tx.free_update_leases(ours).await.unwrap(), 0);
+        assert_eq!(tx.free_update_leases(holder).await.unwrap(), 1);
+        assert_eq!(tx.free_update_leases(holder).await.unwrap(), 0);
         assert_eq!(claim(&mut tx, assistant, 1, before).await, None);
-        assert!(claim(&mut tx, assistant, 2, ours).await.is_some());
-        assert_eq!(claim(&mut tx, assistant, 3, ours).await, None);
+        assert!(claim(&mut tx, assistant, 2, holder).await.is_some());
+        assert_eq!(claim(&mut tx, assistant, 3, holder).await, None);
     }
 
     async fn of_many_at_once_one_gets_the_chat(db: TestStore) {

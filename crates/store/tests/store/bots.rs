@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::support::{NOW, at, raw_rows, uuid, worker_name};
 
-/// Telegram's ids go beyond 32 bits; those of groups are negative.
+/// Telegram's ids exceed 32 bits, and those of groups are negative.
 const GROUP: i64 = -1_001_234_567_890;
 const BOT: i64 = 7_123_456_789;
 
@@ -23,9 +23,9 @@ pub fn update(assistant_id: AssistantId, chat_id: i64, update_id: i64) -> NewUpd
     }
 }
 
-/// Claims a chat's head at [`NOW`] for 100 ms.
+/// Claims the head of a chat at [`NOW`] for 100 ms.
 pub async fn claim(tx: &mut Tx, assistant: AssistantId, chat: i64, token: Uuid) -> Option<UpdateRow> {
-    tx.claim_update(assistant, chat, token, NOW, at(100)).await.expect("a claim")
+    tx.claim_update(assistant, chat, token, NOW, at(100)).await.expect("claim should succeed")
 }
 
 pub fn worker(assistant_id: AssistantId) -> WorkerRow {
@@ -64,7 +64,7 @@ on_both_databases! {
         tx.finish_update(first.id, token, NOW).await.unwrap();
         assert!(!tx.insert_update(&update(assistant, 1, 10), NOW).await.unwrap());
         assert_eq!(tx.count_open_updates(assistant).await.unwrap(), 0);
-        // Another assistant, and another bot of this one, count for themselves.
+        // Update ids are unique within one bot of one assistant only.
         assert!(tx.insert_update(&update(other, 1, 10), NOW).await.unwrap());
         let new_bot = NewUpdate { bot_id: 8, ..update(assistant, 1, 10) };
         assert!(tx.insert_update(&new_bot, NOW).await.unwrap());
@@ -91,35 +91,35 @@ on_both_databases! {
     }
 
     async fn the_answer_and_what_was_sent_of_it_outlive_the_one_who_wrote_it(db: TestStore) {
-        let (assistant, ours, theirs) = (AssistantId::new(uuid()), uuid(), uuid());
+        let (assistant, holder, rival) = (AssistantId::new(uuid()), uuid(), uuid());
         let mut tx = db.store.begin().await.unwrap();
         tx.insert_update(&update(assistant, 1, 1), NOW).await.unwrap();
-        let row = claim(&mut tx, assistant, 1, ours).await.unwrap();
+        let row = claim(&mut tx, assistant, 1, holder).await.unwrap();
         let answer = r#"["Ünï 🪸 \u0000",  "two"]"#;
-        assert!(tx.save_answer(row.id, ours, answer).await.unwrap());
-        assert!(!tx.save_answer(row.id, ours, "another").await.unwrap());
-        assert!(tx.set_sent_parts(row.id, ours, 1).await.unwrap());
-        let row = tx.claim_update(assistant, 1, theirs, at(100), at(200)).await.unwrap().unwrap();
+        assert!(tx.save_answer(row.id, holder, answer).await.unwrap());
+        assert!(!tx.save_answer(row.id, holder, "another").await.unwrap());
+        assert!(tx.set_sent_parts(row.id, holder, 1).await.unwrap());
+        let row = tx.claim_update(assistant, 1, rival, at(100), at(200)).await.unwrap().unwrap();
         assert_eq!((row.answer.as_deref(), row.sent_parts, row.attempts), (Some(answer), 1, 2));
     }
 
     async fn whoever_lost_its_lease_can_no_longer_write(db: TestStore) {
-        let (assistant, ours, theirs) = (AssistantId::new(uuid()), uuid(), uuid());
+        let (assistant, holder, rival) = (AssistantId::new(uuid()), uuid(), uuid());
         let mut tx = db.store.begin().await.unwrap();
         tx.put_worker(&worker(assistant)).await.unwrap();
         tx.insert_update(&update(assistant, 1, 1), NOW).await.unwrap();
-        let id = claim(&mut tx, assistant, 1, ours).await.unwrap().id;
-        tx.claim_update(assistant, 1, theirs, at(100), at(200)).await.unwrap().unwrap();
-        assert!(!tx.renew_update(id, ours, 1, at(900)).await.unwrap());
-        assert!(!tx.save_answer(id, ours, "late").await.unwrap());
-        assert!(!tx.set_sent_parts(id, ours, 9).await.unwrap());
-        tx.finish_update(id, ours, at(101)).await.unwrap();
-        tx.rest_update(id, ours, at(101)).await.unwrap();
-        tx.postpone_update(id, ours, at(101)).await.unwrap();
-        assert!(!tx.replace_answer(id, ours, "late").await.unwrap());
-        tx.hand_back_update(id, ours).await.unwrap();
-        assert_eq!(tx.claim_update(assistant, 1, ours, at(199), at(299)).await.unwrap(), None);
-        let row = tx.claim_update(assistant, 1, ours, at(200), at(300)).await.unwrap().unwrap();
+        let id = claim(&mut tx, assistant, 1, holder).await.unwrap().id;
+        tx.claim_update(assistant, 1, rival, at(100), at(200)).await.unwrap().unwrap();
+        assert!(!tx.renew_update(id, holder, 1, at(900)).await.unwrap());
+        assert!(!tx.save_answer(id, holder, "late").await.unwrap());
+        assert!(!tx.set_sent_parts(id, holder, 9).await.unwrap());
+        tx.finish_update(id, holder, at(101)).await.unwrap();
+        tx.rest_update(id, holder, at(101)).await.unwrap();
+        tx.postpone_update(id, holder, at(101)).await.unwrap();
+        assert!(!tx.replace_answer(id, holder, "late").await.unwrap());
+        tx.hand_back_update(id, holder).await.unwrap();
+        assert_eq!(tx.claim_update(assistant, 1, holder, at(199), at(299)).await.unwrap(), None);
+        let row = tx.claim_update(assistant, 1, holder, at(200), at(300)).await.unwrap().unwrap();
         assert_eq!((row.answer, row.sent_parts, row.attempts), (None, 0, 3));
     }
 
@@ -153,7 +153,7 @@ on_both_databases! {
         let chats = |numbers: &[i64]| numbers.iter().map(|chat| (assistant, *chat)).collect::<Vec<_>>();
         assert_eq!(tx.due_chats(NOW, 10).await.unwrap(), chats(&[2, 1, 3]));
         assert_eq!(tx.due_chats(NOW, 2).await.unwrap(), chats(&[2, 1]));
-        // A chat that is being worked on is not due, even when more waits in it.
+        // A chat with a lease is not due, even if it has more updates.
         let token = uuid();
         let head = claim(&mut tx, assistant, 1, token).await.unwrap();
         assert_eq!(tx.due_chats(at(99), 10).await.unwrap(), chats(&[2, 3]));
@@ -208,7 +208,7 @@ on_both_databases! {
                 tx.finish_update(row.id, token, at(done)).await.unwrap();
             }
         }
-        // Somebody works on the last one.
+        // The last update has a lease.
         claim(&mut tx, assistant, 6, token).await.unwrap();
         assert_eq!(tx.prune_updates(NOW).await.unwrap(), 2);
         assert_eq!(tx.prune_updates(NOW).await.unwrap(), 0);

@@ -39,7 +39,7 @@ on_both_databases! {
         let (assistant, other) = (AssistantId::new(uuid()), AssistantId::new(uuid()));
         let mut tx = db.store.begin().await.unwrap();
         tx.migrate_chat(assistant, GROUP, SUPERGROUP).await.unwrap();
-        // Telegram never moves a group twice: a later claim is not believed.
+        // Telegram never moves a group twice, so the first record stays.
         tx.migrate_chat(assistant, GROUP, -9).await.unwrap();
         assert_eq!(tx.find_supergroup(assistant, GROUP).await.unwrap(), Some(SUPERGROUP));
         assert_eq!(tx.find_supergroup(assistant, SUPERGROUP).await.unwrap(), None);

@@ -30,7 +30,7 @@ on_both_databases! {
             let row = claim(&mut tx, assistant, chat, token).await.unwrap();
             tx.rest_update(row.id, token, at(until)).await.unwrap();
         }
-        // Somebody works on this one: its lease is not a rest.
+        // A lease is not a wait for a retry.
         tx.insert_update(&update(assistant, 4, 4), NOW).await.unwrap();
         claim(&mut tx, assistant, 4, token).await.unwrap();
         assert_eq!(tx.next_due_update(NOW).await.unwrap(), Some(at(500)));

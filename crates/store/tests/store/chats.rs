@@ -11,13 +11,13 @@ fn turn(content: &str) -> TurnRow {
 
 pub async fn say(tx: &mut Tx, bot: AssistantId, chat: i64, contents: &[&str]) {
     for content in contents {
-        // The same millisecond for all: the order is the order of saying.
-        tx.append_turn(bot, chat, &turn(content), NOW).await.expect("a turn");
+        // All have the same time, so that only the order of insertion counts.
+        tx.append_turn(bot, chat, &turn(content), NOW).await.expect("append should succeed");
     }
 }
 
 pub async fn said(tx: &mut Tx, bot: AssistantId, chat: i64, limit: i64) -> Vec<String> {
-    let turns = tx.recent_turns(bot, chat, limit).await.expect("turns");
+    let turns = tx.recent_turns(bot, chat, limit).await.expect("list should succeed");
     turns.into_iter().map(|turn| turn.content).collect()
 }
 

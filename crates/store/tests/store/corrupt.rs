@@ -5,10 +5,10 @@ use reef_store::{StoreError, on_both_databases};
 
 use crate::support::{NOW, add_assistant, add_user, assert_corrupt, at, raw, run};
 
-/// Which of worker name, generation, deadline, worker URL and failure a state has.
+/// Which of worker name, generation, deadline, worker URL and failure code are set.
 type Present = [bool; 5];
 
-/// The combinations that can be, as the state machine's data say.
+/// The combinations that the states of the domain have.
 fn possible(status: Status) -> &'static [Present] {
     const NONE: Present = [false; 5];
     match status {
@@ -101,7 +101,7 @@ on_both_databases! {
         assert_corrupt(tx.lock_assistant(id).await, "assistants", id);
         assert_corrupt(tx.assistant_by_subscription("sub_1").await, "assistants", id);
         assert_corrupt(tx.assistants_of(user, Timestamp::from_unix_ms(0)).await, "assistants", id);
-        // The rows beside it are fine.
+        // Other rows can still be read.
         assert_eq!(tx.assistant(sound.id).await.unwrap(), Some(sound));
     }
 

@@ -41,7 +41,7 @@ on_both_databases! {
             tasks.spawn(async move {
                 for round in 0..3 {
                     let mut tx = store.begin().await.unwrap();
-                    // Read, then write: what fails half-way in a deferred transaction.
+                    // A deferred transaction on SQLite could fail at the write after this read.
                     assert!(tx.is_tombstone(bot).await.is_ok());
                     tx.receive_polar(&format!("{writer}:{round}"), "{}", NOW).await.unwrap();
                     tx.commit().await.unwrap();
@@ -60,7 +60,7 @@ on_both_databases! {
         let mut writer = db.store.begin().await.unwrap();
         writer.insert_user(&account("ada@example.com")).await.unwrap();
         assert!(reader.user_by_email("eve@example.com").await.unwrap().is_none());
-        tokio::time::timeout(Duration::from_secs(3), writer.commit()).await.expect("no waiting").unwrap();
+        tokio::time::timeout(Duration::from_secs(3), writer.commit()).await.expect("writer should not wait for the reader").unwrap();
         reader.ping().await.unwrap();
     }
 
@@ -169,7 +169,7 @@ async fn other_databases_are_refused() {
 
 #[tokio::test]
 async fn a_postgres_that_does_not_answer_is_a_database_error() {
-    // Port 9 is `discard`: nothing listens there.
+    // Port 9 is `discard`, and nothing listens on it.
     let refused = Store::connect("postgres://reef@127.0.0.1:9/reef").await;
     assert!(matches!(refused, Err(StoreError::Database(_))));
     assert!(matches!(Store::connect("postgres://reef@127.0.0.1:port/").await, Err(StoreError::Database(_))));

@@ -5,7 +5,7 @@ use reef_store::{NewUpdate, Secrets, TurnRow, Tx, WorkerRow, on_both_databases};
 use crate::events::event;
 use crate::support::{NOW, add_assistant, add_user, at, raw_rows, run, uuid};
 
-/// An assistant with a worker, secrets, a chat and a waiting update.
+/// An assistant with a worker, secrets, a conversation and an open update.
 async fn add_living(tx: &mut Tx, user: UserId) -> AssistantId {
     let run = run(1);
     let state = State::Active { run: run.clone(), worker_url: "https://w".to_owned() };
@@ -19,11 +19,11 @@ async fn add_living(tx: &mut Tx, user: UserId) -> AssistantId {
         poll_offset: 0,
         started_at: NOW,
     };
-    assert!(tx.put_worker(&worker).await.expect("a worker"));
+    assert!(tx.put_worker(&worker).await.expect("upsert should succeed"));
     let secrets = Secrets { bot_token: Some(b"sealed token".to_vec()), ..Secrets::default() };
-    tx.set_secrets(id, &secrets).await.expect("secrets");
+    tx.set_secrets(id, &secrets).await.expect("update should succeed");
     let turn = TurnRow { role: "user".to_owned(), content: "hello".to_owned() };
-    tx.append_turn(id, 5, &turn, NOW).await.expect("a turn");
+    tx.append_turn(id, 5, &turn, NOW).await.expect("append should succeed");
     let update = NewUpdate {
         id: UpdateRowId::new(uuid()),
         assistant_id: id,
@@ -34,8 +34,8 @@ async fn add_living(tx: &mut Tx, user: UserId) -> AssistantId {
         media_group_id: None,
         not_before: None,
     };
-    assert!(tx.insert_update(&update, NOW).await.expect("an update"));
-    tx.migrate_chat(id, -5, -1_005).await.expect("a migration");
+    assert!(tx.insert_update(&update, NOW).await.expect("insert should succeed"));
+    tx.migrate_chat(id, -5, -1_005).await.expect("migration should succeed");
     id
 }
 
@@ -111,7 +111,7 @@ on_both_databases! {
         assert_eq!(tx.prune_events(at(1)).await.unwrap(), 0);
         assert_eq!(tx.events_of(gone, 10).await.unwrap(), []);
         assert_eq!(tx.events_of(kept, 10).await.unwrap().len(), 2);
-        // A payment may still come: the tombstone stays.
+        // The tombstone stays, because a payment may still arrive.
         assert!(tx.is_tombstone(gone).await.unwrap());
     }
 }

@@ -84,7 +84,7 @@ on_both_databases! {
         let assistant = AssistantId::new(uuid());
         let mut tx = db.store.begin().await.unwrap();
         let mut rows: Vec<_> = [2, 1, 3].into_iter().map(|sequence| delivery(assistant, sequence)).collect();
-        // In the same millisecond as the third: the later id is the newer one.
+        // Of two with the same time the one with the later id is newer.
         rows.push(DeliveryRow { created_at: at(3), ..delivery(assistant, 4) });
         for row in &rows {
             tx.insert_delivery(row).await.unwrap();
@@ -153,7 +153,7 @@ on_both_databases! {
         let all = tx.attempts_of(assistant, 9).await.unwrap();
         assert_eq!(all.iter().filter(|tried| tried.delivery_id == old.id).count(), 1);
         assert_eq!(tx.attempts_of(AssistantId::new(uuid()), 9).await.unwrap(), []);
-        // They go with their delivery.
+        // Attempts are deleted with their delivery.
         assert_eq!(tx.prune_deliveries(at(6)).await.unwrap(), 1);
         assert_eq!(tx.attempts_of(assistant, 9).await.unwrap(), of_newest);
     }

@@ -4,7 +4,7 @@ use reef_store::{EventKind, EventRow, on_both_databases};
 
 use crate::support::{NOW, assert_corrupt, at, raw, uuid};
 
-/// An entry that is not stored.
+/// An event that is not stored.
 pub fn event(assistant_id: AssistantId, user_id: UserId, sequence: i64) -> EventRow {
     EventRow {
         id: EventId::new(uuid()),

@@ -10,20 +10,20 @@ use crate::jobs::{claim, job};
 use crate::support::{NOW, at, raw, raw_rows, uuid};
 
 async fn enqueue(store: &Store, jobs: &[NewJob]) {
-    let mut tx = store.begin().await.expect("a transaction");
+    let mut tx = store.begin().await.expect("begin should succeed");
     for job in jobs {
-        tx.enqueue(job, NOW).await.expect("a job");
+        tx.enqueue(job, NOW).await.expect("enqueue should succeed");
     }
-    tx.commit().await.expect("a commit");
+    tx.commit().await.expect("commit should succeed");
 }
 
-/// Claims in steps of three, each its own transaction, until there is nothing left.
+/// Claims three jobs per transaction until none is left.
 async fn claim_all(store: Store) -> Vec<JobId> {
     let mut mine = Vec::new();
     loop {
-        let mut tx = store.begin().await.expect("a transaction");
-        let rows = tx.claim_jobs("deploy", uuid(), NOW, at(1000), 3).await.expect("a claim");
-        tx.commit().await.expect("a commit");
+        let mut tx = store.begin().await.expect("begin should succeed");
+        let rows = tx.claim_jobs("deploy", uuid(), NOW, at(1000), 3).await.expect("claim should succeed");
+        tx.commit().await.expect("commit should succeed");
         assert!(rows.len() <= 3);
         if rows.is_empty() {
             return mine;
@@ -46,42 +46,42 @@ on_both_databases! {
     }
 
     async fn a_leased_job_is_left_alone_until_its_lease_lapses(db: TestStore) {
-        let (ours, theirs) = (uuid(), uuid());
+        let (holder, rival) = (uuid(), uuid());
         enqueue(&db.store, &[job("deploy", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
-        let first = claim(&mut tx, ours, NOW).await.unwrap();
-        assert_eq!(claim(&mut tx, theirs, at(99)).await, None);
-        let second = claim(&mut tx, theirs, at(100)).await.unwrap();
+        let first = claim(&mut tx, holder, NOW).await.unwrap();
+        assert_eq!(claim(&mut tx, rival, at(99)).await, None);
+        let second = claim(&mut tx, rival, at(100)).await.unwrap();
         assert_eq!((second.id, second.attempts), (first.id, 2));
     }
 
     async fn an_extended_lease_lasts_longer(db: TestStore) {
-        let (ours, theirs) = (uuid(), uuid());
+        let (holder, rival) = (uuid(), uuid());
         enqueue(&db.store, &[job("deploy", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
-        let row = claim(&mut tx, ours, NOW).await.unwrap();
-        assert!(!tx.extend_lease(row.id, theirs, at(500)).await.unwrap());
-        assert!(tx.extend_lease(row.id, ours, at(200)).await.unwrap());
-        assert_eq!(claim(&mut tx, theirs, at(199)).await, None);
-        assert!(claim(&mut tx, theirs, at(200)).await.is_some());
-        assert!(!tx.extend_lease(row.id, ours, at(900)).await.unwrap());
-        assert!(!tx.extend_lease(JobId::new(uuid()), ours, at(900)).await.unwrap());
+        let row = claim(&mut tx, holder, NOW).await.unwrap();
+        assert!(!tx.extend_lease(row.id, rival, at(500)).await.unwrap());
+        assert!(tx.extend_lease(row.id, holder, at(200)).await.unwrap());
+        assert_eq!(claim(&mut tx, rival, at(199)).await, None);
+        assert!(claim(&mut tx, rival, at(200)).await.is_some());
+        assert!(!tx.extend_lease(row.id, holder, at(900)).await.unwrap());
+        assert!(!tx.extend_lease(JobId::new(uuid()), holder, at(900)).await.unwrap());
     }
 
     async fn whoever_lost_its_lease_can_no_longer_end_the_job(db: TestStore) {
-        let (ours, theirs) = (uuid(), uuid());
+        let (holder, rival) = (uuid(), uuid());
         enqueue(&db.store, &[job("deploy", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
-        claim(&mut tx, ours, NOW).await.unwrap();
-        let row = claim(&mut tx, theirs, at(100)).await.unwrap();
-        tx.finish_job(row.id, ours).await.unwrap();
-        tx.retry_job(row.id, ours, at(0), None).await.unwrap();
-        tx.hand_back_job(row.id, ours).await.unwrap();
-        tx.bury_job(row.id, ours, "late", at(101)).await.unwrap();
+        claim(&mut tx, holder, NOW).await.unwrap();
+        let row = claim(&mut tx, rival, at(100)).await.unwrap();
+        tx.finish_job(row.id, holder).await.unwrap();
+        tx.retry_job(row.id, holder, at(0), None).await.unwrap();
+        tx.hand_back_job(row.id, holder).await.unwrap();
+        tx.bury_job(row.id, holder, "late", at(101)).await.unwrap();
         assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
         assert_eq!(claim(&mut tx, uuid(), at(150)).await, None);
-        // The new holder can.
-        tx.finish_job(row.id, theirs).await.unwrap();
+        // The new holder can finish it.
+        tx.finish_job(row.id, rival).await.unwrap();
         assert_eq!(tx.count_jobs().await.unwrap(), (0, 0));
     }
 
@@ -152,7 +152,7 @@ on_both_databases! {
             next.sort();
             assert_eq!(next, [("callback".to_owned(), at(70)), ("deploy".to_owned(), at(expected))]);
         }
-        // Both leased: the end of the first lease counts; a lapsed one makes its job due again.
+        // While all are leased, the next job is due when the first lease ends.
         assert!(claim(&mut tx, uuid(), at(6)).await.is_some());
         let deploy = |next: Vec<(String, Timestamp)>| next.into_iter().find(|(kind, _)| kind == "deploy");
         assert_eq!(deploy(tx.next_jobs(at(7)).await.unwrap()).unwrap().1, at(100));
@@ -185,7 +185,7 @@ on_both_databases! {
             });
             ask.await.unwrap();
             end.await.unwrap();
-            // Whichever was first, exactly one run is still to come.
+            // Exactly one run follows, whichever of the two came first.
             let mut tx = db.store.begin().await.unwrap();
             assert_eq!(tx.count_jobs().await.unwrap(), (1, 0), "round {round}");
             let again = claim(&mut tx, token, NOW).await.unwrap();
@@ -195,19 +195,19 @@ on_both_databases! {
     }
 }
 
-/// SQLite has one writer: there, a second claimer waits in `begin`.
+/// Only on PostgreSQL: SQLite has one writer, and a second one waits in `begin`.
 #[tokio::test]
 async fn on_postgres_a_second_claimer_does_not_wait_for_the_first_ones_transaction() {
     let db = TestStore::postgres().await;
     enqueue(&db.store, &[job("deploy", None), job("deploy", None)]).await;
     let mut first = db.store.begin().await.unwrap();
     let mut second = db.store.begin().await.unwrap();
-    let ours = claim(&mut first, uuid(), NOW).await.unwrap();
-    let theirs = tokio::time::timeout(Duration::from_secs(5), claim(&mut second, uuid(), NOW));
-    let theirs = theirs.await.expect("no waiting").unwrap();
-    assert_ne!(ours.id, theirs.id);
+    let claimed = claim(&mut first, uuid(), NOW).await.unwrap();
+    let other = tokio::time::timeout(Duration::from_secs(5), claim(&mut second, uuid(), NOW));
+    let other = other.await.expect("second claim should not wait").unwrap();
+    assert_ne!(claimed.id, other.id);
     assert_eq!(claim(&mut second, uuid(), NOW).await, None);
-    // A claim that is rolled back has not happened.
+    // A claim that was rolled back leaves the job due.
     drop(first);
     let mut third = db.store.begin().await.unwrap();
     let again = tokio::time::timeout(Duration::from_secs(5), async {
@@ -217,10 +217,10 @@ async fn on_postgres_a_second_claimer_does_not_wait_for_the_first_ones_transacti
             }
         }
     });
-    assert_eq!(again.await.expect("freed").id, ours.id);
+    assert_eq!(again.await.expect("job should be due again").id, claimed.id);
 }
 
-/// With old statistics the planner takes the table for one row, and joins it in the simplest way.
+/// With outdated statistics the planner expects one row and chooses a nested loop.
 #[tokio::test]
 async fn on_postgres_a_claim_keeps_to_its_limit_whatever_the_planner_believes() {
     let db = TestStore::postgres().await;

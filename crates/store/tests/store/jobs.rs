@@ -21,7 +21,7 @@ pub fn job(kind: &'static str, dedup_key: Option<&str>) -> NewJob {
 /// Claims one job of the kind `deploy`, leased for 100 ms.
 pub async fn claim(tx: &mut Tx, token: uuid::Uuid, now: Timestamp) -> Option<JobRow> {
     let until = Timestamp::from_unix_ms(now.unix_ms() + 100);
-    let mut claimed = tx.claim_jobs("deploy", token, now, until, 1).await.expect("a claim");
+    let mut claimed = tx.claim_jobs("deploy", token, now, until, 1).await.expect("claim should succeed");
     assert!(claimed.len() <= 1, "{claimed:?}");
     claimed.pop()
 }
@@ -29,7 +29,7 @@ pub async fn claim(tx: &mut Tx, token: uuid::Uuid, now: Timestamp) -> Option<Job
 on_both_databases! {
     async fn no_share_takes_all_places_and_who_holds_fewest_comes_first(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
-        // A greedy one with many jobs that were there first, and two with one and two.
+        // One key has many jobs that were enqueued first; two others have one and two.
         let shares = ["a", "a", "a", "a", "a", "b", "c", "c"];
         let mut owners = std::collections::HashMap::new();
         for (number, share) in (0..).zip(shares) {
@@ -45,16 +45,16 @@ on_both_databases! {
             (shares, claimed)
         };
         assert_eq!(claim(4).await.0, ["a", "a", "b", "c"]);
-        // Three of each at most, what is held already among them.
+        // At most three jobs per key are held, including those claimed before.
         assert_eq!(claim(9).await.0, ["a", "c"]);
         assert_eq!(claim(9).await.0, [""; 0]);
         let (_, held) = (0, tx.claim_jobs("callback", token, at(300), at(400), 1).await.unwrap());
         assert_eq!(held.len(), 1);
-        // Who has let go of one gets one, and a lease that is over holds nothing.
+        // A released job makes room for one more, and a lapsed lease holds nothing.
         tx.finish_job(held[0].id, token).await.unwrap();
         let again = tx.claim_jobs_in_shares("callback", token, at(500), at(600), 9, 3).await.unwrap();
         assert_eq!(again.len(), 6, "{again:?}");
-        // A job of nobody in particular is claimed too.
+        // A job without a key is claimed, too.
         tx.enqueue(&job("callback", Some("nobody's")), NOW).await.unwrap();
         let again = tx.claim_jobs_in_shares("callback", token, at(500), at(600), 9, 3).await.unwrap();
         assert_eq!(again.len(), 1);
@@ -97,11 +97,11 @@ on_both_databases! {
             tx.enqueue(&job("deploy", Some(key)), NOW).await.unwrap();
         }
         assert_eq!(tx.count_jobs_ahead("d_1:", NOW).await.unwrap(), 1);
-        assert_eq!(tx.count_jobs_ahead("d_1:", at(10)).await.unwrap(), 0, "it is due");
+        assert_eq!(tx.count_jobs_ahead("d_1:", at(10)).await.unwrap(), 0, "the job is due");
         assert_eq!(tx.count_jobs_running("d_1:", NOW).await.unwrap(), 0);
         tx.claim_jobs("deploy", uuid(), NOW, at(100), 5).await.unwrap();
         assert_eq!(tx.count_jobs_running("d_1:", NOW).await.unwrap(), 1);
-        assert_eq!(tx.count_jobs_running("d_1:", at(100)).await.unwrap(), 0, "its lease is over");
+        assert_eq!(tx.count_jobs_running("d_1:", at(100)).await.unwrap(), 0, "the lease has lapsed");
     }
 
     async fn a_job_that_is_not_due_can_be_put_off_and_no_other(db: TestStore) {
@@ -114,7 +114,7 @@ on_both_databases! {
         for (key, now) in [("later", at(20)), ("due", NOW), ("nobody's", NOW)] {
             assert_eq!(tx.put_job_off(key, at(30), now).await.unwrap(), None, "{key}");
         }
-        // One that runs is not put off, whenever it was due.
+        // A running job is not rescheduled.
         tx.claim_jobs("deploy", uuid(), at(20), at(100), 5).await.unwrap();
         assert_eq!(tx.put_job_off("later", at(30), NOW).await.unwrap(), None);
     }
@@ -208,7 +208,7 @@ on_both_databases! {
         tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
         let running = claim(&mut tx, token, NOW).await.unwrap();
         tx.enqueue(&job("deploy", Some("d:1")), at(10)).await.unwrap();
-        // Not beside the one that runs.
+        // It does not run at the same time as the first run.
         assert_eq!(claim(&mut tx, uuid(), at(20)).await, None);
         tx.finish_job(running.id, token).await.unwrap();
         assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
@@ -226,7 +226,7 @@ on_both_databases! {
         tx.enqueue(&NewJob { run_at: at(30), ..job("deploy", Some("d:1")) }, at(10)).await.unwrap();
         tx.retry_job(running.id, token, at(10_000), Some("no answer")).await.unwrap();
         let again = claim(&mut tx, token, at(30)).await.unwrap();
-        // Once: the next failure backs off again.
+        // This happens once: the next failure backs off again.
         tx.retry_job(again.id, token, at(10_000), None).await.unwrap();
         assert_eq!(claim(&mut tx, token, at(9_999)).await, None);
     }

@@ -80,7 +80,7 @@ on_both_databases! {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
         let old = key(user, b"old", at(-5), None);
-        // Made in the same millisecond: the later id is the newer one.
+        // Of two with the same time the one with the later id is newer.
         let (first, second) = (key(user, b"first", NOW, None), key(user, b"second", NOW, None));
         for made in [&first, &old, &second, &key(other, b"other", NOW, None)] {
             tx.insert_api_key(made).await.unwrap();
@@ -102,7 +102,7 @@ on_both_databases! {
         assert!(tx.live_api_key(b"h1", at(1)).await.unwrap().is_none());
         assert!(tx.api_keys_of(user).await.unwrap().is_empty());
         assert_eq!(tx.count_live_api_keys(user, at(1)).await.unwrap(), 0);
-        // The hash stays taken: a revoked key never comes back to life.
+        // The hash stays taken, so that a revoked key cannot be inserted again.
         assert!(tx.insert_api_key(&key(user, b"h1", NOW, None)).await.unwrap_err().is_unique_violation());
     }
 
@@ -146,19 +146,19 @@ on_both_databases! {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
         let (named, deleted) = (add_slot(&mut tx, user).await.id, add_slot(&mut tx, user).await.id);
-        let beside = add_slot(&mut tx, user).await.id;
+        let ungranted = add_slot(&mut tx, user).await.id;
         let grant = GrantId::new(uuid());
         for id in [named, deleted, named] {
             tx.grant(grant, user, id).await.unwrap();
         }
-        tx.grant(GrantId::new(uuid()), other, beside).await.unwrap();
+        tx.grant(GrantId::new(uuid()), other, ungranted).await.unwrap();
         let listed = tx.granted_assistants(user, grant, at(-1)).await.unwrap();
         assert_eq!(listed.iter().map(|a| a.id).collect::<Vec<_>>(), [deleted, named]);
-        assert!(tx.granted_assistants(user, grant, at(1)).await.unwrap().is_empty(), "unpaid ones are hidden");
+        assert!(tx.granted_assistants(user, grant, at(1)).await.unwrap().is_empty(), "old unpaid assistants are hidden");
         assert!(tx.granted_assistants(other, grant, at(-1)).await.unwrap().is_empty());
         tx.delete_assistant(deleted, user, NOW).await.unwrap();
         assert!(tx.is_granted(grant, deleted).await.unwrap());
-        assert!(!tx.is_granted(grant, beside).await.unwrap());
+        assert!(!tx.is_granted(grant, ungranted).await.unwrap());
         let found: Vec<_> =
             tx.grants_of(user).await.unwrap().into_iter().map(|row| (row.assistant_id, row.found)).collect();
         assert_eq!(found, [(named, Some(named)), (deleted, None)]);
@@ -182,7 +182,7 @@ on_both_databases! {
         };
         let mut rows: Vec<_> = (0..5).map(|number| row(busy.id, number)).collect();
         rows.push(row(idle.id, 9));
-        // A key that is gone by now takes the others' requests with it nowhere.
+        // A deleted key in the batch does not affect the requests of others.
         rows.push(row(ApiKeyId::new(uuid()), 10));
         tx.add_key_requests(&rows).await.unwrap();
         tx.add_key_requests(&[]).await.unwrap();
@@ -193,7 +193,7 @@ on_both_databases! {
         assert_eq!(tx.key_requests(busy.id, 1).await.unwrap(), newest[..1]);
         assert_eq!(tx.key_requests(idle.id, 100).await.unwrap(), rows[5..6]);
         assert_eq!(tx.prune_key_requests(at(999)).await.unwrap(), 0);
-        assert_eq!(tx.prune_key_requests(at(1000)).await.unwrap(), 1, "of the one that has ended");
+        assert_eq!(tx.prune_key_requests(at(1000)).await.unwrap(), 1, "one key has ended");
         assert_eq!(tx.key_requests(busy.id, 100).await.unwrap().len(), 3);
     }
 }

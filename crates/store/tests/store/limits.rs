@@ -8,7 +8,7 @@ on_both_databases! {
         assert_eq!(tx.request_count("key", NOW).await.unwrap(), None);
         let first = tx.add_requests("key", 3, at(60_000), NOW).await.unwrap();
         assert_eq!(first, RequestCount { count: 3, ends_at: at(60_000) });
-        // Another process began its own window later: the first one's holds.
+        // Another process began its window later, and the first window holds.
         let second = tx.add_requests("key", 4, at(61_000), at(1_000)).await.unwrap();
         assert_eq!(second, RequestCount { count: 7, ends_at: at(60_000) });
         assert_eq!(tx.request_count("key", at(59_999)).await.unwrap(), Some(second));
@@ -33,7 +33,7 @@ on_both_databases! {
         assert_eq!(tx.count_try("b", None, at(20), at(1020)).await.unwrap(), tries(1, None));
         tx.take_back_try("a").await.unwrap();
         assert_eq!(tx.count_try("a", None, at(30), at(1030)).await.unwrap(), tries(3, None));
-        // After a long enough pause it begins anew.
+        // After a long enough pause the count starts over.
         assert_eq!(tx.count_try("a", None, at(1030), at(2030)).await.unwrap(), tries(1, None));
         tx.forget_tries("a").await.unwrap();
         assert_eq!(tx.count_try("a", None, at(1031), at(2031)).await.unwrap(), tries(1, None));

@@ -50,7 +50,7 @@ on_both_databases! {
             add_unpaid(&mut tx, user, at(created)).await;
         }
         add_assistant(&mut tx, user, State::Purchased, NOW).await;
-        // Its subscription ended before it paid.
+        // The subscription ended before its first payment.
         add_assistant(&mut tx, user, State::PendingPayment, NOW).await;
         add_unpaid(&mut tx, other, NOW).await;
         let newest = [Some(at(0)), Some(at(-HOUR + 1)), None];

@@ -119,20 +119,20 @@ on_both_databases! {
     async fn links_are_made_void_by_purpose_and_go_with_their_mail(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
-        let (mine, theirs) = (mail(Some(user), MailKind::ResetPassword), mail(Some(other), MailKind::ResetPassword));
-        tx.insert_mail(&mine).await.unwrap();
-        tx.insert_mail(&theirs).await.unwrap();
-        tx.insert_mail_token(&token(b"1", &mine, TokenPurpose::Reset)).await.unwrap();
-        tx.insert_mail_token(&token(b"2", &mine, TokenPurpose::Reset)).await.unwrap();
-        tx.insert_mail_token(&token(b"3", &mine, TokenPurpose::Confirm)).await.unwrap();
-        tx.insert_mail_token(&token(b"4", &theirs, TokenPurpose::Reset)).await.unwrap();
+        let (own, others) = (mail(Some(user), MailKind::ResetPassword), mail(Some(other), MailKind::ResetPassword));
+        tx.insert_mail(&own).await.unwrap();
+        tx.insert_mail(&others).await.unwrap();
+        tx.insert_mail_token(&token(b"1", &own, TokenPurpose::Reset)).await.unwrap();
+        tx.insert_mail_token(&token(b"2", &own, TokenPurpose::Reset)).await.unwrap();
+        tx.insert_mail_token(&token(b"3", &own, TokenPurpose::Confirm)).await.unwrap();
+        tx.insert_mail_token(&token(b"4", &others, TokenPurpose::Reset)).await.unwrap();
         assert_eq!(tx.void_mail_tokens(user, TokenPurpose::Reset).await.unwrap(), 2);
         assert!(tx.mail_token(b"3", TokenPurpose::Confirm, NOW).await.unwrap().is_some());
         assert!(tx.mail_token(b"4", TokenPurpose::Reset, NOW).await.unwrap().is_some());
-        tx.delete_mail(mine.id).await.unwrap();
-        assert_eq!(tx.mail(mine.id).await.unwrap(), None);
+        tx.delete_mail(own.id).await.unwrap();
+        assert_eq!(tx.mail(own.id).await.unwrap(), None);
         assert_eq!(tx.mail_token(b"3", TokenPurpose::Confirm, NOW).await.unwrap(), None);
-        assert!(tx.mail(theirs.id).await.unwrap().is_some());
+        assert!(tx.mail(others.id).await.unwrap().is_some());
     }
 
     async fn what_is_old_is_forgotten_the_secrets_first(db: TestStore) {

@@ -1,4 +1,4 @@
-//! The store on both databases: every function, and what must be refused.
+//! Tests of every function of the store on both databases.
 
 mod support;
 

@@ -14,7 +14,7 @@ async fn pay(tx: &mut Tx, id: AssistantId, order: Option<&str>, end: Option<Time
         period_end: end,
         amount: ONE,
     };
-    tx.add_credit(&new, NOW).await.expect("credit")
+    tx.add_credit(&new, NOW).await.expect("insert should succeed")
 }
 
 on_both_databases! {
@@ -25,17 +25,17 @@ on_both_databases! {
         assert_eq!(tx.credit_of(id).await.unwrap(), None);
         let calls = [
             (Some("a"), None, true),
-            // The other half of the same payment, then both halves, then either.
+            // The other half of the same payment, then both halves, then each alone.
             (None, Some(at(1)), false),
             (Some("a"), Some(at(1)), false),
             (Some("b"), Some(at(1)), false),
             (None, None, false),
-            // The next period, told of out of order and twice.
+            // Events of the next period arrive out of order and twice.
             (Some("d"), Some(at(3)), true),
             (Some("c"), Some(at(2)), true),
             (Some("d"), Some(at(3)), false),
             (None, Some(at(2)), false),
-            // One whose end is not known.
+            // The end of this period is not known.
             (Some("e"), None, true),
             (Some("e"), None, false),
             (Some("e"), Some(at(4)), false),

@@ -5,21 +5,24 @@ use reef_store::{StoreError, on_both_databases};
 
 use crate::support::{account, raw, raw_rows};
 
-/// The file names in `migrations/{database}`, in order.
+/// The sorted file names in `migrations/{database}`.
 fn files(database: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").join(database);
-    let entries = std::fs::read_dir(folder).expect("the migrations' folder");
-    let mut names: Vec<_> =
-        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+    let entries = std::fs::read_dir(folder).expect("directory of migrations should be readable");
+    let mut names: Vec<_> = entries
+        .map(|entry| {
+            entry.expect("entry should be readable").file_name().into_string().expect("name should be UTF-8")
+        })
+        .collect();
     names.sort();
     names
 }
 
-/// The number and the description a file's name gives, as sqlx reads it.
+/// The version and the description in a file name, as sqlx reads them.
 fn parsed(file: &str) -> (i64, String) {
-    let stem = file.strip_suffix(".sql").expect("a migration is an .sql file");
-    let (number, words) = stem.split_once('_').expect("a migration is called number_words.sql");
-    (number.parse().expect("a number"), words.replace('_', " "))
+    let stem = file.strip_suffix(".sql").expect("migration should be an .sql file");
+    let (number, words) = stem.split_once('_').expect("migration should be called number_words.sql");
+    (number.parse().expect("version should be a number"), words.replace('_', " "))
 }
 
 #[test]
@@ -98,7 +101,7 @@ on_both_databases! {
     }
 }
 
-/// `(table, column, may be null)`; SQLite's types are fewer, so they are not compared.
+/// Rows of `(table, column, may be null)`. SQLite has fewer types, so types are not compared.
 const SQLITE_COLUMNS: &str = "select tables.name, columns.name, columns.\"notnull\" = 0 and columns.pk = 0
      from sqlite_master tables join pragma_table_info(tables.name) columns
      where tables.type = 'table' and tables.name not in ('_sqlx_migrations', 'sqlite_sequence') order by 1, 2";
@@ -107,7 +110,7 @@ const POSTGRES_COLUMNS: &str = "select table_name::text, column_name::text, is_n
      where table_schema = current_schema() and table_name <> '_sqlx_migrations'
      order by table_name::text collate \"C\", column_name::text collate \"C\"";
 
-/// `(table, index)` of what the migrations create by name.
+/// Rows of `(table, index)` for indexes that the migrations name.
 const SQLITE_INDEXES: &str = "select tbl_name, name from sqlite_master
      where type = 'index' and sql is not null order by 1, 2";
 const POSTGRES_INDEXES: &str = "select tablename::text, indexname::text from pg_indexes

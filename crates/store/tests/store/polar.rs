@@ -3,7 +3,7 @@ use reef_store::{InboxRow, Tx, on_both_databases};
 use crate::support::{NOW, at, raw_rows};
 
 async fn open_ids(tx: &mut Tx) -> Vec<String> {
-    let open = tx.open_polar(100).await.expect("the inbox");
+    let open = tx.open_polar(100).await.expect("list should succeed");
     open.into_iter().map(|row| row.webhook_id).collect()
 }
 
@@ -34,7 +34,7 @@ on_both_databases! {
 
     async fn webhooks_are_worked_off_in_the_order_of_arrival(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
-        // Neither the ids nor the clocks decide.
+        // Neither ids nor times decide about the order.
         for (id, ms) in [("c", 3), ("a", 2), ("b", 1)] {
             assert!(tx.receive_polar(id, "{}", at(ms)).await.unwrap());
             assert!(!tx.receive_polar("c", "{}", at(ms)).await.unwrap());

@@ -12,13 +12,13 @@ const FEW: &[MailAllowance] = &[
 const HOUR: i64 = 3_600_000;
 
 async fn is_admitted(db: &TestStore, recipient: &str, ms: i64) -> bool {
-    let mut tx = db.store.begin().await.expect("a transaction");
-    let admitted = tx.admit_mail(recipient, FEW, at(ms)).await.expect("a database");
-    tx.commit().await.expect("a commit");
+    let mut tx = db.store.begin().await.expect("begin should succeed");
+    let admitted = tx.admit_mail(recipient, FEW, at(ms)).await.expect("reservation should succeed");
+    tx.commit().await.expect("commit should succeed");
     admitted
 }
 
-/// The most moments that lie within any window of this length.
+/// The highest number of times within any window of this length.
 fn most_within(moments: &[i64], length: i64) -> usize {
     let within =
         |end: &i64| moments.iter().filter(|moment| **moment <= *end && **moment > end - length).count();
@@ -31,12 +31,12 @@ on_both_databases! {
             assert!(is_admitted(&db, "ada", 0).await);
         }
         assert!(!is_admitted(&db, "ada", HOUR - 1).await);
-        assert!(is_admitted(&db, "bob", 0).await, "others count for themselves");
+        assert!(is_admitted(&db, "bob", 0).await, "another recipient has its own limit");
         for round in 1..3 {
             let sent = is_admitted(&db, "ada", round * HOUR).await && is_admitted(&db, "ada", round * HOUR).await;
             assert!(sent, "{round}");
         }
-        assert!(!is_admitted(&db, "ada", 3 * HOUR).await, "seven within a day");
+        assert!(!is_admitted(&db, "ada", 3 * HOUR).await, "the daily limit is reached");
         assert!(is_admitted(&db, "ada", 24 * HOUR).await);
     }
 
@@ -71,9 +71,9 @@ on_both_databases! {
         assert_eq!(raw_rows!(db, (String,), "select recipient from mail_requests"), [("new".to_owned(),)]);
     }
 
-    // Whenever they are asked for, no hour and no day has too many; and none is refused that had room.
+    // At any times of the requests no hour and no day has too many mails, and none is refused while there is room.
     async fn no_hour_and_no_day_has_too_many(db: TestStore) {
-        // The same numbers each time: a linear congruential generator.
+        // A linear congruential generator gives the same numbers in every run.
         let mut seed: i64 = 42;
         let mut next = |below: i64| {
             seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;

@@ -55,7 +55,7 @@ on_both_databases! {
             poll_offset: 0, started_at: NOW,
         };
         assert!(tx.put_worker(&worker).await.unwrap());
-        // Every column that may hold something.
+        // This fills every column that can hold a sealed value.
         tx.rotate_callback_secret(user, &value(OLD, 4), NOW).await.unwrap();
         let session = SessionRow {
             id: "s1".to_owned(), user_id: Some(user), data: "{}".to_owned(), address: None, agent: None,

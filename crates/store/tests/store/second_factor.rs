@@ -11,7 +11,7 @@ on_both_databases! {
         assert!(tx.begin_totp(user, b"second", at(1)).await.unwrap());
         let pending = TotpRow { secret: b"second".to_vec(), begun_at: at(1), confirmed_at: None, last_step: 0 };
         assert_eq!(tx.totp(user).await.unwrap(), Some(pending.clone()));
-        // The first one is another secret; its code confirms nothing.
+        // A code of the replaced secret confirms nothing.
         assert!(!tx.confirm_totp(user, NOW, 7, at(2)).await.unwrap());
         assert!(tx.confirm_totp(user, at(1), 7, at(2)).await.unwrap());
         assert!(!tx.confirm_totp(user, at(1), 8, at(3)).await.unwrap());
@@ -26,14 +26,14 @@ on_both_databases! {
         for user in [user, other] {
             tx.begin_totp(user, b"secret", NOW).await.unwrap();
         }
-        assert!(!tx.use_totp_step(user, NOW, 8).await.unwrap(), "it is not confirmed");
+        assert!(!tx.use_totp_step(user, NOW, 8).await.unwrap(), "the secret is not confirmed");
         for user in [user, other] {
             assert!(tx.confirm_totp(user, NOW, 7, NOW).await.unwrap());
         }
         for (step, counts) in [(6, false), (7, false), (9, true), (9, false), (8, false), (10, true)] {
             assert_eq!(tx.use_totp_step(user, NOW, step).await.unwrap(), counts, "{step}");
         }
-        assert!(!tx.use_totp_step(user, at(1), 11).await.unwrap(), "of another secret");
+        assert!(!tx.use_totp_step(user, at(1), 11).await.unwrap(), "the code belongs to another secret");
         assert!(tx.use_totp_step(other, NOW, 8).await.unwrap());
     }
 

@@ -90,7 +90,7 @@ on_both_databases! {
         tx.set_secrets(slot.id, &all_secrets()).await.unwrap();
         tx.set_checkout(slot.id, "co_1", "https://polar.sh/c/1").await.unwrap();
         assert_eq!(tx.assistant(slot.id).await.unwrap().as_ref(), Some(&slot));
-        // And a write of the assistant leaves both alone.
+        // A later write of the assistant changes neither.
         assert!(tx.update_assistant(&mut slot).await.unwrap());
         assert_eq!(tx.secrets(slot.id).await.unwrap(), all_secrets());
         assert_eq!(tx.checkout_url(slot.id).await.unwrap().as_deref(), Some("https://polar.sh/c/1"));
@@ -126,11 +126,11 @@ on_both_databases! {
             let status = holder.state.status();
             let answer = tx.bot_is_taken(&bot, asking.id, Some(user)).await.unwrap();
             assert_eq!(answer, taken, "{status}");
-            // Not against itself, not by another owner's assistant, not with another bot.
+            // The assistant itself, those of other users and other bots do not count.
             assert!(!tx.bot_is_taken(&bot, holder.id, Some(user)).await.unwrap(), "{status}");
             assert!(!tx.bot_is_taken(&bot, asking.id, Some(other)).await.unwrap(), "{status}");
             assert!(!tx.bot_is_taken(&[99; 32], asking.id, Some(user)).await.unwrap(), "{status}");
-            // Of anybody, only a running one counts.
+            // Across all users only a running assistant counts.
             let running = tx.bot_is_taken(&bot, asking.id, None).await.unwrap();
             assert_eq!(running, status == reef_domain::wire::Status::Active, "{status}");
             assert!(!tx.bot_is_taken(&bot, holder.id, None).await.unwrap(), "{status}");
@@ -150,7 +150,7 @@ on_both_databases! {
             assert_eq!(tx.replaced(slot).await.unwrap(), Some(replaced));
             assert_eq!(tx.replaced(other).await.unwrap(), None);
         }
-        // Without the way back, its bot alone is kept.
+        // Without the fallback only the bot token remains.
         assert!(tx.drop_fallback(slot).await.unwrap());
         let bot = Secrets { model_key: None, model_key_mark: None, model_key_set_at: None, ..replaced().secrets };
         let dropped = Replaced { is_fallback: false, secrets: bot, ..replaced() };
@@ -160,7 +160,7 @@ on_both_databases! {
         assert!(!tx.drop_fallback(slot).await.unwrap());
         let of_key = Secrets { model_key: Some(vec![1]), ..Secrets::default() };
         tx.set_replaced(slot, &Replaced { secrets: of_key, ..replaced() }).await.unwrap();
-        assert!(!tx.drop_fallback(slot).await.unwrap(), "nothing is left to do for it");
+        assert!(!tx.drop_fallback(slot).await.unwrap(), "no bot token is left");
         assert_eq!(tx.replaced(slot).await.unwrap(), None);
         tx.set_replaced(slot, &replaced()).await.unwrap();
         tx.commit().await.unwrap();

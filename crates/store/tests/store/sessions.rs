@@ -87,7 +87,7 @@ on_both_databases! {
         assert_eq!(tx.delete_session("s1").await.unwrap(), Some(user));
         assert_eq!(tx.delete_session("s1").await.unwrap(), None);
         assert_eq!(tx.delete_session("s3").await.unwrap(), None);
-        // What is saved a moment too late, by a request that had begun before, brings nothing back.
+        // A save by a request that began before the deletion does not restore the session.
         tx.save_session(&session("s1", Some(user), at(1000))).await.unwrap();
         assert!(tx.session("s1", NOW).await.unwrap().is_none());
         assert!(tx.session("s2", NOW).await.unwrap().is_some());
@@ -121,10 +121,10 @@ on_both_databases! {
         for id in ["s1", "s2"] {
             tx.insert_session(&session(id, None, at(10_000))).await.unwrap();
         }
-        assert!(!tx.set_flash("s3", b"x", at(1000)).await.unwrap(), "no such session");
+        assert!(!tx.set_flash("s3", b"x", at(1000)).await.unwrap(), "the session does not exist");
         assert!(tx.set_flash("s1", b"older", at(500)).await.unwrap());
         assert!(tx.set_flash("s1", b"newer", at(1000)).await.unwrap());
-        // The session's own data comes and goes beside it.
+        // Updates of the session leave the flash alone.
         tx.save_session(&session("s1", None, at(20_000))).await.unwrap();
         assert_eq!(tx.flash("s1", at(999)).await.unwrap().as_deref(), Some(&b"newer"[..]));
         assert_eq!(tx.flash("s2", NOW).await.unwrap(), None);
@@ -145,7 +145,7 @@ on_both_databases! {
         }
         tx.touch_session("s3", at(20)).await.unwrap();
         tx.touch_session("s2", at(10)).await.unwrap();
-        // Saving leaves the last use as it is.
+        // An update leaves the time of the last use.
         tx.save_session(&session("s3", Some(user), at(9000))).await.unwrap();
         let listed = tx.sessions_of(user, at(50), 10).await.unwrap();
         let listed: Vec<_> = listed.iter().map(|row| (row.id.as_str(), row.last_used_at)).collect();

@@ -5,7 +5,7 @@ use reef_store::{Tx, on_both_databases};
 
 use crate::support::{NOW, add_assistant, add_user, assert_corrupt, at, raw, raw_rows, run, uuid};
 
-/// A deployment under way.
+/// Stores an assistant that is deploying.
 async fn add_deploying(tx: &mut Tx) -> AssistantId {
     let user = add_user(tx).await;
     let state = State::Deploying { run: run(1), deadline: at(1000) };
@@ -30,7 +30,7 @@ on_both_databases! {
         tx.begin_step(id, 1, Step::Model, at(2)).await.unwrap();
         tx.begin_step(other, 1, Step::Token, at(2)).await.unwrap();
         tx.end_step(id, 1, true, at(3)).await.unwrap();
-        // What has ended stays as it ended.
+        // Steps that have ended do not change.
         tx.end_step(id, 1, false, at(9)).await.unwrap();
         let expected = [step(Step::Token, 1, Some(2), false), step(Step::Model, 2, Some(3), true)];
         assert_eq!(tx.steps_of(id, 1).await.unwrap(), expected);

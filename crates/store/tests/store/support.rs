@@ -1,4 +1,4 @@
-//! What the tests of every area share: ids, moments, the rows others hang on, and raw SQL.
+//! Shared by all tests: ids, times, rows that others refer to, and raw SQL.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use reef_domain::{Assistant, State, Timestamp};
 use reef_store::{StoreError, Tx, UserRow};
 use uuid::Uuid;
 
-/// The moment most tests happen at; its milliseconds are not round.
+/// The time at which most tests run. Its milliseconds are not round.
 pub const NOW: Timestamp = Timestamp::from_unix_ms(1_771_034_601_457);
 
-/// `ms` after [`NOW`]; before it when negative.
+/// The time `ms` after [`NOW`], or before it if negative.
 pub const fn at(ms: i64) -> Timestamp {
     Timestamp::from_unix_ms(NOW.unix_ms() + ms)
 }
@@ -23,22 +23,22 @@ fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A new id, greater than all before it.
+/// A new id that is greater than all earlier ones.
 pub fn uuid() -> Uuid {
     Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0000 | u128::from(next_number()))
 }
 
-/// A worker name nobody has.
+/// A worker name that is not used yet.
 pub fn worker_name() -> String {
     format!("openclaw-{:08x}", next_number())
 }
 
-/// The `generation`-th run of a worker nobody has.
+/// A run with a worker name that is not used yet.
 pub fn run(generation: i64) -> Run {
     Run { worker_name: worker_name(), generation }
 }
 
-/// An account that is not stored.
+/// A user that is not stored.
 pub fn account(email: &str) -> UserRow {
     UserRow {
         id: UserId::new(uuid()),
@@ -52,10 +52,10 @@ pub fn account(email: &str) -> UserRow {
     }
 }
 
-/// Stores an account with an address of its own.
+/// Stores a user with a unique address.
 pub async fn add_user(tx: &mut Tx) -> UserId {
     let user = account(&format!("user{}@example.com", next_number()));
-    assert!(tx.insert_user(&user).await.expect("an account"));
+    assert!(tx.insert_user(&user).await.expect("insert should succeed"));
     user.id
 }
 
@@ -64,45 +64,45 @@ pub async fn add_assistant(tx: &mut Tx, user: UserId, state: State, created_at: 
     let mut assistant = Assistant::ordered(AssistantId::new(uuid()), user, ApiMode::Byok, created_at);
     assistant.state = state;
     assistant.payment.status = PaymentStatus::Paid;
-    tx.insert_assistant(&assistant).await.expect("an assistant");
+    tx.insert_assistant(&assistant).await.expect("insert should succeed");
     assistant
 }
 
-/// Stores an unpaid slot of `user`.
+/// Stores an unpaid assistant of `user`.
 pub async fn add_slot(tx: &mut Tx, user: UserId) -> Assistant {
     add_assistant(tx, user, State::PendingPayment, NOW).await
 }
 
-/// Stores a slot of `user` that was ordered at `created_at` and never paid.
+/// Stores an assistant of `user` that was ordered at `created_at` and never paid.
 pub async fn add_unpaid(tx: &mut Tx, user: UserId, created_at: Timestamp) -> AssistantId {
     let assistant = Assistant::ordered(AssistantId::new(uuid()), user, ApiMode::Byok, created_at);
-    tx.insert_assistant(&assistant).await.expect("an assistant");
+    tx.insert_assistant(&assistant).await.expect("insert should succeed");
     assistant.id
 }
 
-/// Runs SQL past the store's functions; gives how many rows it changed.
+/// Runs SQL directly and returns how many rows it changed.
 macro_rules! raw {
     ($db:expr, $sql:expr $(, $arg:expr)* $(,)?) => {
         match &$db.store {
             reef_store::Store::Sqlite { write, .. } => {
-                sqlx::query($sql)$(.bind($arg))*.execute(write).await.expect("raw SQL").rows_affected()
+                sqlx::query($sql)$(.bind($arg))*.execute(write).await.expect("raw SQL should succeed").rows_affected()
             }
             reef_store::Store::Postgres(pool) => {
-                sqlx::query($sql)$(.bind($arg))*.execute(pool).await.expect("raw SQL").rows_affected()
+                sqlx::query($sql)$(.bind($arg))*.execute(pool).await.expect("raw SQL should succeed").rows_affected()
             }
         }
     };
 }
 
-/// Reads rows past the store's functions.
+/// Reads rows with SQL directly.
 macro_rules! raw_rows {
     ($db:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
         match &$db.store {
             reef_store::Store::Sqlite { write, .. } => {
-                sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(write).await.expect("raw SQL")
+                sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(write).await.expect("raw SQL should succeed")
             }
             reef_store::Store::Postgres(pool) => {
-                sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(pool).await.expect("raw SQL")
+                sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(pool).await.expect("raw SQL should succeed")
             }
         }
     };

@@ -1,4 +1,4 @@
-//! Random lives of assistants: whatever the state machine makes of one is read back as it was saved.
+//! Random walks through the state machine: every state is read back as it was saved.
 
 use reef_domain::ids::{AssistantId, UserId};
 use reef_domain::state::Event;
@@ -11,7 +11,7 @@ use crate::support::{NOW, add_user, at, uuid, worker_name};
 const WALKS: u64 = 24;
 const STEPS: u32 = 30;
 
-/// A small generator with a seed, so that a failure can be walked again (Steele's SplitMix64).
+/// A small generator with a seed (Steele's SplitMix64), so that a failure can be repeated.
 struct Random(u64);
 
 impl Random {
@@ -24,7 +24,8 @@ impl Random {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(end).expect("a small number")).expect("below `end`")
+        usize::try_from(self.next() % u64::try_from(end).expect("length should fit in 64 bits"))
+            .expect("remainder should be below `end`")
     }
 
     fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
@@ -36,8 +37,10 @@ impl Random {
     }
 
     fn moment(&mut self) -> Timestamp {
-        // Any millisecond from 1970 to 2100.
-        Timestamp::from_unix_ms(i64::try_from(self.next() % 4_102_444_800_000).expect("below 2^63"))
+        // Any millisecond between 1970 and 2100.
+        Timestamp::from_unix_ms(
+            i64::try_from(self.next() % 4_102_444_800_000).expect("remainder should be below 2^63"),
+        )
     }
 
     fn text(&mut self) -> String {
@@ -48,7 +51,7 @@ impl Random {
 
 fn event(random: &mut Random, assistant: &Assistant) -> Event {
     let current = assistant.state.run().map_or(0, |run| run.generation);
-    // Mostly of the current run, so that walks get somewhere.
+    // Most events belong to the current run, so that walks make progress.
     let generation = if random.below(5) == 0 { current - 1 } else { current };
     match random.below(10) {
         0 | 1 => Event::PaymentConfirmed,
@@ -63,7 +66,7 @@ fn event(random: &mut Random, assistant: &Assistant) -> Event {
     }
 }
 
-/// What else changes with an event: anything that can be stored.
+/// Changes everything else that can be stored.
 fn disturb(random: &mut Random, assistant: &mut Assistant) {
     assistant.payment.status = match random.below(8) {
         0 => random.one_of(PaymentStatus::ALL),
@@ -81,32 +84,40 @@ fn disturb(random: &mut Random, assistant: &mut Assistant) {
     assistant.updated_at = random.moment();
 }
 
-/// One life; gives in how many steps something was saved.
+/// Walks once; returns in how many steps something was saved.
 async fn walk(store: &Store, user: UserId, seed: u64) -> u32 {
     let random = &mut Random(seed);
     let mode = random.one_of(ApiMode::ALL);
     let mut assistant = Assistant::ordered(AssistantId::new(uuid()), user, mode, at(seed.cast_signed()));
-    let mut tx = store.begin().await.expect("a transaction");
-    tx.insert_assistant(&assistant).await.expect("an assistant");
-    tx.commit().await.expect("a commit");
+    let mut tx = store.begin().await.expect("begin should succeed");
+    tx.insert_assistant(&assistant).await.expect("insert should succeed");
+    tx.commit().await.expect("commit should succeed");
     let mut saved = 0;
     for step in 0..STEPS {
-        let mut tx = store.begin().await.expect("a transaction");
-        let read = tx.lock_assistant(assistant.id).await.expect("a readable row").expect("a row");
+        let mut tx = store.begin().await.expect("begin should succeed");
+        let read =
+            tx.lock_assistant(assistant.id).await.expect("row should be readable").expect("row should exist");
         assert_eq!(read, assistant, "seed {seed}, step {step}");
         let event = event(random, &assistant);
         let mut next = read;
         if next.apply(event).is_ok() {
             disturb(random, &mut next);
-            assert!(tx.update_assistant(&mut next).await.expect("an update"), "seed {seed}, step {step}");
-            tx.commit().await.expect("a commit");
+            assert!(
+                tx.update_assistant(&mut next).await.expect("update should succeed"),
+                "seed {seed}, step {step}"
+            );
+            tx.commit().await.expect("commit should succeed");
             saved += 1;
             assert_eq!(next.version, i64::from(saved));
             assistant = next;
         }
     }
-    let mut tx = store.read().await.expect("a transaction");
-    assert_eq!(tx.assistant(assistant.id).await.expect("a readable row"), Some(assistant), "seed {seed}");
+    let mut tx = store.read().await.expect("begin should succeed");
+    assert_eq!(
+        tx.assistant(assistant.id).await.expect("row should be readable"),
+        Some(assistant),
+        "seed {seed}"
+    );
     saved
 }
 
@@ -119,7 +130,7 @@ on_both_databases! {
         for seed in 0..WALKS {
             saved += walk(&db.store, user, seed).await;
         }
-        // The walks are about something: a good part of their steps were possible.
+        // A good part of the steps must have been possible, or the test shows nothing.
         assert!(saved > u32::try_from(WALKS).unwrap() * STEPS / 5, "{saved}");
         let all = db.store.read().await.unwrap().assistants_of(user, NOW).await.unwrap();
         assert_eq!(u64::try_from(all.len()).unwrap(), WALKS);

@@ -70,17 +70,17 @@ on_both_databases! {
     }
 
     async fn one_poller_holds_a_worker_until_its_lease_lapses(db: TestStore) {
-        let (row, ours, theirs) = (worker(2, true), uuid(), uuid());
+        let (row, holder, rival) = (worker(2, true), uuid(), uuid());
         let name = row.worker_name.as_str();
         let mut tx = db.store.begin().await.unwrap();
         tx.put_worker(&row).await.unwrap();
-        assert!(tx.lease_polling(name, 2, ours, NOW, at(100)).await.unwrap());
-        assert!(!tx.lease_polling(name, 2, theirs, at(99), at(199)).await.unwrap());
-        // Its holder keeps it, even a little late as long as nobody else came.
-        assert!(tx.lease_polling(name, 2, ours, at(50), at(150)).await.unwrap());
-        assert!(tx.lease_polling(name, 2, ours, at(151), at(251)).await.unwrap());
-        assert!(tx.lease_polling(name, 2, theirs, at(251), at(351)).await.unwrap());
-        assert!(!tx.lease_polling(name, 2, ours, at(260), at(360)).await.unwrap());
+        assert!(tx.lease_polling(name, 2, holder, NOW, at(100)).await.unwrap());
+        assert!(!tx.lease_polling(name, 2, rival, at(99), at(199)).await.unwrap());
+        // The holder can renew a lapsed lease that no other process has taken.
+        assert!(tx.lease_polling(name, 2, holder, at(50), at(150)).await.unwrap());
+        assert!(tx.lease_polling(name, 2, holder, at(151), at(251)).await.unwrap());
+        assert!(tx.lease_polling(name, 2, rival, at(251), at(351)).await.unwrap());
+        assert!(!tx.lease_polling(name, 2, holder, at(260), at(360)).await.unwrap());
     }
 
     async fn only_the_current_run_of_a_polling_worker_is_leased(db: TestStore) {
@@ -96,33 +96,33 @@ on_both_databases! {
     }
 
     async fn a_new_run_ends_the_polling_lease_of_the_one_before(db: TestStore) {
-        let (mut row, ours, theirs) = (worker(1, true), uuid(), uuid());
+        let (mut row, holder, rival) = (worker(1, true), uuid(), uuid());
         let mut tx = db.store.begin().await.unwrap();
         tx.put_worker(&row).await.unwrap();
-        assert!(tx.lease_polling(&row.worker_name, 1, ours, NOW, at(100)).await.unwrap());
+        assert!(tx.lease_polling(&row.worker_name, 1, holder, NOW, at(100)).await.unwrap());
         row.generation = 2;
         tx.put_worker(&row).await.unwrap();
-        assert!(!tx.lease_polling(&row.worker_name, 1, ours, at(1), at(101)).await.unwrap());
-        assert!(tx.lease_polling(&row.worker_name, 2, theirs, at(1), at(101)).await.unwrap());
+        assert!(!tx.lease_polling(&row.worker_name, 1, holder, at(1), at(101)).await.unwrap());
+        assert!(tx.lease_polling(&row.worker_name, 2, rival, at(1), at(101)).await.unwrap());
     }
 
     async fn rest_polling_outlasts_a_restart_and_ends_with_a_redeployment(db: TestStore) {
         let row = worker(1, true);
-        let (ours, restarted) = (uuid(), uuid());
+        let (holder, restarted) = (uuid(), uuid());
         let mut tx = db.store.begin().await.unwrap();
         tx.put_worker(&row).await.unwrap();
-        tx.rest_polling(&row.worker_name, ours, at(500)).await.unwrap();
-        assert!(tx.lease_polling(&row.worker_name, 1, ours, NOW, at(100)).await.unwrap(), "it held nothing");
-        tx.rest_polling(&row.worker_name, ours, at(500)).await.unwrap();
+        tx.rest_polling(&row.worker_name, holder, at(500)).await.unwrap();
+        assert!(tx.lease_polling(&row.worker_name, 1, holder, NOW, at(100)).await.unwrap(), "the lease was released");
+        tx.rest_polling(&row.worker_name, holder, at(500)).await.unwrap();
         tx.free_polling_leases(restarted).await.unwrap();
-        for token in [ours, restarted] {
+        for token in [holder, restarted] {
             assert!(!tx.lease_polling(&row.worker_name, 1, token, at(499), at(900)).await.unwrap());
         }
         assert_eq!(tx.unpolled_workers(at(499), 9).await.unwrap(), []);
         assert!(tx.lease_polling(&row.worker_name, 1, restarted, at(500), at(900)).await.unwrap());
         tx.rest_polling(&row.worker_name, restarted, at(900)).await.unwrap();
         tx.put_worker(&WorkerRow { generation: 2, ..row.clone() }).await.unwrap();
-        assert!(tx.lease_polling(&row.worker_name, 2, ours, NOW, at(100)).await.unwrap());
+        assert!(tx.lease_polling(&row.worker_name, 2, holder, NOW, at(100)).await.unwrap());
     }
 
     async fn workers_without_a_poller_are_found_by_name_up_to_the_limit(db: TestStore) {
@@ -140,45 +140,45 @@ on_both_databases! {
     }
 
     async fn only_the_poller_of_the_current_run_moves_the_offset(db: TestStore) {
-        let (row, other, ours) = (worker(2, true), worker(2, true), uuid());
+        let (row, other, holder) = (worker(2, true), worker(2, true), uuid());
         let name = row.worker_name.as_str();
         let mut tx = db.store.begin().await.unwrap();
         tx.put_worker(&row).await.unwrap();
         tx.put_worker(&other).await.unwrap();
-        assert!(!tx.set_poll_offset(name, 2, ours, 500).await.unwrap());
-        assert!(tx.lease_polling(name, 2, ours, NOW, at(100)).await.unwrap());
-        assert!(!tx.set_poll_offset(name, 1, ours, 500).await.unwrap());
-        assert!(!tx.set_poll_offset(name, 3, ours, 500).await.unwrap());
+        assert!(!tx.set_poll_offset(name, 2, holder, 500).await.unwrap());
+        assert!(tx.lease_polling(name, 2, holder, NOW, at(100)).await.unwrap());
+        assert!(!tx.set_poll_offset(name, 1, holder, 500).await.unwrap());
+        assert!(!tx.set_poll_offset(name, 3, holder, 500).await.unwrap());
         assert!(!tx.set_poll_offset(name, 2, uuid(), 500).await.unwrap());
         assert_eq!(tx.worker(name).await.unwrap().unwrap().poll_offset, 77);
-        assert!(tx.set_poll_offset(name, 2, ours, 5_000_000_000).await.unwrap());
+        assert!(tx.set_poll_offset(name, 2, holder, 5_000_000_000).await.unwrap());
         assert_eq!(tx.worker(name).await.unwrap().unwrap().poll_offset, 5_000_000_000);
         assert_eq!(tx.worker(&other.worker_name).await.unwrap().unwrap().poll_offset, 77);
     }
 
     async fn a_poller_that_goes_frees_its_own_worker_at_once(db: TestStore) {
-        let (row, ours, theirs) = (worker(1, true), uuid(), uuid());
+        let (row, holder, rival) = (worker(1, true), uuid(), uuid());
         let name = row.worker_name.as_str();
         let mut tx = db.store.begin().await.unwrap();
         tx.put_worker(&row).await.unwrap();
-        assert!(tx.lease_polling(name, 1, ours, NOW, at(100)).await.unwrap());
-        tx.release_polling(name, theirs).await.unwrap();
-        assert!(!tx.lease_polling(name, 1, theirs, at(1), at(101)).await.unwrap());
-        tx.release_polling(name, ours).await.unwrap();
-        assert!(!tx.set_poll_offset(name, 1, ours, 500).await.unwrap());
-        assert!(tx.lease_polling(name, 1, theirs, at(1), at(101)).await.unwrap());
+        assert!(tx.lease_polling(name, 1, holder, NOW, at(100)).await.unwrap());
+        tx.release_polling(name, rival).await.unwrap();
+        assert!(!tx.lease_polling(name, 1, rival, at(1), at(101)).await.unwrap());
+        tx.release_polling(name, holder).await.unwrap();
+        assert!(!tx.set_poll_offset(name, 1, holder, 500).await.unwrap());
+        assert!(tx.lease_polling(name, 1, rival, at(1), at(101)).await.unwrap());
     }
 
     async fn a_process_that_is_alone_frees_the_workers_of_the_one_before_it(db: TestStore) {
-        let (rows, ours, before) = ([worker(1, true), worker(1, true), worker(1, true)], uuid(), uuid());
+        let (rows, holder, before) = ([worker(1, true), worker(1, true), worker(1, true)], uuid(), uuid());
         let mut tx = db.store.begin().await.unwrap();
         for row in &rows {
             tx.put_worker(row).await.unwrap();
         }
-        assert!(tx.lease_polling(&rows[0].worker_name, 1, ours, NOW, at(100)).await.unwrap());
+        assert!(tx.lease_polling(&rows[0].worker_name, 1, holder, NOW, at(100)).await.unwrap());
         assert!(tx.lease_polling(&rows[1].worker_name, 1, before, NOW, at(100)).await.unwrap());
-        assert_eq!(tx.free_polling_leases(ours).await.unwrap(), 1);
-        assert_eq!(tx.free_polling_leases(ours).await.unwrap(), 0);
+        assert_eq!(tx.free_polling_leases(holder).await.unwrap(), 1);
+        assert_eq!(tx.free_polling_leases(holder).await.unwrap(), 0);
         assert_eq!(tx.unpolled_workers(NOW, 10).await.unwrap(), rows[1..]);
     }
 
