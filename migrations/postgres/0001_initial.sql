@@ -92,7 +92,7 @@ create table assistants (
     deadline                timestamptz,
     worker_url              text,
     failure_code            text,
-    rollback_failure_code   text,         -- why the last change was rolled back
+    undo_reason             text,         -- the failure code for which the last change was undone
     payment_status          text not null,
     subscription_id         text,
     current_period_end      timestamptz,

@@ -39,7 +39,7 @@ struct Row {
     provider: Option<String>,
     model_id: Option<String>,
     webhook_url: Option<String>,
-    rollback_failure_code: Option<String>,
+    undo_reason: Option<String>,
     sequence: i64,
     version: i64,
     created_at: Timestamp,
@@ -52,7 +52,7 @@ macro_rules! select {
         concat!(
             "select id, user_id, plan, status, worker_name, generation, deadline, worker_url, failure_code,
                     payment_status, subscription_id, current_period_end, canceled_at, name, provider, model_id,
-                    webhook_url, rollback_failure_code, sequence, version, created_at, updated_at from assistants ",
+                    webhook_url, undo_reason, sequence, version, created_at, updated_at from assistants ",
             $rest
         )
     };
@@ -124,7 +124,7 @@ impl TryFrom<Row> for Assistant {
             Some(text) => Some(Provider::parse(text).ok_or_else(corrupt)?),
             None => None,
         };
-        let undone = match &row.rollback_failure_code {
+        let undone = match &row.undo_reason {
             Some(text) => Some(FailureCode::parse(text).ok_or_else(corrupt)?),
             None => None,
         };
@@ -169,7 +169,7 @@ impl Tx {
             self,
             "insert into assistants (id, user_id, plan, status, worker_name, generation, deadline, worker_url,
                     failure_code, payment_status, subscription_id, current_period_end, canceled_at, name, provider,
-                    model_id, webhook_url, rollback_failure_code, sequence, version, created_at, updated_at)
+                    model_id, webhook_url, undo_reason, sequence, version, created_at, updated_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
                      $22)",
             a.id,
@@ -245,7 +245,7 @@ impl Tx {
             "update assistants set status = $3, worker_name = $4, generation = $5, deadline = $6, worker_url = $7,
                     failure_code = $8, payment_status = $9, subscription_id = $10, current_period_end = $11,
                     canceled_at = $12, name = $13, provider = $14, model_id = $15, webhook_url = $16, sequence = $17,
-                    updated_at = $18, rollback_failure_code = $19, version = version + 1
+                    updated_at = $18, undo_reason = $19, version = version + 1
              where id = $1 and version = $2",
             a.id,
             a.version,
