@@ -233,7 +233,7 @@ impl Tx {
         ))
     }
 
-    /// Writes an assistant over the version it was read as, and increments `a.version`; `false` when another
+    /// Writes an assistant over the version it was read as, and increments `assistant.version`; `false` when another
     /// transaction wrote it first.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ impl Tx {
     /// Finds the list of a source and when it was read.
     ///
     /// # Errors
-    /// [`StoreError::Database`], also when it can't be read any more.
+    /// [`StoreError::Database`], also when the stored list cannot be parsed.
     pub async fn catalog(&mut self, source: &str) -> Result<Option<(Vec<Listed>, Timestamp)>, StoreError> {
         let row: Option<(Json<Vec<Listed>>, Timestamp)> = fetch_optional!(
             self,

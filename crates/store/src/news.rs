@@ -46,7 +46,7 @@ impl NewsListener {
     /// missing. During silence the connection is tested, for a dead one is silent too.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when the connection can't be had again, or nobody answers on it.
+    /// [`StoreError::Database`] when the connection cannot be restored or does not answer.
     pub async fn next(&mut self) -> Result<Option<String>, StoreError> {
         loop {
             if let Ok(heard) = timeout(SILENCE, self.0.try_recv()).await {
