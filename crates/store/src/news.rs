@@ -50,7 +50,7 @@ impl NewsListener {
     pub async fn next(&mut self) -> Result<Option<String>, StoreError> {
         loop {
             if let Ok(heard) = timeout(SILENCE, self.0.try_recv()).await {
-                return Ok(heard?.map(|news| news.payload().to_owned()));
+                return Ok(heard?.map(|notification| notification.payload().to_owned()));
             }
             in_time(sqlx::query("select 1").execute(&mut self.0)).await?;
         }
