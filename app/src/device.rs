@@ -1,5 +1,5 @@
-//! The cookie by which a browser is known to have signed in before (`reef_service::accounts::DeviceCookie`). It stays when
-//! the session ends: that is what it is for.
+//! The cookie by which a browser is known to have signed in before (`reef_service::accounts::DeviceCookie`). It outlives the
+//! session, so that failed sign-ins of strangers don't slow down a known browser.
 
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
@@ -14,10 +14,10 @@ use tower_sessions::cookie::{Cookie, SameSite};
 
 use crate::server::client_address;
 
-/// The longest that browsers keep a cookie.
+/// RFC 6265bis: browsers keep no cookie for longer than 400 days.
 const DAYS: i64 = 400;
 
-fn is_https(services: &Services) -> bool {
+pub(crate) fn is_https(services: &Services) -> bool {
     services.config().public_url.starts_with("https://")
 }
 
@@ -25,25 +25,25 @@ fn name(services: &Services) -> &'static str {
     if is_https(services) { "__Host-reef-device" } else { "reef-device" }
 }
 
-/// Who asks, for what is limited by address or device.
+/// The client of this request, for limits by address or known device.
 pub(crate) fn client(services: &Services) -> Client {
     let parts = use_context::<Parts>();
-    let value = parts.and_then(|parts| value_of(&parts.headers, name(services)));
+    let value = parts.and_then(|parts| cookie_value(&parts.headers, name(services)));
     Client { address: client_address(), devices: DeviceCookie::from(value.as_deref().unwrap_or_default()) }
 }
 
-fn value_of(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut cookies = all.flat_map(Cookie::split_parse).filter_map(Result::ok);
     cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
 }
 
-/// Has the browser remembered as one that has signed in with this account.
+/// Remembers the browser as one that has signed in to this account.
 pub(crate) fn remember(services: &Services, account: &Account) -> Result<(), Error> {
     set(services, &services.remember_device(&client(services), account))
 }
 
-/// Gives the browser what it is to bring along from now on.
+/// Sets the cookie to the devices that the service has sealed.
 pub(crate) fn set(services: &Services, devices: &SecretString) -> Result<(), Error> {
     let cookie = Cookie::build((name(services), devices.expose_secret().to_owned()))
         .path("/")
@@ -67,8 +67,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, HeaderValue::from_static("reef=abc; reef-device=0123"));
         headers.append(COOKIE, HeaderValue::from_static("x=1"));
-        assert_eq!(value_of(&headers, "reef-device").as_deref(), Some("0123"));
-        assert_eq!(value_of(&headers, "x").as_deref(), Some("1"));
-        assert_eq!(value_of(&headers, "device"), None);
+        assert_eq!(cookie_value(&headers, "reef-device").as_deref(), Some("0123"));
+        assert_eq!(cookie_value(&headers, "x").as_deref(), Some("1"));
+        assert_eq!(cookie_value(&headers, "device"), None);
     }
 }

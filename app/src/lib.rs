@@ -1,10 +1,7 @@
-//! Reef's pages. The server draws all of them (feature `ssr`); the browser (feature `hydrate`) gets only what moves:
-//! islands, and a few behaviours of forms and regions that any page may use.
+//! Reef's pages. The server renders all of them (feature `ssr`). The browser (feature `hydrate`) gets islands, and a few
+//! behaviors of forms and regions that any page may use.
 
-#![allow(
-    clippy::needless_pass_by_value,
-    reason = "a component is called with its properties, which are then its own"
-)]
+#![allow(clippy::needless_pass_by_value, reason = "components take their properties by value")]
 
 #[cfg(feature = "ssr")]
 mod app;
@@ -12,6 +9,8 @@ mod app;
 pub mod browser;
 #[cfg(feature = "ssr")]
 mod components;
+#[cfg(any(feature = "hydrate", test))]
+mod deployment_outcome;
 #[cfg(feature = "ssr")]
 mod device;
 #[cfg(feature = "ssr")]
@@ -22,6 +21,8 @@ pub mod form_address;
 #[cfg(feature = "ssr")]
 mod functions;
 pub mod islands;
+#[cfg(feature = "ssr")]
+mod notice_cookie;
 #[cfg(feature = "ssr")]
 mod pages;
 #[cfg(feature = "ssr")]

@@ -1,8 +1,8 @@
-//! What server functions and pages need on the server: the request's context, answers, redirects.
+//! What server functions and pages share on the server: the request, the caller, one-time secrets, answers and redirects.
 
 use axum::http::header::{ACCEPT, LOCATION, REFERER, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use leptos::prelude::use_context;
 use leptos_axum::{ResponseOptions, extract};
 use reef_domain::ErrorCode;
@@ -11,41 +11,42 @@ use reef_service::{Caller, ClientAddress, Error, Services};
 use secrecy::{ExposeSecret as _, SecretString};
 use server_fn::error::ServerFnUrlError;
 use tower_sessions::Session;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::device::client;
 use crate::error::AppError;
 use crate::form_address;
+use crate::notice_cookie;
 use crate::secret::Secret;
 use crate::session::{caller_now, note_password, session};
 
-/// The longest value that is given back to a form, in characters: a callback URL fits.
+/// The longest value that is given back to a form, in characters. A callback URL has at most 2048.
 const KEPT_MAX: usize = 2100;
 
-/// What the server tells every page of itself; given with `provide_context`, for pages and for server functions.
+/// What pages need to know of the server. The server provides it as context to every page and server function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SiteInfo {
-    /// Whether the outside world is the sandbox: every page says so then.
+    /// Whether the outside world is the sandbox. Every page then has a banner.
     pub sandbox: bool,
-    /// Whether the bots live in that sandbox: an assistant's page shows the chat with its bot then.
+    /// Whether the bots live in that sandbox. An assistant's page then shows the chat with its bot.
     pub sandbox_bots: bool,
 }
 
-/// Something that the server provides to every request.
+/// Gets a value that the server provides as context to every request.
 pub(crate) fn provided<T: Clone + 'static>() -> Result<T, AppError> {
-    let missing = || Error::internal(format!("no {} in the context", std::any::type_name::<T>()));
+    let missing = || Error::internal(format!("the context has no {}", std::any::type_name::<T>()));
     use_context::<T>().ok_or_else(|| missing().into())
 }
 
-/// The service layer, and who is signed in.
+/// Gets the services and the caller who is signed in.
 pub(crate) async fn signed_in() -> Result<(Services, Caller), AppError> {
     let services: Services = provided()?;
     let caller = caller_now(&services, &session().await?).await?.ok_or(Error::Unauthorized)?;
     Ok((services, caller))
 }
 
-/// As [`signed_in`], for what could take the account away from its owner: `password` has to be given, unless it was in this
-/// session within ten minutes. One that is given is looked at in any case.
+/// As [`signed_in`], for actions that could take the account away from its owner: they need the password, unless it was verified
+/// in this session within the last ten minutes. A password that is given is verified in any case.
 pub(crate) async fn signed_in_with(password: &Secret) -> Result<(Services, Caller), AppError> {
     let (services, caller) = signed_in().await?;
     if caller.has_given_password() && password.expose().is_empty() {
@@ -58,18 +59,18 @@ pub(crate) async fn signed_in_with(password: &Secret) -> Result<(Services, Calle
     Ok((services, caller))
 }
 
-/// Whether anybody may open an account.
+/// Whether strangers may create accounts.
 pub(crate) fn are_signups_open() -> bool {
     provided().is_ok_and(|services: Services| services.config().signups_open)
 }
 
-/// Keeps something secret for the page that a form leads to, with the session, under a name.
+/// Saves a secret with the session, under a name, for the page that a form leads to.
 pub(crate) async fn keep_flash(services: &Services, name: &str, text: &SecretString) -> Result<(), Error> {
     services.keep_flash(&own_session_id().await?, name, text).await
 }
 
-/// Does what makes a secret, once for its form (`Services::once_per_form`), and keeps that for the page that the form leads
-/// to, by this name. The work goes on when the browser has gone.
+/// Runs work that creates a secret, once for each form token (`Services::once_per_form`), and saves the secret under `name` for the
+/// page that the form leads to. The work completes even when the browser disconnects.
 pub(crate) async fn keep_once(
     (services, caller): (&Services, &Caller),
     (token, content): (&str, &str),
@@ -82,26 +83,45 @@ pub(crate) async fn keep_once(
     Ok(())
 }
 
-/// The id of this request's session, which what a form leaves for the next page is kept with.
+/// Gets the id of this request's session.
 pub(crate) async fn own_session_id() -> Result<String, Error> {
     let session = extract::<Session>().await.map_err(Error::internal)?;
     Ok(session.id().ok_or(Error::Unauthorized)?.to_string())
 }
 
-/// What a form has kept for this page under that name, for a minute.
+/// Finds what a form has saved for this page under that name within the last minute.
 pub(crate) async fn flash(services: &Services, name: &str) -> Result<Option<Secret>, AppError> {
     let Some(id) = session().await?.id() else { return Ok(None) };
     let kept = services.flash(&id.to_string(), name).await?;
     Ok(kept.map(|text| text.expose_secret().to_owned().into()))
 }
 
-/// From where the request comes.
+/// The path of the request; `/` when there is no request any more.
+///
+/// Read from the request and not from the router, whose hooks panic when a page is left while it is rendered.
+pub(crate) fn request_path() -> String {
+    use_context::<Parts>().map_or_else(|| "/".to_owned(), |parts| parts.uri.path().to_owned())
+}
+
+/// The last value of a name in the request's query, decoded.
+pub(crate) fn query_value(name: &str) -> Option<String> {
+    let parts = use_context::<Parts>()?;
+    let pairs = form_urlencoded::parse(parts.uri.query()?.as_bytes());
+    pairs.filter(|(found, _)| found == name).last().map(|(_, value)| value.into_owned())
+}
+
+/// The headers of the request; none when there is no request any more.
+pub(crate) fn request_headers() -> HeaderMap {
+    use_context::<Parts>().map(|parts| parts.headers).unwrap_or_default()
+}
+
+/// The address that the request comes from.
 pub(crate) fn client_address() -> ClientAddress {
     let known = use_context::<Parts>().and_then(|parts| parts.extensions.get().copied());
     known.unwrap_or(ClientAddress::UNKNOWN)
 }
 
-/// What the browser says of itself; empty when it says nothing.
+/// The browser's `User-Agent`; empty when it sends none.
 pub(crate) fn client_agent() -> String {
     let known = use_context::<Parts>().and_then(|parts| {
         Some(String::from_utf8_lossy(parts.headers.get(USER_AGENT)?.as_bytes()).into_owned())
@@ -109,13 +129,13 @@ pub(crate) fn client_agent() -> String {
     known.unwrap_or_default()
 }
 
-/// What the session of this request is kept under: it is not to end with the others.
+/// Gets the row of this request's session, which is kept when all other sessions are revoked.
 pub(crate) async fn own_session_row() -> Result<String, AppError> {
     Ok(session_row(&own_session_id().await?))
 }
 
-/// Does a form's work. On an error the form gets back what was typed into its fields `kept`, and a script the HTTP
-/// status.
+/// Runs a form's work. On an error the answer has the error's HTTP status for scripts, and the values of the fields `kept`, so that
+/// the form can be rendered with what was typed.
 pub(crate) async fn answer<T>(
     kept: &[(&str, &str)],
     work: impl Future<Output = Result<T, AppError>>,
@@ -126,14 +146,14 @@ pub(crate) async fn answer<T>(
             ((*name).to_owned(), value.chars().take(KEPT_MAX).collect::<String>())
         };
         error.values = kept.iter().map(keep).collect();
-        // Without a page it came from, Leptos' own answer stands.
+        // A request without a `Referer` keeps Leptos' own answer.
         let _ = back_with(&error);
         error
     })
 }
 
-/// Gives the answer the status of an error, unless a browser's plain form is waiting for it: that is sent back to its
-/// page, and would show the bare error with any other status.
+/// Sets the status of an error, unless a browser's plain form waits for the answer: the form is redirected back to its page, which a
+/// browser does for redirect statuses only.
 pub(crate) fn set_status(code: ErrorCode) {
     if let (Some(options), Ok(status)) =
         (use_context::<ResponseOptions>(), StatusCode::from_u16(code.http_status()))
@@ -143,21 +163,23 @@ pub(crate) fn set_status(code: ErrorCode) {
     }
 }
 
-/// Whether the request came from a browser's own navigation, not from a script.
+/// Whether the request is a navigation of the browser and not a script's.
 pub(crate) fn accepts_html() -> bool {
     use_context::<Parts>()
         .and_then(|parts| Some(parts.headers.get(ACCEPT)?.to_str().ok()?.contains("text/html")))
         .unwrap_or(false)
 }
 
-/// Sends whoever posted a form on to another page.
+/// Redirects the sender of a form to another page. A notice in the address (`?done=`) is confirmed by a cookie, without which the
+/// page would not show it.
 pub(crate) fn go(to: &str) -> Result<(), AppError> {
     HeaderValue::from_str(to).map_err(Error::internal)?;
+    notice_cookie::confirm(to)?;
     leptos_axum::redirect(to);
     Ok(())
 }
 
-/// Answers a page's request with a redirect, whatever it accepts.
+/// Answers the request of a page with a redirect.
 pub(crate) fn redirect_page(to: &str) {
     if let (Some(options), Ok(location)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(to)) {
         options.insert_header(LOCATION, location);
@@ -165,16 +187,16 @@ pub(crate) fn redirect_page(to: &str) {
     }
 }
 
-/// A path on this site that may be gone to after signing in; anything else leads to the list.
+/// The path to open after signing in. Anything but a path on this site becomes the list of assistants, so that no link can use the
+/// sign-in page to lead elsewhere.
 pub(crate) fn local_path(next: &str) -> &str {
     let local = next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/\\");
     if local && next.bytes().all(|byte| byte.is_ascii_graphic()) { next } else { "/assistants" }
 }
 
-/// Where a plain form's error is shown: on the page it was sent from, with the error in the query.
+/// Redirects a plain form back to the page it was sent from, with the error in the query.
 ///
-/// Leptos does the same, but appends to whatever the query says already, so that each failed try would make the address
-/// longer.
+/// Leptos does the same, but appends to the query that is there, so that each failed attempt would make the address longer.
 fn back_with(error: &AppError) -> Option<()> {
     let parts = use_context::<Parts>()?;
     let path = parts.uri.path();
@@ -188,7 +210,7 @@ fn back_with(error: &AppError) -> Option<()> {
     Some(())
 }
 
-/// The same address without the error of an earlier try in its query.
+/// The same address without the error of an earlier attempt in its query.
 fn without_error(address: &str) -> Option<Url> {
     let mut url = Url::parse(address).ok()?;
     let query = form_address::without_error(url.query().unwrap_or_default());

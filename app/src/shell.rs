@@ -1,4 +1,4 @@
-//! The HTML document around the pages.
+//! The HTML document around every page, with its two inline scripts.
 
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use crate::App;
 
-/// Says moments in the reader's time zone, before the page has been seen: the server knows no time zone and says them in UTC.
-/// A part that is drawn later is told of by `reef:drawn`. What the server has drawn into each region is kept at it, for
-/// `browser::refresh` compares that with what it draws later.
+/// Converts times to the reader's time zone before the page is painted: the server does not know the zone and writes UTC. Parts that
+/// are rendered later are announced by `reef:rendered`. The HTML of each region is saved first, because `browser::refresh` compares
+/// it with what the server renders later.
 const LOCAL_TIMES: &str = r#"(() => {
 const language = /^en\b/.test(navigator.language) ? navigator.language : "en-US";
 const format = (style) => new Intl.DateTimeFormat(language, style);
@@ -23,15 +23,15 @@ const localize = (root) => {
     time.textContent = formats[time.dataset.local].format(new Date(time.dateTime));
   }
 };
-for (const region of document.querySelectorAll("[data-region]")) region.drawn = region.innerHTML;
+for (const region of document.querySelectorAll("[data-region]")) region.renderedHtml = region.innerHTML;
 localize(document);
-addEventListener("reef:drawn", (event) => localize(event.target));
+addEventListener("reef:rendered", (event) => localize(event.target));
 })();"#;
 
-/// The built site's file names, as `manifest.json` in the site folder lists them. Each carries a hash of its content.
+/// The file names of the built site, as `manifest.json` in the site folder lists them. Each has a hash of its content.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Assets {
-    /// The JavaScript module beside the WebAssembly, relative to `/pkg/`.
+    /// The JavaScript module that loads the WebAssembly, relative to `/pkg/`.
     pub js: String,
     /// The WebAssembly, relative to `/pkg/`.
     pub wasm: String,
@@ -39,11 +39,11 @@ pub struct Assets {
     pub css: String,
 }
 
-/// The whole document for one request.
+/// Renders the whole document for one request.
 ///
-/// Without `assets` (the site was never built) the page is plain HTML, and works: every flow does without JavaScript.
+/// Without `assets`, because the site was never built, the page is plain HTML. Every flow works without JavaScript.
 pub fn shell(assets: Option<Assets>) -> impl IntoView {
-    // Pages are plain HTML: only inside islands does Leptos leave marks for hydration.
+    // Only islands are hydrated, so the page needs no markers for hydration.
     if let Some(context) = Owner::current_shared_context() {
         context.set_is_hydrating(false);
     }
@@ -57,6 +57,7 @@ pub fn shell(assets: Option<Assets>) -> impl IntoView {
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#fbfaf7"/>
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#10191d"/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                <link rel="apple-touch-icon" href="/apple-touch-icon.png"/>
                 {assets.map(|assets| asset_tags(&assets))}
                 <MetaTags/>
             </head>
@@ -70,21 +71,20 @@ pub fn shell(assets: Option<Assets>) -> impl IntoView {
 
 /// The style sheet and the hydration script.
 ///
-/// Ours instead of Leptos' `HydrationScripts`, which wants cargo-leptos' file names and makes a browser without
-/// scripts download the WebAssembly all the same.
+/// Leptos' `HydrationScripts` is not used: it needs cargo-leptos' file names, and makes browsers without scripts download the
+/// WebAssembly too.
 fn asset_tags(assets: &Assets) -> impl IntoView + use<> {
     let css = format!("/pkg/{}", assets.css);
     view! {
         <link rel="stylesheet" href=css/>
-        // The nonce of this answer is all that the content security policy lets run inline.
+        // The content security policy allows inline scripts only with the nonce of this answer.
         <script type="module" r#async="" nonce=use_nonce()>{hydration_script(assets)}</script>
     }
 }
 
-/// Both downloads start at once, islands wake only with the whole document. `<html data-live>` says that clicks reach
-/// WebAssembly from now on: style may differ by it, and tests wait for it. What `browser::refresh` draws later is told of
-/// by `reef:drawn`. Where it fails, a download that breaks off or a browser that refuses WebAssembly, `<html data-plain>`
-/// brings back what pages without scripts have.
+/// Both downloads start at once, and islands wake when the document is parsed. `<html data-live>` says that clicks reach the
+/// WebAssembly: style sheets depend on it, and tests wait for it. Islands that `browser::refresh` renders later are announced by
+/// `reef:rendered`. If loading fails, `<html data-plain>` brings back what pages without scripts have.
 fn hydration_script(assets: &Assets) -> String {
     let Assets { js, wasm, .. } = assets;
     format!(
@@ -101,7 +101,7 @@ const wake = (root) => {{
   }}
 }};
 wake(document);
-addEventListener("reef:drawn", (event) => wake(event.target));
+addEventListener("reef:rendered", (event) => wake(event.target));
 document.documentElement.dataset.live = "";
 }} catch (error) {{
   document.documentElement.dataset.plain = "";

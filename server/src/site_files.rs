@@ -11,6 +11,8 @@ use reef_app::SOCIAL_CARD;
 use reef_docs::Docs;
 
 const ICON: &[u8] = include_bytes!("../assets/favicon.ico");
+/// What phones show for a page on the home screen. It fills its square, because phones cut the corners themselves.
+const TOUCH_ICON: &[u8] = include_bytes!("../assets/apple-touch-icon.png");
 const CARD: &[u8] = include_bytes!("../assets/social-card.png");
 /// The files change only with the binary.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
@@ -29,12 +31,13 @@ const NOT_FOR_ROBOTS: [&str; 10] = [
     "/styleguide",
 ];
 
-/// Serves `/favicon.ico`, `/social-card.png`, `/robots.txt` and `/sitemap.xml`.
+/// Serves `/favicon.ico`, `/apple-touch-icon.png`, the social card, `/robots.txt` and `/sitemap.xml`.
 pub fn router(public_url: &str, signups_open: bool, docs: &Docs) -> Router {
     let robots = robots(public_url);
     let map = sitemap(public_url, signups_open, docs);
     Router::new()
         .route("/favicon.ico", get(async || answer("image/x-icon", ICON)))
+        .route("/apple-touch-icon.png", get(async || answer("image/png", TOUCH_ICON)))
         .route(SOCIAL_CARD.path, get(async || answer("image/png", CARD)))
         .route("/robots.txt", get(async move || answer("text/plain; charset=utf-8", robots)))
         .route("/sitemap.xml", get(async move || answer("application/xml; charset=utf-8", map)))

@@ -1,9 +1,9 @@
-//! Checks fields while they are filled in, with the very rules that the server has (`data-check` names the rule).
+//! Validates fields while they are filled in, with the rules of the server (`data-check` names the rule).
 //!
-//! Typing for the first time is never marked as wrong: a field is checked when it is left, and from then on at once. Only what
-//! cannot become right any more is marked before: a bot token that begins with a letter.
+//! A field is validated when the reader leaves it, and from then on with each change. Before that only a value is marked that
+//! cannot become valid any more: a bot token that begins with a letter.
 //!
-//! What the server has found wrong was about what was sent: a field that no rule is for here loses its mark when it changes.
+//! An issue that the server has found in a field without a rule is removed when the field changes.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use web_sys::{Element, Event, HtmlElement, HtmlInputElement, UrlSearchParams};
 
 use super::{dom, forms};
 
-/// The rule that is asked of the server: reading addresses as the server does is too heavy for the browser.
+/// The rule that the server checks, because its URL parser is too large for the browser.
 const CALLBACK_URL: &str = "callback-url";
 const BOT_TOKEN: &str = "bot-token";
-/// How long to wait for the next letter before asking.
+/// How long to wait for another change before asking the server.
 const PAUSE: Duration = Duration::from_millis(300);
 
 thread_local! {
@@ -42,10 +42,10 @@ fn judge(event: &Event, is_left: bool) {
     let Some(place) = place_of(&field) else { return };
     let value = field.value();
     if rule == CALLBACK_URL {
-        // An answer to what was asked before is about something else.
+        // Invalidates a request about the value before.
         CHANGES.set(CHANGES.get().wrapping_add(1));
     }
-    // An empty field is marked when the form is sent, not when it is passed.
+    // A required field that is empty is marked only when the form is sent.
     if value.trim().is_empty() {
         return say(&field, &place, None);
     }
@@ -57,13 +57,13 @@ fn judge(event: &Event, is_left: bool) {
     if rule == CALLBACK_URL {
         return ask_soon(field, place);
     }
-    // A token that is being typed is not whole yet.
+    // A token that is still being typed is incomplete.
     let is_unfinished = !is_left && rule == BOT_TOKEN && !is_hopeless;
     let wrong = if is_unfinished { None } else { check(&rule, &value) };
     say(&field, &place, wrong.map(|issue| issue.message).as_deref());
 }
 
-/// Takes away what the server has said of what a field, or a group of choices, was.
+/// Removes the issue that the server has found in a field, or in its group of choices.
 fn forget(field: &HtmlElement) {
     let group = field.closest("fieldset[aria-describedby]").ok().flatten();
     let Some(form) = field.closest("form").ok().flatten() else { return };
@@ -74,7 +74,7 @@ fn forget(field: &HtmlElement) {
     }
 }
 
-/// Where it is said what is wrong with a field.
+/// The element that says what is wrong with a field.
 fn place_of(field: &Element) -> Option<Element> {
     let described = field.get_attribute("aria-describedby").unwrap_or_default();
     let mut places = described.split(' ').filter_map(|id| dom::document().get_element_by_id(id));
@@ -87,7 +87,7 @@ fn say(field: &HtmlInputElement, place: &Element, words: Option<&str>) {
     }
 }
 
-/// Asks the server of the field as it is after a pause.
+/// Asks the server about the field after a pause without changes.
 fn ask_soon(field: HtmlInputElement, place: Element) {
     let change = CHANGES.get();
     let ask = move || {
@@ -98,13 +98,13 @@ fn ask_soon(field: HtmlInputElement, place: Element) {
     leptos::prelude::set_timeout(ask, PAUSE);
 }
 
-/// What cannot be asked now is told by the button.
+/// Asks the server. When the request fails nothing is marked; sending the form finds the issue.
 async fn ask(field: HtmlInputElement, place: Element) {
     let value = field.value();
     let Ok(body) = callback_url_body(&value) else { return };
     let Ok(answer) = forms::post("/_fn/check_callback_url", &body).await else { return };
     let words = serde_json::from_str::<Option<String>>(&answer.text);
-    // The answer is about what was asked, not about what has been typed since.
+    // The field may have changed since.
     if let Ok(words) = words
         && field.value() == value
     {

@@ -6,7 +6,7 @@ use web_sys::Element;
 
 use super::dom;
 
-/// How long the button says that it was done, in milliseconds.
+/// How long the button says "Copied", in milliseconds.
 const SAID_MS: u32 = 2000;
 
 pub(super) fn start() {
@@ -17,15 +17,15 @@ pub(super) fn start() {
             return;
         };
         let code = button.closest("[data-copy]").ok().flatten().and_then(|block| dom::first(&block, "code"));
-        // Until the button says again what it is for.
-        let is_told = button.has_attribute("data-told");
+        // Copying again before the label is back would keep "Copied" as the label.
+        let is_told = button.has_attribute("data-copied");
         if let Some(code) = code.filter(|_| !is_told) {
             spawn_local(copy(button, code.text_content().unwrap_or_default()));
         }
     });
 }
 
-/// Browsers have a clipboard only on https and on the machine itself; elsewhere the text can be selected by hand.
+/// Browsers offer the clipboard only on https and on localhost. Elsewhere the text can be selected by hand.
 async fn copy(button: Element, text: String) {
     let clipboard = dom::window().navigator().clipboard();
     let done = if clipboard.is_undefined() {
@@ -33,15 +33,15 @@ async fn copy(button: Element, text: String) {
     } else {
         JsFuture::from(clipboard.write_text(&text)).await.is_ok()
     };
-    if button.toggle_attribute_with_force("data-told", true).is_err() {
+    if button.toggle_attribute_with_force("data-copied", true).is_err() {
         return;
     }
     let before = button.text_content();
     button.set_text_content(Some(if done { "Copied" } else { "Select and copy by hand" }));
     let again = move || {
         button.set_text_content(before.as_deref());
-        if button.toggle_attribute_with_force("data-told", false).is_err() {
-            leptos::logging::error!("a button cannot be used again");
+        if button.toggle_attribute_with_force("data-copied", false).is_err() {
+            leptos::logging::error!("a button could not be reset");
         }
     };
     leptos::prelude::set_timeout(again, std::time::Duration::from_millis(SAID_MS.into()));

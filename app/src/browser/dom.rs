@@ -1,4 +1,4 @@
-//! Short words for what every behaviour asks of the document.
+//! Short forms of what the scripts need of the document.
 
 use std::time::Duration;
 
@@ -8,36 +8,36 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::js_sys::Promise;
 use web_sys::{Document, Element, Event, NodeList, Window};
 
-/// The window. There always is one: this code runs in pages only.
+/// The window of the page.
 pub fn window() -> Window {
     web_sys::window().expect("a page has a window")
 }
 
-/// The document.
+/// The document of the page.
 pub fn document() -> Document {
     window().document().expect("a page has a document")
 }
 
-/// Whether the page is in a tab that somebody sees.
+/// Whether the page is in a visible tab.
 pub fn is_seen() -> bool {
     !document().hidden()
 }
 
-/// Listens to an event of the whole document for the life of the page. `capture` hears what does not bubble too.
+/// Listens to an event on the whole document for the life of the page; with `capture` also to events that don't bubble.
 pub fn listen(event: &str, capture: bool, handler: impl Fn(Event) + 'static) {
     let handler = Closure::<dyn Fn(Event)>::new(handler).into_js_value();
     let added = document().add_event_listener_with_callback_and_bool(event, handler.unchecked_ref(), capture);
     if added.is_err() {
-        leptos::logging::error!("the browser does not take a listener for {event}");
+        leptos::logging::error!("a listener for {event} could not be added");
     }
 }
 
-/// The element that an event happened to, as a certain kind.
+/// The target of an event, if it is of the type `T`.
 pub fn target<T: JsCast>(event: &Event) -> Option<T> {
     event.target()?.dyn_into().ok()
 }
 
-/// Every element below `root` that a selector names.
+/// All elements below `root` that match a selector.
 pub fn all(root: &Element, selector: &str) -> Vec<Element> {
     root.query_selector_all(selector).map(elements).unwrap_or_default()
 }
@@ -46,30 +46,30 @@ fn elements(list: NodeList) -> Vec<Element> {
     (0..list.length()).filter_map(|index| list.item(index)?.dyn_into().ok()).collect()
 }
 
-/// The first element below `root` that a selector names.
+/// The first element below `root` that matches a selector.
 pub fn first(root: &Element, selector: &str) -> Option<Element> {
     root.query_selector(selector).ok().flatten()
 }
 
-/// Everything below `root` is new: islands in it are woken by the shell's script.
+/// Dispatches the event by which the shell's script wakes new islands below `root` and converts new times.
 pub fn tell_drawn(root: &Element) {
     let init = web_sys::CustomEventInit::new();
     init.set_bubbles(true);
-    if let Ok(event) = web_sys::CustomEvent::new_with_event_init_dict("reef:drawn", &init)
+    if let Ok(event) = web_sys::CustomEvent::new_with_event_init_dict("reef:rendered", &init)
         && root.dispatch_event(&event).is_err()
     {
-        leptos::logging::error!("nobody could be told of a new region");
+        leptos::logging::error!("the event of a new region could not be dispatched");
     }
 }
 
-/// Waits.
+/// Waits for this long.
 pub async fn pause(time: Duration) {
     let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
     let over = Promise::new(&mut |resolve, _| {
         if window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, millis).is_err() {
-            leptos::logging::error!("the browser has no time");
+            leptos::logging::error!("a timeout could not be set");
         }
     });
-    // It is never rejected.
+    // This promise is never rejected.
     let _ = JsFuture::from(over).await;
 }

@@ -1,4 +1,4 @@
-//! A search form (`form[data-filter]`, sent by GET) shows its results while one types.
+//! Shows the results of a search form (`form[data-filter]`, sent by GET) while the reader types.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use web_sys::{Element, FormData, HtmlFormElement, UrlSearchParams};
 use super::dom;
 use super::refresh::refresh_to;
 
-/// How long to wait for the next letter before asking.
+/// How long to wait for another change before searching.
 const PAUSE: Duration = Duration::from_millis(150);
 
 thread_local! {

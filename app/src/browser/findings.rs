@@ -1,4 +1,4 @@
-//! Shows at its field what was found when a form's bot and model were tried; what is changed after that is not judged.
+//! Shows the results of checking a form's bot and model at their fields. A result disappears when its field is changed.
 
 use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, Event, HtmlFormElement};
@@ -10,7 +10,7 @@ pub(super) fn start() {
     dom::listen("input", false, |event| forget(&event));
 }
 
-/// A field that is being changed is no longer what was tried.
+/// Removes the result of a field that is being changed.
 fn forget(event: &Event) {
     let field = dom::target::<Element>(event).and_then(|at| at.closest(".field").ok().flatten());
     for place in field.iter().flat_map(|field| dom::all(field, "[data-finding]")) {
@@ -18,29 +18,28 @@ fn forget(event: &Event) {
     }
 }
 
-/// Takes away what was found before.
+/// Removes all results of a form.
 pub(super) fn clear(form: &HtmlFormElement) {
     for place in dom::all(form, "[data-finding]") {
         place.set_text_content(None);
     }
 }
 
-/// Shows each finding; the first that is not good is brought into view.
+/// Shows each result at its field.
 pub(super) fn show(form: &HtmlFormElement, findings: &[Finding]) {
-    let mut first_bad = None;
     for finding in findings {
         let Some(place) = dom::first(form, &format!("[data-finding='{}']", finding.about)) else { continue };
         let Some(words) = drawn(&dom::document(), finding) else { continue };
         if place.append_child(&words).is_err() {
-            leptos::logging::error!("a finding cannot be shown");
-        }
-        if !finding.good && first_bad.is_none() {
-            first_bad = Some(place);
+            leptos::logging::error!("a check result could not be shown");
         }
     }
-    if let Some(place) = first_bad.and_then(|place| place.closest(".field").ok().flatten()) {
-        place.scroll_into_view();
-    }
+}
+
+/// The fields whose results say that they cannot be deployed like that, in their order.
+pub(super) fn fields_to_fix(form: &HtmlFormElement) -> Vec<Element> {
+    let field = |result: Element| dom::first(&result.closest(".field").ok().flatten()?, "input, select");
+    dom::all(form, ".finding.bad").into_iter().filter_map(field).collect()
 }
 
 fn drawn(document: &Document, finding: &Finding) -> Option<Element> {

@@ -1,35 +1,54 @@
-//! Where the keyboard is while a region is drawn anew.
+//! Where the keyboard focus is, and where it goes when a form was answered or a part of the page was replaced. It must not fall
+//! back to `<body>`: the next key would start at the top of the page, and a screen reader would not read out what happened.
 
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, FocusOptions, HtmlElement};
+use web_sys::{Element, FocusOptions, HtmlElement, HtmlFormElement, Storage, Url};
 
-use super::dom;
+use super::{dom, findings};
 
 const FOCUSABLE: &str = "a[href], button:enabled, summary, input, select, textarea, [tabindex]";
+/// The key of the session storage under which the control is kept whose form leads to another page.
+const SENDER: &str = "reef-focus";
 
-/// The element of a region that has the focus, by what it is: the element itself will be another one.
+/// An element that can take the focus, by what identifies it: after the page was replaced, the element is a different one.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Focus {
     looks: String,
-    /// Which one of those that look the same.
+    /// The number of elements before it that look the same.
     number: usize,
 }
 
+/// The control whose form has led to another page.
+#[derive(Serialize, Deserialize)]
+struct Sender {
+    path: String,
+    control: Option<Focus>,
+}
+
 impl Focus {
-    /// The focus, if it is in this region.
+    /// The focused element, if it is in this region.
     pub(super) fn in_region(region: &Element) -> Option<Self> {
         let active = dom::document().active_element().filter(|active| region.contains(Some(active)))?;
-        let looks = looks(&active);
-        let alike = dom::all(region, FOCUSABLE).into_iter().filter(|other| self::looks(other) == looks);
-        let number = alike.take_while(|other| !other.is_same_node(Some(&active))).count();
-        Some(Self { looks, number })
+        Some(Self::of(&active, region))
     }
 
-    /// Gives the focus to the same thing again; to the region when that is gone, so that the next key goes on from there
-    /// and not from the top of the page.
-    pub(super) fn restore(&self, region: &Element) {
+    fn of(element: &Element, region: &Element) -> Self {
+        let looks = looks(element);
+        let alike = dom::all(region, FOCUSABLE).into_iter().filter(|other| self::looks(other) == looks);
+        let number = alike.take_while(|other| !other.is_same_node(Some(element))).count();
+        Self { looks, number }
+    }
+
+    fn find(&self, region: &Element) -> Option<Element> {
         let mut alike = dom::all(region, FOCUSABLE).into_iter().filter(|other| looks(other) == self.looks);
-        // What was in a dialog that is closed now is there and takes no focus.
-        if alike.nth(self.number).is_some_and(|again| take(&again)) {
+        alike.nth(self.number)
+    }
+
+    /// Focuses the same element of the new content. When it is gone, or in a dialog that is closed now, the region takes the focus,
+    /// so that the next key continues there.
+    pub(super) fn restore(&self, region: &Element) {
+        if self.find(region).is_some_and(|again| take(&again)) {
             return;
         }
         if region.set_attribute("tabindex", "-1").is_err() || !take(region) {
@@ -38,17 +57,136 @@ impl Focus {
     }
 }
 
-/// Gives an element the focus, unless it does not take it.
+/// The control that sends a form: the pressed button, or else what has the focus. Disabling the button takes the focus from it.
+pub(super) fn sender(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Option<Focus> {
+    let root = dom::document().document_element()?;
+    let focused = dom::document().active_element().filter(|active| form.contains(Some(active)));
+    let control = focused.or_else(|| button.map(|button| button.clone().unchecked_into()))?;
+    Some(Focus::of(&control, &root))
+}
+
+/// Puts the focus where the answer to a form is to be read: the first wrong field, else the message above the form, else the control
+/// that sent it. A reader who has moved on to another part of the page meanwhile stays there.
+pub(super) fn after_answer(form: &HtmlFormElement, sender: Option<&Focus>) {
+    let is_in_form = dom::document().active_element().is_some_and(|active| form.contains(Some(&active)));
+    if !is_in_form && !is_lost() {
+        return;
+    }
+    let wrong = dom::all(form, "[aria-invalid='true']").into_iter().map(first_control);
+    let refused = findings::fields_to_fix(form);
+    let message = dom::first(form, "[data-problem]:not(:empty)");
+    if wrong.chain(refused).any(|field| show(&field)) || message.is_some_and(|message| take_anyway(&message))
+    {
+        return;
+    }
+    let root = dom::document().document_element();
+    if is_lost()
+        && let (Some(root), Some(sender)) = (root, sender)
+        && !sender.find(&root).is_some_and(|control| take(&control))
+    {
+        take_anyway(form);
+    }
+}
+
+/// Keeps the control whose form leads to a page, for [`arrive`].
+pub(super) fn leave(to: &str, control: Option<&Focus>) {
+    let Some(path) = path_of(to) else { return };
+    let sender = serde_json::json!({ "path": path, "control": control });
+    // Without storage the page that follows begins at its top.
+    let _ = storage().map(|storage| storage.set_item(SENDER, &sender.to_string()));
+}
+
+/// Puts the focus on a page that a form has led to. Browsers follow `autofocus` only in an address without a fragment.
+pub(super) fn arrive() {
+    let Some(Sender { path, control }) = take_sender() else { return };
+    let (Some(root), true) = (dom::document().document_element(), is_lost()) else { return };
+    let location = dom::window().location();
+    if location.pathname().ok().as_deref() != Some(&*path) {
+        return;
+    }
+    let wrong = dom::all(&root, "[aria-invalid='true']").into_iter().map(first_control);
+    let message = dom::first(&root, "[data-problem][autofocus]");
+    if wrong.chain(message).any(|element| show(&element)) {
+        return;
+    }
+    let fragment = location.hash().unwrap_or_default();
+    let section = fragment.strip_prefix('#').and_then(|id| dom::document().get_element_by_id(id));
+    if section.is_none() && dom::all(&root, "[autofocus]").iter().any(take) {
+        return;
+    }
+    let control = control.and_then(|control| control.find(&root));
+    if control.is_some_and(|control| take(&control)) {
+        return;
+    }
+    let place = section.or_else(|| dom::first(&root, ".arrival"));
+    // The page begins at its top, where `<main>` need not be scrolled to.
+    if !place.is_some_and(|place| take_anyway(&place))
+        && !dom::first(&root, "#main").is_some_and(|main| take(&main))
+    {
+        leptos::logging::error!("the focus is lost");
+    }
+}
+
+fn take_sender() -> Option<Sender> {
+    let storage = storage()?;
+    let sender = storage.get_item(SENDER).ok().flatten()?;
+    storage.remove_item(SENDER).ok()?;
+    serde_json::from_str(&sender).ok()
+}
+
+fn storage() -> Option<Storage> {
+    dom::window().session_storage().ok().flatten()
+}
+
+fn path_of(address: &str) -> Option<String> {
+    let here = dom::window().location().href().ok()?;
+    Some(Url::new_with_base(address, &here).ok()?.pathname())
+}
+
+/// Whether nothing has the focus.
+fn is_lost() -> bool {
+    dom::document().active_element().is_none_or(|active| active.tag_name() == "BODY")
+}
+
+/// The control that takes the focus for a field: a group of choices is a `<fieldset>`, which takes none.
+fn first_control(field: Element) -> Element {
+    let is_group = field.tag_name() == "FIELDSET";
+    let control = is_group.then(|| dom::first(&field, "input:enabled, select:enabled")).flatten();
+    control.unwrap_or(field)
+}
+
+/// Focuses an element where it is, without scrolling to it. Returns whether it has taken the focus.
 fn take(element: &Element) -> bool {
     let still = FocusOptions::new();
     still.set_prevent_scroll(true);
     let asked = element.dyn_ref::<HtmlElement>().map(|element| element.focus_with_options(&still));
-    let active = dom::document().active_element();
-    matches!(asked, Some(Ok(()))) && active.is_some_and(|active| active.is_same_node(Some(element)))
+    matches!(asked, Some(Ok(()))) && has_focus(element)
 }
 
+/// Focuses an element and scrolls to it. Returns whether it has taken the focus.
+fn show(element: &Element) -> bool {
+    let asked = element.dyn_ref::<HtmlElement>().map(HtmlElement::focus);
+    matches!(asked, Some(Ok(()))) && has_focus(element)
+}
+
+/// Focuses an element that is no control, and scrolls to it if need be.
+fn take_anyway(element: &Element) -> bool {
+    element.set_attribute("tabindex", "-1").is_ok() && show(element)
+}
+
+fn has_focus(element: &Element) -> bool {
+    dom::document().active_element().is_some_and(|active| active.is_same_node(Some(element)))
+}
+
+/// What is the same for an element and the one that takes its place: its id if it has one, else all that a reader sees of it.
 fn looks(element: &Element) -> String {
     let attribute = |name| element.get_attribute(name).unwrap_or_default();
+    let id = attribute("id");
+    if !id.is_empty() {
+        return format!("#{id}");
+    }
+    let form = element.closest("form").ok().flatten();
+    let action = form.and_then(|form| form.get_attribute("action")).unwrap_or_default();
     let words = element.text_content().unwrap_or_default();
-    [element.tag_name(), attribute("id"), attribute("href"), attribute("name"), words].join("\n")
+    [element.tag_name(), attribute("href"), attribute("name"), action, words].join("\n")
 }

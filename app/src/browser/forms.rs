@@ -1,4 +1,4 @@
-//! Sends forms in the background, so that an error loses nothing that was typed: one handler for every `form[data-form]`.
+//! Sends every `form[data-form]` in the background, so that an error loses nothing typed.
 
 use leptos::task::spawn_local;
 use serde::Deserialize;
@@ -9,18 +9,18 @@ use web_sys::{
 };
 use web_sys::{UrlSearchParams, console, js_sys::encode_uri_component};
 
+use super::focus::{self, Focus};
 use super::refresh::catch_up;
 use super::{dom, findings, notices, password};
 use crate::findings::Finding;
 
-/// The header with which leptos_axum marks an answer that leads elsewhere.
+/// The header with which leptos_axum marks an answer that redirects.
 const REDIRECT_HEADER: &str = "serverfnredirect";
-const UNREACHABLE: &str = "Reef cannot be reached. Check the connection and try again.";
+const UNREACHABLE: &str = "Reef can’t be reached. Check your connection and try again.";
 
-/// What a server function says when it refuses; the server's `AppError`.
+/// The error of a server function: the server's `AppError`.
 #[derive(Deserialize)]
 pub(super) struct Refusal {
-    /// The session has ended.
     #[serde(default)]
     is_signed_out: bool,
     message: String,
@@ -34,11 +34,11 @@ impl Refusal {
     }
 }
 
-/// What a server function says when it has done it.
+/// The answer of a server function that succeeded.
 pub(super) struct Answer {
-    /// What it gave, as JSON.
+    /// What the function returned, as JSON.
     pub(super) text: String,
-    /// Where it leads.
+    /// The address that it redirects to.
     to: String,
 }
 
@@ -51,7 +51,7 @@ pub(super) fn start() {
             submit(form, &event);
         }
     });
-    // A page that comes back from the browser's memory can be submitted again.
+    // A page from the back/forward cache comes back busy, and must be usable again.
     let shown = wasm_bindgen::closure::Closure::<dyn Fn()>::new(|| {
         let root = dom::document().document_element();
         for form in root.iter().flat_map(|root| dom::all(root, "form[aria-busy]")) {
@@ -72,32 +72,38 @@ fn submit(form: HtmlFormElement, event: &Event) {
         .and_then(|button| button.get_attribute("formaction"))
         .or_else(|| form.get_attribute("action"))
         .unwrap_or_default();
-    // A button may only ask what is to be said of the fields.
+    // A button may only check the fields.
     let asks = button.as_ref().is_some_and(|button| button.has_attribute("data-finds"));
+    let sender = focus::sender(&form, button.as_ref());
     set_busy(&form, button.as_ref(), true);
-    // What was done before must not stand next to what comes of this.
+    // A notice of an earlier form would be read as the answer to this one.
     notices::take_away();
     spawn_local(async move {
         let refused = if asks {
             try_out(&form, button.as_ref(), &path, &body).await.err()
         } else {
-            leave(&path, &body).await.err()
+            leave(&path, &body, sender.as_ref()).await.err()
         };
+        let stays = asks || refused.is_some();
         if let Some(refusal) = refused {
             set_busy(&form, button.as_ref(), false);
             show(&form, refusal);
+        }
+        if stays {
+            focus::after_answer(&form, sender.as_ref());
         }
         catch_up(&form).await;
     });
 }
 
-/// Posts a form and goes where it leads. It stays busy until the other page is there.
-async fn leave(path: &str, body: &str) -> Result<(), Refusal> {
+/// Posts a form and goes where it leads. The form stays busy until the other page is there.
+async fn leave(path: &str, body: &str, sender: Option<&Focus>) -> Result<(), Refusal> {
     let answer = post(path, body).await?;
-    go(&answer.to).map_err(|_| Refusal::saying("The browser does not leave this page."))
+    focus::leave(&answer.to, sender);
+    go(&answer.to).map_err(|_| Refusal::saying("Your browser can’t open the next page. Reload this page."))
 }
 
-/// Posts a form to be tried, and shows what was found.
+/// Posts a form to be checked, and shows the results.
 async fn try_out(
     form: &HtmlFormElement,
     button: Option<&HtmlElement>,
@@ -107,14 +113,14 @@ async fn try_out(
     findings::clear(form);
     let answer = post(path, body).await?;
     let found: Vec<Finding> = serde_json::from_str(&answer.text)
-        .map_err(|_| Refusal::saying("The server's answer cannot be read. Load the page again."))?;
+        .map_err(|_| Refusal::saying("Reef’s answer can’t be read. Reload the page and try again."))?;
     set_busy(form, button, false);
     clear(form);
     findings::show(form, &found);
     Ok(())
 }
 
-/// The fields as a plain form sends them, the pressed button's own among them.
+/// The fields as a plain form sends them, with the one of the pressed button.
 fn body_of(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Result<String, JsValue> {
     let data = FormData::new_with_form(form)?;
     let value =
@@ -126,25 +132,28 @@ fn body_of(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Result<Strin
     Ok(pairs.to_string().as_string().unwrap_or_default())
 }
 
-/// Posts a form. Gives the answer to a success.
+/// Posts a form. Returns the answer to a success.
 pub(super) async fn post(path: &str, body: &str) -> Result<Answer, Refusal> {
     let response = send(path, body).await.map_err(|_| Refusal::saying(UNREACHABLE))?;
-    // Read to its end in any case: a browser counts an answer that was left half read as a failed request.
+    // Chromium reports an answer that is not read to its end as a failed request.
     let text = text_of(&response).await;
     if response.ok() {
         return Ok(Answer { text, to: place_of(&response) });
     }
     Err(serde_json::from_str(&text).unwrap_or_else(|_| {
-        Refusal::saying(format!("The server answered {}. Reload the page and try again.", response.status()))
+        Refusal::saying(format!(
+            "Reef answered with status {}. Reload the page and try again.",
+            response.status()
+        ))
     }))
 }
 
-/// Where a success leads.
+/// The address that a success redirects to.
 fn place_of(response: &Response) -> String {
     let headers = response.headers();
     let leads = headers.has(REDIRECT_HEADER).unwrap_or(false);
     let to = headers.get("location").ok().flatten().filter(|_| leads);
-    // A success without a place to go to is this page anew.
+    // A success without a redirect reloads the page.
     to.unwrap_or_else(|| dom::window().location().href().unwrap_or_default())
 }
 
@@ -166,22 +175,22 @@ async fn send(path: &str, body: &str) -> Result<Response, JsValue> {
     JsFuture::from(dom::window().fetch_with_str_and_init(path, &init)).await?.dyn_into()
 }
 
-/// Goes to a page; to this one if need be, as it is now.
+/// Opens a page; reloads it if it is this one.
 fn go(to: &str) -> Result<(), JsValue> {
     let location = dom::window().location();
     let before = location.href()?;
     let here = before.split('#').next().unwrap_or_default();
     let target = web_sys::Url::new_with_base(to, &before)?.href();
-    // The very same address would only scroll.
+    // Assigning an address that differs in the fragment alone would only scroll.
     if target.split('#').next() == Some(here) { location.reload() } else { location.assign(&target) }
 }
 
-/// Shows that a form is under way: nothing in it can be pressed twice, and the pressed button says what happens.
+/// Marks a form as busy: its buttons are disabled, and the pressed one says what happens.
 fn set_busy(form: &Element, button: Option<&HtmlElement>, busy: bool) {
     let done =
         if busy { form.set_attribute("aria-busy", "true") } else { form.remove_attribute("aria-busy") };
     if done.is_err() {
-        console::error_1(&"a form cannot be marked".into());
+        console::error_1(&"a form could not be marked as busy".into());
     }
     for each in dom::all(form, "button") {
         let Ok(each) = each.dyn_into::<web_sys::HtmlButtonElement>() else { continue };
@@ -197,20 +206,16 @@ fn set_busy(form: &Element, button: Option<&HtmlElement>, busy: bool) {
     }
 }
 
-/// Says at each field, and above the form, what is wrong; the first wrong field gets the focus.
+/// Shows an error: each issue at its field, and the rest above the form.
 fn show(form: &HtmlFormElement, refusal: Refusal) {
     clear(form);
     let mut above = vec![refusal.message];
-    let mut first_wrong: Option<HtmlElement> = None;
     for issue in refusal.issues {
         if issue.path == "password" && password::is_missing(form) {
             password::add_field(form);
         }
         match dom::first(form, &format!("[data-issue~='{}']", issue.path)) {
-            Some(place) => {
-                let field = mark(form, &place, Some(&issue.message));
-                first_wrong = first_wrong.or(field);
-            }
+            Some(place) => mark(form, &place, Some(&issue.message)),
             None => above.push(issue.message),
         }
     }
@@ -221,17 +226,10 @@ fn show(form: &HtmlFormElement, refusal: Refusal) {
         if refusal.is_signed_out {
             lead_to_sign_in(&problem);
         }
-        if first_wrong.is_none() {
-            problem.scroll_into_view();
-        }
-    }
-    if let Some(field) = first_wrong {
-        // A field that cannot take the focus is still marked.
-        let _ = field.focus();
     }
 }
 
-/// Adds an element with words to a place.
+/// Appends an element with a text to a place.
 fn add(place: &Element, tag: &str, words: &str) -> Option<Element> {
     let element = dom::document().create_element(tag).ok()?;
     element.set_text_content(Some(words));
@@ -239,13 +237,13 @@ fn add(place: &Element, tag: &str, words: &str) -> Option<Element> {
     Some(element)
 }
 
-/// The session has ended: signing in leads back to this page.
+/// Offers to sign in again, which leads back to this page.
 fn lead_to_sign_in(place: &Element) {
     let here = dom::window().location().pathname().unwrap_or_default();
     let to = format!("/signin?next={}", encode_uri_component(&here));
     let link = add(place, "p", "").and_then(|line| add(&line, "a", "Sign in"));
     if link.is_none_or(|link| link.set_attribute("href", &to).is_err()) {
-        console::error_1(&"a link cannot be shown".into());
+        console::error_1(&"a link could not be shown".into());
     }
 }
 
@@ -258,16 +256,15 @@ fn clear(form: &HtmlFormElement) {
     }
 }
 
-/// Writes at a field's place for issues what is wrong with it, or that nothing is. Gives the field.
-pub(super) fn mark(form: &Element, place: &Element, words: Option<&str>) -> Option<HtmlElement> {
+/// Shows what is wrong with a field at its place for issues, or removes that.
+pub(super) fn mark(form: &Element, place: &Element, words: Option<&str>) {
     place.set_text_content(words);
-    let field = dom::first(form, &format!("[aria-describedby~='{}']", place.id()))?;
+    let Some(field) = dom::first(form, &format!("[aria-describedby~='{}']", place.id())) else { return };
     let done = match words {
         Some(_) => field.set_attribute("aria-invalid", "true"),
         None => field.remove_attribute("aria-invalid"),
     };
     if done.is_err() {
-        console::error_1(&"a field cannot be marked".into());
+        console::error_1(&"a field could not be marked".into());
     }
-    field.dyn_into().ok()
 }

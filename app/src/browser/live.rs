@@ -1,8 +1,8 @@
-//! Snapshots that the server pushes: server-sent events. The browser reconnects by itself and says what it has seen
-//! last; the server's first word is the whole state if that has changed since.
+//! Receives snapshots of what the page shows as server-sent events. The browser reconnects automatically and sends the stamp of the
+//! last snapshot; the server answers with a new one if that differs.
 //!
-//! A tab that nobody sees rests after a while: without HTTP/2 a browser holds six connections to a host, and seven open tabs
-//! would leave none for a click. Seen again, it is up to date before one has found one's place.
+//! A hidden tab closes its connection after a while: without HTTP/2 a browser opens six connections to a host, and seven open tabs
+//! would leave none for a click.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,35 +14,38 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Event, EventSource, MessageEvent};
 
-use super::dom;
 use super::refresh::{FIRST_PAUSE, longer, refresh, refresh_or_leave};
+use super::{dom, notices};
+use crate::deployment_outcome::DeploymentWatch;
 
-/// How long a tab that nobody sees goes on listening: who looks elsewhere for a moment finds it as it is.
+/// How long a hidden tab keeps its connection, so that a short look at another tab costs nothing.
 const REST_AFTER: Duration = Duration::from_secs(20);
 
-/// What a page listens to.
+/// The stream of a page, over all its connections.
 struct Follower {
-    /// Where the stream is, with what the page showed at first.
+    /// The path of the stream. Its query has the stamp of what the page showed at first.
     path: String,
-    /// The stamp of the snapshot that came last.
+    /// The stamp of the last snapshot.
     seen: RefCell<Option<String>>,
     source: RefCell<Option<EventSource>>,
-    /// What the page shows is gone: there is nothing more to follow.
+    deployment: RefCell<DeploymentWatch>,
+    /// True when what the page shows was deleted.
     is_over: Cell<bool>,
-    /// How often the tab was left or come back to.
+    /// How often the tab was hidden or shown.
     turns: Cell<u32>,
-    /// True while nothing can arrive.
+    /// True while the connection is lost.
     lost: RwSignal<bool>,
-    /// How long to wait when the next try is refused, too.
+    /// The pause after the next failed attempt.
     pause: Cell<Duration>,
 }
 
-/// Opens the stream for the life of the page, resting while nobody sees it, and has its regions drawn anew with each snapshot. The
-/// signal is true while nothing can arrive.
+/// Follows the stream at `path` for the life of the page, except while the tab is hidden, and refreshes the page's regions with each
+/// snapshot. `lost` is true while the connection is lost.
 pub fn follow(path: &str, lost: RwSignal<bool>) {
     let follower = Rc::new(Follower {
         path: path.to_owned(),
         seen: RefCell::default(),
+        deployment: RefCell::new(DeploymentWatch::new(shows_deployment())),
         source: RefCell::default(),
         is_over: Cell::new(false),
         turns: Cell::new(0),
@@ -61,7 +64,7 @@ pub fn follow(path: &str, lost: RwSignal<bool>) {
 }
 
 impl Follower {
-    /// Listens, unless it does or need not.
+    /// Opens a connection, unless there is one or none is needed.
     fn open(self: Rc<Self>) {
         let is_open =
             self.source.borrow().as_ref().is_some_and(|source| source.ready_state() != EventSource::CLOSED);
@@ -83,7 +86,12 @@ impl Follower {
         });
         let follower = Rc::clone(&self);
         on(&source, "message", move |event| {
-            follower.seen.replace(event.dyn_ref::<MessageEvent>().map(MessageEvent::last_event_id));
+            let Some(message) = event.dyn_ref::<MessageEvent>() else { return };
+            follower.seen.replace(Some(message.last_event_id()));
+            let snapshot = message.data().as_string().unwrap_or_default();
+            if let Some(notice) = follower.deployment.borrow_mut().next(&snapshot) {
+                notices::show_next(notice);
+            }
             spawn_local(refresh());
         });
         let follower = Rc::clone(&self);
@@ -117,7 +125,7 @@ impl Follower {
         }
     }
 
-    /// The stream from what was seen last on.
+    /// The address of the stream with the stamp of the last snapshot.
     fn address(&self) -> String {
         let seen = self.seen.borrow();
         match (&*seen, self.path.split_once('?')) {
@@ -126,8 +134,8 @@ impl Follower {
         }
     }
 
-    /// Browsers give up a stream that was answered with anything but 200, a proxy's 502 during a restart too. The page
-    /// itself says whether that is for good, because nobody is signed in any more for example; if not, it goes on.
+    /// Reconnects after a pause. Browsers give up a stream that was answered with anything but 200, even a proxy's 502 during a
+    /// restart. Refreshing the page finds out whether the stream has ended, because the session has for example.
     fn ask_again(self: &Rc<Self>) {
         spawn_local(refresh());
         let pause = self.pause.get();
@@ -137,9 +145,15 @@ impl Follower {
     }
 }
 
+/// Whether the page shows an assistant that is being deployed.
+fn shows_deployment() -> bool {
+    let root = dom::document().document_element();
+    root.is_some_and(|root| dom::first(&root, "[data-region='state'] .badge.deploying").is_some())
+}
+
 fn on(source: &EventSource, name: &str, handler: impl Fn(Event) + 'static) {
     let handler = Closure::<dyn Fn(Event)>::new(handler).into_js_value();
     if source.add_event_listener_with_callback(name, handler.unchecked_ref()).is_err() {
-        leptos::logging::error!("the browser does not take a listener");
+        leptos::logging::error!("a listener could not be added to the stream");
     }
 }

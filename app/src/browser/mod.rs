@@ -1,5 +1,5 @@
-//! What makes plain pages livelier: every listener sits on the document, so that what is drawn later needs none of its
-//! own. Without any of this the pages work too.
+//! Scripts that enhance plain pages, which work without them. Every listener is on the document, so that content that is
+//! rendered later needs none of its own.
 
 mod checks;
 mod copy;
@@ -15,7 +15,7 @@ pub mod refresh;
 mod try_it;
 mod typed;
 
-/// Starts listening; called once, when the WebAssembly is there.
+/// Starts all of them. Called once, when the WebAssembly is loaded.
 pub fn start() {
     forms::start();
     checks::start();
@@ -25,4 +25,5 @@ pub fn start() {
     notices::start();
     refresh::start();
     try_it::start();
+    focus::arrive();
 }

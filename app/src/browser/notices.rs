@@ -1,9 +1,16 @@
-//! What was just done is said once on a page that goes on: not again when that is reloaded or come back to.
+//! Notices of a live page. They are shown once, and not again when the page is reloaded or come back to.
+
+use std::cell::Cell;
 
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, HtmlElement};
 
 use super::dom;
+
+thread_local! {
+    /// A notice that waits until the page shows what it is about.
+    static NEXT: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
 
 pub(super) fn start() {
     if place().is_some() {
@@ -19,7 +26,7 @@ pub(super) fn start() {
     });
 }
 
-/// Takes a toast away. The keyboard goes on where it had come to before it.
+/// Removes a toast. The focus moves to the content that follows it.
 fn dismiss(toast: &Element) {
     toast.remove();
     forget_or_complain();
@@ -34,11 +41,46 @@ fn dismiss(toast: &Element) {
 
 fn forget_or_complain() {
     if forget().is_err() {
-        leptos::logging::error!("the address keeps what was done");
+        leptos::logging::error!("the notice could not be removed from the address");
     }
 }
 
-/// Says it no longer.
+/// Schedules a notice for when the regions of the page have been replaced next, because replacing the state removes notices.
+pub(super) fn show_next(words: &'static str) {
+    NEXT.set(Some(words));
+}
+
+/// Shows the notice that was scheduled, if there is one.
+pub(super) fn show_scheduled() {
+    if let (Some(words), Some(place)) = (NEXT.take(), place()) {
+        place.set_inner_html("");
+        if toast(&place, words).is_err() {
+            leptos::logging::error!("a notice could not be shown");
+        }
+    }
+}
+
+/// Builds what the server renders for a notice (`components::notice::Toast`).
+fn toast(place: &Element, words: &str) -> Result<(), JsValue> {
+    let toast = add(place, "div")?;
+    toast.set_class_name("toast");
+    add(&toast, "p")?.set_text_content(Some(words));
+    let button = add(&toast, "button")?;
+    button.set_class_name("dismiss");
+    button.set_text_content(Some("×"));
+    for (name, value) in [("type", "button"), ("aria-label", "Dismiss"), ("data-dismiss", "")] {
+        button.set_attribute(name, value)?;
+    }
+    Ok(())
+}
+
+fn add(parent: &Element, tag: &str) -> Result<Element, JsValue> {
+    let element = dom::document().create_element(tag)?;
+    parent.append_child(&element)?;
+    Ok(element)
+}
+
+/// Removes all notices.
 pub(super) fn take_away() {
     if let Some(place) = place() {
         place.set_inner_html("");

@@ -1,32 +1,36 @@
-//! A form that was rendered while no password was required and sent when one is: it gets the field that
-//! the server would have rendered (`PasswordAgain`), and keeps everything that was typed.
+//! Adds a password field to a form that was rendered while no password was required and is sent when one is, so that nothing
+//! typed is lost. The field is what the server would have rendered (`ConfirmPassword`).
 
 use wasm_bindgen::JsValue;
 use web_sys::{Element, HtmlFormElement, console};
 
 use super::dom;
 
-/// Whether a form has no place for a password.
+/// Whether a form has no field for a password.
 pub(super) fn is_missing(form: &HtmlFormElement) -> bool {
     dom::first(form, "[data-issue~='password']").is_none()
 }
 
-/// Adds the field before the form's button.
+/// Adds the field where the server has left a place for it, else before the form's button.
 pub(super) fn add_field(form: &HtmlFormElement) {
     if let Err(error) = add(form) {
-        console::error_2(&"a field cannot be added".into(), &error);
+        console::error_2(&"a field could not be added".into(), &error);
     }
 }
 
 fn add(form: &HtmlFormElement) -> Result<(), JsValue> {
-    let missing = || JsValue::from_str("the form has no button");
-    let button = dom::first(form, "button[type='submit']").ok_or_else(missing)?;
+    let missing = || JsValue::from_str("the form has no place for a field");
+    let place = dom::first(form, "[data-password-reason]");
+    let reason = place.as_ref().and_then(|place| place.get_attribute("data-password-reason"));
+    let button = dom::first(form, "button[type='submit']");
+    let next = place.or(button).ok_or_else(missing)?;
     let action = form.get_attribute("action").unwrap_or_default();
     let number =
         dom::all(&dom::document().document_element().ok_or_else(missing)?, "input[name='password']").len();
-    // Only letters and digits: the id is looked for by a selector.
+    // The id is used in a selector, so it has letters and digits only.
     let name: String = action.chars().filter(char::is_ascii_alphanumeric).collect();
-    let (id, issue_id) = (format!("{name}-password-{number}"), format!("{name}-password-{number}-issue"));
+    let id = format!("{name}-password-{number}");
+    let (hint_id, issue_id) = (format!("{id}-hint"), format!("{id}-issue"));
     let field = element("div", &[("class", "field")])?;
     let label = element("label", &[("for", &id)])?;
     label.set_text_content(Some("Your password"));
@@ -38,15 +42,17 @@ fn add(form: &HtmlFormElement) -> Result<(), JsValue> {
             ("type", "password"),
             ("autocomplete", "current-password"),
             ("required", ""),
-            ("aria-describedby", &issue_id),
+            ("aria-describedby", &format!("{hint_id} {issue_id}")),
         ],
     )?;
+    let hint = element("p", &[("class", "hint"), ("id", &hint_id)])?;
+    hint.set_text_content(reason.as_deref());
     let issue = element("p", &[("class", "issue"), ("id", &issue_id), ("data-issue", "password")])?;
-    for part in [label, input, issue] {
+    for part in [label, input, hint, issue] {
         field.append_child(&part)?;
     }
-    let parent = button.parent_node().ok_or_else(missing)?;
-    parent.insert_before(&field, Some(&button))?;
+    let parent = next.parent_node().ok_or_else(missing)?;
+    parent.insert_before(&field, Some(&next))?;
     Ok(())
 }
 

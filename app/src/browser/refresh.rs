@@ -1,7 +1,7 @@
-//! Draws parts of the page anew: the server draws the page again, and its regions (`data-region`) take the new content.
+//! Replaces parts of the page: the server renders the page again, and its regions (`data-region`) get the new content.
 //!
-//! A region whose form is being filled in stays as it is, unless what the form is for has changed (`data-key`); then what
-//! was typed is taken over. A region whose form is under way always stays.
+//! A region with a form that is being filled in stays as it is, unless what the form is for has changed (`data-key`). Then
+//! what was typed is restored into the new form. A region with a form that is being sent always stays.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -18,21 +18,21 @@ use super::focus::Focus;
 use super::typed::{self, Typed};
 use super::{dom, notices};
 
-/// How long to wait before what did not come is asked for again, at first.
+/// The pause before the first retry of a failed request.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How often a page is looked at that shows something no news come of.
+/// How often a page is refreshed that shows something without events.
 const LOOK_AGAIN: Duration = Duration::from_secs(6);
-/// Marks a region with news that waits until its form is no longer under way.
+/// The attribute of a region whose new content waits until its form has been sent.
 const LATE: &str = "data-late";
 
 thread_local! {
-    /// How many times the page was looked at.
+    /// The number of refreshes so far.
     static LOOKS: Cell<u32> = const { Cell::new(0) };
-    /// Whether the last look is still under way.
+    /// Whether the last refresh is still running.
     static IS_LOOKING: Cell<bool> = const { Cell::new(false) };
-    /// What the server drew last into each region: people open and close parts of it, which is no news.
+    /// The HTML that the server rendered last for each region. The region itself differs when a reader opens or closes parts of it.
     static DRAWN: RefCell<HashMap<String, String>> = RefCell::default();
 }
 
@@ -40,7 +40,7 @@ pub(super) fn start() {
     set_interval(look_again, LOOK_AGAIN);
 }
 
-/// Of some things nobody sends news: a payment that failed, for example.
+/// Refreshes a page that shows something without events, a failed payment for example.
 fn look_again() {
     if !dom::is_seen() || IS_LOOKING.get() {
         return;
@@ -51,19 +51,19 @@ fn look_again() {
     }
 }
 
-/// How long to wait the next time: twice as long, up to the longest.
+/// The next pause: twice as long, up to the longest.
 pub(super) fn longer(pause: Duration) -> Duration {
     (pause * 2).min(LONGEST_PAUSE)
 }
 
-/// Looks at this page again.
+/// Refreshes the regions of this page.
 pub async fn refresh() {
     let address = dom::window().location().href().unwrap_or_default();
     refresh_to(&address).await;
 }
 
-/// Takes the regions of the page at another address into this one, unless a later look has begun meanwhile: answers may
-/// overtake each other. News are told once: a page that does not come is asked for until it does.
+/// Replaces the regions of this page by those of the page at `address`, unless a later refresh has begun meanwhile, because answers
+/// may overtake each other. An event arrives only once, so a failed request is repeated until it succeeds.
 pub async fn refresh_to(address: &str) {
     let look = LOOKS.get().wrapping_add(1);
     LOOKS.set(look);
@@ -86,20 +86,19 @@ pub async fn refresh_to(address: &str) {
     IS_LOOKING.set(false);
     match loaded {
         Some(new) => take(&new),
-        // It leads elsewhere now, to sign in for example: so does the browser.
+        // The address redirects, to the sign-in page for example. Reloading follows it.
         None => reload(),
     }
 }
 
-/// Looks at this page again, unless a form is under way: what that has deleted is not to be looked for, it leads on by
-/// itself.
+/// Refreshes this page unless a form is being sent: the form may have deleted what the page shows, and leads on itself.
 pub async fn refresh_or_leave() {
     if !is_leaving() {
         refresh().await;
     }
 }
 
-/// A form is no longer under way: what was not drawn around it meanwhile is drawn now.
+/// Replaces the region of a form that has been sent, if its new content has waited for that.
 pub async fn catch_up(form: &Element) {
     let late = form.closest("[data-late]").ok().flatten();
     if late.is_some_and(|region| region.remove_attribute(LATE).is_ok()) {
@@ -117,7 +116,7 @@ fn reload() {
         return;
     }
     if dom::window().location().reload().is_err() {
-        leptos::logging::error!("the page cannot be reloaded");
+        leptos::logging::error!("the page could not be reloaded");
     }
 }
 
@@ -145,10 +144,11 @@ fn take(new: &Document) {
         let found = dom::first(&there, &format!("[data-region='{name}']"));
         match found {
             Some(content) => renew(&name, &region, &content),
-            // The page has become another one.
+            // The page has other regions than before.
             None => return reload(),
         }
     }
+    notices::show_scheduled();
 }
 
 fn renew(name: &str, region: &Element, content: &Element) {
@@ -164,11 +164,11 @@ fn renew(name: &str, region: &Element, content: &Element) {
     }
     if dom::first(region, "form[aria-busy]").is_some() {
         if region.set_attribute(LATE, "").is_err() {
-            leptos::logging::error!("a region cannot be marked");
+            leptos::logging::error!("a region could not be marked");
         }
         return;
     }
-    // What was just done has come to something else.
+    // A notice is about the state that it was shown with.
     if name == "state" {
         notices::take_away();
     }
@@ -179,11 +179,11 @@ fn renew(name: &str, region: &Element, content: &Element) {
     if let Some(key) = key
         && region.set_attribute("data-key", &key).is_err()
     {
-        leptos::logging::error!("a region cannot be marked");
+        leptos::logging::error!("a region could not be marked");
     }
     for details in dom::all(region, "details[id]") {
         if open.contains(&details.id()) && details.set_attribute("open", "").is_err() {
-            leptos::logging::error!("a part cannot be opened");
+            leptos::logging::error!("a part could not be opened");
         }
     }
     typed.restore(region);
@@ -193,14 +193,14 @@ fn renew(name: &str, region: &Element, content: &Element) {
     dom::tell_drawn(region);
 }
 
-/// What the server drew into a region at first: the shell's script keeps it there, before times are said in the reader's time
-/// zone.
+/// The HTML that the server rendered for a region at first. The shell's script saves it before it converts times to the reader's
+/// time zone.
 fn first_drawn(region: &Element) -> String {
-    let kept = js_sys::Reflect::get(region, &JsValue::from_str("drawn")).ok();
-    kept.and_then(|drawn| drawn.as_string()).unwrap_or_else(|| region.inner_html())
+    let kept = js_sys::Reflect::get(region, &JsValue::from_str("renderedHtml")).ok();
+    kept.and_then(|html| html.as_string()).unwrap_or_else(|| region.inner_html())
 }
 
-/// Whether somebody works in it: a dialog is open, or a field is not as the server drew it.
+/// Whether the reader works in a region: a dialog is open, a field has the focus or differs from how the server rendered it.
 fn is_in_use(region: &Element) -> bool {
     let is_open = dom::first(region, ":popover-open, input:focus, textarea:focus, select:focus").is_some();
     is_open || typed::is_anything(region)

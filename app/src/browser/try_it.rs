@@ -1,5 +1,5 @@
-//! Sends the requests of the API reference's forms (`form[data-try]`) to this server, with the reader's own key. The
-//! key stays in its field: nothing stores it, and it goes nowhere else.
+//! Sends the requests of the API reference's forms (`form[data-try]`) to this server with the reader's own API key. The key is
+//! not stored and goes nowhere else.
 
 use leptos::task::spawn_local;
 use wasm_bindgen::{JsCast, JsValue};
@@ -12,9 +12,9 @@ use web_sys::{
 
 use super::dom;
 
-const UNREACHABLE: &str = "Reef cannot be reached. Check the connection and try again.";
-const NOT_SENDABLE: &str = "This cannot be sent: the key, or another header, has characters that no header may have. \
-                            What a list shows of a key is only its beginning.";
+const UNREACHABLE: &str = "Reef can’t be reached. Check your connection and try again.";
+const NOT_SENDABLE: &str = "The API key or another header has characters that HTTP headers can’t contain. The list of API keys \
+                            shows only the beginning of each key. Use the whole key.";
 
 pub(super) fn start() {
     dom::listen("submit", false, |event| {
@@ -27,7 +27,7 @@ pub(super) fn start() {
     });
 }
 
-/// What came back.
+/// The answer of the API.
 struct Answer {
     status: u16,
     phrase: String,
@@ -45,11 +45,11 @@ async fn run(form: HtmlFormElement) {
     busy(false);
     let Some(output) = dom::first(&form, "[data-output]") else { return };
     if show(&output, answer).is_err() {
-        leptos::logging::error!("the answer cannot be shown");
+        leptos::logging::error!("the answer could not be shown");
     }
 }
 
-/// Asks; an error is what to say instead of an answer.
+/// Sends the request of a form. An error is the text to show instead of an answer.
 async fn send(form: &HtmlFormElement) -> Result<Answer, &'static str> {
     let (path, init) = request_of(form).map_err(|_| NOT_SENDABLE)?;
     ask(&path, &init).await.map_err(|_| UNREACHABLE)
@@ -73,7 +73,7 @@ fn request_of(form: &HtmlFormElement) -> Result<(String, RequestInit), JsValue> 
         }
     }
     init.set_headers(&headers);
-    // No session opens the API, and none is shown to it.
+    // The API takes no session, so no cookie is sent.
     init.set_credentials(web_sys::RequestCredentials::Omit);
     Ok((path, init))
 }
@@ -92,7 +92,7 @@ async fn ask(path: &str, init: &RequestInit) -> Result<Answer, JsValue> {
     })
 }
 
-/// The path with its parameters filled in, and what is asked behind it.
+/// The path with its parameters filled in, and the query.
 fn path_of(form: &HtmlFormElement) -> Result<String, JsValue> {
     let mut path = form.get_attribute("data-path").unwrap_or_default();
     let query = UrlSearchParams::new()?;
@@ -122,7 +122,7 @@ fn value_of(field: &Element) -> String {
     }
 }
 
-/// A line on how it went, and the body below it.
+/// Shows a line with status and duration, and the body below it.
 fn show(output: &Element, answer: Result<Answer, &str>) -> Result<(), JsValue> {
     output.set_text_content(None);
     let Answer { status, phrase, request_id, took_ms, body } = match answer {
@@ -141,7 +141,7 @@ fn show(output: &Element, answer: Result<Answer, &str>) -> Result<(), JsValue> {
     block.set_class_name("code");
     block.set_attribute("data-copy", "")?;
     let pre = add(&block, "pre", "")?;
-    for (name, value) in [("tabindex", "0"), ("role", "group"), ("aria-label", "Answer")] {
+    for (name, value) in [("tabindex", "0"), ("role", "group"), ("aria-label", "Response body")] {
         pre.set_attribute(name, value)?;
     }
     add(&pre, "code", &pretty)?;
@@ -150,7 +150,7 @@ fn show(output: &Element, answer: Result<Answer, &str>) -> Result<(), JsValue> {
     copy.set_attribute("type", "button")
 }
 
-/// A new element at the end of another one.
+/// Appends an element with a text to another one.
 fn add(parent: &Element, name: &str, text: &str) -> Result<Element, JsValue> {
     let element = dom::document().create_element(name)?;
     element.set_text_content(Some(text));

@@ -1,17 +1,17 @@
-//! What somebody has typed into a part of the page, and what was said of it: kept when the part is drawn anew.
+//! What was typed into a region, and the errors shown in it: both are kept when the region is replaced.
 
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
 use super::{dom, forms};
 
-/// What differs from how the server drew it.
+/// What differs from how the server rendered the region.
 pub(super) struct Typed {
-    /// Fields by their id.
+    /// The values of changed fields, by the field's id.
     fields: Vec<(String, Value)>,
-    /// What the last try of a form was answered: which form, and the words.
+    /// The errors above forms, as HTML, by the form's purpose.
     problems: Vec<(String, String)>,
-    /// What is wrong with fields: the place's id, and the words.
+    /// What is wrong with fields, by the id of the place that says it.
     issues: Vec<(String, String)>,
 }
 
@@ -21,7 +21,7 @@ enum Value {
 }
 
 impl Typed {
-    /// What is in a region now.
+    /// Collects what is in a region.
     pub(super) fn in_region(region: &Element) -> Self {
         let fields =
             fields(region).filter(is_changed).filter_map(|field| Some((field.id(), value_of(&field)?)));
@@ -37,7 +37,7 @@ impl Typed {
         Self { fields: fields.collect(), problems: problems.collect(), issues: issues.collect() }
     }
 
-    /// Puts it back, where the new content has a place for it.
+    /// Restores it where the new content has a place for it.
     pub(super) fn restore(&self, region: &Element) {
         for field in fields(region) {
             let typed = self.fields.iter().find(|(id, _)| *id == field.id());
@@ -50,6 +50,10 @@ impl Typed {
             let said = self.problems.iter().find(|(of, _)| *of == purpose);
             if let (Some((_, words)), Some(place)) = (said, dom::first(&form, "[data-problem]")) {
                 place.set_inner_html(words);
+                // The focus may be on it.
+                if place.set_attribute("tabindex", "-1").is_err() {
+                    leptos::logging::error!("an error could not be made focusable");
+                }
             }
         }
         for place in dom::all(region, "[data-issue]") {
@@ -60,14 +64,14 @@ impl Typed {
     }
 }
 
-/// What a form does, and with what.
+/// Identifies a form by its action and by the thing it acts on.
 fn purpose(form: &Element) -> String {
     let about = dom::all(form, "input[name=id], input[name=delivery]");
     let about = about.iter().map(|field| field.get_attribute("value").unwrap_or_default());
     form.get_attribute("action").into_iter().chain(about).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether any field in a region is not as the server drew it.
+/// Whether any field in a region differs from how the server rendered it.
 pub(super) fn is_anything(region: &Element) -> bool {
     fields(region).any(|field| is_changed(&field))
 }
@@ -87,11 +91,11 @@ fn is_changed(field: &Element) -> bool {
     if let Some(text) = field.dyn_ref::<HtmlTextAreaElement>() {
         return text.default_value() != Ok(text.value());
     }
-    // A select is as it was drawn while its drawn option, or else its first, is the chosen one.
+    // A select without a `selected` option was rendered with its first option chosen.
     let Some(select) = field.dyn_ref::<HtmlSelectElement>() else { return false };
-    let drawn = dom::first(field, "option[selected]").or_else(|| dom::first(field, "option"));
-    let drawn = drawn.map(|option| option.get_attribute("value").unwrap_or_default());
-    drawn.is_some_and(|value| value != select.value())
+    let initial = dom::first(field, "option[selected]").or_else(|| dom::first(field, "option"));
+    let initial = initial.map(|option| option.get_attribute("value").unwrap_or_default());
+    initial.is_some_and(|value| value != select.value())
 }
 
 fn value_of(field: &Element) -> Option<Value> {

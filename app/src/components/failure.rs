@@ -1,19 +1,17 @@
-//! What a page shows when it cannot show what it is for.
+//! What a page shows instead of its content when an error prevents that.
 
 use axum::http::StatusCode;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_meta::Title;
-use leptos_router::hooks::use_location;
 use leptos_router::location::Url;
 use reef_domain::ErrorCode;
 
 use crate::error::AppError;
 use crate::pages::not_found::NotFoundPage;
-use crate::server::redirect_page;
+use crate::server::{redirect_page, request_path};
 
-/// The page for an error: nobody signed in goes to sign in and comes back; what does not exist is a 404; anything
-/// else is told, with a way back.
+/// The page for an error: sign-in for a visitor, 404 for what does not exist, and the message for anything else.
 #[component]
 pub fn Failure(error: AppError) -> impl IntoView {
     match error.code {
@@ -23,14 +21,14 @@ pub fn Failure(error: AppError) -> impl IntoView {
     }
 }
 
-/// Leads to the sign-in page, which leads back here.
+/// Redirects to the sign-in page, which leads back here.
 #[component]
 fn ToSignIn() -> impl IntoView {
-    let path = use_location().pathname.get_untracked();
+    let path = request_path();
     let to = format!("/signin?next={}", Url::escape(&path));
     redirect_page(&to);
     view! {
-        <h1>"Sign in first"</h1>
+        <h1>"Sign in to continue"</h1>
         <p><a href=to>"Sign in"</a></p>
     }
 }
@@ -41,11 +39,11 @@ fn Broken(error: AppError) -> impl IntoView {
         let status = StatusCode::from_u16(error.code.http_status());
         response.set_status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     }
-    let again = use_location().pathname.get_untracked();
+    let again = request_path();
     view! {
         <Title text="Something went wrong"/>
         <h1>"Something went wrong"</h1>
         <p role="alert">{error.message}</p>
-        <p><a href=again rel="external">"Try again"</a> " · " <a href="/">"To the start page"</a></p>
+        <p><a href=again rel="external">"Try again"</a> " · " <a href="/assistants">"Go to dashboard"</a></p>
     }
 }

@@ -1,11 +1,10 @@
-//! What a form knows about its last try.
+//! Forms, and what they know about their last attempt.
 //!
-//! A form is a plain form that posts to its server function and is redirected; an error comes back in the address of
-//! the page that it was on. With scripts, `browser::forms` posts in the background instead and writes errors to the
-//! very same places, so that nothing that was typed is lost.
+//! A form is a plain form that posts to its server function and is redirected. An error comes back in the address of the
+//! form's page. With scripts, `browser::forms` posts in the background instead and writes errors to the same places, so that
+//! nothing typed is lost.
 
 use leptos::prelude::*;
-use leptos_router::hooks::{use_location, use_query_map};
 use leptos_router::location::Url;
 use reef_domain::Issue;
 use server_fn::ServerFn;
@@ -13,91 +12,89 @@ use server_fn::error::ServerFnUrlError;
 
 use crate::error::AppError;
 use crate::form_address::{ERROR, PATH};
+use crate::server::{query_value, request_path};
 
 /// The state of one form of a page.
 #[derive(Clone, Copy)]
 pub struct Form {
-    /// Tells its fields from those of the page's other forms.
+    /// Prefix of its elements' ids, unique within the page.
     name: &'static str,
-    /// What the API calls its fields: issues with anything else are shown above them.
+    /// The API's names of its fields. Issues with any other field are shown above them.
     fields: &'static [&'static str],
-    /// The server function's path.
     path: &'static str,
     error: StoredValue<Option<AppError>>,
 }
 
 impl Form {
-    /// A form for a server function.
+    /// A form that posts to the server function `S`; `fields` are the API's names of its fields.
     pub fn of<S: ServerFn<Error = AppError>>(name: &'static str, fields: &'static [&'static str]) -> Self {
         let path = S::PATH;
-        // Without JavaScript the error of the last try is in the address.
-        let error = use_query_map().with_untracked(|query| {
-            let is_ours = query.get_str(PATH) == Some(path);
-            query.get_str(ERROR).filter(|_| is_ours).map(ServerFnUrlError::<AppError>::decode_err)
-        });
+        // Without JavaScript the error of the last attempt is in the address.
+        let is_ours = query_value(PATH).is_some_and(|failed| failed == path);
+        let error = query_value(ERROR).filter(|_| is_ours);
+        let error = error.map(|error| ServerFnUrlError::<AppError>::decode_err(&error));
         Self { name, fields, path, error: StoredValue::new(error) }
     }
 
-    /// One of a page's forms for the same server function, of those the one whose hidden `field` says `value`: what the
-    /// others were refused is not its own.
+    /// The same form for one of several things on the page: an error belongs to the form whose hidden `field` has this `value`.
     pub fn about(self, field: &str, value: &str) -> Self {
         if self.kept(field).is_some_and(|failed| failed != value) {
-            self.error.set_value(None);
+            // A value that is disposed of with its page needs no change.
+            let _ = self.error.try_set_value(None);
         }
         self
     }
 
-    /// The same with where another one leads: for a form with two buttons, of which the second was refused.
+    /// The same form with the action of another one: for a form with two buttons, whose second button failed.
     pub fn leading_to(self, other: Self) -> Self {
         Self { path: other.path, ..self }
     }
 
-    /// The id of one of its elements.
+    /// The id of the form's element `of`.
     pub fn id(&self, of: &str) -> String {
         format!("{}-{of}", self.name)
     }
 
-    /// Whether its last try failed.
+    /// Whether the last attempt failed.
     pub fn has_failed(&self) -> bool {
-        self.error.with_value(Option::is_some)
+        self.with_error(|_| Some(())).is_some()
     }
 
-    /// What was typed into a field when the last try failed.
+    /// What was typed into a field when the last attempt failed; `None` for secrets, which are never given back.
     pub fn kept(&self, field: &str) -> Option<String> {
-        self.error.with_value(|error| {
-            let (_, value) = error.as_ref()?.values.iter().find(|(name, _)| name == field)?;
+        self.with_error(|error| {
+            let (_, value) = error.values.iter().find(|(name, _)| name == field)?;
             Some(value.clone())
         })
     }
 
-    /// What is wrong with a field, under any of the names that the API has for it.
+    /// What is wrong with a field that the API knows under any of these names.
     pub fn issue(&self, paths: &[&str]) -> Option<String> {
-        self.error.with_value(|error| {
-            let issues = error.iter().flat_map(|error| &error.issues);
-            let messages: Vec<&str> =
-                issues.filter(|issue| paths.contains(&&*issue.path)).map(|issue| &*issue.message).collect();
+        self.with_error(|error| {
+            let issues = error.issues.iter().filter(|issue| paths.contains(&&*issue.path));
+            let messages: Vec<&str> = issues.map(|issue| &*issue.message).collect();
             (!messages.is_empty()).then(|| messages.join(" "))
         })
     }
+
+    /// Reads from the error, if there is one. A page that was left while it is rendered has none any more.
+    fn with_error<T>(&self, read: impl FnOnce(&AppError) -> Option<T>) -> Option<T> {
+        self.error.try_with_value(|error| error.as_ref().and_then(read)).flatten()
+    }
 }
 
-/// The form element.
+/// The `<form>` of a [`Form`].
 #[component]
-pub fn PostForm(
-    form: Form,
-    /// A class of its own.
-    #[prop(optional)]
-    class: &'static str,
-    children: Children,
-) -> impl IntoView {
+pub fn PostForm(form: Form, #[prop(optional)] class: &'static str, children: Children) -> impl IntoView {
     view! { <form method="post" action=form.path class=class data-form="">{children()}</form> }
 }
 
-/// Says above a form why it was not accepted. Always there, so that it is read out when it fills.
+/// Says above a form why it failed. It is always in the page, because screen readers read out only what changes in an element that
+/// they know.
 #[component]
 pub fn Problem(form: Form) -> impl IntoView {
-    let here = use_location().pathname.get_untracked();
-    let shown = form.error.get_value().map(|error| {
+    let here = request_path();
+    let shown = form.with_error(|error| Some(error.clone())).map(|error| {
         let elsewhere = |issue: &Issue| !form.fields.contains(&&*issue.path);
         let others: Vec<Issue> = error.issues.into_iter().filter(elsewhere).collect();
         let to_sign_in = error.is_signed_out.then(|| format!("/signin?next={}", Url::escape(&here)));
@@ -107,7 +104,7 @@ pub fn Problem(form: Form) -> impl IntoView {
             {to_sign_in.map(|to| view! { <p><a href=to>"Sign in"</a></p> })}
         }
     });
-    // Without scripts the page comes back at its top: this brings the reader here, and says it.
+    // Without scripts the page is loaded again and begins at its top. The focus brings the reader here.
     let is_told = shown.is_some();
     view! {
         <div role="alert" class="problem" data-problem="" tabindex=is_told.then_some("-1") autofocus=is_told>
@@ -116,31 +113,29 @@ pub fn Problem(form: Form) -> impl IntoView {
     }
 }
 
-/// What is wrong with a field: empty while nothing is.
+/// What is wrong with a field; empty while nothing is.
 #[component]
 pub fn FieldIssue(
     form: Form,
-    /// Its id, which the field names in `aria-describedby`.
+    /// The id, which the field names in `aria-describedby`.
     #[prop(into)]
     id: String,
-    /// What the API calls the field.
+    /// The API's names of the field.
     path: &'static [&'static str],
 ) -> impl IntoView {
     view! { <p class="issue" id=id data-issue=path.join(" ")>{form.issue(path)}</p> }
 }
 
-/// The button that sends a form; it cannot be pressed twice.
+/// The button that sends a form. It is disabled while the form is sent.
 #[component]
 pub fn Submit(
-    /// What it says.
-    #[prop(into)]
-    label: String,
-    /// What it says while the form is under way.
+    #[prop(into)] label: String,
+    /// The label while the form is sent.
     busy: &'static str,
-    /// Its style: `quiet`, `danger`, `small`.
+    /// The style: `quiet`, `danger`, `small`.
     #[prop(optional)]
     class: &'static str,
-    /// What it says to those who do not see what it stands beside.
+    /// The label for screen readers, where `label` is clear only in its visual context.
     #[prop(optional, into)]
     spoken: Option<String>,
 ) -> impl IntoView {

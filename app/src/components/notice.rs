@@ -1,77 +1,77 @@
-//! What has just been done.
+//! Notices: what the form that led to a page has done.
 
 use leptos::prelude::*;
-use leptos_router::hooks::{use_location, use_query_map};
 
 use crate::form_address::ERROR;
+use crate::notice_cookie;
+use crate::server::{query_value, request_path};
 
-/// Whether a form has led here, with its work done.
+/// Whether the address has a notice. Anybody can write an address, so what depends on this alone must claim nothing.
 pub fn is_done() -> bool {
-    use_query_map().with_untracked(|query| query.get_str("done").is_some())
+    query_value("done").is_some()
 }
 
-/// Whether a form has led here that has done one of these.
+/// Whether the address has one of these notices, which is as little proof as [`is_done`].
 pub fn is_done_with(done: &[&str]) -> bool {
-    use_query_map().with_untracked(|query| query.get_str("done").is_some_and(|name| done.contains(&name)))
+    query_value("done").is_some_and(|name| done.contains(&&*name))
 }
 
-/// Whether a form has led here and none has been refused here since: what was refused takes the focus.
+/// Whether the address has a notice and no error of a later attempt, which takes the focus instead.
 fn has_arrived() -> bool {
-    is_done() && use_query_map().with_untracked(|query| query.get_str(ERROR).is_none())
+    is_done() && query_value(ERROR).is_none()
 }
 
-/// The part of a page that a form leads to: it has the focus then, so that the keyboard goes on from there.
+/// The part of a page that a form leads to. It takes the focus, so that the keyboard continues from there.
 #[component]
 pub fn Arrival(children: Children) -> impl IntoView {
     let has_arrived = has_arrived();
     view! { <div class="arrival" tabindex=has_arrived.then_some("-1") autofocus=has_arrived>{children()}</div> }
 }
 
-/// Says what the form that led here has done, from `?done=`: a closed set, so that no address makes a page say other
-/// things.
+/// Says what the form that led here has done. The address only names one of these notices, and a cookie of the form's answer has to
+/// confirm it, so that no link can make a page claim something.
 #[component]
 pub fn Done(
-    /// Whether it goes by itself, because the page goes on: `browser::notices` takes it out of the address then.
+    /// Whether it disappears after some seconds, because the page is live. `browser::notices` then removes it from the address.
     #[prop(optional)]
     fleeting: bool,
 ) -> impl IntoView {
-    let query = use_query_map();
-    let words = query.with_untracked(|query| {
-        Some(match query.get_str("done")? {
+    let name = query_value("done").filter(|name| notice_cookie::is_confirmed(name));
+    let words = name.and_then(|name| {
+        Some(match &*name {
             "saved" => "Saved. It applies the next time the assistant starts.",
-            "applied" => "Saved. Nothing had to restart.",
-            "unchanged" => "No changes to save.",
-            "activated" => "Activated. It is being deployed.",
-            "started" => "Starting. It replies again in a few seconds.",
-            "redeployed" => "Redeploying. It replies again in a few seconds.",
-            "stopped" => "Stopped. It won’t reply until you start it again.",
-            "resent" => "The callback is sent again.",
-            "tested" => "A test callback is on its way.",
+            "applied" => "Saved. No restart was needed.",
+            "activated" => "Activated. Deploying…",
+            "started" => "Starting. Your bot replies again in a few seconds.",
+            "redeployed" => "Redeploying. Your bot replies again in a few seconds.",
+            "stopped" => "Stopped. Your bot won’t reply until you start it again.",
+            "resent" => "Webhook resent.",
+            "tested" => "Test event sent.",
             "created" => "Key created.",
             "key_rotated" => "Key rotated.",
-            "revoked" => "The key is revoked; nothing can use it any more.",
-            "rotated" => "There is a new signing secret. The one before it signs too for 24 hours.",
-            "password_changed" => "Your password is changed. All other sessions are signed out.",
-            "totp_on" => "Two-step sign-in is on. From now on, signing in takes a code as well.",
-            "totp_off" => "Two-step sign-in is off. The password alone signs you in.",
-            "codes_new" => "There are new recovery codes. The ones before are worth nothing now.",
-            "session_ended" => "That session is signed out.",
-            "sessions_ended" => "All other sessions are signed out.",
-            "link_sent" => "The link is sent again. Check your inbox.",
+            "revoked" => "Key revoked.",
+            "rotated" => "Signing secret rotated. The old secret also signs for 24 hours.",
+            "password_changed" => "Password changed. All other devices are signed out.",
+            "totp_on" => "Two-factor is on. From now on, you sign in with a code as well.",
+            "totp_off" => "Two-factor is off. You sign in with your password only.",
+            "codes_new" => "New recovery codes generated. Old codes no longer work.",
+            "session_ended" => "Device signed out.",
+            "sessions_ended" => "All other devices are signed out.",
+            "link_sent" => "Confirmation sent. Check your inbox.",
             "change_sent" => {
-                "A link is on its way to the new address. Until it is opened, the present one stays."
+                "Confirmation sent to the new address. You sign in with your current email until you confirm it."
             }
-            "email_confirmed" => "Your address is confirmed.",
-            "email_changed" => "Your account has the new address. Sign in with it from now on.",
-            "reset_sent" => "If there is an account with this address, a link is on its way to it.",
+            "email_confirmed" => "Email confirmed.",
+            "email_changed" => "Email changed. Sign in with the new address from now on.",
+            "reset_sent" => "If an account exists for this address, we’ve sent a reset link.",
             "account_claimed" => {
-                "The account is yours alone now. Earlier sessions, API keys and two-step sign-in are gone. Sign in with your \
+                "The account is yours alone now. Existing sessions, API keys and two-factor were removed. Sign in with your \
                  new password."
             }
-            "password_reset" => "You have a new password. Sign in with it.",
+            "password_reset" => "Password changed. Sign in with your new password.",
             "password_reset_anew" => {
-                "You have a new password. Sign in with it. As nobody had confirmed the address before, API keys and two-step \
-                 sign-in are gone, and callbacks are signed with a new secret."
+                "Password changed. Sign in with your new password. Your API keys and two-factor were removed, and your \
+                 signing secret was rotated, because the email was never confirmed."
             }
             _ => return None,
         })
@@ -81,15 +81,15 @@ pub fn Done(
     view! { <div role="status" class=class>{words.map(|words| view! { <Toast words has_focus=has_focus/> })}</div> }
 }
 
-/// Words that can be dismissed: by a script where they are, else by the page without them.
+/// A message with a button that dismisses it: a script removes it, and without scripts the page is loaded without it.
 #[component]
 pub fn Toast(
     words: &'static str,
-    /// Whether nothing else of the page is where the form has led.
+    /// Whether it takes the focus, because no other part of the page does.
     #[prop(optional)]
     has_focus: bool,
 ) -> impl IntoView {
-    let here = use_location().pathname.get_untracked();
+    let here = request_path();
     view! {
         <div class="toast" tabindex=has_focus.then_some("-1") autofocus=has_focus>
             <p>{words}</p>

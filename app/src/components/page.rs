@@ -1,18 +1,18 @@
-//! What a page is drawn with: its data first, then its words.
+//! What every page is rendered with: its title and description, its content once the data is there, and its live regions.
 
 use leptos::prelude::*;
 use leptos_meta::{Meta, Title};
-use leptos_router::hooks::use_location;
 use reef_service::Services;
 
 use crate::components::failure::Failure;
 use crate::error::AppError;
+use crate::server::request_path;
 
-/// What a page without a title of its own is called.
+/// Title of pages that set none.
 const NAME: &str = "Reef";
 
-/// The content of `<title>`. `leptos_meta` writes a title as it is given, so it is escaped here, where all titles are made.
-/// Marks that turn the direction of text around would do so to the rest of a tab or a history entry: they are left out.
+/// The content of `<title>`. `leptos_meta` writes titles without escaping them, so they are escaped here, where all of them pass.
+/// Characters that change the direction of text are left out, because they would also affect the rest of a tab or history entry.
 pub fn document_title(title: String) -> String {
     let title = if title == NAME { title } else { format!("{title} · {NAME}") };
     let mut html = String::with_capacity(title.len());
@@ -29,32 +29,32 @@ pub fn document_title(title: String) -> String {
     html
 }
 
-/// The titles of all pages, and what those without one are called.
+/// Formats the titles of all pages.
 #[component]
 pub fn Titles() -> impl IntoView {
     view! { <Title text=NAME formatter=document_title/> }
 }
 
-/// The picture that chats show with a link to a public page.
+/// The picture that chats and social networks show with a link to a public page.
 #[derive(Clone, Copy, Debug)]
 pub struct SocialCard {
-    /// Where it is.
+    /// The path on this site.
     pub path: &'static str,
-    /// How wide it is.
+    /// Width in pixels.
     pub width: &'static str,
-    /// How high it is.
+    /// Height in pixels.
     pub height: &'static str,
 }
 
-/// The one that there is.
+/// The card of all public pages.
 pub const SOCIAL_CARD: SocialCard = SocialCard { path: "/social-card.png", width: "1200", height: "630" };
 
-/// What a page is called, and what it is in a sentence, for search engines. Every page has one.
+/// Title and description of a page, for tabs and search engines.
 #[component]
 pub fn Head(
     #[prop(into)] title: String,
     #[prop(into)] description: String,
-    /// Whether it is a page for everybody, of which chats show a card.
+    /// Whether the page is public, so that links to it get a card.
     #[prop(optional)]
     is_public: bool,
 ) -> impl IntoView {
@@ -66,11 +66,11 @@ pub fn Head(
     }
 }
 
-/// What chats and networks show of a link (Open Graph).
+/// The Open Graph tags of a public page.
 fn card(title: &str, description: &str) -> Option<AnyView> {
     let services = use_context::<Services>()?;
     let url = services.config().public_url.clone();
-    let here = use_location().pathname.get_untracked();
+    let here = request_path();
     let tag = |property: &'static str, content: String| view! { <Meta property=property content=content/> };
     let view = view! {
         {tag("og:site_name", NAME.to_owned())}
@@ -81,13 +81,13 @@ fn card(title: &str, description: &str) -> Option<AnyView> {
         {tag("og:image", format!("{url}{}", SOCIAL_CARD.path))}
         {tag("og:image:width", SOCIAL_CARD.width.to_owned())}
         {tag("og:image:height", SOCIAL_CARD.height.to_owned())}
-        {tag("og:image:alt", "Reef: your own assistant in Telegram".to_owned())}
+        {tag("og:image:alt", "Reef: your own AI assistant on Telegram".to_owned())}
         <Meta name="twitter:card" content="summary_large_image"/>
     };
     Some(view.into_any())
 }
 
-/// A part that waits for its data. The server sends nothing before it is there: status and redirects are known then.
+/// Renders a part that waits for its data. The server sends nothing before that, so that the status and redirects are known.
 pub fn drawn<F>(view: F) -> impl IntoView
 where
     F: Future<Output = AnyView> + Send + 'static,
@@ -95,7 +95,7 @@ where
     view! { <Suspense>{Suspend::new(view)}</Suspense> }.into_any()
 }
 
-/// A part that waits for its data, or shows why there is none.
+/// As `render`, with a page for the error when the data cannot be loaded.
 pub fn drawn_or_failure<F>(view: F) -> impl IntoView
 where
     F: Future<Output = Result<AnyView, AppError>> + Send + 'static,
@@ -108,16 +108,16 @@ where
     })
 }
 
-/// A part of a page that follows what happens: drawn anew in the browser whenever there is news. Its content is kept
-/// while somebody fills in a form in it, unless `key` has changed.
+/// A part of a page that the browser replaces whenever its content changes on the server. A region with a form that is being
+/// filled in is kept, unless `key` has changed.
 #[component]
 pub fn Region(
-    /// Its name, once on a page.
+    /// The name, unique within the page.
     name: &'static str,
-    /// What its forms are for.
+    /// What the forms in it are for.
     #[prop(optional, into)]
     key: String,
-    /// Whether changes are read out.
+    /// Whether screen readers read out changes.
     #[prop(optional)]
     spoken: bool,
     children: Children,

@@ -22,6 +22,11 @@ async fn icon_robots_and_sitemap_are_there() {
     let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
     let (status, kind, icon) = get(&app, "/favicon.ico").await;
     assert_eq!((status, &*kind, &icon[..4]), (200, "image/x-icon", &[0, 0, 1, 0][..]));
+    let (status, kind, icon) = get(&app, "/apple-touch-icon.png").await;
+    assert_eq!((status, &*kind, &icon[1..4]), (200, "image/png", &b"PNG"[..]));
+    // Width and height, which the format stores in its first chunk.
+    assert_eq!((&icon[16..20], &icon[20..24]), (&180_u32.to_be_bytes()[..], &180_u32.to_be_bytes()[..]));
+    assert!(icon.len() < 8 * 1024, "{}", icon.len());
 
     let (status, kind, robots) = get(&app, "/robots.txt").await;
     let robots = String::from_utf8(robots).unwrap();

@@ -1,0 +1,76 @@
+//! How a deployment ended while its page was open. The snapshots of a live page say where the assistant stands; this compares each
+//! with the one before.
+
+use reef_domain::wire::Status;
+use serde::Deserialize;
+
+const DEPLOYED: &str = "Deployed.";
+const FAILED: &str = "Deploy failed.";
+
+/// What of a snapshot matters here. Snapshots of other pages have no status.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Snapshot {
+    status: Status,
+    status_message: Option<String>,
+}
+
+/// Whether an assistant is being deployed, by the snapshot that came last.
+pub(crate) struct DeploymentWatch {
+    is_deploying: bool,
+}
+
+impl DeploymentWatch {
+    pub(crate) fn new(is_deploying: bool) -> Self {
+        Self { is_deploying }
+    }
+
+    /// Takes the next snapshot, as JSON. Returns what to say if it ends a deployment.
+    pub(crate) fn next(&mut self, snapshot: &str) -> Option<&'static str> {
+        let Snapshot { status, status_message } = serde_json::from_str(snapshot).ok()?;
+        let was_deploying = std::mem::replace(&mut self.is_deploying, status == Status::Deploying);
+        match status {
+            _ if !was_deploying => None,
+            // An active assistant has a message only after a change that was undone.
+            Status::Active if status_message.is_none() => Some(DEPLOYED),
+            Status::Active | Status::Failed => Some(FAILED),
+            Status::PendingPayment | Status::Purchased | Status::Deploying | Status::Stopped => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(status: &str, message: Option<&str>) -> String {
+        serde_json::json!({ "status": status, "statusMessage": message, "name": "Pearl" }).to_string()
+    }
+
+    #[test]
+    fn deployment_that_succeeds_is_said_once() {
+        let mut watch = DeploymentWatch::new(false);
+        assert_eq!(watch.next(&snapshot("deploying", None)), None);
+        assert_eq!(watch.next(&snapshot("deploying", None)), None);
+        assert_eq!(watch.next(&snapshot("active", None)), Some(DEPLOYED));
+        assert_eq!(watch.next(&snapshot("active", None)), None);
+    }
+
+    #[test]
+    fn deployment_that_fails_or_is_undone_is_said_to_have_failed() {
+        for status in ["failed", "active"] {
+            let mut watch = DeploymentWatch::new(true);
+            assert_eq!(watch.next(&snapshot(status, Some("TELEGRAM_CONFLICT: …"))), Some(FAILED), "{status}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_of_stops_and_of_other_pages() {
+        let mut watch = DeploymentWatch::new(true);
+        for other in ["[]", "{\"id\":\"1\"}", "nonsense"] {
+            assert_eq!(watch.next(other), None);
+        }
+        assert_eq!(watch.next(&snapshot("stopped", None)), None);
+        assert_eq!(watch.next(&snapshot("active", None)), None);
+    }
+}

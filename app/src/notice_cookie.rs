@@ -1,0 +1,87 @@
+//! The cookie that proves that a form has led this browser to a notice. An address alone proves nothing: anybody can type or send
+//! `?done=password_changed`, so a page shows the notice only while the cookie names it too.
+
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
+use reef_service::{Error, Services};
+use tower_sessions::cookie::time::Duration;
+use tower_sessions::cookie::{Cookie, SameSite};
+use url::Url;
+
+use crate::device::{cookie_value, is_https};
+use crate::server::{provided, request_headers};
+
+/// Long enough for a slow page and for loading it again, as long as one-time secrets are shown.
+const MAX_AGE: Duration = Duration::seconds(60);
+
+fn name(services: &Services) -> &'static str {
+    if is_https(services) { "__Host-reef-notice" } else { "reef-notice" }
+}
+
+/// Confirms the notice that an address on this site asks for, if it asks for one.
+///
+/// # Errors
+/// [`Error::Internal`] when there are no services in the context.
+pub(crate) fn confirm(address: &str) -> Result<(), Error> {
+    let Some(notice) = notice_of(address) else { return Ok(()) };
+    let services: Services = provided().map_err(|_| Error::internal("no services in the context"))?;
+    let cookie = Cookie::build((name(&services), notice))
+        .path("/")
+        .http_only(true)
+        .secure(is_https(&services))
+        .same_site(SameSite::Strict)
+        .max_age(MAX_AGE);
+    let value = HeaderValue::from_str(&cookie.to_string()).map_err(Error::internal)?;
+    if let Some(options) = use_context::<ResponseOptions>() {
+        options.append_header(SET_COOKIE, value);
+    }
+    Ok(())
+}
+
+/// Whether a form has led this browser to this notice within the last minute.
+pub(crate) fn is_confirmed(notice: &str) -> bool {
+    let services = provided::<Services>();
+    services.is_ok_and(|services| is_named(&request_headers(), name(&services), notice))
+}
+
+fn is_named(headers: &HeaderMap, cookie: &str, notice: &str) -> bool {
+    cookie_value(headers, cookie).is_some_and(|value| value == notice)
+}
+
+/// The notice in an address. Names of notices are lower case letters and underscores, so the cookie needs no escaping.
+fn notice_of(address: &str) -> Option<String> {
+    let base = Url::parse("https://reef.invalid").ok()?;
+    let url = base.join(address).ok().filter(|url| url.host_str() == base.host_str())?;
+    let (_, notice) = url.query_pairs().find(|(name, _)| name == "done")?;
+    let is_name = !notice.is_empty() && notice.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_name.then(|| notice.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::COOKIE;
+
+    use super::*;
+
+    #[test]
+    fn notice_is_read_from_addresses_of_this_site() {
+        assert_eq!(notice_of("/settings?done=password_changed").as_deref(), Some("password_changed"));
+        assert_eq!(notice_of("/assistants/1?done=tested#callbacks").as_deref(), Some("tested"));
+        for other in
+            ["/settings", "/settings?done=", "/settings?done=a%3Bb", "https://elsewhere.example/?done=saved"]
+        {
+            assert_eq!(notice_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn notice_without_its_cookie_is_not_confirmed() {
+        let mut headers = HeaderMap::new();
+        assert!(!is_named(&headers, "reef-notice", "saved"));
+        headers.append(COOKIE, HeaderValue::from_static("reef=abc; reef-notice=stopped"));
+        assert!(!is_named(&headers, "reef-notice", "saved"));
+        assert!(is_named(&headers, "reef-notice", "stopped"));
+    }
+}
