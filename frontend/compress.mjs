@@ -1,5 +1,5 @@
-// Writes a brotli copy (quality 11) beside each file of the folder given, where it is smaller: `node compress.mjs FOLDER`.
-// Node's own zlib is native; the same in unoptimised Rust takes twenty times as long.
+// Writes a brotli copy (quality 11) of each file in a folder if it is smaller: `node compress.mjs FOLDER`. Node's zlib is native;
+// an unoptimized Rust build would take twenty times as long.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";

@@ -1,4 +1,4 @@
-//! The frame around every page: routes, title, landmarks.
+//! The routes of all pages, and the landmarks around them.
 
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -25,10 +25,10 @@ use crate::pages::sign_in_code::SignInCodePage;
 use crate::pages::sign_up::SignUpPage;
 use crate::pages::styleguide::StyleguidePage;
 
-/// All of Reef's pages behind their routes, drawn inside `shell`.
+/// All pages behind their routes, for the body of `shell`.
 ///
-/// Every page waits for its data: it is whole without JavaScript, and its status and redirects are known before the
-/// first byte.
+/// Every page waits for its data, so that it is complete without JavaScript, and its status and redirects are known before the first
+/// byte is sent.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();

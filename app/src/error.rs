@@ -1,27 +1,27 @@
-//! What a page can be told instead of what it asked for.
+//! The errors of server functions and pages, and the one place where errors of the service layer become sentences for customers.
 
 use reef_domain::{ErrorCode, Issue};
 use serde::{Deserialize, Serialize};
 use server_fn::codec::JsonEncoding;
 use server_fn::error::{FromServerFnError, ServerFnErrorErr};
 
-/// Shown when something inside went wrong; what it was is in the log.
-const INTERNAL: &str = "Something went wrong on our side. Try again in a moment.";
+const INTERNAL: &str = "Something went wrong. Try again in a moment.";
+const INCOMPLETE: &str = "Something’s missing. Reload the page.";
 
-/// Why a server function did not do it, in words for people, with what the form needs to be shown again.
+/// The error of a server function, with what its form needs to be rendered again.
 ///
-/// Without JavaScript it travels in the query of the page that the form was on: nothing in it may be secret.
+/// Without JavaScript it travels in the query of the form's page, so nothing in it may be secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppError {
-    /// What kind of error.
+    /// The code of the API, which also decides the HTTP status.
     pub code: ErrorCode,
-    /// One sentence.
+    /// A sentence for customers.
     pub message: String,
-    /// What is wrong with which field, as the API names fields.
+    /// What is wrong with each field, by the API's names of fields.
     pub issues: Vec<Issue>,
-    /// What was typed into the fields that are not secret: name and value.
+    /// The names and values of the fields that are not secret.
     pub values: Vec<(String, String)>,
-    /// Whether the session has ended; a wrong password is something else.
+    /// Whether the session has ended. A wrong password has the same code, but leaves the session as it is.
     #[serde(default)]
     pub is_signed_out: bool,
 }
@@ -40,11 +40,11 @@ impl FromServerFnError for AppError {
         match error {
             ServerFnErrorErr::Request(_) => Self::new(
                 ErrorCode::InternalError,
-                "Reef cannot be reached. Check the connection and try again.",
+                "Reef can’t be reached. Check your connection and try again.",
             ),
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
                 crate::server::set_status(ErrorCode::InvalidRequest);
-                Self::new(ErrorCode::InvalidRequest, "The form is not complete. Load the page again.")
+                Self::new(ErrorCode::InvalidRequest, INCOMPLETE)
             }
             _ => Self::new(ErrorCode::InternalError, INTERNAL),
         }
@@ -52,27 +52,26 @@ impl FromServerFnError for AppError {
 }
 
 impl From<reef_service::Error> for AppError {
-    /// The one place where the service layer's errors become words on a page. What went wrong inside is logged here,
-    /// once, and not told.
+    /// Logs internal errors, which customers don't see.
     fn from(error: reef_service::Error) -> Self {
         use reef_service::Error;
         let message = match &error {
-            Error::Unauthorized => "Sign in to do this.".to_owned(),
-            Error::NotFound => "This does not exist, or not any more.".to_owned(),
+            Error::Unauthorized => "Sign in to continue.".to_owned(),
+            Error::NotFound => "Not found. It may have been deleted.".to_owned(),
             Error::InvalidRequest(issues) if is_about_no_field(issues) => sentences(issues),
             Error::InvalidRequest(_) | Error::InvalidInput { .. } => {
-                "This does not fit yet. See what is marked.".to_owned()
+                "Check the highlighted fields.".to_owned()
             }
-            Error::PaymentNotConfigured => "Payments are not set up here for this kind of slot.".to_owned(),
+            Error::PaymentNotConfigured => "This plan isn’t available yet. Contact the administrator.".to_owned(),
             Error::CheckoutRefused(_) => error.message(),
             Error::PaymentProviderUnavailable => {
-                "The payment provider does not answer, so nothing was done. Try again in a moment.".to_owned()
+                "We couldn’t reach Polar. You haven’t been charged. Try again.".to_owned()
             }
-            // The status would allow it: what is in the way is the subscription, and the service's words say which way out
-            // there is.
+            // The status would allow it, so the subscription does not, and the service's message says what to do.
             Error::InvalidState { current, allowed, .. } if allowed.contains(current) => error.message(),
             Error::InvalidState { current, .. } => {
-                format!("This is not possible while the assistant is {}.", crate::text::status(*current))
+                let status = crate::text::status_label(*current);
+                format!("This isn’t possible while the assistant’s status is “{status}”.")
             }
             Error::WorkerDeleteFailed { .. } => {
                 "Your bot couldn’t be disconnected from Telegram, so nothing has changed. Try again in a moment.".to_owned()
@@ -81,14 +80,12 @@ impl From<reef_service::Error> for AppError {
             | Error::Forbidden { .. }
             | Error::KeyIsLimited
             | Error::IdempotencyKeyReused
-            | Error::RequestInProgress => {
-                format!("{}.", error.message())
-            }
+            | Error::RequestInProgress => sentence(&error.message()),
             Error::RateLimited { message, retry_after_seconds } => {
-                format!("{message}. Try again in {}.", crate::text::wait(*retry_after_seconds))
+                format!("{} Try again in {}.", sentence(message), crate::text::wait(*retry_after_seconds))
             }
             Error::Internal(source) => {
-                tracing::error!(error = %reef_domain::Chain(&**source), "a page could not be served");
+                tracing::error!(error = %reef_domain::Chain(&**source), "page could not be served");
                 INTERNAL.to_owned()
             }
         };
@@ -98,9 +95,14 @@ impl From<reef_service::Error> for AppError {
     }
 }
 
-/// Nothing is marked then: what is wrong is all there is to say.
+/// Whether no field has to be highlighted, so that the issues are the message.
 fn is_about_no_field(issues: &[Issue]) -> bool {
     !issues.is_empty() && issues.iter().all(|issue| issue.path.is_empty())
+}
+
+/// A message of the service layer as a sentence.
+fn sentence(message: &str) -> String {
+    if message.ends_with('.') { message.to_owned() } else { format!("{message}.") }
 }
 
 fn sentences(issues: &[Issue]) -> String {
@@ -133,6 +135,6 @@ mod tests {
         let error = AppError::from(Error::invalid_field("", "link_over", "This link has been used."));
         assert_eq!((error.message.as_str(), error.issues.len()), ("This link has been used.", 0));
         let error = AppError::from(Error::invalid_field("code", "wrong", "This code is not right."));
-        assert!(error.message.contains("See what is marked") && error.issues.len() == 1);
+        assert!(error.message.contains("highlighted") && error.issues.len() == 1);
     }
 }

@@ -1,15 +1,15 @@
-//! How a plain form's error stands in the address of its page: Leptos' names, and Reef's mark that it is Reef's own.
+//! The query of a page whose plain form failed: Leptos' parameters, and Reef's MAC over them.
 
 use url::form_urlencoded::{Serializer, parse};
 
-/// The server function that refused.
+/// The parameter with the path of the server function that failed.
 pub const PATH: &str = "__path";
-/// The error, as Leptos writes it.
+/// The parameter with the error, in Leptos' encoding.
 pub const ERROR: &str = "__err";
-/// What tells an error that Reef has written for a reader from any other.
+/// The parameter with the MAC. Only errors that Reef itself has written for the same reader are shown.
 pub const MARK: &str = "__mark";
 
-/// A query without the error in it; `None` when nothing is left.
+/// Removes the error from a query. Returns `None` when nothing is left.
 pub fn without_error(query: &str) -> Option<String> {
     let kept = parse(query.as_bytes()).filter(|(name, _)| ![PATH, ERROR, MARK].contains(&&**name));
     let query = Serializer::new(String::new()).extend_pairs(kept).finish();

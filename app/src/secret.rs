@@ -1,16 +1,16 @@
-//! What a form brings and nobody may see.
+//! Secrets in the fields of forms.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A password, token or key on its way from a form to the service layer: no `Debug` shows it.
+/// A password, token or key on its way from a form to the service layer. Its `Debug` output does not contain it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret itself.
+    /// The secret in plain text.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Who is signed in: the one place that knows what a session holds.
+//! Sessions: who is signed in. This is the only module that knows what a session holds.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use tower_sessions::Session;
 
 use crate::error::AppError;
 
-/// The session's key of the account that is signed in; the value is a [`UserId`].
+/// The session's key for the [`UserId`] that is signed in.
 pub const SESSION_USER: &str = "user_id";
-/// How long a session need not ask for the password again.
+/// How long a verified password counts for actions that need one.
 const PASSWORD_HOLDS_FOR: Duration = Duration::from_secs(10 * 60);
-/// The session's key of the address it was opened from, for the list of sessions.
+/// The session's key for the IP address that it was created from, for the list of sessions.
 pub const SESSION_ADDRESS: &str = "address";
-/// The session's key of what it was opened with, for the list of sessions.
+/// The session's key for the browser that it was created with, for the list of sessions.
 pub const SESSION_AGENT: &str = "agent";
-/// The session's key of when the password was given last; the value is a [`Timestamp`].
+/// The session's key for the [`Timestamp`] when the password was verified last.
 const SESSION_PASSWORD_AT: &str = "password_at";
-/// The session's key of which password that was; the value is a [`PasswordStamp`].
+/// The session's key for the [`PasswordStamp`] of that password.
 const SESSION_PASSWORD: &str = "password_stamp";
-/// The session's key of a sign-in whose code is to come; the value is a [`PendingSignIn`].
+/// The session's key for a [`PendingSignIn`] that waits for its two-factor code.
 const SESSION_PENDING: &str = "pending_user";
 
-/// Who is signed in, as a caller of the service layer. Reads the session, never writes it.
+/// Finds the caller who is signed in. Reads the session and never writes it.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be read.
@@ -35,7 +35,7 @@ pub async fn caller_of(session: &Session) -> Result<Option<Caller>, Error> {
     Ok(user.map(Caller::browsing))
 }
 
-/// As [`caller_of`], with whether the password was given in this session a short while ago.
+/// As [`caller_of`], with whether the password was verified in this session within the last minutes.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be read.
@@ -48,7 +48,7 @@ pub(crate) async fn caller_now(services: &Services, session: &Session) -> Result
     Ok(Some(stamp.map_or(caller, |stamp| Caller::with_password(caller.user_id, stamp))))
 }
 
-/// Notes that a password was given in this session now.
+/// Records that the password was verified in this session now.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be written.
@@ -61,8 +61,8 @@ pub(crate) async fn note_password(
     session.insert(SESSION_PASSWORD_AT, services.now()).await.map_err(Error::internal)
 }
 
-/// Signs the session in, under a new id: one that was known before the sign-in is worth nothing after it. Notes from
-/// where and with what (`agent`, as the browser says it), so that its owner knows it again.
+/// Signs the session in under a new id, so that an id that was planted before the sign-in is worthless. Records the IP address and
+/// `agent`, the browser's `User-Agent`, so that the user recognizes the session in the list.
 ///
 /// # Errors
 /// [`Error::WrongCredentials`] when the password was changed meanwhile; [`Error::Internal`] when the session cannot be
@@ -91,28 +91,28 @@ pub async fn sign_in_session(
     confirmed
 }
 
-/// Notes in the session that a code is to come: nobody is signed in until then, and who was is signed out.
+/// Records that the session waits for a two-factor code. Nobody is signed in until then.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be written.
 pub(crate) async fn await_code(session: &Session, pending: &PendingSignIn) -> Result<(), Error> {
     session.cycle_id().await.map_err(Error::internal)?;
-    // Whoever was signed in here is not any more: the new row must not bring back what ends meanwhile.
+    // Without this, saving the new row would restore a session that is revoked meanwhile.
     session.clear().await;
     session.insert(SESSION_PENDING, pending).await.map_err(Error::internal)
 }
 
-/// Whose code is to come.
+/// Gets the sign-in that waits for a two-factor code.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] about `code` when the session waits for none; [`Error::Internal`] when it cannot be read.
 pub(crate) async fn pending_sign_in(session: &Session) -> Result<PendingSignIn, Error> {
     let pending = session.get(SESSION_PENDING).await.map_err(Error::internal)?;
-    let message = "The password comes first. Sign in again.";
+    let message = "Enter your password first.";
     pending.ok_or_else(|| Error::invalid_field("code", "sign_in_over", message))
 }
 
-/// Ends the session: its row and its cookie are gone.
+/// Deletes the session and its cookie.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be removed.
@@ -120,7 +120,7 @@ pub async fn sign_out_session(session: &Session) -> Result<(), Error> {
     session.flush().await.map_err(Error::internal)
 }
 
-/// The session of the request that a page or a server function answers.
+/// Gets the session of the current request.
 ///
 /// # Errors
 /// [`AppError`] outside a request, or without the session layer.
@@ -128,7 +128,7 @@ pub(crate) async fn session() -> Result<Session, AppError> {
     extract::<Session>().await.map_err(|error| Error::internal(error).into())
 }
 
-/// Who is signed in on the request that a page or a server function answers.
+/// Finds the caller who is signed in on the current request.
 ///
 /// # Errors
 /// [`AppError`] when the session cannot be read.

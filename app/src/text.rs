@@ -1,16 +1,16 @@
-//! The words for what the wire calls by code.
+//! What customers read for the codes of the API, and for waits and prices.
 
 use reef_domain::wire::{ApiMode, PaymentStatus, Provider, Status};
 use reef_service::ports::{Interval, Price};
 
-/// Currencies without a smaller unit, as far as Polar has them.
+/// Currencies without a minor unit, as far as Polar supports them.
 const WHOLE_CURRENCIES: [&str; 6] = ["clp", "isk", "jpy", "krw", "pyg", "vnd"];
 
-/// A status as people say it.
+/// A status within a sentence. At the start of a text it is [`status_label`].
 pub const fn status(status: Status) -> &'static str {
     match status {
-        Status::PendingPayment => "waiting for payment",
-        Status::Purchased => "ready to activate",
+        Status::PendingPayment => "awaiting payment",
+        Status::Purchased => "needs setup",
         Status::Deploying => "deploying",
         Status::Active => "active",
         Status::Failed => "failed",
@@ -18,28 +18,40 @@ pub const fn status(status: Status) -> &'static str {
     }
 }
 
-/// How a payment stands, as people say it.
+/// A status that stands alone, as in a badge.
+pub const fn status_label(status: Status) -> &'static str {
+    match status {
+        Status::PendingPayment => "Awaiting payment",
+        Status::Purchased => "Needs setup",
+        Status::Deploying => "Deploying",
+        Status::Active => "Active",
+        Status::Failed => "Failed",
+        Status::Stopped => "Stopped",
+    }
+}
+
+/// The payment status of an assistant.
 pub const fn payment(status: PaymentStatus) -> &'static str {
     match status {
-        // Also while a payment is being confirmed.
-        PaymentStatus::Pending => "awaiting payment",
-        PaymentStatus::Paid => "paid",
-        PaymentStatus::PastDue => "past due",
-        PaymentStatus::Paused => "subscription paused",
-        PaymentStatus::Canceled => "subscription ended",
-        PaymentStatus::Refunded => "refunded",
+        // Includes a payment that Polar has not confirmed yet.
+        PaymentStatus::Pending => "Awaiting payment",
+        PaymentStatus::Paid => "Active",
+        PaymentStatus::PastDue => "Past due",
+        PaymentStatus::Paused => "Paused",
+        PaymentStatus::Canceled => "Canceled",
+        PaymentStatus::Refunded => "Refunded",
     }
 }
 
-/// Whose model key is used, as people say it.
+/// The plan of an assistant.
 pub const fn mode(mode: ApiMode) -> &'static str {
     match mode {
-        ApiMode::Byok => "your own model key",
-        ApiMode::Managed => "managed",
+        ApiMode::Byok => "Bring your own key",
+        ApiMode::Managed => "Managed",
     }
 }
 
-/// A provider's name.
+/// The name of a provider.
 pub const fn provider(provider: Provider) -> &'static str {
     match provider {
         Provider::Anthropic => "Anthropic",
@@ -49,16 +61,16 @@ pub const fn provider(provider: Provider) -> &'static str {
     }
 }
 
-/// How long to wait, as people say it: in seconds, from two minutes on in minutes.
+/// A wait: in seconds below two minutes, else in minutes.
 pub fn wait(seconds: u64) -> String {
     match seconds {
-        0 | 1 => "a second".to_owned(),
+        0 | 1 => "1 second".to_owned(),
         2..120 => format!("{seconds} seconds"),
         _ => format!("{} minutes", seconds.div_ceil(60)),
     }
 }
 
-/// A price as people say it: `$19 a month`.
+/// A recurring price: `$19 / month`, `5 CHF / 2 weeks`.
 pub fn price(price: &Price) -> String {
     let interval = match price.interval {
         Interval::Day => "day",
@@ -66,14 +78,14 @@ pub fn price(price: &Price) -> String {
         Interval::Month => "month",
         Interval::Year => "year",
     };
-    let every = match price.interval_count {
-        0 | 1 => format!("a {interval}"),
-        count => format!("every {count} {interval}s"),
+    let period = match price.interval_count {
+        0 | 1 => interval.to_owned(),
+        count => format!("{count} {interval}s"),
     };
-    format!("{} {every}", money(price.amount, &price.currency))
+    format!("{} / {period}", money(price.amount, &price.currency))
 }
 
-/// An amount in the currency's smallest unit: `$19`, `$19.50`, `19 CHF`.
+/// An amount in the currency's minor unit: `$19`, `$19.50`, `19 CHF`.
 fn money(amount: i64, currency: &str) -> String {
     let amount = match (WHOLE_CURRENCIES.contains(&currency), amount / 100, amount % 100) {
         (true, ..) => amount.to_string(),
@@ -97,9 +109,9 @@ mod tests {
         let said = |amount, currency: &str, interval, interval_count| {
             price(&Price { amount, currency: currency.to_owned(), interval, interval_count })
         };
-        assert_eq!(said(1900, "usd", Interval::Month, 1), "$19 a month");
-        assert_eq!(said(1905, "eur", Interval::Year, 1), "€19.05 a year");
-        assert_eq!(said(500, "chf", Interval::Week, 2), "5 CHF every 2 weeks");
-        assert_eq!(said(500, "jpy", Interval::Month, 3), "500 JPY every 3 months");
+        assert_eq!(said(1900, "usd", Interval::Month, 1), "$19 / month");
+        assert_eq!(said(1905, "eur", Interval::Year, 1), "€19.05 / year");
+        assert_eq!(said(500, "chf", Interval::Week, 2), "5 CHF / 2 weeks");
+        assert_eq!(said(500, "jpy", Interval::Month, 3), "500 JPY / 3 months");
     }
 }

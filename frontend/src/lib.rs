@@ -1,9 +1,8 @@
-//! The browser's entry: what moves on the pages that the server drew.
+//! The entry point of the WebAssembly, which brings the pages of `reef-app` to life in the browser.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Makes ready for islands, which the shell's script wakes next, and starts what any page may use. Called once, when the
-/// module is loaded.
+/// Starts the scripts of every page. The shell's script calls this once, and hydrates the islands afterwards.
 #[wasm_bindgen]
 pub fn start() {
     console_error_panic_hook::set_once();

@@ -1,4 +1,4 @@
-//! Code and secrets that are shown to be copied.
+//! Code and secrets with a button that copies them.
 
 use leptos::prelude::*;
 
@@ -7,27 +7,24 @@ use crate::secret::Secret;
 /// A block of code with a button that copies it.
 #[component]
 pub fn CodeBlock(
-    /// What it is, for those who cannot see it.
+    /// The name for screen readers.
     label: &'static str,
-    /// The code.
-    #[prop(into)]
-    code: String,
+    #[prop(into)] code: String,
 ) -> impl IntoView {
     view! {
         <div class="code" data-copy="">
-            // It scrolls, so the keyboard must reach it.
+            // The block scrolls, so the keyboard must reach it.
             <pre tabindex="0" role="region" aria-label=label><code>{code}</code></pre>
             <CopyButton/>
         </div>
     }
 }
 
-/// Shows a secret with a button that copies it; without scripts it is selected with one click.
+/// A secret with a button that copies it. Without scripts a click selects all of it.
 #[component]
 pub fn Copyable(
-    /// What it is, for those who cannot see it.
+    /// The name for screen readers.
     label: &'static str,
-    /// The secret.
     secret: Secret,
 ) -> impl IntoView {
     view! {

@@ -1,27 +1,23 @@
-//! A question before something is done. It opens in the top layer without a script and takes the focus, so that it is read
-//! out and the next key goes on in it; Escape and a click beside it close it.
+//! Dialogs, as native popovers, which need no script. A dialog takes the focus when it opens, so that screen readers read it out.
+//! Escape and a click outside close it.
 
 use leptos::prelude::*;
 
 /// A button, and the dialog that it opens.
 #[component]
 pub fn Dialog(
-    /// Tells it from the page's other dialogs.
-    #[prop(into)]
-    id: String,
-    /// What the button says.
+    #[prop(into)] id: String,
+    /// The label of the button that opens the dialog.
     #[prop(into)]
     button: String,
     /// The button's style: `quiet`, `danger`.
     #[prop(optional, into)]
     class: String,
-    /// What the button says to those who do not see what it stands beside; the same as `button` if left out.
+    /// The button's label for screen readers, where `button` is clear only in its visual context.
     #[prop(optional, into)]
     label: Option<String>,
-    /// The dialog's title.
-    #[prop(into)]
-    title: String,
-    /// Whether it is open at first, because its form was refused.
+    #[prop(into)] title: String,
+    /// Whether the dialog is shown initially, because its form failed.
     #[prop(optional)]
     open: bool,
     children: Children,
@@ -39,10 +35,10 @@ pub fn Dialog(
             aria-labelledby=labelled
             popover="auto"
         >
-            // A refused form's own words take the focus.
+            // The error of a failed form takes the focus instead.
             <h2 id=title_id tabindex="-1" autofocus=!open>{title}</h2>
             {children()}
-            <button type="button" class="quiet close" popovertarget=id popovertargetaction="hide">"Not now"</button>
+            <button type="button" class="quiet close" popovertarget=id popovertargetaction="hide">"Cancel"</button>
         </div>
     }
 }

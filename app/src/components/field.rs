@@ -1,43 +1,39 @@
-//! Labelled inputs that show what is wrong with them and keep what was typed.
+//! Labeled inputs that show what is wrong with them and keep what was typed.
 
 use leptos::prelude::*;
 
 use crate::components::form::{FieldIssue, Form};
 
-/// One line of text.
+/// A line of text with its label, hint and issue.
 #[component]
 pub fn TextField(
-    /// The form it belongs to.
     form: Form,
-    /// Its name in the form.
+    /// The field's name in the form.
     name: &'static str,
-    /// What the API calls it.
+    /// The API's names of the field.
     path: &'static [&'static str],
-    /// What people call it.
     label: &'static str,
-    /// Its input type.
+    /// The type of the `<input>`.
     #[prop(default = "text")]
     kind: &'static str,
-    /// What is in it at first; a secret has nothing.
+    /// The initial value; empty for secrets.
     #[prop(optional, into)]
     value: String,
-    /// One sentence of help.
-    #[prop(optional)]
-    hint: &'static str,
-    /// What the browser may fill in. A secret that is not the account's password says `new-password`: into any other
-    /// field of the kind, password managers put that one.
+    #[prop(optional)] hint: &'static str,
+    /// What the browser may fill in. Secrets other than the account's password have `new-password`, because password managers fill
+    /// the account's password into every other field of the type `password`.
     #[prop(default = "off")]
     autocomplete: &'static str,
-    /// Whether it may be left empty.
+    /// Whether the field may be left empty.
     #[prop(optional)]
     optional: bool,
-    /// The rule that the browser checks it with, of those in `browser::checks`.
+    /// The rule of `browser::checks` that the browser validates the field with.
     #[prop(optional)]
     check: Option<&'static str>,
-    /// Which keyboard a phone shows.
+    /// The keyboard that a phone shows.
     #[prop(optional)]
     inputmode: Option<&'static str>,
-    /// What else is said of it, below.
+    /// Content below the field.
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
@@ -70,17 +66,15 @@ pub fn TextField(
     }
 }
 
-/// A password that an account is to have from now on.
+/// A field for a new password of the account.
 #[component]
 pub fn NewPasswordField(
-    /// The form it belongs to.
     form: Form,
-    /// Its name in the form.
+    /// The field's name in the form.
     name: &'static str,
-    /// What the service calls it.
+    /// The service's names of the field.
     #[prop(default = &["password"])]
     path: &'static [&'static str],
-    /// What people call it.
     #[prop(default = "New password")]
     label: &'static str,
 ) -> impl IntoView {
@@ -93,29 +87,33 @@ pub fn NewPasswordField(
             kind="password"
             autocomplete="new-password"
             check="password"
-            hint="10 characters or more; a few words are easier to remember."
+            hint="At least 10 characters. A short phrase works well."
         />
     }
 }
 
-/// The account's password, where it was not given a short while ago.
+/// A field for the account's password, unless the session has verified it within the last minutes.
+///
+/// A script may still have to add the field, when those minutes end before the form is sent: `browser::password` finds its place and
+/// its hint here.
 #[component]
 pub fn PasswordAgain(
-    /// The form it belongs to.
     form: Form,
-    /// Whether it was given.
+    /// Whether the session has verified the password.
     given: bool,
-    /// What distinguishes its field from that of a form of the same name on the page.
+    /// Why the password is needed, as a sentence.
+    reason: &'static str,
+    /// Suffix of the field's id where the page has several forms of the same name.
     #[prop(optional, into)]
     about: String,
 ) -> impl IntoView {
     let is_wrong = form.issue(&["password"]).is_some();
-    // One that was given and is wrong has to be seen to be so.
+    // A refused password needs its field, which says what is wrong.
     if given && !is_wrong {
-        return ().into_any();
+        return view! { <div hidden data-password-reason=reason></div> }.into_any();
     }
     let id = form.id(&format!("password{about}"));
-    let issue_id = format!("{id}-issue");
+    let (hint_id, issue_id) = (format!("{id}-hint"), format!("{id}-issue"));
     view! {
         <div class="field">
             <label for=id.clone()>"Your password"</label>
@@ -126,38 +124,35 @@ pub fn PasswordAgain(
                 autocomplete="current-password"
                 required
                 aria-invalid=is_wrong.then_some("true")
-                aria-describedby=issue_id.clone()
+                aria-describedby=format!("{hint_id} {issue_id}")
             />
+            <p class="hint" id=hint_id>{reason}</p>
             <FieldIssue form id=issue_id path=&["password"]/>
         </div>
     }
     .into_any()
 }
 
-/// One answer of [`Choices`].
+/// An option of [`Choices`].
 pub struct Choice {
-    /// Its value in the form.
+    /// The value in the form.
     pub value: &'static str,
-    /// What it says.
     pub label: String,
-    /// What it means.
+    /// A sentence below the label.
     pub meaning: String,
 }
 
-/// One of a few.
+/// Radio buttons, with a sentence for each.
 #[component]
 pub fn Choices(
-    /// The form it belongs to.
     form: Form,
-    /// Its name in the form.
+    /// The field's name in the form.
     name: &'static str,
-    /// What the API calls it.
+    /// The API's names of the field.
     path: &'static [&'static str],
-    /// The question.
     label: &'static str,
-    /// The answers.
     options: Vec<Choice>,
-    /// Which one is chosen at first.
+    /// The value that is chosen initially.
     #[prop(optional)]
     chosen: Option<&'static str>,
 ) -> impl IntoView {
@@ -194,23 +189,20 @@ pub fn Choices(
     }
 }
 
-/// A box to tick.
+/// A checkbox.
 #[component]
 pub fn Tick(
-    /// The form it belongs to.
     form: Form,
-    /// Its name in the form.
+    /// The field's name in the form.
     name: &'static str,
-    /// Its value when it is ticked.
+    /// The value in the form when the box is checked.
     #[prop(default = "true".to_owned(), into)]
     value: String,
-    /// What people call it.
-    #[prop(into)]
-    label: String,
-    /// Whether it is ticked at first.
+    #[prop(into)] label: String,
+    /// Whether the box is checked initially.
     #[prop(optional)]
     ticked: bool,
-    /// What else its label says.
+    /// Further content of the label.
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
@@ -224,16 +216,14 @@ pub fn Tick(
     }
 }
 
-/// A list to choose one value from.
+/// A list to choose a value from.
 #[component]
 pub fn SelectField(
-    /// The form it belongs to.
     form: Form,
-    /// Its name in the form.
+    /// The field's name in the form.
     name: &'static str,
-    /// What people call it.
     label: &'static str,
-    /// Values and words.
+    /// Pairs of a value and its label.
     options: &'static [(&'static str, &'static str)],
 ) -> impl IntoView {
     let id = form.id(name);

@@ -1,4 +1,4 @@
-//! What is around every page: banner, navigation, account.
+//! The header and footer of every page.
 
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -8,7 +8,7 @@ use crate::components::page::drawn;
 use crate::functions::account::{Frame, SignOut, frame};
 use crate::functions::mail::ResendConfirmation;
 
-/// The banner of the sandbox and the header.
+/// The sandbox banner, the navigation, and the reminder to confirm the email.
 #[component]
 pub fn SiteHeader() -> impl IntoView {
     drawn(async {
@@ -30,7 +30,7 @@ pub fn SiteHeader() -> impl IntoView {
     })
 }
 
-/// Reef's mark: the same as the favicon, in the text's colour.
+/// Reef's logo, in the color of the text.
 #[component]
 fn Mark() -> impl IntoView {
     view! {
@@ -44,19 +44,19 @@ fn Mark() -> impl IntoView {
 fn SandboxBanner() -> impl IntoView {
     view! {
         <aside class="sandbox-banner" aria-label="Sandbox">
-            "Sandbox: no real money, no real messages. " <a href="/sandbox/">"Look behind the scenes"</a>
+            "Sandbox mode. Payments, bots, models and email are simulated. " <a href="/sandbox/">"Open sandbox tools"</a>
         </aside>
     }
 }
 
-/// While the address is not confirmed: what that means, and the link once more.
+/// Says what an unconfirmed email means, with a button that sends the link again.
 #[component]
 fn ToConfirm() -> impl IntoView {
     let form = Form::of::<ResendConfirmation>("resend-link", &[]);
     view! {
-        <aside class="to-confirm" aria-label="Your e-mail address">
+        <aside class="to-confirm" aria-label="Your email">
             <p>
-                "Confirm your email. Until you do, a password reset revokes your API keys and turns off two-step sign-in."
+                "Confirm your email. Until you do, a password reset revokes your API keys and turns off two-factor."
             </p>
             <PostForm form class="inline">
                 <Above form/>
@@ -66,7 +66,8 @@ fn ToConfirm() -> impl IntoView {
     }
 }
 
-/// What is wrong with a form that is on every page: it is no alert before there is something to be alarmed at.
+/// The error of a form that is on every page. It has the role `alert` only when there is an error, so that pages without one have
+/// no alert.
 #[component]
 fn Above(form: Form) -> impl IntoView {
     if form.has_failed() {
@@ -117,13 +118,14 @@ fn SignOutForm() -> impl IntoView {
     }
 }
 
-/// Below every page.
+/// The footer of every page.
 #[component]
 pub fn SiteFooter() -> impl IntoView {
     view! {
         <footer class="site-footer">
             <nav aria-label="Footer">
-                <a href="/docs">"API reference"</a>
+                <a href="/docs">"Docs"</a>
+                <a href="/#pricing">"Pricing"</a>
                 <a href="/llms.txt">"llms.txt"</a>
             </nav>
         </footer>

@@ -1,4 +1,4 @@
-//! The pieces that pages are made of. All of them are drawn on the server only.
+//! The components of pages. All of them are rendered on the server only.
 
 pub mod code;
 pub mod dialog;

@@ -39,7 +39,7 @@ pub fn Done(
     let name = query_value("done").filter(|name| notice_cookie::is_confirmed(name));
     let words = name.and_then(|name| {
         Some(match &*name {
-            "saved" => "Saved. It applies the next time the assistant starts.",
+            "saved" => "Saved. Takes effect the next time your assistant starts.",
             "applied" => "Saved. No restart was needed.",
             "activated" => "Activated. Deploying…",
             "started" => "Starting. Your bot replies again in a few seconds.",

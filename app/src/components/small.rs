@@ -1,4 +1,4 @@
-//! Times, states: small things shown everywhere.
+//! Times and statuses, and the lines that say how to see more of a page.
 
 use leptos::prelude::*;
 use reef_domain::Timestamp;
@@ -7,12 +7,12 @@ use reef_domain::wire::{PaymentStatus, Status};
 
 use crate::text;
 
-/// A moment, to the minute: in UTC, as the server does not know where its reader is. The shell's script says it in the
-/// reader's own time zone before anybody has seen it; what is exact stays in its title.
+/// A time to the minute. The server does not know the reader's time zone and writes UTC; the shell's script converts it before the
+/// page is painted. The exact UTC time is in the title.
 #[component]
 pub fn When(
     at: Timestamp,
-    /// Whether seconds are shown, too.
+    /// Whether seconds are shown.
     #[prop(optional)]
     seconds: bool,
 ) -> impl IntoView {
@@ -22,7 +22,7 @@ pub fn When(
     view! { <time datetime=exact.clone() title=in_utc(&exact) data-local=precision>{shown}</time> }
 }
 
-/// The day that a moment is on: for those whose scripts are off, in UTC, and it says so.
+/// The day of a time, in the reader's time zone; without scripts in UTC, which it says.
 #[component]
 pub fn Day(at: Timestamp) -> impl IntoView {
     let (exact, shown) = (at.to_string(), format!("{} (UTC)", sentence::day(at)));
@@ -33,7 +33,7 @@ fn in_utc(exact: &str) -> String {
     format!("{} {} UTC", &exact[..10], &exact[11..19])
 }
 
-/// A sentence whose days are its reader's.
+/// A sentence whose days are in the reader's time zone.
 #[component]
 pub fn Said(#[prop(into)] sentence: Sentence) -> impl IntoView {
     let part = |part: &Part| match part {
@@ -43,7 +43,7 @@ pub fn Said(#[prop(into)] sentence: Sentence) -> impl IntoView {
     sentence.parts().iter().map(part).collect_view()
 }
 
-/// A moment that may not be there.
+/// A time, or a word when there is none.
 #[component]
 pub fn WhenOr(at: Option<Timestamp>, or: &'static str) -> impl IntoView {
     match at {
@@ -52,13 +52,13 @@ pub fn WhenOr(at: Option<Timestamp>, or: &'static str) -> impl IntoView {
     }
 }
 
-/// A status, in words; its colour says the same.
+/// The status of an assistant.
 #[component]
 pub fn StatusBadge(status: Status) -> impl IntoView {
-    view! { <span class=format!("badge {status}")>{text::status(status)}</span> }
+    view! { <span class=format!("badge {status}")>{text::status_label(status)}</span> }
 }
 
-/// How it is paid, in words; what somebody has to see to stands out.
+/// The payment status. What needs the customer's attention is a badge.
 #[component]
 pub fn Payment(status: PaymentStatus) -> impl IntoView {
     let words = text::payment(status);
@@ -69,8 +69,8 @@ pub fn Payment(status: PaymentStatus) -> impl IntoView {
     }
 }
 
-/// A way to see what has happened since. Pages with scripts look by themselves; the words of what was done are not
-/// repeated.
+/// A link that reloads a page without scripts; with scripts pages refresh automatically. The query is left out, so that a notice is
+/// not repeated.
 #[component]
 pub fn Refresh(
     /// The page's path, without a query.
@@ -79,7 +79,7 @@ pub fn Refresh(
     view! { <p class="without-script"><a href=to>"Refresh"</a></p> }
 }
 
-/// The same for a page that no news come to: with scripts it is looked at every few seconds.
+/// The same for a page without events, which scripts refresh every few seconds.
 #[component]
 pub fn LookAgain(
     /// The page's path, without a query.
@@ -88,18 +88,18 @@ pub fn LookAgain(
     view! { <div data-look-again=""><Refresh to/></div> }
 }
 
-/// Says below a list where it was cut, and where there is more.
+/// Says below a list that it was cut, with a link to more.
 #[component]
 pub fn Newest(
-    /// How many there are.
+    /// The number of entries on the page.
     shown: usize,
-    /// How many there are at most.
+    /// The most that the page shows.
     most: i64,
-    /// The page that lists more of them.
+    /// The page that lists more.
     more: String,
 ) -> impl IntoView {
     let is_cut = i64::try_from(shown).is_ok_and(|shown| shown >= most);
     is_cut.then(|| {
-        view! { <p class="hint">{format!("The newest {most}. ")} <a href=more>"Show older ones"</a></p> }
+        view! { <p class="hint">{format!("Showing the latest {most}. ")} <a href=more>"Show more"</a></p> }
     })
 }

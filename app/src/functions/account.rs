@@ -1,4 +1,4 @@
-//! Signing up, in and out.
+//! The forms that sign up, in and out, and the data around every page.
 
 use leptos::prelude::*;
 use leptos_router::location::Url;
@@ -12,20 +12,20 @@ use crate::session::{
     await_code, current_caller, pending_sign_in, session, sign_in_session, sign_out_session,
 };
 
-/// What every page shows around itself.
+/// The data of the header of every page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Whether the outside world is the sandbox.
     pub sandbox: bool,
-    /// Whether strangers may open accounts.
+    /// Whether strangers may create accounts.
     pub signups_open: bool,
-    /// The address of the account that is signed in.
+    /// The email of the account that is signed in.
     pub email: Option<String>,
-    /// Whether that address waits to be confirmed by a link that was sent there.
+    /// Whether that email is not confirmed, though it could be.
     pub is_to_confirm: bool,
 }
 
-/// What every page shows around itself.
+/// Loads the data of the header.
 ///
 /// # Errors
 /// [`AppError`] when the session or the account cannot be read.
@@ -42,7 +42,7 @@ pub async fn frame() -> Result<Frame, AppError> {
     Ok(Frame { sandbox, signups_open, email: account.map(|account| account.email), is_to_confirm })
 }
 
-/// Opens an account and signs in.
+/// Creates an account and signs in.
 #[server(prefix = "/_fn", endpoint = "sign_up")]
 pub async fn sign_up(
     email: String,
@@ -57,7 +57,7 @@ pub async fn sign_up(
     .await
 }
 
-/// Signs in, or asks for the code that this account's sign-in takes.
+/// Signs in, or leads to the page for the two-factor code.
 #[server(prefix = "/_fn", endpoint = "sign_in")]
 pub async fn sign_in(
     email: String,
@@ -77,7 +77,7 @@ pub async fn sign_in(
     .await
 }
 
-/// Signs in whose password was right: the second step.
+/// Completes a sign-in with a two-factor code.
 #[server(prefix = "/_fn", endpoint = "sign_in_code")]
 pub async fn sign_in_code(
     #[server(default)] code: Secret,
@@ -92,7 +92,7 @@ pub async fn sign_in_code(
     .await
 }
 
-/// Signs out.
+/// Deletes the session.
 #[server(prefix = "/_fn", endpoint = "sign_out")]
 pub async fn sign_out() -> Result<(), AppError> {
     answer(&[], async {
@@ -102,14 +102,14 @@ pub async fn sign_out() -> Result<(), AppError> {
     .await
 }
 
-/// Signs this browser in, and goes where it wanted to.
+/// Signs this browser in and opens the page that was asked for.
 async fn enter(services: &Services, account: &accounts::Account, next: &str) -> Result<(), AppError> {
     sign_in_session(services, &session().await?, account, client_address(), &client_agent()).await?;
     remember(services, account)?;
     go(local_path(next))
 }
 
-/// Where the code is asked for; it goes on to the same place.
+/// The address of the page for the two-factor code, which leads on to `next`.
 fn code_page(next: &str) -> String {
     if next.is_empty() {
         return "/signin/code".to_owned();

@@ -1,4 +1,4 @@
-//! Forms become the bodies that the API takes, so that both faces are checked by the very same rules.
+//! Turns forms into the bodies that the API takes, so that the same rules validate both.
 
 use reef_domain::input::Parsed;
 use reef_domain::wire::{AssistantRecord, Provider};
@@ -10,24 +10,24 @@ use super::drawn::Drawn;
 use crate::components::model::choice;
 use crate::secret::Secret;
 
-/// The fields that were filled in; an empty one is one that was left out.
+/// The fields that are not empty, as a body.
 pub(super) fn filled(fields: &[(&str, &str)]) -> Map<String, Value> {
     let filled = fields.iter().filter(|(_, value)| !value.is_empty());
     filled.map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect()
 }
 
-/// What the model field says; no provider in managed mode.
+/// Provider and model of the model field. The provider is empty in managed mode.
 fn model_choice(value: &str) -> (&str, &str) {
     let (provider, model) = choice(value);
     (provider.map_or("", Provider::as_str), model)
 }
 
-/// The bot token and the model key, without the spaces that copying brings along.
+/// The bot token and the model key, without the spaces that copying adds.
 fn secrets<'a>((bot_token, model_key): (&'a Secret, &'a Secret)) -> [(&'static str, &'a str); 2] {
     [("telegramBotToken", bot_token.expose().trim()), ("modelApiKey", model_key.expose().trim())]
 }
 
-/// The body of an activation; `keys` are the bot token and the model key.
+/// The body of an activation. `keys` are the bot token and the model key.
 pub(super) fn activation(
     name: &str,
     model: &str,
@@ -41,8 +41,8 @@ pub(super) fn activation(
     body
 }
 
-/// The body of an update: what was changed of what the form was drawn from, and differs from what there is. A secret that
-/// was left empty stays as it was.
+/// The body of an update: the values that differ both from the form's baseline and from the record. Secrets that are empty are left
+/// as they are.
 pub(super) fn changes(
     now: &AssistantRecord,
     drawn: &Drawn,
@@ -54,7 +54,7 @@ pub(super) fn changes(
     if name.trim() != drawn.name {
         body.insert("name".to_owned(), name.into());
     }
-    // A key is one for the provider that its owner has seen beside it.
+    // A new key belongs to the provider that the form has shown.
     if model == drawn.model && !body.contains_key("modelApiKey") {
         return body;
     }
@@ -68,7 +68,7 @@ pub(super) fn changes(
     body
 }
 
-/// The callback URL as a redeployment's body has it: when it was changed, `null` when it was emptied.
+/// The callback URL as in the body of a redeployment: absent when it was not changed, `null` when it was cleared.
 pub(super) fn callback_change(drawn: &Drawn, callback_url: &str) -> Map<String, Value> {
     let callback_url = callback_url.trim();
     if callback_url == drawn.callback_url {
@@ -78,7 +78,7 @@ pub(super) fn callback_change(drawn: &Drawn, callback_url: &str) -> Map<String, 
     Map::from_iter([("callbackUrl".to_owned(), asked.map_or(Value::Null, Value::from))])
 }
 
-/// What a form changes of an assistant.
+/// Parses what a form changes of an assistant.
 pub(super) fn change_of(configuration: Map<String, Value>, callback: Map<String, Value>) -> Parsed<Change> {
     let update = if configuration.is_empty() { Ok(None) } else { input::update(configuration).map(Some) };
     let callback = input::redeploy(callback, callback_url::check);
@@ -158,7 +158,7 @@ mod tests {
         let both = json!({"modelProvider": "anthropic", "modelId": "claude-opus-5"});
         assert_eq!(changed("Ann", "anthropic:claude-opus-5"), both);
         assert_eq!(Value::from(callback_change(&drawn(), "https://a.example/x")), json!({}));
-        // A new key goes with the provider that was seen.
+        // A new key belongs to the provider that the form has shown.
         let keys = (&Secret::from(String::new()), &Secret::from("sk-ant-new".to_owned()));
         let rekeyed = changes(&elsewhere, &drawn(), "Ann", "anthropic:claude-sonnet-5", keys);
         let whole =

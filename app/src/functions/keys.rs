@@ -1,9 +1,9 @@
-//! API keys, and the secret that signs callbacks. A form that makes a key makes one, however often it is sent: only the
-//! last would be shown.
+//! API keys, and the secret that signs webhooks. A form that is sent twice creates one key, because only the last of two could be
+//! shown.
 
 #![expect(
     clippy::too_many_arguments,
-    reason = "a server function has an argument for each field of its form"
+    reason = "server functions have an argument for each field of their form"
 )]
 
 use std::time::Duration;
@@ -18,12 +18,12 @@ use crate::server::{answer, go, keep_once, signed_in, signed_in_with};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Under which name a new key is handed to the page of keys.
+/// The name under which a new key is saved for the page of keys.
 pub const NEW_KEY: &str = "new_api_key";
-/// What `reach` says of a key that is limited to the assistants that are ticked.
+/// The value of `reach` for a key that is limited to the checked assistants.
 pub const CHOSEN: &str = "chosen";
 
-/// Makes a key. The page that follows is the only one that shows it.
+/// Creates a key, which only the page that follows shows.
 #[server(prefix = "/_fn", endpoint = "create_key")]
 pub async fn create_key(
     #[server(default)] name: String,
@@ -59,12 +59,12 @@ pub async fn create_key(
     .await
 }
 
-/// The assistants that a form limits a key to: what is ticked counts only where that was chosen, and a key that was to
-/// be limited must not become one for everything.
+/// The assistants that a form limits a key to; empty for all of them. Checked assistants count only with [`CHOSEN`], and a key that was
+/// to be limited must not become one for all assistants.
 fn limited_to(reach: &str, ticked: Vec<String>) -> Result<Vec<String>, Error> {
     match (reach == CHOSEN, ticked.is_empty()) {
         (true, true) => {
-            let message = "Tick at least one assistant, or let the key reach all of them.";
+            let message = "Select at least one assistant, or choose All assistants.";
             Err(Error::invalid_field("assistants", "required", message))
         }
         (true, false) => Ok(ticked),
@@ -72,7 +72,7 @@ fn limited_to(reach: &str, ticked: Vec<String>) -> Result<Vec<String>, Error> {
     }
 }
 
-/// Makes a key in the place of another, which goes on for as long as was chosen.
+/// Replaces a key by a new one. The old key keeps working for the chosen overlap.
 #[server(prefix = "/_fn", endpoint = "rotate_key")]
 pub async fn rotate_key(
     id: String,
@@ -83,7 +83,7 @@ pub async fn rotate_key(
     answer(&[("id", &id), ("overlap", &overlap)], async {
         let (services, caller) = signed_in_with(&password).await?;
         let unknown =
-            || Error::invalid_field("", "invalid_value", "Choose how long the present key goes on.");
+            || Error::invalid_field("", "invalid_value", "Choose how long the old key keeps working.");
         let overlap = Overlap::parse(&overlap).ok_or_else(unknown)?;
         let content = format!("rotate key {id}");
         let (maker, of) = (services.clone(), id.clone());
@@ -94,7 +94,7 @@ pub async fn rotate_key(
     .await
 }
 
-/// Revokes a key.
+/// Revokes an API key.
 #[server(prefix = "/_fn", endpoint = "revoke_key")]
 pub async fn revoke_key(id: String) -> Result<(), AppError> {
     answer(&[("id", &id)], async {
@@ -105,7 +105,7 @@ pub async fn revoke_key(id: String) -> Result<(), AppError> {
     .await
 }
 
-/// Gives the account a new signing secret, once for each form: a second one would end the one that signs beside it.
+/// Rotates the signing secret, once for each form: rotating twice would end the old secret, which signs for another 24 hours.
 #[server(prefix = "/_fn", endpoint = "rotate_callback_secret")]
 pub async fn rotate_callback_secret(
     #[server(default)] password: Secret,

@@ -1,5 +1,5 @@
-//! What goes by mail: an address confirmed or changed, a new password. What a link leads to is a page with a button: the
-//! programs that look at mails before people do open links, too.
+//! The forms around emails: an address that is confirmed or changed, and a password that is reset. Links in emails lead to a page
+//! with a button, because programs that scan emails open links too.
 
 use leptos::prelude::*;
 use reef_service::Services;
@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::server::{answer, client_address, go, provided, signed_in};
 use crate::session::current_caller;
 
-/// Sends the link that confirms one's own address again.
+/// Sends the link that confirms the caller's email again.
 #[server(prefix = "/_fn", endpoint = "resend_confirmation")]
 pub async fn resend_confirmation() -> Result<(), AppError> {
     answer(&[], async {
@@ -23,7 +23,7 @@ pub async fn resend_confirmation() -> Result<(), AppError> {
     .await
 }
 
-/// Sends a link to the address that is to be one's own.
+/// Sends a link that confirms the caller's new email to that address.
 #[server(prefix = "/_fn", endpoint = "change_email")]
 pub async fn change_email(
     #[server(default)] email: String,
@@ -37,9 +37,9 @@ pub async fn change_email(
     .await
 }
 
-/// Confirms the address that the link was sent to. In a browser that is not signed in with the account it takes the
-/// account's password. Reef's page says with `asks` that it can show the field. A client that posts the link alone
-/// has shown that it reads the mail and nothing else: the account is confirmed, and the person who opened it loses access.
+/// Confirms the email that the link was sent to. A browser that is not signed in to the account has to give its password. Reef's page
+/// says with `asks` that it can show the field. A client that posts the token alone has proven only that it reads the emails, so the
+/// account is confirmed, and the person who created it loses access.
 #[server(prefix = "/_fn", endpoint = "confirm_email")]
 pub async fn confirm_email(
     #[server(default)] token: Secret,
@@ -62,8 +62,8 @@ pub async fn confirm_email(
     .await
 }
 
-/// Gives an account that a stranger has opened to the owner of its address: with a new password, and without what the
-/// stranger has set up.
+/// Gives an account that a stranger has created to the owner of its address: with a new password, and without what the stranger has
+/// set up.
 #[server(prefix = "/_fn", endpoint = "claim_account")]
 pub async fn claim_account(
     #[server(default)] token: Secret,
@@ -79,7 +79,7 @@ pub async fn claim_account(
     .await
 }
 
-/// Changes an account's address to the one that the link was sent to.
+/// Changes an account's email to the address that the link was sent to.
 #[server(prefix = "/_fn", endpoint = "confirm_email_change")]
 pub async fn confirm_email_change(
     #[server(default)] token: Secret,
@@ -95,7 +95,8 @@ pub async fn confirm_email_change(
     .await
 }
 
-/// Sends a link to a new password, if there is an account with this address; the answer does not tell.
+/// Sends a reset link if there is an account with this address. The answer is the same if there is none, so that nobody can find out
+/// who has an account.
 #[server(prefix = "/_fn", endpoint = "forgot_password")]
 pub async fn forgot_password(#[server(default)] email: String) -> Result<(), AppError> {
     answer(&[("email", &email)], async {
@@ -106,7 +107,7 @@ pub async fn forgot_password(#[server(default)] email: String) -> Result<(), App
     .await
 }
 
-/// Replaces the password of the account that a link belongs to. Signing in goes the normal way afterwards.
+/// Replaces the password of the account that a link belongs to. It does not sign in, because that may take a two-factor code.
 #[server(prefix = "/_fn", endpoint = "reset_password")]
 pub async fn reset_password(
     #[server(default)] token: Secret,

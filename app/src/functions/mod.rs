@@ -1,6 +1,6 @@
-//! Server functions, one file an area: the request's context, one call of the service layer, the answer.
+//! The server functions, one for each form, in a file for each area. Each reads the request, calls the service layer and redirects.
 //!
-//! Each has a fixed address below `/_fn`, which a plain form posts to just as well as a script.
+//! Each has a fixed path below `/_fn`, to which both plain forms and scripts post.
 
 pub mod account;
 pub mod activation;

@@ -1,4 +1,4 @@
-//! What keeps an account its owner's: password, two-step sign-in, sessions, and its end.
+//! The forms of the settings: password, two-factor, sessions, and deleting the account.
 
 use leptos::prelude::*;
 use reef_domain::ErrorCode;
@@ -11,10 +11,11 @@ use crate::secret::Secret;
 use crate::server::{answer, go, keep_once, own_session_row, signed_in, signed_in_with};
 use crate::session::{note_password, session, sign_out_session};
 
-/// Under which name new recovery codes are handed to the page of settings; one a line.
+/// The name under which new recovery codes are saved for the page of settings, one per line.
 pub const RECOVERY_CODES: &str = "recovery_codes";
 
-/// Replaces the password; all other sessions end. `current_password` is what forms from before `password` send.
+/// Replaces the password and revokes all other sessions. `current_password` is the name that the field `password` had in forms of
+/// earlier versions, which may still be open in browsers.
 #[server(prefix = "/_fn", endpoint = "change_password")]
 pub async fn change_password(
     #[server(default)] password: Secret,
@@ -27,7 +28,7 @@ pub async fn change_password(
         let (here, new) = (own_session_row().await?, new_password.expose().into());
         let changed = services.change_password(&caller, &here, &new, client(&services)).await?;
         device::set(&services, &changed.devices)?;
-        // Who has just typed the new one is not asked for it.
+        // The new password was just typed, so it counts as verified.
         if let Some(stamp) = changed.caller.password_stamp() {
             note_password(&services, &session().await?, stamp).await?;
         }
@@ -36,18 +37,18 @@ pub async fn change_password(
     .await
 }
 
-/// Makes a secret for an authenticator app; a code has to confirm it.
+/// Creates a secret for an authenticator app, which a code has to confirm.
 #[server(prefix = "/_fn", endpoint = "begin_totp")]
 pub async fn begin_totp(#[server(default)] password: Secret) -> Result<(), AppError> {
     answer(&[], async {
         let (services, caller) = signed_in_with(&password).await?;
         services.begin_totp(&caller).await?;
-        go("/settings#two-step")
+        go("/settings#two-factor")
     })
     .await
 }
 
-/// Switches two-step sign-in on, once for each form. The page that follows is the only one that shows the recovery codes.
+/// Turns two-factor on, once for each form. Only the page that follows shows the recovery codes.
 #[server(prefix = "/_fn", endpoint = "confirm_totp")]
 pub async fn confirm_totp(
     #[server(default)] code: Secret,
@@ -65,7 +66,7 @@ pub async fn confirm_totp(
     .await
 }
 
-/// Switches two-step sign-in off.
+/// Turns two-factor off.
 #[server(prefix = "/_fn", endpoint = "disable_totp")]
 pub async fn disable_totp(
     #[server(default)] password: Secret,
@@ -80,7 +81,7 @@ pub async fn disable_totp(
     .await
 }
 
-/// Replaces the recovery codes, once for each form. The page that follows is the only one that shows them.
+/// Replaces the recovery codes, once for each form. Only the page that follows shows them.
 #[server(prefix = "/_fn", endpoint = "new_recovery_codes")]
 pub async fn new_recovery_codes(
     #[server(default)] code: Secret,
@@ -97,7 +98,7 @@ pub async fn new_recovery_codes(
     .await
 }
 
-/// Ends one session.
+/// Revokes a session.
 #[server(prefix = "/_fn", endpoint = "revoke_session")]
 pub async fn revoke_session(handle: String) -> Result<(), AppError> {
     answer(&[("handle", &handle)], async {
@@ -108,7 +109,7 @@ pub async fn revoke_session(handle: String) -> Result<(), AppError> {
     .await
 }
 
-/// Ends all sessions but this one.
+/// Revokes all sessions but this one.
 #[server(prefix = "/_fn", endpoint = "revoke_other_sessions")]
 pub async fn revoke_other_sessions() -> Result<(), AppError> {
     answer(&[], async {
@@ -119,7 +120,7 @@ pub async fn revoke_other_sessions() -> Result<(), AppError> {
     .await
 }
 
-/// Deletes the account with everything in it.
+/// Deletes the account and everything in it.
 #[server(prefix = "/_fn", endpoint = "delete_account")]
 pub async fn delete_account(
     #[server(default)] password: Secret,
@@ -142,13 +143,13 @@ pub async fn delete_account(
 
 fn worker_remains(name: &str) -> AppError {
     let message = format!(
-        "The worker of “{name}” could not be removed, so it and your account are still there. Assistants before it \
-         are deleted. Try again in a moment: it goes on from here."
+        "{name} couldn’t be disconnected from Telegram, so {name} and your account were not deleted. Other assistants may \
+         already be deleted. Try again in a moment to continue."
     );
     AppError::new(ErrorCode::WorkerDeleteFailed, message)
 }
 
-/// Recovery codes as they are handed to the page that shows them.
+/// Recovery codes, one per line.
 fn lines(codes: &[SecretString]) -> SecretString {
     let codes: Vec<&str> = codes.iter().map(ExposeSecret::expose_secret).collect();
     codes.join("\n").into()

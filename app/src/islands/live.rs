@@ -1,12 +1,12 @@
-//! The page follows what it shows.
+//! The island that keeps a page up to date.
 
 use leptos::prelude::*;
 
-/// Listens to a stream of snapshots at `path`, and has the page's regions drawn anew with each; says so while the
-/// connection is lost. One per page.
+/// Follows the stream of snapshots at `path` and refreshes the page's regions with each. Says when the connection is lost. A page has
+/// at most one.
 #[island]
 pub fn Live(
-    /// Where the stream is; its query says which snapshot the page shows already.
+    /// The path of the stream. Its query has the stamp of the snapshot that the page shows.
     path: String,
 ) -> impl IntoView {
     let lost = RwSignal::new(false);
@@ -14,7 +14,7 @@ pub fn Live(
     crate::browser::live::follow(&path, lost);
     #[cfg(not(feature = "hydrate"))]
     let _ = path;
-    // Nothing at all while it is there: an empty text would be drawn as a space, and the line's frame around it.
+    // An empty text would be rendered as a space, and the line would not be `:empty`.
     let words = move || lost.get().then_some("Connection lost, reconnecting…");
     view! {
         <p class="connection" role="status">

@@ -1,6 +1,6 @@
-//! What is alive on a page: drawn on the server, taken over in the browser.
+//! Islands: rendered on the server and hydrated in the browser.
 //!
-//! An island has no children that the server draws: the shell's script wakes each by itself.
+//! An island has no children rendered by the server, because the shell's script hydrates each island alone.
 
 mod live;
 

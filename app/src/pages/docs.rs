@@ -1,4 +1,4 @@
-//! The API reference: a page of `reef-docs` beside the list of all of them.
+//! The API reference: the pages of `reef-docs`, with a navigation over all of them.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ fn Reference(groups: Vec<Group>, page: Page) -> impl IntoView {
         <div class="docs">
             <article>
                 <p class="all-pages"><a href="#docs-pages">"All pages"</a></p>
-                // Drawn and escaped by `reef-docs`.
+                // `reef-docs` has escaped this HTML.
                 <div inner_html=html></div>
                 <p class="twin"><a href=twin>"This page as Markdown"</a></p>
             </article>
@@ -44,7 +44,7 @@ fn Reference(groups: Vec<Group>, page: Page) -> impl IntoView {
     }
 }
 
-/// A group of the navigation; the page that is shown has its headings below it.
+/// A group of the navigation. The headings of the current page are below its link.
 fn pages_of(group: Group, here: &str, toc: &[reef_docs::TocEntry]) -> AnyView {
     let links: Vec<_> = group
         .links

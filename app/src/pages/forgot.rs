@@ -1,4 +1,4 @@
-//! `/forgot` and `/reset`: a new password for whoever reads the account's mail.
+//! `/forgot` and `/reset`: a new password by email.
 
 use leptos::prelude::*;
 use reef_service::Services;
@@ -13,11 +13,11 @@ use crate::error::AppError;
 use crate::functions::mail::{ForgotPassword, ResetPassword};
 use crate::server::provided;
 
-/// Asks where to send the link.
+/// Sends a reset link to an address.
 #[component]
 pub(crate) fn ForgotPage() -> impl IntoView {
     view! {
-        <Head title="Forgot your password?" description="Have a link to a new password sent to you."/>
+        <Head title="Forgot your password?" description="Get a link to reset your Reef password."/>
         {drawn_or_failure(async {
             let services: Services = provided()?;
             Ok(forgot(services.mail_is_on()))
@@ -28,12 +28,12 @@ pub(crate) fn ForgotPage() -> impl IntoView {
 fn forgot(mail_is_on: bool) -> AnyView {
     let content = match (mail_is_on, is_done()) {
         (false, _) => view! {
-            <p>"No e-mail is sent from here, so Reef cannot send you a link. The operator can give you a new password."</p>
+            <p>"Email isn’t available here. Contact the administrator to reset your password."</p>
         }
         .into_any(),
         (true, true) => view! {
-            <p>"Each link works once, for one hour. We send only a few to one address: not there? Check spam, use the newest link "
-                "you have, or " <a href="/forgot">"ask again"</a> "."</p>
+            <p>"The link works once and expires in an hour. Not there? Check spam or " <a href="/forgot">"send a new link"</a> ". "
+                "We limit how many emails we send, so use the latest one that you have."</p>
         }
         .into_any(),
         (true, false) => form(),
@@ -43,7 +43,7 @@ fn forgot(mail_is_on: bool) -> AnyView {
             <h1>"Forgot your password?"</h1>
             <Done/>
             {content}
-            <p><a href="/signin">"Back to signing in"</a></p>
+            <p><a href="/signin">"Back to sign in"</a></p>
         </div>
     }
     .into_any()
@@ -54,25 +54,25 @@ fn form() -> AnyView {
     view! {
         <p>"We’ll email you a link to reset your password."</p>
         <p class="hint">
-            "If you never confirmed your email, a reset also revokes your API keys and turns off two-step sign-in. Still signed "
-            "in somewhere? Confirm it there first."
+            "If you never confirmed your email, a reset also revokes your API keys and turns off two-factor. Still signed in on "
+            "another device? Confirm your email there first."
         </p>
         <PostForm form>
             <Problem form/>
-            <TextField form name="email" path=&["email"] label="E-mail" kind="email" autocomplete="username" check="email"/>
-            <Submit label="Send the link" busy="Sending…"/>
+            <TextField form name="email" path=&["email"] label="Email" kind="email" autocomplete="username" check="email"/>
+            <Submit label="Send reset link" busy="Sending…"/>
         </PostForm>
     }
     .into_any()
 }
 
-/// Asks for the new password, while the link is good.
+/// Sets a new password while the link is valid.
 #[component]
 pub(crate) fn ResetPage() -> impl IntoView {
     view! {
-        <Head title="Choose a new password" description="Choose a new password for your account at Reef."/>
+        <Head title="Reset your password" description="Choose a new password for your Reef account."/>
         <div class="narrow">
-            <h1>"Choose a new password"</h1>
+            <h1>"Reset your password"</h1>
             {drawn_or_failure(async { reset().await })}
             <p><a href="/forgot">"Send a new link"</a></p>
         </div>
@@ -93,8 +93,8 @@ fn new_password(token: String, begins_anew: bool) -> AnyView {
     let warning = begins_anew.then(|| {
         view! {
             <p class="notice warn">
-                "Because this email was never confirmed, resetting also revokes all API keys, turns off two-step sign-in and "
-                "rotates your signing secret. To keep them, sign in and confirm your email first."
+                "Because this email was never confirmed, resetting also revokes all API keys, turns off two-factor and rotates "
+                "your signing secret. To keep them, sign in and confirm your email first."
             </p>
         }
     });
@@ -105,7 +105,7 @@ fn new_password(token: String, begins_anew: bool) -> AnyView {
             <Problem form/>
             <input type="hidden" name="token" value=token/>
             <NewPasswordField form name="password"/>
-            <Submit label="Set the password" busy="One moment…"/>
+            <Submit label="Reset password" busy="Resetting…"/>
         </PostForm>
     }
     .into_any()

@@ -1,32 +1,32 @@
-//! `/goodbye`: what a deleted account's owner sees last.
+//! `/goodbye`: the page after an account was deleted.
 
 use leptos::prelude::*;
 
 use crate::components::page::Head;
 
-/// What was done. Nothing that this page could ask is kept, so it says what holds for every deleted account.
+/// Says what happens to the data of every deleted account, because nothing is kept of the one that was just deleted.
 #[component]
 pub(crate) fn GoodbyePage() -> impl IntoView {
     view! {
-        <Head title="Your account is deleted" description="What has become of what was in the account."/>
-        <h1>"Your account is deleted"</h1>
+        <Head title="Account deleted" description="What happens to the data of a deleted account."/>
+        <h1>"Account deleted"</h1>
         <div class="card" role="status">
             <dl class="facts">
                 <dt>"Assistants"</dt>
-                <dd>"stopped and deleted; their workers are gone"</dd>
-                <dt>"Secrets"</dt>
-                <dd>"bot tokens, model keys and conversations are destroyed"</dd>
+                <dd>"Stopped and deleted"</dd>
+                <dt>"Tokens, keys and conversations"</dt>
+                <dd>"Deleted"</dd>
                 <dt>"Subscriptions"</dt>
-                <dd>"ended at Polar; where it has not confirmed that yet, Reef goes on asking until it does"</dd>
-                <dt>"API keys and sessions"</dt>
-                <dd>"opened by nobody any more, this one included"</dd>
-                <dt>"Timelines, callbacks, receipts"</dt>
-                <dd>"deleted"</dd>
+                <dd>"Canceled at Polar. We keep retrying until Polar confirms each cancellation."</dd>
+                <dt>"API keys and devices"</dt>
+                <dd>"Revoked and signed out, including this one"</dd>
+                <dt>"Activity and webhook deliveries"</dt>
+                <dd>"Deleted"</dd>
                 <dt>"Invoices"</dt>
-                <dd>"kept by Polar, as the seller must; they came to you by mail"</dd>
+                <dd>"Kept by Polar (emailed to you)"</dd>
             </dl>
-            <p class="hint">"The bots themselves are yours: BotFather in Telegram deletes them."</p>
+            <p class="hint">"Your Telegram bots still exist. Delete them in @BotFather."</p>
         </div>
-        <p><a class="button quiet" href="/">"To the start page"</a></p>
+        <p><a class="button quiet" href="/">"Go to home page"</a></p>
     }
 }

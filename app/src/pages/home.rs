@@ -1,4 +1,4 @@
-//! `/`: what a visitor sees first.
+//! `/`: the landing page.
 
 use leptos::prelude::*;
 use leptos_router::location::Url;
@@ -12,16 +12,16 @@ use crate::error::AppError;
 use crate::functions::account::{Frame, frame};
 use crate::server::provided;
 
-const DESCRIPTION: &str = "Reef runs your own assistant in Telegram: buy a slot, give it a bot and a model, and talk to it. With your \
-                           own model key or ours, by clicks or by API.";
-const PICTURE: &str = "A chat in Telegram: somebody asks their assistant what was planned for Saturday, and what to do if it \
-                       rains; the assistant remembers both.";
+const DESCRIPTION: &str = "Launch an AI assistant on Telegram in two minutes: connect a bot, pick Claude, GPT or Gemini, and go live. \
+                           Bring your own model key or use ours, in the dashboard or through the API.";
+const PICTURE: &str = "A chat on Telegram: someone asks their assistant what was planned for Saturday, and what to do if it \
+                       rains. The assistant remembers both.";
 
-/// The start page.
+/// What Reef is, how it works and what it costs.
 #[component]
 pub(crate) fn HomePage() -> impl IntoView {
     view! {
-        <Head title="Your own assistant in Telegram" description=DESCRIPTION is_public=true/>
+        <Head title="Launch an AI assistant on Telegram" description=DESCRIPTION is_public=true/>
         {drawn_or_failure(async { Ok(page(load().await?)) })}
     }
 }
@@ -50,37 +50,37 @@ fn page(Start { frame, offers, public_url }: Start) -> AnyView {
         <Done/>
         <div class="hero">
             <div>
-                <h1>"Your own assistant in Telegram"</h1>
+                <h1>"Launch an AI assistant on Telegram in two minutes"</h1>
                 <p class="lead">
-                    "Buy a slot, give it a bot and a model, and talk to it. Reef runs it, watches over it, and tells your own "
-                    "server when something changes."
+                    "Connect a Telegram bot, pick Claude, GPT or Gemini, and go live. Reef hosts it, keeps it running and sends "
+                    "webhooks to your backend."
                 </p>
                 <Ways is_member signups_open=frame.signups_open/>
             </div>
             <Picture/>
         </div>
         <section aria-labelledby="steps">
-            <h2 id="steps">"Three steps"</h2>
+            <h2 id="steps">"How it works"</h2>
             <Steps/>
         </section>
-        <section aria-labelledby="prices">
-            <h2 id="prices">"What it costs"</h2>
-            <p>"By slot, one assistant each. Taxes may be added; cancel whenever you like."</p>
+        <section aria-labelledby="pricing">
+            <h2 id="pricing">"Pricing"</h2>
+            <p>"Per assistant, billed monthly, plus tax where applicable. Cancel any time."</p>
             <div class="cards-grid">{cards}</div>
         </section>
         <section aria-labelledby="developers">
             <h2 id="developers">"For developers"</h2>
             <p>
-                "Everything here can be done by program as well, with signed callbacks to your server. "
-                <a href="/docs">"Read the API reference"</a> "."
+                "Everything in the dashboard is also in the REST API, with signed webhooks. "
+                <a href="/docs">"Read the API reference"</a>
             </p>
-            <CodeBlock label="Ordering a slot with curl" code=snippet(&public_url)/>
+            <CodeBlock label="Ordering an assistant with curl" code=snippet(&public_url)/>
         </section>
     }
     .into_any()
 }
 
-/// Where a kind of slot is bought; who has no account yet makes one on the way.
+/// The address where a plan is bought. Visitors sign up, or sign in, on the way.
 fn way_to(offer: &Offer, is_member: bool, signups_open: bool) -> String {
     let shop = format!("/assistants/new?mode={}", offer.mode);
     match (is_member, signups_open) {
@@ -93,7 +93,7 @@ fn way_to(offer: &Offer, is_member: bool, signups_open: bool) -> String {
 #[component]
 fn Ways(is_member: bool, signups_open: bool) -> impl IntoView {
     if is_member {
-        return view! { <p class="actions"><a class="button" href="/assistants">"Go to your assistants"</a></p> }.into_any();
+        return view! { <p class="actions"><a class="button" href="/assistants">"Go to dashboard"</a></p> }.into_any();
     }
     let sign_in = if signups_open { "button quiet" } else { "button" };
     view! {
@@ -105,7 +105,7 @@ fn Ways(is_member: bool, signups_open: bool) -> impl IntoView {
     .into_any()
 }
 
-/// A chat as it looks in Telegram, drawn in plain HTML.
+/// A picture of a Telegram chat, in plain HTML.
 #[component]
 fn Picture() -> impl IntoView {
     view! {
@@ -127,16 +127,16 @@ fn Steps() -> impl IntoView {
     view! {
         <ol class="three-steps">
             <li>
-                <h3>"Buy"</h3>
-                <p>"Choose a slot and pay at the checkout. It is yours as long as it is paid."</p>
+                <h3>"Choose a plan"</h3>
+                <p>"Pay at the checkout. Cancel any time."</p>
             </li>
             <li>
-                <h3>"Activate"</h3>
-                <p>"Give it a name, a model and the token of a Telegram bot. Reef checks both before it deploys."</p>
+                <h3>"Connect your bot"</h3>
+                <p>"Choose a name and a model, and paste your bot token. We check everything before going live."</p>
             </li>
             <li>
-                <h3>"Talk"</h3>
-                <p>"Some seconds later it answers in Telegram, to you and to whom you tell its name."</p>
+                <h3>"Start chatting"</h3>
+                <p>"Seconds later it answers on Telegram. Share the link with anyone."</p>
             </li>
         </ol>
     }

@@ -1,6 +1,6 @@
-//! `/confirm` and `/confirm-change`: what links in mails lead to. Looking at them changes nothing; their button does. A
-//! browser that is not signed in with the account is asked for its password: who opened it may be a stranger to the
-//! address.
+//! `/confirm` and `/confirm-change`: the pages that links in emails lead to. Opening them changes nothing, because programs that scan
+//! emails open links too; the button does. A browser that is not signed in to the account has to give its password, because the
+//! account may have been created by someone who does not own the address.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -16,27 +16,27 @@ use crate::functions::mail::{ClaimAccount, ConfirmEmail, ConfirmEmailChange};
 use crate::server::provided;
 use crate::session::current_caller;
 
-/// The secret of the link that led here.
+/// Finds the token of the link.
 pub(super) fn token() -> Option<String> {
     use_query_map().with_untracked(|query| query.get("token")).filter(|token| !token.is_empty())
 }
 
-/// For an address without its secret, as some mail programs cut it.
+/// For a link without its token: some email programs cut links.
 pub(super) fn incomplete() -> AnyView {
     view! {
         <p class="notice warn">
-            "This link is not complete. Open it as it stands in the mail, or copy all of it into the address bar."
+            "This link is incomplete. Open it directly from the email."
         </p>
     }
     .into_any()
 }
 
-/// For a link that does nothing any more: no form can be sent with it.
+/// For a link that is no longer valid.
 pub(super) fn over() -> AnyView {
     view! { <p class="notice warn">"This link was already used or has expired."</p> }.into_any()
 }
 
-/// A page that a link leads to.
+/// The texts of one of the two pages.
 struct Words {
     title: &'static str,
     about: &'static str,
@@ -44,24 +44,24 @@ struct Words {
     is_change: bool,
 }
 
-/// Confirms the address of an account.
+/// Confirms the email of an account.
 #[component]
 pub(crate) fn ConfirmPage() -> impl IntoView {
     page(Words {
-        title: "Confirm your address",
-        about: "One click, and we know that mail about your assistants reaches you.",
-        button: "Confirm my address",
+        title: "Confirm your email",
+        about: "Confirm your email to receive alerts about your assistants.",
+        button: "Confirm email",
         is_change: false,
     })
 }
 
-/// Confirms the address that an account is to have.
+/// Confirms the new email of an account.
 #[component]
 pub(crate) fn ConfirmChangePage() -> impl IntoView {
     page(Words {
-        title: "Confirm your new address",
-        about: "Mail goes to the new address from then on, and you sign in with it. We notify the old address.",
-        button: "Use the new address",
+        title: "Confirm your new email",
+        about: "You sign in with the new address from then on, and we send alerts there. We notify the old address.",
+        button: "Change email",
         is_change: true,
     })
 }
@@ -69,7 +69,7 @@ pub(crate) fn ConfirmChangePage() -> impl IntoView {
 fn page(words: Words) -> AnyView {
     let title = words.title;
     view! {
-        <Head title description="What the link in the mail is for."/>
+        <Head title description="Confirm an email address of your Reef account."/>
         <div class="narrow">
             <h1>{title}</h1>
             <Done/>
@@ -81,7 +81,7 @@ fn page(words: Words) -> AnyView {
 
 async fn content(words: &Words) -> Result<AnyView, AppError> {
     if is_done() {
-        let view = view! { <p><a class="button" href="/assistants">"To your assistants"</a></p> };
+        let view = view! { <p><a class="button" href="/assistants">"Go to dashboard"</a></p> };
         return Ok(view.into_any());
     }
     let Some(token) = token() else { return Ok(incomplete()) };
@@ -95,7 +95,7 @@ async fn content(words: &Words) -> Result<AnyView, AppError> {
     let claiming = Form::of::<ClaimAccount>("claim", &["password"]);
     let claim = (asks && !words.is_change).then(|| claim(claiming, token.clone()));
     let nothing = (asks && words.is_change).then(|| {
-        view! { <p>"Didn't request this? Close this page. Nothing changes."</p> }
+        view! { <p>"Didn’t request this? Close this page, and nothing changes."</p> }
     });
     let view = view! {
         {confirm(words, token, asks)}
@@ -105,7 +105,7 @@ async fn content(words: &Words) -> Result<AnyView, AppError> {
     Ok(view.into_any())
 }
 
-/// A link that does nothing any more, and what there is to do instead.
+/// For a link that is no longer valid, with what to do instead.
 async fn used(words: &Words, services: &Services, caller: Option<&Caller>) -> Result<AnyView, AppError> {
     let account = match caller {
         Some(caller) => services.account(caller.user_id).await?,
@@ -113,8 +113,8 @@ async fn used(words: &Words, services: &Services, caller: Option<&Caller>) -> Re
     };
     let next = match account {
         Some(account) if account.email_confirmed && !words.is_change => view! {
-            <p>"Your email is confirmed: there is nothing left to do."</p>
-            <p><a class="button" href="/assistants">"To your assistants"</a></p>
+            <p>"Your email is already confirmed."</p>
+            <p><a class="button" href="/assistants">"Go to dashboard"</a></p>
         }
         .into_any(),
         Some(account) => {
@@ -135,7 +135,7 @@ fn confirm(words: &Words, token: String, asks: bool) -> AnyView {
     };
     let password = asks.then(|| {
         view! {
-            <p>"This browser isn't signed in to this account. Enter the account's password to show that you opened it."</p>
+            <p>"You’re not signed in to this account. For your security, enter its password."</p>
             <TextField
                 form
                 name="password"
@@ -146,10 +146,10 @@ fn confirm(words: &Words, token: String, asks: bool) -> AnyView {
             />
         }
     });
-    // Also where nothing is asked: the session may end before the form is sent.
+    // Sent even without a password field, because the session may end before the form is sent.
     let marker = (!words.is_change).then(|| view! { <input type="hidden" name="asks" value="true"/> });
     let (about, button) = (words.about, words.button);
-    // One of two cards then: the other one is for an owner of the address who does not know the password.
+    // The second card is for an owner of the address who does not know the password.
     let class = asks.then_some("card");
     view! {
         <p>{about}</p>
@@ -159,27 +159,27 @@ fn confirm(words: &Words, token: String, asks: bool) -> AnyView {
                 <input type="hidden" name="token" value=token/>
                 {marker}
                 {password}
-                <Submit label=button busy="One moment…"/>
+                <Submit label=button busy="Confirming…"/>
             </PostForm>
         </div>
     }
     .into_any()
 }
 
-/// For an owner of the address who did not open the account, or has forgotten its password.
+/// For an owner of the address who did not create the account, or has forgotten its password.
 fn claim(form: Form, token: String) -> AnyView {
     view! {
         <section class="card" aria-labelledby="not-me">
-            <h2 id="not-me">"Didn't open this account, or forgot the password?"</h2>
+            <h2 id="not-me">"Didn’t create this account, or forgot the password?"</h2>
             <p>
-                "Choose a new password to make the account yours alone: existing sessions, API keys and two-step sign-in end, "
-                "and callbacks get a new signing secret. Don't want an account at Reef? Close this page. Nothing is confirmed."
+                "Choose a new password to make the account yours alone. This signs out all devices, revokes all API keys, turns off "
+                "two-factor and rotates the signing secret. Don’t want a Reef account? Close this page, and nothing is confirmed."
             </p>
             <PostForm form>
                 <Problem form/>
                 <input type="hidden" name="token" value=token/>
                 <NewPasswordField form name="new_password"/>
-                <Submit label="Set the password" busy="One moment…" class="quiet"/>
+                <Submit label="Set new password" busy="Setting…" class="quiet"/>
             </PostForm>
         </section>
     }

@@ -1,4 +1,4 @@
-//! One file, or folder, per page.
+//! The pages, each in a file or folder.
 
 pub(crate) mod assistant;
 pub(crate) mod assistants;

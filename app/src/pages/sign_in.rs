@@ -1,4 +1,4 @@
-//! `/signin`.
+//! `/signin`: email and password.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -12,7 +12,7 @@ use crate::components::page::Head;
 use crate::functions::account::SignIn;
 use crate::server::{are_signups_open, provided};
 
-/// E-mail and password; then on to where one wanted to go.
+/// Signs in and opens the page that was asked for.
 #[component]
 pub(crate) fn SignInPage() -> impl IntoView {
     let form = Form::of::<SignIn>("sign-in", &["email", "password"]);
@@ -21,14 +21,14 @@ pub(crate) fn SignInPage() -> impl IntoView {
     let can_forget = provided().is_ok_and(|services: Services| services.mail_is_on());
     let is_open = are_signups_open();
     view! {
-        <Head title="Sign in" description="Sign in to Reef to buy, activate and look after your assistants in Telegram." is_public=true/>
+        <Head title="Sign in" description="Sign in to Reef to create and manage your AI assistants on Telegram." is_public=true/>
         <div class="narrow">
         <h1>"Sign in"</h1>
         <Done/>
         <PostForm form>
             <Problem form/>
             <input type="hidden" name="next" value=next/>
-            <TextField form name="email" path=&["email"] label="E-mail" kind="email" autocomplete="username" check="email"/>
+            <TextField form name="email" path=&["email"] label="Email" kind="email" autocomplete="username" check="email"/>
             <TextField
                 form
                 name="password"

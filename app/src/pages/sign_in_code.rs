@@ -1,4 +1,4 @@
-//! `/signin/code`: the second step of signing in.
+//! `/signin/code`: the two-factor code of a sign-in.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -10,11 +10,11 @@ use crate::functions::account::SignInCode;
 use crate::server::redirect_page;
 use crate::session::{pending_sign_in, session};
 
-/// The code of the authenticator app, or a recovery code; who has not given a password yet goes to do so.
+/// Takes a code of the authenticator app or a recovery code. Without a verified password it redirects to `/signin`.
 #[component]
 pub(crate) fn SignInCodePage() -> impl IntoView {
     view! {
-        <Head title="Sign in: the code" description="The second step of signing in to Reef."/>
+        <Head title="Two-factor authentication" description="Enter your two-factor code to sign in to Reef."/>
         {drawn_or_failure(async {
             let waits = pending_sign_in(&session().await?).await.is_ok();
             if !waits {
@@ -28,7 +28,7 @@ pub(crate) fn SignInCodePage() -> impl IntoView {
 fn page(waits: bool) -> AnyView {
     if !waits {
         return view! {
-            <h1>"The password comes first"</h1>
+            <h1>"Enter your password first"</h1>
             <p><a href="/signin">"Sign in"</a></p>
         }
         .into_any();
@@ -37,8 +37,8 @@ fn page(waits: bool) -> AnyView {
     let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
     view! {
         <div class="narrow">
-            <h1>"One more step"</h1>
-            <p>"Your password is right. Now the six digits that your authenticator app shows for Reef."</p>
+            <h1>"Two-factor authentication"</h1>
+            <p>"Enter the 6-digit code from your authenticator app."</p>
             <PostForm form>
                 <Problem form/>
                 <input type="hidden" name="next" value=next/>
@@ -48,11 +48,11 @@ fn page(waits: bool) -> AnyView {
                     path=&["code"]
                     label="Code"
                     autocomplete="one-time-code"
-                    hint="You have lost the app? One of your recovery codes does, too. Each is good once."
+                    hint="Lost your device? Use a recovery code. Each one works once."
                 />
                 <Submit label="Sign in" busy="Signing in…"/>
             </PostForm>
-            <p><a href="/signin">"Begin again"</a></p>
+            <p><a href="/signin">"Back to sign in"</a></p>
         </div>
     }
     .into_any()

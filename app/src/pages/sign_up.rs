@@ -1,4 +1,4 @@
-//! `/signup`.
+//! `/signup`: a new account.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -10,18 +10,18 @@ use crate::components::page::Head;
 use crate::functions::account::SignUp;
 use crate::server::are_signups_open;
 
-/// Opens an account, signed in at once.
+/// Creates an account and signs in to it.
 #[component]
 pub(crate) fn SignUpPage() -> impl IntoView {
     let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
     let sign_in = format!("/signin?next={}", Url::escape(&next));
     let is_open = are_signups_open();
     view! {
-        <Head title="Sign up" description="Open an account at Reef: an e-mail address and a password are all it takes." is_public=true/>
+        <Head title="Sign up" description="Create your Reef account: all you need is an email and a password." is_public=true/>
         <div class="narrow">
-            <h1>"Sign up"</h1>
+            <h1>"Create your account"</h1>
             {if is_open { view! { <SignUpForm next/> }.into_any() } else { view! { <Closed/> }.into_any() }}
-            <p>"You have an account? " <a href=sign_in>"Sign in"</a></p>
+            <p>"Already have an account? " <a href=sign_in>"Sign in"</a></p>
         </div>
     }
 }
@@ -33,17 +33,17 @@ fn SignUpForm(next: String) -> impl IntoView {
         <PostForm form>
             <Problem form/>
             <input type="hidden" name="next" value=next/>
-            <TextField form name="email" path=&["email"] label="E-mail" kind="email" autocomplete="username" check="email"/>
+            <TextField form name="email" path=&["email"] label="Email" kind="email" autocomplete="username" check="email"/>
             <NewPasswordField form name="password" label="Password"/>
-            <Submit label="Sign up" busy="Opening your account…"/>
+            <Submit label="Create account" busy="Creating your account…"/>
         </PostForm>
     }
 }
 
-/// Said before anything is typed.
+/// Shown instead of the form, so that nobody fills it in for nothing.
 #[component]
 fn Closed() -> impl IntoView {
     view! {
-        <p class="notice">"New accounts are not opened here at present. Whoever runs this site can open one for you."</p>
+        <p class="notice">"Sign-ups are closed. Contact the administrator for an invitation."</p>
     }
 }

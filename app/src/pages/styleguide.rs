@@ -1,4 +1,4 @@
-//! `/styleguide`: every component in every state, to look at while styling. Only where the sandbox is: in development.
+//! `/styleguide`: every component in every state, to look at while styling. It exists only in the sandbox.
 
 use leptos::prelude::*;
 use reef_domain::wire::Status;
@@ -23,7 +23,7 @@ const STATES: [Status; 6] = [
 const COLOURS: [&str; 10] =
     ["ink", "ink-soft", "ground", "surface", "sunken", "line", "accent", "good", "warn", "bad"];
 
-/// The page.
+/// Shows all components.
 #[component]
 pub(crate) fn StyleguidePage() -> impl IntoView {
     if !use_context::<SiteInfo>().is_some_and(|site| site.sandbox) {
@@ -32,7 +32,7 @@ pub(crate) fn StyleguidePage() -> impl IntoView {
     view! {
         <Head title="Style guide" description="Every component of this site in every state."/>
         <h1>"Style guide"</h1>
-        <p>"Every component in every state. Sizes, colours, distances and movement are in style/tokens.css."</p>
+        <p>"Every component in every state. Sizes, colors, spacing and motion are in style/tokens.css."</p>
         <Type/>
         <Colours/>
         <Buttons/>
@@ -64,8 +64,8 @@ fn Type() -> impl IntoView {
 fn Colours() -> impl IntoView {
     let swatch = |name: &'static str| view! { <li><span class=format!("swatch {name}")></span> {name}</li> };
     view! {
-        <section aria-labelledby="colours">
-            <h2 id="colours">"Colours"</h2>
+        <section aria-labelledby="colors">
+            <h2 id="colors">"Colors"</h2>
             <ul class="swatches">{COLOURS.into_iter().map(swatch).collect_view()}</ul>
         </section>
     }
@@ -86,16 +86,16 @@ fn Buttons() -> impl IntoView {
             <p class="actions">
                 <button type="button" class="small">"Small"</button>
                 <button type="button" class="small quiet">"Small and quiet"</button>
-                <button type="button" disabled>"Not now"</button>
-                <button type="button" class="quiet" disabled>"Not now"</button>
+                <button type="button" disabled>"Disabled"</button>
+                <button type="button" class="quiet" disabled>"Disabled"</button>
             </p>
             <div class="action">
                 <button type="button" disabled aria-describedby="why-not">"Redeploy"</button>
-                <p class="hint" id="why-not">"It is being deployed already. Wait until it is active or has failed."</p>
+                <p class="hint" id="why-not">"A deployment is running. Wait until it has finished."</p>
             </div>
-            <Dialog id="example" button="Open a dialog" class="quiet" title="Delete this assistant?">
-                <p>"What will happen, money first. Then the button that does it."</p>
-                <button type="button" class="danger">"Delete it for good"</button>
+            <Dialog id="example" button="Open a dialog" class="quiet" title="Delete Pearl?">
+                <p>"What will happen, beginning with money. Then the button that does it."</p>
+                <button type="button" class="danger">"Delete permanently"</button>
             </Dialog>
         </section>
     }
@@ -107,34 +107,34 @@ fn Fields() -> impl IntoView {
         <section aria-labelledby="fields">
             <h2 id="fields">"Fields"</h2>
             <form>
-                <div role="alert" class="problem"><p>"This does not fit yet. See what is marked."</p></div>
+                <div role="alert" class="problem"><p>"Check the highlighted fields."</p></div>
                 <div class="field">
                     <label for="sg-name">"Name"</label>
                     <input id="sg-name" value="Coral" aria-describedby="sg-name-hint"/>
-                    <p class="hint" id="sg-name-hint">"What you call it."</p>
+                    <p class="hint" id="sg-name-hint">"The name your assistant introduces itself with."</p>
                 </div>
                 <div class="field">
                     <label for="sg-token">"Telegram bot token" <span class="optional">" (optional)"</span></label>
                     <input id="sg-token" value="nonsense" aria-invalid="true" aria-describedby="sg-token-issue"/>
-                    <p class="issue" id="sg-token-issue">"A bot token has no spaces."</p>
+                    <p class="issue" id="sg-token-issue">"Bot tokens can’t contain spaces."</p>
                 </div>
                 <div class="field">
                     <label for="sg-key">"Model API key"</label>
                     <input id="sg-key" type="password" autocomplete="off" aria-describedby="sg-key-finding"/>
-                    <p class="finding good" id="sg-key-finding">"The model answers: “Hello!”"</p>
+                    <p class="finding good" id="sg-key-finding">"The key works. The model says: “Hello!”"</p>
                 </div>
                 <div class="field">
                     <label for="sg-model">"Model"</label>
                     <select id="sg-model"><option>"Claude Sonnet"</option><option>"Claude Opus"</option></select>
                 </div>
                 <fieldset class="field">
-                    <legend>"It may"</legend>
-                    <div class="choice"><input type="checkbox" id="sg-read" checked/><label for="sg-read">"read"</label></div>
-                    <div class="choice"><input type="checkbox" id="sg-write"/><label for="sg-write">"write"</label></div>
+                    <legend>"Permissions"</legend>
+                    <div class="choice"><input type="checkbox" id="sg-read" checked/><label for="sg-read">"Read"</label></div>
+                    <div class="choice"><input type="checkbox" id="sg-write"/><label for="sg-write">"Write"</label></div>
                 </fieldset>
                 <div class="field">
-                    <label for="sg-off">"Not to be changed"</label>
-                    <input id="sg-off" value="as it is" disabled/>
+                    <label for="sg-off">"Disabled field"</label>
+                    <input id="sg-off" value="Can’t be changed" disabled/>
                 </div>
                 <button type="button" disabled>"Saving…"</button>
             </form>
@@ -149,11 +149,11 @@ fn Says() -> impl IntoView {
         <section aria-labelledby="says">
             <h2 id="says">"Statuses and notices"</h2>
             <p>{STATES.into_iter().map(badge).collect_view()}</p>
-            <Toast words="Saved. It applies the next time the assistant starts."/>
+            <Toast words="Saved. Takes effect the next time your assistant starts."/>
             <p class="notice">"Something worth knowing."</p>
-            <p class="notice good">"It went well."</p>
-            <p class="notice warn">"The payment is overdue. The assistant still runs."</p>
-            <p class="notice bad">"The worker could not be started."</p>
+            <p class="notice good">"Something that went well."</p>
+            <p class="notice warn">"Payment failed. Update your card to keep Pearl running."</p>
+            <p class="notice bad">"Couldn’t start."</p>
         </section>
     }
 }
@@ -165,33 +165,33 @@ fn Lists() -> impl IntoView {
             <h2 id="lists">"Tables, timelines, steps"</h2>
             <table class="cards">
                 <caption class="visually-hidden">"Two assistants"</caption>
-                <thead><tr><th scope="col">"Name"</th><th scope="col">"Status"</th><th scope="col">"Mode"</th></tr></thead>
+                <thead><tr><th scope="col">"Name"</th><th scope="col">"Status"</th><th scope="col">"Plan"</th></tr></thead>
                 <tbody>
                     <tr>
                         <th scope="row"><a href="#lists">"Coral"</a></th>
                         <td data-label="Status"><StatusBadge status=Status::Active/></td>
-                        <td data-label="Mode">"managed"</td>
+                        <td data-label="Plan">"Managed"</td>
                     </tr>
                     <tr>
                         <th scope="row"><a href="#lists">"Pearl, which has a long name that wraps"</a></th>
                         <td data-label="Status"><StatusBadge status=Status::Failed/></td>
-                        <td data-label="Mode">"your own model key"</td>
+                        <td data-label="Plan">"Bring your own key"</td>
                     </tr>
                 </tbody>
             </table>
             <div class="split">
                 <ol class="steps" aria-label="Steps">
-                    <li class="done">"Bot token tried"</li>
-                    <li class="done">"Model tried"</li>
-                    <li class="now">"Starting the worker…"</li>
-                    <li class="todo">"Connecting the bot"</li>
+                    <li class="done">"Verify bot token"</li>
+                    <li class="done">"Verify model access"</li>
+                    <li class="now">"Start assistant"</li>
+                    <li class="todo">"Connect to Telegram"</li>
                     <li class="failed">"A step that failed"</li>
                 </ol>
                 <ol class="timeline" aria-label="Timeline">
                     <li><StatusBadge status=Status::Active/> " " <time>"2026-11-28 14:53 UTC"</time></li>
                     <li>
                         <StatusBadge status=Status::Failed/> " " <time>"2026-11-28 14:52 UTC"</time>
-                        <p class="hint">"Telegram refuses the bot token."</p>
+                        <p class="hint">"Telegram rejected the bot token."</p>
                     </li>
                 </ol>
             </div>
@@ -207,7 +207,7 @@ fn Surfaces() -> impl IntoView {
             <div class="cards-grid">
                 <div class="card"><h3>"A card"</h3><p>"With something on it."</p></div>
                 <div class="card">
-                    <dl class="facts"><dt>"Mode"</dt><dd>"managed"</dd><dt>"Model"</dt><dd>"claude-sonnet-5-5"</dd></dl>
+                    <dl class="facts"><dt>"Plan"</dt><dd>"Managed"</dd><dt>"Model"</dt><dd>"Claude Sonnet 5.5"</dd></dl>
                 </div>
                 <div class="card" role="status" aria-label="Loading"><div class="skeleton"></div></div>
             </div>
@@ -216,8 +216,8 @@ fn Surfaces() -> impl IntoView {
             <Copyable label="A secret" secret=Secret::from("whsec_example".to_owned())/>
             <div class="empty">
                 <h3>"Nothing here yet"</h3>
-                <p>"What it is for, and how it begins."</p>
-                <p><a class="button" href="#surfaces">"Begin"</a></p>
+                <p>"What will be listed here, and how to get started."</p>
+                <p><a class="button" href="#surfaces">"Get started"</a></p>
             </div>
         </section>
     }

@@ -8,14 +8,14 @@ use crate::components::field::PasswordAgain;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::keys::{RevokeKey, RotateKey};
 
-/// What can be done with a key, by how it stands with it.
+/// The buttons that rotate and revoke a key, as far as its state allows.
 #[component]
 pub(super) fn KeyActions(
     key_of: ApiKey,
     state: KeyState,
-    /// What its forms carry, so that each is carried out once.
+    /// The form token, which makes a form that is sent twice count once.
     token: String,
-    /// Whether the password need not be asked for.
+    /// Whether the session has verified the password.
     given: bool,
 ) -> impl IntoView {
     if state == KeyState::Revoked {
@@ -40,23 +40,23 @@ fn rotate(key: &ApiKey, token: String, given: bool) -> AnyView {
             button="Rotate"
             class="quiet small"
             label=format!("Rotate {}", key.name)
-            title="Make a new key in its place?"
+            title=format!("Rotate “{}”?", key.name)
             open=form.has_failed()
         >
             <p>
-                "The new key has the same name, scopes and assistants. The present one goes on for a while, so that you can "
-                "change over without a gap."
+                "Creates a new key with the same name, permissions and assistants. The old key keeps working for a while, so that "
+                "you can switch without downtime."
             </p>
             <PostForm form>
                 <Problem form/>
                 <input type="hidden" name="id" value=id/>
                 <input type="hidden" name="token" value=token/>
                 <div class="field">
-                    <label for=labelled>"The present key ends"</label>
+                    <label for=labelled>"Old key expires"</label>
                     <select id=select name="overlap">{Overlap::ALL.map(option).collect_view()}</select>
                 </div>
-                <PasswordAgain form given about/>
-                <Submit label="Make the new key" busy="Rotating…"/>
+                <PasswordAgain form given reason="For your security, confirm your password to rotate this key." about/>
+                <Submit label="Rotate key" busy="Rotating…"/>
             </PostForm>
         </Dialog>
     }
@@ -66,9 +66,9 @@ fn rotate(key: &ApiKey, token: String, given: bool) -> AnyView {
 fn revoke(key: &ApiKey, state: KeyState) -> AnyView {
     let id = key.id.to_string();
     let form = Form::of::<RevokeKey>("revoke", &[]).about("id", &id);
-    let (button, consequence) = match state {
-        KeyState::Expired => ("Remove", "It has expired and opens nothing any more. It goes from the list."),
-        _ => ("Revoke", "Programs that use it are locked out at once. This cannot be undone."),
+    let (button, busy, consequence) = match state {
+        KeyState::Expired => ("Remove", "Removing…", "Removes this expired key from the list."),
+        _ => ("Revoke", "Revoking…", "Apps using this key lose access immediately. This can’t be undone."),
     };
     view! {
         <Dialog
@@ -83,7 +83,7 @@ fn revoke(key: &ApiKey, state: KeyState) -> AnyView {
             <PostForm form>
                 <Problem form/>
                 <input type="hidden" name="id" value=id/>
-                <Submit label=format!("{button} this key") busy="One moment…" class="danger"/>
+                <Submit label=format!("{button} key") busy class="danger"/>
             </PostForm>
         </Dialog>
     }
@@ -92,9 +92,9 @@ fn revoke(key: &ApiKey, state: KeyState) -> AnyView {
 
 const fn in_words(overlap: Overlap) -> &'static str {
     match overlap {
-        Overlap::None => "at once",
-        Overlap::Hour => "after an hour",
-        Overlap::Day => "after 24 hours",
-        Overlap::Week => "after 7 days",
+        Overlap::None => "Immediately",
+        Overlap::Hour => "In 1 hour",
+        Overlap::Day => "In 24 hours",
+        Overlap::Week => "In 7 days",
     }
 }

@@ -1,4 +1,4 @@
-//! A form for a new key.
+//! The form for a new key.
 
 use leptos::prelude::*;
 use reef_domain::wire::AssistantRecord;
@@ -9,16 +9,16 @@ use crate::components::small::Day;
 use crate::functions::keys::{CHOSEN, CreateKey};
 use crate::text;
 
-/// Lives a key can be given: days and words.
+/// The values of the field "Expiration": days, and what customers read.
 const LIVES: [(&str, &str); 5] = [
-    ("0", "never"),
-    ("7", "after 7 days"),
-    ("30", "after 30 days"),
-    ("90", "after 90 days"),
-    ("365", "after a year"),
+    ("0", "Never"),
+    ("7", "7 days"),
+    ("30", "30 days"),
+    ("90", "90 days"),
+    ("365", "1 year"),
 ];
 
-/// Name, scopes, reach and life; `token` makes it one key, however often the form is sent.
+/// Name, permissions, access and expiration. `token` makes a form that is sent twice create one key.
 pub(super) fn section(assistants: &[AssistantRecord], token: String, given: bool) -> AnyView {
     let form = Form::of::<CreateKey>("key", &["name", "scopes", "expiresIn", "assistants", "password"]);
     let scopes_issue = form.id("scopes-issue");
@@ -36,17 +36,17 @@ pub(super) fn section(assistants: &[AssistantRecord], token: String, given: bool
                     path=&["name"]
                     label="Name"
                     check="name"
-                    hint="The program that will use it."
+                    hint="For example “Production backend”."
                 />
                 <fieldset class="field" aria-describedby=described_by>
-                    <legend>"It may"</legend>
-                    <Tick form name="read" label="read: look at assistants and their callbacks" ticked=true/>
-                    <Tick form name="write" label="write: buy, change, stop and delete them" ticked=true/>
+                    <legend>"Permissions"</legend>
+                    <Tick form name="read" label="Read: view assistants and deliveries" ticked=true/>
+                    <Tick form name="write" label="Write: buy, edit, stop and delete" ticked=true/>
                     <FieldIssue form id=scopes_issue path=&["scopes"]/>
                 </fieldset>
                 {reach}
-                <SelectField form name="expires_days" label="It expires" options=&LIVES/>
-                <PasswordAgain form given/>
+                <SelectField form name="expires_days" label="Expiration" options=&LIVES/>
+                <PasswordAgain form given reason="For your security, confirm your password to create a key."/>
                 <Submit label="Create key" busy="Creating…"/>
             </PostForm>
         </section>
@@ -54,7 +54,7 @@ pub(super) fn section(assistants: &[AssistantRecord], token: String, given: bool
     .into_any()
 }
 
-/// All assistants, or those that are ticked; nothing to choose where there are none.
+/// All assistants, or those that are checked; `None` where there are none to choose from.
 fn reach(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
     if assistants.is_empty() {
         return None;
@@ -65,22 +65,22 @@ fn reach(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
         meaning: meaning.to_owned(),
     };
     let options = vec![
-        choice("all", "All assistants", "Also those that come later."),
-        choice(CHOSEN, "Only chosen ones", "It sees nothing of the others and buys no new ones. At most 20."),
+        choice("all", "All assistants", "Current and future."),
+        choice(CHOSEN, "Selected assistants", "Up to 20. The key can’t see other assistants or buy new ones."),
     ];
     let tick = |assistant: &AssistantRecord| {
         let (id, ordered) = (assistant.id.clone(), assistant.created_at);
-        // Names need not differ.
-        let label = format!("{} ({}, ordered on ", assistant.name, text::status(assistant.status));
+        // Assistants can have the same name.
+        let label = format!("{} ({}, created ", assistant.name, text::status(assistant.status));
         view! { <Tick form name="assistants[]" value=id label><Day at=ordered/> ")"</Tick> }
     };
     let issue_id = form.id("assistants-issue");
     let described_by = issue_id.clone();
     let view = view! {
         <div class="reach">
-            <Choices form name="reach" path=&["reach"] label="It reaches" options chosen="all"/>
+            <Choices form name="reach" path=&["reach"] label="Access" options chosen="all"/>
             <fieldset class="field which" aria-describedby=described_by>
-                <legend>"Which ones"</legend>
+                <legend>"Assistants"</legend>
                 <div class="ticks">{assistants.iter().map(tick).collect_view()}</div>
                 <FieldIssue form id=issue_id path=&["assistants"]/>
             </fieldset>

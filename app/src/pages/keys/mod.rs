@@ -1,4 +1,4 @@
-//! `/keys`: API keys, and the secret that signs callbacks. `/keys/{id}`: one key and what it has asked for.
+//! `/keys`: API keys, and the secret that signs webhooks. `/keys/{id}`: one key and its recent requests.
 
 mod actions;
 mod create;
@@ -24,20 +24,20 @@ use actions::KeyActions;
 
 pub(crate) use one::KeyPage;
 
-/// What the page is drawn from.
+/// The data of the page.
 struct Shown {
     keys: Vec<ApiKey>,
-    /// A key that was just made.
+    /// A key that was just created.
     new: Option<Secret>,
-    /// What a key may be limited to.
+    /// The assistants that a key may be limited to.
     assistants: Vec<AssistantRecord>,
     signing: Secret,
-    /// What the forms carry.
+    /// The form token, which makes a form that is sent twice count once.
     token: String,
-    /// Whether the password need not be asked for.
+    /// Whether the session has verified the password.
     given: bool,
     public_url: String,
-    /// Whether the address waits to be confirmed by a link that was sent there.
+    /// Whether the email is not confirmed, though it could be.
     unconfirmed: bool,
     now: Timestamp,
 }
@@ -46,7 +46,7 @@ struct Shown {
 #[component]
 pub(crate) fn KeysPage() -> impl IntoView {
     view! {
-        <Head title="API keys" description="Keys for programs that use Reef in your place."/>
+        <Head title="API keys" description="API keys let your code manage your assistants."/>
         {drawn_or_failure(async { Ok(page(load().await?)) })}
     }
 }
@@ -55,7 +55,7 @@ async fn load() -> Result<Shown, AppError> {
     let (services, caller) = signed_in().await?;
     Ok(Shown {
         keys: services.api_keys(&caller).await?,
-        // Shown where the form has led, also when that is loaded again within the minute; nowhere else.
+        // Shown only where the form leads, and again when that page is reloaded within a minute.
         new: if is_done_with(&["created", "key_rotated"]) { flash(&services, NEW_KEY).await? } else { None },
         assistants: services.list_assistants(&caller).await?,
         signing: services.callback_secret(caller.user_id).await?.expose_secret().to_owned().into(),
@@ -76,7 +76,7 @@ fn page(shown: Shown) -> AnyView {
             <h1>"API keys"</h1>
             <a class="button" href="#new-key">"New key"</a>
         </div>
-        // What hands the key over says that it was made, and must not be dismissed by the way.
+        // The section with the new key says so itself, and must not be dismissed.
         {handed_over.is_none().then(|| view! { <Done/> })}
         {unconfirmed.then(|| view! {
             <p class="notice warn">
@@ -94,9 +94,9 @@ fn page(shown: Shown) -> AnyView {
     .into_any()
 }
 
-/// The new key, once; nothing of it when it was revoked since.
+/// Shows the new key; `None` when it has been revoked since.
 fn handed_over(keys: &[ApiKey], new: Secret, public_url: &str) -> Option<AnyView> {
-    // What a list shows of a key is short enough to be another's, too: the one that was just made is the latest of them.
+    // Keys can share the prefix that is stored of them, so this takes the newest.
     let of_it = keys.iter().filter(|key| new.expose().starts_with(&key.prefix));
     let key = of_it.max_by_key(|key| key.created_at)?;
     let curl = curl(public_url, new.expose(), key.read);
@@ -104,7 +104,7 @@ fn handed_over(keys: &[ApiKey], new: Secret, public_url: &str) -> Option<AnyView
     let view = view! {
         <section class="notice good wide" aria-labelledby="handed-over">
             <h2 id="handed-over" tabindex="-1" autofocus>"Copy your key now"</h2>
-            <p>"Key created: “" {name} "”. Copy it and keep it safe: Reef keeps only a hash of it and can’t show it to you later."</p>
+            <p>"Key “" {name} "” created. You won’t be able to see it again, because Reef stores only a hash of it."</p>
             <Copyable label="New API key" secret=new/>
             <p>"Try it:"</p>
             <CodeBlock label="A first request with the new key" code=curl/>
@@ -113,7 +113,7 @@ fn handed_over(keys: &[ApiKey], new: Secret, public_url: &str) -> Option<AnyView
     Some(view.into_any())
 }
 
-/// A first request: what every key may ask, and more where it may look.
+/// A first request that the key is allowed to make.
 fn curl(public_url: &str, key: &str, can_read: bool) -> String {
     let path = if can_read { "assistants" } else { "me" };
     format!("curl {public_url}/api/v1/{path} \\\n  -H \"X-API-Key: {key}\"")
@@ -122,12 +122,11 @@ fn curl(public_url: &str, key: &str, can_read: bool) -> String {
 fn empty() -> AnyView {
     view! {
         <div class="empty">
-            <h2>"No key yet"</h2>
+            <h2>"No API keys yet"</h2>
             <p>
-                "A key lets a program do what you do here: buy slots, activate assistants, watch and change them. Give each "
-                "program its own, so that you see what it asks for and can shut it out alone."
+                "API keys let your code manage assistants. Use one per app so you can monitor and revoke it separately."
             </p>
-            <p><a class="button quiet" href="/docs/quick-start">"How to begin with the API"</a></p>
+            <p><a class="button quiet" href="/docs/quick-start">"API quick start"</a></p>
         </div>
     }
     .into_any()
@@ -139,7 +138,7 @@ fn table(keys: Vec<ApiKey>, token: &str, given: bool, now: Timestamp) -> AnyView
             <thead>
                 <tr>
                     <th scope="col">"Key"</th>
-                    <th scope="col">"May"</th>
+                    <th scope="col">"Permissions"</th>
                     <th scope="col">"Created"</th>
                     <th scope="col">"Expires"</th>
                     <th scope="col">"Last used"</th>
@@ -161,38 +160,41 @@ fn row(key: ApiKey, token: &str, given: bool, now: Timestamp) -> AnyView {
                 <a href=format!("/keys/{}", key.id)>{key.name.clone()}</a>
                 <p class="hint"><code>{key.prefix.clone()} "…"</code></p>
             </th>
-            <td data-label="May">{scopes(&key)} {reach}</td>
+            <td data-label="Permissions">{scopes(&key)} {reach}</td>
             <td data-label="Created"><When at=key.created_at/></td>
-            <td data-label="Expires"><WhenOr at=key.expires_at or="never"/> " " {badge(state)}</td>
-            <td data-label="Last used"><WhenOr at=key.last_used_at or="never"/></td>
+            <td data-label="Expires"><WhenOr at=key.expires_at or="Never"/> " " {badge(state)}</td>
+            <td data-label="Last used"><WhenOr at=key.last_used_at or="Never"/></td>
             <td><KeyActions key_of=key state token=token.to_owned() given/></td>
         </tr>
     }
     .into_any()
 }
 
-/// What a key may do, in one line.
+/// The scopes of a key, in one line.
 fn scopes(key: &ApiKey) -> String {
     let scopes = key.scopes();
-    let words: Vec<&str> = scopes.iter().copied().map(Scope::as_str).collect();
-    words.join(", ")
+    let words = |scope: Scope| match scope {
+        Scope::Read => "Read",
+        Scope::Write => "Write",
+    };
+    scopes.iter().copied().map(words).collect::<Vec<_>>().join(", ")
 }
 
-/// Which assistants a key reaches, in one line.
+/// The assistants that a key can reach, in one line.
 fn reach(key: &ApiKey) -> String {
-    let Some(assistants) = &key.assistants else { return "all assistants, also later ones".to_owned() };
-    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "one that was deleted".to_owned());
+    let Some(assistants) = &key.assistants else { return "All assistants, current and future".to_owned() };
+    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "a deleted assistant".to_owned());
     let names: Vec<String> = assistants.iter().map(|assistant| name(&assistant.name)).collect();
-    format!("only {}", names.join(", "))
+    format!("Only {}", names.join(", "))
 }
 
-/// How it stands with a key, unless it simply works.
+/// The state of a key, unless the key simply works.
 fn badge(state: KeyState) -> Option<AnyView> {
     let (class, words) = match state {
         KeyState::Live => return None,
-        KeyState::Replaced => ("badge warn", "being replaced"),
-        KeyState::Expired => ("badge bad", "expired"),
-        KeyState::Revoked => ("badge bad", "revoked"),
+        KeyState::Replaced => ("badge warn", "Being replaced"),
+        KeyState::Expired => ("badge bad", "Expired"),
+        KeyState::Revoked => ("badge bad", "Revoked"),
     };
     Some(view! { <span class=class>{words}</span> }.into_any())
 }

@@ -1,4 +1,4 @@
-//! One key: what it may do, and the last requests that came with it.
+//! One key: its permissions and its recent requests.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -16,15 +16,15 @@ use crate::server::signed_in;
 struct Shown {
     key: ApiKey,
     requests: Vec<KeyRequest>,
-    /// What the forms carry.
+    /// The form token, which makes a form that is sent twice count once.
     token: String,
-    /// Whether the password need not be asked for.
+    /// Whether the session has verified the password.
     given: bool,
     public_url: String,
     now: Timestamp,
 }
 
-/// The page.
+/// Loads the key that the path names.
 #[component]
 pub(crate) fn KeyPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
@@ -48,7 +48,7 @@ fn page(Shown { key, requests, token, given, public_url, now }: Shown) -> AnyVie
     let facts = facts(&key, now);
     let asked = if requests.is_empty() { empty(&key, &public_url) } else { table(requests) };
     view! {
-        <Head title=name.clone() description="One API key and what it has asked for."/>
+        <Head title=name.clone() description="An API key and its recent requests."/>
         <p class="crumbs"><a href="/keys">"API keys"</a></p>
         <div class="page-head">
             <h1>{name}</h1>
@@ -57,7 +57,7 @@ fn page(Shown { key, requests, token, given, public_url, now }: Shown) -> AnyVie
         <Region name="facts">{facts}</Region>
         <section aria-labelledby="requests">
             <div class="page-head">
-                <h2 id="requests">"Last requests"</h2>
+                <h2 id="requests">"Recent requests"</h2>
                 <a class="button quiet small" href=here>"Refresh"</a>
             </div>
             <div data-look-again="">
@@ -70,7 +70,7 @@ fn page(Shown { key, requests, token, given, public_url, now }: Shown) -> AnyVie
 
 fn facts(key: &ApiKey, now: Timestamp) -> AnyView {
     let replaced = key.replaced_by.map(|by| {
-        view! { <dt>"Replaced by"</dt> <dd><a href=format!("/keys/{by}")>"the key made in its place"</a></dd> }
+        view! { <dt>"Replaced by"</dt> <dd><a href=format!("/keys/{by}")>"The new key"</a></dd> }
     });
     let revoked = key.revoked_at.map(|at| view! { <dt>"Revoked"</dt> <dd><When at/></dd> });
     view! {
@@ -78,19 +78,19 @@ fn facts(key: &ApiKey, now: Timestamp) -> AnyView {
             <dl class="facts">
                 <dt>"Key"</dt>
                 <dd><code>{key.prefix.clone()} "…"</code></dd>
-                <dt>"It may"</dt>
+                <dt>"Permissions"</dt>
                 <dd>{scopes(key)}</dd>
-                <dt>"It reaches"</dt>
+                <dt>"Access"</dt>
                 <dd>{reach(key)}</dd>
                 <dt>"Created"</dt>
                 <dd><When at=key.created_at/></dd>
                 <dt>"Expires"</dt>
-                <dd><WhenOr at=key.expires_at or="never"/> " " {badge(key.state(now))}</dd>
+                <dd><WhenOr at=key.expires_at or="Never"/> " " {badge(key.state(now))}</dd>
                 <dt>"Last used"</dt>
-                <dd><WhenOr at=key.last_used_at or="never"/></dd>
+                <dd><WhenOr at=key.last_used_at or="Never"/></dd>
                 {replaced}
                 {revoked}
-                <dt>"Id"</dt>
+                <dt>"ID"</dt>
                 <dd><code>{key.id.to_string()}</code></dd>
             </dl>
         </section>
@@ -101,10 +101,10 @@ fn facts(key: &ApiKey, now: Timestamp) -> AnyView {
 fn empty(key: &ApiKey, public_url: &str) -> AnyView {
     view! {
         <div class="empty">
-            <h3>"Nothing was asked with this key yet"</h3>
-            <p>{format!("Each request shows up here within seconds; the newest {REQUESTS_KEPT} are kept.")}</p>
+            <h3>"No requests yet"</h3>
+            <p>{format!("Requests show up here within seconds. The last {REQUESTS_KEPT} are kept.")}</p>
         </div>
-        <p>"A first one, with your key put in:"</p>
+        <p>"Try it with your key:"</p>
         <CodeBlock label="A first request" code=curl(public_url, "$REEF_API_KEY", key.read)/>
     }
     .into_any()
@@ -112,15 +112,15 @@ fn empty(key: &ApiKey, public_url: &str) -> AnyView {
 
 fn table(requests: Vec<KeyRequest>) -> AnyView {
     view! {
-        <p class="hint">{format!("The newest {REQUESTS_KEPT} are kept, without their bodies.")}</p>
+        <p class="hint">{format!("Last {REQUESTS_KEPT} requests. Bodies aren’t stored.")}</p>
         <table class="cards requests">
             <thead>
                 <tr>
                     <th scope="col">"Request"</th>
                     <th scope="col">"Status"</th>
                     <th scope="col">"Time"</th>
-                    <th scope="col">"Took"</th>
-                    <th scope="col">"Request id"</th>
+                    <th scope="col">"Duration"</th>
+                    <th scope="col">"Request ID"</th>
                 </tr>
             </thead>
             <tbody>{requests.into_iter().map(row).collect_view()}</tbody>
@@ -140,8 +140,8 @@ fn row(request: KeyRequest) -> AnyView {
             <th scope="row"><code>{request.method} " " {request.path}</code></th>
             <td data-label="Status"><span class=class>{request.status}</span></td>
             <td data-label="Time"><When at=request.answered_at seconds=true/></td>
-            <td data-label="Took">{request.duration_ms} "\u{a0}ms"</td>
-            <td data-label="Request id"><code class="id">{request.request_id}</code></td>
+            <td data-label="Duration">{request.duration_ms} "\u{a0}ms"</td>
+            <td data-label="Request ID"><code class="id">{request.request_id}</code></td>
         </tr>
     }
     .into_any()

@@ -1,4 +1,4 @@
-//! The secret that signs callbacks.
+//! The secret that signs webhooks.
 
 use leptos::prelude::*;
 
@@ -9,34 +9,34 @@ use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::keys::RotateCallbackSecret;
 use crate::secret::Secret;
 
-/// It is shown on demand: unlike a key it is needed on both sides.
+/// Shows the secret on demand, which is possible because Reef needs it too, and offers to rotate it.
 pub(super) fn section(secret: Secret, token: String, given: bool) -> AnyView {
     let form = Form::of::<RotateCallbackSecret>("rotate-secret", &["password"]);
     view! {
         <section class="card" aria-labelledby="signing-secret">
-            <h2 id="signing-secret">"Callback signing secret"</h2>
+            <h2 id="signing-secret">"Webhook signing secret"</h2>
             <p>
-                "Reef signs with it what it sends to your server, so that you can tell it from what others send. "
-                <a href="/docs/callbacks">"How to verify a callback"</a>
+                "Use this secret to verify that webhooks come from Reef. "
+                <a href="/docs/callbacks">"How to verify a webhook"</a>
             </p>
             <details>
-                <summary>"Show the secret"</summary>
-                <Copyable label="Callback signing secret" secret/>
+                <summary>"Show secret"</summary>
+                <Copyable label="Webhook signing secret" secret/>
             </details>
             <Dialog
                 id="rotate-secret"
                 button="Rotate"
                 class="quiet small"
                 label="Rotate the signing secret"
-                title="Make a new signing secret?"
+                title="Rotate the signing secret?"
                 open=form.has_failed()
             >
-                <p>"A new secret signs from now on. The present one signs beside it for 24 hours: give your server the new one by then."</p>
+                <p>"Both secrets work for 24 hours. Update your server before then."</p>
                 <PostForm form>
                     <Problem form/>
                     <input type="hidden" name="token" value=token/>
-                    <PasswordAgain form given/>
-                    <Submit label="Make a new secret" busy="Rotating…"/>
+                    <PasswordAgain form given reason="For your security, confirm your password to rotate the secret."/>
+                    <Submit label="Rotate secret" busy="Rotating…"/>
                 </PostForm>
             </Dialog>
         </section>

@@ -1,4 +1,4 @@
-//! The end of the account: what goes with it is said before.
+//! Deleting the account, with a list of what ends.
 
 use leptos::prelude::*;
 use reef_service::accounts::DeletionPreview;
@@ -10,7 +10,7 @@ use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::settings::DeleteAccount;
 
-/// What will happen, and the form that does it.
+/// The dialog that says what will happen and takes the password.
 pub(super) fn section(shown: &Shown) -> AnyView {
     let form = Form::of::<DeleteAccount>("delete-account", &["password", "code"]);
     let takes_code = shown.totp.on;
@@ -18,16 +18,16 @@ pub(super) fn section(shown: &Shown) -> AnyView {
     view! {
         <section class="card" aria-labelledby="delete">
             <h2 id="delete">"Delete account"</h2>
-            <p>"Everything in it goes for good, and nothing is charged any more."</p>
+            <p>"Permanently deletes your account and cancels all subscriptions."</p>
             <Dialog
                 id="delete-account"
-                button="Delete my account"
+                button="Delete account"
                 class="danger quiet"
-                title="Delete your account for good?"
+                title="Delete your account?"
                 open=form.has_failed()
             >
                 <ul>{ends}</ul>
-                <p>"This cannot be undone. Polar keeps the invoices, as the seller must."</p>
+                <p>"This can’t be undone. Invoices stay available from Polar."</p>
                 <PostForm form>
                     <Problem form/>
                     <TextField
@@ -36,10 +36,11 @@ pub(super) fn section(shown: &Shown) -> AnyView {
                         path=&["password"]
                         label="Password"
                         kind="password"
+                        hint="For your security, confirm your password to delete your account."
                         autocomplete="current-password"
                     />
                     {takes_code.then(|| view! { <Code form/> })}
-                    <Submit label="Delete my account for good" busy="Deleting…" class="danger"/>
+                    <Submit label="Delete permanently" busy="Deleting…" class="danger"/>
                 </PostForm>
             </Dialog>
         </section>
@@ -47,34 +48,34 @@ pub(super) fn section(shown: &Shown) -> AnyView {
     .into_any()
 }
 
-/// A sentence for each kind of thing that ends; money first.
+/// A sentence for each kind of thing that ends, beginning with money.
 fn what_ends(ends: DeletionPreview) -> Vec<String> {
     let mut lines = Vec::new();
     match ends.subscriptions {
         0 => {}
         1 => {
-            lines.push("1 subscription is ended at once. What is paid already is not given back.".to_owned());
+            lines.push("1 subscription is canceled immediately. Payments aren’t refunded.".to_owned());
         }
         count => {
             lines.push(format!(
-                "{count} subscriptions are ended at once. What is paid already is not given back."
+                "{count} subscriptions are canceled immediately. Payments aren’t refunded."
             ));
         }
     }
     match (ends.assistants, ends.running) {
         (0, _) => {}
-        (1, 0) => lines.push("1 assistant is deleted, with its secrets and conversations.".to_owned()),
+        (1, 0) => lines.push("1 assistant is deleted, with its tokens, keys and conversations.".to_owned()),
         (1, _) => {
-            lines.push("1 assistant is stopped and deleted, with its secrets and conversations.".to_owned());
+            lines.push("1 assistant is stopped and deleted, with its tokens, keys and conversations.".to_owned());
         }
         (count, running) => {
             let running = match running {
                 0 => String::new(),
-                1 => ", 1 of which runs now".to_owned(),
-                _ => format!(", {running} of which run now"),
+                1 => " (1 is running)".to_owned(),
+                _ => format!(" ({running} are running)"),
             };
             lines.push(format!(
-                "{count} assistants are deleted{running}, with their secrets and conversations."
+                "{count} assistants{running} are deleted, with their tokens, keys and conversations."
             ));
         }
     }
@@ -83,7 +84,7 @@ fn what_ends(ends: DeletionPreview) -> Vec<String> {
         1 => lines.push("1 API key stops working.".to_owned()),
         count => lines.push(format!("{count} API keys stop working.")),
     }
-    lines.push("All sessions are signed out; timelines, callbacks and receipts are deleted.".to_owned());
+    lines.push("All devices are signed out. Activity and webhook deliveries are deleted.".to_owned());
     lines
 }
 
@@ -97,9 +98,9 @@ mod tests {
         let ends = DeletionPreview { assistants: 3, running: 1, subscriptions: 2, keys: 1 };
         let lines = what_ends(ends);
         assert_eq!(lines.len(), 4);
-        assert!(lines[0].starts_with("2 subscriptions") && lines[1].contains(", 1 of which runs now,"));
+        assert!(lines[0].starts_with("2 subscriptions") && lines[1].contains(" (1 is running) "));
         assert_eq!(lines[2], "1 API key stops working.");
         let idle = what_ends(DeletionPreview { assistants: 2, ..DeletionPreview::default() });
-        assert_eq!(idle[0], "2 assistants are deleted, with their secrets and conversations.");
+        assert_eq!(idle[0], "2 assistants are deleted, with their tokens, keys and conversations.");
     }
 }

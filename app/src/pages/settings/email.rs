@@ -1,4 +1,4 @@
-//! The address: confirmed or not, and another one.
+//! The email of the account: whether it is confirmed, and the form that changes it.
 
 use leptos::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::mail::{ChangeEmail, ResendConfirmation};
 
-/// What can be done with it, where mail is sent.
+/// Offers to confirm and to change the email, if Reef can send emails.
 pub(super) fn section(shown: &Shown) -> AnyView {
     let email = shown.email.clone();
     let undeliverable = (shown.mail_is_on && shown.email_undeliverable).then(|| {
@@ -19,12 +19,12 @@ pub(super) fn section(shown: &Shown) -> AnyView {
         let resend = (!confirmed).then(resend);
         view! { {state(confirmed)} <div class="actions">{resend} {change()}</div> }.into_any()
     } else {
-        view! { <p class="hint">"No e-mail is sent from here, so the address can be neither confirmed nor changed."</p> }
+        view! { <p class="hint">"Email isn’t available here, so your address can’t be confirmed or changed."</p> }
             .into_any()
     };
     view! {
         <section class="card" aria-labelledby="email">
-            <h2 id="email">"E-mail"</h2>
+            <h2 id="email">"Email"</h2>
             <p>"You sign in with " <strong>{email}</strong> "."</p>
             {undeliverable}
             {content}
@@ -35,12 +35,12 @@ pub(super) fn section(shown: &Shown) -> AnyView {
 
 fn state(confirmed: bool) -> AnyView {
     if confirmed {
-        return view! { <p><span class="badge good">"confirmed"</span></p> }.into_any();
+        return view! { <p><span class="badge good">"Confirmed"</span></p> }.into_any();
     }
     view! {
         <p>
-            <span class="badge warn">"not confirmed yet"</span>
-            " Open the link in our mail, so that alerts reach you and a password reset keeps your API keys and two-step sign-in."
+            <span class="badge warn">"Not confirmed"</span>
+            " Confirm so that alerts reach you and a password reset keeps your API keys and two-factor."
         </p>
     }
     .into_any()
@@ -51,7 +51,7 @@ fn resend() -> AnyView {
     view! {
         <PostForm form>
             <Problem form/>
-            <Submit label="Send the link again" busy="Sending…" class="quiet"/>
+            <Submit label="Resend confirmation" busy="Sending…" class="quiet"/>
         </PostForm>
     }
     .into_any()
@@ -60,15 +60,15 @@ fn resend() -> AnyView {
 fn change() -> AnyView {
     let form = Form::of::<ChangeEmail>("email-change", &["email", "password"]);
     view! {
-        <Dialog id="email-change" button="Change address" class="quiet" title="Another e-mail address" open=form.has_failed()>
-            <p>"We send a link to the new address, and a notice to the present one. It changes once the link is opened."</p>
+        <Dialog id="email-change" button="Change email" class="quiet" title="Change email" open=form.has_failed()>
+            <p>"We’ll send a confirmation to the new address and notify the current one."</p>
             <PostForm form>
                 <Problem form/>
                 <TextField
                     form
                     name="email"
                     path=&["email"]
-                    label="New e-mail"
+                    label="New email"
                     kind="email"
                     autocomplete="email"
                     check="email"
@@ -79,9 +79,10 @@ fn change() -> AnyView {
                     path=&["password"]
                     label="Password"
                     kind="password"
+                    hint="For your security, confirm your password to change your email."
                     autocomplete="current-password"
                 />
-                <Submit label="Send the link" busy="Sending…"/>
+                <Submit label="Send confirmation" busy="Sending…"/>
             </PostForm>
         </Dialog>
     }

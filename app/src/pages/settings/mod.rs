@@ -1,4 +1,4 @@
-//! `/settings`: what keeps an account its owner's, and its end.
+//! `/settings`: email, password, two-factor, devices, and deleting the account.
 
 mod delete;
 mod email;
@@ -19,30 +19,30 @@ use crate::functions::settings::RECOVERY_CODES;
 use crate::secret::Secret;
 use crate::server::{flash, own_session_row, signed_in};
 
-/// What the page is drawn from.
+/// The data of the page.
 struct Shown {
     email: String,
     email_confirmed: bool,
     email_undeliverable: bool,
     mail_is_on: bool,
-    /// Whether the password need not be asked for.
+    /// Whether the session has verified the password.
     password_given: bool,
     totp: TotpStatus,
-    /// A secret that waits for its first code.
+    /// A two-factor secret that waits for its first code.
     pending: Option<NewTotp>,
-    /// Recovery codes that were just made, one a line.
+    /// Recovery codes that were just generated, one per line.
     codes: Option<Secret>,
     sessions: Vec<SessionView>,
     ends: DeletionPreview,
-    /// What the forms carry that are carried out once.
+    /// The form token, which makes a form that is sent twice count once.
     token: String,
 }
 
-/// The page.
+/// The settings of the account.
 #[component]
 pub(crate) fn SettingsPage() -> impl IntoView {
     view! {
-        <Head title="Settings" description="E-mail, password, two-step sign-in and sessions of your account."/>
+        <Head title="Settings" description="Email, password, two-factor and devices of your account."/>
         {drawn_or_failure(async { page(&load().await?) })}
     }
 }
@@ -58,7 +58,7 @@ async fn load() -> Result<Shown, AppError> {
         password_given: caller.has_given_password(),
         totp: services.totp_status(&caller).await?,
         pending: services.pending_totp(&caller).await?,
-        // Shown where the form that made them has led, and after no other one: they may be used by then.
+        // Shown only where their form leads, because a later form may come after some of them were used.
         codes: if is_done_with(&["totp_on", "codes_new"]) {
             flash(&services, RECOVERY_CODES).await?
         } else {
@@ -71,14 +71,14 @@ async fn load() -> Result<Shown, AppError> {
 }
 
 fn page(shown: &Shown) -> Result<AnyView, AppError> {
-    // They open the account: shown only while that takes one.
+    // Recovery codes are meaningless while two-factor is off.
     let codes = shown.codes.clone().filter(|_| shown.totp.on).map(new_codes);
     let (email, password, two_step) =
         (email::section(shown), password::section(&shown.email), two_step::section(shown)?);
     let (sessions, delete) = (sessions::section(&shown.sessions), delete::section(shown));
     let view = view! {
         <h1>"Settings"</h1>
-        // The codes must not be dismissed by the way: what they come with is said with them.
+        // The section with the codes says what was done, and must not be dismissed.
         {codes.is_none().then(|| view! { <Done/> })}
         <div role="status">{codes}</div>
         {email}
@@ -93,16 +93,16 @@ fn page(shown: &Shown) -> Result<AnyView, AppError> {
 fn new_codes(codes: Secret) -> AnyView {
     let done = use_query_map().with_untracked(|query| query.get("done")).unwrap_or_default();
     let what_was_done = match done.as_str() {
-        "totp_on" => "Two-step sign-in is on. ",
-        _ => "Earlier codes don’t work any more. ",
+        "totp_on" => "Two-factor is on. ",
+        _ => "Old codes no longer work. ",
     };
     view! {
         <section class="notice good wide" aria-labelledby="recovery-codes">
             <h2 id="recovery-codes" tabindex="-1" autofocus>"Save your recovery codes now"</h2>
             <p>
                 {what_was_done}
-                "If you lose your authenticator app, each of these codes signs you in once. Print them, or put them into a "
-                "password manager: Reef can’t show them to you later."
+                "Each code works once if you lose your device. Keep them in a password manager or print them. You won’t see them "
+                "again."
             </p>
             <CodeBlock label="Recovery codes" code=codes.expose().to_owned()/>
         </section>

@@ -1,4 +1,4 @@
-//! Another password.
+//! The form that changes the password.
 
 use leptos::prelude::*;
 
@@ -6,18 +6,18 @@ use crate::components::field::{NewPasswordField, TextField};
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::functions::settings::ChangePassword;
 
-/// The current one and the new one. The current one is asked for even if it was just given: somebody who sits
-/// down at a browser that is signed in would otherwise need nothing, and password managers expect both.
+/// Takes the current and the new password. The current one is required even if it was just verified: a stranger at an unlocked
+/// computer would otherwise need nothing, and password managers expect both fields.
 pub(super) fn section(email: &str) -> AnyView {
     let form = Form::of::<ChangePassword>("password", &["password", "newPassword"]);
     let email = email.to_owned();
     view! {
         <section class="card" aria-labelledby="password">
             <h2 id="password">"Password"</h2>
-            <p>"A new password signs out all other sessions. API keys stay as they are."</p>
+            <p>"Changing your password signs out other devices. API keys keep working."</p>
             <PostForm form>
                 <Problem form/>
-                // For password managers: whose password it is.
+                // Password managers need the account's name.
                 <input type="text" autocomplete="username" value=email hidden readonly/>
                 <TextField
                     form
@@ -25,6 +25,7 @@ pub(super) fn section(email: &str) -> AnyView {
                     path=&["password"]
                     label="Current password"
                     kind="password"
+                    hint="For your security, confirm your current password to change it."
                     autocomplete="current-password"
                 />
                 <NewPasswordField form name="new_password" path=&["newPassword"]/>

@@ -1,4 +1,4 @@
-//! Where somebody is signed in.
+//! The devices that are signed in to the account.
 
 use leptos::prelude::*;
 use reef_service::accounts::SessionView;
@@ -7,18 +7,18 @@ use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::small::When;
 use crate::functions::settings::{RevokeOtherSessions, RevokeSession};
 
-/// All sessions, this one marked.
+/// A table of all sessions, with a badge for the current one.
 pub(super) fn section(sessions: &[SessionView]) -> AnyView {
     let has_others = sessions.iter().any(|session| !session.is_current);
     view! {
-        <section class="card" aria-labelledby="sessions">
-            <h2 id="sessions">"Sessions"</h2>
-            <p>"Where you are signed in. Is there one you do not know? Sign it out and change your password. The last use is known to within five minutes."</p>
+        <section class="card" aria-labelledby="devices">
+            <h2 id="devices">"Devices"</h2>
+            <p>"Devices signed in to your account. Sign out anything you don’t recognize and change your password."</p>
             <table class="cards">
                 <thead>
                     <tr>
                         <th scope="col">"Device"</th>
-                        <th scope="col">"Address"</th>
+                        <th scope="col">"IP address"</th>
                         <th scope="col">"Signed in"</th>
                         <th scope="col">"Last used"</th>
                         <td></td>
@@ -33,16 +33,16 @@ pub(super) fn section(sessions: &[SessionView]) -> AnyView {
 }
 
 fn row(session: &SessionView) -> AnyView {
-    let address = session.address.clone().unwrap_or_else(|| "unknown".to_owned());
+    let address = session.address.clone().unwrap_or_else(|| "Unknown".to_owned());
     let last = if session.is_current {
-        view! { <span class="badge good">"this session"</span> }.into_any()
+        view! { <span class="badge good">"This device"</span> }.into_any()
     } else {
         sign_out(session)
     };
     view! {
         <tr>
             <th scope="row">{session.agent.clone()}</th>
-            <td data-label="Address">{address}</td>
+            <td data-label="IP address">{address}</td>
             <td data-label="Signed in"><When at=session.created_at/></td>
             <td data-label="Last used"><When at=session.last_used_at/></td>
             <td>{last}</td>
@@ -69,7 +69,7 @@ fn all_others() -> AnyView {
     view! {
         <PostForm form>
             <Problem form/>
-            <Submit label="Sign out all others" busy="Signing out…" class="quiet"/>
+            <Submit label="Sign out all other devices" busy="Signing out…" class="quiet"/>
         </PostForm>
     }
     .into_any()

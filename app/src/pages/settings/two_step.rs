@@ -1,4 +1,4 @@
-//! Two-step sign-in: off, being set up, on.
+//! Two-factor authentication: off, being set up, or on.
 
 use leptos::prelude::*;
 use reef_service::accounts::{NewTotp, TotpStatus};
@@ -13,10 +13,10 @@ use crate::components::qr::{Qr, QrPicture};
 use crate::error::AppError;
 use crate::functions::settings::{BeginTotp, ConfirmTotp, DisableTotp, NewRecoveryCodes};
 
-/// Fewer recovery codes than this are few.
+/// With fewer recovery codes than this the page warns.
 const FEW: i64 = 4;
 
-/// What stands there depends on how far it is.
+/// What the section offers depends on whether two-factor is off, being set up, or on.
 pub(super) fn section(shown: &Shown) -> Result<AnyView, AppError> {
     let content = match &shown.pending {
         _ if shown.totp.on => on(shown.totp, &shown.token),
@@ -27,14 +27,14 @@ pub(super) fn section(shown: &Shown) -> Result<AnyView, AppError> {
     let warning = is_at_risk.then(|| {
         view! {
             <p class="notice warn">
-                "A password reset turns off two-step sign-in until your email is confirmed. "
+                "A password reset turns off two-factor until your email is confirmed. "
                 <a href="#email">"Confirm your email"</a>
             </p>
         }
     });
     let view = view! {
-        <section class="card" aria-labelledby="two-step">
-            <h2 id="two-step">"Two-step sign-in"</h2>
+        <section class="card" aria-labelledby="two-factor">
+            <h2 id="two-factor">"Two-factor authentication"</h2>
             {warning}
             {content}
         </section>
@@ -46,13 +46,12 @@ fn off(given: bool) -> AnyView {
     let form = Form::of::<BeginTotp>("begin-totp", &["password"]);
     view! {
         <p>
-            "It is off. Switched on, signing in takes a code from an authenticator app on your phone besides the password: "
-            "who learns your password alone cannot get in."
+            "Two-factor is off. Add a code from an authenticator app to protect your account."
         </p>
         <PostForm form>
             <Problem form/>
-            <PasswordAgain form given/>
-            <Submit label="Set it up" busy="One moment…" class="quiet"/>
+            <PasswordAgain form given reason="For your security, confirm your password to set up two-factor."/>
+            <Submit label="Set up" busy="Setting up…" class="quiet" spoken="Set up two-factor"/>
         </PostForm>
     }
     .into_any()
@@ -67,13 +66,13 @@ fn setting_up(new: &NewTotp, token: &str, given: bool) -> Result<AnyView, AppErr
     let qr = Qr::of(new.otpauth_url.expose_secret())?;
     let (secret, link) = (new.secret.expose_secret().to_owned(), new.otpauth_url.expose_secret().to_owned());
     let view = view! {
-        <p>"Two steps, and it is on. Nothing changes until the code is right."</p>
+        <p>"Scan, then enter the code to finish."</p>
         <ol class="set-up">
             <li>
-                <p>"Scan this with an authenticator app, or type the secret into it."</p>
-                <QrPicture qr spoken="QR code for your authenticator app; the secret stands below it"/>
+                <p>"Scan this code with an authenticator app, or enter the secret there."</p>
+                <QrPicture qr spoken="QR code for your authenticator app. The secret is below."/>
                 <Copyable label="Secret for the authenticator app" secret=secret.into()/>
-                <p class="hint">"On this device: " <a href=link>"open it in your authenticator app"</a> "."</p>
+                <p class="hint">"On this device: " <a href=link>"open your authenticator app"</a> "."</p>
             </li>
             <li>
                 <PostForm form=confirm>
@@ -83,20 +82,20 @@ fn setting_up(new: &NewTotp, token: &str, given: bool) -> Result<AnyView, AppErr
                         form=confirm
                         name="code"
                         path=&["code"]
-                        label="Code that the app shows"
+                        label="Code from the app"
                         inputmode="numeric"
                         autocomplete="one-time-code"
-                        hint="Six digits."
+                        hint="6 digits."
                     />
-                    <PasswordAgain form=confirm given/>
-                    <Submit label="Switch it on" busy="Checking…"/>
+                    <PasswordAgain form=confirm given reason="For your security, confirm your password to turn on two-factor."/>
+                    <Submit label="Turn on" busy="Checking…" spoken="Turn on two-factor"/>
                 </PostForm>
             </li>
         </ol>
         <PostForm form=again>
             <Problem form=again/>
-            <PasswordAgain form=again given/>
-            <Submit label="Begin again with a new secret" busy="One moment…" class="quiet small"/>
+            <PasswordAgain form=again given reason="For your security, confirm your password to start over."/>
+            <Submit label="Start over" busy="Starting over…" class="quiet small"/>
         </PostForm>
     };
     Ok(view.into_any())
@@ -105,13 +104,13 @@ fn setting_up(new: &NewTotp, token: &str, given: bool) -> Result<AnyView, AppErr
 fn on(status: TotpStatus, token: &str) -> AnyView {
     let left = status.recovery_codes_left;
     let words = match left {
-        0 => "No recovery code is left: make new ones, or a lost phone locks you out.".to_owned(),
-        1 => "1 recovery code is left.".to_owned(),
-        _ => format!("{left} recovery codes are left."),
+        0 => "No recovery codes left. Generate new ones, or you may lose access to your account with your device.".to_owned(),
+        1 => "1 recovery code left.".to_owned(),
+        _ => format!("{left} recovery codes left."),
     };
     let class = (left < FEW).then_some("notice warn");
     view! {
-        <p><span class="badge good">"on"</span> " Signing in takes a code of your authenticator app."</p>
+        <p><span class="badge good">"On"</span> " You sign in with a code from your authenticator app."</p>
         <p class=class>{words}</p>
         <div class="actions">{more_codes(token)} {turn_off()}</div>
     }
@@ -125,15 +124,15 @@ fn more_codes(token: &str) -> AnyView {
             id="new-codes"
             button="New recovery codes"
             class="quiet"
-            title="Make new recovery codes?"
+            title="Generate new recovery codes?"
             open=form.has_failed()
         >
-            <p>"Ten new ones. Those before are worth nothing then."</p>
+            <p>"Generates ten new codes. Old codes stop working."</p>
             <PostForm form>
                 <Problem form/>
                 <input type="hidden" name="token" value=token/>
                 <Code form/>
-                <Submit label="Make new codes" busy="Checking…"/>
+                <Submit label="Generate codes" busy="Checking…"/>
             </PostForm>
         </Dialog>
     }
@@ -147,11 +146,11 @@ fn turn_off() -> AnyView {
             id="totp-off"
             button="Turn off"
             class="danger quiet"
-            label="Turn off two-step sign-in"
-            title="Turn off two-step sign-in?"
+            label="Turn off two-factor"
+            title="Turn off two-factor?"
             open=form.has_failed()
         >
-            <p>"The password alone signs in then. The secret and all recovery codes are destroyed."</p>
+            <p>"You’ll sign in with your password only. Recovery codes stop working."</p>
             <PostForm form>
                 <Problem form/>
                 <TextField
@@ -160,17 +159,18 @@ fn turn_off() -> AnyView {
                     path=&["password"]
                     label="Password"
                     kind="password"
+                    hint="For your security, confirm your password to turn off two-factor."
                     autocomplete="current-password"
                 />
                 <Code form/>
-                <Submit label="Turn it off" busy="Checking…" class="danger"/>
+                <Submit label="Turn off two-factor" busy="Checking…" class="danger"/>
             </PostForm>
         </Dialog>
     }
     .into_any()
 }
 
-/// A code where two-step sign-in is on.
+/// A field for a two-factor code or a recovery code.
 #[component]
 pub(super) fn Code(form: Form) -> impl IntoView {
     view! {
@@ -180,7 +180,7 @@ pub(super) fn Code(form: Form) -> impl IntoView {
             path=&["code"]
             label="Code"
             autocomplete="one-time-code"
-            hint="Of your authenticator app, or a recovery code."
+            hint="From your authenticator app, or a recovery code."
         />
     }
 }
