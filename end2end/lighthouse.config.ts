@@ -1,7 +1,7 @@
 import { defineConfig } from "@playwright/test";
 
-// Lighthouse judges pages one after the other, as a phone meets them: nothing else may run meanwhile. What it measures
-// hangs on the machine's other work too, so a page that falls short is measured once more.
+// Lighthouse measures one page after the other, as on a phone, and nothing else may run meanwhile. Other work of the machine
+// affects the results, so a page with a low score is measured once more.
 export default defineConfig({
   testDir: "lighthouse",
   outputDir: "test-results/lighthouse",

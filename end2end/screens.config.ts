@@ -1,7 +1,7 @@
 import { defineConfig } from "@playwright/test";
 import { chromiumArguments, chromiumPath } from "./support/chromium.ts";
 
-// Pictures of every page, for docs/screens: no tests, though a page that cannot be reached fails.
+// Takes the pictures of docs/screens. These are no tests, but a page that cannot be reached fails.
 export default defineConfig({
   testDir: "screens",
   outputDir: "test-results/screens",
@@ -12,7 +12,7 @@ export default defineConfig({
   reporter: [["list"]],
   use: {
     launchOptions: { executablePath: chromiumPath, args: chromiumArguments },
-    // The style that pictures are taken with is not the pages' own, so their policy would refuse it.
+    // The pages' content security policy would block the style that is added for pictures.
     bypassCSP: true,
     locale: "en-GB",
     timezoneId: "UTC",

@@ -8,10 +8,10 @@ import { botToken, Dashboard } from "../support/dashboard.ts";
 import { freePort } from "../support/reef.ts";
 import { expect, test as base } from "../support/test.ts";
 
-const LEAST = 95;
+const SCORE_MIN = 95;
 const CATEGORIES = ["performance", "accessibility", "best-practices", "seo"];
 
-/** A browser that Lighthouse can steer, with whatever cookies it has got. */
+/** A browser that Lighthouse can control, with its cookies. */
 type Visitor = { context: BrowserContext; port: number };
 
 const test = base.extend<object, { stranger: Visitor; member: Visitor & { assistant: string } }>({
@@ -31,21 +31,21 @@ const test = base.extend<object, { stranger: Visitor; member: Visitor & { assist
   ],
 });
 
-test("the landing page", async ({ reef, stranger }) => judge(`${reef.url}/`, stranger));
-test("sign-in", async ({ reef, stranger }) => judge(`${reef.url}/signin`, stranger));
-test("the API reference", async ({ reef, stranger }) => judge(`${reef.url}/docs`, stranger));
-test("the list of assistants", async ({ reef, member }) => judge(`${reef.url}/assistants`, member));
-test("one assistant", async ({ reef, member }) => judge(`${reef.url}${member.assistant}`, member));
+test("landing page reaches the scores", async ({ reef, stranger }) => expectScores(`${reef.url}/`, stranger));
+test("sign-in page reaches the scores", async ({ reef, stranger }) => expectScores(`${reef.url}/signin`, stranger));
+test("API reference reaches the scores", async ({ reef, stranger }) => expectScores(`${reef.url}/docs`, stranger));
+test("list of assistants reaches the scores", async ({ reef, member }) => expectScores(`${reef.url}/assistants`, member));
+test("page of an assistant reaches the scores", async ({ reef, member }) => expectScores(`${reef.url}${member.assistant}`, member));
 
-/** Lighthouse's mobile preset. Every category has to reach the mark; what keeps one from it is told. */
-async function judge(url: string, { port }: Visitor): Promise<void> {
+/** Runs Lighthouse's mobile preset. Every category has to reach the score; the message says what keeps one from it. */
+async function expectScores(url: string, { port }: Visitor): Promise<void> {
   const result = await lighthouse(url, { port, output: "json", onlyCategories: CATEGORIES, disableStorageReset: true });
   if (!result) throw new Error("Lighthouse has no result");
   const { categories, audits, finalDisplayedUrl } = result.lhr;
   expect(finalDisplayedUrl).toBe(url);
   const scores = Object.values(categories).map(({ title, score }) => `${title} ${Math.round((score ?? 0) * 100)}`);
   console.log(`${new URL(url).pathname}: ${scores.join(", ")}`);
-  const short = Object.values(categories).filter(({ score }) => (score ?? 0) * 100 < LEAST);
+  const short = Object.values(categories).filter(({ score }) => (score ?? 0) * 100 < SCORE_MIN);
   const why = short.flatMap(({ title, auditRefs }) =>
     auditRefs
       .filter(({ id, weight }) => weight > 0 && (audits[id]?.score ?? 1) < 0.9)
@@ -55,7 +55,7 @@ async function judge(url: string, { port }: Visitor): Promise<void> {
   expect(short.length, scores.join(", ")).toBe(0);
 }
 
-/** Opens a browser with a profile of its own, which takes orders on a port. */
+/** Opens a browser with a new profile and a debugging port. */
 async function visit(baseURL: string, use: (visitor: Visitor) => Promise<void>): Promise<void> {
   const profile = await mkdtemp(join(tmpdir(), "reef-lighthouse-"));
   const port = await freePort();

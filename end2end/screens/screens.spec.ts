@@ -21,7 +21,7 @@ for (const [name, path] of Object.entries({
   test(name, async ({ shoot }) => shoot(name, path));
 }
 
-test("nothing yet", async ({ customer, shoot }) => {
+test("empty pages", async ({ customer, shoot }) => {
   await customer("zoe@example.com");
   await shoot("list-empty", "/assistants");
   await shoot("buy", "/assistants/new");
@@ -38,7 +38,7 @@ test("two hundred assistants", async ({ customer, shoot }) => {
   await shoot("list-200", "/assistants");
 });
 
-test("assistants of every kind", async ({ customer, shoot }) => {
+test("assistants in every state", async ({ customer, shoot }) => {
   const ben = await customer("ben@example.com");
   await ben.order();
   await ben.buy("managed");
@@ -50,7 +50,7 @@ test("assistants of every kind", async ({ customer, shoot }) => {
   await shoot("billing", "/billing");
 });
 
-test("the way to an assistant", async ({ customer, page, shoot, shootWindow }) => {
+test("from the order to the receipt", async ({ customer, page, shoot, shootWindow }) => {
   const cleo = await customer("cleo@example.com");
   const { deploymentId, checkoutUrl } = await cleo.order();
   const path = `/assistants/${deploymentId}`;
@@ -91,7 +91,7 @@ test("the way to an assistant", async ({ customer, page, shoot, shootWindow }) =
   await shoot("receipts", "/receipts");
 });
 
-test("deployments that hang and fail", async ({ customer, shoot }) => {
+test("deployments that run and fail", async ({ customer, shoot }) => {
   const dora = await customer("dora@example.com");
   await shoot("deploying", `/assistants/${await dora.assistant("Dora", `500000001:stuck${TOKEN}`, "deploying")}`);
   await shoot("failed", `/assistants/${await dora.assistant(UNBROKEN, `500000002:revoked${TOKEN}`, "failed")}`);
@@ -119,12 +119,12 @@ test("keys", async ({ customer, page, request, shoot }) => {
 test("settings", async ({ customer, page, shoot }) => {
   const finn = await customer("finn@example.com");
   await shoot("settings", "/settings");
-  await page.getByRole("button", { name: "Set it up" }).click();
+  await page.getByRole("button", { name: "Set up two-factor" }).click();
   const secret = page.getByRole("group", { name: "Secret for the authenticator app" }).locator("code");
   await expect(secret).toBeVisible();
   await shoot("settings-two-step");
-  await page.getByLabel("Code that the app shows").fill(totp(await secret.innerText()));
-  await page.getByRole("button", { name: "Switch it on" }).click();
+  await page.getByLabel("Code from the app").fill(totp(await secret.innerText()));
+  await page.getByRole("button", { name: "Turn on two-factor" }).click();
   await expect(page.getByRole("region", { name: "Recovery codes", exact: true })).toBeVisible();
   await shoot("settings-recovery-codes");
   await finn.dashboard.signOut();
@@ -133,20 +133,20 @@ test("settings", async ({ customer, page, shoot }) => {
   await shoot("sign-in-code");
 });
 
-test("what mails lead to, and the last page of an account", async ({ customer, page, request, shoot, shootWindow }) => {
+test("links of emails and the goodbye page", async ({ customer, page, request, shoot, shootWindow }) => {
   const gil = await customer("gil@example.com");
   const mailbox = new Mailbox(request);
   await gil.dashboard.open("/forgot");
-  await page.getByRole("textbox", { name: "E-mail" }).fill(gil.user.email);
-  await page.getByRole("button", { name: "Send the link" }).click();
-  await expect(page.getByText("It is good once")).toBeVisible();
+  await page.getByRole("textbox", { name: "Email" }).fill(gil.user.email);
+  await page.getByRole("button", { name: "Send reset link" }).click();
+  await expect(page.getByText("works once")).toBeVisible();
   await shoot("forgot-sent");
   await shoot("reset", await mailbox.link(gil.user.email, "Reset your password"));
   await gil.dashboard.open("/settings");
-  await page.getByRole("region", { name: "E-mail", exact: true }).getByRole("button", { name: /^Send/ }).click();
+  await page.getByRole("region", { name: "Email", exact: true }).getByRole("button", { name: /^Resend/ }).click();
   await shoot("confirm", await mailbox.link(gil.user.email, "Confirm your email"));
   await gil.dashboard.open("/settings");
-  const dialog = await gil.dashboard.ask("Delete my account");
+  const dialog = await gil.dashboard.ask("Delete account");
   await shootWindow("delete-account-asked");
   await dialog.getByLabel("Password").fill(gil.user.password);
   await dialog.getByRole("button", { name: /^Delete/ }).click();
@@ -154,7 +154,7 @@ test("what mails lead to, and the last page of an account", async ({ customer, p
   await shoot("goodbye");
 });
 
-test("the sandbox's own pages", async ({ customer, page, shoot }) => {
+test("pages of the sandbox", async ({ customer, page, shoot }) => {
   const hal = await customer("hal@example.com");
   await shoot("sandbox", "/sandbox/");
   const { checkoutUrl } = await hal.order();

@@ -10,13 +10,13 @@ const SIZES = [
   { width: 1440, height: 900 },
   { width: 390, height: 844 },
 ];
-/** What is further down than this, in pixels, is left out: a list of two hundred has been seen by then. */
+/** Pictures are cut at this height, in pixels, because a list of two hundred looks the same further down. */
 const HEIGHT_MAX = 2400;
-/** A picture has no scrollbar, so it needs no room for one. */
+/** Pictures have no scrollbar, so no space is kept for one. */
 const STYLE = "html { scrollbar-gutter: auto !important }";
 const PASSWORD = "four plain words here";
 
-/** Somebody whose pages are pictured: signed in in the browser, and able to do by program what clicks would take long for. */
+/** A user whose pages are pictured: signed in in the browser, and with an API key for what would take long by clicks. */
 export class Customer {
   private constructor(
     readonly dashboard: Dashboard,
@@ -34,12 +34,12 @@ export class Customer {
     return new Customer(dashboard, user, request, key);
   }
 
-  /** A slot whose payment has not happened. Returns its id and its checkout's address. */
+  /** Orders an assistant. Returns its id and the address of its checkout. */
   async order(apiMode: "byok" | "managed" = "byok"): Promise<{ deploymentId: string; checkoutUrl: string }> {
     return this.call("POST", "/purchase", { apiMode });
   }
 
-  /** A paid slot. Returns its id. */
+  /** Orders an assistant and pays. Returns its id. */
   async buy(apiMode: "byok" | "managed" = "byok"): Promise<string> {
     const { deploymentId, checkoutUrl } = await this.order(apiMode);
     await this.request.post(`${checkoutUrl}/pay`, { maxRedirects: 0 });
@@ -47,7 +47,7 @@ export class Customer {
     return deploymentId;
   }
 
-  /** An assistant that is activated and has come to where its token leads. Returns its id. */
+  /** Buys and activates an assistant and waits for a status. Returns its id. */
   async assistant(name: string, token: string, status: string, callbackUrl?: string): Promise<string> {
     const id = await this.buy();
     const model = { modelProvider: "anthropic", modelId: "claude-sonnet-5-5", modelApiKey: "sk-ant-any" };
@@ -72,8 +72,8 @@ export class Customer {
   }
 }
 
-/** Wide and narrow, light and dark; the whole page, or what a window shows of it. */
-async function everyWay(page: Page, name: string, whole: boolean): Promise<void> {
+/** Takes pictures wide and narrow, light and dark, of the whole page or of what the window shows. */
+async function shootVariants(page: Page, name: string, whole: boolean): Promise<void> {
   await mkdir(FOLDER, { recursive: true });
   for (const size of SIZES) {
     await page.setViewportSize(size);
@@ -84,7 +84,7 @@ async function everyWay(page: Page, name: string, whole: boolean): Promise<void>
   }
 }
 
-/** Few colours are enough for pages, and a repository keeps every picture for ever. */
+/** Takes a picture with few colors, because the repository keeps every picture. */
 async function picture(page: Page, file: string, whole: boolean): Promise<void> {
   const { width, height } = await page.evaluate(() => ({
     width: window.innerWidth,
@@ -109,21 +109,21 @@ export const test = base.extend<
     { scope: "worker", timeout: 40_000 },
   ],
 
-  // Addresses that do not exist are pictured too.
+  // A page that does not exist is pictured too.
   expectedComplaints: [["404 (Not Found)", "400 (Bad Request)"], { option: true }],
 
   customer: async ({ reef, page, request }, use) => use((email) => Customer.signedIn(reef, page, request, email)),
 
   shoot: async ({ page }, use) =>
     use(async (name, path) => {
-      // The sandbox's pages are plain.
+      // The sandbox's pages have no scripts to wait for.
       if (path?.includes("/sandbox/")) await page.goto(path);
       else if (path) await new Dashboard(page, true).open(path);
-      await everyWay(page, name, true);
+      await shootVariants(page, name, true);
     }),
 
-  // What lies over the page, such as a dialog, is in the middle of the window.
-  shootWindow: async ({ page }, use) => use((name) => everyWay(page, name, false)),
+  // A dialog is in the middle of the window, not of the page.
+  shootWindow: async ({ page }, use) => use((name) => shootVariants(page, name, false)),
 });
 
 export { expect };

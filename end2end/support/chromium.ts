@@ -1,7 +1,7 @@
-/** The system's browser: Playwright downloads none. */
+/** The browser of the system, because Playwright's own is not downloaded. */
 export const chromiumPath = process.env.CHROMIUM || "/usr/bin/chromium";
 
-/** Without a sandbox of its own, which containers do not give it, and without calling home. */
+/** No sandbox, which containers do not allow, and no background requests. */
 export const chromiumArguments = [
   "--no-sandbox",
   "--disable-gpu",

@@ -2,16 +2,16 @@ import { randomInt } from "node:crypto";
 import { expect, type Locator, type Page } from "@playwright/test";
 import { live, type User } from "./test.ts";
 
-/** What a person does on the dashboard, in their words; the same with and without JavaScript. */
+/** What people do on the dashboard, with and without JavaScript. */
 export class Dashboard {
   constructor(
     readonly page: Page,
     private readonly script: boolean,
   ) {}
 
-  /** Opens a page and waits until it is live. */
+  /** Opens a page, waits until it is live, and returns the status of its answer. */
   async open(path: string): Promise<number | undefined> {
-    // A page whose session has just ended leads to sign in on its own, maybe at this very moment.
+    // A page whose session has just ended may redirect to the sign-in page at this very moment.
     const answer = await this.page.goto(path).catch((error: Error) => {
       if (error.message.includes("interrupted by another navigation")) return this.page.goto(path);
       throw error;
@@ -20,34 +20,34 @@ export class Dashboard {
     return answer?.status();
   }
 
-  /** Gives an address and a password on the page for signing in. */
+  /** Sends an email and a password on the sign-in page. */
   async trySigningIn(user: User): Promise<void> {
     await this.open("/signin");
-    await this.page.getByLabel("E-mail").fill(user.email);
+    await this.page.getByLabel("Email").fill(user.email);
     await this.page.getByLabel("Password").fill(user.password);
     await this.page.getByRole("button", { name: "Sign in" }).click();
   }
 
-  /** The same, and it is refused. */
+  /** Signs in with credentials that are refused. */
   async isRefused(user: User): Promise<void> {
     await this.trySigningIn(user);
     await expect(this.page.getByRole("alert")).toContainText("Incorrect email or password");
   }
 
-  /** Signs in and arrives at the list. */
+  /** Signs in and waits for the list of assistants. */
   async signIn(user: User): Promise<void> {
     await this.trySigningIn(user);
     await expect(this.page).toHaveURL("/assistants");
     await live(this.page, this.script);
   }
 
-  /** Signs out, by the button that every page has. */
+  /** Signs out with the button of the header. */
   async signOut(): Promise<void> {
     await this.page.getByRole("button", { name: "Sign out", exact: true }).first().click();
     await expect(this.page).toHaveURL("/");
   }
 
-  /** Orders a slot and arrives at its checkout. */
+  /** Orders an assistant and waits for its checkout. */
   async order(mode: "Bring your own key" | "Managed"): Promise<void> {
     await this.open("/assistants/new");
     await this.page.getByLabel(mode, { exact: true }).check();
@@ -55,7 +55,7 @@ export class Dashboard {
     await expect(this.page.getByRole("button", { name: "Pay", exact: true })).toBeVisible();
   }
 
-  /** Pays on the checkout page, comes back and waits for the confirmation. Returns the assistant's path. */
+  /** Pays on the checkout page and waits for the confirmation. Returns the assistant's path. */
   async pay(): Promise<string> {
     await this.page.getByRole("button", { name: "Pay", exact: true }).click();
     await expect(this.page).toHaveURL(/\/assistants\/[0-9a-f-]{36}\?checkout_id=/);
@@ -64,7 +64,7 @@ export class Dashboard {
     return new URL(this.page.url()).pathname;
   }
 
-  /** Fills the activation form; what is not said is left empty. */
+  /** Fills in the activation form; fields that are not given are left empty. */
   async fillActivation(fields: { name?: string; model?: string; key?: string; token?: string; callback?: string }) {
     const { page } = this;
     await page.getByLabel("Name").fill(fields.name ?? "");
@@ -74,7 +74,7 @@ export class Dashboard {
     await page.getByLabel("Webhook URL").fill(fields.callback ?? "");
   }
 
-  /** Buys, pays and activates; the assistant is active then, or what its token leads to. Returns its path. */
+  /** Buys, pays, activates and waits for a status. Returns the assistant's path. */
   async activeAssistant(name: string, token: string, callback = "", status = "active"): Promise<string> {
     await this.order("Bring your own key");
     const path = await this.pay();
@@ -84,12 +84,12 @@ export class Dashboard {
     return path;
   }
 
-  /** Waits until the status section says so. With scripts nothing is touched meanwhile. */
+  /** Waits until the status section shows a status, without touching a page with scripts. The case does not matter. */
   async becomes(status: string): Promise<void> {
-    await this.appears(this.page.getByRole("region", { name: "Status" }).getByText(status, { exact: true }));
+    await this.appears(this.page.getByRole("region", { name: "Status" }).getByText(new RegExp(`^${status}$`, "i")));
   }
 
-  /** Waits until something is there: a live page brings it by itself, a plain one by being loaded again. */
+  /** Waits until something is visible: a live page shows it on its own, a plain one when it is reloaded. */
   async appears(what: Locator): Promise<void> {
     await expect(async () => {
       if (!this.script && !(await what.isVisible())) await this.page.reload();
@@ -97,7 +97,7 @@ export class Dashboard {
     }).toPass({ timeout: 30_000 });
   }
 
-  /** Presses a button that opens a dialog, and waits for it. */
+  /** Presses a button that opens a dialog, and returns the dialog. */
   async ask(button: string): Promise<Locator> {
     await this.page.getByRole("button", { name: button, exact: true }).click();
     const dialog = this.page.getByRole("dialog");
@@ -105,13 +105,13 @@ export class Dashboard {
     return dialog;
   }
 
-  /** Opens what hides behind a summary, unless it is open. */
+  /** Opens the details behind a summary, unless they are open. */
   async unfold(summary: string): Promise<void> {
     const details = this.page.locator("details").filter({ has: this.page.locator("summary", { hasText: summary }) }).first();
     if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
   }
 
-  /** Says something to a bot on the sandbox's chat page and waits for its answer. */
+  /** Sends a message to a bot on the sandbox's chat page and returns the answer. */
   async chat(token: string, text: string): Promise<string> {
     await this.page.goto(`/sandbox/telegram/bots/${token.split(":")[0]}`);
     const answers = this.page.locator(".chat li.bot");
@@ -123,7 +123,7 @@ export class Dashboard {
   }
 }
 
-/** A bot's token that nobody else in the sandbox has; `secret` may be one of the sandbox's magic words. */
+/** A bot token that is unique in the sandbox. `secret` may be one of the words by which the sandbox simulates failures. */
 export function botToken(secret = ""): string {
   return `${randomInt(100_000_000, 999_999_999)}:${secret}AAGoodTokenForTheBrowserTests_${randomInt(1e9)}`;
 }

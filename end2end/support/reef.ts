@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 const READY_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 10_000;
 
-/** A `reef serve` of one's own: a temporary folder, a free port, SQLite, the sandbox. */
+/** A `reef serve` process with a temporary folder, a free port, SQLite and the sandbox. */
 export class Reef {
   private constructor(
     readonly url: string,
@@ -18,11 +18,11 @@ export class Reef {
     private server: ChildProcess,
   ) {}
 
-  /** Starts the binary that `REEF_BIN` names, with further settings if given; resolves when it can serve. */
+  /** Starts the binary at `REEF_BIN`, with additional settings; resolves when it is ready. */
   static async start(settings: Record<string, string> = {}): Promise<Reef> {
     const folder = await mkdtemp(join(tmpdir(), "reef-end2end-"));
     const address = `127.0.0.1:${await freePort()}`;
-    // Nothing of the caller's own configuration: only PATH and what is set here.
+    // The configuration of the developer must not leak into the tests.
     const environment = {
       PATH: process.env.PATH,
       HOME: folder,
@@ -36,30 +36,30 @@ export class Reef {
     return reef;
   }
 
-  /** Makes an account on the command line. */
+  /** Creates an account on the command line. */
   async createUser(email: string, password: string): Promise<void> {
     await this.command(["user", "create", "--email", email, "--password-stdin"], password);
   }
 
-  /** Makes an API key on the command line and returns it. */
+  /** Creates an API key on the command line and returns it. */
   async createKey(email: string, name = "end2end"): Promise<string> {
     return (await this.command(["key", "create", "--email", email, "--name", name])).trim();
   }
 
-  /** Runs `reef …` over the same database and returns what it prints. */
+  /** Runs `reef …` with the same database and returns its output. */
   async command(words: string[], input = ""): Promise<string> {
     const running = promisify(execFile)(binary(), words, { cwd: this.folder, env: this.environment });
-    // Not even an empty text is written to a command that reads none: it may have ended by then.
+    // Writing even an empty text to a command that reads none fails if it has ended by then.
     running.child.stdin?.end(input || undefined);
     return (await running).stdout;
   }
 
-  /** What the server has logged so far. */
+  /** Returns the log of the server. */
   async log(): Promise<string> {
     return readFile(join(this.folder, "reef.log"), "utf8");
   }
 
-  /** Kills it, lets something happen meanwhile, and starts it again at the same address over the same data. */
+  /** Kills the server, waits for `whileDead`, and starts the server again with the same address and data. */
   async dieFor(whileDead: () => Promise<void>): Promise<void> {
     const ended = new Promise((resolve) => this.server.once("exit", resolve));
     this.server.kill("SIGKILL");
@@ -69,7 +69,7 @@ export class Reef {
     await this.waitUntilReady();
   }
 
-  /** Asks it to stop, as an operator would, and removes its folder. */
+  /** Stops the server with SIGTERM, as an operator would, and removes its folder. */
   async stop(): Promise<void> {
     if (this.server.exitCode === null && this.server.signalCode === null) {
       const ended = new Promise((resolve) => this.server.once("exit", resolve));
@@ -109,7 +109,7 @@ function binary(): string {
   return path;
 }
 
-/** A port that was free a moment ago. */
+/** Finds a free port. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

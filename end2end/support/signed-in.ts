@@ -2,19 +2,19 @@ import { Dashboard } from "./dashboard.ts";
 import { test as base, expect } from "./test.ts";
 
 type People = {
-  /** A stranger in front of the pages. */
+  /** A browser in which nobody is signed in. */
   dashboard: Dashboard;
-  /** Somebody who is signed in and has no page open yet. */
+  /** The same browser, signed in as `user`, with no page open yet. */
   home: Dashboard;
-  /** The same person's other browser, where nobody is signed in yet. */
+  /** Another browser, in which nobody is signed in. */
   elsewhere: Dashboard;
 };
 
-/** Tests of somebody who is on the dashboard. */
+/** Tests of the dashboard. */
 export const test = base.extend<People>({
   dashboard: async ({ page, javaScriptEnabled }, use) => use(new Dashboard(page, javaScriptEnabled ?? true)),
   home: async ({ dashboard, page, user, baseURL }, use) => {
-    // By its form's own request: how people sign in is what `accounts.spec.ts` is about, and takes two pages.
+    // With the request of the form, which is faster than the two pages that `accounts.spec.ts` tests.
     await page.request.post("/_fn/sign_in", { form: user, headers: { Origin: baseURL ?? "" } });
     const names = (await page.context().cookies()).map((cookie) => cookie.name);
     expect(names.sort(), "signed in, and known as a browser that was").toEqual(["reef", "reef-device"]);

@@ -2,22 +2,22 @@ import { randomUUID } from "node:crypto";
 import { type Page, test as base, expect } from "@playwright/test";
 import { Reef } from "./reef.ts";
 
-/** Somebody with an account. */
+/** The credentials of an account. */
 export type User = { email: string; password: string };
 
 type PerTest = {
-  /** A fresh account, not signed in. */
+  /** A new account, not signed in. */
   user: User;
-  /** What the browser may complain about in this test: each entry is part of a message. Nothing, unless a test says so. */
+  /** Parts of the messages that the browser may log in this test. Any other warning or error fails the test. */
   expectedComplaints: string[];
 };
 
 type PerWorker = {
-  /** The server, shared by a worker's tests: each makes users of its own. */
+  /** The server, shared by a worker's tests. Each test creates its own users. */
   reef: Reef;
 };
 
-/** Playwright's `test`, with a Reef behind `page`; a console error or a failed request fails the test. */
+/** Playwright's `test` with a Reef server. A console error or a failed request fails the test. */
 export const test = base.extend<PerTest, PerWorker>({
   reef: [
     async ({}, use) => {
@@ -51,7 +51,7 @@ export const test = base.extend<PerTest, PerWorker>({
 
 export { expect };
 
-/** Collects what the browser's console, its network and the page's scripts complain about. */
+/** Collects the warnings and errors of the browser's console, network and scripts. */
 function listen(page: Page): string[] {
   const complaints: string[] = [];
   page.on("console", (message) => {
@@ -61,7 +61,7 @@ function listen(page: Page): string[] {
   });
   page.on("pageerror", (error) => complaints.push(`script: ${error.message}`));
   page.on("requestfailed", (request) => {
-    // Leaving a page ends its event stream and whatever else is under way: the browser's doing, not a fault.
+    // The browser aborts the event stream and other running requests when the page is left.
     const reason = request.failure()?.errorText ?? "";
     if (reason !== "net::ERR_ABORTED") complaints.push(`request: ${request.method()} ${request.url()} ${reason}`);
   });
@@ -71,7 +71,7 @@ function listen(page: Page): string[] {
   return complaints;
 }
 
-/** Waits until the page is live: after this, clicks reach WebAssembly. Without scripts there is nothing to wait for. */
+/** Waits until clicks reach the WebAssembly. Without scripts there is nothing to wait for. */
 export async function live(page: Page, javaScriptEnabled: boolean): Promise<void> {
   if (javaScriptEnabled) await page.locator("html[data-live]").waitFor();
 }

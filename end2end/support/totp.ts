@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const PERIOD_MS = 30_000;
 
-/** What an authenticator app shows for a secret: RFC 6238 with SHA-1, 30 seconds and six digits. */
+/** The code of an authenticator app for a secret: RFC 6238 with SHA-1, 30 seconds and six digits. */
 export function totp(secret: string, at = Date.now()): string {
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(Math.floor(at / PERIOD_MS)));
@@ -13,7 +13,7 @@ export function totp(secret: string, at = Date.now()): string {
   return String(number % 1_000_000).padStart(6, "0");
 }
 
-/** Six digits that the app shows neither now nor a period earlier or later. */
+/** A code that is not valid now, nor two periods earlier or later. */
 export function wrongTotp(secret: string): string {
   const shown = [-2, -1, 0, 1, 2].map((periods) => totp(secret, Date.now() + periods * PERIOD_MS));
   const candidates = Array.from({ length: shown.length + 1 }, (_, digit) => String(digit).repeat(6));

@@ -1,19 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "../support/signed-in.ts";
 
-test("a stranger signs up, signs out and signs in again", async ({ dashboard, page }) => {
+test("visitor signs up, signs out and signs in again", async ({ dashboard, page }) => {
   const user = { email: `${randomUUID()}@example.com`, password: "four plain words here" };
   await dashboard.open("/");
   await page.getByRole("main").getByRole("link", { name: "Sign up" }).click();
-  await page.getByLabel("E-mail").fill(user.email);
+  await page.getByLabel("Email").fill(user.email);
   await page.getByLabel("Password").fill(user.password);
-  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByRole("button", { name: "Create account" }).click();
   await expect(page).toHaveURL("/assistants");
   await expect(page.getByRole("banner").getByText(user.email)).toBeVisible();
   await expect(page.getByRole("link", { name: "Create your first assistant" })).toBeVisible();
 
   await dashboard.open("/");
-  await expect(page.getByRole("link", { name: "Go to your assistants" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Go to dashboard" })).toBeVisible();
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page.getByRole("main").getByRole("link", { name: "Sign in" })).toBeVisible();
   await dashboard.open("/assistants");
@@ -23,9 +23,9 @@ test("a stranger signs up, signs out and signs in again", async ({ dashboard, pa
   await expect(page.getByRole("banner").getByText(user.email)).toBeVisible();
 });
 
-test("signing in leads to where one wanted to go, and nowhere else", async ({ dashboard, page, user }) => {
+test("sign-in leads to the requested page of this site only", async ({ dashboard, page, user }) => {
   const signIn = async () => {
-    await page.getByLabel("E-mail").fill(user.email);
+    await page.getByLabel("Email").fill(user.email);
     await page.getByLabel("Password").fill(user.password);
     await page.getByRole("button", { name: "Sign in" }).click();
   };
@@ -40,36 +40,36 @@ test("signing in leads to where one wanted to go, and nowhere else", async ({ da
   await expect(page).toHaveURL("/assistants");
 });
 
-test.describe("what is wrong", () => {
-  // The browser's own note about an answer that a script got.
+test.describe("wrong values", () => {
+  // Chromium logs every error status.
   test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)"] });
 
-  test("with a sign-up is said at the field, and the address stays", async ({ dashboard, page, user }) => {
+  test("in sign-up are shown at the field, and the email stays", async ({ dashboard, page, user }) => {
     await dashboard.open("/signup");
     for (const password of ["short", "too short"]) {
-      await page.getByLabel("E-mail").fill("ann@example.com");
+      await page.getByLabel("Email").fill("ann@example.com");
       await page.getByLabel("Password").fill(password);
-      await page.getByRole("button", { name: "Sign up" }).click();
+      await page.getByRole("button", { name: "Create account" }).click();
       await expect(page.getByLabel("Password")).toHaveAttribute("aria-invalid", "true");
       await expect(page.getByLabel("Password")).toHaveAccessibleDescription(/at least 10 characters/);
-      await expect(page.getByLabel("E-mail")).toHaveValue("ann@example.com");
+      await expect(page.getByLabel("Email")).toHaveValue("ann@example.com");
     }
-    // However often it fails, the address has one error.
+    // The address has one error, however often the form fails.
     expect(page.url().split("__err").length).toBeLessThanOrEqual(2);
 
-    await page.getByLabel("E-mail").fill(user.email);
+    await page.getByLabel("Email").fill(user.email);
     await page.getByLabel("Password").fill("long enough for anybody");
-    await page.getByRole("button", { name: "Sign up" }).click();
+    await page.getByRole("button", { name: "Create account" }).click();
     await expect(page.getByText("There is an account with this address")).toBeVisible();
   });
 
-  test("with a sign-in is said, and the password is gone", async ({ dashboard, page, user }) => {
+  test("in sign-in show an error and clear the password", async ({ dashboard, page, user }) => {
     await dashboard.open("/signin?next=%2Fkeys");
-    await page.getByLabel("E-mail").fill(user.email);
+    await page.getByLabel("Email").fill(user.email);
     await page.getByLabel("Password").fill("not my password");
     await page.getByRole("button", { name: "Sign in" }).click();
     await expect(page.getByRole("alert")).toContainText("Incorrect email or password");
-    await expect(page.getByLabel("E-mail")).toHaveValue(user.email);
+    await expect(page.getByLabel("Email")).toHaveValue(user.email);
     expect(page.url()).not.toContain("not my password");
 
     await page.getByLabel("Password").fill(user.password);

@@ -6,7 +6,7 @@ import { expect, test } from "../support/signed-in.ts";
 test.describe("bad input", () => {
   test.use({ expectedComplaints: ["400 (Bad Request)"] });
 
-  test("is marked, keeps what was typed and shows no secret", async ({ home, page, javaScriptEnabled }) => {
+  test("is highlighted, keeps what was typed and reveals no secret", async ({ home, page, javaScriptEnabled }) => {
     const token = botToken();
     await home.order("Bring your own key");
     await home.pay();
@@ -19,18 +19,18 @@ test.describe("bad input", () => {
     await expect(page.getByLabel("Name")).toHaveValue("Ann");
     await expect(page.getByLabel("Model", { exact: true })).toHaveValue("openai:gpt-5.5");
     await expect(page.getByLabel("Webhook URL")).toHaveValue(callback);
-    // A script loses nothing; a plain page is never given a secret back.
+    // Without scripts the page is rendered again, and never contains a secret.
     await expect(page.getByLabel("Model API key")).toHaveValue(javaScriptEnabled ? "sk-my-secret" : "");
     for (const secret of ["sk-my-secret", token]) {
       expect(await page.content()).not.toContain(secret);
       expect(page.url()).not.toContain(secret);
     }
-    await home.becomes("ready to activate");
+    await home.becomes("needs setup");
   });
 });
 
-test("what is left behind wrong is marked at once, by the server's own rules", async ({ home, page, javaScriptEnabled }) => {
-  test.skip(!javaScriptEnabled, "a plain page is told when it is sent");
+test("invalid field is highlighted when it is left", async ({ home, page, javaScriptEnabled }) => {
+  test.skip(!javaScriptEnabled, "a plain page is validated when it is sent");
   await home.order("Bring your own key");
   await home.pay();
   const callback = page.getByLabel("Webhook URL");
@@ -43,7 +43,7 @@ test("what is left behind wrong is marked at once, by the server's own rules", a
   await expect(callback).not.toHaveAttribute("aria-invalid", "true");
 });
 
-test("bot and model are tried first, and nothing typed is lost", async ({ home, page, javaScriptEnabled }) => {
+test("check of bot and model keeps what was typed", async ({ home, page, javaScriptEnabled }) => {
   const [revoked, good] = [botToken("revoked"), botToken()];
   await home.order("Bring your own key");
   await home.pay();
@@ -61,16 +61,16 @@ test("bot and model are tried first, and nothing typed is lost", async ({ home, 
   await expect(page.getByText("The model says:")).toBeVisible();
   await expect(page.getByText("refuses")).toHaveCount(0);
   await expect(page.getByLabel("Name")).toHaveValue("Ann");
-  // A plain page is never given a secret back, and needs none: they are kept.
+  // Without scripts the secrets are saved, and the page never contains them.
   await expect(page.getByLabel("Telegram bot token")).toHaveValue(javaScriptEnabled ? good : "");
   for (const secret of [good, "sk-ant-good"]) expect(page.url()).not.toContain(secret);
-  await home.becomes("ready to activate");
+  await home.becomes("needs setup");
 
   await page.getByRole("button", { name: "Activate" }).click();
   await home.becomes("active");
 });
 
-test("from the start page to a chat it takes at most twelve clicks", async ({ dashboard, page, javaScriptEnabled }) => {
+test("landing page to first chat takes at most twelve clicks", async ({ dashboard, page, javaScriptEnabled }) => {
   let clicks = 0;
   const click = async (what: Locator) => {
     clicks += 1;
@@ -78,16 +78,16 @@ test("from the start page to a chat it takes at most twelve clicks", async ({ da
   };
   await dashboard.open("/");
   await click(page.getByRole("main").getByRole("link", { name: "Sign up" }));
-  await page.getByLabel("E-mail").fill(`${randomUUID()}@example.com`);
+  await page.getByLabel("Email").fill(`${randomUUID()}@example.com`);
   await page.getByLabel("Password").fill("four plain words here");
-  await click(page.getByRole("button", { name: "Sign up" }));
+  await click(page.getByRole("button", { name: "Create account" }));
   await click(page.getByRole("link", { name: "Create your first assistant" }));
   await click(page.getByRole("button", { name: "Continue to checkout" }));
   await click(page.getByRole("button", { name: "Pay", exact: true }));
   await dashboard.appears(page.getByRole("heading", { name: "Activate" }));
   const example = await page.getByRole("group", { name: "Example bot token" }).locator("code").innerText();
   const model = "anthropic:claude-sonnet-5";
-  // Opening the list of models, and choosing one.
+  // Opening the list of models and choosing one takes two clicks.
   clicks += 2;
   await dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-any", token: example });
   await click(page.getByRole("button", { name: "Activate" }));
@@ -103,7 +103,7 @@ test("from the start page to a chat it takes at most twelve clicks", async ({ da
   expect(clicks).toBeLessThanOrEqual(12);
 });
 
-test("a failed activation is told in plain words, and mended", async ({ home, page }) => {
+test("failed activation shows the reason and can be fixed", async ({ home, page }) => {
   await home.order("Bring your own key");
   await home.pay();
   const model = "anthropic:claude-sonnet-5";

@@ -1,6 +1,6 @@
 import { expect, test } from "../support/signed-in.ts";
 
-test("managed mode asks for no model key", async ({ home, page }) => {
+test("managed plan needs no model key", async ({ home, page }) => {
   await home.order("Managed");
   await home.pay();
   await expect(page.getByLabel("Telegram bot token")).toBeVisible();
@@ -8,20 +8,20 @@ test("managed mode asks for no model key", async ({ home, page }) => {
   await expect(page.getByLabel("Model", { exact: true })).toContainText("Auto (OpenRouter chooses)");
 });
 
-test("the start page's offers lead to the shop with that mode chosen, prices said", async ({ home, page }) => {
+test("offer of the landing page chooses its plan and shows the price", async ({ home, page }) => {
   await home.open("/");
   await page.getByRole("link", { name: "Get started with Managed" }).click();
   await expect(page).toHaveURL("/assistants/new?mode=managed");
   const managed = page.getByLabel("Managed", { exact: true });
   await expect(managed).toBeChecked();
-  await expect(managed).toHaveAccessibleDescription(/\$29 a month/);
-  await expect(page.getByLabel("Bring your own key", { exact: true })).toHaveAccessibleDescription(/\$19 a month/);
+  await expect(managed).toHaveAccessibleDescription(/\$29 \/ month/);
+  await expect(page.getByLabel("Bring your own key", { exact: true })).toHaveAccessibleDescription(/\$19 \/ month/);
 });
 
 test.describe("a declined card", () => {
   test.use({ expectedComplaints: ["402 (Payment Required)"] });
 
-  test("leaves the slot unpaid, whatever the address says, and can be paid later", async ({ home, page }) => {
+  test("leaves the order unpaid, whatever the address says, and can be retried", async ({ home, page }) => {
     await home.order("Bring your own key");
     await page.getByRole("button", { name: "Decline the card" }).click();
     await expect(page.getByText("The card was declined")).toBeVisible();
@@ -36,11 +36,11 @@ test.describe("a declined card", () => {
 
     await page.getByRole("button", { name: "Go to checkout" }).click();
     expect(await home.pay()).toBe(path);
-    await home.becomes("ready to activate");
+    await home.becomes("needs setup");
   });
 });
 
-test("an abandoned checkout is gone on with, also once it has expired", async ({ home, page }) => {
+test("abandoned checkout can be resumed, even when it has expired", async ({ home, page }) => {
   await home.order("Bring your own key");
   await home.open("/assistants/new");
   await page.getByRole("button", { name: "Resume checkout of Untitled assistant" }).click();
@@ -56,7 +56,7 @@ test("an abandoned checkout is gone on with, also once it has expired", async ({
   await expect(page.getByRole("heading", { name: "Unfinished orders" })).toHaveCount(0);
 });
 
-test("a double click orders one slot", async ({ home, page }) => {
+test("double click orders one assistant", async ({ home, page }) => {
   await home.open("/assistants/new");
   await page.getByLabel("Managed", { exact: true }).check();
   await page.getByRole("button", { name: "Continue to checkout" }).dblclick();
@@ -65,7 +65,7 @@ test("a double click orders one slot", async ({ home, page }) => {
   await expect(page.getByRole("button", { name: /^Resume checkout/ })).toHaveCount(1);
 });
 
-test("invoices and the card are at Polar, once there was a payment", async ({ home, page }) => {
+test("billing portal opens after the first payment", async ({ home, page }) => {
   await home.open("/billing");
   await page.getByRole("button", { name: "Invoices and payment method" }).click();
   await expect(page.getByText("no invoices for this account yet")).toBeVisible();
@@ -78,7 +78,7 @@ test("invoices and the card are at Polar, once there was a payment", async ({ ho
   await expect(page.getByText("Assistant (Bring your own key)").first()).toBeVisible();
 });
 
-test("a page that could not learn how the payment stands finds it out by itself", async ({ home, page, request }) => {
+test("unknown payment status is refreshed automatically", async ({ home, page, request }) => {
   await home.order("Managed");
   await home.open("/assistants");
   await page.getByRole("link", { name: "Untitled assistant" }).click();
@@ -90,7 +90,7 @@ test("a page that could not learn how the payment stands finds it out by itself"
   await home.appears(page.getByText("Your checkout is still open"));
 });
 
-test("an unpaid slot can be deleted", async ({ home, page }) => {
+test("unpaid order can be deleted", async ({ home, page }) => {
   await home.order("Bring your own key");
   await home.open("/assistants");
   await page.getByRole("link", { name: "Untitled assistant" }).click();

@@ -2,13 +2,13 @@ import type { Browser, Page } from "@playwright/test";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
-/** Zones of which at any moment one has another day than UTC, and the one that most people west of Greenwich live in. */
+/** At any moment one of the two outer zones has another date than UTC. */
 const ZONES = ["America/Los_Angeles", "Etc/GMT+12", "Pacific/Kiritimati"];
 
-/** Targets have at least as many pixels each way (WCAG 2.5.8). */
+/** The least size of a target in pixels (WCAG 2.5.8). */
 const TARGET = 24;
 
-test("days and times are those of who reads them, and in UTC where scripts are off", async ({ home, page, browser, reef, user, request }) => {
+test("times are in the reader's zone, and in UTC without scripts", async ({ home, page, browser, reef, user, request }) => {
   test.setTimeout(90_000);
   const path = await home.activeAssistant("Ann", botToken());
   const headers = { "X-API-Key": await reef.createKey(user.email) };
@@ -23,7 +23,7 @@ test("days and times are those of who reads them, and in UTC where scripts are o
     await expect(billing).toContainText(format({ dateStyle: "medium", timeStyle: "short", timeZone }, ordered).replace(/\s/g, " "));
     const exact = `${until?.toISOString().slice(0, 19).replace("T", " ")} UTC`;
     await expect(billing.locator("time").first()).toHaveAttribute("title", exact);
-    // A part that is drawn later says the same, and news of it begin no other day.
+    // A region that is rendered later shows the same date.
     await seen.locator("html[data-live]").waitFor();
     await request.post(`/api/v1${path}/callbacks/test`, { headers });
     await expect(billing).toContainText(`Renews ${format({ dateStyle: "medium", timeZone }, until)}.`);
@@ -38,7 +38,7 @@ test("days and times are those of who reads them, and in UTC where scripts are o
   await plain.context().close();
 });
 
-/** Another browser of the same person, somewhere else. */
+/** Another browser of the same user, in another time zone. */
 async function elsewhere(browser: Browser, page: Page, timezoneId: string, javaScriptEnabled: boolean): Promise<Page> {
   const [storageState, baseURL] = [await page.context().storageState(), new URL(page.url()).origin];
   const context = await browser.newContext({ storageState, baseURL, timezoneId, javaScriptEnabled, locale: "en-US" });
@@ -46,10 +46,10 @@ async function elsewhere(browser: Browser, page: Page, timezoneId: string, javaS
 }
 
 test.describe("a field", () => {
-  test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "a plain page is told when it is sent");
+  test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "a plain page is validated when it is sent");
   test.use({ expectedComplaints: ["400 (Bad Request)"] });
 
-  test("is marked while a bot token is typed that can become none, and loses its mark with what was wrong", async ({ home, page }) => {
+  test("is highlighted while an invalid bot token is typed, and no longer when it is fixed", async ({ home, page }) => {
     await home.order("Bring your own key");
     await home.pay();
     const token = page.getByLabel("Telegram bot token");
@@ -63,7 +63,7 @@ test.describe("a field", () => {
     await page.getByLabel("Name").focus();
     await expect(token).toHaveAttribute("aria-invalid", "true");
 
-    // An optional field that is emptied has nothing wrong in it, also when the server had been asked just before.
+    // An optional field that is cleared is valid, even while the server still checks the value before.
     const callback = page.getByLabel("Webhook URL");
     await callback.fill("http://localhost/hook");
     await page.getByLabel("Name").focus();
@@ -79,7 +79,7 @@ test.describe("a field", () => {
     await expect(callback).not.toHaveAccessibleDescription(/https:\/\/\./);
   });
 
-  test("that the server refused loses its mark once it is another", async ({ home, page }) => {
+  test("that the server refused is highlighted until it changes", async ({ home, page }) => {
     await home.activeAssistant("Ann", botToken());
     await home.unfold("Edit");
     const callback = page.getByLabel("Webhook URL");
@@ -90,23 +90,23 @@ test.describe("a field", () => {
     await expect(callback).not.toHaveAttribute("aria-invalid", "true");
 
     await home.open("/settings");
-    const change = await home.ask("Change address");
-    await change.getByLabel("New e-mail").fill("other@example.com");
+    const change = await home.ask("Change email");
+    await change.getByLabel("New email").fill("other@example.com");
     await change.getByLabel("Password").fill("not my password");
-    await change.getByRole("button", { name: "Send the link" }).click();
+    await change.getByRole("button", { name: "Send confirmation" }).click();
     await expect(change.getByLabel("Password")).toHaveAttribute("aria-invalid", "true");
-    await change.getByLabel("Password").fill("another try");
+    await change.getByLabel("Password").fill("another attempt");
     await expect(change.getByLabel("Password")).not.toHaveAttribute("aria-invalid", "true");
   });
 });
 
-test("the focus is where a form has led", async ({ home, page }) => {
+test("focus is on the result of a form", async ({ home, page }) => {
   await home.activeAssistant("Ann", botToken());
   const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "");
-  await expect.poll(focused).toMatch(/^(deploying|active)/);
+  await expect.poll(focused).toMatch(/^(Deploying|Active)/);
   await (await home.ask("Stop")).getByRole("button", { name: "Stop Ann" }).click();
   await home.becomes("stopped");
-  await expect.poll(focused).toMatch(/^stopped/);
+  await expect.poll(focused).toMatch(/^Stopped/);
 
   await home.open("/keys");
   await page.getByLabel("Name").fill("worker");
@@ -117,15 +117,15 @@ test("the focus is where a form has led", async ({ home, page }) => {
   expect(inside).toBe("handed-over");
 });
 
-test("what was done is said, and can be dismissed", async ({ home, page }) => {
+test("notice is shown and can be dismissed", async ({ home, page }) => {
   const path = await home.activeAssistant("Ann", botToken());
-  // What a redeployment says goes as soon as it is active again, which may be before it can be looked at.
+  // The notice disappears when the deployment ends, which may be before the test can look at it.
   const redeploying = page.waitForURL(/done=redeployed/, { waitUntil: "commit" });
   await (await home.ask("Redeploy")).getByRole("button", { name: "Redeploy Ann" }).click();
   await redeploying;
   await home.becomes("active");
   await (await home.ask("Stop")).getByRole("button", { name: "Stop Ann" }).click();
-  const toast = page.getByText("Stopped. It won’t reply until you start it again.");
+  const toast = page.getByText("Stopped. Your bot won’t reply until you start it again.");
   await expect(toast).toBeVisible();
   await page.getByRole("button", { name: "Dismiss" }).click();
   await expect(toast).toHaveCount(0);
@@ -134,22 +134,30 @@ test("what was done is said, and can be dismissed", async ({ home, page }) => {
   await home.becomes("active");
 });
 
-test("a row of a list leads where its name leads, and what is in it still works", async ({ home, page }) => {
+test("address alone shows no notice", async ({ home, page }) => {
+  for (const address of ["/settings?done=password_changed", "/signin?done=password_reset", "/keys?done=revoked"]) {
+    await home.open(address);
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    await expect(page.locator(".toast"), address).toHaveCount(0);
+  }
+});
+
+test("row of a list leads where its name leads, and its actions work", async ({ home, page }) => {
   const path = await home.activeAssistant("Ann", botToken());
   await home.open("/assistants");
   const row = page.getByRole("row", { name: /Ann/ });
   await expect(row).toContainText("Claude Sonnet 5");
-  // In its middle, where its name is not.
+  // Clicks the middle of the row, where the name is not.
   await row.click();
   await expect(page).toHaveURL(path);
   await home.open("/keys");
   await page.getByLabel("Name").fill("worker");
   await page.getByRole("button", { name: "Create key" }).click();
-  await (await home.ask("Revoke worker")).getByRole("button", { name: "Revoke this key" }).click();
-  await expect(page.getByText("The key is revoked")).toBeVisible();
+  await (await home.ask("Revoke worker")).getByRole("button", { name: "Revoke key" }).click();
+  await expect(page.getByText("Key revoked.")).toBeVisible();
 });
 
-test("targets are large enough for a finger", async ({ home, page }) => {
+test("targets are at least 24 pixels large", async ({ home, page }) => {
   test.setTimeout(90_000);
   const path = await home.activeAssistant("Ann", botToken(), "https://callbacks.sandbox.test/targets");
   const own = ["/assistants", "/assistants/new", "/billing", "/receipts", "/keys", "/keys?done=created", "/settings", path, `${path}/history`];

@@ -1,6 +1,6 @@
 import { expect, test } from "../support/signed-in.ts";
 
-test("the reference has every endpoint, and what it shows can be copied", async ({ dashboard, page, context, javaScriptEnabled }) => {
+test("reference has every endpoint, and its code can be copied", async ({ dashboard, page, context, javaScriptEnabled }) => {
   await dashboard.open("/docs");
   await page.getByRole("main").getByRole("link", { name: "Activate assistant" }).first().click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Activate assistant");
@@ -18,7 +18,7 @@ test("the reference has every endpoint, and what it shows can be copied", async 
   await expect(button).toBeVisible({ timeout: 4000 });
 });
 
-test("every page of the reference has a Markdown twin, and llms.txt names it", async ({ dashboard, page, request }) => {
+test("every page has a Markdown version that llms.txt lists", async ({ dashboard, page, request }) => {
   await dashboard.open("/docs");
   const links = page.locator("#docs-pages a");
   const paths = await links.evaluateAll((all) => all.map((link) => (link as HTMLAnchorElement).pathname));
@@ -33,10 +33,10 @@ test("every page of the reference has a Markdown twin, and llms.txt names it", a
 });
 
 test.describe("trying a request", () => {
-  test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "needs scripts; pages say so without");
+  test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "needs scripts, which the page says");
   test.use({ expectedComplaints: ["401 (Unauthorized)"] });
 
-  test("asks one's own data with one's own key", async ({ home, page, user, reef }) => {
+  test("returns the data of the key's owner", async ({ home, page, user, reef }) => {
     await home.order("Managed");
     const key = await reef.createKey(user.email);
     await home.open("/docs/list-assistants");
@@ -45,7 +45,7 @@ test.describe("trying a request", () => {
 
     await page.getByLabel("X-API-Key").fill("reef_live_ab12…");
     await send.click();
-    await expect(result).toContainText("What a list shows of a key is only its beginning.");
+    await expect(result).toContainText("The list of API keys shows only the beginning of each key.");
     await page.getByLabel("X-API-Key").fill("reef_live_wrong");
     await send.click();
     await expect(result).toContainText("401");

@@ -2,15 +2,15 @@ import type { Locator, Page } from "@playwright/test";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
-/** More stops than any page has: who has not arrived by then cannot. */
+/** More stops than any page has. */
 const STOPS_MAX = 60;
 
-test("by keyboard alone: from signing in to a stopped assistant", async ({ dashboard, page, user }) => {
+test("keyboard alone suffices from sign-in to a stopped assistant", async ({ dashboard, page, user }) => {
   test.slow();
   await dashboard.open("/signin");
   await tabTo(page, page.getByRole("link", { name: "Skip to content" }));
   await page.keyboard.press("Enter");
-  await typeInto(page, page.getByLabel("E-mail"), user.email);
+  await typeInto(page, page.getByLabel("Email"), user.email);
   await typeInto(page, page.getByLabel("Password"), user.password);
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL("/assistants");
@@ -44,14 +44,14 @@ test("by keyboard alone: from signing in to a stopped assistant", async ({ dashb
   await dashboard.becomes("stopped");
 });
 
-/** Moves on by the tab key until it is there; where one is can be seen by the outline. */
+/** Presses the tab key until the target has the focus, which must be visible by its outline. */
 async function tabTo(page: Page, target: Locator): Promise<void> {
   await expect(target).toBeVisible();
   for (let stop = 0; stop < STOPS_MAX; stop += 1) {
     await page.keyboard.press("Tab");
     if (!(await target.evaluate((element) => element === document.activeElement))) continue;
     const outline = await target.evaluate((element) => getComputedStyle(element).outlineStyle);
-    expect(outline, "how one sees where one is").not.toBe("none");
+    expect(outline, "the outline of the focus").not.toBe("none");
     return;
   }
   throw new Error(`${target} is not reached by the tab key`);
@@ -67,7 +67,7 @@ async function follow(page: Page, target: Locator): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
-/** Sends the form that one is in. A plain page that is loaded again before the answer would take back what was sent. */
+/** Sends the form of the focused field and waits for the answer, because reloading a plain page before that would cancel it. */
 async function send(page: Page): Promise<void> {
   const answer = page.waitForResponse((response) => response.request().method() === "POST");
   await page.keyboard.press("Enter");

@@ -1,7 +1,7 @@
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
-test("an assistant's whole life", async ({ home, page, reef }) => {
+test("assistant is created, changed, stopped and deleted", async ({ home, page, reef }) => {
   test.setTimeout(90_000);
   const token = botToken();
   const inbox = token.split(":")[0];
@@ -17,10 +17,10 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   await home.open(path);
   await home.appears(page.getByText("delivered").first());
   await page.getByRole("button", { name: "Send test event" }).click();
-  await expect(page.getByText("A test callback is on its way.")).toBeVisible();
+  await expect(page.getByText("Test event sent.")).toBeVisible();
   await home.appears(page.getByText("assistant.test").first());
 
-  // A running assistant is changed in one go.
+  // Saving a running assistant deploys the change.
   await home.unfold("Edit");
   await page.getByLabel("Name").fill("Bea");
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
@@ -33,15 +33,15 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   await expect(stopping).toContainText("You’ll still be billed");
   await stopping.getByRole("button", { name: "Stop Bea" }).click();
   await home.becomes("stopped");
-  await expect(page.getByText("Stopped. It won’t reply until you start it again.")).toBeVisible();
+  await expect(page.getByText("Stopped. Your bot won’t reply until you start it again.")).toBeVisible();
   await expect(page.getByRole("button", { name: "Stop", exact: true })).toHaveCount(0);
   await expect(page.getByRole("button", { name: "Start", exact: true })).toBeVisible();
 
-  // A stopped one can only be saved, too.
+  // A stopped assistant can be saved without starting it.
   await home.unfold("Edit");
   await page.getByLabel("Name").fill("Cleo");
   await page.getByRole("button", { name: "Save without deploying" }).click();
-  await expect(page.getByText("Saved. It applies the next time the assistant starts.")).toBeVisible();
+  await expect(page.getByText("Saved. Takes effect the next time your assistant starts.")).toBeVisible();
   await home.unfold("Edit");
   await page.getByLabel("Webhook URL").fill("");
   await page.getByRole("button", { name: "Save and start" }).click();
@@ -50,7 +50,7 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   expect(await home.chat(token, "are you there?")).not.toBe("");
 
   await home.open("/assistants");
-  await expect(page.getByRole("row", { name: /Cleo.*active.*paid/ })).toBeVisible();
+  await expect(page.getByRole("row", { name: /Cleo.*Active.*Active/ })).toBeVisible();
   await page.getByRole("link", { name: "Cleo" }).click();
   const deleting = await home.ask("Delete");
   await expect(deleting).toContainText("Your subscription ends now");
@@ -64,7 +64,7 @@ test("an assistant's whole life", async ({ home, page, reef }) => {
   for (const secret of [token, "sk-ant-good"]) expect(log).not.toContain(secret);
 });
 
-test("a paused subscription stops it, and resuming starts it again", async ({ home, page, reef, request, user }) => {
+test("paused subscription stops the assistant, and resuming starts it", async ({ home, page, reef, request, user }) => {
   test.setTimeout(90_000);
   const path = await home.activeAssistant("Pearl", botToken());
   const key = await reef.createKey(user.email);
@@ -78,7 +78,7 @@ test("a paused subscription stops it, and resuming starts it again", async ({ ho
   );
   await expect(page.getByRole("button", { name: "Start", exact: true })).toBeDisabled();
   await home.open("/assistants");
-  await expect(page.getByRole("row", { name: /Pearl.*stopped.*subscription paused/ })).toBeVisible();
+  await expect(page.getByRole("row", { name: /Pearl.*Stopped.*Paused/ })).toBeVisible();
 
   await home.open(path);
   await page.getByRole("button", { name: "Resume your subscription" }).click();
@@ -88,23 +88,23 @@ test("a paused subscription stops it, and resuming starts it again", async ({ ho
   await home.becomes("active");
 });
 
-test("a callback URL is changed by saving alone, running or not", async ({ home, page }) => {
+test("webhook URL is changed without a restart", async ({ home, page }) => {
   await home.activeAssistant("Dan", botToken());
   await home.unfold("Edit");
   await page.getByLabel("Webhook URL").fill("https://example.com/hook");
   await page.getByRole("button", { name: "Save", exact: true }).click();
-  await expect(page.getByText("Saved. Nothing had to restart.")).toBeVisible();
+  await expect(page.getByText("Saved. No restart was needed.")).toBeVisible();
   await (await home.ask("Stop")).getByRole("button", { name: "Stop Dan" }).click();
   await home.becomes("stopped");
   await home.unfold("Edit");
   await expect(page.getByLabel("Webhook URL")).toHaveValue("https://example.com/hook");
   await page.getByLabel("Webhook URL").fill("");
   await page.getByRole("button", { name: "Save without deploying" }).click();
-  await expect(page.getByText("Saved. It applies the next time the assistant starts.")).toBeVisible();
+  await expect(page.getByText("Saved. Takes effect the next time your assistant starts.")).toBeVisible();
   await expect(page.getByText("Not set", { exact: true })).toBeVisible();
 });
 
-test("a change that does not work is undone, and the bot answers as before", async ({ home, page }) => {
+test("failed change is undone, and the bot replies as before", async ({ home, page }) => {
   test.setTimeout(90_000);
   const token = botToken();
   const path = await home.activeAssistant("Eve", token);
@@ -121,10 +121,10 @@ test("a change that does not work is undone, and the bot answers as before", asy
   await home.open(path);
 });
 
-test.describe("values found wrong", () => {
+test.describe("values that the vendors refuse", () => {
   test.use({ expectedComplaints: ["400 (Bad Request)"] });
 
-  test("a running assistant is left alone, and what was typed stays", async ({ home, page, javaScriptEnabled }) => {
+  test("do not affect a running assistant, and what was typed stays", async ({ home, page, javaScriptEnabled }) => {
     const token = botToken();
     await home.activeAssistant("Fay", token);
     await home.unfold("Edit");
@@ -139,7 +139,7 @@ test.describe("values found wrong", () => {
     expect(await home.chat(token, "are you there?")).not.toBe("");
   });
 
-  test("a slot is not activated with them", async ({ home, page }) => {
+  test("do not activate an assistant", async ({ home, page }) => {
     await home.order("Bring your own key");
     await home.pay();
     const model = "anthropic:claude-sonnet-5";
@@ -147,11 +147,11 @@ test.describe("values found wrong", () => {
     await page.getByRole("button", { name: "Activate" }).click();
     await expect(page.getByLabel("Telegram bot token")).toHaveAccessibleDescription(/Telegram rejected this token/);
     await expect(page.getByLabel("Name")).toHaveValue("Ann");
-    await home.becomes("ready to activate");
+    await home.becomes("needs setup");
   });
 });
 
-test("a long list is searched, filtered and paged", async ({ home, page, javaScriptEnabled }) => {
+test("list is searched and filtered", async ({ home, page, javaScriptEnabled }) => {
   await home.activeAssistant("Ebb and flow", botToken());
   await home.order("Managed");
   await home.open("/assistants");
@@ -160,14 +160,14 @@ test("a long list is searched, filtered and paged", async ({ home, page, javaScr
   if (!javaScriptEnabled) await page.getByRole("button", { name: "Search" }).click();
   await expect(page.getByRole("row")).toHaveCount(2);
   await expect(page.getByRole("link", { name: "Ebb and flow" })).toBeVisible();
-  await page.getByLabel("Status").selectOption({ label: "waiting for payment" });
-  if (!javaScriptEnabled) await page.getByRole("button", { name: "Search" }).click();
+  await page.getByLabel("Status").selectOption({ label: "awaiting payment" });
+  if (!javaScriptEnabled) await page.getByRole("button", { name: "Show" }).click();
   await expect(page.getByRole("heading", { name: "No results for “EBB”" })).toBeVisible();
   await page.getByRole("link", { name: "Clear search" }).click();
   await expect(page.getByRole("row")).toHaveCount(3);
 });
 
-test("the pages follow what happens elsewhere", async ({ home, page, user, reef, request }) => {
+test("pages follow changes made elsewhere", async ({ home, page, user, reef, request }) => {
   const path = await home.activeAssistant("Cal", botToken());
   const key = await reef.createKey(user.email);
   const stop = await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
@@ -178,5 +178,5 @@ test("the pages follow what happens elsewhere", async ({ home, page, user, reef,
 
   await home.open("/assistants");
   await request.post(`/api/v1${path}/redeploy`, { headers: { "X-API-Key": key } });
-  await home.appears(page.getByRole("row", { name: /Cal.*active/ }));
+  await home.appears(page.getByRole("row", { name: /Cal.*Active/ }));
 });

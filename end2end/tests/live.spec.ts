@@ -2,27 +2,27 @@ import type { Page } from "@playwright/test";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
-// A plain page shows what was when it was loaded: these are about pages that follow.
+// Pages without scripts do not follow changes.
 test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "needs scripts");
 
-test("two tabs show the same within a second, whoever changes it", async ({ home, page, user, reef, request }) => {
+test("change is shown in all tabs within a second", async ({ home, page, user, reef, request }) => {
   const path = await home.activeAssistant("Cal", botToken());
   const other = await page.context().newPage();
   await other.goto("/assistants");
   await other.locator("html[data-live]").waitFor();
-  await expect(other.getByRole("row", { name: /Cal/ })).toContainText("active");
+  await expect(other.getByRole("row", { name: /Cal/ })).toContainText("Active");
 
   const key = await reef.createKey(user.email);
   const stop = await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   expect(stop.status()).toBe(200);
-  await expect(other.getByRole("row", { name: /Cal/ })).toContainText("stopped", { timeout: 1000 });
-  await expect(page.getByRole("region", { name: "Status" })).toContainText("stopped", { timeout: 1000 });
+  await expect(other.getByRole("row", { name: /Cal/ })).toContainText("Stopped", { timeout: 1000 });
+  await expect(page.getByRole("region", { name: "Status" })).toContainText("Stopped", { timeout: 1000 });
 
-  // From one tab to the other.
+  // A change in one tab is shown in the other.
   await page.getByRole("button", { name: "Start", exact: true }).click();
-  await expect(other.getByRole("row", { name: /Cal/ })).toContainText("active", { timeout: 3000 });
+  await expect(other.getByRole("row", { name: /Cal/ })).toContainText("Active", { timeout: 3000 });
 
-  // What is deleted elsewhere leaves the list, and its page leads to the receipt.
+  // A deleted assistant leaves the list, and its page leads to the receipt.
   await request.delete(`/api/v1${path}`, { headers: { "X-API-Key": key } });
   await expect(other.getByRole("link", { name: "Create your first assistant" })).toBeVisible({ timeout: 1000 });
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Cal was deleted");
@@ -30,7 +30,7 @@ test("two tabs show the same within a second, whoever changes it", async ({ home
   await expect(page.getByText(/^Canceled on/)).toBeVisible();
 });
 
-test("what is being typed stays when news arrive, and a changed status is shown all the same", async ({
+test("typed values stay when the status changes", async ({
   home,
   page,
   user,
@@ -43,24 +43,24 @@ test("what is being typed stays when news arrive, and a changed status is shown 
   const key = await reef.createKey(user.email);
   const test = await request.post(`/api/v1${path}/callbacks/test`, { headers: { "X-API-Key": key } });
   expect(test.ok()).toBe(true);
-  const told = page.getByRole("region", { name: "Webhooks" }).getByRole("listitem").filter({ hasText: "assistant.test" });
-  await expect(told.first()).toContainText("Delivered");
+  const delivery = page.getByRole("region", { name: "Webhooks" }).getByRole("listitem").filter({ hasText: "assistant.test" });
+  await expect(delivery.first()).toContainText("delivered");
   await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
-  // The form is another one now, and has what was typed all the same.
+  // The form is a different one, and still has what was typed.
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   await home.becomes("stopped");
   await expect(page.getByRole("button", { name: "Save without deploying" })).toBeVisible();
   await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
-  // What was changed elsewhere meanwhile, and not here, stays.
+  // A value that was changed elsewhere and not here stays.
   const model = { modelId: "claude-opus-5" };
   expect((await request.patch(`/api/v1${path}`, { headers: { "X-API-Key": key }, data: model })).ok()).toBe(true);
   await page.getByRole("button", { name: "Save without deploying" }).click();
-  await expect(page.getByText("Saved. It applies the next time the assistant starts.")).toBeVisible();
+  await expect(page.getByText("Saved. Takes effect the next time your assistant starts.")).toBeVisible();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Dora the second");
   await expect(page.getByText("Claude Opus 5 (")).toBeVisible();
 });
 
-test("the keyboard stays where it is when news arrive", async ({ home, page, user, reef, request }) => {
+test("focus stays when regions are replaced", async ({ home, page, user, reef, request }) => {
   const path = await home.activeAssistant("Finn", botToken());
   await home.activeAssistant("Gus", botToken());
   await home.open("/assistants");
@@ -68,11 +68,11 @@ test("the keyboard stays where it is when news arrive", async ({ home, page, use
   await link.focus();
   const key = await reef.createKey(user.email);
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
-  await expect(page.getByRole("row", { name: /Finn/ })).toContainText("stopped");
+  await expect(page.getByRole("row", { name: /Finn/ })).toContainText("Stopped");
   await expect(page.getByText("2 assistants · 1 active · 1 stopped")).toBeVisible();
   await expect(link).toBeFocused();
 
-  // What is gone leaves the next key where it was.
+  // When the focused control is gone, the next key continues in its region.
   await home.open(path);
   const redeploy = page.getByRole("button", { name: "Start", exact: true });
   await redeploy.focus();
@@ -80,19 +80,42 @@ test("the keyboard stays where it is when news arrive", async ({ home, page, use
   await home.becomes("active");
   await page.keyboard.press("Tab");
   const inside = await page.evaluate(() => document.activeElement?.closest("[data-region]") !== null);
-  expect(inside, "the next stop is not the top of the page").toBe(true);
+  expect(inside, "the focus is not at the top of the page").toBe(true);
 });
 
-test("what was just done is said for a moment, and not again", async ({ home, page }) => {
+test("notice is shown once", async ({ home, page }) => {
   const path = await home.activeAssistant("Hal", botToken(), "https://callbacks.sandbox.test/hal");
   await page.getByRole("button", { name: "Send test event" }).click();
-  await expect(page.getByText("A test callback is on its way.")).toBeVisible();
-  await expect(page).toHaveURL(new RegExp(`${path}#webhooks$`));
+  await expect(page.getByText("Test event sent.")).toBeVisible();
+  await expect(page).toHaveURL(new RegExp(`${path}#callbacks$`));
   await page.reload();
-  await expect(page.getByText("A test callback is on its way.")).toHaveCount(0);
+  await expect(page.getByText("Test event sent.")).toHaveCount(0);
 });
 
-test("a tab that nobody sees rests, and is right as soon as it is seen", async ({ home, page, user, reef, request }) => {
+test("deployment of a change ends with a notice", async ({ home, page, request }) => {
+  test.setTimeout(90_000);
+  // The deployment must still run when its page is there.
+  const slow = { path: "*/setWebhook", delayMs: 2000, times: 1 };
+  await home.activeAssistant("Ned", botToken());
+  const save = page.getByRole("button", { name: /^Save( and restart)?$/ });
+  await request.put("/sandbox/faults", { data: [slow] });
+  await home.unfold("Edit");
+  await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
+  await save.click();
+  await home.becomes("deploying");
+  await expect(page.getByText("Deployed.", { exact: true })).toBeVisible({ timeout: 25_000 });
+  await home.becomes("active");
+
+  await request.put("/sandbox/faults", { data: [slow] });
+  await home.unfold("Edit");
+  await page.getByLabel("New Telegram bot token").fill(botToken("conflict"));
+  await save.click();
+  await home.becomes("deploying");
+  await expect(page.getByText("Deploy failed.", { exact: true })).toBeVisible({ timeout: 25_000 });
+  await request.put("/sandbox/faults", { data: [] });
+});
+
+test("hidden tab disconnects, and is up to date when it is shown", async ({ home, page, user, reef, request }) => {
   const path = await home.activeAssistant("Kim", botToken());
   const key = await reef.createKey(user.email);
   await page.clock.install();
@@ -101,13 +124,13 @@ test("a tab that nobody sees rests, and is right as soon as it is seen", async (
   await page.clock.runFor(20_000);
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   await page.waitForTimeout(1000);
-  await expect(page.getByRole("region", { name: "Status" })).toContainText("active");
+  await expect(page.getByRole("region", { name: "Status" })).toContainText("Active");
   await see(page, true);
-  await expect(page.getByRole("region", { name: "Status" })).toContainText("stopped", { timeout: 1000 });
+  await expect(page.getByRole("region", { name: "Status" })).toContainText("Stopped", { timeout: 1000 });
   await expect(page.getByText("Connection lost, reconnecting…")).toHaveCount(0);
 });
 
-/** What a browser tells a page when another tab is chosen, or this one again. */
+/** Simulates that the tab is hidden or shown. */
 async function see(page: Page, seen: boolean): Promise<void> {
   await page.evaluate((seen) => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => !seen });
@@ -115,10 +138,10 @@ async function see(page: Page, seen: boolean): Promise<void> {
   }, seen);
 }
 
-test.describe("a page that does not come when there is news", () => {
+test.describe("a refresh that fails", () => {
   test.use({ expectedComplaints: ["503 (Service Unavailable)", "answer: 503"] });
 
-  test("is asked for until it does", async ({ home, page, user, reef, request }) => {
+  test("is repeated until it succeeds", async ({ home, page, user, reef, request }) => {
     const path = await home.activeAssistant("Lou", botToken());
     const key = await reef.createKey(user.email);
     let refused = 0;
@@ -127,7 +150,7 @@ test.describe("a page that does not come when there is news", () => {
       return route.fulfill({ status: 503 });
     });
     await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
-    // There is news of a stop once or twice.
+    // A stop causes one or two events, so more requests are retries.
     await expect.poll(() => refused, { timeout: 20_000 }).toBeGreaterThan(3);
     await page.unrouteAll();
     await home.becomes("stopped");
@@ -137,9 +160,9 @@ test.describe("a page that does not come when there is news", () => {
 test.describe("a stream that is refused", () => {
   test.use({ expectedComplaints: ["502 (Bad Gateway)", "answer: 502", "EventSource"] });
 
-  test("is asked for again", async ({ home, page, user, reef, request }) => {
+  test("is reconnected", async ({ home, page, user, reef, request }) => {
     const path = await home.activeAssistant("Ida", botToken());
-    // As a proxy does while what is behind it starts anew.
+    // Proxies answer so while the server restarts.
     await page.route("**/live/**", (route) => route.fulfill({ status: 502 }));
     await page.goto(path);
     const lost = page.getByText("Connection lost, reconnecting…");
@@ -152,10 +175,10 @@ test.describe("a stream that is refused", () => {
   });
 });
 
-test.describe("a server that dies", () => {
+test.describe("a server that crashes", () => {
   test.use({ expectedComplaints: ["ERR_CONNECTION", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE"] });
 
-  test("is missed aloud, and the page recovers by itself", async ({ home, page, user, reef, request }) => {
+  test("is reported on the page, which then recovers automatically", async ({ home, page, user, reef, request }) => {
     const path = await home.activeAssistant("Eve", botToken());
     const key = await reef.createKey(user.email);
     const lost = page.getByText("Connection lost, reconnecting…");

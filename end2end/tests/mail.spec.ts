@@ -4,7 +4,7 @@ import { botToken } from "../support/dashboard.ts";
 import { Mailbox } from "../support/mailbox.ts";
 import { expect, test as base } from "../support/signed-in.ts";
 
-/** Tests that read the mail which Reef sends. */
+/** Tests that read the emails of Reef. */
 const test = base.extend<{ mailbox: Mailbox }>({
   mailbox: async ({ request }, use) => use(new Mailbox(request)),
 });
@@ -12,60 +12,60 @@ const test = base.extend<{ mailbox: Mailbox }>({
 const CONFIRM = "Confirm your email";
 const RESET = "Reset your password";
 const CHANGE = "Confirm your new email";
-const USED_UP = "This link was already used or has expired.";
+const EXPIRED = "This link was already used or has expired.";
 
-const emailPart = (page: Page) => page.getByRole("region", { name: "E-mail", exact: true });
-const reminder = (page: Page) => page.getByRole("complementary", { name: "Your e-mail address" });
+const emailPart = (page: Page) => page.getByRole("region", { name: "Email", exact: true });
+const reminder = (page: Page) => page.getByRole("complementary", { name: "Your email" });
 const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
 
-// The browser's own note about an answer that a script got.
+// Chromium logs every error status.
 test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)"] });
 
-test("who signs up confirms the address by a link that is good once", async ({ dashboard, page, mailbox }) => {
+test("new account is confirmed by a link that works once", async ({ dashboard, page, mailbox }) => {
   const email = `${randomUUID()}@example.com`;
   await dashboard.open("/signup");
-  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password").fill("four plain words here");
-  await press(page, "Sign up");
+  await press(page, "Create account");
   await expect(page).toHaveURL("/assistants");
   await expect(reminder(page)).toBeVisible();
 
-  // Programs that look at mails open links, too: only the button confirms.
+  // Programs that scan emails open links too, so only the button confirms.
   const link = await mailbox.link(email, CONFIRM);
   await dashboard.open(link);
   await dashboard.open("/settings");
-  await expect(emailPart(page).getByText("not confirmed yet")).toBeVisible();
+  await expect(emailPart(page).getByText("Not confirmed")).toBeVisible();
 
   await dashboard.open(link);
-  await press(page, "Confirm my address");
-  await expect(page.getByText("Your address is confirmed.")).toBeVisible();
-  await page.getByRole("link", { name: "To your assistants" }).click();
+  await press(page, "Confirm email");
+  await expect(page.getByText("Email confirmed.")).toBeVisible();
+  await page.getByRole("link", { name: "Go to dashboard" }).click();
   await expect(reminder(page)).toHaveCount(0);
   await dashboard.open("/settings");
-  await expect(emailPart(page).getByText("confirmed", { exact: true })).toBeVisible();
+  await expect(emailPart(page).getByText("Confirmed", { exact: true })).toBeVisible();
 
   await dashboard.open(link);
-  await expect(page.getByText(USED_UP)).toBeVisible();
-  await expect(page.getByRole("button", { name: "Confirm my address" })).toHaveCount(0);
+  await expect(page.getByText(EXPIRED)).toBeVisible();
+  await expect(page.getByRole("button", { name: "Confirm email" })).toHaveCount(0);
 });
 
-test("who opens the link elsewhere shows that the account is theirs, or takes it over", async ({ home, elsewhere, page, user, reef, request, mailbox }) => {
+test("link in another browser needs the password, or takes the account over", async ({ home, elsewhere, page, user, reef, request, mailbox }) => {
   const stranger = elsewhere.page;
   const key = await reef.createKey(user.email);
   const status = async () => (await request.get("/api/v1/me", { headers: { "X-API-Key": key } })).status();
   await home.open("/settings");
-  await emailPart(page).getByRole("button", { name: /^Send/ }).click();
-  await expect(page.getByText("The link is sent again.")).toBeVisible();
+  await emailPart(page).getByRole("button", { name: /^Resend/ }).click();
+  await expect(page.getByText("Confirmation sent.")).toBeVisible();
   const link = await mailbox.link(user.email, CONFIRM);
   await elsewhere.open(link);
   await stranger.getByLabel("Password", { exact: true }).fill("not the password");
-  await press(stranger, "Confirm my address");
+  await press(stranger, "Confirm email");
   await expect(stranger.getByLabel("Password", { exact: true })).toHaveAccessibleDescription(/Incorrect password/);
   await home.open("/settings");
-  await expect(emailPart(page).getByText("not confirmed yet")).toBeVisible();
+  await expect(emailPart(page).getByText("Not confirmed")).toBeVisible();
 
   await stranger.getByLabel("New password").fill("four other plain words");
-  await press(stranger, "Set the password");
+  await press(stranger, "Set new password");
   await expect(stranger.getByText("The account is yours alone now")).toBeVisible();
   expect(await status()).toBe(401);
   await home.open("/settings");
@@ -74,40 +74,40 @@ test("who opens the link elsewhere shows that the account is theirs, or takes it
   expect(await mailbox.text(user.email, "Your password was changed")).toContain("/forgot");
 });
 
-test("the link is sent again on demand", async ({ home, page, user, mailbox }) => {
+test("confirmation is resent on demand", async ({ home, page, user, mailbox }) => {
   await home.open("/settings");
-  await emailPart(page).getByRole("button", { name: /^Send/ }).click();
-  await expect(page.getByText("The link is sent again.")).toBeVisible();
+  await emailPart(page).getByRole("button", { name: /^Resend/ }).click();
+  await expect(page.getByText("Confirmation sent.")).toBeVisible();
   await home.open(await mailbox.link(user.email, CONFIRM));
-  await press(page, "Confirm my address");
-  await expect(page.getByText("Your address is confirmed.")).toBeVisible();
+  await press(page, "Confirm email");
+  await expect(page.getByText("Email confirmed.")).toBeVisible();
 });
 
-test("a link that a mail program has cut is told", async ({ dashboard, page }) => {
+test("incomplete link shows an error", async ({ dashboard, page }) => {
   for (const path of ["/confirm", "/confirm-change", "/reset?token="]) {
     await dashboard.open(path);
-    await expect(page.getByText("This link is not complete.")).toBeVisible();
+    await expect(page.getByText("This link is incomplete.")).toBeVisible();
     await expect(page.getByRole("main").getByRole("button")).toHaveCount(0);
   }
 });
 
-test("a forgotten password is replaced by mail, which signs out everywhere", async ({ home, elsewhere, page, user, mailbox }) => {
+test("forgotten password is reset by email, which signs out all devices", async ({ home, elsewhere, page, user, mailbox }) => {
   const forgetful = elsewhere.page;
   await elsewhere.open("/signin");
   await forgetful.getByRole("link", { name: "Forgot your password?" }).click();
-  await forgetful.getByLabel("E-mail").fill(user.email);
-  await press(forgetful, "Send the link");
-  const same = forgetful.getByText("If there is an account with this address, a link is on its way to it.");
+  await forgetful.getByLabel("Email").fill(user.email);
+  await press(forgetful, "Send reset link");
+  const same = forgetful.getByText("If an account exists for this address, we’ve sent a reset link.");
   await expect(same).toBeVisible();
 
   const link = await mailbox.link(user.email, RESET);
   await elsewhere.open(link);
   await forgetful.getByLabel("New password").fill("short");
-  await press(forgetful, "Set the password");
+  await press(forgetful, "Reset password");
   await expect(forgetful.getByLabel("New password")).toHaveAccessibleDescription(/at least 10 characters/);
   await forgetful.getByLabel("New password").fill("four other plain words");
-  await press(forgetful, "Set the password");
-  await expect(forgetful.getByText("You have a new password. Sign in with it.")).toBeVisible();
+  await press(forgetful, "Reset password");
+  await expect(forgetful.getByText("Password changed. Sign in with your new password.")).toBeVisible();
 
   await elsewhere.isRefused(user);
   await elsewhere.signIn({ ...user, password: "four other plain words" });
@@ -115,59 +115,59 @@ test("a forgotten password is replaced by mail, which signs out everywhere", asy
   await expect(page).toHaveURL("/signin?next=%2Fsettings");
 
   await elsewhere.open(link);
-  await expect(forgetful.getByText(USED_UP)).toBeVisible();
+  await expect(forgetful.getByText(EXPIRED)).toBeVisible();
   await expect(forgetful.getByLabel("New password")).toHaveCount(0);
 });
 
-test("who asks for an address without an account is told the same, and nothing is sent", async ({ dashboard, page, user, mailbox }) => {
+test("unknown email gets the same answer and no email", async ({ dashboard, page, user, mailbox }) => {
   const nobody = `${randomUUID()}@example.com`;
-  const told: string[] = [];
+  const answers: string[] = [];
   for (const email of [nobody, user.email]) {
     await dashboard.open("/forgot");
-    await page.getByLabel("E-mail").fill(email);
-    await press(page, "Send the link");
+    await page.getByLabel("Email").fill(email);
+    await press(page, "Send reset link");
     await expect(page).toHaveURL("/forgot?done=reset_sent");
-    told.push(await page.getByRole("main").innerText());
+    answers.push(await page.getByRole("main").innerText());
   }
-  expect(told[0]).toContain("a link is on its way to it");
-  expect(told[0]).toBe(told[1]);
-  // It was asked for after the other, and has come.
+  expect(answers[0]).toContain("we’ve sent a reset link");
+  expect(answers[0]).toBe(answers[1]);
+  // This email was requested later, so the other one would have arrived.
   await mailbox.link(user.email, RESET);
   expect(await mailbox.to(nobody)).toEqual([]);
 });
 
-test("another address is confirmed where it is, and the old one is told", async ({ home, page, user, mailbox }) => {
+test("new email is confirmed there, and the old one is notified", async ({ home, page, user, mailbox }) => {
   const next = { ...user, email: `${randomUUID()}@example.com` };
   await home.open("/settings");
-  const dialog = await home.ask("Change address");
+  const dialog = await home.ask("Change email");
   const change = async (password: string) => {
-    await dialog.getByLabel("New e-mail").fill(next.email);
+    await dialog.getByLabel("New email").fill(next.email);
     await dialog.getByLabel("Password").fill(password);
-    await dialog.getByRole("button", { name: "Send the link" }).click();
+    await dialog.getByRole("button", { name: "Send confirmation" }).click();
   };
   await change("not my password");
   await expect(dialog.getByLabel("Password")).toHaveAccessibleDescription(/Incorrect password/);
-  await expect(dialog.getByLabel("New e-mail")).toHaveValue(next.email);
+  await expect(dialog.getByLabel("New email")).toHaveValue(next.email);
   await change(user.password);
-  await expect(page.getByText("A link is on its way to the new address.")).toBeVisible();
+  await expect(page.getByText("Confirmation sent to the new address.")).toBeVisible();
   await expect(emailPart(page).getByText(user.email)).toBeVisible();
   expect(await mailbox.text(user.email, "Your Reef email is about to change")).toContain(next.email);
 
   const link = await mailbox.link(next.email, CHANGE);
   await home.open(link);
-  await press(page, "Use the new address");
-  await expect(page.getByText("Your account has the new address.")).toBeVisible();
+  await press(page, "Change email");
+  await expect(page.getByText("Email changed.")).toBeVisible();
   expect(await mailbox.text(user.email, "Your Reef email was changed")).toContain(next.email);
   await home.open("/settings");
   await expect(emailPart(page).getByText(next.email)).toBeVisible();
-  await expect(emailPart(page).getByText("confirmed", { exact: true })).toBeVisible();
+  await expect(emailPart(page).getByText("Confirmed", { exact: true })).toBeVisible();
 
   await home.signOut();
   await home.isRefused(user);
   await home.signIn(next);
 });
 
-test("a first deployment that fails is told by mail, with the way out", async ({ home, page, user, mailbox }) => {
+test("failed first deployment is reported by email with a fix", async ({ home, page, user, mailbox }) => {
   await home.order("Bring your own key");
   const path = await home.pay();
   const token = botToken("conflict");

@@ -1,7 +1,7 @@
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
-test.describe("what is not one's own", () => {
+test.describe("an assistant of another user", () => {
   test.use({ expectedComplaints: ["404 (Not Found)"] });
 
   test("does not exist", async ({ home, page, reef, request }) => {
@@ -15,12 +15,12 @@ test.describe("what is not one's own", () => {
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
     for (const path of [id, "01890a5d-ac96-774b-bcce-b302099a8057", id.toUpperCase(), "dep_123"]) {
       expect(await home.open(`/assistants/${path}`), path).toBe(404);
-      await expect(page.getByRole("heading", { level: 1 })).toHaveText("There is no such page");
+      await expect(page.getByRole("heading", { level: 1 })).toHaveText("Page not found");
     }
   });
 });
 
-test("pages for one's own lead a stranger to sign in", async ({ dashboard, page }) => {
+test("private pages redirect visitors to sign in", async ({ dashboard, page }) => {
   for (const path of ["/assistants", "/assistants/new", "/assistants/01890a5d-ac96-774b-bcce-b302099a8057", "/keys"]) {
     await dashboard.open(path);
     const at = new URL(page.url());
@@ -31,7 +31,7 @@ test("pages for one's own lead a stranger to sign in", async ({ dashboard, page 
 test.describe("a session that has ended", () => {
   test.use({ expectedComplaints: ["401 (Unauthorized)"] });
 
-  test("leads to sign in, from a link and from a form", async ({ home, page, user }) => {
+  test("leads to sign in from links and forms", async ({ home, page, user }) => {
     await home.open("/assistants");
     await page.context().clearCookies();
     await page.getByRole("link", { name: "API keys" }).click();
@@ -46,25 +46,25 @@ test.describe("a session that has ended", () => {
     await expect(page.getByRole("main").getByText("Sign in", { exact: true }).first()).toBeVisible();
   });
 
-  test("is told from a wrong password, and what was typed stays", async ({ home, page, javaScriptEnabled }) => {
+  test("is not a wrong password, and what was typed stays", async ({ home, page, javaScriptEnabled }) => {
     test.skip(!javaScriptEnabled, "a plain form leads to the page for signing in");
     await home.order("Bring your own key");
     const path = await home.pay();
     await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token: botToken() });
     await page.context().clearCookies();
     await page.getByRole("button", { name: "Activate" }).click();
-    const way = page.getByRole("alert").getByRole("link", { name: "Sign in" });
-    await expect(way).toHaveAttribute("href", `/signin?next=${encodeURIComponent(path)}`);
+    const link = page.getByRole("alert").getByRole("link", { name: "Sign in" });
+    await expect(link).toHaveAttribute("href", `/signin?next=${encodeURIComponent(path)}`);
     await expect(page.getByLabel("Name")).toHaveValue("Ann");
   });
 });
 
-test("a visitor gets no cookie", async ({ dashboard, page }) => {
+test("visitor gets no cookie", async ({ dashboard, page }) => {
   for (const path of ["/", "/signin", "/signup"]) await dashboard.open(path);
   expect(await page.context().cookies()).toEqual([]);
 });
 
-test("the pages' policy lets no foreign script run", async ({ dashboard, page }) => {
+test("content security policy blocks foreign scripts", async ({ dashboard, page }) => {
   const answer = await page.goto("/signin");
   const policy = answer?.headers()["content-security-policy"] ?? "";
   expect(policy).toMatch(/script-src 'self' 'nonce-[^']+' 'wasm-unsafe-eval'/);

@@ -3,30 +3,30 @@ import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 import { totp, wrongTotp } from "../support/totp.ts";
 
-/** A part of the settings, by its heading. */
+/** A section of the settings, by its heading. */
 const part = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 
-/** Begins with two-step sign-in and gives the secret that the page shows. */
-async function beginTwoSteps(page: Page): Promise<string> {
-  await part(page, "Two-step sign-in").getByRole("button", { name: "Set it up" }).click();
+/** Starts to set up two-factor and returns the secret. */
+async function startTwoFactor(page: Page): Promise<string> {
+  await part(page, "Two-factor authentication").getByRole("button", { name: "Set up two-factor" }).click();
   const secret = page.getByRole("group", { name: "Secret for the authenticator app" }).locator("code");
   await expect(secret).toHaveText(/^[A-Z2-7]{32}$/);
   return secret.innerText();
 }
 
-/** Switches two-step sign-in on and gives the recovery codes. */
-async function switchOn(page: Page, secret: string): Promise<string[]> {
-  await page.getByLabel("Code that the app shows").fill(totp(secret));
-  await page.getByRole("button", { name: "Switch it on" }).click();
+/** Turns two-factor on and returns the recovery codes. */
+async function turnOn(page: Page, secret: string): Promise<string[]> {
+  await page.getByLabel("Code from the app").fill(totp(secret));
+  await page.getByRole("button", { name: "Turn on two-factor" }).click();
   await expect(page.getByRole("heading", { name: "Save your recovery codes now" })).toBeVisible();
   return (await page.getByRole("region", { name: "Recovery codes", exact: true }).innerText()).trim().split("\n");
 }
 
-test.describe("another password", () => {
-  // The browser's own note about an answer that a script got.
+test.describe("a new password", () => {
+  // Chromium logs every error status.
   test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)"] });
 
-  test("needs the current one and signs out all other sessions", async ({ home, elsewhere, page, user }) => {
+  test("needs the current one and signs out all other devices", async ({ home, elsewhere, page, user }) => {
     await elsewhere.signIn(user);
     await home.open("/settings");
     const password = part(page, "Password");
@@ -37,23 +37,23 @@ test.describe("another password", () => {
     };
     await change("not my password", "four other plain words");
     await expect(password.getByLabel("Current password")).toHaveAttribute("aria-invalid", "true");
-    await expect(password.getByRole("alert"), "what is wrong is where the reader is").toBeInViewport();
+    await expect(password.getByRole("alert"), "the error is in view").toBeInViewport();
     await expect(password.getByLabel("Current password")).toHaveAccessibleDescription(/Incorrect password/);
     expect(page.url()).not.toContain("plain");
 
     await change(user.password, "four other plain words");
-    await expect(page.getByText("Your password is changed. All other sessions are signed out.")).toBeVisible();
+    await expect(page.getByText("Password changed. All other devices are signed out.")).toBeVisible();
     await elsewhere.open("/settings");
     await expect(elsewhere.page).toHaveURL("/signin?next=%2Fsettings");
     await home.open("/settings");
-    await expect(part(page, "Sessions").getByRole("row")).toHaveCount(2);
+    await expect(part(page, "Devices").getByRole("row")).toHaveCount(2);
 
     await home.signOut();
     await home.isRefused(user);
     await home.signIn({ ...user, password: "four other plain words" });
   });
 
-  test("has ten characters or more", async ({ home, page, user }) => {
+  test("has at least 10 characters", async ({ home, page, user }) => {
     await home.open("/settings");
     const password = part(page, "Password");
     await password.getByLabel("Current password").fill(user.password);
@@ -65,49 +65,49 @@ test.describe("another password", () => {
   });
 });
 
-test("sessions are listed and ended, one or all others", async ({ home, elsewhere, page, user }) => {
+test("devices are listed and signed out, one or all others", async ({ home, elsewhere, page, user }) => {
   await elsewhere.signIn(user);
   await home.open("/settings");
-  const sessions = part(page, "Sessions");
-  const [here, other] = [sessions.getByRole("row", { name: "this session" }), sessions.getByRole("button", { name: "Sign out Chrom" })];
+  const devices = part(page, "Devices");
+  const [here, other] = [devices.getByRole("row", { name: "This device" }), devices.getByRole("button", { name: "Sign out Chrom" })];
   await expect(here).toContainText("127.0.0.1");
   await expect(other).toHaveCount(1);
 
   await other.click();
-  await expect(page.getByText("That session is signed out.")).toBeVisible();
+  await expect(page.getByText("Device signed out.")).toBeVisible();
   await expect(other).toHaveCount(0);
   await expect(here).toBeVisible();
-  await expect(sessions.getByRole("button", { name: "Sign out all others" })).toHaveCount(0);
+  await expect(devices.getByRole("button", { name: "Sign out all other devices" })).toHaveCount(0);
   await elsewhere.open("/assistants");
   await expect(elsewhere.page).toHaveURL("/signin?next=%2Fassistants");
 
   await elsewhere.signIn(user);
   await home.open("/settings");
-  await sessions.getByRole("button", { name: "Sign out all others" }).click();
-  await expect(page.getByText("All other sessions are signed out.")).toBeVisible();
-  await expect(sessions.getByRole("row")).toHaveCount(2);
+  await devices.getByRole("button", { name: "Sign out all other devices" }).click();
+  await expect(page.getByText("All other devices are signed out.")).toBeVisible();
+  await expect(devices.getByRole("row")).toHaveCount(2);
   await elsewhere.open("/keys");
   await expect(elsewhere.page).toHaveURL("/signin?next=%2Fkeys");
 });
 
-test.describe("two-step sign-in", () => {
+test.describe("two-factor", () => {
   test.use({ expectedComplaints: ["400 (Bad Request)"] });
 
   test("is set up, asks for a code and is turned off", async ({ home, page, user, reef }) => {
     await home.open("/settings");
-    const secret = await beginTwoSteps(page);
+    const secret = await startTwoFactor(page);
     await expect(page.getByRole("img", { name: /QR code/ })).toBeVisible();
-    const code = page.getByLabel("Code that the app shows");
+    const code = page.getByLabel("Code from the app");
     await code.fill(wrongTotp(secret));
-    await page.getByRole("button", { name: "Switch it on" }).click();
+    await page.getByRole("button", { name: "Turn on two-factor" }).click();
     await expect(code).toHaveAttribute("aria-invalid", "true");
     await expect(code).toHaveAccessibleDescription(/That code is incorrect/);
-    await expect(part(page, "Two-step sign-in").getByText("on", { exact: true })).toHaveCount(0);
+    await expect(part(page, "Two-factor authentication").getByText("On", { exact: true })).toHaveCount(0);
 
-    const codes = await switchOn(page, secret);
+    const codes = await turnOn(page, secret);
     expect(new Set(codes).size).toBe(10);
     const [recovery = "", another = "", last = ""] = codes;
-    await expect(page.getByText("10 recovery codes are left.")).toBeVisible();
+    await expect(page.getByText("10 recovery codes left.")).toBeVisible();
     await home.open("/settings");
     await expect(page.getByText(recovery)).toHaveCount(0);
     await expect(page.getByText(secret)).toHaveCount(0);
@@ -121,11 +121,11 @@ test.describe("two-step sign-in", () => {
     await expect(page).toHaveURL("/signin/code");
     await give(wrongTotp(secret));
     await expect(page.getByLabel("Code", { exact: true })).toHaveAccessibleDescription(/That code is incorrect/);
-    // The password alone opens nothing.
+    // The password alone does not sign in.
     await home.open("/assistants");
     await expect(page).toHaveURL("/signin?next=%2Fassistants");
     await home.open("/signin/code");
-    // The code before this one switched it on: that one is used up.
+    // The current code was used to turn two-factor on.
     await give(totp(secret, Date.now() + 30_000));
     await expect(page).toHaveURL("/assistants");
 
@@ -141,12 +141,12 @@ test.describe("two-step sign-in", () => {
     await expect(page).toHaveURL("/assistants");
 
     await home.open("/settings");
-    await expect(page.getByText("8 recovery codes are left.")).toBeVisible();
-    const dialog = await home.ask("Turn off two-step sign-in");
+    await expect(page.getByText("8 recovery codes left.")).toBeVisible();
+    const dialog = await home.ask("Turn off two-factor");
     await dialog.getByLabel("Password").fill(user.password);
     await dialog.getByLabel("Code").fill(last);
-    await dialog.getByRole("button", { name: "Turn it off" }).click();
-    await expect(page.getByText("Two-step sign-in is off. The password alone signs you in.")).toBeVisible();
+    await dialog.getByRole("button", { name: "Turn off two-factor" }).click();
+    await expect(page.getByText("Two-factor is off. You sign in with your password only.")).toBeVisible();
     await home.signOut();
     await home.signIn(user);
 
@@ -154,18 +154,18 @@ test.describe("two-step sign-in", () => {
     for (const word of [secret, ...codes]) expect(log).not.toContain(word);
   });
 
-  test("gets new recovery codes, which replace the others", async ({ home, page }) => {
+  test("gets new recovery codes, which replace the old ones", async ({ home, page }) => {
     await home.open("/settings");
-    const before = await switchOn(page, await beginTwoSteps(page));
+    const before = await turnOn(page, await startTwoFactor(page));
     const [used = "", replaced = ""] = before;
     const renew = async (code: string) => {
       const dialog = await home.ask("New recovery codes");
       await dialog.getByLabel("Code").fill(code);
-      await dialog.getByRole("button", { name: "Make new codes" }).click();
+      await dialog.getByRole("button", { name: "Generate codes" }).click();
       return dialog;
     };
     await renew(used);
-    await expect(page.getByText("Earlier codes don’t work any more.")).toBeVisible();
+    await expect(page.getByText("Old codes no longer work.")).toBeVisible();
     const after = (await page.getByRole("region", { name: "Recovery codes", exact: true }).innerText()).trim().split("\n");
     expect(new Set([...before, ...after]).size).toBe(20);
 
@@ -174,7 +174,7 @@ test.describe("two-step sign-in", () => {
   });
 });
 
-test("the page for the code sends a stranger to give the password first", async ({ dashboard, page }) => {
+test("page for the two-factor code redirects to sign in without a password", async ({ dashboard, page }) => {
   await dashboard.open("/signin/code");
   await expect(page).toHaveURL("/signin");
 });
@@ -182,7 +182,7 @@ test("the page for the code sends a stranger to give the password first", async 
 test.describe("an account", () => {
   test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)"] });
 
-  test("is deleted with everything in it, after it was said what that is", async ({ home, page, user, reef, request }) => {
+  test("is deleted with everything in it, after a list of that", async ({ home, page, user, reef, request }) => {
     const token = botToken();
     await home.activeAssistant("Coral", token);
     const key = await reef.createKey(user.email);
@@ -190,13 +190,13 @@ test.describe("an account", () => {
     expect(await status()).toBe(200);
 
     await home.open("/settings");
-    const dialog = await home.ask("Delete my account");
-    for (const words of ["1 subscription is ended at once", "1 assistant is stopped and deleted", "1 API key stops working"]) {
+    const dialog = await home.ask("Delete account");
+    for (const words of ["1 subscription is canceled immediately", "1 assistant is stopped and deleted", "1 API key stops working"]) {
       await expect(dialog).toContainText(words);
     }
     const remove = async (password: string) => {
       await dialog.getByLabel("Password").fill(password);
-      await dialog.getByRole("button", { name: "Delete my account for good" }).click();
+      await dialog.getByRole("button", { name: "Delete permanently" }).click();
     };
     await remove("not my password");
     await expect(dialog.getByLabel("Password")).toHaveAccessibleDescription(/Incorrect password/);
@@ -204,7 +204,7 @@ test.describe("an account", () => {
 
     await remove(user.password);
     await expect(page).toHaveURL("/goodbye");
-    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Your account is deleted");
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Account deleted");
     expect(await status()).toBe(401);
     await home.open("/settings");
     await expect(page).toHaveURL("/signin?next=%2Fsettings");

@@ -1,22 +1,22 @@
 import { expect, live, test } from "../support/test.ts";
 
-test("the start page is drawn by the server and comes alive", async ({ page, javaScriptEnabled }) => {
+test("landing page is rendered by the server and becomes live", async ({ page, javaScriptEnabled }) => {
   await page.goto("/");
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   await expect(page).toHaveTitle(/Reef/);
   await live(page, javaScriptEnabled);
 });
 
-test("the start page says what Reef is, costs and how developers begin, on a phone without scrolling sideways", async ({
+test("landing page shows product, prices and API on a phone without sideways scrolling", async ({
   page,
 }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   await page.goto("/");
-  await expect(page.locator('meta[name="description"]')).toHaveAttribute("content", /assistant in Telegram/);
-  for (const words of ["$19 a month", "$29 a month"]) await expect(page.getByText(words)).toBeVisible();
-  await expect(page.getByRole("img", { name: /^A chat in Telegram/ })).toBeVisible();
-  await expect(page.getByRole("listitem")).toContainText(["Buy", "Activate", "Talk"]);
-  await expect(page.getByRole("region", { name: "Ordering a slot with curl" })).toContainText("/api/v1/assistants/purchase");
+  await expect(page.locator('meta[name="description"]')).toHaveAttribute("content", /AI assistant on Telegram/);
+  for (const words of ["$19 / month", "$29 / month"]) await expect(page.getByText(words)).toBeVisible();
+  await expect(page.getByRole("img", { name: /^A chat on Telegram/ })).toBeVisible();
+  await expect(page.getByRole("listitem")).toContainText(["Choose a plan", "Connect your bot", "Start chatting"]);
+  await expect(page.getByRole("region", { name: "Ordering an assistant with curl" })).toContainText("/api/v1/assistants/purchase");
   await expect(page.getByRole("link", { name: "Read the API reference" })).toHaveAttribute("href", "/docs");
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   expect(overflow).toBeLessThanOrEqual(0);
@@ -25,20 +25,20 @@ test("the start page says what Reef is, costs and how developers begin, on a pho
 test.describe("a page that does not exist", () => {
   test.use({ expectedComplaints: ["404 (Not Found)"] });
 
-  test("says so, with the status and a way back", async ({ page, javaScriptEnabled }) => {
+  test("returns 404 with a link to the dashboard", async ({ page, javaScriptEnabled }) => {
     const answer = await page.goto("/no/such/page");
     expect(answer?.status()).toBe(404);
     await live(page, javaScriptEnabled);
-    await page.getByRole("link", { name: "start page" }).click();
-    await expect(page).toHaveURL("/");
+    await page.getByRole("link", { name: "Go to dashboard" }).click();
+    await expect(page).toHaveURL("/signin?next=%2Fassistants");
   });
 });
 
-test.describe("a browser that does not get the WebAssembly", () => {
+test.describe("a browser that cannot load the WebAssembly", () => {
   test.use({ expectedComplaints: ["ERR_FAILED", "script: "] });
-  test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "it wants none");
+  test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "nothing is loaded without scripts");
 
-  test("has what pages without scripts have", async ({ page }) => {
+  test("gets the page for browsers without scripts", async ({ page }) => {
     await page.route("**/*.wasm", (route) => route.abort());
     await page.goto("/docs/get-me");
     await expect(page.getByText("Turn on JavaScript to send this request here")).toBeVisible();
@@ -46,7 +46,7 @@ test.describe("a browser that does not get the WebAssembly", () => {
   });
 });
 
-test("what a page loads is small, hashed and kept for ever", async ({ page, javaScriptEnabled }) => {
+test("assets are hashed, compressed and cached", async ({ page, javaScriptEnabled }) => {
   const loaded = new Map<string, Record<string, string>>();
   page.on("response", (response) => loaded.set(new URL(response.url()).pathname, response.headers()));
   await page.goto("/");

@@ -88,7 +88,7 @@ pub(super) fn take_away() {
 }
 
 fn place() -> Option<Element> {
-    dom::first(&dom::document().document_element()?, ".fleeting")
+    dom::first(&dom::document().document_element()?, ".transient")
 }
 
 fn forget() -> Result<(), JsValue> {

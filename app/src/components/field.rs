@@ -75,8 +75,7 @@ pub fn NewPasswordField(
     /// The service's names of the field.
     #[prop(default = &["password"])]
     path: &'static [&'static str],
-    #[prop(default = "New password")]
-    label: &'static str,
+    #[prop(default = "New password")] label: &'static str,
 ) -> impl IntoView {
     view! {
         <TextField

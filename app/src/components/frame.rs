@@ -54,7 +54,7 @@ fn SandboxBanner() -> impl IntoView {
 fn ToConfirm() -> impl IntoView {
     let form = Form::of::<ResendConfirmation>("resend-link", &[]);
     view! {
-        <aside class="to-confirm" aria-label="Your email">
+        <aside class="confirm-email" aria-label="Your email">
             <p>
                 "Confirm your email. Until you do, a password reset revokes your API keys and turns off two-factor."
             </p>
@@ -99,7 +99,7 @@ fn Navigation(frame: Frame) -> impl IntoView {
         None => view! {
             <nav aria-label="Main">
                 <A href="/docs">"Docs"</A>
-                <A href="/signin" attr:class="apart">"Sign in"</A>
+                <A href="/signin" attr:class="sign-in-link">"Sign in"</A>
                 {frame.signups_open.then(|| view! { <A href="/signup">"Sign up"</A> })}
             </nav>
         }

@@ -77,7 +77,7 @@ pub fn Done(
         })
     });
     let has_focus = !fleeting && has_arrived();
-    let class = if fleeting { "toasts fleeting" } else { "toasts" };
+    let class = if fleeting { "toasts transient" } else { "toasts" };
     view! { <div role="status" class=class>{words.map(|words| view! { <Toast words has_focus=has_focus/> })}</div> }
 }
 

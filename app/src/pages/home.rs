@@ -93,7 +93,8 @@ fn way_to(offer: &Offer, is_member: bool, signups_open: bool) -> String {
 #[component]
 fn Ways(is_member: bool, signups_open: bool) -> impl IntoView {
     if is_member {
-        return view! { <p class="actions"><a class="button" href="/assistants">"Go to dashboard"</a></p> }.into_any();
+        return view! { <p class="actions"><a class="button" href="/assistants">"Go to dashboard"</a></p> }
+            .into_any();
     }
     let sign_in = if signups_open { "button quiet" } else { "button" };
     view! {
@@ -114,10 +115,10 @@ fn Picture() -> impl IntoView {
                 <span class="avatar">"C"</span>
                 <span><strong>"Coral"</strong> <br/> <span class="hint">"bot"</span></span>
             </p>
-            <p class="said mine">"What did we plan for Saturday?"</p>
-            <p class="said">"A picnic by the lake at noon. You bring the bread, Ann brings the rest."</p>
-            <p class="said mine">"And if it rains?"</p>
-            <p class="said">"Then the aquarium, as you said on Monday. It opens at ten."</p>
+            <p class="bubble from-user">"What did we plan for Saturday?"</p>
+            <p class="bubble">"A picnic by the lake at noon. You bring the bread, Ann brings the rest."</p>
+            <p class="bubble from-user">"And if it rains?"</p>
+            <p class="bubble">"Then the aquarium, as you said on Monday. It opens at ten."</p>
         </div>
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::pages::{page, send};
+use crate::pages::{page, send, send_for_notice};
 use crate::sessions::signed_in;
 use crate::support::{App, activation, bot, changed, eventually};
 
@@ -20,9 +20,9 @@ async fn redeploying_a_live_bot_asks_first_and_says_what_was_done() {
         dialog.contains("Redeploy My Assistant?") && dialog.contains("action=\"/_fn/redeploy\""),
         "{dialog}"
     );
-    let to = send(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
+    let (to, cookies) = send_for_notice(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
     assert_eq!(to, format!("{path}?done=redeployed"));
-    assert!(page(&app, &cookie, &to).await.contains("class=\"toast\""));
+    assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
     me.until(&id, "active").await;
 }
 
@@ -33,17 +33,17 @@ async fn stopping_says_what_was_done_and_start_takes_its_place() {
     let cookie = signed_in(&app, me.user).await;
     let id = me.active().await;
     let path = format!("/assistants/{id}");
-    let to = send(&app, &cookie, &path, "stop", &[("id", &id)]).await;
+    let (to, cookies) = send_for_notice(&app, &cookie, &path, "stop", &[("id", &id)]).await;
     assert_eq!(to, format!("{path}?done=stopped"));
-    let shown = page(&app, &cookie, &to).await;
+    let shown = page(&app, &cookies, &to).await;
     assert!(shown.contains("class=\"toast\"") && shown.contains("until you start it again"), "{shown}");
     assert!(shown.contains(">Start</button>"), "{shown}");
     for gone in [">Stop</button>", ">Redeploy</button>", "edeploying starts it"] {
         assert!(!shown.contains(gone), "{gone}");
     }
-    let to = send(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
+    let (to, cookies) = send_for_notice(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
     assert_eq!(to, format!("{path}?done=started"));
-    assert!(page(&app, &cookie, &to).await.contains("class=\"toast\""));
+    assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
     me.until(&id, "active").await;
 }
 
@@ -52,8 +52,11 @@ async fn toasts_can_be_dismissed_without_scripts() {
     let app = App::start().await;
     let me = app.customer().await;
     let cookie = signed_in(&app, me.user).await;
-    let id = me.in_status("stopped").await;
-    for path in [format!("/assistants/{id}?done=stopped"), "/settings?done=link_sent".to_owned()] {
+    let id = me.active().await;
+    let path = format!("/assistants/{id}");
+    let stopped = send_for_notice(&app, &cookie, &path, "stop", &[("id", &id)]).await;
+    let sent = send_for_notice(&app, &cookie, "/settings", "resend_confirmation", &[]).await;
+    for (path, cookie) in [stopped, sent] {
         let shown = page(&app, &cookie, &path).await;
         let toast = shown
             .split("class=\"toast\"")
@@ -71,7 +74,30 @@ async fn toasts_can_be_dismissed_without_scripts() {
     }
 }
 
-/// The list shows model names instead of ids, and the search finds both.
+#[tokio::test(flavor = "multi_thread")]
+async fn notice_without_its_form_is_not_shown() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let cookie = signed_in(&app, user).await;
+    let typed = "/settings?done=password_changed";
+    assert!(!page(&app, &cookie, typed).await.contains("class=\"toast\""));
+    for address in ["/signin?done=password_reset", "/forgot?done=reset_sent", "/confirm?done=email_confirmed"]
+    {
+        assert!(!page(&app, "", address).await.contains("class=\"toast\""), "{address}");
+    }
+    // The cookie of one notice confirms no other.
+    let (to, cookies) = send_for_notice(&app, &cookie, "/settings", "resend_confirmation", &[]).await;
+    assert_eq!(to, "/settings?done=link_sent");
+    assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
+    assert!(!page(&app, &cookies, typed).await.contains("class=\"toast\""));
+    // Visitors without a session see the notices of their forms too.
+    let fields = [("email", "nobody@example.com")];
+    let (to, cookies) = send_for_notice(&app, "", "/forgot", "forgot_password", &fields).await;
+    assert_eq!(to, "/forgot?done=reset_sent");
+    assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
+}
+
+/// What the list shows in its column is a name, found by the search, and the way in is the row.
 #[tokio::test(flavor = "multi_thread")]
 async fn models_are_named_and_found_by_their_names() {
     let app = App::start().await;

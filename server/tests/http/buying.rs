@@ -174,7 +174,7 @@ async fn an_unpaid_slot_tells_the_truth_whatever_its_address_says() {
     let browser = Browser { app: &app, cookie: signed_in(&app, me.user).await };
     let (id, checkout) = me.purchase("byok").await;
     let page = browser.page(&format!("/assistants/{id}?checkout_id=made-up&status=succeeded")).await;
-    assert!(page.contains("Your checkout is still open") && page.contains("$19 a month"));
+    assert!(page.contains("Your checkout is still open") && page.contains("$19 / month"));
     assert_eq!(me.press(&checkout, "expire").await, 200);
     let page = browser.page(&format!("/assistants/{id}")).await;
     assert!(

@@ -36,15 +36,10 @@ async fn unconfirmed_address_every_page_says_what_a_reset_does_and_sends_the_lin
     let cookie = signed_in(&app, user).await;
     for path in ["/assistants", "/keys", "/settings", "/billing", "/docs"] {
         let shown = page(&app, &cookie, path).await;
-        let bar = shown
-            .split("class=\"to-confirm\"")
-            .nth(1)
-            .expect("the notice is missing")
-            .split("</aside>")
-            .next()
-            .unwrap();
+        let bar =
+            shown.split("class=\"confirm-email\"").nth(1).expect("the bar").split("</aside>").next().unwrap();
         assert!(bar.contains("a password reset revokes your API keys"), "{path}: {bar}");
-        assert!(bar.contains("turns off two-step sign-in"), "{path}: {bar}");
+        assert!(bar.contains("turns off two-factor"), "{path}: {bar}");
         assert!(
             bar.contains("action=\"/_fn/resend_confirmation\"") && bar.contains(">Resend link</button>"),
             "{bar}"
@@ -68,7 +63,7 @@ async fn unconfirmed_address_every_page_says_what_a_reset_does_and_sends_the_lin
     assert_eq!(to, "/confirm?done=email_confirmed");
     for path in ["/assistants", "/keys", "/settings"] {
         let shown = page(&app, &cookie, path).await;
-        assert!(!shown.contains("to-confirm") && !shown.contains("password reset revokes"), "{path}");
+        assert!(!shown.contains("confirm-email") && !shown.contains("password reset revokes"), "{path}");
         assert!(!shown.contains("until your email is confirmed"), "{path}");
     }
 }

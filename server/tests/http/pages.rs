@@ -1,7 +1,7 @@
 //! The dashboard's pages and forms in a browser without scripts.
 
 use reef_service::assistants::CALLBACKS_SHOWN;
-use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
+use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER, SET_COOKIE};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -14,6 +14,28 @@ pub async fn send(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &
     let answer = request.header(COOKIE, cookie).send().await.expect("the request failed");
     assert_eq!(answer.status(), 302, "{endpoint}");
     answer.headers()[LOCATION].to_str().expect("the header is not ASCII").to_owned()
+}
+
+/// As [`send`], with the cookie that the form's notice needs added to the reader's.
+pub async fn send_for_notice(
+    app: &App,
+    cookie: &str,
+    from: &str,
+    endpoint: &str,
+    fields: &[(&str, &str)],
+) -> (String, String) {
+    let request = form(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
+    let answer = request.header(COOKIE, cookie).send().await.expect("an answer");
+    assert_eq!(answer.status(), 302, "{endpoint}");
+    let to = answer.headers()[LOCATION].to_str().expect("an address").to_owned();
+    let set = answer.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let notice =
+        set.into_iter().find(|value| value.starts_with("reef-notice=")).expect("the notice's cookie");
+    assert!(notice.contains("HttpOnly") && notice.contains("SameSite=Strict"), "{notice}");
+    assert!(notice.contains("Max-Age=60"), "{notice}");
+    let notice = notice.split(';').next().unwrap_or_default();
+    let cookies = if cookie.is_empty() { notice.to_owned() } else { format!("{cookie}; {notice}") };
+    (to, cookies)
 }
 
 pub async fn page(app: &App, cookie: &str, address: &str) -> String {
@@ -208,7 +230,7 @@ async fn a_paused_subscription_is_said_plainly_with_the_way_to_resume_it() {
         assert!(paused.status().is_success(), "{status}: {paused:?}");
         let record = me.until_field(&id, "paymentStatus", json!("paused")).await;
         let shown = page(&app, &cookie, &path).await;
-        for said in ["Resume your subscription", "Your subscription is paused", "subscription paused"] {
+        for said in ["Resume your subscription", "Your subscription is paused", ">Paused<"] {
             assert!(shown.contains(said), "{status}: {said}");
         }
         for offered in [">Activate</h2>", ">Try again<", "Buy a new slot"] {
@@ -221,7 +243,7 @@ async fn a_paused_subscription_is_said_plainly_with_the_way_to_resume_it() {
         assert_eq!(shown.contains(&promise), status == "active", "{status}");
         assert_eq!(shown.contains("Keep My Assistant stopped?"), status == "active", "{status}");
         for list in ["/assistants", "/billing"] {
-            assert!(page(&app, &cookie, list).await.contains("subscription paused"), "{list}");
+            assert!(page(&app, &cookie, list).await.contains(">Paused<"), "{list}");
         }
     }
 }

@@ -60,7 +60,7 @@ async fn within_ten_minutes_of_a_sign_in_nothing_is_asked() {
     let fields = [("name", "first"), ("read", "true"), ("token", &hidden(&shown, "token"))];
     assert_eq!(send(&app, &me, "/keys", "create_key", &fields).await, "/keys?done=created");
     was_given(&app, &me, 9).await;
-    assert_eq!(send(&app, &me, "/settings", "begin_totp", &[]).await, "/settings#two-step");
+    assert_eq!(send(&app, &me, "/settings", "begin_totp", &[]).await, "/settings#two-factor");
     let new = "four other plain words";
     let to = send(&app, &me, "/settings", "change_password", &[("new_password", new)]).await;
     assert_eq!(to, "/settings?done=password_changed");

@@ -104,7 +104,7 @@ async fn past_due_is_seen_in_the_list_and_on_top_of_the_page_with_its_button() {
         assert!(form.contains(">Update card</button>"));
         for list in ["/assistants", "/billing"] {
             let shown = page(&app, &cookie, list).await;
-            assert!(shown.contains("badge bad\">past due<"), "{list}: {shown}");
+            assert!(shown.contains("badge bad\">Past due<"), "{list}: {shown}");
         }
         // The notice disappears after the payment.
         happens(&app, &me, &id, "renew", "paid").await;

@@ -81,7 +81,9 @@ fn meta<'a>(page: &'a str, name: &str) -> Option<&'a str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_for_everybody_have_a_card_whose_picture_exists() {
     let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
-    for (path, title) in [("/", "Your own assistant in Telegram"), ("/signup", "Sign up"), ("/docs", "API")] {
+    for (path, title) in
+        [("/", "Launch an AI assistant on Telegram"), ("/signup", "Sign up"), ("/docs", "API")]
+    {
         let shown = page(&app, "", path).await;
         let found = |name| meta(&shown, name).unwrap_or_else(|| panic!("{path}: no {name}"));
         assert!(found("og:title").contains(title), "{path}: {}", found("og:title"));

@@ -10,13 +10,8 @@ use crate::functions::keys::{CHOSEN, CreateKey};
 use crate::text;
 
 /// The values of the field "Expiration": days, and what customers read.
-const LIVES: [(&str, &str); 5] = [
-    ("0", "Never"),
-    ("7", "7 days"),
-    ("30", "30 days"),
-    ("90", "90 days"),
-    ("365", "1 year"),
-];
+const LIVES: [(&str, &str); 5] =
+    [("0", "Never"), ("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")];
 
 /// Name, permissions, access and expiration. `token` makes a form that is sent twice create one key.
 pub(super) fn section(assistants: &[AssistantRecord], token: String, given: bool) -> AnyView {
@@ -66,7 +61,11 @@ fn reach(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
     };
     let options = vec![
         choice("all", "All assistants", "Current and future."),
-        choice(CHOSEN, "Selected assistants", "Up to 20. The key can’t see other assistants or buy new ones."),
+        choice(
+            CHOSEN,
+            "Selected assistants",
+            "Up to 20. The key can’t see other assistants or buy new ones.",
+        ),
     ];
     let tick = |assistant: &AssistantRecord| {
         let (id, ordered) = (assistant.id.clone(), assistant.created_at);
@@ -77,11 +76,11 @@ fn reach(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
     let issue_id = form.id("assistants-issue");
     let described_by = issue_id.clone();
     let view = view! {
-        <div class="reach">
+        <div class="key-access">
             <Choices form name="reach" path=&["reach"] label="Access" options chosen="all"/>
-            <fieldset class="field which" aria-describedby=described_by>
+            <fieldset class="field key-assistants" aria-describedby=described_by>
                 <legend>"Assistants"</legend>
-                <div class="ticks">{assistants.iter().map(tick).collect_view()}</div>
+                <div class="checkboxes">{assistants.iter().map(tick).collect_view()}</div>
                 <FieldIssue form id=issue_id path=&["assistants"]/>
             </fieldset>
         </div>

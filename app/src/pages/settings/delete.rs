@@ -57,16 +57,16 @@ fn what_ends(ends: DeletionPreview) -> Vec<String> {
             lines.push("1 subscription is canceled immediately. Payments aren’t refunded.".to_owned());
         }
         count => {
-            lines.push(format!(
-                "{count} subscriptions are canceled immediately. Payments aren’t refunded."
-            ));
+            lines.push(format!("{count} subscriptions are canceled immediately. Payments aren’t refunded."));
         }
     }
     match (ends.assistants, ends.running) {
         (0, _) => {}
         (1, 0) => lines.push("1 assistant is deleted, with its tokens, keys and conversations.".to_owned()),
         (1, _) => {
-            lines.push("1 assistant is stopped and deleted, with its tokens, keys and conversations.".to_owned());
+            lines.push(
+                "1 assistant is stopped and deleted, with its tokens, keys and conversations.".to_owned(),
+            );
         }
         (count, running) => {
             let running = match running {

@@ -67,7 +67,7 @@ fn setting_up(new: &NewTotp, token: &str, given: bool) -> Result<AnyView, AppErr
     let (secret, link) = (new.secret.expose_secret().to_owned(), new.otpauth_url.expose_secret().to_owned());
     let view = view! {
         <p>"Scan, then enter the code to finish."</p>
-        <ol class="set-up">
+        <ol class="setup-steps">
             <li>
                 <p>"Scan this code with an authenticator app, or enter the secret there."</p>
                 <QrPicture qr spoken="QR code for your authenticator app. The secret is below."/>

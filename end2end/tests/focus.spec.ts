@@ -1,0 +1,64 @@
+import { botToken } from "../support/dashboard.ts";
+import { expect, test } from "../support/signed-in.ts";
+
+// Without scripts the answer to a form is a new page, where `autofocus` sets the focus.
+test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "needs scripts");
+// Chromium logs every error status.
+test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)", "409 (Conflict)"] });
+
+test("refused sign-in focuses the error", async ({ dashboard, page, user }) => {
+  await dashboard.trySigningIn({ ...user, password: "not my password" });
+  await expect(page.getByRole("alert")).toBeFocused();
+});
+
+test("key without a permission focuses the first permission", async ({ home, page }) => {
+  await home.open("/keys");
+  await page.getByLabel("Name").fill("useless");
+  await page.getByLabel("Read: view").uncheck();
+  await page.getByLabel("Write: buy").uncheck();
+  await page.getByRole("button", { name: "Create key" }).click();
+  await expect(page.getByLabel("Read: view")).toBeFocused();
+});
+
+test("check of bot and model focuses the field to fix, else its button", async ({ home, page }) => {
+  await home.order("Your own model key");
+  await home.pay();
+  const token = page.getByLabel("Telegram bot token");
+  const check = page.getByRole("button", { name: /^(Check first|Test connection)$/ });
+  await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token: botToken("revoked") });
+  await check.click();
+  await expect(token).toBeFocused();
+  await token.fill(botToken());
+  await check.click();
+  await expect(check).toBeFocused();
+});
+
+test("test event keeps the focus on its button", async ({ home, page }) => {
+  await home.activeAssistant("Ann", botToken(), "https://callbacks.sandbox.test/focus");
+  const send = page.getByRole("button", { name: /^Send (a test|test event)$/ });
+  await send.click();
+  await expect(page.getByText("Test event sent.")).toBeVisible();
+  await expect(send).toBeFocused();
+});
+
+test("change that restarts focuses the state", async ({ home, page }) => {
+  await home.activeAssistant("Ann", botToken());
+  await home.unfold("Edit");
+  await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
+  await page.getByRole("button", { name: /^Save( and restart)?$/ }).click();
+  const isOnState = () => page.evaluate(() => document.activeElement?.classList.contains("arrival"));
+  await expect.poll(isOnState).toBe(true);
+});
+
+test("refused stop focuses the error in its dialog", async ({ home, page }) => {
+  await home.activeAssistant("Ann", botToken());
+  const refusal = { code: "INVALID_STATE", message: "Not now.", issues: [], values: [], is_signed_out: false };
+  await page.route("**/_fn/stop", (route) => route.fulfill({ status: 409, json: refusal }));
+  const dialog = await home.ask("Stop");
+  await dialog.getByRole("button", { name: /^Stop/ }).click();
+  await expect(dialog.getByRole("alert")).toBeFocused();
+  await expect(dialog.getByRole("alert")).toHaveText("Not now.");
+  // Closing the dialog returns to the button that has opened it.
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("button", { name: "Stop", exact: true })).toBeFocused();
+});
