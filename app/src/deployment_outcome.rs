@@ -26,7 +26,7 @@ impl DeploymentWatch {
     }
 
     /// Takes the next snapshot, as JSON. Returns what to say if it ends a deployment.
-    pub(crate) fn next(&mut self, snapshot: &str) -> Option<&'static str> {
+    pub(crate) fn apply(&mut self, snapshot: &str) -> Option<&'static str> {
         let Snapshot { status, status_message } = serde_json::from_str(snapshot).ok()?;
         let was_deploying = std::mem::replace(&mut self.is_deploying, status == Status::Deploying);
         match status {
@@ -50,17 +50,21 @@ mod tests {
     #[test]
     fn deployment_that_succeeds_is_said_once() {
         let mut watch = DeploymentWatch::new(false);
-        assert_eq!(watch.next(&snapshot("deploying", None)), None);
-        assert_eq!(watch.next(&snapshot("deploying", None)), None);
-        assert_eq!(watch.next(&snapshot("active", None)), Some(DEPLOYED));
-        assert_eq!(watch.next(&snapshot("active", None)), None);
+        assert_eq!(watch.apply(&snapshot("deploying", None)), None);
+        assert_eq!(watch.apply(&snapshot("deploying", None)), None);
+        assert_eq!(watch.apply(&snapshot("active", None)), Some(DEPLOYED));
+        assert_eq!(watch.apply(&snapshot("active", None)), None);
     }
 
     #[test]
     fn deployment_that_fails_or_is_undone_is_said_to_have_failed() {
         for status in ["failed", "active"] {
             let mut watch = DeploymentWatch::new(true);
-            assert_eq!(watch.next(&snapshot(status, Some("TELEGRAM_CONFLICT: …"))), Some(FAILED), "{status}");
+            assert_eq!(
+                watch.apply(&snapshot(status, Some("TELEGRAM_CONFLICT: …"))),
+                Some(FAILED),
+                "{status}"
+            );
         }
     }
 
@@ -68,9 +72,9 @@ mod tests {
     fn nothing_is_said_of_stops_and_of_other_pages() {
         let mut watch = DeploymentWatch::new(true);
         for other in ["[]", "{\"id\":\"1\"}", "nonsense"] {
-            assert_eq!(watch.next(other), None);
+            assert_eq!(watch.apply(other), None);
         }
-        assert_eq!(watch.next(&snapshot("stopped", None)), None);
-        assert_eq!(watch.next(&snapshot("active", None)), None);
+        assert_eq!(watch.apply(&snapshot("stopped", None)), None);
+        assert_eq!(watch.apply(&snapshot("active", None)), None);
     }
 }

@@ -43,10 +43,10 @@ pub(crate) fn confirm(address: &str) -> Result<(), Error> {
 /// Whether a form has led this browser to this notice within the last minute.
 pub(crate) fn is_confirmed(notice: &str) -> bool {
     let services = provided::<Services>();
-    services.is_ok_and(|services| is_named(&request_headers(), name(&services), notice))
+    services.is_ok_and(|services| is_confirmed_by(&request_headers(), name(&services), notice))
 }
 
-fn is_named(headers: &HeaderMap, cookie: &str, notice: &str) -> bool {
+fn is_confirmed_by(headers: &HeaderMap, cookie: &str, notice: &str) -> bool {
     cookie_value(headers, cookie).is_some_and(|value| value == notice)
 }
 
@@ -79,9 +79,9 @@ mod tests {
     #[test]
     fn notice_without_its_cookie_is_not_confirmed() {
         let mut headers = HeaderMap::new();
-        assert!(!is_named(&headers, "reef-notice", "saved"));
+        assert!(!is_confirmed_by(&headers, "reef-notice", "saved"));
         headers.append(COOKIE, HeaderValue::from_static("reef=abc; reef-notice=stopped"));
-        assert!(!is_named(&headers, "reef-notice", "saved"));
-        assert!(is_named(&headers, "reef-notice", "stopped"));
+        assert!(!is_confirmed_by(&headers, "reef-notice", "saved"));
+        assert!(is_confirmed_by(&headers, "reef-notice", "stopped"));
     }
 }

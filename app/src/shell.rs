@@ -71,8 +71,8 @@ pub fn shell(assets: Option<Assets>) -> impl IntoView {
 
 /// The style sheet and the hydration script.
 ///
-/// Leptos' `HydrationScripts` is not used: it needs cargo-leptos' file names, and makes browsers without scripts download the
-/// WebAssembly too.
+/// Leptos' `HydrationScripts` is not used: it needs cargo-leptos' file names, and even browsers without scripts would download the
+/// WebAssembly.
 fn asset_tags(assets: &Assets) -> impl IntoView + use<> {
     let css = format!("/pkg/{}", assets.css);
     view! {

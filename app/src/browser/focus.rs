@@ -8,13 +8,13 @@ use web_sys::{Element, FocusOptions, HtmlElement, HtmlFormElement, Storage, Url}
 use super::{dom, findings};
 
 const FOCUSABLE: &str = "a[href], button:enabled, summary, input, select, textarea, [tabindex]";
-/// The key of the session storage under which the control is kept whose form leads to another page.
+/// The session storage key for the control whose form leads to another page.
 const SENDER: &str = "reef-focus";
 
 /// An element that can take the focus, by what identifies it: after the page was replaced, the element is a different one.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Focus {
-    looks: String,
+    identity: String,
     /// The number of elements before it that look the same.
     number: usize,
 }
@@ -34,24 +34,25 @@ impl Focus {
     }
 
     fn of(element: &Element, region: &Element) -> Self {
-        let looks = looks(element);
-        let alike = dom::all(region, FOCUSABLE).into_iter().filter(|other| self::looks(other) == looks);
+        let identity = identity(element);
+        let alike = dom::all(region, FOCUSABLE).into_iter().filter(|other| self::identity(other) == identity);
         let number = alike.take_while(|other| !other.is_same_node(Some(element))).count();
-        Self { looks, number }
+        Self { identity, number }
     }
 
     fn find(&self, region: &Element) -> Option<Element> {
-        let mut alike = dom::all(region, FOCUSABLE).into_iter().filter(|other| looks(other) == self.looks);
+        let mut alike =
+            dom::all(region, FOCUSABLE).into_iter().filter(|other| identity(other) == self.identity);
         alike.nth(self.number)
     }
 
     /// Focuses the same element of the new content. When it is gone, or in a dialog that is closed now, the region takes the focus,
     /// so that the next key continues there.
     pub(super) fn restore(&self, region: &Element) {
-        if self.find(region).is_some_and(|again| take(&again)) {
+        if self.find(region).is_some_and(|again| focus_in_place(&again)) {
             return;
         }
-        if region.set_attribute("tabindex", "-1").is_err() || !take(region) {
+        if region.set_attribute("tabindex", "-1").is_err() || !focus_in_place(region) {
             leptos::logging::error!("the focus is lost");
         }
     }
@@ -75,21 +76,22 @@ pub(super) fn after_answer(form: &HtmlFormElement, sender: Option<&Focus>) {
     let wrong = dom::all(form, "[aria-invalid='true']").into_iter().map(first_control);
     let refused = findings::fields_to_fix(form);
     let message = dom::first(form, "[data-problem]:not(:empty)");
-    if wrong.chain(refused).any(|field| show(&field)) || message.is_some_and(|message| take_anyway(&message))
+    if wrong.chain(refused).any(|field| focus_and_scroll(&field))
+        || message.is_some_and(|message| make_focusable_and_focus(&message))
     {
         return;
     }
     let root = dom::document().document_element();
     if is_lost()
         && let (Some(root), Some(sender)) = (root, sender)
-        && !sender.find(&root).is_some_and(|control| take(&control))
+        && !sender.find(&root).is_some_and(|control| focus_in_place(&control))
     {
-        take_anyway(form);
+        make_focusable_and_focus(form);
     }
 }
 
-/// Keeps the control whose form leads to a page, for [`arrive`].
-pub(super) fn leave(to: &str, control: Option<&Focus>) {
+/// Keeps the control whose form leads to a page, for [`focus_after_navigation`].
+pub(super) fn save_sender(to: &str, control: Option<&Focus>) {
     let Some(path) = path_of(to) else { return };
     let sender = serde_json::json!({ "path": path, "control": control });
     // Without storage the page that follows begins at its top.
@@ -97,8 +99,8 @@ pub(super) fn leave(to: &str, control: Option<&Focus>) {
 }
 
 /// Puts the focus on a page that a form has led to. Browsers follow `autofocus` only in an address without a fragment.
-pub(super) fn arrive() {
-    let Some(Sender { path, control }) = take_sender() else { return };
+pub(super) fn focus_after_navigation() {
+    let Some(Sender { path, control }) = remove_sender() else { return };
     let (Some(root), true) = (dom::document().document_element(), is_lost()) else { return };
     let location = dom::window().location();
     if location.pathname().ok().as_deref() != Some(&*path) {
@@ -106,28 +108,28 @@ pub(super) fn arrive() {
     }
     let wrong = dom::all(&root, "[aria-invalid='true']").into_iter().map(first_control);
     let message = dom::first(&root, "[data-problem][autofocus]");
-    if wrong.chain(message).any(|element| show(&element)) {
+    if wrong.chain(message).any(|element| focus_and_scroll(&element)) {
         return;
     }
     let fragment = location.hash().unwrap_or_default();
     let section = fragment.strip_prefix('#').and_then(|id| dom::document().get_element_by_id(id));
-    if section.is_none() && dom::all(&root, "[autofocus]").iter().any(take) {
+    if section.is_none() && dom::all(&root, "[autofocus]").iter().any(focus_in_place) {
         return;
     }
     let control = control.and_then(|control| control.find(&root));
-    if control.is_some_and(|control| take(&control)) {
+    if control.is_some_and(|control| focus_in_place(&control)) {
         return;
     }
     let place = section.or_else(|| dom::first(&root, ".arrival"));
     // The page begins at its top, where `<main>` need not be scrolled to.
-    if !place.is_some_and(|place| take_anyway(&place))
-        && !dom::first(&root, "#main").is_some_and(|main| take(&main))
+    if !place.is_some_and(|place| make_focusable_and_focus(&place))
+        && !dom::first(&root, "#main").is_some_and(|main| focus_in_place(&main))
     {
         leptos::logging::error!("the focus is lost");
     }
 }
 
-fn take_sender() -> Option<Sender> {
+fn remove_sender() -> Option<Sender> {
     let storage = storage()?;
     let sender = storage.get_item(SENDER).ok().flatten()?;
     storage.remove_item(SENDER).ok()?;
@@ -156,7 +158,7 @@ fn first_control(field: Element) -> Element {
 }
 
 /// Focuses an element where it is, without scrolling to it. Returns whether it has taken the focus.
-fn take(element: &Element) -> bool {
+fn focus_in_place(element: &Element) -> bool {
     let still = FocusOptions::new();
     still.set_prevent_scroll(true);
     let asked = element.dyn_ref::<HtmlElement>().map(|element| element.focus_with_options(&still));
@@ -164,14 +166,14 @@ fn take(element: &Element) -> bool {
 }
 
 /// Focuses an element and scrolls to it. Returns whether it has taken the focus.
-fn show(element: &Element) -> bool {
+fn focus_and_scroll(element: &Element) -> bool {
     let asked = element.dyn_ref::<HtmlElement>().map(HtmlElement::focus);
     matches!(asked, Some(Ok(()))) && has_focus(element)
 }
 
 /// Focuses an element that is no control, and scrolls to it if need be.
-fn take_anyway(element: &Element) -> bool {
-    element.set_attribute("tabindex", "-1").is_ok() && show(element)
+fn make_focusable_and_focus(element: &Element) -> bool {
+    element.set_attribute("tabindex", "-1").is_ok() && focus_and_scroll(element)
 }
 
 fn has_focus(element: &Element) -> bool {
@@ -179,7 +181,7 @@ fn has_focus(element: &Element) -> bool {
 }
 
 /// What is the same for an element and the one that takes its place: its id if it has one, else all that a reader sees of it.
-fn looks(element: &Element) -> String {
+fn identity(element: &Element) -> String {
     let attribute = |name| element.get_attribute(name).unwrap_or_default();
     let id = attribute("id");
     if !id.is_empty() {

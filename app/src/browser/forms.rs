@@ -99,7 +99,7 @@ fn submit(form: HtmlFormElement, event: &Event) {
 /// Posts a form and goes where it leads. The form stays busy until the other page is there.
 async fn leave(path: &str, body: &str, sender: Option<&Focus>) -> Result<(), Refusal> {
     let answer = post(path, body).await?;
-    focus::leave(&answer.to, sender);
+    focus::save_sender(&answer.to, sender);
     go(&answer.to).map_err(|_| Refusal::saying("Your browser can’t open the next page. Reload this page."))
 }
 

@@ -89,8 +89,8 @@ impl Follower {
             let Some(message) = event.dyn_ref::<MessageEvent>() else { return };
             follower.seen.replace(Some(message.last_event_id()));
             let snapshot = message.data().as_string().unwrap_or_default();
-            if let Some(notice) = follower.deployment.borrow_mut().next(&snapshot) {
-                notices::show_next(notice);
+            if let Some(notice) = follower.deployment.borrow_mut().apply(&snapshot) {
+                notices::schedule(notice);
             }
             spawn_local(refresh());
         });

@@ -25,5 +25,5 @@ pub fn start() {
     notices::start();
     refresh::start();
     try_it::start();
-    focus::arrive();
+    focus::focus_after_navigation();
 }

@@ -46,7 +46,7 @@ fn forget_or_complain() {
 }
 
 /// Schedules a notice for when the regions of the page have been replaced next, because replacing the state removes notices.
-pub(super) fn show_next(words: &'static str) {
+pub(super) fn schedule(words: &'static str) {
     NEXT.set(Some(words));
 }
 
@@ -54,18 +54,18 @@ pub(super) fn show_next(words: &'static str) {
 pub(super) fn show_scheduled() {
     if let (Some(words), Some(place)) = (NEXT.take(), place()) {
         place.set_inner_html("");
-        if toast(&place, words).is_err() {
+        if append_toast(&place, words).is_err() {
             leptos::logging::error!("a notice could not be shown");
         }
     }
 }
 
 /// Builds what the server renders for a notice (`components::notice::Toast`).
-fn toast(place: &Element, words: &str) -> Result<(), JsValue> {
-    let toast = add(place, "div")?;
+fn append_toast(place: &Element, words: &str) -> Result<(), JsValue> {
+    let toast = append(place, "div")?;
     toast.set_class_name("toast");
-    add(&toast, "p")?.set_text_content(Some(words));
-    let button = add(&toast, "button")?;
+    append(&toast, "p")?.set_text_content(Some(words));
+    let button = append(&toast, "button")?;
     button.set_class_name("dismiss");
     button.set_text_content(Some("×"));
     for (name, value) in [("type", "button"), ("aria-label", "Dismiss"), ("data-dismiss", "")] {
@@ -74,13 +74,12 @@ fn toast(place: &Element, words: &str) -> Result<(), JsValue> {
     Ok(())
 }
 
-fn add(parent: &Element, tag: &str) -> Result<Element, JsValue> {
+fn append(parent: &Element, tag: &str) -> Result<Element, JsValue> {
     let element = dom::document().create_element(tag)?;
     parent.append_child(&element)?;
     Ok(element)
 }
 
-/// Removes all notices.
 pub(super) fn take_away() {
     if let Some(place) = place() {
         place.set_inner_html("");

@@ -188,7 +188,6 @@ pub fn Choices(
     }
 }
 
-/// A checkbox.
 #[component]
 pub fn Tick(
     form: Form,

@@ -40,9 +40,9 @@ pub fn Titles() -> impl IntoView {
 pub struct SocialCard {
     /// The path on this site.
     pub path: &'static str,
-    /// Width in pixels.
+    /// The width of the picture in pixels.
     pub width: &'static str,
-    /// Height in pixels.
+    /// The height of the picture in pixels.
     pub height: &'static str,
 }
 

@@ -92,7 +92,6 @@ pub async fn sign_in_code(
     .await
 }
 
-/// Deletes the session.
 #[server(prefix = "/_fn", endpoint = "sign_out")]
 pub async fn sign_out() -> Result<(), AppError> {
     answer(&[], async {

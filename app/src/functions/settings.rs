@@ -66,7 +66,6 @@ pub async fn confirm_totp(
     .await
 }
 
-/// Turns two-factor off.
 #[server(prefix = "/_fn", endpoint = "disable_totp")]
 pub async fn disable_totp(
     #[server(default)] password: Secret,
@@ -98,7 +97,6 @@ pub async fn new_recovery_codes(
     .await
 }
 
-/// Revokes a session.
 #[server(prefix = "/_fn", endpoint = "revoke_session")]
 pub async fn revoke_session(handle: String) -> Result<(), AppError> {
     answer(&[("handle", &handle)], async {

@@ -10,7 +10,7 @@ use reef_docs::{Docs, Group, Page};
 use crate::components::page::Head;
 use crate::pages::not_found::NotFoundPage;
 
-/// `/docs` and `/docs/{page}`.
+/// The page of `/docs` and `/docs/{page}` that the path names.
 #[component]
 pub(crate) fn DocsPage() -> impl IntoView {
     let path = use_location().pathname.get_untracked();

@@ -23,7 +23,6 @@ const STATES: [Status; 6] = [
 const COLOURS: [&str; 10] =
     ["ink", "ink-soft", "ground", "surface", "sunken", "line", "accent", "good", "warn", "bad"];
 
-/// Shows all components.
 #[component]
 pub(crate) fn StyleguidePage() -> impl IntoView {
     if !use_context::<SiteInfo>().is_some_and(|site| site.sandbox) {

@@ -1,4 +1,4 @@
-//! Rotating and revoking a key.
+//! The buttons that rotate and revoke a key, with their dialogs.
 
 use leptos::prelude::*;
 use reef_service::api_keys::{ApiKey, KeyState, Overlap};
