@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 use leptos_meta::Link;
-use leptos_router::hooks::use_location;
 use reef_docs::{Docs, Group, Page};
 
 use crate::components::page::Head;
 use crate::pages::not_found::NotFoundPage;
+use crate::server::request_path;
 
 /// The page of `/docs` and `/docs/{page}` that the path names.
 #[component]
 pub(crate) fn DocsPage() -> impl IntoView {
-    let path = use_location().pathname.get_untracked();
+    let path = request_path();
     let docs = use_context::<Arc<Docs>>();
     let found = docs.as_ref().and_then(|docs| Some((docs, docs.page(path.trim_end_matches('/'))?)));
     match found {

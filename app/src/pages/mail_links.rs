@@ -3,7 +3,6 @@
 //! account may have been created by someone who does not own the address.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use reef_service::accounts::LinkReader;
 use reef_service::{Caller, Services};
 
@@ -13,12 +12,12 @@ use crate::components::notice::{Done, is_done};
 use crate::components::page::{Head, drawn_or_failure};
 use crate::error::AppError;
 use crate::functions::mail::{ClaimAccount, ConfirmEmail, ConfirmEmailChange};
-use crate::server::provided;
+use crate::server::{provided, query_value};
 use crate::session::current_caller;
 
 /// Finds the token of the link.
 pub(super) fn token() -> Option<String> {
-    use_query_map().with_untracked(|query| query.get("token")).filter(|token| !token.is_empty())
+    query_value("token").filter(|token| !token.is_empty())
 }
 
 /// For a link without its token: some email programs cut links.

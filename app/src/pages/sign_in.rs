@@ -1,7 +1,6 @@
 //! `/signin`: email and password.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
 use reef_service::Services;
 
@@ -10,13 +9,13 @@ use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::notice::Done;
 use crate::components::page::Head;
 use crate::functions::account::SignIn;
-use crate::server::{are_signups_open, provided};
+use crate::server::{are_signups_open, provided, query_value};
 
 /// Signs in and opens the page that was asked for.
 #[component]
 pub(crate) fn SignInPage() -> impl IntoView {
     let form = Form::of::<SignIn>("sign-in", &["email", "password"]);
-    let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
+    let next = query_value("next").unwrap_or_default();
     let sign_up = format!("/signup?next={}", Url::escape(&next));
     let can_forget = provided().is_ok_and(|services: Services| services.mail_is_on());
     let is_open = are_signups_open();

@@ -1,13 +1,12 @@
 //! `/signin/code`: the two-factor code of a sign-in.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 use crate::components::field::TextField;
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::page::{Head, drawn_or_failure};
 use crate::functions::account::SignInCode;
-use crate::server::redirect_page;
+use crate::server::{query_value, redirect_page};
 use crate::session::{pending_sign_in, session};
 
 /// Takes a code of the authenticator app or a recovery code. Without a verified password it redirects to `/signin`.
@@ -34,7 +33,7 @@ fn page(waits: bool) -> AnyView {
         .into_any();
     }
     let form = Form::of::<SignInCode>("code", &["code"]);
-    let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
+    let next = query_value("next").unwrap_or_default();
     view! {
         <div class="narrow">
             <h1>"Two-factor authentication"</h1>

@@ -1,19 +1,18 @@
 //! `/signup`: a new account.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
 
 use crate::components::field::{NewPasswordField, TextField};
 use crate::components::form::{Form, PostForm, Problem, Submit};
 use crate::components::page::Head;
 use crate::functions::account::SignUp;
-use crate::server::are_signups_open;
+use crate::server::{are_signups_open, query_value};
 
 /// Creates an account and signs in to it.
 #[component]
 pub(crate) fn SignUpPage() -> impl IntoView {
-    let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
+    let next = query_value("next").unwrap_or_default();
     let sign_in = format!("/signin?next={}", Url::escape(&next));
     let is_open = are_signups_open();
     view! {

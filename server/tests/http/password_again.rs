@@ -75,6 +75,7 @@ async fn afterwards_the_password_is_asked_for_once_and_what_was_typed_is_kept() 
     was_given(&app, &me, 10).await;
     let shown = page(&app, &me, "/keys").await;
     assert!(shown.contains("id=\"key-password\""));
+    assert!(shown.contains(">For your security, confirm your password to create a key.</p>"), "{shown}");
     let token = hidden(&shown, "token");
     let without = [("name", "typed name"), ("read", "true"), ("expires_days", "30"), ("token", &*token)];
     let with = |password: &'static str| [&without[..], &[("password", password)]].concat();

@@ -7,7 +7,6 @@ mod sessions;
 mod two_step;
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use reef_service::Error;
 use reef_service::accounts::{DeletionPreview, NewTotp, SessionView, TotpStatus};
 
@@ -17,7 +16,7 @@ use crate::components::page::{Head, drawn_or_failure};
 use crate::error::AppError;
 use crate::functions::settings::RECOVERY_CODES;
 use crate::secret::Secret;
-use crate::server::{flash, own_session_row, signed_in};
+use crate::server::{flash, own_session_row, query_value, signed_in};
 
 /// The data of the page.
 struct Shown {
@@ -91,7 +90,7 @@ fn page(shown: &Shown) -> Result<AnyView, AppError> {
 }
 
 fn new_codes(codes: Secret) -> AnyView {
-    let done = use_query_map().with_untracked(|query| query.get("done")).unwrap_or_default();
+    let done = query_value("done").unwrap_or_default();
     let what_was_done = match done.as_str() {
         "totp_on" => "Two-factor is on. ",
         _ => "Old codes no longer work. ",
