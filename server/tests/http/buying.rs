@@ -245,7 +245,7 @@ async fn a_check_that_is_refused_says_so_and_keeps_what_was_typed() {
     let back = browser.submit(&page, "preflight", &typed).await;
     let back = back.strip_prefix(&app.url("")).expect("the redirect leads to another site").to_owned();
     let shown = browser.page(&back).await;
-    assert!(shown.contains("This does not fit yet") && shown.contains("Coral"));
+    assert!(shown.contains("Check the highlighted fields") && shown.contains("Coral"));
     // The form and both its buttons have the same actions as before.
     assert!(shown.contains("action=\"/_fn/activate\"") && shown.contains("formaction=\"/_fn/preflight\""));
 }

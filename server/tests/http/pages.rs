@@ -253,5 +253,5 @@ async fn where_no_accounts_are_opened_no_form_asks_for_one() {
     let app = App::with(&[("SIGNUPS", "closed")]).await;
     assert!(!page(&app, "", "/signin").await.contains("/signup"));
     let shown = page(&app, "", "/signup").await;
-    assert!(shown.contains("New accounts are not opened here") && !shown.contains("name=\"email\""));
+    assert!(shown.contains("Sign-ups are closed") && !shown.contains("name=\"email\""));
 }

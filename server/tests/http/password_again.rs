@@ -243,7 +243,7 @@ async fn who_opened_the_account_confirms_with_its_session_or_its_password() {
         let to = send(&app, reader, &at, "confirm_email", &[("token", &token), ("password", password)]).await;
         assert_eq!(to, "/confirm?done=email_confirmed");
         assert_eq!(key.request("GET", "/api/v1/me").send().await.unwrap().status(), 200);
-        assert!(page(&app, &mine, "/settings").await.contains("confirmed"));
+        assert!(page(&app, &mine, "/settings").await.contains(">Confirmed<"));
         // The same rule applies to a new email address.
         let next = format!("next-{email}");
         let token = link(&app, user, TokenPurpose::Change, &next).await;
