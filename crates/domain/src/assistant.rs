@@ -9,7 +9,8 @@ use crate::timestamp::Timestamp;
 use crate::wire::{ApiMode, AssistantRecord, ChannelType, PaymentStatus, Provider, Status};
 
 /// Why a refunded assistant is stopped. The code is the same as for every other end of a subscription.
-const REFUNDED: &str = "Your payment was refunded and your subscription has ended; create a new assistant to continue.";
+const REFUNDED: &str =
+    "Your payment was refunded and your subscription has ended; create a new assistant to continue.";
 
 /// The name of an assistant that its owner has not named yet.
 pub const UNTITLED: &str = "Untitled assistant";

@@ -111,8 +111,12 @@ async fn its_page_leads_to_the_receipt_which_says_when_the_subscription_has_ende
 
     let before = open(receipt.clone(), &mine).await.text().await.unwrap();
     assert!(before.contains("Cancellation pending"), "{before}");
-    let seen =
-        before.split("?seen=").nth(1).expect("the stream's URL is missing").split(|c: char| !c.is_ascii_hexdigit()).next();
+    let seen = before
+        .split("?seen=")
+        .nth(1)
+        .expect("the stream's URL is missing")
+        .split(|c: char| !c.is_ascii_hexdigit())
+        .next();
     let mut stream = open(format!("/live{receipt}?seen={}", seen.unwrap()), &mine).await;
     for start in ["retry: ", "id: "] {
         assert!(stream.chunk().await.unwrap().is_some_and(|chunk| chunk.starts_with(start.as_bytes())));
